@@ -1,0 +1,82 @@
+"""Findings and outcomes: what is wrong with an operator, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Level(StrEnum):
+    """How binding a rule or a scenario is."""
+
+    DOCUMENTED = "documented"
+    INDUSTRY = "industry"
+    ADVICE = "advice"
+
+    @property
+    def rank(self) -> int:
+        """0 is the most binding."""
+        return list(Level).index(self)
+
+
+class Severity(StrEnum):
+    """What a finding does to the exit code: only an error makes it 1."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+class Outcome(StrEnum):
+    """What one call did, as far as its answer tells (restated API, §3)."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+class Verdict(StrEnum):
+    """The outcome of a scenario, from best to worst in declaration order within a run."""
+
+    PASSED = "passed"
+    XFAILED = "xfailed"
+    SKIPPED = "skipped"
+    BLOCKED = "blocked"
+    INCONCLUSIVE = "inconclusive"
+    XPASSED = "xpassed"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in a scenario file: line and column count from 1; `width` is how much a caret underlines."""
+
+    file: str
+    line: int
+    column: int = 1
+    width: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something the operator does wrong.
+
+    `cause` is the situation's name and groups findings that one defect makes; `message` is a sentence;
+    `label` is the short text beside the caret; `trail` is the ledger line in words
+    ("100.00 → bet 10.00 → 90.00"); `why` says why it costs money; `curl` repeats the call.
+    """
+
+    rule: str
+    severity: Severity
+    cause: str
+    message: str
+    place: Place | None = None
+    label: str = ""
+    trail: str = ""
+    why: str = ""
+    curl: str = ""
+    player: str | None = None
+    count: int = 1

@@ -1,0 +1,50 @@
+"""Exact money: an integer count of hundredths. What a reply means is read in `reading`, not here."""
+
+from __future__ import annotations
+
+import re
+from typing import NewType
+
+Money = NewType("Money", int)
+"""An amount in hundredths of the unit (cents, kuruş, centavos); never a float. 10.50 is ``Money(1050)``."""
+
+ZERO = Money(0)
+CENT = Money(1)
+
+_CANONICAL = re.compile(r"-?\d+\.\d{2}", re.ASCII)
+_WRITTEN = re.compile(r"(-?)(\d+)(?:\.(\d{1,}))?", re.ASCII)
+
+
+def format_money(amount: Money) -> str:
+    """Write an amount as the reference does: ``Money(1050)`` → ``"10.50"``."""
+    sign = "-" if amount < 0 else ""
+    units, cents = divmod(abs(amount), 100)
+    return f"{sign}{units}.{cents:02d}"
+
+
+def format_change(amount: Money) -> str:
+    """Write a difference with its sign: ``Money(1000)`` → ``"+10.00"``."""
+    return format_money(amount) if amount < 0 else "+" + format_money(amount)
+
+
+def parse_canonical(text: str) -> Money | None:
+    """Read ``-?digits.dd``, the reference's own form; None for anything else."""
+    if _CANONICAL.fullmatch(text) is None:
+        return None
+    return Money(int(text[:-3] + text[-2:]))
+
+
+def parse_written(text: str) -> Money:
+    """Read an amount as a person writes it in a file or a flag: ``10``, ``10.5``, ``10.50``.
+
+    Raises ValueError, with the reason in words, for anything that is not an exact two-decimal amount.
+    """
+    match = _WRITTEN.fullmatch(text)
+    if match is None:
+        raise ValueError(f'"{text}" is not an amount; write it like 10.00')
+    sign, units, decimals = match.groups()
+    decimals = decimals or ""
+    if len(decimals) > 2:
+        raise ValueError(f'"{text}" has {len(decimals)} decimals; money has two, rounding hides cents')
+    amount = int(units + decimals.ljust(2, "0"))
+    return Money(-amount if sign else amount)

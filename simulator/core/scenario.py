@@ -1,0 +1,315 @@
+"""A scenario as typed steps, each with its place in the file. Reading YAML is `scenario_yaml`'s."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from fractions import Fraction
+
+from simulator.core.findings import Level, Outcome, Place
+from simulator.core.money import Money
+
+# An exact JSON value: numbers are Decimal, so that no digit is lost on the way to the wire.
+JsonValue = str | bool | Decimal | list["JsonValue"] | dict[str, "JsonValue"] | None
+
+
+# --- amounts ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An amount as the author wrote it; `text` is kept for reports."""
+
+    money: Money
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """`all` or `all+0.01`: the player's whole balance, and `plus` more."""
+
+    plus: Money = Money(0)
+
+
+@dataclass(frozen=True, slots=True)
+class TimesBet:
+    """`x2.40`: that many times the player's last accepted bet, rounded down to cents."""
+
+    factor: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """`0.10..5.00`, or `~5.00` (half to one and a half times it): drawn from the seed, own cents."""
+
+    low: Money
+    high: Money
+
+
+Amount = Written | AllOf | TimesBet | Drawn
+
+
+# --- expectations and faults -----------------------------------------------------------------------
+
+
+class Expected(StrEnum):
+    """What an author says of the outcome; `either` alone widens what the ledger allows."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    EITHER = "either"
+
+    def admits(self, outcome: Outcome) -> bool:
+        """Whether that outcome is what was expected (unknown never is)."""
+        if self is Expected.EITHER:
+            return outcome is not Outcome.UNKNOWN
+        return outcome.value == self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Expect:
+    """What an author claims of one reply; None claims nothing.
+
+    `http` is an HTTP status or a class such as "2xx"; `within_ns` a latency; `body` a part of the reply's
+    JSON object that must be equal.
+    """
+
+    outcome: Expected | None = None
+    balance: Money | None = None
+    http: str | None = None
+    within_ns: int | None = None
+    body: Mapping[str, JsonValue] | None = None
+
+
+class FaultKind(StrEnum):
+    """The disturbances a step can carry (scenario format, `fault:`)."""
+
+    LOST_REPLY = "lost_reply"
+    TIMEOUT = "timeout"
+    RESET = "reset"
+    DUPLICATE = "duplicate"
+    DELAY = "delay"
+    SLOW_BODY = "slow_body"
+    CHUNKED = "chunked"
+
+
+@dataclass(frozen=True, slots=True)
+class FaultSpec:
+    """A fault of one step; `delay_ns` only for `delay`."""
+
+    kind: FaultKind
+    delay_ns: int = 0
+
+
+# --- steps -----------------------------------------------------------------------------------------
+
+NO_EXPECT = Expect()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Details:
+    """`account_details`."""
+
+    place: Place
+    player: str | None = None
+    expect: Expect = NO_EXPECT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balance:
+    """`user_balance`; `is_` is the amount it must be, None leaves that to the ledger."""
+
+    place: Place
+    is_: Money | None = None
+    player: str | None = None
+    expect: Expect = NO_EXPECT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bet:
+    """`transaction_bet`. `label` is the author's `id:` or one the loader made (`bet@LINE`)."""
+
+    place: Place
+    label: str
+    amount: Amount
+    game: str | None = None
+    player: str | None = None
+    fault: FaultSpec | None = None
+    expect: Expect = NO_EXPECT
+    raw: Mapping[str, JsonValue] = field(default_factory=dict)
+    omit: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Win:
+    """`transaction_win`; fields as in `Bet`."""
+
+    place: Place
+    label: str
+    amount: Amount
+    game: str | None = None
+    player: str | None = None
+    fault: FaultSpec | None = None
+    expect: Expect = NO_EXPECT
+    raw: Mapping[str, JsonValue] = field(default_factory=dict)
+    omit: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refund:
+    """`refund`. Exactly one of `of` (a step's label, maybe a later one) and `transaction_id` is set.
+
+    `amount` None takes the stake of the bet that `of` names.
+    """
+
+    place: Place
+    label: str
+    of: str | None = None
+    transaction_id: str | None = None
+    amount: Amount | None = None
+    player: str | None = None
+    fault: FaultSpec | None = None
+    expect: Expect = NO_EXPECT
+    raw: Mapping[str, JsonValue] = field(default_factory=dict)
+    omit: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resend:
+    """The same bytes again. `of` is a step's label, or None for `last`.
+
+    `amount` and `player` change that one field of the repeated request.
+    """
+
+    place: Place
+    of: str | None = None
+    times: int = 1
+    amount: Amount | None = None
+    player: str | None = None
+    fault: FaultSpec | None = None
+    expect: Expect = NO_EXPECT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """Whole game rounds by the provider's own rules; `win` None plays the outcome model."""
+
+    place: Place
+    bet: Amount
+    win: Amount | None = None
+    spins: int = 1
+    game: str | None = None
+    player: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Play:
+    """A realistic session from the outcome model; `volatility` is low, medium or high."""
+
+    place: Place
+    rounds: int
+    stake: Amount
+    volatility: str = "medium"
+    seed: int | None = None
+    game: str | None = None
+    player: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parallel:
+    """Steps released together, `times` over, at most `in_flight` at once; judged as a history."""
+
+    place: Place
+    steps: tuple[Step, ...]
+    times: int = 1
+    in_flight: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeat:
+    """The steps again and again; labels mean the latest pass."""
+
+    place: Place
+    times: int
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Send:
+    """Anything at all: `body` is the exact text. What reads as a canonical webhook is judged as one.
+
+    `${player}`, `${balance}` and `${run}` in the body become the player's user_id, its balance, and RUN.
+    """
+
+    place: Place
+    label: str
+    body: bytes
+    content_type: str = "application/json"
+    http_method: str = "POST"
+    headers: tuple[tuple[str, str], ...] = ()
+    player: str | None = None
+    expect: Expect = NO_EXPECT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restart:
+    """The target's `restart` hook."""
+
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """A pause, compressed by `--time-scale`."""
+
+    place: Place
+    duration_ns: int
+
+
+Step = (
+    Details | Balance | Bet | Win | Refund | Resend | Round | Play | Parallel | Repeat | Send | Restart | Wait
+)
+
+
+# --- the scenario ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PlayerSpec:
+    """A player of a scenario: the balance it starts with, or one who does not exist."""
+
+    balance: Money = Money(100_00)
+    exists: bool = True
+    blocked: bool = False
+
+
+MAIN_PLAYER = "player"
+"""The name of the player that steps without `player:` speak of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """One test: a scenario, or one row of its `cases`.
+
+    `id` is unique in a run: `path/to/file.yaml`, `…#name` where a file holds several, `…[row]` for a case.
+    `source` is the whole file by lines, for the frame that a report prints. `players` maps a name to its
+    spec; `MAIN_PLAYER` is always there.
+    """
+
+    id: str
+    name: str
+    place: Place
+    steps: tuple[Step, ...]
+    finally_: tuple[Step, ...] = ()
+    level: Level = Level.INDUSTRY
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    covers: tuple[str, ...] = ()
+    players: Mapping[str, PlayerSpec] = field(default_factory=lambda: {MAIN_PLAYER: PlayerSpec()})
+    policy: Mapping[str, str] = field(default_factory=dict)
+    needs: frozenset[str] = frozenset()
+    skip: str | None = None
+    xfail: str | None = None
+    source: tuple[str, ...] = ()

@@ -1,0 +1,60 @@
+"""The errors that end our work, each with the exit code it stands for.
+
+    SimulatorError                (3)
+    ├── UsageError                (4)  a flag, a variable or a file of ours cannot be used
+    │   ├── ConfigurationError    (4)  betrontech-sim.yaml or an environment variable
+    │   └── ScenarioError         (4)  a scenario file; carries every problem found
+    ├── NothingSelected           (5)  the selection left no scenario
+    └── EndpointUnreachable       (7)  no verdict was possible because nobody answered
+
+A *finding* is not an error: what the operator does wrong is data (`simulator.core.findings`).
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What `betrontech-sim` exits with."""
+
+    PASSED = 0
+    FOUND = 1
+    INTERRUPTED = 2
+    INTERNAL = 3
+    USAGE = 4
+    NOTHING_SELECTED = 5
+    INCONCLUSIVE = 6
+    UNREACHABLE = 7
+
+
+class SimulatorError(Exception):
+    """Our work cannot go on; the message is meant for the user."""
+
+    exit_code = ExitCode.INTERNAL
+
+
+class UsageError(SimulatorError):
+    """A flag, a variable or a file of ours cannot be used."""
+
+    exit_code = ExitCode.USAGE
+
+
+class ConfigurationError(UsageError):
+    """A setting in `betrontech-sim.yaml` or in the environment cannot be used."""
+
+
+class ScenarioError(UsageError):
+    """A scenario file cannot be used; the message holds every problem, framed."""
+
+
+class NothingSelected(SimulatorError):
+    """The selection left no scenario to run."""
+
+    exit_code = ExitCode.NOTHING_SELECTED
+
+
+class EndpointUnreachable(SimulatorError):
+    """Nobody answered at the operator's endpoint before any verdict."""
+
+    exit_code = ExitCode.UNREACHABLE
