@@ -1,0 +1,73 @@
+# All set-up is done by the targets themselves: only python3 (3.11 or newer), pip and make are needed.
+PYTHON ?= python3
+# Tests run in this many processes; 0 is one process without xdist's set-up.
+WORKERS ?= 2
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check
+LOCKS := requirements.lock requirements-build.lock
+EXPORT := --no-emit-project --no-header --no-annotate --format requirements-txt
+CODE := setup.py $(wildcard simulator tests benchmarks examples)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo serve test check format bench e2e crosscheck container lock clean
+
+help: ## list what make can do here
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.runtime ## run the suite against a right wallet, then against one with a defect
+	$(BIN)/betrontech-sim demo
+
+serve: $(VENV)/.runtime ## start the API, the games and a reference operator to play against
+	$(BIN)/betrontech-sim serve --with-operator
+
+test: $(VENV)/.dev ## run the tests
+	$(BIN)/python -m pytest -q -n $(WORKERS)
+
+check: $(VENV)/.dev ## format, lint, types and tests: what CI runs
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy $(CODE)
+	$(BIN)/python -m pytest -q -n $(WORKERS)
+
+format: $(VENV)/.dev ## put the code into the format that check wants
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.dev ## measure, each figure beside its baseline
+	$(BIN)/python -m benchmarks
+
+e2e: $(VENV)/.dev ## run the tests that drive a real Chromium, and fail where there is none
+	REQUIRE_E2E=1 $(BIN)/python -m pytest -q -m e2e
+
+container: ## build the image and start simulator and reference operator with Docker
+	docker compose up --build --wait
+
+lock: $(VENV)/.python ## resolve the dependencies anew and write the locks
+	$(PIP) install -q uv
+	$(BIN)/uv lock --upgrade
+	$(BIN)/uv export -q --frozen $(EXPORT) --no-dev --output-file requirements.lock
+	$(BIN)/uv export -q --frozen $(EXPORT) --only-group build --output-file requirements-build.lock
+	$(BIN)/uv export -q --frozen $(EXPORT) --all-groups --output-file requirements-dev.lock
+	! grep -n '://' requirements*.lock
+
+clean: ## remove what was installed, built and cached
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamps are older than a lock exactly when something has to be installed.
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "$(PYTHON) is $$($(PYTHON) -V 2>&1); Python 3.11 or newer is needed: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@# Without pip: Debian's python3 has no ensurepip, and the pip outside can install into the environment.
+	$(PYTHON) -m venv --without-pip $(VENV)
+	@touch $@
+
+$(VENV)/.runtime: $(LOCKS) pyproject.toml setup.py | $(VENV)/.python
+	$(PIP) install -q --require-hashes $(addprefix -r ,$(LOCKS))
+	$(PIP) install -q --no-build-isolation --no-deps --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock | $(VENV)/.runtime
+	$(PIP) install -q --require-hashes -r requirements-dev.lock
+	@touch $@
