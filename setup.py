@@ -5,6 +5,7 @@ repository's own folder, so that an edited scenario is never shadowed by a stale
 """
 
 from pathlib import Path
+from shutil import rmtree
 
 from setuptools import setup
 from setuptools.command.build_py import build_py
@@ -25,7 +26,9 @@ class BuildWithScenarios(build_py):
         return {str(Path(self.build_lib, "simulator", path)): str(path) for path in files}
 
     def run(self) -> None:
-        """Build the package, then copy the scenarios into it."""
+        """Build the package anew, then copy the scenarios into it."""
+        # setuptools keeps build/ from one build to the next: a deleted file would live on in every later wheel.
+        rmtree(Path(self.build_lib, "simulator"), ignore_errors=True)
         super().run()
         for built, source in self.scenario_files().items():
             self.mkpath(str(Path(built).parent))
@@ -41,7 +44,8 @@ class BuildWithScenarios(build_py):
 
     def get_source_files(self) -> list[str]:
         """Name the files that the sdist has to carry, the scenarios among them."""
-        return [*super().get_source_files(), *self.scenario_files().values()]
+        inherited = super().get_source_files()  # type: ignore[no-untyped-call]  # so in the stubs
+        return [*inherited, *self.scenario_files().values()]
 
 
 setup(cmdclass={"build_py": BuildWithScenarios})
