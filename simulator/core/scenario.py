@@ -6,49 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from fractions import Fraction
 
+from simulator.core.amounts import Amount
 from simulator.core.findings import Level, Outcome, Place
 from simulator.core.money import Money
 
 # An exact JSON value: numbers are Decimal, so that no digit is lost on the way to the wire.
 JsonValue = str | bool | Decimal | list["JsonValue"] | dict[str, "JsonValue"] | None
-
-
-# --- amounts ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """An amount as the author wrote it; `text` is kept for reports."""
-
-    money: Money
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class AllOf:
-    """`all` or `all+0.01`: the player's whole balance, and `plus` more."""
-
-    plus: Money = Money(0)
-
-
-@dataclass(frozen=True, slots=True)
-class TimesBet:
-    """`x2.40`: that many times the player's last accepted bet, rounded down to cents."""
-
-    factor: Fraction
-
-
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """`0.10..5.00`, or `~5.00` (half to one and a half times it): drawn from the seed, own cents."""
-
-    low: Money
-    high: Money
-
-
-Amount = Written | AllOf | TimesBet | Drawn
 
 
 # --- expectations and faults -----------------------------------------------------------------------
@@ -276,11 +240,14 @@ Step = (
 # --- the scenario ----------------------------------------------------------------------------------
 
 
+DEFAULT_OPENING = Money(100_00)
+
+
 @dataclass(frozen=True, slots=True)
 class PlayerSpec:
     """A player of a scenario: the balance it starts with, or one who does not exist."""
 
-    balance: Money = Money(100_00)
+    balance: Money = DEFAULT_OPENING
     exists: bool = True
     blocked: bool = False
 

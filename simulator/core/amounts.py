@@ -1,0 +1,41 @@
+"""Amounts as a scenario writes them, before a run makes money of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from simulator.core.money import ZERO, Money
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An amount as the author wrote it; `text` is kept for reports."""
+
+    money: Money
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """`all` or `all+0.01`: the player's whole balance, and `plus` more."""
+
+    plus: Money = ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class TimesBet:
+    """`x2.40`: that many times the player's last accepted bet, rounded down to cents."""
+
+    factor: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """`0.10..5.00`, or `~5.00` (half to one and a half times it): drawn from the seed, own cents."""
+
+    low: Money
+    high: Money
+
+
+Amount = Written | AllOf | TimesBet | Drawn
