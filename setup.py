@@ -27,7 +27,7 @@ class BuildWithScenarios(build_py):
 
     def run(self) -> None:
         """Build the package anew, then copy the scenarios into it."""
-        # setuptools keeps build/ from one build to the next: a deleted file would live on in every later wheel.
+        # setuptools keeps build/ from build to build: a deleted file would live on in every later wheel.
         rmtree(Path(self.build_lib, "simulator"), ignore_errors=True)
         super().run()
         for built, source in self.scenario_files().items():
