@@ -1,0 +1,41 @@
+# Any image with python3 (3.11 or newer) and its venv module will do; both stages start from it.
+ARG BASE_IMAGE=python:3.12-slim
+
+FROM ${BASE_IMAGE} AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PYTHONDONTWRITEBYTECODE=1
+RUN python3 -m venv /opt/betrontech-sim
+WORKDIR /src
+# The locks first: a change of the source installs no dependency anew. A private index or certificate authority
+# comes as a build secret, so that neither leaves a trace in a layer.
+COPY requirements.lock requirements-build.lock ./
+RUN --mount=type=secret,id=pip_conf,target=/etc/pip.conf \
+    --mount=type=secret,id=ca_bundle,target=/run/secrets/ca.pem \
+    if [ -s /run/secrets/ca.pem ]; then export PIP_CERT=/run/secrets/ca.pem; fi; \
+    /opt/betrontech-sim/bin/pip install --require-hashes -r requirements.lock -r requirements-build.lock
+COPY pyproject.toml setup.py README.md LICENSE ./
+COPY simulator simulator
+COPY scenarios scenarios
+# Neither pip nor setuptools has work to do in the running container. The compiled files are made here because
+# the root file system is read-only there.
+RUN /opt/betrontech-sim/bin/pip install --no-build-isolation --no-deps --no-index . \
+    && /opt/betrontech-sim/bin/pip uninstall --yes setuptools pip \
+    && python3 -m compileall -q -j 0 /opt/betrontech-sim/lib
+
+FROM ${BASE_IMAGE}
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="BetronTech simulator" \
+      org.opencontainers.image.description="Offline simulator of the BetronTech casino-game API; independent of BetronTech" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+COPY --from=build /opt/betrontech-sim /opt/betrontech-sim
+# HOME: any uid may run the image, and most have no home directory.
+ENV PATH=/opt/betrontech-sim/bin:$PATH HOME=/tmp PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+WORKDIR /tmp
+USER 10001:10001
+EXPOSE 8080
+HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
+    CMD ["betrontech-sim", "healthcheck"]
+ENTRYPOINT ["betrontech-sim"]
+CMD ["serve", "--host", "0.0.0.0"]
