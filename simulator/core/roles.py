@@ -1,0 +1,198 @@
+"""Which part a call plays in one possible world of the wallet: a fresh bet, a repeat, a refund of nothing …
+
+The parts are the rows of the ledger's table; what each row allows stands in `ledger`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple, Protocol
+
+from simulator.core.money import Money
+from simulator.core.webhooks import Method, WebhookRequest
+
+
+class CallForm(StrEnum):
+    """How a call is written: as documented, valid but odd, or not acceptable at all."""
+
+    CANONICAL = "canonical"
+    ODD = "odd"
+    MALFORMED = "malformed"
+
+
+class Applied(NamedTuple):
+    """A call that moved money: `amount` as sent, the balance `after` it, its place in `order`."""
+
+    amount: int
+    after: int
+    order: int
+    game: str | None
+
+
+class Mark(StrEnum):
+    """What else a wallet may remember of an id."""
+
+    REFUSED = "refused"
+    NOTHING_TO_REFUND = "nothing to refund"
+    """A refund that was accepted before, or without, its bet: a tombstone."""
+
+
+class Pending(NamedTuple):
+    """A call without an answer: it may still be applied, once, at any later moment."""
+
+    request: WebhookRequest
+    form: CallForm
+
+
+Entry = Applied | Mark | Pending
+
+
+class Role(StrEnum):
+    """The rows of the ledger's table."""
+
+    FRESH_BET = "bet"
+    UNAFFORDABLE_BET = "bet over the balance"
+    BARRED_BET = "bet of a blocked player or over a limit"
+    ODD_BET = "oddly written bet"
+    REFUSED_BEFORE_BET = "bet that was refused before"
+    LATE_BET = "bet whose refund came first"
+    LATE_BET_AFTER_REFUSED_REFUND = "bet whose refund was refused first"
+    FRESH_WIN = "win"
+    LOOSE_WIN = "win that may be refused"
+    SHARED_ID_BET = "bet with an id used otherwise"
+    SHARED_ID_WIN = "win with an id used otherwise"
+    FOREIGN_ID_BET = "bet with another player's id"
+    FOREIGN_ID_WIN = "win with another player's id"
+    REPEATED_BET = "repeated bet"
+    REPEATED_WIN = "repeated win"
+    REPEATED_REFUND = "repeated refund"
+    OTHER_AMOUNT = "known id with another amount"
+    DUE_REFUND = "refund"
+    LOOSE_REFUND = "refund that may be refused"
+    REFUND_OF_UNKNOWN = "refund of an unknown bet"
+    REFUND_OF_REFUSED = "refund of a refused bet"
+    REFUND_OF_FOREIGN = "refund of another player's bet"
+    REFUND_OF_WIN = "refund of a win"
+    ZERO = "call over 0.00"
+    MALFORMED = "malformed call"
+    STRANGER = "call for an unknown player"
+
+    @property
+    def moves(self) -> bool:
+        """Whether an accepted call of this role is supposed to change the balance."""
+        return self in _MOVING
+
+
+_MOVING = frozenset(
+    {
+        Role.FRESH_BET,
+        Role.ODD_BET,
+        Role.REFUSED_BEFORE_BET,
+        Role.FRESH_WIN,
+        Role.LOOSE_WIN,
+        Role.SHARED_ID_BET,
+        Role.SHARED_ID_WIN,
+        Role.DUE_REFUND,
+        Role.LOOSE_REFUND,
+    }
+)
+
+_REPEATS = {
+    Method.BET: Role.REPEATED_BET,
+    Method.WIN: Role.REPEATED_WIN,
+    Method.REFUND: Role.REPEATED_REFUND,
+}
+
+
+class View(Protocol):
+    """What a role depends on: one world, and what is known of the player besides."""
+
+    @property
+    def balance(self) -> int: ...
+
+    def entry(self, method: Method, transaction_id: str) -> Entry | None: ...
+
+    def used_otherwise(self, request: WebhookRequest) -> bool: ...
+
+    def used_by_another(self, request: WebhookRequest) -> bool: ...
+
+    def has_open_bet(self, game: str | None) -> bool: ...
+
+    def won_since(self, bet: Applied) -> bool: ...
+
+    def bars(self, request: WebhookRequest) -> bool: ...
+
+
+def role_of(view: View, request: WebhookRequest, form: CallForm) -> Role:
+    """The row of the table that this call falls under in this world. The method must move money."""
+    if form is CallForm.MALFORMED or request.transaction_id is None:
+        return Role.MALFORMED
+    known = view.entry(request.method, request.transaction_id)
+    if isinstance(known, Applied):
+        same = request.amount is None or request.amount == known.amount
+        return _REPEATS[request.method] if same else Role.OTHER_AMOUNT
+    if known is Mark.NOTHING_TO_REFUND:
+        return Role.REPEATED_REFUND
+    if request.method is Method.REFUND:
+        return _refund_role(view, request, refused_before=known is Mark.REFUSED, form=form)
+    if request.amount == 0:
+        return Role.ZERO
+    if request.method is Method.BET:
+        return _bet_role(view, request, known, form)
+    return _win_role(view, request, known, form)
+
+
+def _bet_role(view: View, request: WebhookRequest, known: Entry | None, form: CallForm) -> Role:
+    assert request.transaction_id is not None
+    refund = view.entry(Method.REFUND, request.transaction_id)
+    if refund is Mark.NOTHING_TO_REFUND or isinstance(refund, Applied):
+        return Role.LATE_BET
+    if _amount(request) > view.balance:
+        return Role.UNAFFORDABLE_BET
+    if view.bars(request):
+        return Role.BARRED_BET
+    if refund is Mark.REFUSED:
+        return Role.LATE_BET_AFTER_REFUSED_REFUND
+    if known is not None:
+        return Role.REFUSED_BEFORE_BET
+    if view.used_by_another(request):
+        return Role.FOREIGN_ID_BET
+    if form is CallForm.ODD:
+        return Role.ODD_BET
+    return Role.SHARED_ID_BET if view.used_otherwise(request) else Role.FRESH_BET
+
+
+def _win_role(view: View, request: WebhookRequest, known: Entry | None, form: CallForm) -> Role:
+    if known is not None:
+        return Role.LOOSE_WIN
+    if view.used_by_another(request):
+        return Role.FOREIGN_ID_WIN
+    if form is CallForm.ODD or not view.has_open_bet(request.game_id):
+        return Role.LOOSE_WIN
+    return Role.SHARED_ID_WIN if view.used_otherwise(request) else Role.FRESH_WIN
+
+
+def _refund_role(view: View, request: WebhookRequest, *, refused_before: bool, form: CallForm) -> Role:
+    assert request.transaction_id is not None
+    if request.amount == 0:
+        return Role.ZERO
+    bet = view.entry(Method.BET, request.transaction_id)
+    if isinstance(bet, Applied):
+        loose = (
+            refused_before
+            or form is CallForm.ODD
+            or request.amount != bet.amount
+            or view.won_since(bet)
+            or view.used_otherwise(request)
+        )
+        return Role.LOOSE_REFUND if loose else Role.DUE_REFUND
+    if view.used_by_another(request):
+        return Role.REFUND_OF_FOREIGN
+    if isinstance(view.entry(Method.WIN, request.transaction_id), Applied):
+        return Role.REFUND_OF_WIN
+    return Role.REFUND_OF_REFUSED if bet is Mark.REFUSED else Role.REFUND_OF_UNKNOWN
+
+
+def _amount(request: WebhookRequest) -> Money:
+    assert request.amount is not None
+    return request.amount
