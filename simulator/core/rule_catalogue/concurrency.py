@@ -1,0 +1,100 @@
+"""Rules of the conformance catalogue: calls that overlap in time."""
+
+from __future__ import annotations
+
+from simulator.core.findings import Level
+from simulator.core.rule_catalogue.rule import CONCURRENT, FRESH_BET, FRESH_WIN, SHARED, Rule
+from simulator.core.situations import Situation as _S
+
+RULES = (
+    Rule(
+        id="CCY-01",
+        title="ten bets at once all count",
+        level=Level.INDUSTRY,
+        meaning="",
+        why="",
+        source="",
+        fix="",
+        situations=CONCURRENT | FRESH_BET | {_S.BALANCE_READ_WRONG},
+    ),
+    Rule(
+        id="CCY-02",
+        title="one bet sent twenty times at once is charged once",
+        level=Level.INDUSTRY,
+        meaning="",
+        why="",
+        source="",
+        fix="",
+        situations=frozenset({_S.DOUBLE_EFFECT, _S.REPEATED_BET_TAKEN_AGAIN, _S.CONCURRENT_WRONG}),
+    ),
+    Rule(
+        id="CCY-03",
+        title="one win sent twenty times at once is paid once",
+        level=Level.INDUSTRY,
+        meaning="",
+        why="",
+        source="",
+        fix="",
+        situations=frozenset({_S.DOUBLE_EFFECT, _S.REPEATED_WIN_CREDITED_AGAIN, _S.CONCURRENT_WRONG}),
+    ),
+    Rule(
+        id="CCY-04",
+        title="of two bets that the balance cannot both pay, one is taken",
+        level=Level.INDUSTRY,
+        meaning="",
+        why="",
+        source="",
+        fix="",
+        situations=CONCURRENT | {_S.OVERDRAFT, _S.NEGATIVE_BALANCE},
+    ),
+    Rule(
+        id="CCY-05",
+        title="a bet and its refund at once add up to nothing",
+        level=Level.ADVICE,
+        meaning="",
+        why="",
+        source="",
+        fix="",
+        situations=CONCURRENT | {_S.LATE_BET_TAKEN, _S.UNKNOWN_REFUND_CREDITED, _S.REFUND_NOT_CREDITED},
+    ),
+    Rule(
+        id="CCY-06",
+        title="fifty bets and fifty wins of five players all count",
+        level=Level.ADVICE,
+        meaning="",
+        why="",
+        source="",
+        fix="",
+        situations=CONCURRENT | FRESH_BET | FRESH_WIN | {_S.BALANCE_READ_WRONG},
+    ),
+    Rule(
+        id="CCY-07",
+        title="some order of the calls explains every answer",
+        level=Level.ADVICE,
+        meaning="",
+        why="",
+        source="",
+        fix="",
+        situations=CONCURRENT | {_S.EFFECT_THEN_READ, _S.STALE_READ},
+    ),
+    Rule(
+        id="CCY-08",
+        title="ten players at once may use the same ids",
+        level=Level.INDUSTRY,
+        meaning="",
+        why="",
+        source="",
+        fix="",
+        situations=SHARED | CONCURRENT | {_S.SAME_ID_OTHER_PLAYER_MOVED},
+    ),
+    Rule(
+        id="CCY-09",
+        title="no deadlock is answered with an error of the server",
+        level=Level.INDUSTRY,
+        meaning="",
+        why="",
+        source="",
+        fix="",
+        situations=frozenset({_S.NO_ANSWER}),
+    ),
+)

@@ -1,0 +1,177 @@
+"""Rules of the conformance catalogue: refunds and what they may pay."""
+
+from __future__ import annotations
+
+from simulator.core.findings import Level
+from simulator.core.rule_catalogue.rule import ANSWER, FRESH_REFUND, MALFORMED, Rule
+from simulator.core.situations import Situation as _S
+
+RULES = (
+    Rule(
+        id="REF-01",
+        title="a refund brings back the balance from before the bet",
+        level=Level.DOCUMENTED,
+        meaning="",
+        why="",
+        source="",
+        fix="",
+        situations=FRESH_REFUND | ANSWER,
+    ),
+    Rule(
+        id="REF-02",
+        title="a refund of a bet that never was pays nothing",
+        level=Level.INDUSTRY,
+        meaning="",
+        why="",
+        source="",
+        fix="",
+        situations=frozenset({_S.UNKNOWN_REFUND_CREDITED, _S.NO_ANSWER}),
+    ),
+    Rule(
+        id="REF-03",
+        title="a refund that is sent five times is paid once",
+        level=Level.INDUSTRY,
+        meaning="",
+        why="",
+        source="",
+        fix="",
+        situations=frozenset({_S.REPEATED_REFUND_CREDITED_AGAIN, _S.REFUND_OVER_STAKE, _S.NO_ANSWER}),
+    ),
+    Rule(
+        id="REF-04",
+        title="a refund of a refused bet pays nothing",
+        level=Level.INDUSTRY,
+        meaning="",
+        why="",
+        source="",
+        fix="",
+        situations=frozenset({_S.REFUSED_BET_REFUND_CREDITED, _S.NO_ANSWER}),
+    ),
+    Rule(
+        id="REF-05",
+        title="a refund never pays more than the stake",
+        level=Level.INDUSTRY,
+        meaning="",
+        why="",
+        source="",
+        fix="",
+        situations=frozenset({_S.REFUND_OVER_STAKE, _S.REFUND_DEBITED, _S.NO_ANSWER}),
+    ),
+    Rule(
+        id="REF-06",
+        title="a partial refund pays the part or the stake, once",
+        level=Level.ADVICE,
+        meaning="",
+        why="",
+        source="",
+        fix="",
+        situations=frozenset(
+            {
+                _S.REFUND_OVER_STAKE,
+                _S.REFUND_WRONG_AMOUNT,
+                _S.REFUND_NOT_CREDITED,
+                _S.REPEATED_REFUND_CREDITED_AGAIN,
+                _S.SAME_ID_OTHER_AMOUNT_MOVED,
+                _S.REFUND_DEBITED,
+                _S.NO_ANSWER,
+            }
+        ),
+    ),
+    Rule(
+        id="REF-07",
+        title="a refund without an amount pays the stored stake or nothing",
+        level=Level.ADVICE,
+        meaning="",
+        why="",
+        source="",
+        fix="",
+        situations=MALFORMED
+        | {
+            _S.REFUND_OVER_STAKE,
+            _S.REFUND_WRONG_AMOUNT,
+            _S.REFUND_NOT_CREDITED,
+            _S.REFUND_DEBITED,
+            _S.NO_ANSWER,
+        },
+    ),
+    Rule(
+        id="REF-08",
+        title="a refund of another player's bet moves nothing",
+        level=Level.INDUSTRY,
+        meaning="",
+        why="",
+        source="",
+        fix="",
+        situations=frozenset({_S.FOREIGN_REFUND_MOVED, _S.NO_ANSWER}),
+    ),
+    Rule(
+        id="REF-09",
+        title="a refund that names a win pays nothing",
+        level=Level.INDUSTRY,
+        meaning="",
+        why="",
+        source="",
+        fix="",
+        situations=frozenset({_S.WIN_ID_REFUND_CREDITED, _S.NO_ANSWER}),
+    ),
+    Rule(
+        id="REF-10",
+        title="a refund after a win was paid never makes the player richer than the stake",
+        level=Level.INDUSTRY,
+        meaning="",
+        why="",
+        source="",
+        fix="",
+        situations=frozenset(
+            {
+                _S.REFUND_OVER_STAKE,
+                _S.REFUND_WRONG_AMOUNT,
+                _S.REFUND_NOT_CREDITED,
+                _S.REFUND_DEBITED,
+                _S.NO_ANSWER,
+            }
+        ),
+    ),
+    Rule(
+        id="REF-11",
+        title="a refund cannot be refunded",
+        level=Level.ADVICE,
+        meaning="",
+        why="",
+        source="",
+        fix="",
+        situations=frozenset(
+            {_S.REPEATED_REFUND_CREDITED_AGAIN, _S.REPEATED_BET_TAKEN_AGAIN, _S.REFUND_DEBITED, _S.NO_ANSWER}
+        ),
+    ),
+    Rule(
+        id="REF-12",
+        title="a refund is accepted when the session is over or the player is blocked",
+        level=Level.INDUSTRY,
+        meaning="",
+        why="",
+        source="",
+        fix="",
+        situations=FRESH_REFUND | {_S.BLOCKED_PLAYER_WRONG},
+    ),
+    Rule(
+        id="REF-13",
+        title="a refund of a day-old bet is accepted",
+        level=Level.ADVICE,
+        meaning="",
+        why="",
+        source="",
+        fix="",
+        situations=FRESH_REFUND,
+    ),
+    Rule(
+        id="REF-14",
+        title="a refund always gets a definite answer",
+        level=Level.INDUSTRY,
+        meaning="",
+        why="",
+        source="",
+        fix="",
+        situations=frozenset({_S.NO_ANSWER, _S.REFUND_REFUSED}),
+    ),
+)

@@ -1,0 +1,100 @@
+"""Rules of the conformance catalogue: lost replies, timeouts and sending again."""
+
+from __future__ import annotations
+
+from simulator.core.findings import Level
+from simulator.core.rule_catalogue.rule import CONCURRENT, FRESH_REFUND, FRESH_WIN, REPEATED, Rule
+from simulator.core.situations import Situation as _S
+
+RULES = (
+    Rule(
+        id="TMO-01",
+        title="a bet whose answer is lost can be refunded",
+        level=Level.INDUSTRY,
+        meaning="",
+        why="",
+        source="",
+        fix="",
+        situations=FRESH_REFUND | {_S.UNKNOWN_REFUND_CREDITED, _S.BALANCE_READ_WRONG},
+    ),
+    Rule(
+        id="TMO-02",
+        title="a win whose answer is lost is paid once",
+        level=Level.INDUSTRY,
+        meaning="",
+        why="",
+        source="",
+        fix="",
+        situations=FRESH_WIN | {_S.REPEATED_WIN_CREDITED_AGAIN, _S.BALANCE_READ_WRONG},
+    ),
+    Rule(
+        id="TMO-03",
+        title="a refund whose answer is lost is paid once",
+        level=Level.INDUSTRY,
+        meaning="",
+        why="",
+        source="",
+        fix="",
+        situations=FRESH_REFUND | {_S.REPEATED_REFUND_CREDITED_AGAIN, _S.BALANCE_READ_WRONG},
+    ),
+    Rule(
+        id="TMO-04",
+        title="a connection that breaks in the body leaves a consistent balance",
+        level=Level.ADVICE,
+        meaning="",
+        why="",
+        source="",
+        fix="",
+        situations=FRESH_REFUND | {_S.UNKNOWN_REFUND_CREDITED, _S.LATE_BET_TAKEN, _S.BALANCE_READ_WRONG},
+    ),
+    Rule(
+        id="TMO-05",
+        title="a refund that meets its own slow bet leaves nothing taken",
+        level=Level.INDUSTRY,
+        meaning="",
+        why="",
+        source="",
+        fix="",
+        situations=CONCURRENT | {_S.LATE_BET_TAKEN, _S.UNKNOWN_REFUND_CREDITED, _S.REFUND_NOT_CREDITED},
+    ),
+    Rule(
+        id="TMO-06",
+        title="a reply without a status is treated as unknown and the bet refunded",
+        level=Level.INDUSTRY,
+        meaning="",
+        why="",
+        source="",
+        fix="",
+        situations=frozenset(),
+    ),
+    Rule(
+        id="TMO-07",
+        title="wins that are owed reach an operator who was down",
+        level=Level.INDUSTRY,
+        meaning="",
+        why="",
+        source="",
+        fix="",
+        situations=frozenset(),
+    ),
+    Rule(
+        id="TMO-08",
+        title="a call that is sent again a day later has one effect",
+        level=Level.INDUSTRY,
+        meaning="",
+        why="",
+        source="",
+        fix="",
+        situations=REPEATED | {_S.BALANCE_READ_WRONG},
+    ),
+    Rule(
+        id="TMO-09",
+        title="an illogical refusal does not end the session",
+        level=Level.ADVICE,
+        meaning="",
+        why="",
+        source="",
+        fix="",
+        situations=frozenset(),
+    ),
+)

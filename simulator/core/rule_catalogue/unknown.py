@@ -1,0 +1,100 @@
+"""Rules of the conformance catalogue: unknown players and games, and blocked players."""
+
+from __future__ import annotations
+
+from simulator.core.findings import Level
+from simulator.core.rule_catalogue.rule import FRESH_BET, FRESH_REFUND, FRESH_WIN, MALFORMED, Rule
+from simulator.core.situations import Situation as _S
+
+RULES = (
+    Rule(
+        id="UNK-01",
+        title="the balance of an unknown player is refused",
+        level=Level.INDUSTRY,
+        meaning="",
+        why="",
+        source="",
+        fix="",
+        situations=frozenset({_S.UNKNOWN_PLAYER_ACCEPTED, _S.NO_ANSWER}),
+    ),
+    Rule(
+        id="UNK-02",
+        title="a bet of an unknown player is refused",
+        level=Level.INDUSTRY,
+        meaning="",
+        why="",
+        source="",
+        fix="",
+        situations=frozenset({_S.UNKNOWN_PLAYER_ACCEPTED, _S.NO_ANSWER}),
+    ),
+    Rule(
+        id="UNK-03",
+        title="a win of an unknown player is refused",
+        level=Level.INDUSTRY,
+        meaning="",
+        why="",
+        source="",
+        fix="",
+        situations=frozenset({_S.UNKNOWN_PLAYER_ACCEPTED, _S.NO_ANSWER}),
+    ),
+    Rule(
+        id="UNK-04",
+        title="a refund for an unknown player is refused",
+        level=Level.INDUSTRY,
+        meaning="",
+        why="",
+        source="",
+        fix="",
+        situations=frozenset({_S.UNKNOWN_PLAYER_ACCEPTED, _S.FOREIGN_REFUND_MOVED, _S.NO_ANSWER}),
+    ),
+    Rule(
+        id="UNK-05",
+        title="an empty, null or missing user_id is refused",
+        level=Level.INDUSTRY,
+        meaning="",
+        why="",
+        source="",
+        fix="",
+        situations=MALFORMED | {_S.UNKNOWN_PLAYER_ACCEPTED, _S.NO_ANSWER},
+    ),
+    Rule(
+        id="UNK-06",
+        title="a bet on an unknown game is taken once or refused",
+        level=Level.ADVICE,
+        meaning="",
+        why="",
+        source="",
+        fix="",
+        situations=FRESH_BET | {_S.NO_ANSWER},
+    ),
+    Rule(
+        id="UNK-07",
+        title="a win or a refund is not lost because the game is unknown",
+        level=Level.INDUSTRY,
+        meaning="",
+        why="",
+        source="",
+        fix="",
+        situations=FRESH_WIN | FRESH_REFUND | {_S.NO_ANSWER},
+    ),
+    Rule(
+        id="UNK-08",
+        title="a blocked player cannot bet",
+        level=Level.INDUSTRY,
+        meaning="",
+        why="",
+        source="",
+        fix="",
+        situations=frozenset({_S.BLOCKED_PLAYER_WRONG}),
+    ),
+    Rule(
+        id="UNK-09",
+        title="a blocked player still gets wins and refunds",
+        level=Level.INDUSTRY,
+        meaning="",
+        why="",
+        source="",
+        fix="",
+        situations=FRESH_WIN | FRESH_REFUND | {_S.BLOCKED_PLAYER_WRONG},
+    ),
+)

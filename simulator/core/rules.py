@@ -1,0 +1,90 @@
+"""Every rule that a finding can name, found by id or by what happened.
+
+The texts stand in `rule_catalogue`, a module a group. A run imports this module when it makes its first
+finding; `situations` alone is on the way of every run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+from simulator.core.rule_catalogue import (
+    concurrency,
+    contract,
+    expectations,
+    funds,
+    idempotency,
+    input,
+    limits,
+    money,
+    ordering,
+    performance,
+    refunds,
+    security,
+    sessions,
+    timeouts,
+    unknown,
+)
+from simulator.core.rule_catalogue.rule import Rule
+from simulator.core.situations import DEFAULT_RULE, METHOD_RULE, Situation
+from simulator.core.webhooks import Method
+from simulator.errors import UsageError
+
+__all__ = ["CATALOGUE", "RULES", "Rule", "UnknownRule", "rule", "rule_of"]
+
+CATALOGUE: tuple[Rule, ...] = (
+    *contract.RULES,
+    *money.RULES,
+    *idempotency.RULES,
+    *ordering.RULES,
+    *refunds.RULES,
+    *funds.RULES,
+    *unknown.RULES,
+    *concurrency.RULES,
+    *timeouts.RULES,
+    *security.RULES,
+    *input.RULES,
+    *sessions.RULES,
+    *limits.RULES,
+    *performance.RULES,
+)
+"""The checks of the conformance catalogue, in its order."""
+
+RULES: dict[str, Rule] = {rule.id: rule for rule in (*CATALOGUE, *expectations.RULES)}
+"""Every rule by id: the catalogue, and what a scenario or a policy asks for by itself."""
+
+
+class UnknownRule(UsageError):
+    """No rule has that id; `nearest` is the id that was probably meant, or None."""
+
+    def __init__(self, found: str) -> None:
+        close = get_close_matches(found.upper(), RULES, n=1, cutoff=0.5)
+        self.nearest: str | None = close[0] if close else None
+        hint = f"; did you mean {self.nearest}?" if self.nearest else ""
+        super().__init__(f'there is no rule "{found}"{hint} (`betrontech-sim explain` lists all)')
+
+
+def rule(rule_id: str) -> Rule:
+    """The rule of that id, written in any case. Raises UnknownRule."""
+    found = RULES.get(rule_id.strip().upper())
+    if found is None:
+        raise UnknownRule(rule_id)
+    return found
+
+
+def rule_of(situation: Situation, covers: Sequence[str] = (), method: Method | None = None) -> str:
+    """The id of the rule that a finding of this situation names.
+
+    The first of the checks that the scenario covers which can be reported for the situation; else the rule
+    of the situation and the method of the call; else the rule of the situation. A failed expectation is
+    the scenario's own, so its first check names it.
+    """
+    if situation is Situation.EXPECTATION_FAILED and covers:
+        return covers[0]
+    for covered in covers:
+        if covered in RULES and situation in RULES[covered].situations:
+            return covered
+    if method is not None and (situation, method) in METHOD_RULE:
+        return METHOD_RULE[situation, method]
+    return DEFAULT_RULE[situation]
