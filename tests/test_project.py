@@ -142,7 +142,7 @@ def test_the_image_takes_what_the_dockerfile_copies() -> None:
 
 
 def test_the_image_needs_no_registry_but_its_base_and_no_root() -> None:
-    """The Dockerfile pulls no frontend, takes any base, and ends as a numbered user with an exec-form command."""
+    """The Dockerfile pulls no frontend, takes any base, ends as a numbered user, and runs no shell."""
     dockerfile = (ROOT / "Dockerfile").read_text("utf-8")
     assert "# syntax=" not in dockerfile
     assert re.search(r"\A(?:#.*\n)*ARG BASE_IMAGE=\S+\n", dockerfile)
