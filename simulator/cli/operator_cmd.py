@@ -1,0 +1,105 @@
+"""`betrontech-sim operator`: run the example wallet, right or with chosen defects, until told to stop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from simulator.errors import UsageError
+
+if TYPE_CHECKING:
+    from simulator.reference_operator import OperatorSettings
+
+
+@click.command(name="operator")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=9000, show_default=True, help="0 takes a free one."
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--database",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="SQLite file that keeps the money. Default: a temporary one.",
+)
+@click.option(
+    "--players", type=click.IntRange(0, 100_000), default=100, show_default=True, help="How many players."
+)
+@click.option(
+    "--player-start", type=click.IntRange(0), default=1000, show_default=True, help="The first player's id."
+)
+@click.option(
+    "--opening-balance", default="1000.00", show_default=True, help="What each player has at first."
+)
+@click.option("--max-bet", help='Refuse bets over this amount, for example "50.00".')
+@click.option("--defect", "defects", multiple=True, metavar="NAME", help="Switch a defect on. Repeatable.")
+@click.option(
+    "--dialect", "dialects", multiple=True, metavar="NAME", help="Answer in another right way. Repeatable."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="For defects with chance in them.")
+@click.option("--list-defects", is_flag=True, help="Print the defects and stop.")
+@click.option("--list-dialects", is_flag=True, help="Print the dialects and stop.")
+def operator(
+    port: int,
+    host: str,
+    database: Path | None,
+    players: int,
+    player_start: int,
+    opening_balance: str,
+    max_bet: str | None,
+    defects: tuple[str, ...],
+    dialects: tuple[str, ...],
+    seed: int,
+    list_defects: bool,
+    list_dialects: bool,
+) -> None:
+    """Run the example operator: a correct wallet on SQLite, unless a defect is switched on."""
+    # Flask takes a tenth of a second to import, which no other command should pay for.
+    from simulator.reference_operator import OperatorSettings
+
+    if list_defects or list_dialects:
+        click.echo(describe_switches(list_defects, list_dialects))
+        return
+    settings = OperatorSettings(
+        database=database,
+        players=players,
+        player_start=player_start,
+        opening_balance=opening_balance,
+        max_bet=max_bet,
+        defects=defects,
+        dialects=dialects,
+        seed=seed,
+    )
+    serve(settings, host, port)
+
+
+def serve(settings: OperatorSettings, host: str, port: int) -> None:
+    """Serve until told to stop. Raises UsageError for settings or an address that cannot be used."""
+    from simulator.reference_operator import InvalidSetting, UnknownName  # Flask, as above
+    from simulator.reference_operator.server import run_operator
+
+    try:
+        run_operator(settings, host, port)
+    except (UnknownName, InvalidSetting) as error:
+        raise UsageError(str(error)) from error
+    except OSError as error:
+        raise UsageError(
+            f"cannot listen on {host} port {port}: {error}; choose another with --port"
+        ) from error
+
+
+def describe_switches(with_defects: bool, with_dialects: bool) -> str:
+    """The names and sentences of what can be switched on, one a line, defects by group."""
+    from simulator.reference_operator import DEFECTS, DIALECTS  # Flask, as above
+
+    lines: list[str] = []
+    if with_defects:
+        for group in dict.fromkeys(defect.group for defect in DEFECTS.values()):
+            lines.append(f"{group}:")
+            members = [defect for defect in DEFECTS.values() if defect.group == group]
+            lines += [f"  {each.name:<36} {each.kind.value:<11} {each.description}" for each in members]
+    if with_dialects:
+        lines.append("dialects:")
+        lines += [f"  {each.name:<36} {each.description}" for each in DIALECTS.values()]
+    return "\n".join(lines)

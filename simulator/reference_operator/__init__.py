@@ -1,0 +1,21 @@
+"""An operator's wallet that speaks the BetronTech webhooks: the example to read, the subject to test against.
+
+It shares no code with the simulator that judges it: neither money nor model.
+"""
+
+from simulator.reference_operator.app import create_operator
+from simulator.reference_operator.operator import InvalidSetting
+from simulator.reference_operator.settings import OperatorSettings, UnknownName
+from simulator.reference_operator.switches import DEFECTS, DIALECTS, Defect, Dialect, Kind
+
+__all__ = [
+    "DEFECTS",
+    "DIALECTS",
+    "Defect",
+    "Dialect",
+    "InvalidSetting",
+    "Kind",
+    "OperatorSettings",
+    "UnknownName",
+    "create_operator",
+]

@@ -1,0 +1,3 @@
+"""Other right ways to answer."""
+
+HTTP_1_0 = "http-1.0"

@@ -1,0 +1,82 @@
+"""Running an operator: inside this process for tests and demos, or in the foreground for the command line."""
+
+import signal
+import threading
+from types import FrameType, TracebackType
+
+from simulator.reference_operator.app import create_operator
+from simulator.reference_operator.dialects import HTTP_1_0
+from simulator.reference_operator.http_server import HttpServer
+from simulator.reference_operator.operator import Operator
+from simulator.reference_operator.settings import OperatorSettings
+
+WEBHOOK_PATH = "/betrontech_api"
+
+
+class OperatorServer:
+    """An operator listening on a real socket: `with OperatorServer(settings) as server: ... server.endpoint`.
+
+    `port` 0 takes a free one. Raises OSError where it cannot listen, UnknownName and InvalidSetting for its
+    settings.
+    """
+
+    def __init__(
+        self, settings: OperatorSettings | None = None, host: str = "127.0.0.1", port: int = 0
+    ) -> None:
+        settings = settings or OperatorSettings()
+        app = create_operator(settings)
+        self.operator: Operator = app.extensions["operator"]
+        protocol = "HTTP/1.0" if HTTP_1_0 in settings.dialects else "HTTP/1.1"
+        try:
+            self.http = HttpServer(app, host, port, protocol)
+        except OSError:
+            self.operator.close()
+            raise
+        self.base_url = f"http://{f'[{host}]' if ':' in host else host}:{self.http.port}"
+        self.endpoint = self.base_url + WEBHOOK_PATH
+
+    def start(self) -> None:
+        self.http.start()
+
+    def stop(self) -> None:
+        self.http.stop()
+        self.operator.close()
+
+    def __enter__(self) -> "OperatorServer":
+        self.start()
+        return self
+
+    def __exit__(
+        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def run_operator(settings: OperatorSettings, host: str = "127.0.0.1", port: int = 9000) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Prints one line once it listens. Must run in the main thread, for the signals.
+    """
+    told_to_stop = threading.Event()
+
+    def stop(_: int, __: FrameType | None) -> None:
+        told_to_stop.set()
+
+    previous = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        with OperatorServer(settings, host, port) as server:
+            print(describe(server, settings), flush=True)
+            told_to_stop.wait()
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def describe(server: OperatorServer, settings: OperatorSettings) -> str:
+    """The ready line: where, for whom, and what is switched on."""
+    line = f"operator ready on {server.endpoint}"
+    if settings.players:
+        last = settings.player_start + settings.players - 1
+        line += f", players {settings.player_start}..{last} with {settings.opening_balance} each"
+    switched_on = [*settings.defects, *settings.dialects]
+    return line + (f", switched on: {', '.join(switched_on)}" if switched_on else "")

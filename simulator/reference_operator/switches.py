@@ -1,0 +1,96 @@
+"""What can be switched on: the shape of a defect and of a dialect, and how several make one wallet.
+
+A switch is a class that overrides a few methods of `Wallet` or `Webhook` and leaves the rest to `super()`.
+Several stack up in the order they were named: the first has the first word.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeVar
+
+from simulator.reference_operator.settings import UnknownName
+from simulator.reference_operator.wallet import Wallet
+from simulator.reference_operator.webhook import Webhook
+
+Part = type[Wallet] | type[Webhook]
+AnyPart = TypeVar("AnyPart", bound=Part)
+
+
+class Kind(Enum):
+    """What it takes to see a defect."""
+
+    SEQUENTIAL = "sequential"  # one call after the other
+    FORM = "form"  # one call: the money may be right, its form is not
+    RACE = "race"  # calls in flight at the same time
+    DURABILITY = "durability"  # a restart, or many calls in between
+
+
+@dataclass(frozen=True, slots=True)
+class Defect:
+    """A bug that can be switched on.
+
+    `needs` names the hook without which no call shows it: "restart", "block" or "".
+    """
+
+    name: str
+    description: str
+    kind: Kind
+    group: str
+    part: Part
+    needs: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """Another right way to answer."""
+
+    name: str
+    description: str
+    part: Part
+
+
+DEFECTS: dict[str, Defect] = {}
+DIALECTS: dict[str, Dialect] = {}
+
+
+def defect(
+    name: str, description: str, kind: Kind, group: str, needs: str = ""
+) -> Callable[[AnyPart], AnyPart]:
+    """Enter the class below into the registry of defects."""
+
+    def enter(part: AnyPart) -> AnyPart:
+        DEFECTS[name] = Defect(name, description, kind, group, part, needs)
+        return part
+
+    return enter
+
+
+def dialect(name: str, description: str) -> Callable[[AnyPart], AnyPart]:
+    """Enter the class below into the registry of dialects."""
+
+    def enter(part: AnyPart) -> AnyPart:
+        DIALECTS[name] = Dialect(name, description, part)
+        return part
+
+    return enter
+
+
+def select(kind: str, names: Iterable[str], known: Mapping[str, Defect | Dialect]) -> list[Part]:
+    """The parts of the named switches. Raises UnknownName."""
+    parts = []
+    for name in names:
+        if name not in known:
+            raise UnknownName(kind, name, known)
+        parts.append(known[name].part)
+    return parts
+
+
+def build_wallet_class(parts: Iterable[Part]) -> type[Wallet]:
+    switches = [part for part in parts if issubclass(part, Wallet)]
+    return type("SwitchedWallet", (*switches, Wallet), {}) if switches else Wallet
+
+
+def build_webhook_class(parts: Iterable[Part]) -> type[Webhook]:
+    switches = [part for part in parts if issubclass(part, Webhook)]
+    return type("SwitchedWebhook", (*switches, Webhook), {}) if switches else Webhook

@@ -1,0 +1,189 @@
+"""THE EXAMPLE: a wallet that keeps its players' money right when calls are repeated, late or simultaneous.
+
+Five rules do it, and each is a few lines below:
+
+1. One request, one transaction: the check and the change it allows are never apart.
+2. Money is whole cents. Amounts are read strictly, and what is not canonical is refused.
+3. `(user_id, method, transaction_id)` names an effect. Each is applied once; its repeats are answered with
+   success and today's balance. The method belongs to the name: a refund carries the id of its bet.
+4. A refund gives back the stake of this player's own bet: not the amount it was sent with, and nothing for a
+   bet that was never taken. It is written down all the same, so that the late bet, when it comes, moves
+   nothing.
+5. A refusal leaves no trace, and says the balance. Money that is owed (wins, refunds) is taken from nobody's
+   blocked account: only bets ask whether the player may play.
+
+`webhook.py` puts this behind HTTP. Switchable mistakes live in `defects`, other right ways in `dialects.py`.
+"""
+
+# ruff: noqa: ARG002 -- arguments that this wallet has no use for are what its other versions decide by
+
+from typing import Any, TypeGuard
+
+from simulator.reference_operator.calls import (
+    BET,
+    REFUND,
+    Accepted,
+    Answer,
+    Call,
+    Details,
+    MoneyCall,
+    Refusal,
+    Refused,
+)
+from simulator.reference_operator.cents import read_cents
+from simulator.reference_operator.database import Books, Database, Effect, Player
+
+ACTIVE = 1
+ID_LENGTH_MAX = 255
+
+
+class Wallet:
+    """The players' money. `max_bet` in cents, or None for no limit."""
+
+    def __init__(self, database: Database, max_bet: int | None = None, seed: int = 0) -> None:
+        self.database = database
+        self.max_bet = max_bet
+        self.seed = seed
+
+    # The five methods of the protocol.
+
+    def account_details(self, call: Call) -> Answer:
+        with self.database.transaction() as books:
+            player = self.find_player(books, call)
+        return Details(player.user_id, f"player-{player.user_id}@example.com", f"Player {player.user_id}")
+
+    def user_balance(self, call: Call) -> Answer:
+        with self.database.transaction() as books:
+            player = self.find_player(books, call)
+        return Accepted(player.balance, player.status)
+
+    def transaction_bet(self, call: Call) -> Answer:
+        with self.database.transaction() as books:
+            player = self.find_player(books, call)
+            bet = self.check_fields(player, call)
+            if earlier := self.find_effect(books, bet, BET):
+                return self.answer_repeat(player, bet, earlier)
+            if refund := self.find_effect(books, bet, REFUND):
+                return self.answer_late_bet(player, refund)
+            self.check_bet(books, player, bet)
+            return self.apply(books, player, bet, -bet.amount)
+
+    def transaction_win(self, call: Call) -> Answer:
+        with self.database.transaction() as books:
+            player = self.find_player(books, call)
+            win = self.check_fields(player, call)
+            if earlier := self.find_effect(books, win, win.method):
+                return self.answer_repeat(player, win, earlier)
+            self.check_win(books, player, win)
+            return self.apply(books, player, win, win.amount)
+
+    def refund(self, call: Call) -> Answer:
+        with self.database.transaction() as books:
+            player = self.find_player(books, call)
+            refund = self.check_fields(player, call)
+            if earlier := self.find_effect(books, refund, REFUND):
+                return self.answer_repeat(player, refund, earlier)
+            bet = self.find_effect(books, refund, BET)
+            if bet is None:
+                return self.refund_unknown(books, player, refund)
+            return self.refund_bet(books, player, refund, bet)
+
+    # Who, what, how much.
+
+    def find_player(self, books: Books, call: Call) -> Player:
+        user_id = call.fields.get("user_id")
+        player = books.player(user_id) if is_id(user_id) else None
+        if player is None:
+            raise Refusal(Refused("INVALID_USER", "no such player"))
+        return player
+
+    def check_fields(self, player: Player, call: Call) -> MoneyCall:
+        return MoneyCall(
+            player.user_id,
+            call.method,
+            self.read_transaction_id(player, call),
+            self.read_amount(player, call),
+            None if call.method == REFUND else self.read_game_id(player, call),
+        )
+
+    def read_amount(self, player: Player, call: Call) -> int:
+        amount = read_cents(call.fields.get("amount"))
+        if amount is None:
+            raise refusal(player, "INVALID_AMOUNT", 'amount must be text such as "10.50"')
+        return amount
+
+    def read_transaction_id(self, player: Player, call: Call) -> str:
+        return self.read_id(player, call, "transaction_id")
+
+    def read_game_id(self, player: Player, call: Call) -> str:
+        return self.read_id(player, call, "game_id")
+
+    def read_id(self, player: Player, call: Call, field: str) -> str:
+        value = call.fields.get(field)
+        if not is_id(value):
+            raise refusal(
+                player, "INVALID_PARAMS", f"{field} must be text of 1 to {ID_LENGTH_MAX} characters"
+            )
+        return value
+
+    # What was done before, and what may be done now.
+
+    def find_effect(self, books: Books, call: MoneyCall, method: str) -> Effect | None:
+        """The effect that `method` had under this call's id, for this player."""
+        return books.effect(call.user_id, method, call.transaction_id)
+
+    def answer_repeat(self, player: Player, call: MoneyCall, earlier: Effect) -> Answer:
+        return Accepted(player.balance)
+
+    def answer_late_bet(self, player: Player, refund: Effect) -> Answer:
+        """The bet's refund came first: both together leave the balance as it is."""
+        return Accepted(player.balance)
+
+    def check_bet(self, books: Books, player: Player, bet: MoneyCall) -> None:
+        if player.status != ACTIVE:
+            raise refusal(player, "USER_BLOCKED", "this player may not bet")
+        if self.max_bet is not None and bet.amount > self.max_bet:
+            raise refusal(player, "LIMIT_REACHED", "the bet is over the operator's limit")
+        if bet.amount > player.balance:
+            raise refusal(player, "INSUFFICIENT_FUNDS", "the balance is less than the bet")
+
+    def check_win(self, books: Books, player: Player, win: MoneyCall) -> None:
+        """A win is owed: with or without a bet before it, in whatever amount, to whatever account."""
+
+    # What moves money.
+
+    def refund_bet(self, books: Books, player: Player, refund: MoneyCall, bet: Effect) -> Answer:
+        if refund.amount == 0 and bet.amount != 0:
+            raise refusal(player, "INVALID_AMOUNT", "a refund of nothing")
+        return self.apply(books, player, refund, bet.amount)
+
+    def refund_unknown(self, books: Books, player: Player, refund: MoneyCall) -> Answer:
+        if refund.amount == 0:
+            raise refusal(player, "INVALID_AMOUNT", "a refund of nothing")
+        return self.apply(books, player, refund, 0)
+
+    def apply(self, books: Books, player: Player, call: MoneyCall, moved: int) -> Answer:
+        balance = player.balance + moved
+        books.set_balance(player.user_id, balance)
+        books.record(
+            Effect(
+                player.user_id, call.method, call.transaction_id, call.amount, moved, balance, call.game_id
+            )
+        )
+        return Accepted(balance)
+
+
+def is_id(value: Any) -> TypeGuard[str]:
+    """Text that the database can hold: not empty, not endless, and no half of a surrogate pair."""
+    if not isinstance(value, str) or not 0 < len(value) <= ID_LENGTH_MAX:
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def refusal(player: Player, code: str, message: str, http_status: int | None = None) -> Refusal:
+    """A refusal of a known player's call: it tells the balance, which did not move."""
+    return Refusal(Refused(code, message, player.balance, http_status))

@@ -1,0 +1,103 @@
+"""The operator's one endpoint: bytes in, the wallet's answer, bytes out.
+
+No money is decided here, and no HTTP server is known.
+"""
+
+# ruff: noqa: ARG002 -- arguments that this wallet has no use for are what its other versions decide by
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from simulator.reference_operator.calls import (
+    ACCOUNT_DETAILS,
+    BET,
+    REFUND,
+    USER_BALANCE,
+    WIN,
+    Accepted,
+    Answer,
+    Call,
+    Details,
+    Refusal,
+    Refused,
+)
+from simulator.reference_operator.cents import write_cents
+from simulator.reference_operator.wallet import Wallet
+
+JSON_TYPE = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One HTTP answer. With `dropped` the connection is closed instead, without a byte."""
+
+    body: bytes
+    http_status: int = 200
+    content_type: str = JSON_TYPE
+    dropped: bool = False
+
+
+class Webhook:
+    """Reads a webhook call, hands it to the wallet, writes the answer as the protocol wants it."""
+
+    def __init__(self, wallet: Wallet) -> None:
+        self.wallet = wallet
+        self.methods: dict[str, Callable[[Call], Answer]] = {
+            ACCOUNT_DETAILS: wallet.account_details,
+            USER_BALANCE: wallet.user_balance,
+            BET: wallet.transaction_bet,
+            WIN: wallet.transaction_win,
+            REFUND: wallet.refund,
+        }
+
+    def receive(self, body: bytes) -> tuple[Call, Reply]:
+        """Answer one call. The call comes back too, for whoever counts calls."""
+        call = self.read(body)
+        return call, self.reply(call, self.answer(call))
+
+    def read(self, body: bytes) -> Call:
+        """The call in the body. Its method is empty where the body is not a JSON object."""
+        try:
+            fields = json.loads(body, parse_float=Decimal, parse_constant=refuse_constant)
+        except (ValueError, RecursionError):
+            return Call("", {})
+        method = fields.get("method") if isinstance(fields, dict) else None
+        return Call(method, fields) if isinstance(method, str) else Call("", {})
+
+    def answer(self, call: Call) -> Answer:
+        handle = self.methods.get(call.method)
+        if handle is None:
+            return Refused("INVALID_METHOD", "expected a JSON object whose method is one of the five")
+        try:
+            return handle(call)
+        except Refusal as refusal:
+            return refusal.refused
+
+    def reply(self, call: Call, answer: Answer) -> Reply:
+        http_status = answer.http_status if isinstance(answer, Refused) else None
+        return Reply(self.encode(self.fields(call, answer)), http_status or 200)
+
+    def fields(self, call: Call, answer: Answer) -> dict[str, Any]:
+        """The JSON object of the reply."""
+        match answer:
+            case Accepted(balance, status):
+                return {"status": status, "balance": self.money(balance)}
+            case Refused(code, message, balance):
+                refused = {"status": 0, "error": code, "message": message}
+                return refused if balance is None else refused | {"balance": self.money(balance)}
+            case Details(user_id, email, name):
+                return {"user_id": user_id, "email": email, "name_jogador": name}
+
+    def money(self, cents: int) -> str:
+        return write_cents(cents)
+
+    def encode(self, fields: dict[str, Any]) -> bytes:
+        return json.dumps(fields).encode()
+
+
+def refuse_constant(name: str) -> Any:
+    """NaN and Infinity are not JSON, though Python's reader takes them for it."""
+    raise ValueError(f"{name} is not JSON")
