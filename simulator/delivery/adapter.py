@@ -1,0 +1,160 @@
+"""The transport adapter of requests: one connection, kept alive, never a second send of the same call."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from time import monotonic, monotonic_ns
+from typing import TYPE_CHECKING
+
+from requests import PreparedRequest, Response, Session
+from requests.adapters import BaseAdapter
+
+from simulator.core.webhooks import NoReply, NoReplyKind
+from simulator.delivery.connection import Route, open_stream
+from simulator.delivery.failures import CallFailed, no_reply
+from simulator.delivery.http_reply import HEAD_BYTES_MAX, HttpReply
+from simulator.delivery.message import Manner, Message
+from simulator.delivery.stream import Stream
+
+if TYPE_CHECKING:
+    from requests.structures import CaseInsensitiveDict
+
+_SEND_BROKE = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
+
+
+class WebhookCall(PreparedRequest):
+    """A prepared request that knows its bytes, and the manner in which they go out."""
+
+    def __init__(self, url: str, message: Message, manner: Manner) -> None:
+        super().__init__()
+        self.method = message.head.method
+        self.url = url
+        self.message = message
+        self.manner = manner
+
+
+class WebhookAdapter(BaseAdapter):
+    """Carries calls over one connection of its own; for one thread at a time.
+
+    `sent_ns` and `answered_ns` are those of the last call, around its bytes: connecting is not in them.
+    `begun` says whether a byte of it may have been sent.
+    """
+
+    def __init__(self, route: Route) -> None:
+        super().__init__()
+        self._route = route
+        self._stream: Stream | None = None
+        self._used = False
+        self._cancelled = False
+        self.begun = False
+        self.sent_ns = 0
+        self.answered_ns = 0
+
+    def send(
+        self,
+        request: PreparedRequest,
+        stream: bool = False,  # noqa: ARG002 - the signature is that of requests
+        timeout: float | tuple[float, float] | tuple[float, None] | None = None,  # noqa: ARG002
+        verify: bool | str = True,  # noqa: ARG002
+        cert: bytes | str | tuple[bytes | str, bytes | str] | None = None,  # noqa: ARG002
+        proxies: Mapping[str, str] | None = None,  # noqa: ARG002
+    ) -> Response:
+        """One call, one reply; CallFailed where there is no whole one. Limits are the target's own."""
+        assert isinstance(request, WebhookCall)
+        target = self._route.target
+        deadline = monotonic() + target.timeout_s
+        self.begun = self._cancelled = False
+        self.sent_ns = monotonic_ns()
+        line = self.connect(deadline)
+        line.arm(deadline, target.max_reply_bytes + HEAD_BYTES_MAX)
+        reused, self._used, self.begun = self._used, True, True
+        self.sent_ns = monotonic_ns()
+        try:
+            reply, body = self._converse(line, request)
+        except Exception as error:
+            self.close()
+            if self._cancelled:
+                detail = "the run was interrupted before the whole answer had come"
+                raise CallFailed(NoReplyKind.CLOSED, detail) from error
+            why = no_reply(error, target, received=line.received, reused=reused, ended=line.ended)
+            raise CallFailed(why.kind, why.detail) from error
+        self.answered_ns = monotonic_ns()
+        if reply.will_close or line.surplus:
+            self.close()
+        return _response(request, reply, body)
+
+    def _converse(self, line: Stream, request: WebhookCall) -> tuple[HttpReply, bytes]:
+        broke = False
+        try:
+            request.manner.carry(line, request.message)
+        except _SEND_BROKE:
+            # The operator may have answered before it read everything (413, say): that is its answer.
+            broke = True
+        reply = HttpReply(line, request.message.head.method)
+        reply.begin()
+        body = reply.whole_body(self._route.target.max_reply_bytes)
+        if broke:
+            reply.will_close = True
+        return reply, body
+
+    def connect(self, deadline: float | None = None) -> Stream:
+        """The connection, opened where there is none that can still carry a call; raises CallFailed."""
+        if self._stream is not None:
+            if self._stream.idle():
+                return self._stream
+            self.close()
+        target = self._route.target
+        soon = monotonic() + target.connect_timeout_s
+        self._stream = open_stream(self._route, soon if deadline is None else min(deadline, soon))
+        self._used = False
+        return self._stream
+
+    def abandoned(self) -> NoReply:
+        """What became of a call that an interrupt tore out of `send`."""
+        if self.begun:
+            return NoReply(NoReplyKind.CLOSED, "the run was interrupted before the whole answer had come")
+        return NoReply(NoReplyKind.CONNECT, "the run was interrupted before anything was sent")
+
+    def cancel(self) -> None:
+        """End the call under way, from another thread or a signal handler; without one, no harm is done."""
+        self._cancelled = True
+        stream = self._stream
+        if stream is not None:
+            stream.interrupt()
+
+    def close(self) -> None:
+        """Close the connection; the next call opens another."""
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.shut()
+
+
+class WebhookSession(Session):
+    """A session that follows nothing and reads no environment."""
+
+    def __init__(self, adapter: WebhookAdapter) -> None:
+        super().__init__()
+        self.trust_env = False
+        self.adapters.clear()
+        self.mount("http://", adapter)
+        self.mount("https://", adapter)
+
+    def get_redirect_target(self, resp: Response) -> str | None:  # noqa: ARG002
+        """None: requests would parse the Location of a 302, and fail on a bad one."""
+        return None
+
+
+def _response(request: WebhookCall, reply: HttpReply, body: bytes) -> Response:
+    response = Response()
+    response.status_code = reply.status
+    response.reason = reply.reason
+    headers: CaseInsensitiveDict[str] = reply.by_name
+    response.headers = headers
+    response.url = request.url or ""
+    response.request = request
+    response.raw = reply
+    # The body is read whole, under deadline and bound; requests must not stream from the socket again.
+    response._content = body
+    response._content_consumed = True  # type: ignore[attr-defined]  # the stubs leave it out
+    return response

@@ -1,0 +1,152 @@
+"""The wallet client: one call is one exchange. What to send, and what a reply means, is decided elsewhere."""
+
+from __future__ import annotations
+
+from collections import deque
+from types import TracebackType
+from typing import Self
+
+from simulator.core.webhooks import Exchange, NoReply, Reply, WebhookRequest, WireRequest
+from simulator.delivery.adapter import WebhookAdapter, WebhookCall, WebhookSession
+from simulator.delivery.connection import Route
+from simulator.delivery.failures import CallFailed
+from simulator.delivery.http_reply import HttpReply
+from simulator.delivery.message import Head, Manner, Message, Whole, head_of
+from simulator.delivery.target import Target
+
+_HEADS_MAX = 256
+_WHOLE = Whole()
+
+
+class CallInterrupted(KeyboardInterrupt):
+    """Ctrl-C came while calls were under way; `exchanges` are those calls, none of them lost."""
+
+    def __init__(self, exchanges: tuple[Exchange, ...]) -> None:
+        super().__init__()
+        self.exchanges = exchanges
+
+
+class _Lane:
+    """A session of its own with its one connection; one thread at a time has it."""
+
+    __slots__ = ("adapter", "session")
+
+    def __init__(self, route: Route) -> None:
+        self.adapter = WebhookAdapter(route)
+        self.session = WebhookSession(self.adapter)
+
+
+class Sender:
+    """Calls one target, from any number of threads at once; each call has a session to itself.
+
+    Sessions that are free are used again, the latest first, so that calls in a row share one connection
+    and a hundred threads have a hundred. Nothing is ever sent twice. `call` never raises for what the
+    operator or the network does: that is in the exchange.
+    """
+
+    def __init__(self, target: Target) -> None:
+        """ConfigurationError for a certificate file that cannot be used; UsageError for a bad header."""
+        self.target = target
+        self._route = Route.to(target)
+        self._heads: dict[tuple[str, str, tuple[tuple[str, str], ...]], Head] = {}
+        # Appending to a deque and adding to a set are atomic: a signal handler may come at any point.
+        self._idle: deque[_Lane] = deque()
+        self._busy: set[_Lane] = set()
+        self._closed = False
+        head_of(target, WireRequest(b""))
+
+    def call(self, request: WebhookRequest | None, wire: WireRequest) -> Exchange:
+        """Send it once and wait for the answer, at most `timeout_s`.
+
+        Raises CallInterrupted on Ctrl-C, UsageError for headers that no request can carry.
+        """
+        return self.carry(request, wire, _WHOLE)
+
+    def carry(
+        self, request: WebhookRequest | None, wire: WireRequest, manner: Manner, fault: str | None = None
+    ) -> Exchange:
+        """`call` in another manner; `fault` is how the exchange names it."""
+        message = Message(self._head(wire), wire.body)
+        lane = self._take()
+        adapter = lane.adapter
+        try:
+            reply = _answer(lane, WebhookCall(self.target.url, message, manner))
+            answered_ns = adapter.answered_ns if isinstance(reply, Reply) else None
+            return Exchange(request, wire, reply, adapter.sent_ns, answered_ns, fault)
+        except KeyboardInterrupt as interrupt:
+            adapter.close()
+            lost = Exchange(request, wire, adapter.abandoned(), adapter.sent_ns, None, fault)
+            raise CallInterrupted((lost,)) from interrupt
+        finally:
+            self._give_back(lane)
+
+    def warm_up(self, connections: int = 1) -> int:
+        """Open connections ahead, so that calls released together do not wait for handshakes.
+
+        Returns how many stand ready; fewer than asked when the operator takes no more.
+        """
+        lanes = [self._take() for _ in range(connections)]
+        ready = 0
+        try:
+            for lane in lanes:
+                lane.adapter.connect()
+                ready += 1
+        except CallFailed:
+            pass
+        finally:
+            for lane in lanes:
+                self._give_back(lane)
+        return ready
+
+    def cancel(self) -> None:
+        """End all calls under way: they return at once as unknown. Safe in a signal handler."""
+        for lane in self._busy.copy():
+            lane.adapter.cancel()
+
+    def close(self) -> None:
+        """Close the connections that are free now, and the others as their calls end."""
+        self._closed = True
+        while self._idle:
+            self._idle.pop().adapter.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _head(self, wire: WireRequest) -> Head:
+        key = (wire.http_method, wire.content_type, wire.headers)
+        head = self._heads.get(key)
+        if head is None:
+            head = head_of(self.target, wire)
+            if len(self._heads) < _HEADS_MAX:
+                self._heads[key] = head
+        return head
+
+    def _take(self) -> _Lane:
+        try:
+            lane = self._idle.pop()
+        except IndexError:
+            lane = _Lane(self._route)
+        self._busy.add(lane)
+        return lane
+
+    def _give_back(self, lane: _Lane) -> None:
+        self._busy.discard(lane)
+        if self._closed:
+            lane.adapter.close()
+        else:
+            self._idle.append(lane)
+
+
+def _answer(lane: _Lane, call: WebhookCall) -> Reply | NoReply:
+    try:
+        response = lane.session.send(call, allow_redirects=False, proxies={})
+    except CallFailed as failed:
+        return failed.no_reply
+    raw = response.raw
+    assert isinstance(raw, HttpReply)
+    return Reply(response.status_code, raw.fields, response.content)
