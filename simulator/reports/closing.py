@@ -1,0 +1,151 @@
+"""The last part of the summary: the dialect, what has no verdict and why, the counts and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from simulator.core.findings import Severity, Verdict
+from simulator.core.scenario import Scenario
+from simulator.errors import ExitCode
+from simulator.reports.frame import FrameStyle
+from simulator.reports.screen_text import display_width, plural, visible
+from simulator.reports.tally import EXPLAINED, Tally
+
+REASON_SCENARIOS_MAX = 3
+
+EXIT_MEANINGS = {
+    ExitCode.PASSED: "no finding of severity error",
+    ExitCode.FOUND: "a finding of severity error",
+    ExitCode.INTERRUPTED: "interrupted; what ran is reported",
+    ExitCode.INTERNAL: "a mistake of the simulator, not of the operator",
+    ExitCode.USAGE: "the command, its configuration or a scenario cannot be used",
+    ExitCode.NOTHING_SELECTED: "no scenario was selected",
+    ExitCode.INCONCLUSIVE: "nothing could be proven",
+    ExitCode.UNREACHABLE: "the endpoint did not answer before any verdict",
+}
+RESULT_WORDS = {
+    ExitCode.PASSED: "PASSED",
+    ExitCode.FOUND: "FAILED",
+    ExitCode.INTERRUPTED: "INTERRUPTED",
+    ExitCode.INTERNAL: "INTERNAL ERROR",
+    ExitCode.USAGE: "UNUSABLE",
+    ExitCode.NOTHING_SELECTED: "NOTHING SELECTED",
+    ExitCode.INCONCLUSIVE: "INCONCLUSIVE",
+    ExitCode.UNREACHABLE: "UNREACHABLE",
+}
+# What went wrong stands first: the line may be cut by whoever quotes it.
+COUNT_ORDER = (
+    Verdict.FAILED,
+    Verdict.XPASSED,
+    Verdict.INCONCLUSIVE,
+    Verdict.BLOCKED,
+    Verdict.PASSED,
+    Verdict.SKIPPED,
+    Verdict.XFAILED,
+)
+
+
+def closing(tally: Tally, style: FrameStyle, reports: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """Everything after the findings."""
+    yield from _dialect(tally, style)
+    yield from _reasons(tally, style)
+    rows = [("note", note) for note in (tally.ended.notes if tally.ended else ())]
+    rows += [("report", f"{kind}: {path}") for kind, path in reports]
+    rows += [("next", step) for step in _next_steps(tally, style)]
+    rows.append(("exit", f"{int(tally.exit_code)}, {_exit_meaning(tally)}"))
+    for key, text in rows:
+        yield f"{style.ink.faint(f'{key:<7}')} {visible(text)}"
+    yield result_line(tally, style)
+
+
+def result_line(tally: Tally, style: FrameStyle) -> str:
+    """The last line: one word, the counts, and the size of the run."""
+    ink, code = style.ink, tally.exit_code
+    paint = ink.good if code is ExitCode.PASSED else ink.bad
+    counts = [
+        f"{tally.counts[verdict]:,} {verdict.value}" for verdict in COUNT_ORDER if tally.counts[verdict]
+    ]
+    for severity in (Severity.WARNING, Severity.NOTE):
+        if found := len(tally.of_severity(severity)):
+            counts.append(plural(found, severity.value))
+    size = plural(tally.calls, "call")
+    if tally.ended:
+        size += f" in {duration(tally.ended.duration_ns)}"
+    if tally.started:
+        size += f", seed {tally.started.seed}"
+    return f"{paint(RESULT_WORDS[code])}  {', '.join(counts) or 'no scenario ran'} {ink.faint(f'({size})')}"
+
+
+def duration(nanoseconds: int) -> str:
+    """``2.31 s``, and from a minute on ``3 min 07 s``."""
+    hundredths = nanoseconds // 10_000_000
+    if hundredths < 6_000:
+        return f"{hundredths // 100}.{hundredths % 100:02d} s"
+    minutes, seconds = divmod(hundredths // 100, 60)
+    return f"{minutes} min {seconds:02d} s"
+
+
+def scenario_place(scenario: Scenario) -> str:
+    """The file, with a line where the file holds more than this scenario."""
+    alone = scenario.id == scenario.place.file
+    return visible(scenario.place.file if alone else str(scenario.place))
+
+
+def _dialect(tally: Tally, style: FrameStyle) -> Iterator[str]:
+    knobs = [
+        (visible(seen.knob), visible(seen.value), visible(seen.evidence)) for seen in tally.dialect.values()
+    ]
+    if not knobs:
+        return
+    hint = style.ink.faint("  all of it is allowed; --policy NAME=VALUE makes one answer binding")
+    yield style.ink.strong("Dialect of this operator") + hint
+    name_width = max(display_width(name) for name, _, _ in knobs)
+    value_width = max(display_width(value) for _, value, _ in knobs)
+    for name, value, evidence in knobs:
+        padding = " " * (value_width - display_width(value))
+        shown = f"{style.ink.hint(value)}{padding}  {style.ink.faint(evidence)}"
+        yield f"  {name:<{name_width}}  {shown}".rstrip()
+    yield ""
+
+
+def _reasons(tally: Tally, style: FrameStyle) -> Iterator[str]:
+    """What has no verdict, or an expected one, grouped by why."""
+    for verdict in EXPLAINED:
+        for reason, scenarios in tally.reasons.get(verdict, {}).items():
+            yield f"{style.ink.odd(f'{len(scenarios):,} {verdict.value}')}  {visible(reason)}"
+            if reason == tally.root_cause:  # all of them, for what the first line of the summary says
+                continue
+            for scenario in scenarios[:REASON_SCENARIOS_MAX]:
+                yield f"   {scenario_place(scenario)}  {style.ink.faint(visible(scenario.name))}"
+            if len(scenarios) > REASON_SCENARIOS_MAX:
+                yield f"   +{len(scenarios) - REASON_SCENARIOS_MAX:,} more"
+    if tally.reasons:
+        yield ""
+
+
+def _exit_meaning(tally: Tally) -> str:
+    if tally.exit_code is ExitCode.FOUND and not tally.of_severity(Severity.ERROR):
+        return "a scenario marked xfail passes"
+    return EXIT_MEANINGS[tally.exit_code]
+
+
+def _next_steps(tally: Tally, style: FrameStyle) -> list[str]:
+    match tally.exit_code:
+        case ExitCode.FOUND:
+            errors = tally.of_severity(Severity.ERROR)
+            if not errors:
+                return ["take `xfail` out of the scenarios that pass now"]
+            explain = f"betrontech-sim explain {errors[0].shown.finding.rule}"
+            return [f"{explain} says how to fix it; then {style.command} --last-failed"]
+        case ExitCode.UNREACHABLE:
+            return [
+                "is the wallet running, and do address, port and path of --endpoint fit? --wait-for waits"
+            ]
+        case ExitCode.INCONCLUSIVE:
+            return ["the reasons above say what kept the run from a verdict"]
+        case ExitCode.NOTHING_SELECTED:
+            return ["betrontech-sim list shows what can be selected"]
+        case ExitCode.INTERNAL:
+            return ["please report it together with this output"]
+        case _:
+            return []

@@ -1,0 +1,79 @@
+"""Text that is safe on a screen and in a file, whoever wrote it, and how wide it is there.
+
+A hostile reply must not move the cursor, retitle the window or turn a line around, so control characters,
+bidirectional overrides and lone surrogates are written as escapes (``\\x1b``). Colours stand in `ink`.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\uffff]"
+)
+_NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+# What these reports draw with, for a stream whose encoding has no such glyph.
+_PLAIN_GLYPHS = str.maketrans(
+    {"→": "->", "←": "<-", "…": "...", "·": "-", "\u2013": "-", "—": "-", "\u00d7": "x", "\u2212": "-"}
+)
+
+
+def visible(text: str) -> str:
+    """One line in which everything that could act on a terminal is written as an escape."""
+    if text.isascii() and text.isprintable():
+        return text
+    return _UNSAFE.sub(_escape, text)
+
+
+def visible_lines(text: str) -> list[str]:
+    """The lines of a text, each made visible; an empty text has no lines."""
+    return [visible(line) for line in text.splitlines()]
+
+
+def display_width(text: str) -> int:
+    """Columns that a terminal gives to a visible text: wide characters take two, combining marks none."""
+    if text.isascii():
+        return len(text)
+    return sum(map(_character_width, text))
+
+
+def shorten(text: str, limit: int) -> str:
+    """At most `limit` columns, the cut marked with an ellipsis."""
+    if display_width(text) <= limit:
+        return text
+    kept, width = [], 0
+    for character in text:
+        width += _character_width(character)
+        if width > limit - 1:
+            break
+        kept.append(character)
+    return "".join(kept) + "…"
+
+
+def encodable(text: str, encoding: str) -> str:
+    """The text with what `encoding` lacks replaced: glyphs by plain twins, the rest by escapes."""
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        plain = text.translate(_PLAIN_GLYPHS)
+        return plain.encode(encoding, "backslashreplace").decode(encoding)
+    return text
+
+
+def plural(count: int, noun: str, many: str = "") -> str:
+    """``1 scenario``, ``1,204 calls``; `many` where the plural is not noun + s."""
+    return f"{count:,} {noun if count == 1 else many or noun + 's'}"
+
+
+def _escape(match: re.Match[str]) -> str:
+    character = match.group()
+    code = ord(character)
+    return _NAMED.get(character) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
+
+
+def _character_width(character: str) -> int:
+    if unicodedata.combining(character) or character in "\u200d\ufe0e\ufe0f":
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1

@@ -1,0 +1,115 @@
+"""The end of the terminal report: the causes first, then the rest of the run (`closing`).
+
+Pure functions from a finished tally to lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from simulator.core.findings import Severity
+from simulator.core.situation_words import CAUSE_TITLE
+from simulator.reports.causes import Cause, Sighting
+from simulator.reports.closing import closing, result_line
+from simulator.reports.frame import FrameStyle, frame, headline, severity_tag
+from simulator.reports.screen_text import plural, visible
+from simulator.reports.tally import Tally
+
+FRAMES_MAX = 12
+OTHERS_MAX = 5
+
+_TITLES = {situation.value: title for situation, title in CAUSE_TITLE.items()}
+
+
+def summary(
+    tally: Tally, style: FrameStyle, reports: Sequence[tuple[str, str]], *, every: bool
+) -> Iterator[str]:
+    """The whole end of a run; `every` shows each cause in full, however many there are."""
+    yield from _root_cause(tally, style)
+    yield from _index(tally, style)
+    yield from _frames(tally.of_severity(Severity.ERROR), style, every=every)
+    yield from _briefs(tally.of_severity(Severity.WARNING), style, every=every)
+    yield from _briefs(tally.of_severity(Severity.NOTE), style, every=every)
+    yield from closing(tally, style, reports)
+
+
+def failures_only(tally: Tally, style: FrameStyle) -> Iterator[str]:
+    """What `-q` leaves: the errors, and the last line."""
+    yield from _root_cause(tally, style)
+    yield from _frames(tally.of_severity(Severity.ERROR), style, every=False)
+    yield result_line(tally, style)
+
+
+def _root_cause(tally: Tally, style: FrameStyle) -> Iterator[str]:
+    if tally.root_cause:
+        first, *rest = tally.root_cause.splitlines()
+        yield f"{style.ink.bad('NOT RUN')}  {style.ink.strong(visible(first))}"
+        yield from (f"         {visible(line)}" for line in rest)
+        yield ""
+
+
+def _index(tally: Tally, style: FrameStyle) -> Iterator[str]:
+    """The causes in a few lines, before the frames push them off the screen."""
+    errors = tally.of_severity(Severity.ERROR)
+    touched = {sighting.scenario_id for cause in errors for sighting in cause.sightings}
+    if len(touched) < 2:
+        return
+    extent = f"{plural(len(touched), 'scenario')}, {plural(len(errors), 'cause')}"
+    yield style.ink.strong(f"{extent} of failure")
+    for cause in errors:
+        finding = cause.shown.finding
+        title = visible(_TITLES.get(finding.cause, finding.message))
+        count = style.ink.faint(f"  {plural(cause.scenario_count, 'scenario')}")
+        yield f"  {severity_tag(finding, style.ink)} {title}{count}"
+    yield ""
+
+
+def _frames(causes: Sequence[Cause], style: FrameStyle, *, every: bool) -> Iterator[str]:
+    limit = len(causes) if every else FRAMES_MAX
+    for cause in causes[:limit]:
+        yield from frame(cause.shown, style)
+        yield from _others(cause, style, len(cause.others) if every else OTHERS_MAX)
+        yield ""
+    if len(causes) > limit:
+        yield f"+{plural(len(causes) - limit, 'more cause')} of failure; -v shows each in full"
+        yield ""
+
+
+def _others(cause: Cause, style: FrameStyle, limit: int) -> Iterator[str]:
+    others = cause.others
+    if not others:
+        return
+    more = plural(len(others), "more scenario")
+    yield f"   {style.ink.hint('=')} {style.ink.strong('also')}    in {more}"
+    for sighting in others[:limit]:
+        yield f"             {_sighted(sighting, cause, style)}"
+    if len(others) > limit:
+        yield f"             +{len(others) - limit:,} more"
+
+
+def _sighted(sighting: Sighting, cause: Cause, style: FrameStyle) -> str:
+    rule = sighting.finding.rule
+    tag = "" if rule == cause.shown.finding.rule else f"[{visible(rule)}] "
+    return f"{visible(sighting.where)}  {style.ink.faint(tag + visible(sighting.name))}"
+
+
+def _briefs(causes: Sequence[Cause], style: FrameStyle, *, every: bool) -> Iterator[str]:
+    """Warnings and notes: what, how often, where first, why."""
+    limit = len(causes) if every else FRAMES_MAX
+    for cause in causes[:limit]:
+        yield from _brief(cause, style)
+        yield ""
+    if len(causes) > limit:
+        yield f"+{plural(len(causes) - limit, 'more ' + causes[0].severity.value)}; -v shows each"
+        yield ""
+
+
+def _brief(cause: Cause, style: FrameStyle) -> Iterator[str]:
+    ink, sighting = style.ink, cause.shown
+    often = f"  {plural(cause.times, 'time')}" if cause.times > 1 else ""
+    yield headline(sighting.finding, ink) + ink.faint(often)
+    more = f" and {plural(len(cause.others), 'more scenario')}" if cause.others else ""
+    yield f"   {ink.hint('-->')} {_sighted(sighting, cause, style)}{ink.faint(more)}".rstrip()
+    for text in (sighting.finding.label, sighting.finding.why):
+        if text:
+            yield f"       {visible(text)}"
