@@ -7,8 +7,8 @@ finding; `situations` alone is on the way of every run.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 
+from simulator.core.nearest import did_you_mean, nearest
 from simulator.core.rule_catalogue import (
     concurrency,
     contract,
@@ -59,9 +59,8 @@ class UnknownRule(UsageError):
     """No rule has that id; `nearest` is the id that was probably meant, or None."""
 
     def __init__(self, found: str) -> None:
-        close = get_close_matches(found.upper(), RULES, n=1, cutoff=0.5)
-        self.nearest: str | None = close[0] if close else None
-        hint = f"; did you mean {self.nearest}?" if self.nearest else ""
+        self.nearest = nearest(found, RULES)
+        hint = did_you_mean(found, RULES)
         super().__init__(f'there is no rule "{found}"{hint} (`betrontech-sim explain` lists all)')
 
 
