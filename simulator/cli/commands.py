@@ -1,0 +1,8 @@
+"""The names of the commands, in the order of the help, with a line on each; importing none of them."""
+
+from __future__ import annotations
+
+COMMANDS = {
+    "run": "Run scenarios against an operator's wallet and judge it.",
+    "init": "Write a commented configuration and a first scenario here.",
+}

@@ -1,0 +1,110 @@
+"""How a command ends: every way out of it, mapped to the exit codes of `errors.ExitCode`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+from typing import TextIO
+
+import click
+
+import simulator
+from simulator.cli.group import NAME, group
+from simulator.errors import ExitCode, SimulatorError
+
+
+def run_to_the_end(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code; only interpreter exits are raised."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    with _sigterm_interrupts():
+        _write_anything(sys.stdout, sys.stderr)
+        try:
+            code = _exit_code(arguments)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _drop(sys.stdout)
+            # What was asked for did not reach its reader.
+            code = ExitCode.INTERRUPTED
+    return int(code)
+
+
+def _exit_code(arguments: Sequence[str]) -> int:
+    try:
+        return group.start(arguments)
+    except click.ClickException as error:
+        # Raised by click's own parsing, which would exit 2 or 1.
+        error.show()
+        return ExitCode.USAGE
+    except SimulatorError as error:
+        _say(f"Error: {error}")
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort, EOFError):
+        _say("Interrupted.")
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        raise
+    except Exception as bug:
+        _say(_bug_report(bug, debug="--debug" in arguments))
+        return ExitCode.INTERNAL
+
+
+@contextmanager
+def _sigterm_interrupts() -> Iterator[None]:
+    """Let SIGTERM end a command like Ctrl-C does: what ran is reported. `serve` sets its own handlers."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, interrupt)
+    except ValueError:
+        # Signals can be caught in the main thread only; elsewhere they are the caller's.
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _write_anything(*streams: TextIO) -> None:
+    """Let an arrow in a message never end a command on a terminal that knows only ASCII."""
+    for stream in streams:
+        with suppress(AttributeError):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[attr-defined]  # of TextIOWrapper
+
+
+def _drop(stream: TextIO) -> None:
+    """Send what is still buffered nowhere, or the interpreter complains about the closed pipe at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+def _say(text: str) -> None:
+    # Nobody is left to tell where standard error is closed.
+    with suppress(OSError):
+        click.echo(text, err=True)
+
+
+def _bug_report(bug: Exception, debug: bool) -> str:
+    if debug:
+        return "".join(traceback.format_exception(bug)).rstrip()
+    frames = traceback.extract_tb(bug.__traceback__)
+    home = Path(simulator.__file__).parent
+    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(home)]
+    place = ""
+    if ours:
+        file = Path(ours[-1].filename).relative_to(home.parent)
+        place = f" in {file}:{ours[-1].lineno} ({ours[-1].name})"
+    # Not the exception's own text: it may hold a header or a body.
+    return (
+        f"Internal error: {type(bug).__name__}{place}, version {simulator.__version__}. This is a fault of "
+        f"the simulator: please report it with what `{NAME} --debug …` prints."
+    )

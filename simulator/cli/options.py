@@ -1,0 +1,88 @@
+"""From rows of the table of settings to click options, and a command whose help is in sections."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from simulator.settings.table import Section, Setting
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+
+class SettingOption(click.Option):
+    """The option of one setting. Its value stays the text that was typed: settings read it."""
+
+    def __init__(self, setting: Setting) -> None:
+        names = [setting.name, *([setting.short] if setting.short else [])]
+        if setting.is_switch:
+            names.append(f"{setting.flag}/--no-{setting.flag.removeprefix('--')}")
+            super().__init__(names, is_flag=True, default=None, help=setting.help)
+        else:
+            super().__init__(
+                [*names, setting.flag],
+                metavar=setting.kind.metavar,
+                multiple=setting.is_list,
+                help=setting.help,
+            )
+        self.setting = setting
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """The flag with its value, and the help with what stands without it; --no-… goes without saying."""
+        record = super().get_help_record(ctx)
+        if record is None:
+            return None
+        flags = record[0].partition(" / --no-")[0]
+        notes = ["repeatable"] if self.setting.is_list else []
+        if self.setting.default is not None and not self.setting.is_switch:
+            notes.append(f"default: {self.setting.default}")
+        return flags, self.setting.help + (f"  [{', '.join(notes)}]" if notes else "")
+
+
+class SettingsCommand(click.Command):
+    """A command whose options come from sections of the table."""
+
+    sections: tuple[Section, ...] = ()
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options section by section."""
+        options = {
+            parameter.name: parameter.get_help_record(ctx)
+            for parameter in self.get_params(ctx)
+            if isinstance(parameter, click.Option)
+        }
+        for section in self.sections:
+            records = [record for row in section.rows if (record := options.pop(row.name, None)) is not None]
+            with formatter.section(section.title):
+                formatter.write_dl(records)
+        with formatter.section("Options"):
+            formatter.write_dl([record for record in options.values() if record is not None])
+        formatter.write_paragraph()
+        formatter.write_text(
+            "Each flag has a twin in the environment, --wait-for is BETRONTECH_SIM_WAIT_FOR, and a key in "
+            "betrontech-sim.yaml. Flags win over the environment, the environment over the file."
+        )
+
+
+def settings_command(
+    name: str, *sections: Section, short_help: str | None = None
+) -> Callable[[Callable[..., Any]], SettingsCommand]:
+    """Make a function the command of that name; it is given each setting's text under the row's name."""
+
+    def decorate(function: Callable[..., Any]) -> SettingsCommand:
+        for section in reversed(sections):
+            for row in reversed(section.rows):
+                function = _with_option(function, SettingOption(row))
+        command = click.command(name, cls=SettingsCommand, short_help=short_help)(function)
+        command.sections = sections
+        return command
+
+    return decorate
+
+
+def _with_option(function: Callable[..., Any], option: click.Option) -> Callable[..., Any]:
+    parameters: list[click.Parameter] = function.__dict__.setdefault("__click_params__", [])
+    parameters.append(option)
+    return function

@@ -1,0 +1,30 @@
+"""Settings: one table of rows drives flags, environment variables, the configuration file, help and docs.
+
+`table` holds the rows, `values` the frozen dataclasses, `kinds` how a text is read, `environment` the only
+reader of the environment, `load` puts the layers together: flag over environment over file over default.
+"""
+
+from simulator.settings.load import load_run_settings, load_values
+from simulator.settings.values import (
+    Color,
+    CommandHook,
+    Hook,
+    HttpHook,
+    Probe,
+    ReportKind,
+    ReportTarget,
+    RunSettings,
+)
+
+__all__ = [
+    "Color",
+    "CommandHook",
+    "Hook",
+    "HttpHook",
+    "Probe",
+    "ReportKind",
+    "ReportTarget",
+    "RunSettings",
+    "load_run_settings",
+    "load_values",
+]

@@ -1,0 +1,114 @@
+"""The configuration file: YAML read as strictly as scenarios, every value as text with its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from simulator.core.nearest import did_you_mean
+from simulator.core.problems import EnoughProblems, ProblemList
+from simulator.core.yaml_nodes import compose, decode, is_empty, noun_of
+from simulator.errors import ConfigurationError
+from simulator.settings.resolve import Given, Layer
+from simulator.settings.table import Setting
+
+
+def read_file_layer(rows: Iterable[Setting], path: Path) -> Layer:
+    """What the file says of these rows.
+
+    Raises ConfigurationError where it cannot be read, and for every key and shape that is wrong in it.
+    """
+    try:
+        data = path.read_bytes()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "its name is no file name"
+        raise ConfigurationError(f"the configuration file {path} cannot be read: {reason}") from None
+    return file_layer(rows, data, str(path))
+
+
+def file_layer(rows: Iterable[Setting], data: bytes, file: str) -> Layer:
+    """`read_file_layer` of bytes; pure."""
+    text, problems = decode(data, file)
+    reader = _Reader(rows, problems)
+    try:
+        if not problems.found:
+            reader.documents(compose(text, problems))
+    except EnoughProblems:
+        pass
+    if problems.found:
+        # Without the source line that a scenario's error shows: it may hold a secret.
+        raise ConfigurationError(
+            "\n".join(f"{found.place}:{found.place.column}: {found.message}" for found in problems.found)
+        )
+    return reader.layer
+
+
+class _Reader:
+    """Walks the tree of the file and collects the layer."""
+
+    def __init__(self, rows: Iterable[Setting], problems: ProblemList) -> None:
+        self.layer: dict[str, tuple[Given, ...]] = {}
+        self._rows = {row.key: row for row in rows if row.key is not None}
+        self._sections = {key.rpartition(".")[0] for key in self._rows if "." in key}
+        self._problems = problems
+
+    def documents(self, documents: list[Node]) -> None:
+        """A file holds one document, or nothing at all."""
+        if len(documents) > 1:
+            self._problems.add(documents[1], "a configuration file holds one document; leave out the ---")
+        elif documents:
+            self._mapping(documents[0], "")
+
+    def _mapping(self, node: Node, section: str) -> None:
+        if is_empty(node):
+            # All that stood there is commented out.
+            return
+        if not isinstance(node, MappingNode):
+            name = f'"{section}"' if section else "the file"
+            self._problems.add(node, f"{name} is a mapping of keys to values; found {noun_of(node)}")
+            return
+        seen = set[str]()
+        for key, value in node.value:
+            name = f"{section}.{key.value}" if section else key.value
+            if not isinstance(key, ScalarNode):
+                self._problems.add(key, f"a key is a word; found {noun_of(key)}")
+            elif name in seen:
+                self._problems.add(key, f'the key "{name}" stands here twice')
+            elif name in self._rows:
+                self._value(self._rows[name], value)
+            elif name in self._sections:
+                self._mapping(value, name)
+            else:
+                known = {*self._rows, *self._sections}
+                self._problems.add(key, f'no setting is called "{name[:60]}"{did_you_mean(name, known)}')
+            seen.add(str(name))
+
+    def _value(self, row: Setting, node: Node) -> None:
+        items = list[tuple[str, Node]]()
+        match node:
+            case ScalarNode():
+                items = [] if is_empty(node) else [(node.value, node)]
+            case SequenceNode() if row.is_list and all(isinstance(item, ScalarNode) for item in node.value):
+                items = [(item.value, item) for item in node.value]
+            case MappingNode() if row.kind.joiner is not None and _is_flat(node):
+                items = [(f"{key.value}{row.kind.joiner}{value.value}", value) for key, value in node.value]
+            case _:
+                what = "one or a list of" if row.is_list else "one"
+                self._problems.add(node, f'"{row.key}" takes {what} {row.kind.metavar}; found {_shape(node)}')
+                return
+        if items:
+            self.layer[row.name] = tuple(Given(text, self._where(row, item)) for text, item in items)
+
+    def _where(self, row: Setting, node: Node) -> str:
+        mark = node.start_mark
+        return f"{self._problems.file}:{mark.line + 1}:{mark.column + 1}: {row.key}"
+
+
+def _is_flat(node: MappingNode) -> bool:
+    return all(isinstance(part, ScalarNode) for pair in node.value for part in pair)
+
+
+def _shape(node: Node) -> str:
+    return "a mapping" if isinstance(node, MappingNode) else "a list that holds more than single values"

@@ -1,0 +1,255 @@
+"""Kinds of values: how a setting's text is read, whichever flag, variable or file it comes from.
+
+Pure. Each reader raises ValueError; one that is `Unfit` says the reason itself, any other means that the text
+is not of the kind at all, and the kind's `expects` is the message.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from simulator.core.money import Money, parse_written
+from simulator.core.nearest import did_you_mean
+from simulator.settings.values import CommandHook, Hook, HttpHook, ReportKind, ReportTarget
+
+PLAYERS_MAX = 10_000
+DURATION_S_MAX = 86_400.0
+
+_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|m)?", re.ASCII)
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, None: 1.0}
+_PLAYER_RANGE = re.compile(r"(\d{1,18})\.\.(\d{1,18})", re.ASCII)
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
+_HOST = re.compile(r"[0-9A-Za-z_](?:[0-9A-Za-z_-]{0,61}[0-9A-Za-z_])?", re.ASCII)
+_URL = re.compile(r"[\x21-\x7e]+", re.ASCII)
+_TRUE = frozenset({"true", "yes", "on", "1"})
+_FALSE = frozenset({"false", "no", "off", "0"})
+
+
+class Unfit(ValueError):
+    """A text of the right kind that still cannot be used; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How one item of a setting is read.
+
+    `expects` completes "expected …". `gather` makes the setting's value of all items; None means that the
+    setting has one item, which is the value. `joiner` joins the name and value of a YAML mapping to an item.
+    """
+
+    metavar: str
+    expects: str
+    parse: Callable[[str], Any]
+    gather: Callable[[Sequence[Any]], Any] | None = None
+    joiner: str | None = None
+
+
+# --- readers of one item ---------------------------------------------------------------------------
+
+
+def _text(text: str) -> str:
+    if not text:
+        raise ValueError
+    return text
+
+
+def _switch(text: str) -> bool:
+    folded = text.casefold()
+    if folded not in _TRUE | _FALSE:
+        raise ValueError
+    return folded in _TRUE
+
+
+def _duration_s(text: str) -> float:
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise ValueError
+    duration_s = float(match[1]) * _SECONDS[match[2]]
+    if duration_s > DURATION_S_MAX:
+        raise Unfit("expected a day at the most")
+    return duration_s
+
+
+def _duration_above_zero_s(text: str) -> float:
+    duration_s = _duration_s(text)
+    if duration_s <= 0:
+        raise Unfit("expected a duration above zero")
+    return duration_s
+
+
+def _duration_ms(text: str) -> int:
+    return max(1, round(_duration_above_zero_s(text) * 1000))
+
+
+def _factor(text: str) -> float:
+    if re.fullmatch(r"\d{1,6}(\.\d{1,9})?", text, re.ASCII) is None:
+        raise ValueError
+    return float(text)
+
+
+def _money(text: str) -> Money:
+    try:
+        amount = parse_written(text)
+    except ValueError as error:
+        raise Unfit(str(error)) from None
+    if amount <= 0:
+        raise ValueError
+    return amount
+
+
+def _url(text: str) -> str:
+    if _URL.fullmatch(text) is None:
+        raise ValueError
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or parts.hostname is None or parts.fragment:
+        raise ValueError
+    if parts.port == 0:
+        raise ValueError
+    if ":" not in parts.hostname:
+        _host(parts.hostname)
+    return text
+
+
+def _url_without_login(text: str) -> str:
+    if urlsplit(_url(text)).username is not None:
+        raise Unfit("a login inside a URL would end up in reports; send it as a header instead")
+    return text
+
+
+def _host(text: str) -> str:
+    labels = text.rstrip(".").split(".")
+    if len(text) > 253 or not all(_HOST.fullmatch(label) for label in labels):
+        raise ValueError
+    return text.lower()
+
+
+def _allowed_host(text: str) -> str:
+    bare = text.removeprefix("[").removesuffix("]")
+    return bare.lower() if re.fullmatch(r"[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*", bare) else _host(text)
+
+
+def _players(text: str) -> tuple[str, ...]:
+    text = _text(text)
+    match = _PLAYER_RANGE.fullmatch(text)
+    if match is None:
+        return (text,)
+    first, last = int(match[1]), int(match[2])
+    if last < first:
+        raise Unfit("the range ends before it begins")
+    if last - first >= PLAYERS_MAX:
+        raise Unfit(f"the range has {last - first + 1} players, at most {PLAYERS_MAX} can take part")
+    width = len(match[1]) if match[1].startswith("0") else 0
+    return tuple(str(number).zfill(width) for number in range(first, last + 1))
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon or _HEADER_NAME.fullmatch(name) is None:
+        raise ValueError
+    try:
+        value.encode("latin-1")
+    except UnicodeEncodeError:
+        raise Unfit("a header's value can hold only Latin-1 characters") from None
+    if name.lower() in {"content-length", "transfer-encoding", "host", "connection"}:
+        raise Unfit(f"{name} belongs to the call itself and cannot be set")
+    return name, value.strip()
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip() or not value.strip():
+        raise ValueError
+    return name.strip(), value.strip()
+
+
+def _hook(text: str) -> Hook:
+    if re.match(r"https?://", text, re.IGNORECASE):
+        return HttpHook(_url(text))
+    try:
+        arguments = tuple(shlex.split(text))
+    except ValueError:
+        raise Unfit("a quote is not closed") from None
+    if not arguments:
+        raise ValueError
+    return CommandHook(arguments)
+
+
+def _report(text: str) -> ReportTarget:
+    kind, colon, file = text.partition(":")
+    if not colon or not file:
+        raise ValueError
+    if kind not in set(ReportKind):
+        raise Unfit(f"expected one of {_listed(ReportKind)} before the colon{did_you_mean(kind, ReportKind)}")
+    return ReportTarget(ReportKind(kind), Path(file))
+
+
+def _listed(words: Iterable[str]) -> str:
+    return ", ".join(words)
+
+
+# --- kinds -----------------------------------------------------------------------------------------
+
+
+def _flat(items: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    players = tuple(dict.fromkeys(player for item in items for player in item))
+    if len(players) > PLAYERS_MAX:
+        raise Unfit(f"{len(players)} players are named, at most {PLAYERS_MAX} can take part")
+    return players
+
+
+def _mapping(items: Sequence[tuple[str, str]]) -> Mapping[str, str]:
+    return dict(items)
+
+
+def many(kind: Kind) -> Kind:
+    """The kind of a list of such items."""
+    return Kind(kind.metavar, kind.expects, kind.parse, tuple)
+
+
+def whole(low: int, high: int) -> Kind:
+    """A whole number within bounds, both included."""
+
+    def parse(text: str) -> int:
+        if re.fullmatch(r"-?\d{1,18}", text, re.ASCII) is None or not low <= int(text) <= high:
+            raise ValueError
+        return int(text)
+
+    return Kind("N", f"a whole number from {low} to {high}", parse)
+
+
+def choice(words: type[StrEnum]) -> Kind:
+    """One word of an enumeration."""
+
+    def parse(text: str) -> StrEnum:
+        if text not in set(words):
+            raise Unfit(f"expected {_listed(words)}{did_you_mean(text, words)}")
+        return words(text)
+
+    return Kind("|".join(words), _listed(words), parse)
+
+
+TEXT = Kind("TEXT", "some text", _text)
+TEXTS = many(TEXT)
+FILE = Kind("FILE", "the name of a file", lambda text: Path(_text(text)))
+FOLDER = Kind("DIR", "the name of a folder", lambda text: Path(_text(text)))
+SWITCH = Kind("", "true or false", _switch)
+DURATION_S = Kind("DURATION", "a duration like 250ms, 3s or 2m", _duration_s)
+DURATION_ABOVE_ZERO_S = Kind("DURATION", "a duration like 250ms, 3s or 2m", _duration_above_zero_s)
+DURATION_MS = Kind("DURATION", "a duration like 250ms, 3s or 2m", _duration_ms)
+FACTOR = Kind("FACTOR", "a number such as 0.1 or 1", _factor)
+MONEY = Kind("AMOUNT", "an amount above zero like 10.00", _money)
+ENDPOINT = Kind("URL", "a URL like http://localhost:9000/betrontech_api", _url_without_login)
+PROXY = Kind("URL", "a URL like http://localhost:3128", _url)
+ALLOWED_HOSTS = many(Kind("NAME", "a host name or address, without scheme and port", _allowed_host))
+PLAYERS = Kind("ID", "a user id, or a range of them like 1000..1099", _players, _flat)
+HEADERS = Kind("'NAME: VALUE'", "a header like 'X-Api-Key: abc'", _header, tuple, ": ")
+PAIRS = Kind("NAME=VALUE", "a name and its value like late_bet=refused", _pair, _mapping, "=")
+HOOK = Kind("URL|COMMAND", "a URL or a command line", _hook)
+REPORTS = Kind("KIND:FILE", f"KIND:FILE, KIND one of {_listed(ReportKind)}", _report, tuple, ":")

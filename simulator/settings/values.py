@@ -1,0 +1,106 @@
+"""What settings are once they are read: frozen values that travel, with the defaults.
+
+Where each one may be set (flag, variable, key) is the table's; how a text becomes a value is `kinds`'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from simulator.core.findings import Level
+from simulator.core.money import Money
+
+
+class Probe(StrEnum):
+    """When the runner reads a balance of its own accord (scenario format, steps)."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+class Color(StrEnum):
+    """Whether the terminal report is coloured; auto asks the terminal and NO_COLOR."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+class ReportKind(StrEnum):
+    """The reports that `--report` writes."""
+
+    JUNIT = "junit"
+    JSON = "json"
+    NDJSON = "ndjson"
+
+
+@dataclass(frozen=True, slots=True)
+class ReportTarget:
+    """A report and the file it goes to; the file "-" is standard output."""
+
+    kind: ReportKind
+    file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class HttpHook:
+    """A hook that is a URL to call."""
+
+    url: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CommandHook:
+    """A hook that is a command to start, split into its arguments."""
+
+    arguments: tuple[str, ...] = field(repr=False)
+
+
+Hook = HttpHook | CommandHook
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSettings:
+    """Everything that decides what a run does. No default names an operator or a player.
+
+    `paths` are scenario files and folders, with `:LINE` where given; none means the bundled suite. `maxfail`
+    None never stops early. `wait_for_s` is how long to wait for the endpoint to come up; `time_scale`
+    multiplies the pauses that scenarios ask for. `latency_ms_max` and `max_bet` None leave those unchecked.
+    """
+
+    endpoint: str
+    players: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    wire: str = "betrontech"
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    timeout_s: float = 5.0
+    wait_for_s: float = 0.0
+    allow_hosts: tuple[str, ...] = ()
+    cacert: Path | None = None
+    insecure: bool = False
+    proxy: str | None = field(default=None, repr=False)
+    seed_hook: Hook | None = None
+    restart_hook: Hook | None = None
+    block_hook: Hook | None = None
+    keyword: str = ""
+    tags: tuple[str, ...] = ()
+    level: Level | None = None
+    last_failed: bool = False
+    seed: int = 0
+    jobs: int = 1
+    maxfail: int | None = None
+    strict: bool = False
+    probe: Probe = Probe.AUTO
+    policy: Mapping[str, str] = field(default_factory=dict)
+    latency_ms_max: int | None = None
+    max_bet: Money | None = None
+    time_scale: float = 1.0
+    full: bool = False
+    reports: tuple[ReportTarget, ...] = ()
+    verbose: bool = False
+    quiet: bool = False
+    color: Color = Color.AUTO
