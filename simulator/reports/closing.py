@@ -8,8 +8,8 @@ from simulator.core.findings import Severity, Verdict
 from simulator.core.scenario import Scenario
 from simulator.errors import ExitCode
 from simulator.reports.frame import FrameStyle
+from simulator.reports.overview import EXPLAINED, Overview
 from simulator.reports.screen_text import display_width, plural, visible
-from simulator.reports.tally import EXPLAINED, Tally
 
 REASON_SCENARIOS_MAX = 3
 
@@ -45,34 +45,34 @@ COUNT_ORDER = (
 )
 
 
-def closing(tally: Tally, style: FrameStyle, reports: Sequence[tuple[str, str]]) -> Iterator[str]:
+def closing(overview: Overview, style: FrameStyle, reports: Sequence[tuple[str, str]]) -> Iterator[str]:
     """Everything after the findings."""
-    yield from _dialect(tally, style)
-    yield from _reasons(tally, style)
-    rows = [("note", note) for note in (tally.ended.notes if tally.ended else ())]
+    yield from _dialect(overview, style)
+    yield from _reasons(overview, style)
+    rows = [("note", note) for note in (overview.ended.notes if overview.ended else ())]
     rows += [("report", f"{kind}: {path}") for kind, path in reports]
-    rows += [("next", step) for step in _next_steps(tally, style)]
-    rows.append(("exit", f"{int(tally.exit_code)}, {_exit_meaning(tally)}"))
+    rows += [("next", step) for step in _next_steps(overview, style)]
+    rows.append(("exit", f"{int(overview.exit_code)}, {_exit_meaning(overview)}"))
     for key, text in rows:
         yield f"{style.ink.faint(f'{key:<7}')} {visible(text)}"
-    yield result_line(tally, style)
+    yield result_line(overview, style)
 
 
-def result_line(tally: Tally, style: FrameStyle) -> str:
+def result_line(overview: Overview, style: FrameStyle) -> str:
     """The last line: one word, the counts, and the size of the run."""
-    ink, code = style.ink, tally.exit_code
+    ink, code = style.ink, overview.exit_code
     paint = ink.good if code is ExitCode.PASSED else ink.bad
     counts = [
-        f"{tally.counts[verdict]:,} {verdict.value}" for verdict in COUNT_ORDER if tally.counts[verdict]
+        f"{overview.counts[verdict]:,} {verdict.value}" for verdict in COUNT_ORDER if overview.counts[verdict]
     ]
     for severity in (Severity.WARNING, Severity.NOTE):
-        if found := len(tally.of_severity(severity)):
+        if found := len(overview.of_severity(severity)):
             counts.append(plural(found, severity.value))
-    size = plural(tally.calls, "call")
-    if tally.ended:
-        size += f" in {duration(tally.ended.duration_ns)}"
-    if tally.started:
-        size += f", seed {tally.started.seed}"
+    size = plural(overview.calls, "call")
+    if overview.ended:
+        size += f" in {duration(overview.ended.duration_ns)}"
+    if overview.started:
+        size += f", seed {overview.started.seed}"
     return f"{paint(RESULT_WORDS[code])}  {', '.join(counts) or 'no scenario ran'} {ink.faint(f'({size})')}"
 
 
@@ -91,9 +91,10 @@ def scenario_place(scenario: Scenario) -> str:
     return visible(scenario.place.file if alone else str(scenario.place))
 
 
-def _dialect(tally: Tally, style: FrameStyle) -> Iterator[str]:
+def _dialect(overview: Overview, style: FrameStyle) -> Iterator[str]:
     knobs = [
-        (visible(seen.knob), visible(seen.value), visible(seen.evidence)) for seen in tally.dialect.values()
+        (visible(seen.knob), visible(seen.value), visible(seen.evidence))
+        for seen in overview.dialect.values()
     ]
     if not knobs:
         return
@@ -108,31 +109,31 @@ def _dialect(tally: Tally, style: FrameStyle) -> Iterator[str]:
     yield ""
 
 
-def _reasons(tally: Tally, style: FrameStyle) -> Iterator[str]:
+def _reasons(overview: Overview, style: FrameStyle) -> Iterator[str]:
     """What has no verdict, or an expected one, grouped by why."""
     for verdict in EXPLAINED:
-        for reason, scenarios in tally.reasons.get(verdict, {}).items():
+        for reason, scenarios in overview.reasons.get(verdict, {}).items():
             yield f"{style.ink.odd(f'{len(scenarios):,} {verdict.value}')}  {visible(reason)}"
-            if reason == tally.root_cause:  # all of them, for what the first line of the summary says
+            if reason == overview.root_cause:  # all of them, for what the first line of the summary says
                 continue
             for scenario in scenarios[:REASON_SCENARIOS_MAX]:
                 yield f"   {scenario_place(scenario)}  {style.ink.faint(visible(scenario.name))}"
             if len(scenarios) > REASON_SCENARIOS_MAX:
                 yield f"   +{len(scenarios) - REASON_SCENARIOS_MAX:,} more"
-    if tally.reasons:
+    if overview.reasons:
         yield ""
 
 
-def _exit_meaning(tally: Tally) -> str:
-    if tally.exit_code is ExitCode.FOUND and not tally.of_severity(Severity.ERROR):
+def _exit_meaning(overview: Overview) -> str:
+    if overview.exit_code is ExitCode.FOUND and not overview.of_severity(Severity.ERROR):
         return "a scenario marked xfail passes"
-    return EXIT_MEANINGS[tally.exit_code]
+    return EXIT_MEANINGS[overview.exit_code]
 
 
-def _next_steps(tally: Tally, style: FrameStyle) -> list[str]:
-    match tally.exit_code:
+def _next_steps(overview: Overview, style: FrameStyle) -> list[str]:
+    match overview.exit_code:
         case ExitCode.FOUND:
-            errors = tally.of_severity(Severity.ERROR)
+            errors = overview.of_severity(Severity.ERROR)
             if not errors:
                 return ["take `xfail` out of the scenarios that pass now"]
             explain = f"betrontech-sim explain {errors[0].shown.finding.rule}"

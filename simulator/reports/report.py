@@ -62,6 +62,11 @@ class OpenScenarios:
             case ScenarioFinished():
                 self._open.pop(event.scenario.id, None)
 
+    def scenario(self, scenario_id: str | None) -> Scenario | None:
+        """The scenario of that id while it runs."""
+        found = None if scenario_id is None else self._open.get(scenario_id)
+        return found[0] if found else None
+
     def cut_short(self) -> list[ScenarioFinished]:
         """An end for each scenario that has none: failed where an error was found, else inconclusive."""
         return [_cut(scenario, tuple(findings)) for scenario, findings in self._open.values()]

@@ -1,6 +1,6 @@
 """The end of the terminal report: the causes first, then the rest of the run (`closing`).
 
-Pure functions from a finished tally to lines.
+Pure functions from a finished overview to lines.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from simulator.core.situation_words import CAUSE_TITLE
 from simulator.reports.causes import Cause, Sighting
 from simulator.reports.closing import closing, result_line
 from simulator.reports.frame import FrameStyle, frame, headline, severity_tag
+from simulator.reports.overview import Overview
 from simulator.reports.screen_text import plural, visible
-from simulator.reports.tally import Tally
 
 FRAMES_MAX = 12
 OTHERS_MAX = 5
@@ -22,35 +22,35 @@ _TITLES = {situation.value: title for situation, title in CAUSE_TITLE.items()}
 
 
 def summary(
-    tally: Tally, style: FrameStyle, reports: Sequence[tuple[str, str]], *, every: bool
+    overview: Overview, style: FrameStyle, reports: Sequence[tuple[str, str]], *, every: bool
 ) -> Iterator[str]:
     """The whole end of a run; `every` shows each cause in full, however many there are."""
-    yield from _root_cause(tally, style)
-    yield from _index(tally, style)
-    yield from _frames(tally.of_severity(Severity.ERROR), style, every=every)
-    yield from _briefs(tally.of_severity(Severity.WARNING), style, every=every)
-    yield from _briefs(tally.of_severity(Severity.NOTE), style, every=every)
-    yield from closing(tally, style, reports)
+    yield from _root_cause(overview, style)
+    yield from _index(overview, style)
+    yield from _frames(overview.of_severity(Severity.ERROR), style, every=every)
+    yield from _briefs(overview.of_severity(Severity.WARNING), style, every=every)
+    yield from _briefs(overview.of_severity(Severity.NOTE), style, every=every)
+    yield from closing(overview, style, reports)
 
 
-def failures_only(tally: Tally, style: FrameStyle) -> Iterator[str]:
+def failures_only(overview: Overview, style: FrameStyle) -> Iterator[str]:
     """What `-q` leaves: the errors, and the last line."""
-    yield from _root_cause(tally, style)
-    yield from _frames(tally.of_severity(Severity.ERROR), style, every=False)
-    yield result_line(tally, style)
+    yield from _root_cause(overview, style)
+    yield from _frames(overview.of_severity(Severity.ERROR), style, every=False)
+    yield result_line(overview, style)
 
 
-def _root_cause(tally: Tally, style: FrameStyle) -> Iterator[str]:
-    if tally.root_cause:
-        first, *rest = tally.root_cause.splitlines()
+def _root_cause(overview: Overview, style: FrameStyle) -> Iterator[str]:
+    if overview.root_cause:
+        first, *rest = overview.root_cause.splitlines()
         yield f"{style.ink.bad('NOT RUN')}  {style.ink.strong(visible(first))}"
         yield from (f"         {visible(line)}" for line in rest)
         yield ""
 
 
-def _index(tally: Tally, style: FrameStyle) -> Iterator[str]:
+def _index(overview: Overview, style: FrameStyle) -> Iterator[str]:
     """The causes in a few lines, before the frames push them off the screen."""
-    errors = tally.of_severity(Severity.ERROR)
+    errors = overview.of_severity(Severity.ERROR)
     touched = {sighting.scenario_id for cause in errors for sighting in cause.sightings}
     if len(touched) < 2:
         return

@@ -1,9 +1,8 @@
-"""What a run came to: counts, causes and reasons, gathered once for every report that sums up."""
+"""What a run came to, gathered once for every report: counts, calls, dialect, how it ended."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 
 from simulator.core.events import (
     DialectObserved,
@@ -13,18 +12,26 @@ from simulator.core.events import (
     RunStarted,
     ScenarioFinished,
 )
-from simulator.core.findings import Severity, Verdict
+from simulator.core.findings import Finding, Verdict
 from simulator.core.scenario import Scenario
 from simulator.errors import ExitCode
-from simulator.reports.causes import Cause, Causes
 from simulator.reports.report import OpenScenarios
 
-EXPLAINED = (Verdict.INCONCLUSIVE, Verdict.BLOCKED, Verdict.SKIPPED, Verdict.XPASSED, Verdict.XFAILED)
-"""Verdicts that a reader wants the reason of; that of a failure is its findings."""
+OUTCOMES = {
+    ExitCode.PASSED: "passed",
+    ExitCode.FOUND: "failed",
+    ExitCode.INTERRUPTED: "interrupted",
+    ExitCode.INTERNAL: "internal_error",
+    ExitCode.USAGE: "unusable",
+    ExitCode.NOTHING_SELECTED: "nothing_selected",
+    ExitCode.INCONCLUSIVE: "inconclusive",
+    ExitCode.UNREACHABLE: "unreachable",
+}
+"""The outcome of a run in one word, as files carry it."""
 
 
 class Tally:
-    """A fold; ask it after `finish`."""
+    """A fold over a run that keeps no scenario; `finish` brings a stream that was cut short to its end."""
 
     def __init__(self) -> None:
         self.started: RunStarted | None = None
@@ -32,13 +39,10 @@ class Tally:
         self.counts: Counter[Verdict] = Counter()
         self.calls = 0
         self.dialect: dict[str, DialectObserved] = {}
-        self.reasons: dict[Verdict, dict[str, list[Scenario]]] = {}
-        self.causes: list[Cause] = []
-        self._causes = Causes()
         self._open = OpenScenarios()
 
     def on(self, event: Event) -> None:
-        if type(event) is ExchangeRecorded:
+        if type(event) is ExchangeRecorded:  # nearly every event is one
             self.calls += 1
             return
         self._open.on(event)
@@ -47,20 +51,31 @@ class Tally:
                 self.started = event
             case RunFinished():
                 self.ended = event
-                self.dialect.update({knob.knob: knob for knob in event.dialect})
+                self.dialect.update({observed.knob: observed for observed in event.dialect})
             case DialectObserved():
                 self.dialect[event.knob] = event
             case ScenarioFinished():
-                self._count(event)
+                self.count(event)
 
     def finish(self) -> list[ScenarioFinished]:
-        """Bring the stream to its end; the scenarios that were cut short are returned."""
+        """Count what was cut short, and return it."""
         cut = self._open.cut_short()
         for event in cut:
-            self._count(event)
-        self._causes.add_run_findings(self._open.run_findings)
-        self.causes = self._causes.ranked()
+            self.count(event)
         return cut
+
+    def count(self, event: ScenarioFinished) -> None:
+        """Take a scenario that has ended."""
+        self.counts[event.verdict] += 1
+
+    def running(self, scenario_id: str | None) -> Scenario | None:
+        """The scenario of that id, if it has started and not ended."""
+        return self._open.scenario(scenario_id)
+
+    @property
+    def run_findings(self) -> list[Finding]:
+        """Findings that belong to no scenario: those of the preflight."""
+        return self._open.run_findings
 
     @property
     def exit_code(self) -> ExitCode:
@@ -73,22 +88,6 @@ class Tally:
         return self.ended.root_cause if self.ended else ""
 
     @property
-    def total(self) -> int:
-        """Scenarios that came to a verdict."""
-        return self.counts.total()
-
-    def of_severity(self, severity: Severity) -> list[Cause]:
-        """The causes of that severity, in the order of the summary."""
-        return [cause for cause in self.causes if cause.severity is severity]
-
-    def _count(self, event: ScenarioFinished) -> None:
-        self.counts[event.verdict] += 1
-        self._causes.add_scenario(event, expected=event.verdict is Verdict.XFAILED)
-        if event.verdict in EXPLAINED:
-            by_reason = self.reasons.setdefault(event.verdict, {})
-            by_reason.setdefault(event.reason or "no reason was given", []).append(event.scenario)
-
-
-def counts_by_name(counts: Mapping[Verdict, int]) -> dict[str, int]:
-    """Every verdict with its count, zeros included, in the order of `Verdict`."""
-    return {verdict.value: counts.get(verdict, 0) for verdict in Verdict}
+    def counts_by_name(self) -> dict[str, int]:
+        """Every verdict with its count, zeros included."""
+        return {verdict.value: self.counts[verdict] for verdict in Verdict}

@@ -8,11 +8,13 @@ from typing import Literal, TextIO
 from simulator.core.events import Event, ExchangeRecorded, RunStarted, ScenarioFinished
 from simulator.core.findings import Severity, Verdict
 from simulator.reports.ink import Ink
+from simulator.reports.overview import Overview
+from simulator.reports.progress import ProgressBar
 from simulator.reports.screen_text import encodable, plural, visible
-from simulator.reports.tally import Tally
 
 Color = Literal["auto", "always", "never"]
 QUIET = -1
+_CALM = frozenset({Verdict.PASSED, Verdict.SKIPPED, Verdict.XFAILED})
 
 _WORDS = {
     Verdict.PASSED: "ok   ",
@@ -29,8 +31,9 @@ class TerminalReport:
     """Writes to a screen or a log.
 
     `color` "auto" paints when the stream is a terminal. `width` in columns, None where there is none: then
-    nothing is wrapped. `verbosity` -1 is `-q`, 1 is `-v`. `reports` are the (kind, path) of the files
-    written beside it.
+    nothing is wrapped. `verbosity` -1 is `-q`, 1 is `-v`. `progress` puts a bar in place of the lines of
+    scenarios that pass: for a terminal only, and not with `-q` or `-v`. `reports` are the (kind, path) of
+    the files written beside it.
     """
 
     def __init__(
@@ -40,6 +43,7 @@ class TerminalReport:
         color: Color = "auto",
         width: int | None = None,
         verbosity: int = 0,
+        progress: bool = False,
         reports: Sequence[tuple[str, str]] = (),
     ) -> None:
         self._stream = stream
@@ -48,44 +52,70 @@ class TerminalReport:
         self._width = width
         self._verbosity = verbosity
         self._reports = reports
-        self._tally = Tally()
+        self._overview = Overview()
+        self._wants_bar = progress and verbosity == 0
+        self._bar: ProgressBar | None = None
+        self._endpoint = ""
 
     def on(self, event: Event) -> None:
-        self._tally.on(event)
-        if type(event) is ExchangeRecorded or self._verbosity <= QUIET:
-            return
-        match event:
-            case RunStarted():
-                self._write(self._heading(event))
-            case ScenarioFinished():
-                self._write(self._ran(event))
-                self._stream.flush()
+        self._overview.on(event)
+        if self._bar is not None:
+            self._bar.tick()
+        if type(event) is ExchangeRecorded:
+            if self._verbosity > 0:
+                self._dump(event)
+        elif self._verbosity > QUIET:
+            match event:
+                case RunStarted():
+                    self._start(event)
+                case ScenarioFinished():
+                    self._finish(event)
 
     def close(self) -> None:
         # Only the end of a run needs them: they stay out of the way to the first webhook.
         from simulator.reports.frame import FrameStyle
         from simulator.reports.summary import failures_only, summary
 
-        cut = self._tally.finish()
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+        cut = self._overview.finish()
         style = FrameStyle(self._ink, self._width)
-        if started := self._tally.started:
+        if started := self._overview.started:
             style = FrameStyle(self._ink, self._width, started.command, started.seed)
         if self._verbosity <= QUIET:
-            lines = failures_only(self._tally, style)
+            lines = failures_only(self._overview, style)
         else:
             for event in cut:
                 self._write(self._ran(event))
             self._write("")
-            lines = summary(self._tally, style, self._reports, every=self._verbosity > 0)
+            lines = summary(self._overview, style, self._reports, every=self._verbosity > 0)
         for line in lines:
             self._write(line)
         self._stream.flush()
 
-    def _heading(self, event: RunStarted) -> str:
+    def _start(self, event: RunStarted) -> None:
+        self._endpoint = event.endpoint
         name = self._ink.strong(f"betrontech-sim {event.version}")
-        return (
-            f"{name}  {plural(event.selected, 'scenario')} → {visible(event.endpoint)}  seed {event.seed}\n"
-        )
+        selected = plural(event.selected, "scenario")
+        self._write(f"{name}  {selected} → {visible(event.endpoint)}  seed {event.seed}\n")
+        self._stream.flush()
+        if self._wants_bar:
+            self._bar = ProgressBar(self._stream, event.selected, color=self._ink.enabled, width=self._width)
+
+    def _finish(self, event: ScenarioFinished) -> None:
+        if self._bar is None or event.verdict not in _CALM:
+            self._write(self._ran(event))
+        if self._bar is not None:
+            self._bar.advance(failed=event.verdict in {Verdict.FAILED, Verdict.XPASSED})
+        self._stream.flush()
+
+    def _dump(self, event: ExchangeRecorded) -> None:
+        from simulator.reports.wire_dump import wire_dump  # only -v needs it
+
+        for line in wire_dump(event, self._endpoint, self._ink):
+            self._write(line)
+        self._stream.flush()
 
     def _ran(self, event: ScenarioFinished) -> str:
         """A line of the running list, and for a failure the first error under it."""
@@ -107,4 +137,8 @@ class TerminalReport:
         return line
 
     def _write(self, line: str) -> None:
-        self._stream.write(encodable(line, self._encoding) + "\n")
+        text = encodable(line, self._encoding)
+        if self._bar is None:
+            self._stream.write(text + "\n")
+        else:
+            self._bar.line(text)

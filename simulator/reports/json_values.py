@@ -1,0 +1,154 @@
+"""Exchanges, findings and scenarios as JSON objects, the same in every file a run leaves.
+
+Money is canonical text, times are integers of nanoseconds, absent facts are null. Headers are left out, and
+with them every secret of the configuration.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+
+from simulator.core.events import ExchangeRecorded, RunStarted, ScenarioFinished
+from simulator.core.findings import Finding, Place
+from simulator.core.money import Money, format_money
+from simulator.core.scenario import Scenario
+from simulator.core.webhooks import Reply
+from simulator.reports.tally import OUTCOMES, Tally
+
+JsonObject = dict[str, object]
+
+encode = json.JSONEncoder(separators=(",", ":")).encode
+"""Compact and pure ASCII: safe in a stream of any encoding."""
+
+
+def exchange_object(event: ExchangeRecorded) -> JsonObject:
+    """What `betrontech-sim judge` reads, and what a person wants to see of one call."""
+    exchange, place = event.exchange, event.place
+    request, reply = exchange.request, exchange.reply
+    written: JsonObject = {
+        "player": event.player,
+        "method": None,
+        "transaction_id": None,
+        "amount": None,
+        "sent_ns": exchange.sent_ns,
+        "answered_ns": exchange.answered_ns,
+        "outcome": event.outcome,
+        "balance": _money(event.balance),
+        "scenario": event.scenario_id,
+        "label": event.label,
+        "purpose": event.purpose,
+        "line": place.line if place else None,
+        "game_id": None,
+        "fault": exchange.fault,
+        "http": None,
+    }
+    if request is not None:
+        written["player"] = event.player or request.player
+        written["method"] = request.method
+        written["transaction_id"] = request.transaction_id
+        written["amount"] = _money(request.amount)
+        written["game_id"] = request.game_id
+    _put_body(written, "request", exchange.wire.body)
+    if isinstance(reply, Reply):
+        written["http"] = reply.status
+        _put_body(written, "reply", reply.body)
+    else:
+        written["reply"] = None
+        written["no_reply"] = {"kind": reply.kind, "detail": reply.detail}
+    return written
+
+
+def finding_object(finding: Finding, scenario: Scenario | None) -> JsonObject:
+    """A finding; one without a place of its own stands where its scenario stands."""
+    place = finding.place or (scenario.place if scenario else None)
+    return {
+        "rule": finding.rule,
+        "level": rule_level(finding.rule),
+        "severity": finding.severity,
+        "message": finding.message,
+        **place_object(place),
+        "cause": finding.cause,
+        "label": finding.label,
+        "trail": finding.trail,
+        "why": finding.why,
+        "curl": finding.curl,
+        "player": finding.player,
+        "count": finding.count,
+    }
+
+
+def result_object(event: ScenarioFinished) -> JsonObject:
+    """A scenario and its verdict, without findings and exchanges."""
+    scenario = event.scenario
+    return {
+        "id": scenario.id,
+        **place_object(scenario.place),
+        "name": scenario.name,
+        "outcome": event.verdict,
+        "reason": event.reason,
+        "level": scenario.level,
+        "covers": scenario.covers,
+        "tags": scenario.tags,
+        "duration_ns": event.duration_ns,
+        "calls": event.exchange_count,
+    }
+
+
+def run_object(event: RunStarted) -> JsonObject:
+    """What is known when a run starts."""
+    return {
+        "run": event.run,
+        "seed": event.seed,
+        "endpoint": event.endpoint,
+        "wire": event.wire,
+        "version": event.version,
+        "started_at": event.started_at,
+        "selected": event.selected,
+    }
+
+
+def end_object(tally: Tally) -> JsonObject:
+    """What is known when a run has ended."""
+    ended = tally.ended
+    return {
+        "counts": tally.counts_by_name,
+        "calls": tally.calls,
+        "duration_ns": ended.duration_ns if ended else None,
+        "root_cause": tally.root_cause or None,
+        "notes": ended.notes if ended else (),
+        "exit_code": int(tally.exit_code),
+        "outcome": OUTCOMES[tally.exit_code],
+    }
+
+
+def place_object(place: Place | None) -> JsonObject:
+    """``file``, ``line`` and ``column``, null without a place."""
+    if place is None:
+        return {"file": None, "line": None, "column": None}
+    return {"file": place.file, "line": place.line, "column": place.column}
+
+
+@lru_cache(maxsize=512)
+def rule_level(rule_id: str) -> str | None:
+    """How binding the rule is; None for an id that the catalogue does not have."""
+    # The texts of all rules are only wanted once there is a finding.
+    from simulator.core.rules import RULES
+
+    rule = RULES.get(rule_id)
+    return rule.level.value if rule else None
+
+
+def _money(amount: Money | None) -> str | None:
+    return None if amount is None else format_money(amount)
+
+
+def _put_body(written: JsonObject, key: str, body: bytes) -> None:
+    """The text of a body under `key`; bytes that are no UTF-8 as base64 under ``key_base64``."""
+    try:
+        written[key] = body.decode()
+    except UnicodeDecodeError:
+        from base64 import b64encode  # rare: an operator that answers in bytes of another encoding
+
+        written[key] = None
+        written[f"{key}_base64"] = b64encode(body).decode()
