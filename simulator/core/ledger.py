@@ -79,6 +79,11 @@ class Book:
         """The balances this player may have now, smallest first."""
         return tuple(sorted({Money(world.balance) for world in self.worlds}))
 
+    @property
+    def ambiguous(self) -> bool:
+        """Whether more than one balance is possible."""
+        return len(self.worlds) > 1 and len({world.balance for world in self.worlds}) > 1
+
     def fact(self, method: Method, transaction_id: str) -> Entry | None:
         """What every world knows of that id."""
         return self._facts.get((method, transaction_id))
@@ -116,7 +121,7 @@ class Book:
             return Judged(False, role, settled=False)
         self._note_game(request, role, outcome)
         self._settle(after)
-        return Judged(True, role, settled=len({world.balance for world in self.worlds}) == 1)
+        return Judged(True, role, settled=not self.ambiguous)
 
     def read(self, balance: Money) -> bool:
         """Take in a balance read with nothing in flight; False (and no change) when no world has it."""

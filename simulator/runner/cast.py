@@ -1,0 +1,85 @@
+"""Where a scenario's players come from: made by the target's seed hook, or taken from a pool of user ids."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterable, Mapping
+from itertools import count
+
+from simulator.core.money import format_money
+from simulator.core.scenario import PlayerSpec, Scenario
+from simulator.runner.hooks import HookFailed, Hooks
+from simulator.settings import Hook, RunSettings
+
+GHOST = "ghost"
+
+
+class NoPlayer(Exception):
+    """A scenario cannot have the players it needs; the message is why it is skipped."""
+
+
+class Cast:
+    """Hands players to scenarios; no player is in two scenarios at a time."""
+
+    def __init__(self, settings: RunSettings, hooks: Hooks, run: str) -> None:
+        self._hooks = hooks
+        self._seed_hook = settings.seed_hook
+        self._block_hook = settings.block_hook
+        self._run = run
+        self._numbers = count(1)
+        self._free = deque(settings.players)
+        self._size = len(settings.players)
+        self._changed = threading.Condition()
+
+    @property
+    def seeded(self) -> bool:
+        """Whether players are made to order."""
+        return self._seed_hook is not None
+
+    def missing(self, scenario: Scenario) -> str | None:
+        """Why this scenario cannot have its players, known before it runs."""
+        wanted = [spec for spec in scenario.players.values() if spec.exists]
+        if any(spec.blocked for spec in wanted) and self._block_hook is None:
+            return "needs a blocked player: no block hook is configured"
+        if not self.seeded and len(wanted) > self._size:
+            named = f"{self._size} is named" if self._size == 1 else f"{self._size} are named"
+            return f"needs {len(wanted)} players, {named}; give more with --player"
+        return None
+
+    def take(self, specs: Mapping[str, PlayerSpec]) -> dict[str, str]:
+        """User ids by the scenario's names for its players. Waits for players of the pool. Raises NoPlayer."""
+        real = [name for name, spec in specs.items() if spec.exists]
+        ghosts = {
+            name: f"{self._run}-{GHOST}-{next(self._numbers)}" for name in specs if not specs[name].exists
+        }
+        if self._seed_hook is not None:
+            return ghosts | {name: self._make(self._seed_hook, specs[name]) for name in real}
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._free) >= len(real))
+            return ghosts | {name: self._free.popleft() for name in real}
+
+    def block(self, player: str) -> None:
+        """Have the operator block a player. Raises NoPlayer."""
+        assert self._block_hook is not None
+        try:
+            self._hooks.call(self._block_hook, {"user_id": player, "blocked": "true"})
+        except HookFailed as error:
+            raise NoPlayer(str(error)) from None
+
+    def give_back(self, players: Iterable[str]) -> None:
+        """Return players of the pool; made ones are simply forgotten."""
+        if self.seeded:
+            return
+        with self._changed:
+            self._free.extend(player for player in players if f"-{GHOST}-" not in player)
+            self._changed.notify_all()
+
+    def _make(self, hook: Hook, spec: PlayerSpec) -> str:
+        user_id = f"{self._run}-player-{next(self._numbers)}"
+        try:
+            answer = self._hooks.call(hook, {"user_id": user_id, "balance": format_money(spec.balance)})
+        except HookFailed as error:
+            raise NoPlayer(str(error)) from None
+        named = answer.get("user_id")
+        return named if isinstance(named, str) and named else user_id

@@ -1,0 +1,129 @@
+"""What all scenarios of one run share, and how one call is made, recorded and read."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from simulator.core.events import Event, ExchangeRecorded
+from simulator.core.findings import Place
+from simulator.core.reading import Reading, read_reply
+from simulator.core.webhooks import Exchange, NoReply, WebhookRequest, WireRequest
+from simulator.core.wire import WireProfile
+from simulator.delivery.sender import CallInterrupted, Sender
+from simulator.runner.dialect import DialectLog
+from simulator.settings import RunSettings
+
+SILENT_CALLS_MAX = 5
+"""So many calls in a row without an answer, none of them our doing, and the operator counts as gone."""
+
+
+class Stopped(Exception):
+    """The run ends before this scenario does: an interrupt, or the operator stopped answering."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call that was made, and how its answer was read."""
+
+    exchange: Exchange
+    reading: Reading
+
+    @property
+    def nothing_sent(self) -> bool:
+        """Whether the operator provably never saw it."""
+        reply = self.exchange.reply
+        return isinstance(reply, NoReply) and reply.kind.nothing_sent
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Why a call is made: for which scenario and step, and as what (see `ExchangeRecorded.purpose`)."""
+
+    scenario_id: str | None
+    purpose: str
+    label: str = ""
+    place: Place | None = None
+
+
+@dataclass(slots=True)
+class RunContext:
+    """One run: settings, the way out, and the stream that everything is told to.
+
+    `emit` may be called from any thread. `run` is the random part of this run's transaction ids. `kept` holds
+    the latest exchanges of every scenario that is running.
+    """
+
+    settings: RunSettings
+    sender: Sender
+    profile: WireProfile
+    run: str
+    games: frozenset[str]
+    report: Callable[[Event], None]
+    dialect: DialectLog = field(default_factory=DialectLog)
+    kept: dict[str, deque[ExchangeRecorded]] = field(default_factory=dict)
+    calls: int = 0
+    stopping: str = ""
+    _silent: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def emit(self, event: Event) -> None:
+        """Hand an event to the reports, one at a time."""
+        with self._lock:
+            self.report(event)
+
+    def stop(self, reason: str) -> None:
+        """Let every scenario end at its next call."""
+        self.stopping = self.stopping or reason
+
+    def call(
+        self, request: WebhookRequest | None, wire: WireRequest, why: Why, *, well_formed: bool = True
+    ) -> Call:
+        """Send, record and read one call. Raises Stopped when the run is ending."""
+        if self.stopping:
+            raise Stopped(self.stopping)
+        try:
+            exchange = self.sender.call(request, wire)
+        except CallInterrupted as interrupt:
+            for lost in interrupt.exchanges:
+                self.record(lost, why)
+            raise
+        return self.record(exchange, why, well_formed=well_formed)
+
+    def record(self, exchange: Exchange, why: Why, *, well_formed: bool = True) -> Call:
+        """Put an exchange into the event stream and read its reply."""
+        reading = read_reply(
+            exchange.request,
+            exchange.reply,
+            self.profile,
+            injected=exchange.fault is not None,
+            well_formed=well_formed,
+        )
+        request = exchange.request
+        event = ExchangeRecorded(
+            scenario_id=why.scenario_id,
+            player=request.player if request is not None else None,
+            purpose=why.purpose,
+            exchange=exchange,
+            outcome=reading.outcome,
+            balance=reading.balance,
+            label=why.label,
+            place=why.place,
+        )
+        with self._lock:
+            self.calls += 1
+            self.report(event)
+        if why.scenario_id in self.kept:
+            self.kept[why.scenario_id].append(event)
+        self._watch_silence(exchange)
+        return Call(exchange, reading)
+
+    def _watch_silence(self, exchange: Exchange) -> None:
+        if not isinstance(exchange.reply, NoReply):
+            self._silent = 0
+        elif exchange.fault is None:
+            self._silent += 1
+            if self._silent >= SILENT_CALLS_MAX:
+                self.stop(f"the operator stopped answering: {exchange.reply.detail}")

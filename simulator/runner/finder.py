@@ -1,0 +1,180 @@
+"""Makes findings: chooses the rule, words what happened, and remembers whose money is no longer known."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from simulator.core.curl import curl_line
+from simulator.core.findings import Finding, Level, Place, Severity
+from simulator.core.money import Money, format_change, format_money
+from simulator.core.reading import Deviation
+from simulator.core.scenario import Scenario
+from simulator.core.situations import Situation
+from simulator.core.webhooks import Method, WireRequest
+from simulator.runner.context import Call, RunContext
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyFacts:
+    """What a money finding shows: the balances that a right wallet could have, and the one it has."""
+
+    player: str
+    expected: tuple[Money, ...]
+    found: Money | None
+    trail: str
+    label: str = ""
+
+
+class FormLog:
+    """Form findings of the whole run: each rule and form is told once, then counted."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._messages: dict[tuple[str, str], str] = {}
+        self._lock = threading.Lock()
+
+    def first(self, deviation: Deviation) -> bool:
+        """Count a deviation; True when the run has not seen it before."""
+        key = (deviation.rule, deviation.form)
+        with self._lock:
+            self._counts[key] += 1
+            self._messages.setdefault(key, deviation.message)
+            return self._counts[key] == 1
+
+    def notes(self) -> tuple[str, ...]:
+        """How often each form was seen, for forms seen more than once."""
+        return tuple(
+            f"{rule}: {count} replies: {self._messages[rule, form]}"
+            for (rule, form), count in self._counts.items()
+            if count > 1
+        )
+
+
+class Finder:
+    """The findings of one scenario, told as they are made."""
+
+    def __init__(
+        self, context: RunContext, scenario: Scenario, forms: FormLog, tell: Callable[[Finding], None]
+    ) -> None:
+        self._context = context
+        self._scenario = scenario
+        self._forms = forms
+        self._tell = tell
+        self.found: list[Finding] = []
+        self.blocked: set[str] = set()
+
+    def money(
+        self, situation: Situation, call: Call, place: Place, facts: MoneyFacts, method: Method | None
+    ) -> None:
+        """A money finding: an error whatever the rule's level; nothing more is sent for that player."""
+        self.blocked.add(facts.player)
+        self._make(situation, Severity.ERROR, call.exchange.wire, place, facts, method)
+
+    def mild(
+        self, situation: Situation, call: Call, place: Place, method: Method | None = None, detail: str = ""
+    ) -> None:
+        """A finding that costs no money by itself: a warning, save where the reference is broken."""
+        documented = situation in (Situation.READ_REFUSED, Situation.DETAILS_WRONG)
+        severity = Severity.ERROR if documented else Severity.WARNING
+        player = call.exchange.request.player if call.exchange.request is not None else ""
+        facts = MoneyFacts(player, (), None, "", detail or _answer_in_words(call))
+        self._make(situation, severity, call.exchange.wire, place, facts, method)
+
+    def reply_form(self, call: Call, place: Place) -> None:
+        """What the reply's form deviates in; each form is told once in a run."""
+        for deviation in call.reading.deviations:
+            if self._forms.first(deviation):
+                self._add(
+                    Finding(
+                        rule=deviation.rule,
+                        severity=self._strictly(deviation.severity),
+                        cause=f"form:{deviation.rule}:{deviation.form}",
+                        message=deviation.message,
+                        place=place,
+                        label=_answer_in_words(call),
+                        curl=self._curl(call.exchange.wire),
+                    )
+                )
+
+    def policy(self, knob: str, value: str, call: Call, place: Place) -> None:
+        """A finding when the policy pins that knob to another value."""
+        pinned = {**self._context.settings.policy, **self._scenario.policy}.get(knob, "any")
+        if pinned not in ("any", value):
+            words = MoneyFacts("", (), None, "", f"{knob}: pinned to {pinned}, the operator shows {value}")
+            self._make(
+                Situation.POLICY_BROKEN, Severity.ERROR, call.exchange.wire, place, words, None, f":{knob}"
+            )
+
+    def expectation(self, message: str, call: Call, place: Place) -> None:
+        """What the author of the scenario claimed does not hold."""
+        severity = Severity.WARNING if self._scenario.level is Level.ADVICE else Severity.ERROR
+        words = MoneyFacts("", (), None, "", message)
+        rule = f":{self._scenario.covers[0]}" if self._scenario.covers else ""
+        self._make(
+            Situation.EXPECTATION_FAILED, severity, call.exchange.wire, place, words, None, rule, message
+        )
+
+    # --- inside ------------------------------------------------------------------------------------
+
+    def _make(
+        self,
+        situation: Situation,
+        severity: Severity,
+        wire: WireRequest,
+        place: Place,
+        facts: MoneyFacts,
+        method: Method | None,
+        cause_detail: str = "",
+        message: str = "",
+    ) -> None:
+        # The texts of rules and situations are read only by runs that have a finding.
+        from simulator.core.rules import rule_of
+        from simulator.core.situation_words import CAUSE_TITLE, WHY
+
+        self._add(
+            Finding(
+                rule=rule_of(situation, self._scenario.covers, method),
+                severity=self._strictly(severity),
+                cause=situation.value + cause_detail,
+                message=message or CAUSE_TITLE[situation],
+                place=place,
+                label=_balances_in_words(facts) or facts.label,
+                trail=facts.trail,
+                why=WHY[situation],
+                curl=self._curl(wire),
+                player=facts.player or None,
+            )
+        )
+
+    def _add(self, finding: Finding) -> None:
+        self.found.append(finding)
+        self._tell(finding)
+
+    def _strictly(self, severity: Severity) -> Severity:
+        strict = self._context.settings.strict and severity is Severity.WARNING
+        return Severity.ERROR if strict else severity
+
+    def _curl(self, wire: WireRequest) -> str:
+        settings = self._context.settings
+        return curl_line(settings.endpoint, wire, settings.headers)
+
+
+def _balances_in_words(facts: MoneyFacts) -> str:
+    if facts.found is None:
+        return ""
+    if not facts.expected:
+        return f"balance: the operator answered {format_money(facts.found)}"
+    expected = " or ".join(format_money(balance) for balance in facts.expected[:4])
+    text = f"balance: expected {expected}, found {format_money(facts.found)}"
+    if len(facts.expected) == 1:
+        text += f" ({format_change(Money(facts.found - facts.expected[0]))})"
+    return text
+
+
+def _answer_in_words(call: Call) -> str:
+    reply = call.exchange.reply
+    status = getattr(reply, "status", None)
+    return f"answered HTTP {status}, {call.reading.outcome.value}" if status else getattr(reply, "detail", "")

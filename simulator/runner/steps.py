@@ -1,0 +1,254 @@
+"""Runs the steps of one scenario, one after the other."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from random import Random
+
+from simulator.core.events import StepFinished
+from simulator.core.findings import Outcome, Place
+from simulator.core.ledger import Book, Ledger
+from simulator.core.money import Money, format_money
+from simulator.core.outcomes import VOLATILITIES, draw_spin
+from simulator.core.rounds import Ask, Flow, RoundPlan, play_round
+from simulator.core.scenario import (
+    Balance,
+    Bet,
+    Details,
+    Expect,
+    Play,
+    Refund,
+    Repeat,
+    Resend,
+    Restart,
+    Round,
+    Scenario,
+    Send,
+    Step,
+    Wait,
+    Win,
+)
+from simulator.core.situations import Situation
+from simulator.core.webhooks import Method, WebhookRequest
+from simulator.core.wire import write
+from simulator.runner.claims import check_claims
+from simulator.runner.context import Call, RunContext, Why
+from simulator.runner.hooks import call_hook
+from simulator.runner.judge import Judge
+from simulator.runner.script import DEFAULT_GAME, CannotSend, Script, Sent
+
+FLOW_ATTEMPTS = 5
+"""How often a round's win or refund is sent before the round counts as undelivered."""
+
+
+class Steps:
+    """The steps of one scenario against one operator."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        context: RunContext,
+        script: Script,
+        judge: Judge,
+        ledger: Ledger,
+        rng: Random,
+    ) -> None:
+        self._scenario = scenario
+        self._context = context
+        self._script = script
+        self._judge = judge
+        self._ledger = ledger
+        self._rng = rng
+        self._finding_count = 0
+
+    def run(self, steps: Iterable[Step], *, always: bool = False) -> None:
+        """Run steps; those of a player whose balance is no longer known are blocked, unless `always`.
+
+        Raises CannotSend, TooManyWorlds, Stopped.
+        """
+        for step in steps:
+            if isinstance(step, Repeat):
+                for _ in range(step.times):
+                    self.run(step.steps, always=always)
+                continue
+            blocked = self._judge.finder.blocked
+            if blocked and not always and self._players_of(step) & blocked:
+                self._finished(step.place, "blocked")
+                continue
+            before = len(self._judge.finder.found)
+            self._do(step)
+            self._finished(step.place, "passed" if len(self._judge.finder.found) == before else "failed")
+
+    def _finished(self, place: Place, status: str) -> None:
+        self._context.emit(StepFinished(scenario_id=self._scenario.id, place=place, status=status))
+
+    def _players_of(self, step: Step) -> set[str]:
+        if isinstance(step, Wait | Restart):
+            return set()
+        return {self._script.player(getattr(step, "player", None))}
+
+    def _do(self, step: Step) -> None:
+        match step:
+            case Bet() | Win():
+                self._settle_before(step)
+                self._money(self._script.money_step(step, self._ledger), step)
+            case Refund():
+                self._money(self._script.refund_step(step, self._ledger), step)
+            case Resend():
+                for _ in range(step.times):
+                    self._money(self._script.resend_step(step, self._ledger), step)
+            case Balance():
+                self._balance(step)
+            case Details():
+                self._details(step)
+            case Send():
+                self._send(step)
+            case Round():
+                self._round(step)
+            case Play():
+                self._play(step)
+            case Wait():
+                time.sleep(step.duration_ns / 1e9 * self._context.settings.time_scale)
+            case Restart():
+                call_hook(self._context.settings.restart_hook, {})
+            case _:
+                raise CannotSend(f"a {type(step).__name__.lower()} step cannot stand here")
+
+    # --- money -------------------------------------------------------------------------------------
+
+    def _money(self, sent: Sent, step: Bet | Win | Refund | Resend) -> Outcome:
+        label = getattr(step, "label", None) or "resend"
+        call = self._call(sent, step.place, label)
+        outcome = self._judge_call(sent, call, step.place, label)
+        self._claims(step.expect, call, outcome, step.place)
+        return outcome
+
+    def _call(self, sent: Sent, place: Place, label: str) -> Call:
+        why = Why(self._scenario.id, "step", label, place)
+        return self._context.call(
+            sent.request, sent.wire, why, well_formed=sent.form.form is not sent.form.form.MALFORMED
+        )
+
+    def _judge_call(self, sent: Sent, call: Call, place: Place, label: str) -> Outcome:
+        if sent.form.request is None:
+            self._judge.hostile_call(call, self._ledger.books, place)
+            return call.reading.outcome
+        outcome = self._judge.money_call(sent.form, call, place, label)
+        if sent.request.method is Method.BET and outcome is Outcome.ACCEPTED:
+            self._script.accepted_bet(sent.request)
+        return outcome
+
+    def _settle_before(self, step: Bet | Win) -> None:
+        """A step that needs the balance needs one balance: read it when several are possible."""
+        book = self._ledger.books.get(self._script.player(step.player))
+        if book is not None and book.ambiguous:
+            self._judge.read(book, step.place)
+
+    def _claims(self, expect: Expect, call: Call, outcome: Outcome, place: Place) -> None:
+        latency_ms_max = self._context.settings.latency_ms_max
+        if latency_ms_max is not None and (call.exchange.latency_ns or 0) > latency_ms_max * 1_000_000:
+            took_ms = (call.exchange.latency_ns or 0) // 1_000_000
+            words = f"answered after {took_ms} ms, the limit is {latency_ms_max} ms"
+            self._judge.finder.mild(Situation.SLOW, call, place, detail=words)
+        for message in check_claims(expect, call, outcome):
+            self._judge.finder.expectation(message, call, place)
+
+    # --- reads -------------------------------------------------------------------------------------
+
+    def _balance(self, step: Balance) -> None:
+        book = self._book(step.player)
+        if not book.terms.exists:
+            self._stranger_read(Method.BALANCE, book.player, step.place, step.expect)
+            return
+        found = self._judge.read(book, step.place, purpose="step")
+        if found is not None and step.is_ is not None and found != step.is_:
+            call = self._judge.ask_balance(book.player, step.place)
+            words = f"balance: the scenario says {format_money(step.is_)}, found {format_money(found)}"
+            self._judge.finder.expectation(words, call, step.place)
+        elif step.expect != Expect():
+            call = self._judge.ask_balance(book.player, step.place, "step")
+            self._claims(step.expect, call, call.reading.outcome, step.place)
+
+    def _details(self, step: Details) -> None:
+        book = self._book(step.player)
+        if not book.terms.exists:
+            self._stranger_read(Method.DETAILS, book.player, step.place, step.expect)
+            return
+        call = self._ask(Method.DETAILS, book.player, step.place)
+        self._judge.finder.reply_form(call, step.place)
+        if call.reading.outcome is Outcome.REFUSED:
+            self._judge.finder.mild(Situation.DETAILS_WRONG, call, step.place, Method.DETAILS)
+        self._claims(step.expect, call, call.reading.outcome, step.place)
+
+    def _stranger_read(self, method: Method, player: str, place: Place, expect: Expect) -> None:
+        call = self._ask(method, player, place)
+        if call.reading.outcome is Outcome.ACCEPTED:
+            self._judge.finder.mild(Situation.UNKNOWN_PLAYER_ACCEPTED, call, place, method)
+        self._claims(expect, call, call.reading.outcome, place)
+
+    def _ask(self, method: Method, player: str, place: Place) -> Call:
+        request = WebhookRequest(method, player)
+        why = Why(self._scenario.id, "step", place=place)
+        return self._context.call(request, write(request, self._context.profile), why)
+
+    def _book(self, name: str | None) -> Book:
+        return self._ledger.books[self._script.player(name)]
+
+    # --- anything at all ---------------------------------------------------------------------------
+
+    def _send(self, step: Send) -> None:
+        wire, form = self._script.send_step(step, self._ledger)
+        why = Why(self._scenario.id, "step", step.label, step.place)
+        well_formed = form.form is not form.form.MALFORMED
+        call = self._context.call(form.request, wire, why, well_formed=well_formed)
+        outcome = call.reading.outcome
+        if form.request is not None and form.request.method.moves_money:
+            outcome = self._judge.money_call(form, call, step.place, step.label)
+        else:
+            self._judge.hostile_call(call, self._ledger.books, step.place)
+        self._claims(step.expect, call, outcome, step.place)
+
+    # --- rounds ------------------------------------------------------------------------------------
+
+    def _round(self, step: Round) -> None:
+        player = self._script.player(step.player)
+        for _ in range(step.spins):
+            if player in self._judge.finder.blocked:
+                return
+            stake = self._script.amount(step.bet, player, self._ledger)
+            if step.win is None:
+                win: Money | None = draw_spin(VOLATILITIES["medium"], self._rng).payout(stake)
+            else:
+                self._script.accepted_bet(WebhookRequest(Method.BET, player, stake))
+                win = self._script.amount(step.win, player, self._ledger)
+            self._drive(self._plan(player, step.game, stake, win), step.place)
+
+    def _play(self, step: Play) -> None:
+        player = self._script.player(step.player)
+        rng = self._rng if step.seed is None else Random(step.seed)
+        for _ in range(step.rounds):
+            stake = self._script.amount(step.stake, player, self._ledger)
+            if player in self._judge.finder.blocked or stake > self._ledger.books[player].balances[0]:
+                return
+            win = draw_spin(VOLATILITIES[step.volatility], rng).payout(stake)
+            self._drive(self._plan(player, step.game, stake, win), step.place)
+
+    def _plan(self, player: str, game: str | None, stake: Money, win: Money | None) -> RoundPlan:
+        bet_id, win_id = self._script.new_id("bet"), self._script.new_id("win")
+        return RoundPlan(player, game or DEFAULT_GAME, bet_id, stake, win_id, win)
+
+    def _drive(self, plan: RoundPlan, place: Place) -> None:
+        """Make the calls that a flow asks for, until it ends or the player is blocked."""
+        flow: Flow = play_round(plan, attempts=FLOW_ATTEMPTS)
+        ask: Ask = next(flow)
+        while True:
+            sent = self._script.flow_call(ask.request)
+            call = self._call(sent, place, ask.request.method.noun)
+            outcome = self._judge_call(sent, call, place, ask.request.method.noun)
+            if plan.player in self._judge.finder.blocked:
+                return
+            try:
+                ask = flow.send(outcome)
+            except StopIteration:
+                return
