@@ -81,7 +81,12 @@ class Reply:
 
 
 class NoReplyKind(StrEnum):
-    """Why a call has no answer."""
+    """Why a call has no answer.
+
+    STALE: a kept-alive connection was closed just as the next request went out, before a byte of an answer.
+    Servers do that to idle connections: the outcome is unknown, and nobody is to blame. INJECTED: we cut the
+    call short ourselves, by a fault or because the run was interrupted.
+    """
 
     RESOLVE = "resolve"
     CONNECT = "connect"
@@ -89,6 +94,7 @@ class NoReplyKind(StrEnum):
     TIMEOUT = "timeout"
     RESET = "reset"
     CLOSED = "closed"
+    STALE = "stale"
     OVERSIZED = "oversized"
     GARBAGE = "garbage"
     INJECTED = "injected"

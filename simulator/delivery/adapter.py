@@ -75,9 +75,9 @@ class WebhookAdapter(BaseAdapter):
         except Exception as error:
             self.close()
             if self._cancelled:
-                detail = "the run was interrupted before the whole answer had come"
-                raise CallFailed(NoReplyKind.CLOSED, detail) from error
-            why = no_reply(error, target, received=line.received, reused=reused, ended=line.ended)
+                why = self.abandoned()
+            else:
+                why = no_reply(error, target, received=line.received, reused=reused, ended=line.ended)
             raise CallFailed(why.kind, why.detail) from error
         self.answered_ns = monotonic_ns()
         if reply.will_close or line.surplus:
@@ -112,9 +112,8 @@ class WebhookAdapter(BaseAdapter):
 
     def abandoned(self) -> NoReply:
         """What became of a call that an interrupt tore out of `send`."""
-        if self.begun:
-            return NoReply(NoReplyKind.CLOSED, "the run was interrupted before the whole answer had come")
-        return NoReply(NoReplyKind.CONNECT, "the run was interrupted before anything was sent")
+        when = "the whole answer had come" if self.begun else "anything was sent"
+        return NoReply(NoReplyKind.INJECTED, f"the run was interrupted before {when}")
 
     def cancel(self) -> None:
         """End the call under way, from another thread or a signal handler; without one, no harm is done."""

@@ -81,9 +81,10 @@ def no_reply(error: Exception, target: Target, *, received: int, reused: bool, e
             return NoReply(NoReplyKind.TIMEOUT, f"{what} within {target.timeout_s:g} s")
         case ReplyTooLargeError():
             return NoReply(NoReplyKind.OVERSIZED, f"the reply is larger than {target.max_reply_bytes} bytes")
+        case ConnectionError() | ssl.SSLEOFError() if reused and not received:
+            return NoReply(NoReplyKind.STALE, "a kept-alive connection was closed just as the call went out")
         case RemoteDisconnected() | ssl.SSLEOFError():
-            kept = "; it had been kept alive" if reused and not received else ""
-            return NoReply(NoReplyKind.CLOSED, f"the operator closed the connection {so_far}{kept}")
+            return NoReply(NoReplyKind.CLOSED, f"the operator closed the connection {so_far}")
         case ConnectionError():
             return NoReply(NoReplyKind.RESET, f"the operator reset the connection {so_far}")
         case IncompleteRead() if ended:
