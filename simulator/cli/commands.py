@@ -5,4 +5,5 @@ from __future__ import annotations
 COMMANDS = {
     "run": "Run scenarios against an operator's wallet and judge it.",
     "init": "Write a commented configuration and a first scenario here.",
+    "operator": "Start the example wallet, right or with chosen defects.",
 }

@@ -8,6 +8,7 @@ import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from io import TextIOWrapper
 from pathlib import Path
 from types import FrameType
 from typing import TextIO
@@ -23,7 +24,7 @@ def run_to_the_end(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; only interpreter exits are raised."""
     arguments = sys.argv[1:] if arguments is None else arguments
     with _sigterm_interrupts():
-        _write_anything(sys.stdout, sys.stderr)
+        _prepare_output()
         try:
             code = _exit_code(arguments)
             sys.stdout.flush()
@@ -50,7 +51,7 @@ def _exit_code(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         raise
     except Exception as bug:
-        _say(_bug_report(bug, debug="--debug" in arguments))
+        _say(_bug_report(bug, debug="--debug" in arguments or _debug_by_variable()))
         return ExitCode.INTERNAL
 
 
@@ -73,11 +74,18 @@ def _sigterm_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _write_anything(*streams: TextIO) -> None:
-    """Let an arrow in a message never end a command on a terminal that knows only ASCII."""
-    for stream in streams:
-        with suppress(AttributeError):
-            stream.reconfigure(errors="backslashreplace")  # type: ignore[attr-defined]  # of TextIOWrapper
+def _prepare_output() -> None:
+    """Let neither a closed stream nor an arrow on a terminal that knows only ASCII end a command."""
+    # Python has no stream at all for a descriptor that was closed before it started (`>&-`).
+    sys.stdout = sys.stdout or _nowhere()
+    sys.stderr = sys.stderr or _nowhere()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _nowhere() -> TextIO:
+    return Path(os.devnull).open("w", encoding="utf-8")
 
 
 def _drop(stream: TextIO) -> None:
@@ -91,6 +99,13 @@ def _say(text: str) -> None:
     # Nobody is left to tell where standard error is closed.
     with suppress(OSError):
         click.echo(text, err=True)
+
+
+def _debug_by_variable() -> bool:
+    # Only a bug needs them: help answers without the settings.
+    from simulator.settings.environment import debug_wanted, variables
+
+    return debug_wanted(variables())
 
 
 def _bug_report(bug: Exception, debug: bool) -> str:

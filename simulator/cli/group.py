@@ -22,12 +22,15 @@ class LazyGroup(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # click's
-        """The `command` of the named command's module; None for a name that is none."""
+        """The command of that name in its module; None for a name that is none."""
         if cmd_name not in COMMANDS:
             return None
-        command = import_module(f"simulator.cli.{cmd_name}_cmd").command
-        assert isinstance(command, click.Command)
-        return command
+        module = import_module(f"simulator.cli.{cmd_name}_cmd")
+        return next(
+            value
+            for value in vars(module).values()
+            if isinstance(value, click.Command) and value.name == cmd_name
+        )
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -61,11 +64,11 @@ class LazyGroup(click.Group):
     cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
 )
 @click.version_option(__version__, prog_name=NAME)
-@click.option("--debug", is_flag=True, help="Show the traceback of an internal error.")
-@click.pass_context
-def group(context: click.Context, debug: bool) -> None:
+@click.option(
+    "--debug", is_flag=True, expose_value=False, help="Show the traceback of an internal error."
+)  # looked for by `ending`, which has no context left when it reports one
+def group() -> None:
     """Try an operator's BetronTech integration offline: judge its wallet, or play against it.
 
     Independent of BetronTech and not affiliated with it.
     """
-    context.find_root().meta["debug"] = debug

@@ -38,11 +38,11 @@ def command() -> ExitCode:
 
 def _written(starter: Path, target: Path) -> str:
     try:
+        if target.exists():
+            return f"kept     {target}  (it is there already)"
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("x", encoding="utf-8") as file:
             file.write(starter.read_text("utf-8"))
-    except FileExistsError:
-        return f"kept     {target}  (it is there already)"
     except OSError as error:
         raise UsageError(f"{target} cannot be written: {error.strerror}") from None
     return f"written  {target}"

@@ -112,6 +112,7 @@ def _opened(target: ReportTarget) -> _Outlet:
     if target.file == STANDARD_OUTPUT:
         return _Outlet(open_report(target.kind, sys.stdout), sys.stdout, name, owned=False)
     try:
+        target.file.parent.mkdir(parents=True, exist_ok=True)
         stream = target.file.open("w", encoding="utf-8", newline="\n")
     except OSError as error:
         raise UsageError(f"--report {name}: the file cannot be written: {error.strerror}") from None

@@ -75,7 +75,8 @@ def _parsed(row: Setting, text: str) -> Any:
 def _problem(row: Setting, item: Given, error: ValueError) -> str:
     reason = str(error) if isinstance(error, Unfit) else f"expected {row.kind.expects}"
     found = shown(row, item.text)
-    return f"{item.where}: {reason}" if found in reason else f"{item.where}: {reason}; found {found}"
+    told = reason if found in reason else f"{reason}; found {found}"
+    return f"{item.where}: {told}{error.hint if isinstance(error, Unfit) else ''}"
 
 
 def shown(row: Setting, text: str) -> str:

@@ -1,0 +1,46 @@
+"""The installed `betrontech-sim`, started as a user starts it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+SCRIPT = str(Path(sys.executable).parent / "betrontech-sim")
+SECONDS_MAX = 60
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """This process's environment without settings of ours, and with these variables."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("BETRONTECH_SIM_")}
+    return {**kept, **variables}
+
+
+def simulate(*arguments: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run the script in that folder to its end. Output that shows a traceback fails the test."""
+    done = subprocess.run(
+        [SCRIPT, *arguments],
+        cwd=folder,
+        env=environment(**variables),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS_MAX,
+        check=False,
+    )
+    assert "Traceback" not in done.stdout + done.stderr, done.stderr
+    return done
+
+
+def start(*arguments: str, folder: Path) -> subprocess.Popen[str]:
+    """Start the script in that folder; the caller ends it."""
+    return subprocess.Popen(
+        [SCRIPT, *arguments],
+        cwd=folder,
+        env=environment(PYTHONUNBUFFERED="1"),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
