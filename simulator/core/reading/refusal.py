@@ -39,10 +39,8 @@ def read_refusal(call: Call) -> Reading:
 def refused(call: Call, fields: dict[str, JsonValue]) -> Reading:
     """A refusal in JSON: what it is called, and the balance that it states."""
     error_code = _error_code(fields)
-    if error_code is None and call.well_formed:
-        call.deviations.warning(
-            "CON-15", "refusal-unnamed", 'a refusal without an "error" that a machine can read'
-        )
+    if call.well_formed:
+        _note_refusal(call, fields, error_code)
     note_inside(call.reply.body, call.deviations)
     names = call.profile.reply
     balance = fields.get(names.balance)
@@ -57,6 +55,20 @@ def refused(call: Call, fields: dict[str, JsonValue]) -> Reading:
         stated_balance=stated,
         error_code=error_code,
     )
+
+
+def _note_refusal(call: Call, fields: dict[str, JsonValue], error_code: str | None) -> None:
+    status = fields.get(call.profile.reply.status)
+    if status is True or (isinstance(status, Decimal) and status == 1):
+        call.deviations.warning(
+            "CON-15",
+            "refusal-says-yes",
+            f"HTTP {call.reply.status} refuses and the status is {shown(write(status))}; read as a refusal",
+        )
+    elif error_code is None:
+        call.deviations.warning(
+            "CON-15", "refusal-unnamed", 'a refusal without an "error" that a machine can read'
+        )
 
 
 def _error_code(fields: dict[str, JsonValue]) -> str | None:

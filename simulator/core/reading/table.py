@@ -35,6 +35,7 @@ def read_reply(
     call, so a missing or broken answer is nobody's deviation. `well_formed`: False for a call that the
     operator has every reason to refuse; nothing in the reply's form is then worse than a warning.
     """
+    well_formed = well_formed and request is not None
     if isinstance(reply, NoReply):
         return _read_no_reply(request, reply, injected, well_formed)
     status = reply.status
