@@ -1,0 +1,343 @@
+"""The reports that go to files, read as the programs that get them read them."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+from dataclasses import replace
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from report_stories import (
+    ENDPOINT,
+    REFUND_FILE,
+    a_finding,
+    a_scenario,
+    an_exchange,
+    end,
+    ran,
+    start,
+    told,
+)
+from simulator.core.events import (
+    DialectObserved,
+    Event,
+    FindingRaised,
+    Opening,
+    ScenarioFinished,
+    ScenarioStarted,
+    StepFinished,
+)
+from simulator.core.findings import Outcome, Place, Severity, Verdict
+from simulator.core.money import Money
+from simulator.core.webhooks import NoReply, NoReplyKind, Reply, WireRequest
+from simulator.errors import ExitCode
+from simulator.reports import KINDS, UnknownReport, open_report
+
+KNOB = DialectObserved(knob="duplicate_bet", value="refused", evidence="resend of b1 was refused")
+RUN: list[Event] = [
+    start(3),
+    *ran(a_scenario(), Verdict.FAILED, a_finding()),
+    *ran(a_scenario("scenarios/funds/all-in.yaml", "All in"), Verdict.PASSED),
+    *ran(a_scenario("scenarios/rounds/restart.yaml", "Restart"), Verdict.SKIPPED, reason="no restart hook"),
+    end(ExitCode.FOUND, dialect=(KNOB,)),
+]
+
+
+def test_a_misspelt_kind_names_the_right_one() -> None:
+    with pytest.raises(UnknownReport, match='"juint"; did you mean "junit"'):
+        open_report("juint", io.StringIO())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_is_ascii_whatever_the_names_are(kind: str) -> None:
+    """So that no encoding of the stream can spoil it or stop the run."""
+    scenario = a_scenario("scenarios/geçiş.yaml", "şans 🎰")
+    assert told(kind, [start(), *ran(scenario, Verdict.FAILED, a_finding())]).isascii()
+
+
+# --- JUnit ----------------------------------------------------------------------------------------
+
+
+def junit(events: list[Event]) -> ElementTree.Element:
+    """The one suite of the report, its structure checked."""
+    root = ElementTree.fromstring(told("junit", events))
+    assert_junit(root)
+    return root[0]
+
+
+def assert_junit(root: ElementTree.Element) -> None:
+    """What the JUnit schemas of CI servers ask for: elements, required attributes, times, honest counts."""
+    assert root.tag == "testsuites"
+    assert [suite.tag for suite in root] == ["testsuite"]
+    suite = root[0]
+    tags = [child.tag for child in suite]
+    assert tags[0] == "properties"
+    assert set(tags[1:]) <= {"testcase"}
+    assert all(prop.get("name") and prop.get("value") is not None for prop in suite[0])
+    for case in suite.iter("testcase"):
+        assert case.get("name")
+        assert case.get("classname")
+        assert re.fullmatch(r"\d+\.\d{3}", case.get("time", ""))
+        verdicts = [child.tag for child in case if child.tag != "system-out"]
+        assert set(verdicts) <= {"failure", "error", "skipped"}
+        assert len(verdicts) <= 1
+        assert all(
+            child.get("type") and child.get("message") is not None for child in case if child.tag in verdicts
+        )
+    for element in (root, suite):
+        assert int(element.get("tests", "-1")) == len(suite.findall("testcase"))
+        for attribute, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+            assert int(element.get(attribute, "-1")) == len(suite.findall(f"testcase/{tag}"))
+
+
+def test_junit_tells_failures_skips_and_where_they_stand() -> None:
+    suite = junit(RUN)
+    failed, passed, skipped = suite.findall("testcase")
+    assert failed.attrib == {
+        "classname": "scenarios.refunds.refund_repeated",
+        "name": "A repeated refund is credited once",
+        "file": REFUND_FILE,
+        "line": "1",
+        "time": "0.012",
+    }
+    failure = failed.find("failure")
+    assert failure is not None
+    assert failure.get("type") == "REF-03"
+    assert failure.get("message") == "the repeated refund was credited again"
+    assert "^^^^^^ balance: expected 100.00" in (failure.text or "")
+    assert "= rerun" in failed.findtext("system-out", "")
+    assert list(passed) == []
+    assert skipped.find("skipped") is not None
+
+
+def test_junit_properties_make_the_run_repeatable() -> None:
+    properties = {prop.get("name"): prop.get("value") for prop in junit(RUN).iter("property")}
+    assert properties["seed"] == "7313"
+    assert properties["endpoint"] == ENDPOINT
+    assert properties["dialect.duplicate_bet"] == "refused"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "tag"),
+    [
+        (Verdict.PASSED, None),
+        (Verdict.FAILED, "failure"),
+        (Verdict.XPASSED, "failure"),
+        (Verdict.INCONCLUSIVE, "error"),
+        (Verdict.SKIPPED, "skipped"),
+        (Verdict.BLOCKED, "skipped"),
+        (Verdict.XFAILED, "skipped"),
+    ],
+)
+def test_junit_says_who_is_wrong(verdict: Verdict, tag: str | None) -> None:
+    case = junit([start(), *ran(a_scenario(), verdict, reason="because"), end(ExitCode.PASSED)]).findall(
+        "testcase"
+    )[0]
+    assert [child.tag for child in case] == ([tag] if tag else [])
+
+
+def test_what_the_preflight_blocks_is_an_error() -> None:
+    reason = "the player 1000 does not exist"
+    events: list[Event] = [start(), *ran(a_scenario(), Verdict.BLOCKED, reason=reason)]
+    error = junit([*events, end(ExitCode.INCONCLUSIVE, root_cause=reason)]).find("testcase/error")
+    assert error is not None
+    assert error.get("message") == reason
+
+
+@pytest.mark.parametrize("code", [code for code in ExitCode if code is not ExitCode.PASSED])
+def test_a_run_that_did_not_pass_is_never_all_green(code: ExitCode) -> None:
+    suite = junit([start(), *ran(a_scenario(), Verdict.PASSED), end(code)])
+    assert suite.find("testcase/error") is not None
+
+
+def test_a_finding_of_the_preflight_is_a_failure_of_the_run() -> None:
+    finding = a_finding(rule="CON-02", place=None)
+    suite = junit([start(), FindingRaised(scenario_id=None, finding=finding), end(ExitCode.FOUND)])
+    failure = suite.find("testcase[@name='the run itself']/failure")
+    assert failure is not None
+    assert failure.get("type") == "CON-02"
+
+
+def test_equal_names_in_one_file_stay_apart() -> None:
+    """CI servers drop the second case of a name without a word."""
+    first = a_scenario(name="Amounts", id=f"{REFUND_FILE}[0.01]")
+    twin, double = replace(first, id=f"{REFUND_FILE}[5.00]"), replace(first, id=f"{REFUND_FILE}#x[5.00]")
+    events = [start(), *ran(first, Verdict.PASSED), *ran(twin, Verdict.PASSED), *ran(double, Verdict.PASSED)]
+    names = [case.get("name") for case in junit([*events, end(ExitCode.PASSED)]).iter("testcase")]
+    assert names == ["Amounts [0.01]", "Amounts [5.00]", "Amounts [5.00] (2)"]
+
+
+# --- JSON -----------------------------------------------------------------------------------------
+
+
+def document(events: list[Event]) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(told("json", events))
+    return found
+
+
+def test_the_json_report_has_the_shape_that_is_promised() -> None:
+    report = document(RUN)
+    assert report["outcome"] == "failed"
+    assert report["exit_code"] == 1
+    assert report["seed"] == 7313
+    assert report["endpoint"] == ENDPOINT
+    assert report["counts"]["failed"] == report["counts"]["passed"] == report["counts"]["skipped"] == 1
+    assert report["dialect"]["duplicate_bet"]["value"] == "refused"
+    scenario = report["scenarios"][0]
+    assert scenario["file"] == REFUND_FILE
+    assert scenario["line"] == 1
+    assert scenario["outcome"] == "failed"
+    assert scenario["level"] == "industry"
+    assert scenario["covers"] == ["REF-03"]
+    finding = scenario["findings"][0]
+    assert finding["rule"] == "REF-03"
+    assert finding["level"] == "industry"
+    assert finding["severity"] == "error"
+    assert finding["line"] == 11
+
+
+def test_the_json_report_carries_the_exchanges_it_is_given() -> None:
+    finished = ran(a_scenario(), Verdict.FAILED)[-1]
+    assert isinstance(finished, ScenarioFinished)
+    exchange = document([start(), replace(finished, exchanges=(an_exchange(),))])["scenarios"][0][
+        "exchanges"
+    ][0]
+    assert exchange["amount"] == "10.00"
+    assert exchange["balance"] == "90.00"
+    assert exchange["http"] == 200
+
+
+def test_a_scenario_is_in_the_json_file_when_it_has_ended() -> None:
+    stream = io.StringIO()
+    report = open_report("json", stream)
+    for event in RUN[:4]:
+        report.on(event)
+    assert "the repeated refund was credited again" in stream.getvalue()
+
+
+def test_a_run_that_never_started_is_a_document_too() -> None:
+    report = document([])
+    assert report["scenarios"] == []
+    assert report["outcome"] == "interrupted"
+
+
+# --- NDJSON ---------------------------------------------------------------------------------------
+
+
+def lines(events: list[Event]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in told("ndjson", events).splitlines()]
+
+
+def only(kind: str, events: list[Event]) -> dict[str, Any]:
+    (found,) = (line for line in lines(events) if line["type"] == kind)
+    return found
+
+
+def test_a_history_can_be_judged_from_its_lines() -> None:
+    """`opening` and `exchange` carry what the judge reads, money as canonical text."""
+    opening = Opening(scenario_id=REFUND_FILE, player="1000", balance=Money(100_00))
+    first, second = lines([opening, an_exchange()])[:2]
+    assert first == {"type": "opening", "player": "1000", "balance": "100.00", "scenario": REFUND_FILE}
+    judged = (
+        "type",
+        "player",
+        "method",
+        "transaction_id",
+        "amount",
+        "sent_ns",
+        "answered_ns",
+        "outcome",
+        "balance",
+    )
+    assert {key: second[key] for key in judged} == {
+        "type": "exchange",
+        "player": "1000",
+        "method": "transaction_bet",
+        "transaction_id": "k3x-b1-1",
+        "amount": "10.00",
+        "sent_ns": 5_000_000,
+        "answered_ns": 6_300_000,
+        "outcome": "accepted",
+        "balance": "90.00",
+    }
+    assert second["request"] == '{"method":"transaction_bet"}'
+    assert second["reply"] == '{"status":1,"balance":"90.00"}'
+
+
+def test_a_call_without_a_reply_has_nulls_and_the_reason() -> None:
+    silent = an_exchange(
+        NoReply(NoReplyKind.TIMEOUT, "no answer within 5 s"), balance=None, outcome=Outcome.UNKNOWN
+    )
+    silent = replace(silent, exchange=replace(silent.exchange, answered_ns=None, fault="lost_reply"))
+    line = only("exchange", [silent])
+    assert (line["answered_ns"], line["balance"], line["http"], line["reply"]) == (None, None, None, None)
+    assert line["no_reply"] == {"kind": "timeout", "detail": "no answer within 5 s"}
+    assert line["fault"] == "lost_reply"
+
+
+def test_bytes_that_are_no_text_are_kept_as_base64() -> None:
+    raw = b"\xff\xfe\x00bet"
+    call = an_exchange(Reply(500, (), raw))
+    call = replace(call, exchange=replace(call.exchange, request=None, wire=WireRequest(raw)))
+    line = only("exchange", [call])
+    assert line["method"] is None
+    assert line["request"] is None
+    assert base64.b64decode(line["request_base64"]) == base64.b64decode(line["reply_base64"]) == raw
+
+
+class Disk(io.StringIO):
+    """A stream that remembers what would survive a kill: what was flushed."""
+
+    kept = ""
+
+    def flush(self) -> None:
+        self.kept = self.getvalue()
+
+
+def test_every_line_survives_a_kill() -> None:
+    disk = Disk()
+    report = open_report("ndjson", disk)
+    for number in range(1, 4):
+        report.on(an_exchange())
+        assert disk.kept.count('"type":"exchange"') == number
+        assert disk.kept.endswith("\n")
+
+
+def test_steps_findings_and_results_follow_the_exchanges() -> None:
+    scenario = a_scenario()
+    step = StepFinished(scenario_id=scenario.id, place=Place(REFUND_FILE, 11, 5, 6), status="failed")
+    started, raised, finished = ran(scenario, Verdict.FAILED, a_finding())
+    kinds = [line["type"] for line in lines([start(), started, an_exchange(), step, raised, finished, KNOB])]
+    assert kinds == ["run", "scenario", "exchange", "step", "finding", "result", "dialect", "end"]
+
+
+def test_no_header_and_so_no_secret_reaches_a_file() -> None:
+    call = an_exchange()
+    wire = replace(call.exchange.wire, headers=(("Authorization", "Bearer s3cr3t"),))
+    call = replace(call, exchange=replace(call.exchange, wire=wire))
+    finished = ran(a_scenario(), Verdict.FAILED)[-1]
+    assert isinstance(finished, ScenarioFinished)
+    for kind in KINDS:
+        assert "s3cr3t" not in told(kind, [start(), call, replace(finished, exchanges=(call,))])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_interrupted_run_leaves_a_whole_file(kind: str) -> None:
+    """Cut after any event: the file can be read and says that the run was interrupted."""
+    warning = a_finding(severity=Severity.WARNING)
+    events = [*RUN[:-1], ScenarioStarted(scenario=a_scenario("scenarios/last.yaml")), an_exchange()]
+    events.append(FindingRaised(scenario_id="scenarios/last.yaml", finding=warning))
+    for cut in range(len(events) + 1):
+        text = told(kind, events[:cut])
+        match kind:
+            case "junit":
+                assert_junit(ElementTree.fromstring(text))
+            case "json":
+                assert json.loads(text)["outcome"] == "interrupted"
+            case _:
+                assert json.loads(text.splitlines()[-1])["outcome"] == "interrupted"

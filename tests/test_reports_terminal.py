@@ -1,0 +1,336 @@
+"""The terminal report: what a person reads, and what a hostile reply cannot do to their screen."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+import unicodedata
+from dataclasses import replace
+
+import pytest
+
+from report_stories import (
+    ENDPOINT,
+    REFUND_FILE,
+    a_finding,
+    a_scenario,
+    an_exchange,
+    block_after,
+    end,
+    on_screen,
+    ran,
+    start,
+    told,
+)
+from simulator.core.events import DialectObserved, Event, FindingRaised, ScenarioStarted
+from simulator.core.findings import Place, Severity, Verdict
+from simulator.core.webhooks import NoReply, NoReplyKind, Reply
+from simulator.errors import ExitCode
+
+REPEATED_REFUND: list[Event] = [
+    start(),
+    *ran(a_scenario(), Verdict.FAILED, a_finding()),
+    end(ExitCode.FOUND),
+]
+
+
+def test_a_failure_is_framed_as_the_design_shows() -> None:
+    assert block_after(told("terminal", REPEATED_REFUND), f"FAIL  {REFUND_FILE}:11") == [
+        f"FAIL  {REFUND_FILE}:11  A repeated refund is credited once",
+        "error[REF-03] the repeated refund was credited again",
+        "   |",
+        " 9 |   - bet: {amount: 10.00, id: b1}",
+        "10 |   - refund: b1",
+        "11 |   - resend: last",
+        "   |     ^^^^^^ balance: expected 100.00, the operator answered 110.00 (+10.00)",
+        "   = ledger  100.00 → bet 10.00 → 90.00 → refund → 100.00 → resend → 100.00",
+        "   = why     the same refund must not pay twice; the player gained 10.00",
+        f"   = curl    {a_finding().curl}",
+        f"   = rerun   betrontech-sim run {REFUND_FILE} --seed 7313",
+    ]
+
+
+def test_the_caret_stands_under_the_step_after_wide_characters() -> None:
+    """A wide character takes two columns of the screen and one of the file."""
+    source = ("- bet: {game: 骰子, amount: 10.00}",)
+    column = source[0].index("amount") + 1
+    finding = a_finding(place=Place(REFUND_FILE, 1, column, 6))
+    text = told("terminal", [start(), *ran(a_scenario(source=source), Verdict.FAILED, finding)])
+    line = next(line for line in text.split("\n") if line.startswith(" 1 |"))
+    caret = next(line for line in text.split("\n") if "^" in line)
+    columns_before = sum(
+        2 if unicodedata.east_asian_width(c) == "W" else 1 for c in line[: line.index("amount")]
+    )
+    assert caret.index("^") == columns_before
+
+
+def test_a_step_from_an_included_file_is_shown_without_foreign_source() -> None:
+    finding = a_finding(place=Place("scenarios/shared/setup.yaml", 2, 5, 3))
+    frame = block_after(
+        told("terminal", [start(), *ran(a_scenario(), Verdict.FAILED, finding)]), "FAIL  scenarios/shared"
+    )
+    assert frame[0].startswith("FAIL  scenarios/shared/setup.yaml:2")
+    assert not any("details" in line for line in frame)
+    assert any(finding.label in line for line in frame)
+
+
+def many_failures(count: int) -> list[Event]:
+    """One defect met by many scenarios, the shortest of them in the middle, and another one met once."""
+    events: list[Event] = [start(count + 1)]
+    for number in range(count):
+        file = f"scenarios/refunds/story-{number:02d}.yaml"
+        calls = 4 if number == count // 2 else 20
+        events += ran(a_scenario(file, f"Story {number}"), Verdict.FAILED, a_finding(file), calls=calls)
+    overdraft = a_finding(rule="INS-01", cause="overdraft", message="the bet was accepted", trail="")
+    return [*events, *ran(a_scenario(), Verdict.FAILED, overdraft), end(ExitCode.FOUND)]
+
+
+def test_one_defect_is_one_cause_however_many_scenarios_meet_it() -> None:
+    """The summary begins with the causes, the one that touches most first, and frames each once."""
+    text = told("terminal", many_failures(9))
+    summary = text.split("\n\n", 2)[2].split("\n")
+    assert "10 scenarios" in summary[0]
+    assert "2 causes" in summary[0]
+    assert "REF-03" in summary[1]
+    assert "9 scenarios" in summary[1]
+    assert "INS-01" in summary[2]
+    assert text.count("= ledger") == 1
+    assert text.count("= rerun") == 2
+
+
+def test_a_cause_is_framed_where_the_fewest_calls_show_it_and_the_rest_is_listed_shortly() -> None:
+    frame = block_after(told("terminal", many_failures(9)), "FAIL  scenarios/refunds/story-04.yaml:11")
+    also = frame.index("   = also    in 8 more scenarios")
+    assert frame[also + 1].strip().startswith("scenarios/refunds/story-00.yaml:11")
+    assert frame[-1].strip() == "+3 more"
+
+
+def test_failed_expectations_of_different_checks_are_not_one_cause() -> None:
+    events: list[Event] = [start()]
+    for rule in ("CON-03", "CON-04"):
+        finding = a_finding(rule=rule, cause="expectation-failed", message=f"expected something of {rule}")
+        events += ran(a_scenario(f"scenarios/{rule}.yaml"), Verdict.FAILED, finding)
+    assert "2 causes" in told("terminal", [*events, end(ExitCode.FOUND)])
+
+
+def test_errors_come_before_warnings_and_warnings_before_notes() -> None:
+    warning = a_finding(rule="CON-06", severity=Severity.WARNING, cause="form", message="a number", count=14)
+    note = a_finding(rule="ORD-09", severity=Severity.NOTE, cause="open-bets", message="a bet stays open")
+    text = told("terminal", [start(), *ran(a_scenario(), Verdict.FAILED, note, warning, a_finding())])
+    places = [text.rindex(tag) for tag in ("error[REF-03]", "warning[CON-06]", "note[ORD-09]")]
+    assert places == sorted(places)
+
+
+def test_a_form_finding_is_told_once_with_its_count() -> None:
+    def warned(file: str) -> list[Event]:
+        warning = a_finding(
+            file, rule="CON-06", severity=Severity.WARNING, cause="form", message="a number", count=14
+        )
+        return ran(a_scenario(file), Verdict.PASSED, warning)
+
+    text = told(
+        "terminal", [start(), *warned("scenarios/a.yaml"), *warned("scenarios/b.yaml"), end(ExitCode.PASSED)]
+    )
+    assert text.count("warning[CON-06]") == 1
+    assert "28 times" in text
+    assert "1 more scenario" in text
+    assert "1 warning" in text.splitlines()[-1]
+
+
+def test_an_expected_failure_is_no_cause_of_failure() -> None:
+    """An xfail keeps its finding out of the causes; its reason is told."""
+    text = told(
+        "terminal", [start(), *ran(a_scenario(), Verdict.XFAILED, a_finding(), reason="known, ticket 12")]
+    )
+    assert "error[REF-03]" not in text
+    assert "known, ticket 12" in text
+
+
+def test_what_has_no_verdict_is_grouped_by_its_reason() -> None:
+    events: list[Event] = [start()]
+    for number in range(5):
+        events += ran(
+            a_scenario(f"scenarios/restart/{number}.yaml"), Verdict.SKIPPED, reason="no restart hook"
+        )
+    text = told("terminal", [*events, end(ExitCode.INCONCLUSIVE)])
+    assert block_after(text, "5 skipped  no restart hook")[-1].strip() == "+2 more"
+
+
+def test_a_preflight_that_fails_is_named_first_with_the_call_that_failed() -> None:
+    reason = "the player 1000 does not exist at this endpoint"
+    finding = a_finding(rule="CON-01", cause="preflight", message=reason, place=None, label="", trail="")
+    blocked = ran(a_scenario(), Verdict.BLOCKED, reason=reason)
+    text = told(
+        "terminal",
+        [
+            start(),
+            FindingRaised(scenario_id=None, finding=finding),
+            *blocked,
+            end(ExitCode.FOUND, root_cause=reason),
+        ],
+    )
+    summary = text.split("\n\n", 2)[2]
+    assert summary.startswith(f"NOT RUN  {reason}")
+    assert "= curl" in summary
+    assert "1 blocked" in summary.splitlines()[-1]
+
+
+def test_the_dialect_is_told_with_its_evidence() -> None:
+    knob = DialectObserved(knob="duplicate_bet", value="refused", evidence="resend-of-b1")
+    text = told("terminal", [start(), knob, end(ExitCode.PASSED, dialect=(knob,))])
+    assert [line.split() for line in block_after(text, "Dialect")[1:]] == [
+        ["duplicate_bet", "refused", "resend-of-b1"]
+    ]
+
+
+@pytest.mark.parametrize("code", list(ExitCode))
+def test_the_end_says_what_the_exit_code_means(code: ExitCode) -> None:
+    lines = told("terminal", [start(), end(code)]).splitlines()
+    assert any(line.startswith(f"exit    {int(code)}, ") for line in lines)
+    assert "seed 7313" in lines[-1]
+
+
+def test_a_passing_run_ends_with_its_counts_and_reports() -> None:
+    events: list[Event] = [start(), *ran(a_scenario(), Verdict.PASSED), an_exchange(), end(ExitCode.PASSED)]
+    lines = on_screen(events, reports=[("junit", "out/report.xml")]).splitlines()
+    assert lines[-1] == "PASSED  1 passed (1 call in 2.31 s, seed 7313)"
+    assert any("junit: out/report.xml" in line for line in lines)
+
+
+def test_an_interrupted_run_tells_what_was_found_so_far() -> None:
+    """A scenario that was running counts as failed when it had found an error, else as inconclusive."""
+    other = a_scenario("scenarios/other.yaml", "Another")
+    events: list[Event] = [*REPEATED_REFUND[:-2], ScenarioStarted(scenario=other)]
+    text = told("terminal", events)
+    assert "error[REF-03]" in text
+    assert text.splitlines()[-1].startswith("INTERRUPTED  1 failed, 1 inconclusive")
+
+
+def test_quiet_prints_the_failures_and_one_last_line() -> None:
+    warning = a_finding(rule="CON-06", severity=Severity.WARNING, cause="form", message="a number")
+    quiet = on_screen(
+        [start(), *ran(a_scenario(), Verdict.PASSED, warning), end(ExitCode.PASSED)], verbosity=-1
+    )
+    assert len(quiet.splitlines()) == 1
+    assert "error[REF-03]" in on_screen(REPEATED_REFUND, verbosity=-1)
+
+
+def test_the_wire_dump_shows_both_directions() -> None:
+    dump = on_screen([start(), an_exchange(), end(ExitCode.PASSED)], verbosity=1)
+    for part in (f"> POST {ENDPOINT}", '> {"method":"transaction_bet"}', "< HTTP 200", '"balance":"90.00"'):
+        assert part in dump
+
+
+def test_the_wire_dump_masks_secrets() -> None:
+    call = an_exchange()
+    wire = replace(call.exchange.wire, headers=(("Authorization", "Bearer s3cr3t-token"),))
+    dump = on_screen([start(), replace(call, exchange=replace(call.exchange, wire=wire))], verbosity=1)
+    assert "Authorization" in dump
+    assert "s3cr3t-token" not in dump
+
+
+def test_the_wire_dump_is_bounded() -> None:
+    """A reply of a megabyte does not flood the screen, and its size is told."""
+    reply = Reply(200, tuple((f"X-{n}", "v" * 9_000) for n in range(90)), b"x" * 1_000_000)
+    dump = on_screen([start(), an_exchange(reply), end(ExitCode.PASSED)], verbosity=1)
+    assert len(dump) < 30_000
+    assert "1,000,000 bytes" in dump
+
+
+def test_the_wire_dump_tells_why_there_is_no_reply() -> None:
+    silent = an_exchange(NoReply(NoReplyKind.TIMEOUT, "no answer within 5 s"), balance=None)
+    assert "no answer within 5 s" in on_screen([start(), silent], verbosity=1)
+
+
+HOSTILE = "\x1b]0;owned\x07\x1b[2J\rPASSED\x9b31m\u202e\u2066\x00\x7f\x85\u2028"
+
+
+def test_nothing_that_is_told_can_act_on_the_terminal() -> None:
+    """Control characters and bidirectional overrides of replies, names and messages arrive as escapes."""
+    reply = Reply(200, (("X-Evil", HOSTILE),), HOSTILE.encode())
+    finding = a_finding(
+        message=HOSTILE, label=HOSTILE, trail=HOSTILE, why=HOSTILE, curl=HOSTILE, rule=HOSTILE
+    )
+    scenario = a_scenario(name=HOSTILE, source=(HOSTILE,) * 12)
+    knob = DialectObserved(knob=HOSTILE, value=HOSTILE, evidence=HOSTILE)
+    events: list[Event] = [
+        start(),
+        an_exchange(reply, body=HOSTILE.encode(), label=HOSTILE),
+        *ran(scenario, Verdict.FAILED, finding),
+        *ran(replace(scenario, id="2"), Verdict.SKIPPED, reason=HOSTILE),
+        knob,
+        end(ExitCode.FOUND, notes=(HOSTILE,), root_cause=HOSTILE),
+    ]
+    text = on_screen(events, verbosity=1)
+    acting = {c for c in text if unicodedata.category(c) in {"Cc", "Cs", "Zl"} or c in "\u202e\u2066"}
+    assert acting == {"\n"}
+    assert "\\x1b]0;owned\\x07" in text
+
+
+def test_an_ascii_screen_gets_plain_twins_and_escapes() -> None:
+    scenario = a_scenario(name="Oyuncu şans 🎰")
+    text = on_screen([start(), *ran(scenario, Verdict.FAILED, a_finding()), end(ExitCode.FOUND)], "ascii")
+    assert "100.00 -> bet 10.00 -> 90.00" in text
+    assert "Oyuncu \\u015fans \\U0001f3b0" in text
+
+
+def test_color_paints_only_when_asked() -> None:
+    assert "\x1b[" in on_screen(REPEATED_REFUND, color="always")
+    assert "\x1b[" not in on_screen(REPEATED_REFUND, color="never")
+    assert "\x1b[" not in on_screen(REPEATED_REFUND, color="auto"), "not a terminal"
+
+
+def test_a_narrow_terminal_wraps_words_and_leaves_commands_whole() -> None:
+    finding = a_finding(why="money " * 40)
+    text = on_screen([start(), *ran(a_scenario(), Verdict.FAILED, finding), end(ExitCode.FOUND)], width=60)
+    assert all(len(line) <= 60 for line in text.splitlines() if "money" in line)
+    assert finding.curl in text
+
+
+PROGRESS_PROGRAM = """
+import sys
+sys.path.insert(0, "tests")
+import simulator.reports.progress as progress
+from report_stories import *
+progress.APPEARS_AFTER_S = {appears_after_s}
+report = TerminalReport(sys.stdout, width=80, progress={progress})
+render(report, [start(2), *ran(a_scenario(), Verdict.PASSED), an_exchange(), *ran(a_scenario("b.yaml"),
+    Verdict.FAILED, a_finding("b.yaml")), end(ExitCode.FOUND)])
+sys.stderr.write("rich" if "rich" in sys.modules else "plain")
+"""
+
+
+def on_a_terminal(program: str) -> tuple[str, str]:
+    """What a program writes to a pseudo terminal and to its stderr."""
+    master, slave = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=slave, stderr=subprocess.PIPE, text=True
+    ) as child:
+        os.close(slave)
+        written = b""
+        try:
+            while chunk := os.read(master, 65_536):
+                written += chunk
+        except OSError:  # how Linux says that the other end is closed
+            pass
+        finally:
+            os.close(master)
+        return written.decode(), child.communicate(timeout=60)[1]
+
+
+def test_a_long_run_on_a_terminal_has_a_bar_and_keeps_its_failures_above_it() -> None:
+    screen, modules = on_a_terminal(PROGRESS_PROGRAM.format(appears_after_s=0.0, progress=True))
+    assert modules == "rich"
+    assert "2/2" in screen
+    assert "error[REF-03]" in screen
+    assert "ok  " not in screen, "what passes is told by the bar"
+
+
+@pytest.mark.parametrize(
+    ("appears_after_s", "progress"), [(0.0, False), (3_600.0, True)], ids=["plain", "short"]
+)
+def test_a_plain_or_a_short_run_never_imports_rich(appears_after_s: float, progress: bool) -> None:
+    program = PROGRESS_PROGRAM.format(appears_after_s=appears_after_s, progress=progress)
+    assert on_a_terminal(program)[1] == "plain"
