@@ -17,7 +17,8 @@ PURE_STDLIB = frozenset({
     "__future__", "abc", "array", "base64", "binascii", "bisect", "collections", "contextlib", "copy",
     "dataclasses", "datetime", "decimal", "difflib", "enum", "fractions", "functools", "graphlib",
     "hashlib", "heapq", "hmac", "html", "ipaddress", "itertools", "json", "keyword", "math", "numbers",
-    "operator", "random", "re", "statistics", "string", "struct", "textwrap", "types", "typing",
+    "operator", "pathlib.PurePath", "pathlib.PurePosixPath", "posixpath.dirname", "posixpath.join",
+    "posixpath.normpath", "random", "re", "statistics", "string", "struct", "textwrap", "types", "typing",
     "unicodedata", "urllib.parse", "zlib",
 })
 # fmt: on
@@ -39,6 +40,8 @@ MAY_IMPORT = {
     "runner": SHARED,
     "reference_operator": frozenset({"settings", "errors"}),
 }
+# `import simulator` for the version, and for where the package lies.
+PACKAGE_ITSELF = frozenset({"", "__version__"})
 # It puts the parts together, so it knows everyone; so do `cli` and single modules, which have no entry above.
 APP_FACTORY = "simulator.api.app"
 
@@ -164,7 +167,7 @@ def layer_violation(module: Module, node: ast.stmt | ast.expr, target: str) -> I
     """Rules 2 to 4: which of our parts may import which."""
     part = target.partition(".")[2].partition(".")[0]
     allowed = MAY_IMPORT.get(module.part)
-    if allowed is None or part in {module.part, *allowed} or module.name == APP_FACTORY:
+    if allowed is None or part in {module.part, *allowed, *PACKAGE_ITSELF} or module.name == APP_FACTORY:
         return
     may = ", ".join(sorted(allowed)) or "nothing of ours"
     yield module.at(node, f"rules 1-4: {module.part} may import {may}; not {target}")
@@ -218,26 +221,17 @@ def purity_violations(module: Module) -> Iterator[Violation]:
 
 
 def place_violations(module: Module) -> Iterator[Violation]:
-    """Rule 6: an import inside a function has its reason in a comment on its line or the one above."""
+    """Rule 6: an import inside a function has its reason in a comment, on its line or before it."""
     lines = module.source.splitlines()
     for outer in ast.walk(module.tree):
         if not isinstance(outer, ast.FunctionDef | ast.AsyncFunctionDef):
             continue
         for node in ast.walk(outer):
-            if isinstance(node, ast.Import | ast.ImportFrom) and not reason_given(lines, node.lineno):
-                yield module.at(
-                    node, "rule 6: imports stand at the top of the file, or say in a comment why not"
-                )
-
-
-def reason_given(lines: list[str], line: int) -> bool:
-    """Whether a comment stands on the line, or above it with only imports between."""
-    if "#" in lines[line - 1]:
-        return True
-    above = line - 2
-    while above >= 0 and lines[above].strip().startswith(("import ", "from ")) and "#" not in lines[above]:
-        above -= 1
-    return above >= 0 and "#" in lines[above]
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                reasons = [line for line in lines[outer.lineno : node.lineno] if "#" in line]
+                if not reasons:
+                    message = "imports stand at the top of the file, or a comment says why not"
+                    yield module.at(node, f"rule 6: {message}")
 
 
 def import_time_violations(module: Module) -> Iterator[Violation]:
