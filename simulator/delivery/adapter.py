@@ -37,19 +37,23 @@ class WebhookCall(PreparedRequest):
 class WebhookAdapter(BaseAdapter):
     """Carries calls over one connection of its own; for one thread at a time.
 
-    `sent_ns` and `answered_ns` are those of the last call, around its bytes: connecting is not in them.
-    `begun` says whether a byte of it may have been sent.
+    `answered_ns` is that of the last call that has an answer.
     """
 
     def __init__(self, route: Route) -> None:
         super().__init__()
         self._route = route
         self._stream: Stream | None = None
+        self._line: Stream | None = None  # that of the call under way, or of the last one
         self._used = False
         self._cancelled = False
-        self.begun = False
-        self.sent_ns = 0
+        self._started_ns = 0
         self.answered_ns = 0
+
+    @property
+    def sent_ns(self) -> int:
+        """When the first byte of the last call went out: connecting is not in it. Without one, its start."""
+        return (self._line.sent_ns if self._line else 0) or self._started_ns
 
     def send(
         self,
@@ -64,12 +68,11 @@ class WebhookAdapter(BaseAdapter):
         assert isinstance(request, WebhookCall)
         target = self._route.target
         deadline = monotonic() + target.timeout_s
-        self.begun = self._cancelled = False
-        self.sent_ns = monotonic_ns()
-        line = self.connect(deadline)
+        self._line, self._cancelled = None, False
+        self._started_ns = monotonic_ns()
+        self._line = line = self.connect(deadline)
         line.arm(deadline, target.max_reply_bytes + HEAD_BYTES_MAX)
-        reused, self._used, self.begun = self._used, True, True
-        self.sent_ns = monotonic_ns()
+        reused, self._used = self._used, True
         try:
             reply, body = self._converse(line, request)
         except Exception as error:
@@ -80,7 +83,7 @@ class WebhookAdapter(BaseAdapter):
                 why = no_reply(error, target, received=line.received, reused=reused, ended=line.ended)
             raise CallFailed(why.kind, why.detail) from error
         self.answered_ns = monotonic_ns()
-        if reply.will_close or line.surplus:
+        if reply.will_close or line.surplus or not request.manner.keeps_alive:
             self.close()
         return _response(request, reply, body)
 
@@ -112,7 +115,8 @@ class WebhookAdapter(BaseAdapter):
 
     def abandoned(self) -> NoReply:
         """What became of a call that an interrupt tore out of `send`."""
-        when = "the whole answer had come" if self.begun else "anything was sent"
+        sent = self._line is not None and self._line.sent_ns
+        when = "the whole answer had come" if sent else "anything was sent"
         return NoReply(NoReplyKind.INJECTED, f"the run was interrupted before {when}")
 
     def cancel(self) -> None:

@@ -58,7 +58,12 @@ class Message:
 
 
 class Manner(Protocol):
-    """How the bytes of a request go out. It may end the call itself by raising CallFailed."""
+    """How the bytes of a request go out. It may end the call itself by raising CallFailed.
+
+    `keeps_alive` False closes the connection after the reply.
+    """
+
+    keeps_alive: bool
 
     def carry(self, stream: Stream, message: Message) -> None:
         """Send the message; return when its reply can be read."""
@@ -67,6 +72,8 @@ class Manner(Protocol):
 
 class Whole:
     """The ordinary manner: all at once."""
+
+    keeps_alive = True
 
     def carry(self, stream: Stream, message: Message) -> None:
         """One write, so that no server sees the head without the body."""

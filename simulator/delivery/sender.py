@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections import deque
 from types import TracebackType
 from typing import Self
 
+from simulator.core.scenario import FaultSpec
 from simulator.core.webhooks import Exchange, NoReply, Reply, WebhookRequest, WireRequest
 from simulator.delivery.adapter import WebhookAdapter, WebhookCall, WebhookSession
 from simulator.delivery.connection import Route
 from simulator.delivery.failures import CallFailed
+from simulator.delivery.faults import fault_of
 from simulator.delivery.http_reply import HttpReply
 from simulator.delivery.message import Head, Manner, Message, Whole, head_of
 from simulator.delivery.target import Target
@@ -79,6 +83,37 @@ class Sender:
             raise CallInterrupted((lost,)) from interrupt
         finally:
             self._give_back(lane)
+
+    def disturb(
+        self, request: WebhookRequest | None, wire: WireRequest, fault: FaultSpec
+    ) -> tuple[Exchange, ...]:
+        """`call` under a fault: the exchanges it makes (`duplicate` makes two), in the order they were sent.
+
+        Raises as `call` does.
+        """
+        manner, name = fault_of(fault), fault.kind.value
+        self._head(wire)
+        if manner.before_s:
+            time.sleep(manner.before_s)
+        others: list[Exchange] = []
+        own: tuple[Exchange, ...] = ()
+        copies = [
+            threading.Thread(target=lambda: others.append(self.carry(request, wire, manner, name)))
+            for _ in range(manner.copies - 1)
+        ]
+        for copy in copies:
+            copy.start()
+        try:
+            own = (self.carry(request, wire, manner, name),)
+            for copy in copies:
+                copy.join()
+        except KeyboardInterrupt as interrupt:
+            self.cancel()
+            for copy in copies:
+                copy.join()
+            own = interrupt.exchanges if isinstance(interrupt, CallInterrupted) else own
+            raise CallInterrupted((*own, *others)) from interrupt
+        return tuple(sorted((*own, *others), key=lambda exchange: exchange.sent_ns))
 
     def warm_up(self, connections: int = 1) -> int:
         """Open connections ahead, so that calls released together do not wait for handshakes.

@@ -9,7 +9,7 @@ import select
 import socket
 import ssl
 import struct
-from time import monotonic
+from time import monotonic, monotonic_ns
 
 CHUNK_BYTES = 16_384
 _LINGER_ZERO = struct.pack("ii", 1, 0)
@@ -25,13 +25,15 @@ class Stream:
     `arm` starts a call: every later read or write ends by its deadline (seconds of `time.monotonic`) with
     TimeoutError, however slowly the other side drips, and reading past its budget of bytes raises
     ReplyTooLargeError. Both hold for TLS too, since they are asked before every single recv and send.
+    `sent_ns` is when the first byte of the call was about to go; 0 says that none has gone.
     """
 
-    __slots__ = ("_at", "_budget", "_buffer", "_deadline", "_poll", "ended", "received", "sock")
+    __slots__ = ("_at", "_budget", "_buffer", "_deadline", "_poll", "ended", "received", "sent_ns", "sock")
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         self.received = 0
+        self.sent_ns = 0
         self.ended = False
         self._buffer = b""
         self._at = 0
@@ -45,6 +47,7 @@ class Stream:
         self._deadline = deadline
         self._budget = budget
         self.received = 0
+        self.sent_ns = 0
 
     def remaining_s(self) -> float:
         """Seconds left of the call; TimeoutError when there are none."""
@@ -57,6 +60,8 @@ class Stream:
         """Send it all. `sendall` of a TLS socket would give every piece the whole time again."""
         sock = self.sock
         sock.settimeout(self.remaining_s())
+        if not self.sent_ns:
+            self.sent_ns = monotonic_ns()
         sent = sock.send(data)
         while sent < len(data):
             sock.settimeout(self.remaining_s())
