@@ -149,6 +149,14 @@ def test_what_the_preflight_blocks_is_an_error() -> None:
     assert error.get("message") == reason
 
 
+def test_what_comes_after_a_stop_on_the_first_failure_is_skipped() -> None:
+    reason = "stopped after 1 failed"
+    events = [start(2), *ran(a_scenario(), Verdict.FAILED, a_finding())]
+    events += ran(a_scenario("scenarios/next.yaml"), Verdict.BLOCKED, reason=reason)
+    suite = junit([*events, end(ExitCode.FOUND, root_cause=reason)])
+    assert (suite.get("failures"), suite.get("errors"), suite.get("skipped")) == ("1", "0", "1")
+
+
 @pytest.mark.parametrize("code", [code for code in ExitCode if code is not ExitCode.PASSED])
 def test_a_run_that_did_not_pass_is_never_all_green(code: ExitCode) -> None:
     suite = junit([start(), *ran(a_scenario(), Verdict.PASSED), end(code)])

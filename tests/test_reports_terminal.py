@@ -107,10 +107,10 @@ def test_a_cause_is_framed_where_the_fewest_calls_show_it_and_the_rest_is_listed
     assert frame[-1].strip() == "+3 more"
 
 
-def test_failed_expectations_of_different_checks_are_not_one_cause() -> None:
+def test_findings_without_a_cause_are_grouped_by_what_they_say() -> None:
     events: list[Event] = [start()]
     for rule in ("CON-03", "CON-04"):
-        finding = a_finding(rule=rule, cause="expectation-failed", message=f"expected something of {rule}")
+        finding = a_finding(rule=rule, cause="", message=f"expected something of {rule}")
         events += ran(a_scenario(f"scenarios/{rule}.yaml"), Verdict.FAILED, finding)
     assert "2 causes" in told("terminal", [*events, end(ExitCode.FOUND)])
 
@@ -137,6 +137,12 @@ def test_a_form_finding_is_told_once_with_its_count() -> None:
     assert "28 times" in text
     assert "1 more scenario" in text
     assert "1 warning" in text.splitlines()[-1]
+
+
+def test_what_is_told_once_and_counted_has_the_count_of_the_run() -> None:
+    warning = a_finding(rule="CON-06", severity=Severity.WARNING, cause="form", message="a number")
+    events = [start(), *ran(a_scenario(), Verdict.PASSED, warning)]
+    assert "214 times" in told("terminal", [*events, end(ExitCode.PASSED, times={"form": 214, "other": 3})])
 
 
 def test_an_expected_failure_is_no_cause_of_failure() -> None:
@@ -175,6 +181,15 @@ def test_a_preflight_that_fails_is_named_first_with_the_call_that_failed() -> No
     assert summary.startswith(f"NOT RUN  {reason}")
     assert "= curl" in summary
     assert "1 blocked" in summary.splitlines()[-1]
+
+
+def test_a_stop_on_the_first_failure_does_not_push_the_failure_down() -> None:
+    reason = "stopped after 1 failed"
+    blocked = ran(a_scenario("scenarios/next.yaml"), Verdict.BLOCKED, reason=reason)
+    failed = ran(a_scenario(), Verdict.FAILED, a_finding())
+    text = told("terminal", [start(2), *failed, *blocked, end(ExitCode.FOUND, root_cause=reason)])
+    assert text.split("\n\n", 2)[2].startswith("FAIL")
+    assert f"1 blocked  {reason}" in text
 
 
 def test_the_dialect_is_told_with_its_evidence() -> None:

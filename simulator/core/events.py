@@ -99,7 +99,10 @@ class DialectObserved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFinished:
-    """`counts` by verdict; `calls` that were sent; `root_cause` is why everything was blocked, or empty."""
+    """`counts` by verdict; `calls` that were sent; `root_cause` is why scenarios were blocked, or empty.
+
+    `times`, by `Finding.cause`: how often the run met what it told once, as it does with forms of replies.
+    """
 
     exit_code: ExitCode
     duration_ns: int
@@ -108,6 +111,7 @@ class RunFinished:
     dialect: tuple[DialectObserved, ...] = ()
     root_cause: str = ""
     notes: tuple[str, ...] = field(default=())
+    times: Mapping[str, int] = field(default_factory=dict)
 
 
 Event = (

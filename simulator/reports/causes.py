@@ -5,16 +5,13 @@ How a cause is printed stands in `summary` and `frame`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from simulator.core.events import ScenarioFinished
 from simulator.core.findings import Finding, Severity
 from simulator.core.scenario import Scenario
-from simulator.core.situations import Situation
 
-# Two failed expectations share the name of their situation and nothing else: their rules tell them apart.
-_SPLIT_BY_RULE = frozenset({Situation.EXPECTATION_FAILED.value, Situation.POLICY_BROKEN.value, ""})
 _RANK = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
 
 
@@ -36,9 +33,10 @@ class Sighting:
 
     @property
     def where(self) -> str:
-        """``file:line`` of the step, or of the scenario; ``preflight`` where there is no file."""
-        place = self.finding.place or (self.scenario.place if self.scenario else None)
-        return str(place) if place else "preflight"
+        """``file:line`` of the step, or of the scenario; ``preflight`` where there is no scenario."""
+        if self.scenario is None:
+            return "preflight"
+        return str(self.finding.place or self.scenario.place)
 
     @property
     def name(self) -> str:
@@ -91,7 +89,7 @@ class Causes:
     """A fold over finished scenarios."""
 
     def __init__(self) -> None:
-        self._by_key: dict[tuple[str, str], Cause] = {}
+        self._by_key: dict[str, Cause] = {}
 
     def add_scenario(self, event: ScenarioFinished, *, expected: bool = False) -> None:
         """Take the findings of a scenario that has ended; `expected` (xfail) leaves its errors out."""
@@ -104,14 +102,19 @@ class Causes:
         for finding in findings:
             self._add(Sighting(finding, None, 0))
 
+    def met(self, times: Mapping[str, int]) -> None:
+        """Correct how often a cause was met, by `Finding.cause`."""
+        for name, count in times.items():
+            if name in self._by_key:
+                self._by_key[name].times = count
+
     def ranked(self) -> list[Cause]:
         """Errors first, then warnings, then notes; among them the preflight's, then what touches most."""
         return sorted(self._by_key.values(), key=_rank)
 
     def _add(self, sighting: Sighting) -> None:
         finding = sighting.finding
-        key = (finding.cause, f"{finding.rule} {finding.message}" if finding.cause in _SPLIT_BY_RULE else "")
-        cause = self._by_key.setdefault(key, Cause())
+        cause = self._by_key.setdefault(finding.cause or f"{finding.rule} {finding.message}", Cause())
         cause.sightings.append(sighting)
         cause.times += finding.count
 

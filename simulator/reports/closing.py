@@ -113,9 +113,11 @@ def _reasons(overview: Overview, style: FrameStyle) -> Iterator[str]:
     """What has no verdict, or an expected one, grouped by why."""
     for verdict in EXPLAINED:
         for reason, scenarios in overview.reasons.get(verdict, {}).items():
-            yield f"{style.ink.odd(f'{len(scenarios):,} {verdict.value}')}  {visible(reason)}"
-            if reason == overview.root_cause:  # all of them, for what the first line of the summary says
+            held = style.ink.odd(f"{len(scenarios):,} {verdict.value}")
+            if overview.nothing_ran and reason == overview.root_cause:
+                yield f"{held}  for the reason above"
                 continue
+            yield f"{held}  {visible(next(iter(reason.splitlines()), ''))}"
             for scenario in scenarios[:REASON_SCENARIOS_MAX]:
                 yield f"   {scenario_place(scenario)}  {style.ink.faint(visible(scenario.name))}"
             if len(scenarios) > REASON_SCENARIOS_MAX:

@@ -117,6 +117,7 @@ def end_object(tally: Tally) -> JsonObject:
         "duration_ns": ended.duration_ns if ended else None,
         "root_cause": tally.root_cause or None,
         "notes": ended.notes if ended else (),
+        "times": dict(ended.times) if ended else {},
         "exit_code": int(tally.exit_code),
         "outcome": OUTCOMES[tally.exit_code],
     }

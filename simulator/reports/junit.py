@@ -64,7 +64,7 @@ class JunitReport:
 
     def close(self) -> None:
         self._cases += [self._case(event) for event in self._tally.finish()]
-        blocked = "error" if self._tally.root_cause else "skipped"
+        blocked = "error" if self._tally.nothing_ran else "skipped"
         tags = [
             blocked if case.verdict is Verdict.BLOCKED else _TAGS.get(case.verdict) for case in self._cases
         ]

@@ -24,6 +24,7 @@ class Overview(Tally):
     def finish(self) -> list[ScenarioFinished]:
         cut = super().finish()
         self._causes.add_run_findings(self.run_findings)
+        self._causes.met(self.ended.times if self.ended else {})
         self.causes = self._causes.ranked()
         return cut
 

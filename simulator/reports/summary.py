@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from simulator.core.findings import Severity
-from simulator.core.situation_words import CAUSE_TITLE
 from simulator.reports.causes import Cause, Sighting
 from simulator.reports.closing import closing, result_line
 from simulator.reports.frame import FrameStyle, frame, headline, severity_tag
@@ -17,8 +16,6 @@ from simulator.reports.screen_text import plural, visible
 
 FRAMES_MAX = 12
 OTHERS_MAX = 5
-
-_TITLES = {situation.value: title for situation, title in CAUSE_TITLE.items()}
 
 
 def summary(
@@ -41,7 +38,7 @@ def failures_only(overview: Overview, style: FrameStyle) -> Iterator[str]:
 
 
 def _root_cause(overview: Overview, style: FrameStyle) -> Iterator[str]:
-    if overview.root_cause:
+    if overview.nothing_ran:
         first, *rest = overview.root_cause.splitlines()
         yield f"{style.ink.bad('NOT RUN')}  {style.ink.strong(visible(first))}"
         yield from (f"         {visible(line)}" for line in rest)
@@ -58,9 +55,8 @@ def _index(overview: Overview, style: FrameStyle) -> Iterator[str]:
     yield style.ink.strong(f"{extent} of failure")
     for cause in errors:
         finding = cause.shown.finding
-        title = visible(_TITLES.get(finding.cause, finding.message))
         count = style.ink.faint(f"  {plural(cause.scenario_count, 'scenario')}")
-        yield f"  {severity_tag(finding, style.ink)} {title}{count}"
+        yield f"  {severity_tag(finding, style.ink)} {visible(finding.message)}{count}"
     yield ""
 
 

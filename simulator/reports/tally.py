@@ -84,8 +84,14 @@ class Tally:
 
     @property
     def root_cause(self) -> str:
-        """Why everything was blocked, or empty."""
+        """Why scenarios were blocked, or empty; may have several lines, the first says it."""
         return self.ended.root_cause if self.ended else ""
+
+    @property
+    def nothing_ran(self) -> bool:
+        """Whether a root cause, as the preflight finds one, kept every scenario from running."""
+        held = self.counts[Verdict.BLOCKED] + self.counts[Verdict.SKIPPED]
+        return bool(self.root_cause) and held == self.counts.total()
 
     @property
     def counts_by_name(self) -> dict[str, int]:
