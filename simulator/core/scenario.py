@@ -261,8 +261,10 @@ class Scenario:
     """One test: a scenario, or one row of its `cases`.
 
     `id` is unique in a run: `path/to/file.yaml`, `…#name` where a file holds several, `…[row]` for a case.
-    `source` is the whole file by lines, for the frame that a report prints. `players` maps a name to its
-    spec; `MAIN_PLAYER` is always there.
+    `place` is where it begins, for a case its row. `source` is the whole file by lines, for the frame that a
+    report prints; `used_sources` are those of the files that it uses. `lines` are the first and the last
+    line of it in the file, `row_lines` those of its row. `players` maps a name to its spec; `MAIN_PLAYER` is
+    always there. `needs` holds what the steps and players ask for besides what the author named.
     """
 
     id: str
@@ -280,3 +282,10 @@ class Scenario:
     skip: str | None = None
     xfail: str | None = None
     source: tuple[str, ...] = ()
+    used_sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    lines: tuple[int, int] = (1, 1)
+    row_lines: tuple[int, int] | None = None
+
+    def source_of(self, file: str) -> tuple[str, ...]:
+        """The lines of the file that a step of this scenario stands in."""
+        return self.source if file == self.place.file else self.used_sources.get(file, ())

@@ -1,0 +1,83 @@
+"""`${column}`: whole scalars of a scenario that a row of `cases`, or the `with` of a `use`, fills in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from simulator.core.problems import ProblemList, Wrong
+from simulator.core.suggest import did_you_mean_or_valid
+from simulator.core.value_kinds import COLUMN_PATTERN, PLACEHOLDERS
+from simulator.core.yaml_nodes import DEPTH_MAX
+
+_COLUMN = re.compile(COLUMN_PATTERN)
+
+_SENT_AS_WRITTEN = frozenset({"raw", "body", "json", "headers", "transaction_id"})
+"""The keys under which a run fills in its placeholders."""
+
+PARTS_MAX = 2_000_000
+"""Nodes of one file's scenarios with their columns filled in: aliases of aliases double at each line."""
+
+
+@dataclass(slots=True)
+class Filling:
+    """Fills the columns of one row, or of one use, into a tree. `used` are the names that were met."""
+
+    columns: Mapping[str, Node]
+    problems: ProblemList
+    source: str
+    used: set[str] = field(default_factory=set)
+    parts: int = 0
+
+    def fill(self, node: Node, sent: bool = False, depth: int = 0) -> Node:
+        """The tree with its columns filled in; it shares with the old one what does not change.
+
+        `sent` says that the text goes out as it stands. Problems are noted, save that Wrong is raised for
+        a tree that is too large.
+        """
+        self.parts += 1
+        if self.parts > PARTS_MAX or depth > DEPTH_MAX:
+            raise Wrong(node, "aliases make this too large, or contain themselves")
+        if type(node) is ScalarNode:
+            return self._scalar(node, sent) if "${" in node.value else node
+        if type(node) is SequenceNode:
+            items = [self.fill(item, sent, depth + 1) for item in node.value]
+            return SequenceNode(node.tag, items, node.start_mark, node.end_mark, node.flow_style)
+        assert isinstance(node, MappingNode)
+        pairs = [
+            (key, self.fill(value, sent or key.value in _SENT_AS_WRITTEN, depth + 1))
+            if type(key) is ScalarNode
+            else (key, value)
+            for key, value in node.value
+        ]
+        return MappingNode(node.tag, pairs, node.start_mark, node.end_mark, node.flow_style)
+
+    def _scalar(self, node: ScalarNode, sent: bool) -> Node:
+        text: str = node.value
+        for match in _COLUMN.finditer(text):
+            name = match[0][2:-1]
+            if name in PLACEHOLDERS:
+                if not sent:
+                    where = "raw, body, json, headers and transaction_id"
+                    self.problems.add(node, f"{match[0]} is filled in by the run, and only in {where}")
+                continue
+            if name not in self.columns:
+                hint = did_you_mean_or_valid(name, [*self.columns, *(PLACEHOLDERS if sent else ())])
+                self.problems.add(node, f'{match[0]}: {self.source} has no "{name}"{hint}')
+                self.problems.silence(node)
+                continue
+            self.used.add(name)
+            if match[0] == text:
+                return self.columns[name]
+            self.problems.add(node, f"{match[0]} stands within other text; a column is a whole value")
+            self.problems.silence(node)
+        return node
+
+    def check_used(self, keys: Mapping[str, Node], ignored: frozenset[str] = frozenset()) -> None:
+        """Note each column that is used nowhere, at its key."""
+        for name, key in keys.items():
+            if name not in self.used and name not in ignored:
+                self.problems.add(key, f'no value is ${{{name}}}; the column "{name}" is used nowhere')

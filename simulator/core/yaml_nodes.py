@@ -1,0 +1,195 @@
+"""YAML text → trees of nodes, with the text, line and column of every scalar; nothing is resolved or built.
+
+The C parser composes; the pure one stands in where PyYAML was built without it. What a node means is
+decided by the type that its place in a scenario has, so that `NO`, `1.10` and `012` stay text.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from simulator.core.problems import ProblemList
+
+if TYPE_CHECKING or yaml.__with_libyaml__:
+    from yaml._yaml import CParser as Composing
+else:
+    from yaml.composer import Composer
+    from yaml.parser import Parser
+    from yaml.reader import Reader
+    from yaml.scanner import Scanner
+
+    class Composing(Reader, Scanner, Parser, Composer):
+        """The pure parser behind the C parser's signature."""
+
+        def __init__(self, stream: str) -> None:
+            Reader.__init__(self, stream)
+            Scanner.__init__(self)
+            Parser.__init__(self)
+            Composer.__init__(self)
+
+        def dispose(self) -> None:
+            """Nothing is held."""
+
+
+BYTES_MAX = 16 * 1024 * 1024
+DEPTH_MAX = 50
+"""Deeper nesting has no meaning in a scenario, and the C parser would overflow its stack some way beyond."""
+
+_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+class _TooDeep(Exception):
+    """Raised from within the parser, with how many nodes enclose the one that is too many."""
+
+
+class _Documents(Composing):
+    """Composes documents. The names of the methods are what PyYAML calls for every node."""
+
+    depth = 0
+
+    def resolve(self, _kind: type[Node], _value: Any, _implicit: Any) -> str:
+        """No tag: a scalar is its text. A tag that stays was written by the author."""
+        return ""
+
+    def descend_resolver(self, parent: Node | None, _index: Any) -> None:
+        """Count how deep we are."""
+        self.depth += 1
+        if self.depth > DEPTH_MAX:
+            raise _TooDeep(parent)
+
+    def ascend_resolver(self) -> None:
+        """Count how deep we are."""
+        self.depth -= 1
+
+
+def decode(data: bytes, file: str) -> tuple[str, ProblemList]:
+    """The text of a file and the list for its problems; one that is no UTF-8 text gets its problem there."""
+    if len(data) > BYTES_MAX:
+        problems = ProblemList(file, ())
+        problems.add_at(1, 1, f"the file has {len(data):,} bytes; at most {BYTES_MAX:,} are read")
+        return "", problems
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        text = data.decode("utf-8-sig", "replace")
+        problems = ProblemList(file, text.splitlines())
+        valid = data[: error.start].decode("utf-8-sig", "replace")
+        line, column = _line_and_column(valid, len(valid))
+        problems.add_at(line, column, f"byte 0x{data[error.start]:02x} is not UTF-8; save the file as UTF-8")
+        return "", problems
+    return text, ProblemList(file, text.splitlines())
+
+
+def compose(text: str, problems: ProblemList) -> list[Node]:
+    """Every document of the text as a tree. What breaks the reading off is noted, what came before kept."""
+    documents: list[Node] = []
+    try:
+        parser = _Documents(text)
+        try:
+            while parser.check_node():
+                node = parser.get_node()
+                if node is not None:
+                    documents.append(node)
+        finally:
+            parser.dispose()
+    except _TooDeep as deep:
+        parent = deep.args[0]
+        problems.add(parent, f"nested more than {DEPTH_MAX} deep")
+    except yaml.MarkedYAMLError as error:
+        _note_syntax(error, problems)
+    except yaml.YAMLError:
+        _note_unreadable(text, problems)
+    if "!" in text:
+        _refuse_tags(documents, problems)
+    return documents
+
+
+def noun_of(node: Node) -> str:
+    """What stands there, in words."""
+    if isinstance(node, MappingNode):
+        return "a mapping"
+    if isinstance(node, SequenceNode):
+        return "a list"
+    return f'"{shortened(node.value)}"'
+
+
+def shortened(text: str) -> str:
+    """The text as an error may quote it."""
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def is_plain(node: Node) -> bool:
+    """Whether a scalar was written without quotes and not as a block."""
+    return isinstance(node, ScalarNode) and node.style not in {"'", '"', "|", ">"}
+
+
+def is_empty(node: Node) -> bool:
+    """Whether nothing is written there: `key:` alone."""
+    return node.value == "" and is_plain(node)
+
+
+# --- what the parser refuses -----------------------------------------------------------------------
+
+_HINTS = (
+    (r"cannot start any token", r"^[^#]*\t", "a tab; YAML indents with spaces"),
+    (r"cannot start any token", r"[@`%]", 'text that begins with "@", "`" or "%" needs quotes'),
+    (r".", r"\$\{", 'inside { } and [ ] a column needs quotes: "${name}"'),
+    (r"mapping values are not allowed", r":.*: ", 'text with ": " in it needs quotes'),
+    (r"mapping values are not allowed", r"", "look at the indentation of this line and the one above"),
+    (r"undefined alias", r"", "text that begins with * needs quotes"),
+    (r"end of stream|unexpected end", r"", "a quote is not closed"),
+)
+
+
+def _note_syntax(error: yaml.MarkedYAMLError, problems: ProblemList) -> None:
+    mark = error.problem_mark or error.context_mark
+    if mark is None:
+        problems.add_at(1, 1, f"not valid YAML: {error.problem or error}")
+        return
+    trouble = error.problem or "it cannot be read"
+    line, column = mark.line + 1, mark.column + 1
+    if line > len(problems.source) and error.context_mark is not None:
+        line, column = error.context_mark.line + 1, error.context_mark.column + 1
+    message = f"not valid YAML: {error.context + ', ' if error.context else ''}{trouble}"
+    shown = problems.source[line - 1] if line <= len(problems.source) else ""
+    for about, seen, hint in _HINTS:
+        if re.search(about, trouble) and re.search(seen, shown):
+            message += f"; {hint}"
+            break
+    problems.add_at(line, column, message)
+
+
+def _note_unreadable(text: str, problems: ProblemList) -> None:
+    """The reader refused a character and does not say where in lines."""
+    found = _UNPRINTABLE.search(text)
+    if found is None:
+        problems.add_at(1, 1, "not valid YAML")
+        return
+    line, column = _line_and_column(text, found.start())
+    problems.add_at(line, column, f"character U+{ord(found[0]):04X} cannot stand in YAML")
+
+
+def _line_and_column(text: str, index: int) -> tuple[int, int]:
+    """Line and column, both from 1, of a character."""
+    lines = (text[:index] + "x").splitlines()
+    return len(lines), len(lines[-1])
+
+
+def _refuse_tags(documents: list[Node], problems: ProblemList) -> None:
+    """A tag asks for a type; here the place decides, so one that was ignored would mislead."""
+    waiting, seen = list(documents), set[int]()
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if node.tag:
+            problems.add(node, f"the tag {shortened(node.tag)} has no meaning in a scenario; leave it out")
+        if isinstance(node, SequenceNode):
+            waiting.extend(node.value)
+        elif isinstance(node, MappingNode):
+            waiting.extend(part for pair in node.value for part in pair)
