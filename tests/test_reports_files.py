@@ -324,6 +324,13 @@ def test_steps_findings_and_results_follow_the_exchanges() -> None:
     assert kinds == ["run", "scenario", "exchange", "step", "finding", "result", "dialect", "end"]
 
 
+@pytest.mark.parametrize("kind", [*KINDS, "terminal"])
+def test_a_login_in_the_endpoint_is_masked(kind: str) -> None:
+    text = told(kind, [replace(start(), endpoint="http://shop:s3cr3t@127.0.0.1:9000/betrontech_api")])
+    assert "s3cr3t" not in text
+    assert "127.0.0.1:9000/betrontech_api" in text
+
+
 def test_no_header_and_so_no_secret_reaches_a_file() -> None:
     call = an_exchange()
     wire = replace(call.exchange.wire, headers=(("Authorization", "Bearer s3cr3t"),))

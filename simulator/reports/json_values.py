@@ -14,6 +14,7 @@ from simulator.core.findings import Finding, Place
 from simulator.core.money import Money, format_money
 from simulator.core.scenario import Scenario
 from simulator.core.webhooks import Reply
+from simulator.reports.screen_text import without_login
 from simulator.reports.tally import OUTCOMES, Tally
 
 JsonObject = dict[str, object]
@@ -100,7 +101,7 @@ def run_object(event: RunStarted) -> JsonObject:
     return {
         "run": event.run,
         "seed": event.seed,
-        "endpoint": event.endpoint,
+        "endpoint": without_login(event.endpoint),
         "wire": event.wire,
         "version": event.version,
         "started_at": event.started_at,

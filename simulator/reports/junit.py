@@ -22,7 +22,7 @@ from simulator.errors import ExitCode
 from simulator.reports.causes import Sighting
 from simulator.reports.frame import FrameStyle, frame
 from simulator.reports.ink import Ink
-from simulator.reports.screen_text import visible
+from simulator.reports.screen_text import visible, without_login
 from simulator.reports.tally import OUTCOMES, Tally
 
 SUITE = "betrontech-sim"
@@ -153,8 +153,8 @@ class JunitReport:
 def _properties(tally: Tally) -> dict[str, str]:
     properties = {"outcome": OUTCOMES[tally.exit_code], "exit_code": str(int(tally.exit_code))}
     if started := tally.started:
-        properties |= {"seed": str(started.seed), "endpoint": started.endpoint, "wire": started.wire}
-        properties |= {"run": started.run, "version": started.version}
+        properties |= {"seed": str(started.seed), "endpoint": without_login(started.endpoint)}
+        properties |= {"wire": started.wire, "run": started.run, "version": started.version}
     if tally.root_cause:
         properties["root_cause"] = tally.root_cause
     return properties | {f"dialect.{knob}": seen.value for knob, seen in tally.dialect.items()}

@@ -9,9 +9,13 @@ from __future__ import annotations
 import re
 import unicodedata
 
+# C0 and C1 controls, line separators, bidirectional marks and overrides, invisible tags, halves of
+# surrogate pairs, non-characters. Joiners stay: scripts and emoji need them.
 _UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\uffff]"
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff"
+    "\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]"
 )
+_LOGIN = re.compile(r"(?<=//)[^/?#]*@")
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 # What these reports draw with, for a stream whose encoding has no such glyph.
@@ -27,9 +31,9 @@ def visible(text: str) -> str:
     return _UNSAFE.sub(_escape, text)
 
 
-def visible_lines(text: str) -> list[str]:
-    """The lines of a text, each made visible; an empty text has no lines."""
-    return [visible(line) for line in text.splitlines()]
+def without_login(url: str) -> str:
+    """The URL with a user and a password in it masked."""
+    return _LOGIN.sub("***@", url)
 
 
 def display_width(text: str) -> int:
@@ -70,6 +74,8 @@ def plural(count: int, noun: str, many: str = "") -> str:
 def _escape(match: re.Match[str]) -> str:
     character = match.group()
     code = ord(character)
+    if code > 0xFFFF:
+        return f"\\U{code:08x}"
     return _NAMED.get(character) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
 
 

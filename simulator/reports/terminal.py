@@ -10,7 +10,7 @@ from simulator.core.findings import Severity, Verdict
 from simulator.reports.ink import Ink
 from simulator.reports.overview import Overview
 from simulator.reports.progress import ProgressBar
-from simulator.reports.screen_text import encodable, plural, visible
+from simulator.reports.screen_text import encodable, plural, visible, without_login
 
 Color = Literal["auto", "always", "never"]
 QUIET = -1
@@ -56,6 +56,7 @@ class TerminalReport:
         self._wants_bar = progress and verbosity == 0
         self._bar: ProgressBar | None = None
         self._endpoint = ""
+        self._causes_told: set[str] = set()
 
     def on(self, event: Event) -> None:
         self._overview.on(event)
@@ -95,10 +96,10 @@ class TerminalReport:
         self._stream.flush()
 
     def _start(self, event: RunStarted) -> None:
-        self._endpoint = event.endpoint
+        self._endpoint = visible(without_login(event.endpoint))
         name = self._ink.strong(f"betrontech-sim {event.version}")
         selected = plural(event.selected, "scenario")
-        self._write(f"{name}  {selected} → {visible(event.endpoint)}  seed {event.seed}\n")
+        self._write(f"{name}  {selected} → {self._endpoint}  seed {event.seed}\n")
         self._stream.flush()
         if self._wants_bar:
             self._bar = ProgressBar(self._stream, event.selected, color=self._ink.enabled, width=self._width)
@@ -118,9 +119,9 @@ class TerminalReport:
         self._stream.flush()
 
     def _ran(self, event: ScenarioFinished) -> str:
-        """A line of the running list, and for a failure the first error under it."""
+        """A line of the running list; a failure says what is wrong, in full the first time."""
         from simulator.reports.closing import scenario_place
-        from simulator.reports.frame import headline
+        from simulator.reports.frame import headline, severity_tag
 
         word = _WORDS[event.verdict]
         match event.verdict:
@@ -132,9 +133,12 @@ class TerminalReport:
                 word = self._ink.odd(word)
         line = f"{word}  {scenario_place(event.scenario)}  {visible(event.scenario.name)}"
         errors = [finding for finding in event.findings if finding.severity is Severity.ERROR]
-        if event.verdict is Verdict.FAILED and errors:
-            line += f"\n       {headline(errors[0], self._ink)}"
-        return line
+        if event.verdict is not Verdict.FAILED or not errors:
+            return line
+        if errors[0].cause in self._causes_told:
+            return f"{line}  {severity_tag(errors[0], self._ink)}"
+        self._causes_told.add(errors[0].cause)
+        return f"{line}\n       {headline(errors[0], self._ink)}"
 
     def _write(self, line: str) -> None:
         text = encodable(line, self._encoding)
