@@ -1,4 +1,4 @@
-"""The one table of how a reply is read (restated API, §3), row by row, and the methods with rules of their own."""
+"""How a reply is read: the one table (restated API, §3), row by row, and methods with their own rules."""
 
 from __future__ import annotations
 
