@@ -17,7 +17,7 @@ _BETS = frozenset(
         Role.FOREIGN_ID_BET,
     }
 )
-_WINS = frozenset({Role.FRESH_WIN, Role.LOOSE_WIN, Role.SHARED_ID_WIN, Role.FOREIGN_ID_WIN})
+_WINS = frozenset({Role.FRESH_WIN, Role.LOOSE_WIN, Role.SHARED_ID_WIN, Role.FOREIGN_ID_WIN, Role.LATE_WIN})
 
 _MUST_NOT_MOVE = {
     Role.REPEATED_BET: S.REPEATED_BET_TAKEN_AGAIN,

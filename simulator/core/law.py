@@ -36,7 +36,7 @@ def law(role: Role, view: View, request: WebhookRequest, order: int) -> Iterable
             return [_applied(view, amount, amount, request, order)]
         case Role.LOOSE_WIN | Role.SHARED_ID_WIN:
             return [_applied(view, amount, amount, request, order), _refused(view, request)]
-        case Role.FOREIGN_ID_BET | Role.FOREIGN_ID_WIN:
+        case Role.FOREIGN_ID_BET | Role.FOREIGN_ID_WIN | Role.LATE_WIN:
             moves = -amount if role is Role.FOREIGN_ID_BET else amount
             applied = _applied(view, moves, amount, request, order)
             return [applied, _unmoved(view, None), _refused(view, request)]

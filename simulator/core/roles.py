@@ -59,6 +59,7 @@ class Role(StrEnum):
     LATE_BET_AFTER_REFUSED_REFUND = "bet whose refund was refused first"
     FRESH_WIN = "win"
     LOOSE_WIN = "win that may be refused"
+    LATE_WIN = "win whose refund came first"
     SHARED_ID_BET = "bet with an id used otherwise"
     SHARED_ID_WIN = "win with an id used otherwise"
     FOREIGN_ID_BET = "bet with another player's id"
@@ -163,8 +164,11 @@ def _bet_role(view: View, request: WebhookRequest, known: Entry | None, form: Ca
 
 
 def _win_role(view: View, request: WebhookRequest, known: Entry | None, form: CallForm) -> Role:
+    assert request.transaction_id is not None
     if known is not None:
         return Role.LOOSE_WIN
+    if view.entry(Method.REFUND, request.transaction_id) is Mark.NOTHING_TO_REFUND:
+        return Role.LATE_WIN
     if view.used_by_another(request):
         return Role.FOREIGN_ID_WIN
     if form is CallForm.ODD or not view.has_open_bet(request.game_id):

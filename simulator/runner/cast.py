@@ -48,7 +48,7 @@ class Cast:
         return None
 
     def take(self, specs: Mapping[str, PlayerSpec]) -> dict[str, str]:
-        """User ids by the scenario's names for its players. Waits for players of the pool. Raises NoPlayer."""
+        """User ids by the scenario's names for its players; waits for the pool. Raises NoPlayer."""
         real = [name for name, spec in specs.items() if spec.exists]
         ghosts = {
             name: f"{self._run}-{GHOST}-{next(self._numbers)}" for name in specs if not specs[name].exists

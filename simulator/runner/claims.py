@@ -16,8 +16,8 @@ def check_claims(expect: Expect, call: Call, outcome: Outcome) -> Iterator[str]:
     """One sentence for each claim that does not hold."""
     if expect.outcome not in (None, Expected.EITHER) and not expect.outcome.admits(outcome):
         yield f"expected {expect.outcome.value}, the operator's answer was {outcome.value}"
-    if expect.balance is not None and call.reading.balance != expect.balance:
-        shown = call.reading.balance
+    if expect.balance is not None and call.reading.stated_balance != expect.balance:
+        shown = call.reading.stated_balance
         found = "no readable balance" if shown is None else format_money(shown)
         yield f"expected the answer to show {format_money(expect.balance)}, found {found}"
     reply = call.exchange.reply

@@ -95,7 +95,7 @@ class Finder:
                         message=deviation.message,
                         place=place,
                         label=_answer_in_words(call),
-                        curl=self._curl(call.exchange.wire),
+                        curl=self.curl(call.exchange.wire),
                     )
                 )
 
@@ -144,7 +144,7 @@ class Finder:
                 label=_balances_in_words(facts) or facts.label,
                 trail=facts.trail,
                 why=WHY[situation],
-                curl=self._curl(wire),
+                curl=self.curl(wire),
                 player=facts.player or None,
             )
         )
@@ -157,7 +157,8 @@ class Finder:
         strict = self._context.settings.strict and severity is Severity.WARNING
         return Severity.ERROR if strict else severity
 
-    def _curl(self, wire: WireRequest) -> str:
+    def curl(self, wire: WireRequest) -> str:
+        """The call as a command line, secrets masked."""
         settings = self._context.settings
         return curl_line(settings.endpoint, wire, settings.headers)
 

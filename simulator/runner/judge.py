@@ -41,7 +41,7 @@ class Made:
 class Judge:
     """One scenario's ledger and findings. Players are user ids here."""
 
-    def __init__(self, context: RunContext, scenario_id: str, finder: Finder, ledger: Ledger) -> None:
+    def __init__(self, context: RunContext, scenario_id: str | None, finder: Finder, ledger: Ledger) -> None:
         self._context = context
         self._scenario_id = scenario_id
         self.finder = finder
@@ -85,6 +85,15 @@ class Judge:
                 self.read(book, place, after_hostile=call)
         if call.reading.outcome is Outcome.ACCEPTED:
             self.finder.mild(Situation.MALFORMED_ACCEPTED, call, place)
+
+    def sent_read(self, request: WebhookRequest, call: Call, place: Place) -> None:
+        """Judge a read that an author wrote by hand: nobody moves, and strangers have no balance."""
+        self.finder.reply_form(call, place)
+        book = self.ledger.books.get(request.player)
+        if book is not None and book.terms.exists:
+            self.read(book, place)
+        elif call.reading.outcome is Outcome.ACCEPTED:
+            self.finder.mild(Situation.UNKNOWN_PLAYER_ACCEPTED, call, place, request.method)
 
     # --- balance reads -----------------------------------------------------------------------------
 
@@ -144,6 +153,8 @@ class Judge:
 
     def _wants_probe(self, judged: Judged) -> bool:
         match self._context.settings.probe:
+            case _ if judged.role is Role.STRANGER:
+                return False
             case Probe.NEVER:
                 return False
             case Probe.ALWAYS:

@@ -77,7 +77,9 @@ class Script:
         self._written_ids: dict[str, str] = {}
         self._last_bet: dict[str, Money] = {}
         self._open_rounds: dict[tuple[str, str | None], OpenRound] = {}
-        self._bets = {step.label: step for step in _all_steps(scenario.steps) if isinstance(step, Bet)}
+        self._bets = {
+            step.label: step for step in _all_steps(scenario.steps) if isinstance(step, Bet | Win)
+        }
 
     def player(self, name: str | None) -> str:
         """The user id of a player that a step names, or of the main player."""
@@ -89,7 +91,7 @@ class Script:
         """The call of a bet or win step. Raises CannotSend."""
         player = self.player(step.player)
         method = Method.BET if isinstance(step, Bet) else Method.WIN
-        reserved = self._reserved.pop(step.label, None) if isinstance(step, Bet) else None
+        reserved = self._reserved.pop(step.label, None)
         if reserved is not None:
             transaction_id, amount = reserved
         else:

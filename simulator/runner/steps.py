@@ -34,7 +34,7 @@ from simulator.core.webhooks import Method, WebhookRequest
 from simulator.core.wire import write
 from simulator.runner.claims import check_claims
 from simulator.runner.context import Call, RunContext, Why
-from simulator.runner.hooks import call_hook
+from simulator.runner.hooks import Hooks
 from simulator.runner.judge import Judge
 from simulator.runner.script import DEFAULT_GAME, CannotSend, Script, Sent
 
@@ -53,6 +53,7 @@ class Steps:
         judge: Judge,
         ledger: Ledger,
         rng: Random,
+        hooks: Hooks,
     ) -> None:
         self._scenario = scenario
         self._context = context
@@ -60,7 +61,7 @@ class Steps:
         self._judge = judge
         self._ledger = ledger
         self._rng = rng
-        self._finding_count = 0
+        self._hooks = hooks
 
     def run(self, steps: Iterable[Step], *, always: bool = False) -> None:
         """Run steps; those of a player whose balance is no longer known are blocked, unless `always`.
@@ -111,9 +112,15 @@ class Steps:
             case Wait():
                 time.sleep(step.duration_ns / 1e9 * self._context.settings.time_scale)
             case Restart():
-                call_hook(self._context.settings.restart_hook, {})
+                self._restart()
             case _:
                 raise CannotSend(f"a {type(step).__name__.lower()} step cannot stand here")
+
+    def _restart(self) -> None:
+        hook = self._context.settings.restart_hook
+        if hook is None:
+            raise CannotSend("no restart hook is configured")
+        self._hooks.call(hook, {})
 
     # --- money -------------------------------------------------------------------------------------
 
@@ -203,10 +210,12 @@ class Steps:
         well_formed = form.form is not form.form.MALFORMED
         call = self._context.call(form.request, wire, why, well_formed=well_formed)
         outcome = call.reading.outcome
-        if form.request is not None and form.request.method.moves_money:
+        if form.request is None:
+            self._judge.hostile_call(call, self._ledger.books, step.place)
+        elif form.request.method.moves_money:
             outcome = self._judge.money_call(form, call, step.place, step.label)
         else:
-            self._judge.hostile_call(call, self._ledger.books, step.place)
+            self._judge.sent_read(form.request, call, step.place)
         self._claims(step.expect, call, outcome, step.place)
 
     # --- rounds ------------------------------------------------------------------------------------

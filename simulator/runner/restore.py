@@ -1,0 +1,56 @@
+"""At the end each player of the pool is brought back to the balance it had."""
+
+from __future__ import annotations
+
+from random import Random
+
+from simulator.core.findings import Finding
+from simulator.core.ledger import Ledger
+from simulator.core.money import Money, format_money
+from simulator.core.scenario import MAIN_PLAYER, Scenario
+from simulator.runner.context import RunContext, Stopped, Why
+from simulator.runner.finder import Finder, FormLog
+from simulator.runner.judge import Judge
+from simulator.runner.opening import CannotReach, Opening
+from simulator.runner.preflight import PLACE
+from simulator.runner.script import Script
+
+
+class Restore:
+    """Remembers the balances that players had before the run."""
+
+    def __init__(self, context: RunContext) -> None:
+        self._context = context
+        self._before: dict[str, Money] = {}
+
+    def remember(self, player: str, balance: Money) -> None:
+        """The balance that this player had."""
+        self._before[player] = balance
+
+    def all(self) -> list[str]:
+        """Bring every player back; returns a note for each that is not."""
+        notes = []
+        for number, (player, balance) in enumerate(self._before.items()):
+            try:
+                restored = self._one(player, balance, number)
+            except (CannotReach, Stopped) as error:
+                notes.append(f"player {player} was not brought back to {format_money(balance)}: {error}")
+                continue
+            if not restored:
+                notes.append(f"player {player} was not brought back to {format_money(balance)}")
+        return notes
+
+    def _one(self, player: str, balance: Money, number: int) -> bool:
+        scenario = Scenario(id="restore", name="Restore", place=PLACE, steps=())
+        finder = Finder(self._context, scenario, FormLog(), _told_before)
+        judge = Judge(self._context, None, finder, Ledger())
+        prefix = f"{self._context.run}z{number:x}"
+        script = Script(
+            scenario, {MAIN_PLAYER: player}, self._context.profile, self._context.games, prefix, Random(0)
+        )
+        opening = Opening(self._context, judge, script, Why(None, "restore"), PLACE)
+        return opening.reach(player, opening.read(player), balance)
+
+
+def _told_before(_finding: Finding) -> None:
+    """What goes wrong while balances are restored, the scenarios have told already."""

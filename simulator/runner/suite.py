@@ -1,0 +1,234 @@
+"""A whole run: scenarios, preflight, players worked in parallel, and what the process exits with."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import simulator
+from simulator.core.events import Event, FindingRaised, RunFinished, RunStarted, ScenarioFinished
+from simulator.core.findings import Severity, Verdict
+from simulator.core.nearest import did_you_mean
+from simulator.core.scenario import PlayerSpec, Scenario
+from simulator.core.wire import profile_named
+from simulator.delivery.guard import make_target
+from simulator.delivery.sender import CallInterrupted, Sender
+from simulator.delivery.target import Target
+from simulator.errors import EndpointUnreachable, ExitCode, UsageError
+from simulator.runner.cast import Cast, NoPlayer
+from simulator.runner.context import RunContext, Stopped
+from simulator.runner.dialect import KNOBS
+from simulator.runner.files import load_scenarios
+from simulator.runner.finder import FormLog
+from simulator.runner.hooks import Hooks
+from simulator.runner.last_run import read_last_failed
+from simulator.runner.preflight import Preflight, RootCause
+from simulator.runner.restore import Restore
+from simulator.runner.scenario_run import ScenarioRun
+from simulator.runner.script import DEFAULT_GAME
+from simulator.runner.selection import select
+from simulator.settings import RunSettings
+
+KNOWN_GAMES = frozenset({DEFAULT_GAME, "SLOT_002", "SLOT_003"})
+INTERRUPTED = "interrupted"
+
+
+def run_suite(settings: RunSettings, report: Callable[[Event], None]) -> ExitCode:
+    """Run what the settings select, tell every event, and return the exit code.
+
+    Raises SimulatorError before the first event when nothing can start.
+    """
+    scenarios = selected(settings)
+    _check_policy(settings)
+    if not settings.players and settings.seed_hook is None:
+        raise UsageError(
+            "no player: name a user id that the operator knows with --player, "
+            "or make players with --seed-hook"
+        )
+    with Sender(_target(settings)) as sender:
+        return _Run(settings, scenarios, sender, report).run()
+
+
+def selected(settings: RunSettings) -> tuple[Scenario, ...]:
+    """The scenarios that a run would take, in order. Raises ScenarioError, NothingSelected, UsageError."""
+    scenarios = load_scenarios(settings.paths)
+    failed = read_last_failed(Path()) if settings.last_failed else None
+    return select(scenarios, settings.keyword, settings.tags, settings.level, failed)
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What the exit code depends on, gathered from the events as they pass."""
+
+    verdicts: Counter[Verdict] = field(default_factory=Counter)
+    error_found: bool = False
+
+    def on(self, event: Event) -> None:
+        if isinstance(event, ScenarioFinished):
+            self.verdicts[event.verdict] += 1
+        elif isinstance(event, FindingRaised) and event.scenario_id is None:
+            self.error_found |= event.finding.severity is Severity.ERROR
+
+
+class _Run:
+    def __init__(
+        self,
+        settings: RunSettings,
+        scenarios: Sequence[Scenario],
+        sender: Sender,
+        report: Callable[[Event], None],
+    ) -> None:
+        self._settings = settings
+        self._scenarios = scenarios
+        self._tally = _Tally()
+        self._forms = FormLog()
+        self._hooks = Hooks(settings)
+        self._next = iter(enumerate(scenarios, start=1))
+        self._turn = threading.Lock()
+        self._notes: list[str] = []
+        self._context = RunContext(
+            settings=settings,
+            sender=sender,
+            profile=profile_named(settings.wire),
+            run=secrets.token_hex(3),
+            games=KNOWN_GAMES,
+            report=self._observed(report),
+        )
+        self._cast = Cast(settings, self._hooks, self._context.run)
+        self._restore = Restore(self._context)
+
+    def run(self) -> ExitCode:
+        started_ns = time.perf_counter_ns()
+        context = self._context
+        context.emit(self._started())
+        root_cause, unreachable = self._preflight()
+        if root_cause:
+            context.stop(root_cause)
+        try:
+            self._work()
+            if not context.stopping:
+                self._notes.extend(self._restore.all())
+        except KeyboardInterrupt:
+            context.stop(INTERRUPTED)
+        finally:
+            self._hooks.close()
+        code = self._exit_code(unreachable)
+        context.emit(
+            RunFinished(
+                exit_code=code,
+                duration_ns=time.perf_counter_ns() - started_ns,
+                counts=dict(self._tally.verdicts),
+                calls=context.calls,
+                dialect=context.dialect.observed(),
+                root_cause="" if context.stopping == INTERRUPTED else context.stopping,
+                notes=(*self._notes, *self._forms.notes()),
+            )
+        )
+        return code
+
+    # --- inside ------------------------------------------------------------------------------------
+
+    def _observed(self, report: Callable[[Event], None]) -> Callable[[Event], None]:
+        def on(event: Event) -> None:
+            self._tally.on(event)
+            report(event)
+
+        return on
+
+    def _started(self) -> RunStarted:
+        settings = self._settings
+        return RunStarted(
+            run=self._context.run,
+            seed=settings.seed,
+            endpoint=settings.endpoint,
+            wire=settings.wire,
+            version=simulator.__version__,
+            started_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            selected=len(self._scenarios),
+        )
+
+    def _preflight(self) -> tuple[str, bool]:
+        """The root cause for which nothing can run, if any, and whether it is that nobody answers."""
+        preflight = Preflight(self._context, self._forms)
+        try:
+            for player in self._settings.players or self._cast.take({"player": PlayerSpec()}).values():
+                if not self._cast.seeded:
+                    self._restore.remember(player, preflight.check(player))
+                else:
+                    preflight.check(player)
+        except EndpointUnreachable as error:
+            return str(error), True
+        except (RootCause, NoPlayer, Stopped) as error:
+            return str(error), False
+        except CallInterrupted:
+            return INTERRUPTED, False
+        return "", False
+
+    def _work(self) -> None:
+        """Let the workers take scenarios until none is left; Ctrl-C ends the calls under way."""
+        jobs = min(self._settings.jobs, len(self._scenarios))
+        with ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="scenario") as pool:
+            workers: list[Future[None]] = [pool.submit(self._worker) for _ in range(jobs)]
+            try:
+                wait(workers)
+            except KeyboardInterrupt:
+                self._context.stop(INTERRUPTED)
+                self._context.sender.cancel()
+                wait(workers)
+        for worker in workers:
+            worker.result()
+
+    def _worker(self) -> None:
+        while True:
+            with self._turn:
+                number, scenario = next(self._next, (0, None))
+            if scenario is None:
+                return
+            ended = ScenarioRun(scenario, number, self._context, self._cast, self._hooks, self._forms).run()
+            failures_max = self._settings.maxfail
+            failures = self._tally.verdicts[Verdict.FAILED]
+            if ended.verdict is Verdict.FAILED and failures_max is not None and failures >= failures_max:
+                self._context.stop(f"stopped after {failures_max} failed")
+
+    def _exit_code(self, unreachable: bool) -> ExitCode:
+        """The order when several apply: interrupted, found, unreachable, inconclusive, passed."""
+        verdicts = self._tally.verdicts
+        if self._context.stopping == INTERRUPTED:
+            return ExitCode.INTERRUPTED
+        if verdicts[Verdict.FAILED] or verdicts[Verdict.XPASSED] or self._tally.error_found:
+            return ExitCode.FOUND
+        if unreachable:
+            return ExitCode.UNREACHABLE
+        proven = verdicts[Verdict.PASSED] or verdicts[Verdict.XFAILED]
+        if verdicts[Verdict.INCONCLUSIVE] or not proven or self._context.stopping:
+            return ExitCode.INCONCLUSIVE
+        return ExitCode.PASSED
+
+
+def _target(settings: RunSettings) -> Target:
+    return make_target(
+        settings.endpoint,
+        allow_hosts=settings.allow_hosts,
+        headers=settings.headers,
+        timeout_s=settings.timeout_s,
+        connect_timeout_s=settings.timeout_s,
+        cacert=None if settings.cacert is None else str(settings.cacert),
+        insecure=settings.insecure,
+        proxy=settings.proxy,
+    )
+
+
+def _check_policy(settings: RunSettings) -> None:
+    for knob, value in settings.policy.items():
+        if knob not in KNOBS:
+            raise UsageError(f"--policy {knob}: no such knob{did_you_mean(knob, KNOBS)}")
+        if value not in (*KNOBS[knob], "any"):
+            allowed = ", ".join((*KNOBS[knob], "any"))
+            raise UsageError(f'--policy {knob}: expected one of {allowed}, found "{value}"')
