@@ -6,4 +6,5 @@ COMMANDS = {
     "run": "Run scenarios against an operator's wallet and judge it.",
     "init": "Write a commented configuration and a first scenario here.",
     "operator": "Start the example wallet, right or with chosen defects.",
+    "explain": "Say what a rule means, why it costs money and how to mend the wallet.",
 }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
@@ -109,6 +108,9 @@ def _debug_by_variable() -> bool:
 
 
 def _bug_report(bug: Exception, debug: bool) -> str:
+    # Only a bug needs it, as above.
+    import traceback
+
     if debug:
         return "".join(traceback.format_exception(bug)).rstrip()
     frames = traceback.extract_tb(bug.__traceback__)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
 from importlib import import_module
 
@@ -9,9 +11,9 @@ import click
 
 from simulator import __version__
 from simulator.cli.commands import COMMANDS
-from simulator.core.nearest import did_you_mean
 
 NAME = "betrontech-sim"
+HELP_WIDTH_MAX = 110
 
 
 class LazyGroup(click.Group):
@@ -37,6 +39,9 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that the arguments name; raises UsageError with the nearest one."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            # Costs a millisecond, which help does not need to pay.
+            from simulator.core.nearest import did_you_mean
+
             ctx.fail(f'No command is called "{args[0]}"{did_you_mean(args[0], COMMANDS)}')
         return super().resolve_command(ctx, args)
 
@@ -53,16 +58,22 @@ class LazyGroup(click.Group):
         """
         self._main_shell_completion({}, NAME)
         try:
-            with self.make_context(NAME, list(arguments)) as context:
+            with self.make_context(NAME, list(arguments), terminal_width=_help_width()) as context:
                 result = self.invoke(context)
         except click.exceptions.Exit as done:
             return done.exit_code
         return int(result) if isinstance(result, int) else 0
 
 
-@click.group(
-    cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
-)
+def _help_width() -> int:
+    """The terminal's width within bounds; left to click, it would import shutil and every compression."""
+    try:
+        return max(50, min(os.get_terminal_size(sys.stdout.fileno()).columns, HELP_WIDTH_MAX) - 2)
+    except (OSError, ValueError):
+        return HELP_WIDTH_MAX - 2
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name=NAME)
 @click.option(
     "--debug", is_flag=True, expose_value=False, help="Show the traceback of an internal error."

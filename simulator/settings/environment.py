@@ -14,10 +14,8 @@ from simulator.settings.table import DEBUG, ENVIRONMENT_PREFIX, Setting
 
 # Kubernetes and Docker describe a service called betrontech-sim (or betrontech-sim-anything) to every
 # container beside it by such variables; nobody wrote them, so they are no settings.
-_INJECTED_NAME = re.compile(
-    r".*(_SERVICE_HOST|_SERVICE_PORT(_.+)?|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
-)
-_INJECTED_PORT = re.compile(r"(tcp|udp|sctp)://")
+_INJECTED_NAME = r".*(_SERVICE_HOST|_SERVICE_PORT(_.+)?|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
+_INJECTED_PORT = r"(tcp|udp|sctp)://"
 
 
 def variables() -> Mapping[str, str]:
@@ -53,8 +51,10 @@ def colour_refused(environment: Mapping[str, str]) -> bool:
 
 
 def _injected(name: str, value: str) -> bool:
-    injected_port = name.endswith("_PORT") and _INJECTED_PORT.match(value) is not None
-    return injected_port or _INJECTED_NAME.fullmatch(name.removeprefix(ENVIRONMENT_PREFIX[:-1])) is not None
+    injected_port = name.endswith("_PORT") and re.match(_INJECTED_PORT, value) is not None
+    return (
+        injected_port or re.fullmatch(_INJECTED_NAME, name.removeprefix(ENVIRONMENT_PREFIX[:-1])) is not None
+    )
 
 
 def _items(row: Setting, value: str) -> tuple[Given, ...]:

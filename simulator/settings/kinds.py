@@ -22,11 +22,12 @@ from simulator.settings.values import CommandHook, Hook, HttpHook, ReportKind, R
 PLAYERS_MAX = 10_000
 DURATION_S_MAX = 86_400.0
 
-_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|m)?", re.ASCII)
+# Texts, not compiled patterns: a run compiles only those that it needs.
+_DURATION = r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m)?"
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, None: 1.0}
-_PLAYER_RANGE = re.compile(r"(\d{1,18})\.\.(\d{1,18})", re.ASCII)
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
-_HOST = re.compile(r"[0-9A-Za-z_](?:[0-9A-Za-z_-]{0,61}[0-9A-Za-z_])?", re.ASCII)
+_PLAYER_RANGE = r"([0-9]{1,18})\.\.([0-9]{1,18})"
+_HEADER_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_HOST = r"[0-9A-Za-z_](?:[0-9A-Za-z_-]{0,61}[0-9A-Za-z_])?"
 _TRUE = frozenset({"true", "yes", "on", "1"})
 _FALSE = frozenset({"false", "no", "off", "0"})
 
@@ -71,7 +72,7 @@ def _switch(text: str) -> bool:
 
 
 def _duration_s(text: str) -> float:
-    match = _DURATION.fullmatch(text)
+    match = re.fullmatch(_DURATION, text)
     if match is None:
         raise ValueError
     duration_s = float(match[1]) * _SECONDS[match[2]]
@@ -92,7 +93,7 @@ def _duration_ms(text: str) -> int:
 
 
 def _factor(text: str) -> float:
-    if re.fullmatch(r"\d{1,6}(\.\d{1,9})?", text, re.ASCII) is None:
+    if re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,9})?", text) is None:
         raise ValueError
     return float(text)
 
@@ -125,7 +126,7 @@ def _url_without_login(text: str) -> str:
 
 def _host(text: str) -> str:
     labels = text.rstrip(".").split(".")
-    if len(text) > 253 or not all(_HOST.fullmatch(label) for label in labels):
+    if len(text) > 253 or not all(re.fullmatch(_HOST, label) for label in labels):
         raise ValueError
     return text.lower()
 
@@ -137,7 +138,7 @@ def _allowed_host(text: str) -> str:
 
 def _players(text: str) -> tuple[str, ...]:
     text = _text(text)
-    match = _PLAYER_RANGE.fullmatch(text)
+    match = re.fullmatch(_PLAYER_RANGE, text)
     if match is None:
         return (text,)
     first, last = int(match[1]), int(match[2])
@@ -151,7 +152,7 @@ def _players(text: str) -> tuple[str, ...]:
 
 def _header(text: str) -> tuple[str, str]:
     name, colon, value = text.partition(":")
-    if not colon or _HEADER_NAME.fullmatch(name) is None:
+    if not colon or re.fullmatch(_HEADER_NAME, name) is None:
         raise ValueError
     try:
         value.encode("latin-1")
@@ -218,7 +219,7 @@ def whole(low: int, high: int) -> Kind:
     """A whole number within bounds, both included."""
 
     def parse(text: str) -> int:
-        if re.fullmatch(r"-?\d{1,18}", text, re.ASCII) is None or not low <= int(text) <= high:
+        if re.fullmatch(r"-?[0-9]{1,18}", text) is None or not low <= int(text) <= high:
             raise ValueError
         return int(text)
 

@@ -15,7 +15,7 @@ from simulator.settings.table import Setting
 SHOWN_MAX = 80
 
 # Control characters, and bytes of the command line or environment that were no UTF-8.
-_UNREADABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
+_UNREADABLE = r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def _read(row: Setting, items: tuple[Given, ...], values: dict[str, Any], proble
 
 
 def _parsed(row: Setting, text: str) -> Any:
-    if _UNREADABLE.search(text):
+    if not text.isprintable() and re.search(_UNREADABLE, text):
         raise Unfit("a control character or a byte that is no text cannot stand here")
     return row.kind.parse(text)
 
