@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from simulator.core.nearest import did_you_mean, nearest
+from simulator.core.nearest import did_you_mean
 from simulator.core.rule_catalogue import (
     balances,
     concurrency,
@@ -66,10 +66,9 @@ RULES: dict[str, Rule] = {rule.id: rule for rule in (*CATALOGUE, *expectations.R
 
 
 class UnknownRule(UsageError):
-    """No rule has that id; `nearest` is the id that was probably meant, or None."""
+    """No rule has that id; the message names the one that was probably meant."""
 
     def __init__(self, found: str) -> None:
-        self.nearest = nearest(found, RULES)
         hint = did_you_mean(found, RULES)
         super().__init__(f'there is no rule "{found}"{hint} (`betrontech-sim explain` lists all)')
 

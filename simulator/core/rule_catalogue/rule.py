@@ -66,7 +66,7 @@ FRESH_REFUND = frozenset(
 ANSWER = frozenset({_S.ANSWER_BALANCE_WRONG, _S.NO_ANSWER})
 """The money may be right and the answer is not."""
 
-READ = frozenset({_S.BALANCE_READ_WRONG, _S.STALE_READ, _S.READ_REFUSED})
+READ = frozenset({_S.BALANCE_READ_WRONG, _S.STALE_READ, _S.READ_REFUSED, _S.NO_ANSWER})
 """`user_balance` does not show the balance."""
 
 REPEATED = frozenset(
