@@ -5,7 +5,7 @@ import threading
 from types import FrameType, TracebackType
 
 from simulator.reference_operator.app import create_operator
-from simulator.reference_operator.dialects import HTTP_1_0
+from simulator.reference_operator.dialects.replies import HTTP_1_0
 from simulator.reference_operator.http_server import HttpServer
 from simulator.reference_operator.operator import Operator
 from simulator.reference_operator.settings import OperatorSettings

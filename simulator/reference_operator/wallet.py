@@ -22,6 +22,7 @@ from typing import Any, TypeGuard
 from simulator.reference_operator.calls import (
     BET,
     REFUND,
+    WIN,
     Accepted,
     Answer,
     Call,
@@ -62,9 +63,9 @@ class Wallet:
             player = self.find_player(books, call)
             bet = self.check_fields(player, call)
             if earlier := self.find_effect(books, bet, BET):
-                return self.answer_repeat(player, bet, earlier)
-            if refund := self.find_effect(books, bet, REFUND):
-                return self.answer_late_bet(player, refund)
+                return self.answer_repeat(books, player, bet, earlier)
+            if self.find_effect(books, bet, REFUND):
+                return self.answer_late_bet(player, bet)
             self.check_bet(books, player, bet)
             return self.apply(books, player, bet, -bet.amount)
 
@@ -72,8 +73,8 @@ class Wallet:
         with self.database.transaction() as books:
             player = self.find_player(books, call)
             win = self.check_fields(player, call)
-            if earlier := self.find_effect(books, win, win.method):
-                return self.answer_repeat(player, win, earlier)
+            if earlier := self.find_effect(books, win, WIN):
+                return self.answer_repeat(books, player, win, earlier)
             self.check_win(books, player, win)
             return self.apply(books, player, win, win.amount)
 
@@ -82,7 +83,7 @@ class Wallet:
             player = self.find_player(books, call)
             refund = self.check_fields(player, call)
             if earlier := self.find_effect(books, refund, REFUND):
-                return self.answer_repeat(player, refund, earlier)
+                return self.answer_repeat(books, player, refund, earlier)
             bet = self.find_effect(books, refund, BET)
             if bet is None:
                 return self.refund_unknown(books, player, refund)
@@ -132,10 +133,10 @@ class Wallet:
         """The effect that `method` had under this call's id, for this player."""
         return books.effect(call.user_id, method, call.transaction_id)
 
-    def answer_repeat(self, player: Player, call: MoneyCall, earlier: Effect) -> Answer:
+    def answer_repeat(self, books: Books, player: Player, call: MoneyCall, earlier: Effect) -> Answer:
         return Accepted(player.balance)
 
-    def answer_late_bet(self, player: Player, refund: Effect) -> Answer:
+    def answer_late_bet(self, player: Player, bet: MoneyCall) -> Answer:
         """The bet's refund came first: both together leave the balance as it is."""
         return Accepted(player.balance)
 

@@ -1,0 +1,210 @@
+"""Wallets that are right one call at a time, and wrong when calls meet.
+
+What is done by accident in the field is done here on purpose, and slowly enough to be seen: the transaction
+ends between the look and the act, others come in, and a second one begins.
+"""
+
+import time
+from dataclasses import dataclass, replace
+from threading import Lock, local
+
+from simulator.reference_operator.calls import (
+    BET,
+    REFUND,
+    WIN,
+    Accepted,
+    Answer,
+    Call,
+    MoneyCall,
+    Refused,
+)
+from simulator.reference_operator.database import Books, Database, Player
+from simulator.reference_operator.defects.writing import RACE_WINDOW_S, forget, reread, split
+from simulator.reference_operator.switches import Kind, defect
+from simulator.reference_operator.wallet import Wallet
+
+GROUP = "races"
+ARRIVAL_S = 0.001
+BETS_PER_LOSS = 50
+
+
+class LostUpdate(Wallet):
+    """Calls of `raced` read the balance in one transaction, and write the new one in the next."""
+
+    raced = ""
+
+    def find_player(self, books: Books, call: Call) -> Player:
+        player = super().find_player(books, call)
+        if call.method == self.raced:
+            split(books)
+        return player
+
+
+@defect("lost-update-on-bets", "Two bets at once: one is charged, both are answered.", Kind.RACE, GROUP)
+class LostUpdateOnBets(LostUpdate):
+    raced = BET
+
+
+@defect("lost-update-on-wins", "Two wins at once: one is paid, both are answered.", Kind.RACE, GROUP)
+class LostUpdateOnWins(LostUpdate):
+    raced = WIN
+
+
+@defect(
+    "lost-update-on-refunds", "Two refunds at once: one is credited, both are answered.", Kind.RACE, GROUP
+)
+class LostUpdateOnRefunds(LostUpdate):
+    raced = REFUND
+
+
+class CheckThenAct(Wallet):
+    """Calls of `raced` look for their id in one transaction, and act on what they saw in the next."""
+
+    raced = ""
+
+    def apply(self, books: Books, player: Player, call: MoneyCall, moved: int) -> Answer:
+        if call.method != self.raced:
+            return super().apply(books, player, call, moved)
+        split(books)
+        player = reread(books, player)
+        if call.method == BET:
+            self.check_bet(books, player, call)
+        forget(books, call, call.method)
+        return super().apply(books, player, call, moved)
+
+
+@defect("repeated-bet-race", "The same bet sent twice at once is charged twice.", Kind.RACE, GROUP)
+class RepeatedBetRace(CheckThenAct):
+    raced = BET
+
+
+@defect("repeated-win-race", "The same win sent twice at once is paid twice.", Kind.RACE, GROUP)
+class RepeatedWinRace(CheckThenAct):
+    raced = WIN
+
+
+@defect("repeated-refund-race", "The same refund sent twice at once is credited twice.", Kind.RACE, GROUP)
+class RepeatedRefundRace(CheckThenAct):
+    raced = REFUND
+
+
+class BetInTwoSteps(Wallet):
+    """A bet is checked in one transaction and charged in the next, where only some of it is checked again."""
+
+    checks_funds_again = True
+    checks_refund_again = True
+
+    def apply(self, books: Books, player: Player, call: MoneyCall, moved: int) -> Answer:
+        if call.method != BET:
+            return super().apply(books, player, call, moved)
+        split(books)
+        player = reread(books, player)
+        if earlier := self.find_effect(books, call, BET):
+            return self.answer_repeat(books, player, call, earlier)
+        if self.checks_refund_again and self.find_effect(books, call, REFUND):
+            return self.answer_late_bet(player, call)
+        if self.checks_funds_again:
+            self.check_bet(books, player, call)
+        return super().apply(books, player, call, moved)
+
+
+@defect(
+    "overdraft-race", "Two bets at once spend the same money: the balance goes below zero.", Kind.RACE, GROUP
+)
+class OverdraftRace(BetInTwoSteps):
+    checks_funds_again = False
+
+
+@defect(
+    "bet-refund-race",
+    "A refund that comes while its bet is being charged finds no bet, is answered, and the stake is gone.",
+    Kind.RACE,
+    GROUP,
+)
+class BetRefundRace(BetInTwoSteps):
+    checks_refund_again = False
+
+
+@dataclass(frozen=True, slots=True)
+class LastBet:
+    """The bet that a player's next one may meet; money in cents."""
+
+    number: int
+    balance_before: int
+    balance_after: int
+
+
+@defect(
+    "lost-update-once-in-50",
+    f"Of {BETS_PER_LOSS} bets one, if it meets another, starts from the same balance: a charge is lost.",
+    Kind.RACE,
+    GROUP,
+)
+class LostUpdateOnceIn50(Wallet):
+    """The interleaving (both read, one writes, the other writes) is played, not provoked, to be exact."""
+
+    def __init__(self, database: Database, max_bet: int | None = None, seed: int = 0) -> None:
+        super().__init__(database, max_bet, seed)
+        self.last_bets: dict[str, LastBet] = {}
+        self.bets = 0
+        self.bets_since_loss = BETS_PER_LOSS // 2
+        self.arrived = local()
+
+    def transaction_bet(self, call: Call) -> Answer:
+        self.arrived.after = self.bets
+        time.sleep(ARRIVAL_S)
+        return super().transaction_bet(call)
+
+    def apply(self, books: Books, player: Player, call: MoneyCall, moved: int) -> Answer:
+        if call.method == BET:
+            self.bets += 1
+            self.bets_since_loss += 1
+            last = self.last_bets.get(player.user_id)
+            if last and self.bets_since_loss >= BETS_PER_LOSS and self.meets(last, player):
+                self.bets_since_loss = 0
+                player = replace(player, balance=last.balance_before)
+            self.last_bets[player.user_id] = LastBet(self.bets, player.balance, player.balance + moved)
+        return super().apply(books, player, call, moved)
+
+    def meets(self, last: LastBet, player: Player) -> bool:
+        """The last bet was charged while this one was on its way, and nothing moved since."""
+        return last.number > self.arrived.after and last.balance_after == player.balance
+
+
+@defect(
+    "current-player-race",
+    "The current player is one variable for all threads: a bet is answered with another's balance.",
+    Kind.RACE,
+    GROUP,
+)
+class CurrentPlayerRace(Wallet):
+    current = ""
+
+    def transaction_bet(self, call: Call) -> Answer:
+        self.current = str(call.fields.get("user_id"))
+        answer = super().transaction_bet(call)
+        time.sleep(RACE_WINDOW_S)
+        with self.database.transaction() as books:
+            current = books.player(self.current)
+        return Accepted(current.balance) if current and isinstance(answer, Accepted) else answer
+
+
+@defect(
+    "busy-answers-500",
+    "A bet that meets another one gets HTTP 500, database is locked; nothing moves.",
+    Kind.RACE,
+    GROUP,
+)
+class BusyAnswers500(Wallet):
+    def __init__(self, database: Database, max_bet: int | None = None, seed: int = 0) -> None:
+        super().__init__(database, max_bet, seed)
+        self.busy = Lock()
+
+    def transaction_bet(self, call: Call) -> Answer:
+        if not self.busy.acquire(blocking=False):
+            return Refused("INTERNAL_ERROR", "database is locked", None, 500)
+        try:
+            time.sleep(ARRIVAL_S)
+            return super().transaction_bet(call)
+        finally:
+            self.busy.release()

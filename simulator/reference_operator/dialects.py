@@ -1,3 +1,0 @@
-"""Other right ways to answer."""
-
-HTTP_1_0 = "http-1.0"
