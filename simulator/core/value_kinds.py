@@ -32,8 +32,8 @@ from simulator.core.yaml_nodes import noun_of, shortened
 
 TEXT_CHARS_MAX = 100_000
 LABEL_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}"
-PLACEHOLDERS = ("player", "balance", "run")
-"""What a run fills in where text goes out as it stands: the user_id, the balance, RUN."""
+PLACEHOLDERS = ("player", "balance", "run", "id")
+"""What a run fills in where text goes out as written: the user_id, its balance, RUN, a new id."""
 
 COLUMN_NAME_PATTERN = r"[A-Za-z_][A-Za-z0-9_]*"
 COLUMN_PATTERN = r"\$\{" + COLUMN_NAME_PATTERN + r"\}"

@@ -1,0 +1,201 @@
+"""Scenario files on disk: paths, folders and `PATH:LINE` as a user gives them → loaded scenarios.
+
+What stands in a file is the loader's business (`core.scenario_yaml`). The bundled suite is found here too:
+in the package, as the wheel carries it, or in the repository of an editable install.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import posixpath
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import simulator
+from simulator.core.nearest import did_you_mean
+from simulator.core.problems import Problem, ScenarioFileError
+from simulator.core.scenario import Scenario
+from simulator.core.scenario_yaml import load_text
+from simulator.errors import UsageError
+
+BUNDLE = "scenarios"
+"""The folder of the bundled suite, as paths name it."""
+
+FILES_MAX = 10_000
+_ENDINGS = (".yaml", ".yml")
+_NOT_SCENARIOS = frozenset({"betrontech-sim.yaml"})
+_PATH_AND_LINE = re.compile(r"(.+):(\d{1,9})")
+
+
+def bundled_suite() -> Path:
+    """Where the bundled scenarios are."""
+    package = Path(simulator.__file__).parent
+    repository = package.parent
+    # An editable install runs out of the repository: its own folder is the one that is edited.
+    if (repository / "pyproject.toml").is_file() and (repository / BUNDLE).is_dir():
+        return repository / BUNDLE
+    return package / BUNDLE
+
+
+def load_scenarios(paths: Sequence[str]) -> tuple[Scenario, ...]:
+    """The scenarios of files and folders, in order, each once; none means the bundled suite.
+
+    `PATH:LINE` takes the scenario, or the row of its cases, that stands on that line. Names that begin with
+    `_` or `.` are left out of folders: such files are there to be used. Raises ScenarioFileError with the
+    problems of all files, UsageError for a path that is not there.
+    """
+    loaded = Loaded(paths)
+    if loaded.problems:
+        raise ScenarioFileError(loaded.problems)
+    return loaded.scenarios
+
+
+class Loaded:
+    """What files hold: `scenarios`, `problems`, and the `files` that were read. Raises UsageError."""
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        self.files = _found(paths) if paths else list(_in_folder(BUNDLE, bundled_suite()))
+        self.problems: list[Problem] = []
+        scenarios: list[Scenario] = []
+        with _collector_off():
+            for file in self.files:
+                scenarios.extend(self._load(file))
+        self.scenarios = tuple(scenarios)
+
+    def _load(self, file: _File) -> Sequence[Scenario]:
+        try:
+            loaded = load_text(_content(file), file.shown, _reader(file))
+        except ScenarioFileError as error:
+            # A file that others use brings its problems once.
+            self.problems.extend(problem for problem in error.problems if problem not in self.problems)
+            return ()
+        return [scenario for line in file.lines for scenario in _at(loaded, line, file)] or (
+            () if file.lines else loaded
+        )
+
+
+@dataclass(slots=True)
+class _File:
+    """A file as it is shown, where it is, and the lines that were asked for; none means all of it."""
+
+    shown: str
+    path: Path
+    lines: list[int] = field(default_factory=list)
+
+
+def _content(file: _File) -> bytes:
+    try:
+        return file.path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{file.shown} cannot be read: {error.strerror}") from None
+
+
+def _reader(file: _File) -> Callable[[str], bytes]:
+    """Reads what a file uses: beside the file itself, which may be in the bundle."""
+    bundled = bundled_suite()
+    from_bundle = file.path.is_relative_to(bundled) and file.shown.startswith(f"{BUNDLE}/")
+
+    def read(shown: str) -> bytes:
+        if from_bundle and shown.startswith(f"{BUNDLE}/"):
+            return (bundled.parent / shown).read_bytes()
+        return _real(shown).read_bytes()
+
+    return read
+
+
+def _real(shown: str) -> Path:
+    """Where a path as shown leads: here, else in the bundle."""
+    path = Path(shown)
+    if not path.exists() and _names_bundle(shown):
+        return bundled_suite().parent / shown
+    return path
+
+
+def _names_bundle(shown: str) -> bool:
+    return shown == BUNDLE or shown.startswith(f"{BUNDLE}/")
+
+
+# --- paths -----------------------------------------------------------------------------------------
+
+
+def _found(paths: Sequence[str]) -> list[_File]:
+    """The files of all paths, each once, in the order given."""
+    files: dict[Path, _File] = {}
+    for given in paths:
+        for file in _at_path(given):
+            known = files.setdefault(file.path.resolve(), file)
+            if known is not file:
+                # All of it and a line of it: all of it.
+                known.lines = [*known.lines, *file.lines] if known.lines and file.lines else []
+        if len(files) > FILES_MAX:
+            raise UsageError(f"{given}: more than {FILES_MAX:,} scenario files")
+    return list(files.values())
+
+
+def _at_path(given: str) -> Iterator[_File]:
+    shown, line = posixpath.normpath(given.replace(os.sep, "/")), None
+    path = _real(shown)
+    if not path.exists():
+        match = _PATH_AND_LINE.fullmatch(shown)
+        if match is not None:
+            shown, line = match[1], int(match[2])
+            path = _real(shown)
+    if path.is_dir():
+        if line is not None:
+            raise UsageError(f"{given}: {shown} is a folder; a line is of a file")
+        yield from _in_folder(shown, path)
+    elif path.exists():
+        yield _File(shown, path, [] if line is None else [line])
+    else:
+        raise UsageError(f"there is no file or folder {shown}{_nearest_path(shown, path)}")
+
+
+def _nearest_path(shown: str, path: Path) -> str:
+    """What stands beside the missing path under a name like it."""
+    folder = path.parent
+    names = sorted(entry.name for entry in folder.iterdir())[:1000] if folder.is_dir() else []
+    beside = posixpath.dirname(shown)
+    return did_you_mean(shown, [posixpath.join(beside, name) for name in names])
+
+
+def _in_folder(shown: str, folder: Path) -> Iterator[_File]:
+    """The scenario files of a folder and those within it, sorted."""
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name[0] not in "._")
+        inside = Path(parent).relative_to(folder).as_posix()
+        for name in sorted(names):
+            if name.endswith(_ENDINGS) and name[0] not in "._" and name not in _NOT_SCENARIOS:
+                yield _File(posixpath.normpath(posixpath.join(shown, inside, name)), Path(parent, name))
+
+
+# --- lines -----------------------------------------------------------------------------------------
+
+
+def _at(scenarios: Sequence[Scenario], line: int, file: _File) -> list[Scenario]:
+    """The row of cases that stands on the line, else every scenario of the document there."""
+    there = [scenario for scenario in scenarios if scenario.lines[0] <= line <= scenario.lines[1]]
+    rows = [
+        scenario
+        for scenario in there
+        if scenario.row_lines is not None and scenario.row_lines[0] <= line <= scenario.row_lines[1]
+    ]
+    if not there:
+        last = max((scenario.lines[1] for scenario in scenarios), default=0)
+        raise UsageError(f"{file.shown}:{line}: no scenario stands there; the file has {last} lines")
+    return rows[:1] or there
+
+
+@contextmanager
+def _collector_off() -> Iterator[None]:
+    """Reading makes many objects and no cycles: the collector would look at each of them again and again."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
