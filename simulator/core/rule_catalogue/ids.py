@@ -32,7 +32,7 @@ RULES = (
         level=Level.ADVICE,
         meaning="A transaction_id that was applied, sent again with another game_id, moves no money.",
         why="A key that includes the game charges the same bet twice when a lobby relabels it.",
-        source="Groove.",
+        source="Groove, as part of its rule on mismatched parameters.",
         fix=("Leave game_id out of the key. Store it with the transaction and refuse or ignore the repeat."),
         situations=REPEATED | {_S.SAME_ID_OTHER_AMOUNT_MOVED, _S.NO_ANSWER},
     ),
