@@ -31,7 +31,8 @@ def wire_dump(event: ExchangeRecorded, endpoint: str, ink: Ink) -> Iterator[str]
 def _heading(event: ExchangeRecorded, ink: Ink) -> str:
     request = event.exchange.request
     what = event.label or (request.method.value if request else "bytes")
-    facts = [event.purpose, event.player or "", str(event.place or "")]
+    player = f"player {event.player}" if event.player else ""
+    facts = [event.purpose, player, str(event.place or "")]
     result = event.outcome.value
     if event.balance is not None:
         result += f", balance {format_money(event.balance)}"
@@ -46,9 +47,11 @@ def _answer(exchange: Exchange, ink: Ink) -> Iterator[str]:
     if not isinstance(reply, Reply):
         yield f"  {mark} no reply: {visible(reply.kind.value)}, {visible(reply.detail)}"
         return
-    latency = exchange.latency_ns
-    took = "" if latency is None else f"  after {latency // 1_000:,} µs"
-    yield f"  {mark} HTTP {reply.status}{took}"
+    after = ""
+    if exchange.latency_ns is not None:
+        tenths = exchange.latency_ns // 100_000
+        after = f"  after {tenths // 10:,}.{tenths % 10} ms"
+    yield f"  {mark} HTTP {reply.status}{ink.faint(after)}"
     yield from _message(reply.headers, reply.body, mark)
 
 
