@@ -1,0 +1,64 @@
+"""Runs scenarios against a wallet in this process, and what a test asks of the result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from simulator.core.events import DialectObserved, Event, FindingRaised, RunFinished, ScenarioFinished
+from simulator.core.findings import Finding, Severity, Verdict
+from simulator.errors import ExitCode
+from simulator.runner import run_suite
+from simulator.settings import RunSettings
+
+
+@dataclass(slots=True)
+class SuiteRun:
+    """What one run told. `findings` are by scenario id, in order; None is the preflight."""
+
+    exit_code: ExitCode = ExitCode.PASSED
+    findings: dict[str | None, list[Finding]] = field(default_factory=dict)
+    finished: dict[str, ScenarioFinished] = field(default_factory=dict)
+    dialect: dict[str, DialectObserved] = field(default_factory=dict)
+    end: RunFinished | None = None
+
+    def on(self, event: Event) -> None:
+        """Take in one event of the run."""
+        match event:
+            case FindingRaised():
+                self.findings.setdefault(event.scenario_id, []).append(event.finding)
+            case ScenarioFinished():
+                self.finished[event.scenario.id] = event
+            case DialectObserved():
+                self.dialect[event.knob] = event
+            case RunFinished():
+                self.end = event
+
+    @property
+    def rules(self) -> set[str]:
+        """Every rule that was reported, whatever the severity."""
+        return {finding.rule for found in self.findings.values() for finding in found}
+
+    @property
+    def errors(self) -> list[tuple[str | None, Finding]]:
+        """The findings of severity error, with the scenario that made them."""
+        return [
+            (scenario, finding)
+            for scenario, found in self.findings.items()
+            for finding in found
+            if finding.severity is Severity.ERROR
+        ]
+
+    def with_verdict(self, *verdicts: Verdict) -> list[str]:
+        """The ids of the scenarios that ended so."""
+        return [id for id, event in self.finished.items() if event.verdict in verdicts]
+
+
+def run_against(
+    endpoint: str, paths: Sequence[str] = (), players: Sequence[str] = ("1000", "1001"), **settings: object
+) -> SuiteRun:
+    """Run the scenarios of these files (none: the bundled suite) with a pool of players."""
+    run = SuiteRun()
+    wanted = RunSettings(endpoint=endpoint, paths=tuple(paths), players=tuple(players), **settings)  # type: ignore[arg-type]  # settings by name
+    run.exit_code = run_suite(wanted, run.on)
+    return run
