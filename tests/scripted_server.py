@@ -49,7 +49,8 @@ class Peer:
             if not self._more():
                 return b""
         head, _, _ = self._left.partition(b"\r\n\r\n")
-        fields = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:])
+        lines = (line.lower().partition(b":") for line in head.split(b"\r\n")[1:])
+        fields = {name: value.strip() for name, _, value in lines}
         whole = len(head) + 4 + int(fields.get(b"content-length", b"0"))
         while len(self._left) < whole or (
             fields.get(b"transfer-encoding") == b"chunked" and not self._left.endswith(b"0\r\n\r\n")

@@ -62,7 +62,7 @@ def _split(what: str, url: str) -> SplitResult:
         hint = "expected http://host:port/path with a port up to 65535"
         raise UsageError(f'{what} "{shown}": it cannot be read as a URL; {hint}') from error
     if parts.scheme.lower() not in ("http", "https") or not url[len(parts.scheme) :].startswith("://"):
-        bare = "://" not in url and not url.lower().startswith(("http:", "https:"))
+        bare = url and "://" not in url and not url.lower().startswith(("http:", "https:"))
         hint = f"did you mean http://{shown}?" if bare else "expected http://host:port/path or https://…"
         raise UsageError(f'{what} "{shown}": {hint}')
     if not parts.hostname:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from simulator.core.curl import Headers, merged_headers
 from simulator.core.webhooks import WireRequest
 from simulator.delivery.stream import Stream
 from simulator.delivery.target import Target
@@ -16,8 +16,6 @@ USER_AGENT = "betrontech-simulator"
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _BREAKS = re.compile(r"[\r\n\0]")
 _BODYLESS = frozenset({"GET", "HEAD", "DELETE", "OPTIONS", "TRACE"})
-
-Fields = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +94,7 @@ def head_of(target: Target, wire: WireRequest) -> Head:
     return Head(wire.http_method, ("\r\n".join(lines) + "\r\n").encode("utf-8"), framed)
 
 
-def merged_fields(target: Target, wire: WireRequest) -> Fields:
+def merged_fields(target: Target, wire: WireRequest) -> Headers:
     """All headers of a call but the length: ours, then the target's, then the request's."""
     ours = [
         ("Host", target.endpoint.authority),
@@ -108,15 +106,10 @@ def merged_fields(target: Target, wire: WireRequest) -> Fields:
         ours.append(("Content-Type", wire.content_type))
     if target.proxy is not None and target.proxy.authorization and target.endpoint.scheme == "http":
         ours.append(("Proxy-Authorization", target.proxy.authorization))
-    fields = _overridden(_overridden(ours, target.headers), wire.headers)
+    fields = merged_headers(merged_headers(tuple(ours), target.headers), wire.headers)
     for name, value in fields:
         check_header(name, value)
-    return tuple(fields)
-
-
-def _overridden(fields: Iterable[tuple[str, str]], by: Fields) -> list[tuple[str, str]]:
-    names = {name.lower() for name, _ in by}
-    return [*(field for field in fields if field[0].lower() not in names), *by]
+    return fields
 
 
 def check_header(name: str, value: str) -> None:
