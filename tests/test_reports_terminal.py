@@ -304,6 +304,15 @@ def test_a_narrow_terminal_wraps_words_and_leaves_commands_whole() -> None:
     assert finding.curl in text
 
 
+def test_a_call_too_long_for_a_screen_is_not_printed_on_it() -> None:
+    """A request of 60 kB would bury the report; a cut command would not run."""
+    text = told(
+        "terminal", [start(), *ran(a_scenario(), Verdict.FAILED, a_finding(curl="curl " + "x" * 60_000))]
+    )
+    assert len(text) < 4_000
+    assert "JSON report" in text
+
+
 PROGRESS_PROGRAM = """
 import sys
 sys.path.insert(0, "tests")

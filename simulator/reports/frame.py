@@ -18,6 +18,7 @@ from simulator.reports.screen_text import display_width, shorten, visible
 VERDICT_WORDS = {Severity.ERROR: "FAIL", Severity.WARNING: "WARN", Severity.NOTE: "NOTE"}
 LINES_BEFORE = 2
 TRAIL_LENGTH_MAX = 400
+CURL_LENGTH_MAX = 4_000
 KEY_WIDTH = 7
 
 
@@ -94,7 +95,10 @@ def _holds(scenario: Scenario, place: Place) -> bool:
 def _facts(finding: Finding, scenario: Scenario | None, gutter: int, style: FrameStyle) -> list[str]:
     lines = _fact("ledger", _end_of(visible(finding.trail)), gutter, style)
     lines += _fact("why", visible(finding.why), gutter, style)
-    lines += _fact("curl", visible(finding.curl), gutter, style, wrap=False)
+    curl = visible(finding.curl)
+    if len(curl) > CURL_LENGTH_MAX:
+        curl = f"a line of {len(curl):,} characters: it stands in the JSON report"
+    lines += _fact("curl", curl, gutter, style, wrap=False)
     if scenario is not None:
         lines += _fact("rerun", rerun(scenario, style), gutter, style, wrap=False)
     return lines

@@ -43,7 +43,7 @@ class ProgressBar:
         if self._bar is None:
             self._stream.write(text + "\n")
             return
-        from rich.text import Text
+        from rich.text import Text  # with the bar, rich is there already
 
         self._bar.console.print(Text.from_ansi(text), soft_wrap=True)
 

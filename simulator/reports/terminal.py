@@ -120,6 +120,7 @@ class TerminalReport:
 
     def _ran(self, event: ScenarioFinished) -> str:
         """A line of the running list; a failure says what is wrong, in full the first time."""
+        # Like those of `close`: nothing has to be laid out before a scenario has ended.
         from simulator.reports.closing import scenario_place
         from simulator.reports.frame import headline, severity_tag
 
