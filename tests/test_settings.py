@@ -9,8 +9,19 @@ import pytest
 
 from settings_sources import load
 from simulator.core.money import Money
-from simulator.settings import Color, CommandHook, HttpHook, ReportKind, ReportTarget, RunSettings
+from simulator.settings import (
+    Color,
+    CommandHook,
+    HttpHook,
+    ReportKind,
+    ReportTarget,
+    RunSettings,
+    ServeSettings,
+    load_serve_settings,
+)
+from simulator.settings.all_tables import ALL
 from simulator.settings.run_table import RUN
+from simulator.settings.serve_table import SERVE
 from simulator.settings.table import Setting
 
 
@@ -22,35 +33,56 @@ def _empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 # --- the table -------------------------------------------------------------------------------------
 
 
-def test_every_row_fills_a_field_and_every_field_has_a_row() -> None:
-    """Nothing can be set that no run reads, and nothing is read that cannot be set."""
-    fields = {field.name for field in dataclasses.fields(RunSettings)}
-    rows = {row.name for row in RUN}
-    assert rows - fields == {"fail_fast", "config"}
-    assert fields - rows == {"paths"}
+TABLES = [
+    pytest.param(RUN, RunSettings, {"fail_fast"}, {"paths"}, id="run"),
+    pytest.param(SERVE, ServeSettings, set(), set(), id="serve"),
+]
 
 
-@pytest.mark.parametrize("row", [row for row in RUN if row.default is not None], ids=lambda row: row.name)
-def test_the_default_in_the_table_is_the_default(row: Setting) -> None:
-    """What help and docs call the default is what a run without the setting does."""
+@pytest.mark.parametrize(("rows", "values", "folded", "given"), TABLES)
+def test_every_row_fills_a_field_and_every_field_has_a_row(
+    rows: tuple[Setting, ...], values: type, folded: set[str], given: set[str]
+) -> None:
+    """Nothing can be set that no command reads, and nothing is read that cannot be set."""
+    fields = {field.name for field in dataclasses.fields(values)}
+    names = {row.name for row in rows}
+    assert names - fields == {"config", *folded}
+    assert fields - names == given
+
+
+@pytest.mark.parametrize(
+    ("row", "values"),
+    [
+        pytest.param(row, values, id=f"{name}-{row.name}")
+        for name, rows, values in (("run", RUN, RunSettings), ("serve", SERVE, ServeSettings))
+        for row in rows
+        if row.default is not None
+    ],
+)
+def test_the_default_in_the_table_is_the_default(row: Setting, values: type) -> None:
+    """What help and docs call the default is what the command does without the setting."""
     assert row.default is not None
-    values = {field.name: field.default for field in dataclasses.fields(RunSettings)} | {"fail_fast": False}
-    assert row.kind.parse(row.default) == values[row.name]
+    defaults = {field.name: field.default for field in dataclasses.fields(values)} | {"fail_fast": False}
+    assert row.kind.parse(row.default) == defaults[row.name]
 
 
-def test_names_are_taken_once() -> None:
+@pytest.mark.parametrize("rows", [RUN, SERVE], ids=["run", "serve"])
+def test_names_are_taken_once(rows: tuple[Setting, ...]) -> None:
     """No flag, variable or key means two things to one command."""
-    for taken in (
-        [row.flag for row in RUN],
-        [row.variable for row in RUN],
-        [row.key for row in RUN if row.key],
-    ):
+    for taken in ([row.flag for row in rows], [row.variable for row in rows], [row.key for row in rows]):
         assert len(set(taken)) == len(taken)
 
 
-def test_every_flag_of_run_has_a_key_in_the_file() -> None:
+def test_a_key_means_one_thing_to_all_commands() -> None:
+    """The file is shared, so commands either share a row or have different keys."""
+    keys = [row.key for row in ALL if row.key is not None]
+    assert len(set(keys)) == len(keys)
+
+
+@pytest.mark.parametrize("rows", [RUN, SERVE], ids=["run", "serve"])
+def test_every_flag_has_a_key_in_the_file(rows: tuple[Setting, ...]) -> None:
     """Only the name of the file itself cannot stand in the file."""
-    assert [row.name for row in RUN if row.key is None] == ["config"]
+    assert [row.name for row in rows if row.key is None] == ["config"]
 
 
 # --- the four sources ------------------------------------------------------------------------------
@@ -143,3 +175,18 @@ def test_fail_fast_stops_at_the_first() -> None:
     """-x is --maxfail 1."""
     assert load(fail_fast=True).maxfail == 1
     assert load(maxfail="3").maxfail == 3
+
+
+def test_one_file_holds_the_settings_of_run_and_of_serve() -> None:
+    """The two commands share what is the operator's, and each has its own seed."""
+    file = "seed: 5\ntimeout: 2s\nserve: {seed: 6, port: 9999, with_operator: yes}\n"
+    run = load(file=file)
+    serve = load_serve_settings({"agent_code": "casino"}, environment={})
+    assert (run.seed, run.timeout_s) == (5, 2.0)
+    assert serve == ServeSettings(seed=6, timeout_s=2.0, port=9999, with_operator=True, agent_code="casino")
+
+
+def test_a_port_that_kubernetes_injects_is_not_the_port() -> None:
+    """The variable of the flag and the injected one have the same name."""
+    assert load_serve_settings({}, environment={"BETRONTECH_SIM_PORT": "tcp://10.0.0.7:80"}).port == 8080
+    assert load_serve_settings({}, environment={"BETRONTECH_SIM_PORT": "8081"}).port == 8081

@@ -20,7 +20,8 @@ def read_last_failed(folder: Path) -> frozenset[str] | None:
     try:
         state = json.loads(Path(folder, STATE_FILE).read_bytes())
         failed = state["failed"]
-        return frozenset(failed) if all(isinstance(name, str) for name in failed) else None
+        valid = isinstance(failed, list) and all(isinstance(name, str) for name in failed)
+        return frozenset(failed) if valid else None
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         # A file that something else wrote or cut is as good as none: everything runs.
         return None

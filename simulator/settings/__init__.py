@@ -4,7 +4,7 @@
 reader of the environment, `load` puts the layers together: flag over environment over file over default.
 """
 
-from simulator.settings.load import load_run_settings, load_values
+from simulator.settings.load import load_run_settings, load_serve_settings, load_values
 from simulator.settings.values import (
     Color,
     CommandHook,
@@ -14,6 +14,7 @@ from simulator.settings.values import (
     ReportKind,
     ReportTarget,
     RunSettings,
+    ServeSettings,
 )
 
 __all__ = [
@@ -25,6 +26,8 @@ __all__ = [
     "ReportKind",
     "ReportTarget",
     "RunSettings",
+    "ServeSettings",
     "load_run_settings",
+    "load_serve_settings",
     "load_values",
 ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from simulator.settings.run_table import RUN
+from simulator.settings.serve_table import SERVE
 from simulator.settings.table import DEBUG
 
-ALL = (DEBUG, *RUN)
+ALL = tuple(dict.fromkeys((DEBUG, *RUN, *SERVE)))
+"""Each row once, though commands share some."""

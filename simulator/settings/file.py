@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -11,12 +11,15 @@ from simulator.core.nearest import did_you_mean
 from simulator.core.problems import EnoughProblems, ProblemList
 from simulator.core.yaml_nodes import compose, decode, is_empty, noun_of
 from simulator.errors import ConfigurationError
-from simulator.settings.resolve import Given, Layer
+from simulator.settings.resolve import Given
 from simulator.settings.table import Setting
 
+# Key → its items. Not yet by name: two commands may have a setting of one name, each with a key of its own.
+ByKey = Mapping[str, tuple[Given, ...]]
 
-def read_file_layer(rows: Iterable[Setting], path: Path) -> Layer:
-    """What the file says of these rows.
+
+def read_file(rows: Iterable[Setting], path: Path) -> ByKey:
+    """What the file says, by key; these rows are all that it may hold.
 
     Raises ConfigurationError where it cannot be read, and for every key and shape that is wrong in it.
     """
@@ -25,11 +28,11 @@ def read_file_layer(rows: Iterable[Setting], path: Path) -> Layer:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "its name is no file name"
         raise ConfigurationError(f"the configuration file {path} cannot be read: {reason}") from None
-    return file_layer(rows, data, str(path))
+    return read_text(rows, data, str(path))
 
 
-def file_layer(rows: Iterable[Setting], data: bytes, file: str) -> Layer:
-    """`read_file_layer` of bytes; pure."""
+def read_text(rows: Iterable[Setting], data: bytes, file: str) -> ByKey:
+    """`read_file` of its bytes; pure."""
     text, problems = decode(data, file)
     reader = _Reader(rows, problems)
     try:
@@ -42,14 +45,14 @@ def file_layer(rows: Iterable[Setting], data: bytes, file: str) -> Layer:
         raise ConfigurationError(
             "\n".join(f"{found.place}:{found.place.column}: {found.message}" for found in problems.found)
         )
-    return reader.layer
+    return reader.found
 
 
 class _Reader:
-    """Walks the tree of the file and collects the layer."""
+    """Walks the tree of the file and collects the values."""
 
     def __init__(self, rows: Iterable[Setting], problems: ProblemList) -> None:
-        self.layer: dict[str, tuple[Given, ...]] = {}
+        self.found: dict[str, tuple[Given, ...]] = {}
         self._rows = {row.key: row for row in rows if row.key is not None}
         self._sections = {key.rpartition(".")[0] for key in self._rows if "." in key}
         self._problems = problems
@@ -99,7 +102,7 @@ class _Reader:
                 self._problems.add(node, f'"{row.key}" takes {what} {row.kind.metavar}; found {_shape(node)}')
                 return
         if items:
-            self.layer[row.name] = tuple(Given(text, self._where(row, item)) for text, item in items)
+            self.found[str(row.key)] = tuple(Given(text, self._where(row, item)) for text, item in items)
 
     def _where(self, row: Setting, node: Node) -> str:
         mark = node.start_mark

@@ -136,6 +136,13 @@ def _allowed_host(text: str) -> str:
     return bare.lower() if re.fullmatch(r"[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*", bare) else _host(text)
 
 
+def _agent_code(text: str) -> str:
+    # Credentials are split at the first colon, so that the code cannot hold one.
+    if re.fullmatch(r"[0-9A-Za-z_.-]{1,64}", text) is None:
+        raise ValueError
+    return text
+
+
 def _players(text: str) -> tuple[str, ...]:
     text = _text(text)
     match = re.fullmatch(_PLAYER_RANGE, text)
@@ -248,6 +255,9 @@ DURATION_MS = Kind("DURATION", "a duration like 250ms, 3s or 2m", _duration_ms)
 FACTOR = Kind("FACTOR", "a number such as 0.1 or 1", _factor)
 MONEY = Kind("AMOUNT", "an amount above zero like 10.00", _money)
 ENDPOINT = Kind("URL", "a URL like http://localhost:9000/betrontech_api", _url_without_login)
+URL = Kind("URL", "a URL like https://simulator.example", _url)
+HOST = Kind("ADDRESS", "a host name or an address like 127.0.0.1", _allowed_host)
+AGENT_CODE = Kind("CODE", "letters, digits, - and _", _agent_code)
 PROXY = Kind("URL", "a URL like http://localhost:3128", _url)
 ALLOWED_HOSTS = many(Kind("NAME", "a host name or address, without scheme and port", _allowed_host))
 PLAYERS = Kind("ID", "a user id, or a range of them like 1000..1099", _players, _flat)

@@ -12,8 +12,9 @@ from simulator.settings.all_tables import ALL
 from simulator.settings.environment import colour_refused, environment_layer, variables
 from simulator.settings.resolve import Given, Layer, resolve
 from simulator.settings.run_table import RUN
+from simulator.settings.serve_table import SERVE
 from simulator.settings.table import CONFIG, CONFIG_FILE, Setting
-from simulator.settings.values import Color, RunSettings
+from simulator.settings.values import Color, RunSettings, ServeSettings
 
 # Short, because people type it; it only has to differ from the seed of the run before.
 _SEEDS = 1_000_000
@@ -47,10 +48,7 @@ def load_run_settings(
         values["maxfail"] = 1
     if values.get("verbose") and values.get("quiet"):
         raise ConfigurationError("--verbose and --quiet contradict each other; give one of them")
-    if values.get("insecure") and values.get("cacert"):
-        raise ConfigurationError(
-            "--insecure accepts any certificate, so --cacert means nothing; give one of them"
-        )
+    _refuse_trust_twice(values)
     _require_target(values)
     if values.get("color", Color.AUTO) is Color.AUTO and colour_refused(environment):
         values["color"] = Color.NEVER
@@ -63,11 +61,17 @@ def _file_layer(rows: tuple[Setting, ...], named: Path | None) -> Layer:
     if named is None and not path.exists():
         return {}
     # YAML costs 16 ms, which a run without a file need not wait for.
-    from simulator.settings.file import read_file_layer
+    from simulator.settings.file import read_file
 
-    everything = read_file_layer(ALL, path)
-    mine = {row.name for row in rows}
-    return {name: items for name, items in everything.items() if name in mine}
+    by_key = read_file(ALL, path)
+    return {row.name: by_key[row.key] for row in rows if row.key is not None and row.key in by_key}
+
+
+def load_serve_settings(flags: Flags, environment: Mapping[str, str] | None = None) -> ServeSettings:
+    """The settings of `serve` and `healthcheck`. Raises ConfigurationError."""
+    values = load_values(SERVE, flags, environment)
+    _refuse_trust_twice(values)
+    return ServeSettings(**values)
 
 
 def flag_layer(rows: tuple[Setting, ...], flags: Flags) -> Layer:
@@ -84,6 +88,13 @@ def flag_layer(rows: tuple[Setting, ...], flags: Flags) -> Layer:
             case texts:
                 layer[row.name] = tuple(Given(text, row.flag) for text in texts)
     return layer
+
+
+def _refuse_trust_twice(values: Mapping[str, Any]) -> None:
+    if values.get("insecure") and values.get("cacert"):
+        raise ConfigurationError(
+            "--insecure accepts any certificate, so --cacert means nothing; give one of them"
+        )
 
 
 def _require_target(values: Mapping[str, Any]) -> None:

@@ -104,3 +104,33 @@ class RunSettings:
     verbose: bool = False
     quiet: bool = False
     color: Color = Color.AUTO
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeSettings:
+    """Everything that decides what the server is. Secrets stay out of its repr.
+
+    `webhook_url` None leaves CHARGED launches to an error that names the setting; `data` None keeps all in
+    memory; `admin_token` None opens console and control API on loopback only.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    public_url: str | None = None
+    admin_token: str | None = field(default=None, repr=False)
+    webhook_url: str | None = None
+    agent_code: str = "demo"
+    agent_token: str = field(default="demo-token", repr=False)
+    agent_secret_key: str = field(default="demo-secret", repr=False)
+    wire: str = "betrontech"
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    timeout_s: float = 5.0
+    allow_hosts: tuple[str, ...] = ()
+    cacert: Path | None = None
+    insecure: bool = False
+    proxy: str | None = field(default=None, repr=False)
+    games: int = 100
+    seed: int = 1
+    data: Path | None = None
+    with_operator: bool = False
+    json_logs: bool = False
