@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from enum import Enum
 from fractions import Fraction
-from functools import lru_cache
 
 from simulator.core.amounts import AllOf, Amount, Drawn, TimesBet, Written
 from simulator.core.money import CENT, Money, format_money, parse_written
@@ -44,7 +43,6 @@ def read_money(text: str) -> Money:
     return parse_written(text)
 
 
-@lru_cache(maxsize=4096)
 def read_amount(text: str, use: AmountUse) -> Amount:
     """Any of the written forms of an amount. Raises ValueError with the reason in words."""
     first = text[:1]

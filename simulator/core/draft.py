@@ -21,18 +21,15 @@ class Budget:
 
     steps: int = STEPS_MAX
 
-    def take(self, node: Node) -> None:
-        """Count one step. Raises Wrong past the limit."""
-        self.steps -= 1
+    def take(self, node: Node, count: int) -> None:
+        """Count the steps of a list. Raises Wrong past the limit."""
+        self.steps -= count
         if self.steps < 0:
             raise Wrong(node, f"a file holds at most {STEPS_MAX:,} steps, cases and used files counted")
 
 
-@dataclass(frozen=True, slots=True)
-class _Labelled:
-    kind: str
-    line: int
-    order: int
+_Labelled = tuple[str, int, int]
+"""The kind of a step, its line and its order. A bare tuple: a long file makes ten thousand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +50,8 @@ class Draft:
     """A scenario while it is read.
 
     `read_steps` reads a list of steps, `use` brings those of another file. `scope` stands before the labels
-    of a used file. `order` counts the steps as written; `bet_seen` and `repeatable` say whether a bet, or
-    anything that `last` can mean, came before.
+    of a used file. `order` counts the steps as written; `bet_seen`, `repeatable` and `restarts` say whether
+    a bet, anything that `last` can mean, and a restart came before.
     """
 
     problems: ProblemList
@@ -67,8 +64,10 @@ class Draft:
     order: int = 0
     repeatable: bool = False
     bet_seen: bool = False
+    restarts: bool = False
     labels: dict[str, _Labelled] = field(default_factory=dict)
     references: list[_Reference] = field(default_factory=list)
+    copies: dict[str, int] = field(default_factory=dict)
     uses: dict[str, int] = field(default_factory=dict)
 
     def within(self, problems: ProblemList, scope: str) -> Draft:
@@ -80,6 +79,7 @@ class Draft:
         self.order = inner.order
         self.repeatable = inner.repeatable
         self.bet_seen = inner.bet_seen
+        self.restarts = inner.restarts
 
     def player(self, node: Node, name: str) -> str:
         """A player of the scenario by its name. Raises Wrong for one it has not."""
@@ -91,25 +91,22 @@ class Draft:
             raise Wrong(node, f'unknown player "{name}"{hint}')
         return name
 
-    def declare(self, kind: str, label: str, node: Node) -> str:
-        """Declare the label that an author gave a step; one given twice is a problem."""
-        full = self.scope + label
-        first = self.labels.get(full)
-        if first is not None:
-            self.problems.add(node, f'the label "{label}" is taken by the {first.kind} of line {first.line}')
-        self.labels[full] = _Labelled(kind, node.start_mark.line + 1, self.order)
-        return full
-
-    def made_label(self, kind: str, line: int) -> str:
-        """A label for a step without one: `bet@12`."""
-        label = f"{self.scope}{kind}@{line}"
+    def label(self, kind: str, line: int, own: str | None, node: Node) -> str:
+        """Declare a step's label: its author's own, or one made of kind and line: `bet@12`."""
+        label = self.scope + (own or f"{kind}@{line}")
         if label in self.labels:
-            copies = 2
-            while f"{label}.{copies}" in self.labels:
-                copies += 1
-            label = f"{label}.{copies}"
-        self.labels[label] = _Labelled(kind, line, self.order)
+            if own is None:
+                label = self._next_free(label)
+            else:
+                taken_by, taken_at, _ = self.labels[label]
+                self.problems.add(node, f'the label "{own}" is taken by the {taken_by} of line {taken_at}')
+        self.labels[label] = (kind, line, self.order)
         return label
+
+    def _next_free(self, label: str) -> str:
+        """Several steps may stand on one line, and one in several places."""
+        copies = self.copies[label] = self.copies.get(label, 1) + 1
+        return f"{label}.{copies}"
 
     def refer(self, node: Node, label: str, step: str) -> str:
         """Note a reference to a label; whether it exists is known at the scenario's end."""
@@ -123,11 +120,13 @@ class Draft:
             target = self.labels.get(reference.label)
             if target is None:
                 self._note_unknown(reference)
-            elif reference.step == "resend" and target.order >= reference.order:
-                message = f"resend of a later step: {_shown(reference.label)} stands on line {target.line}"
+                continue
+            kind, line, order = target
+            if reference.step == "resend" and order >= reference.order:
+                message = f"resend of a later step: {_shown(reference.label)} stands on line {line}"
                 reference.problems.add(reference.node, message)
-            elif reference.step == "refund" and target.kind not in {"bet", "win"}:
-                message = f"{_shown(reference.label)} is a {target.kind}; what can be refunded is a bet"
+            elif reference.step == "refund" and kind not in {"bet", "win"}:
+                message = f"{_shown(reference.label)} is a {kind}; what can be refunded is a bet"
                 reference.problems.add(reference.node, message)
 
     def _note_unknown(self, reference: _Reference) -> None:
@@ -136,8 +135,8 @@ class Draft:
         prefix = f"{scope}." if scope else ""
         near = [
             name.removeprefix(prefix)
-            for name, target in self.labels.items()
-            if target.kind in kinds and "@" not in name and name.startswith(prefix)
+            for name, (kind, _, _) in self.labels.items()
+            if kind in kinds and "@" not in name and name.startswith(prefix)
         ]
         hint = did_you_mean_or_valid(label, near) if near else "; no step has an id"
         reference.problems.add(reference.node, f"no step is called {_shown(reference.label)}{hint}")

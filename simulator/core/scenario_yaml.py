@@ -19,7 +19,7 @@ from simulator.core.draft import Draft
 from simulator.core.fields import note
 from simulator.core.findings import Level, Place
 from simulator.core.problems import EnoughProblems, ScenarioFileError, Wrong
-from simulator.core.scenario import MAIN_PLAYER, Parallel, PlayerSpec, Repeat, Restart, Scenario, Step
+from simulator.core.scenario import MAIN_PLAYER, PlayerSpec, Scenario
 from simulator.core.scenario_fields import CASES, SCENARIO_FIELDS, Row
 from simulator.core.step_reader import read_steps
 from simulator.core.used_files import Library, SourceFile, name_in
@@ -187,9 +187,7 @@ def _build(
     suffix = f"[{row.name}]" if row else ""
     name = f"{values.pop('name', None) or document.name}{' ' + suffix if row else ''}"
     mark = row.node.start_mark if row else document.node.start_mark
-    needs = frozenset(values.pop("needs", ())) | _needs(
-        draft, (*values["steps"], *values.get("finally_", ()))
-    )
+    needs = frozenset(values.pop("needs", ())) | _needs(draft)
     return Scenario(
         id=document.id + suffix,
         name=name,
@@ -205,19 +203,13 @@ def _build(
     )
 
 
-def _needs(draft: Draft, steps: tuple[Step, ...]) -> frozenset[str]:
-    """What the steps and players ask for, whether or not the author named it."""
+def _needs(draft: Draft) -> frozenset[str]:
+    """What the players and steps ask for, whether or not the author named it."""
     needs = set()
     if any(spec.blocked for spec in draft.players.values()):
         needs.add("blocked_player")
     if sum(spec.exists for spec in draft.players.values()) > 1:
         needs.add("two_players")
-    if any(_restarts(step) for step in steps):
+    if draft.restarts:
         needs.add("restart")
     return frozenset(needs)
-
-
-def _restarts(step: Step) -> bool:
-    if isinstance(step, Repeat | Parallel):
-        return any(_restarts(inner) for inner in step.steps)
-    return isinstance(step, Restart)

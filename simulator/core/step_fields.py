@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from yaml.nodes import MappingNode, Node
@@ -59,13 +59,18 @@ BET_FIELDS = ("method", "user_id", "amount", "transaction_id", "game_id")
 REFUND_FIELDS = ("method", "user_id", "amount", "transaction_id")
 
 
+_BETTING = frozenset({"bet", "round", "play", "send"})
+_REPEATABLE = frozenset({"bet", "win", "refund", "resend"})
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class StepKind:
     """A kind of step. `scalar` is the field that a value without a mapping fills; `bare` needs no value,
     `listed` takes a list of steps, `mapped` a mapping of the record's fields.
 
     `defaults` are shared by all steps of the kind; `finish` completes what several fields decide together.
-    `alone` marks one single call, which can be released together with others.
+    `alone` marks one single call, which can be released together with others; `betting` a step after which
+    there is a last bet, `repeatable` one that `last` can mean. `width` is what a caret under it underlines.
     """
 
     name: str
@@ -80,11 +85,20 @@ class StepKind:
     alone: bool = False
     finish: Finish | None = None
     defaults: Values | None = None
+    betting: bool = field(init=False)
+    repeatable: bool = field(init=False)
+    restarts: bool = field(init=False)
+    width: int = field(init=False)
+    read_scalar: Callable[[Node, Draft], Any] | None = field(init=False)
+    scalar_target: str = field(init=False)
 
-    @property
-    def width(self) -> int:
-        """How much a caret under the kind underlines."""
-        return len(self.name)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "betting", self.name in _BETTING)
+        object.__setattr__(self, "repeatable", self.name in _REPEATABLE)
+        object.__setattr__(self, "restarts", self.name == "restart")
+        object.__setattr__(self, "width", len(self.name))
+        object.__setattr__(self, "read_scalar", self.scalar.kind.read if self.scalar else None)
+        object.__setattr__(self, "scalar_target", self.scalar.target if self.scalar else "")
 
 
 STEPS = ValueKind(lambda node, draft: draft.read_steps(node, draft), {"$ref": "#/$defs/steps"})

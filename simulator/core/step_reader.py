@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
@@ -13,74 +13,99 @@ from simulator.core.problems import Wrong
 from simulator.core.scenario import Step
 from simulator.core.step_fields import KINDS, StepKind
 from simulator.core.suggest import did_you_mean_or_valid
+from simulator.core.value_kinds import TEXT
 from simulator.core.yaml_nodes import DEPTH_MAX, is_empty, noun_of, shortened
-
-_BETTING = frozenset({"bet", "round", "play", "send"})
-_REPEATABLE = frozenset({"bet", "win", "refund", "resend"})
 
 
 def read_steps(node: Node, draft: Draft) -> tuple[Step, ...]:
     """The steps of a list. Every problem is noted; a step with one is left out of what comes back."""
     if type(node) is not SequenceNode:
         raise Wrong(node, f"expected a list of steps, each beginning with a dash; found {noun_of(node)}")
+    draft.budget.take(node, len(node.value))
     draft.depth += 1
     if draft.depth > DEPTH_MAX:
         raise Wrong(node, "the steps contain themselves")
     steps: list[Step] = []
     for item in node.value:
-        draft.budget.take(item)
         try:
-            found = _step(item, draft)
+            if type(item) is MappingNode and len(item.value) == 1:
+                key, value = item.value[0]
+            else:
+                key, value = _key_and_value(item, draft)
+            kind = KINDS.get(key.value) if type(key) is ScalarNode else None
+            if kind is None:
+                _refuse_kind(key)
+            make = kind.make
+            if make is None:
+                steps.extend(_used(kind, key, value, draft))
+                continue
+            values = _values(kind, key, value, draft)
+            if values is not None:
+                steps.append(make(**values))
         except Wrong as wrong:
             note(wrong, draft)
-            continue
-        if type(found) is tuple:
-            steps.extend(found)
-        elif found is not None:
-            steps.append(found)  # type: ignore[arg-type]  # a tuple has no subclass here
     draft.depth -= 1
     return tuple(steps)
 
 
-def _step(item: Node, draft: Draft) -> Step | tuple[Step, ...] | None:
-    """The step of one item; several for `use`, None for one with a problem."""
-    key, value = _key_and_value(item, draft)
-    kind = KINDS.get(key.value)
-    if kind is None:
-        hint = did_you_mean_or_valid(key.value, KINDS)
-        raise Wrong(key, f'unknown step "{shortened(key.value)}"{hint}')
+def _values(kind: StepKind, key: Node, value: Node | None, draft: Draft) -> dict[str, Any] | None:
+    """The attributes of the step, None for one with a problem."""
     problems = draft.problems
     noted = problems.noted
     draft.order += 1
-    values = _values(kind, key, value, draft)
-    if kind.make is None:
-        return draft.use(key, values.get("file") or "", values.get("with") or {}, draft) if values else None
     mark = key.start_mark
     line = mark.line + 1
+    values = {} if kind.defaults is None else kind.defaults.copy()
+    read_scalar = kind.read_scalar
+    if read_scalar is not None and type(value) is ScalarNode and value.value:
+        try:
+            values[kind.scalar_target] = read_scalar(value, draft)
+        except Wrong as wrong:
+            note(wrong, draft, key)
+    else:
+        _read_values(kind, key, value, draft, values)
     if kind.labelled:
-        label = values.get("label")
-        values["label"] = (
-            draft.made_label(kind.name, line) if label is None else draft.declare(kind.name, label, key)
-        )
-    if kind.name in _BETTING:
+        values["label"] = draft.label(kind.name, line, values.get("label"), key)
+    if kind.betting:
         draft.bet_seen = True
-    if kind.name in _REPEATABLE:
+    if kind.repeatable:
         draft.repeatable = True
+    if kind.restarts:
+        draft.restarts = True
     if problems.noted != noted:
         return None
-    return kind.make(place=Place(problems.file, line, mark.column + 1, kind.width), **values)
+    values["place"] = Place(problems.file, line, mark.column + 1, kind.width)
+    return values
+
+
+def _used(kind: StepKind, key: Node, value: Node | None, draft: Draft) -> tuple[Step, ...]:
+    """The steps that a `use` brings in."""
+    noted = draft.problems.noted
+    values: dict[str, Any] = {}
+    if type(value) is ScalarNode and value.value:
+        values["file"] = TEXT.read(value, draft)
+    else:
+        _read_values(kind, key, value, draft, values)
+    if draft.problems.noted != noted:
+        return ()
+    return draft.use(key, values["file"], values.get("with", {}), draft)
+
+
+def _refuse_kind(key: Node) -> NoReturn:
+    if type(key) is not ScalarNode:
+        raise Wrong(key, f"the kind of a step is one word; found {noun_of(key)}")
+    hint = did_you_mean_or_valid(key.value, KINDS)
+    raise Wrong(key, f'unknown step "{shortened(key.value)}"{hint}')
 
 
 def _key_and_value(item: Node, draft: Draft) -> tuple[Node, Node | None]:
+    """A step that stands alone, as `- balance`, or one that is not written as a step."""
     if type(item) is ScalarNode:
         return item, None
     if type(item) is not MappingNode:
         raise Wrong(item, f"a step is written `kind: value`; found {noun_of(item)}")
-    if len(item.value) != 1:
-        _note_several_keys(item, draft)
+    _note_several_keys(item, draft)
     key, value = item.value[0]
-    if type(key) is not ScalarNode:
-        raise Wrong(key, f"the kind of a step is one word; found {noun_of(key)}")
     return key, value
 
 
@@ -102,35 +127,20 @@ def _note_several_keys(item: MappingNode, draft: Draft) -> None:
         draft.problems.add(second, "a step has one key; its fields stand inside, in { }")
 
 
-def _values(kind: StepKind, key: Node, value: Node | None, draft: Draft) -> dict[str, Any]:
-    """The attributes of a step, from its bare, scalar, listed or mapped form."""
+def _read_values(kind: StepKind, key: Node, value: Node | None, draft: Draft, values: dict[str, Any]) -> None:
+    """Read the mapped, listed or bare form of a step into the values. Raises Wrong for any other."""
     if value is None or (type(value) is ScalarNode and is_empty(value)):
-        if kind.bare:
-            return {}
-        raise Wrong(key, f"{kind.name} {_wanted(kind)}")
+        if not kind.bare:
+            raise Wrong(key, f"{kind.name} {_wanted(kind)}")
+        return
     if type(value) is MappingNode and kind.mapped:
-        values = (
-            {**kind.defaults, **kind.record.read(value, draft, key)}
-            if kind.defaults
-            else kind.record.read(value, draft, key)
-        )
-        if kind.finish is not None:
-            kind.finish(values, value, draft)
-        return values
-    if kind.listed and type(value) is SequenceNode:
-        values = {"steps": draft.read_steps(value, draft)}
-        if kind.finish is not None:
-            kind.finish(values, value, draft)
-        return values
-    if kind.scalar is None or type(value) is not ScalarNode:
+        values.update(kind.record.read(value, draft, key))
+    elif kind.listed and type(value) is SequenceNode:
+        values["steps"] = draft.read_steps(value, draft)
+    else:
         raise Wrong(value, f"{kind.name} {_wanted(kind)}; found {noun_of(value)}")
-    values = dict(kind.defaults) if kind.defaults else {}
-    try:
-        values[kind.scalar.target] = kind.scalar.kind.read(value, draft)
-    except Wrong as wrong:
-        note(wrong, draft, key)
-        values[kind.scalar.target] = None
-    return values
+    if kind.finish is not None:
+        kind.finish(values, value, draft)
 
 
 def _wanted(kind: StepKind) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from enum import StrEnum
+from functools import lru_cache, partial
 from typing import Any
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -176,10 +177,13 @@ MONEY = ValueKind(_from_text(read_money, "an amount"), or_column(_NUMBER, _patte
 
 
 def _amount(use: AmountUse, *more: str) -> ValueKind:
+    # Amounts repeat within a file and between files; alike ones are one object.
+    read_text = lru_cache(maxsize=4096)(partial(read_amount, use=use))
+
     def read(node: Node, draft: Draft) -> Amount:
         text = text_of(node, "an amount")
         try:
-            amount = read_amount(text, use)
+            amount = read_text(text)
         except ValueError as error:
             raise Wrong(node, str(error)) from None
         if type(amount) is TimesBet and not draft.bet_seen:
