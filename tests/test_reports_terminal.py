@@ -177,8 +177,10 @@ def test_a_preflight_that_fails_is_named_first_with_the_call_that_failed() -> No
             end(ExitCode.FOUND, root_cause=reason),
         ],
     )
-    summary = text.split("\n\n", 2)[2]
+    summary = text.split("\n\n", 1)[1]
     assert summary.startswith(f"NOT RUN  {reason}")
+    assert "1 blocked  for the reason above" in summary
+    assert a_scenario().name not in text
     assert "= curl" in summary
     assert "1 blocked" in summary.splitlines()[-1]
 

@@ -139,7 +139,8 @@ def _next_steps(overview: Overview, style: FrameStyle) -> list[str]:
             if not errors:
                 return ["take `xfail` out of the scenarios that pass now"]
             explain = f"betrontech-sim explain {errors[0].shown.finding.rule}"
-            return [f"{explain} says how to fix it; then {style.command} --last-failed"]
+            again = "" if overview.nothing_ran else " --last-failed"
+            return [f"{explain} says how to fix it; then {style.command}{again}"]
         case ExitCode.UNREACHABLE:
             return [
                 "is the wallet running, and do address, port and path of --endpoint fit? --wait-for waits"

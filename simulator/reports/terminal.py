@@ -14,13 +14,12 @@ from simulator.reports.screen_text import encodable, plural, visible, without_lo
 
 Color = Literal["auto", "always", "never"]
 QUIET = -1
-_CALM = frozenset({Verdict.PASSED, Verdict.SKIPPED, Verdict.XFAILED})
+_CALM = frozenset({Verdict.PASSED, Verdict.SKIPPED, Verdict.XFAILED, Verdict.BLOCKED})
 
 _WORDS = {
     Verdict.PASSED: "ok   ",
     Verdict.FAILED: "FAIL ",
     Verdict.INCONCLUSIVE: "open ",
-    Verdict.BLOCKED: "held ",
     Verdict.SKIPPED: "skip ",
     Verdict.XFAILED: "xfail",
     Verdict.XPASSED: "XPASS",
@@ -56,6 +55,7 @@ class TerminalReport:
         self._wants_bar = progress and verbosity == 0
         self._bar: ProgressBar | None = None
         self._endpoint = ""
+        self._listed = False
         self._causes_told: set[str] = set()
 
     def on(self, event: Event) -> None:
@@ -88,8 +88,9 @@ class TerminalReport:
             lines = failures_only(self._overview, style)
         else:
             for event in cut:
-                self._write(self._ran(event))
-            self._write("")
+                self._list(event)
+            if self._listed:
+                self._write("")
             lines = summary(self._overview, style, self._reports, every=self._verbosity > 0)
         for line in lines:
             self._write(line)
@@ -105,8 +106,10 @@ class TerminalReport:
             self._bar = ProgressBar(self._stream, event.selected, color=self._ink.enabled, width=self._width)
 
     def _finish(self, event: ScenarioFinished) -> None:
-        if self._bar is None or event.verdict not in _CALM:
-            self._write(self._ran(event))
+        # What is blocked comes in hundreds with one reason, which the summary tells.
+        calm = _CALM if self._bar is not None else frozenset({Verdict.BLOCKED})
+        if event.verdict not in calm:
+            self._list(event)
         if self._bar is not None:
             self._bar.advance(failed=event.verdict in {Verdict.FAILED, Verdict.XPASSED})
         self._stream.flush()
@@ -117,6 +120,10 @@ class TerminalReport:
         for line in wire_dump(event, self._endpoint, self._ink):
             self._write(line)
         self._stream.flush()
+
+    def _list(self, event: ScenarioFinished) -> None:
+        self._listed = True
+        self._write(self._ran(event))
 
     def _ran(self, event: ScenarioFinished) -> str:
         """A line of the running list; a failure says what is wrong, in full the first time."""
