@@ -6,20 +6,20 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from simulator.core.findings import Outcome
-from simulator.core.roles import Applied, Entry, Mark, Pending, Role, View
+from simulator.core.roles import Applied, Entry, Mark, Pending, Role, Tombstone, View
 from simulator.core.webhooks import Method, WebhookRequest
 
 
 class Branch(NamedTuple):
     """One thing that the wallet may do: its `outcome`, by how much the balance moves, what it remembers.
 
-    `answers` are the balances that an accepting reply may show.
+    `answers` are the balances that an accepting reply may show; None is any, and a read judges the money.
     """
 
     outcome: Outcome
     moves: int
     entry: Entry | None
-    answers: tuple[int, ...] = ()
+    answers: tuple[int, ...] | None = ()
 
 
 def law(role: Role, view: View, request: WebhookRequest, order: int) -> Iterable[Branch]:
@@ -47,9 +47,7 @@ def law(role: Role, view: View, request: WebhookRequest, order: int) -> Iterable
         case Role.LATE_BET:
             return [_unmoved(view, None), Branch(Outcome.REFUSED, 0, None)]
         case Role.ZERO:
-            zero = Applied(0, view.balance, order, request.game_id)
-            kept = None if request.method is Method.REFUND else zero
-            return [_unmoved(view, kept), Branch(Outcome.REFUSED, 0, None)]
+            return [_zero(view, request, order), Branch(Outcome.REFUSED, 0, None)]
         case Role.DUE_REFUND:
             return [_applied(view, amount, amount, request, order)]
         case Role.LOOSE_REFUND:
@@ -59,7 +57,7 @@ def law(role: Role, view: View, request: WebhookRequest, order: int) -> Iterable
         case Role.REFUND_OF_UNKNOWN | Role.REFUND_OF_REFUSED | Role.REFUND_OF_FOREIGN:
             return _nothing_to_refund(view, request)
         case Role.MALFORMED:
-            return [_unmoved(view, None), Branch(Outcome.REFUSED, 0, None)]
+            return [Branch(Outcome.ACCEPTED, 0, None, answers=None), Branch(Outcome.REFUSED, 0, None)]
         case Role.STRANGER:
             return [Branch(Outcome.REFUSED, 0, None)]
 
@@ -74,6 +72,13 @@ def _unmoved(view: View, entry: Entry | None) -> Branch:
     return Branch(Outcome.ACCEPTED, 0, entry, (view.balance,))
 
 
+def _zero(view: View, request: WebhookRequest, order: int) -> Branch:
+    """Some wallets keep a tombstone for a refund over nothing, some do not: both may be."""
+    if request.method is Method.REFUND:
+        return Branch(Outcome.ACCEPTED, 0, Mark.REFUSED, answers=None)
+    return _unmoved(view, Applied(0, view.balance, order, request.game_id))
+
+
 def _refused(view: View, request: WebhookRequest) -> Branch:
     """A refusal is remembered, unless an unanswered call of that id may still be applied."""
     assert request.transaction_id is not None
@@ -84,7 +89,7 @@ def _refused(view: View, request: WebhookRequest) -> Branch:
 def _repeated(view: View, request: WebhookRequest) -> Branch:
     assert request.transaction_id is not None
     known = view.entry(request.method, request.transaction_id)
-    first = (known.after,) if isinstance(known, Applied) else ()
+    first = (known.after,) if isinstance(known, Applied | Tombstone) else ()
     return Branch(Outcome.ACCEPTED, 0, None, (view.balance, *first))
 
 
@@ -109,4 +114,4 @@ def _win_taken_back(view: View, request: WebhookRequest, order: int) -> Iterator
 
 
 def _nothing_to_refund(view: View, request: WebhookRequest) -> list[Branch]:
-    return [_unmoved(view, Mark.NOTHING_TO_REFUND), _refused(view, request)]
+    return [_unmoved(view, Tombstone(view.balance)), _refused(view, request)]

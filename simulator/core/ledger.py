@@ -139,7 +139,10 @@ class Book:
         if outcome is not Outcome.UNKNOWN:
             for branch in branches:
                 if branch.outcome is outcome and (
-                    outcome is Outcome.REFUSED or balance is None or balance in branch.answers
+                    outcome is Outcome.REFUSED
+                    or balance is None
+                    or branch.answers is None
+                    or balance in branch.answers
                 ):
                     yield self._become(world, request, branch)
             return

@@ -29,12 +29,16 @@ class Applied(NamedTuple):
     game: str | None
 
 
+class Tombstone(NamedTuple):
+    """A refund that was accepted before, or without, its bet; `after` is the balance of its answer."""
+
+    after: int
+
+
 class Mark(StrEnum):
     """What else a wallet may remember of an id."""
 
     REFUSED = "refused"
-    NOTHING_TO_REFUND = "nothing to refund"
-    """A refund that was accepted before, or without, its bet: a tombstone."""
 
 
 class Pending(NamedTuple):
@@ -44,7 +48,7 @@ class Pending(NamedTuple):
     form: CallForm
 
 
-Entry = Applied | Mark | Pending
+Entry = Applied | Tombstone | Mark | Pending
 
 
 class Role(StrEnum):
@@ -132,7 +136,7 @@ def role_of(view: View, request: WebhookRequest, form: CallForm) -> Role:
     if isinstance(known, Applied):
         same = request.amount is None or request.amount == known.amount
         return _REPEATS[request.method] if same else Role.OTHER_AMOUNT
-    if known is Mark.NOTHING_TO_REFUND:
+    if isinstance(known, Tombstone):
         return Role.REPEATED_REFUND
     if request.method is Method.REFUND:
         return _refund_role(view, request, refused_before=known is Mark.REFUSED, form=form)
@@ -146,7 +150,7 @@ def role_of(view: View, request: WebhookRequest, form: CallForm) -> Role:
 def _bet_role(view: View, request: WebhookRequest, known: Entry | None, form: CallForm) -> Role:
     assert request.transaction_id is not None
     refund = view.entry(Method.REFUND, request.transaction_id)
-    if refund is Mark.NOTHING_TO_REFUND or isinstance(refund, Applied):
+    if isinstance(refund, Applied | Tombstone):
         return Role.LATE_BET
     if _amount(request) > view.balance:
         return Role.UNAFFORDABLE_BET
@@ -167,7 +171,7 @@ def _win_role(view: View, request: WebhookRequest, known: Entry | None, form: Ca
     assert request.transaction_id is not None
     if known is not None:
         return Role.LOOSE_WIN
-    if view.entry(Method.REFUND, request.transaction_id) is Mark.NOTHING_TO_REFUND:
+    if isinstance(view.entry(Method.REFUND, request.transaction_id), Tombstone):
         return Role.LATE_WIN
     if view.used_by_another(request):
         return Role.FOREIGN_ID_WIN
@@ -178,18 +182,19 @@ def _win_role(view: View, request: WebhookRequest, known: Entry | None, form: Ca
 
 def _refund_role(view: View, request: WebhookRequest, *, refused_before: bool, form: CallForm) -> Role:
     assert request.transaction_id is not None
-    if request.amount == 0:
-        return Role.ZERO
     bet = view.entry(Method.BET, request.transaction_id)
     if isinstance(bet, Applied):
         loose = (
             refused_before
             or form is CallForm.ODD
             or request.amount != bet.amount
+            or request.amount == 0
             or view.won_since(bet)
             or view.used_otherwise(request)
         )
         return Role.LOOSE_REFUND if loose else Role.DUE_REFUND
+    if request.amount == 0:
+        return Role.ZERO
     if view.used_by_another(request):
         return Role.REFUND_OF_FOREIGN
     if isinstance(view.entry(Method.WIN, request.transaction_id), Applied):
