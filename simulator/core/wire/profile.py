@@ -111,8 +111,8 @@ class WireProfile:
     """A dialect of the webhooks, as data.
 
     `fields` in the order they are written; `methods` the values of the `method` field; `money` how amounts
-    of requests are written (string or number); `path` where operators of this dialect listen; `headers` go
-    with every call.
+    of requests are written (string or number); `path` where operators of this dialect listen; `session` and
+    `game` what stands in those fields when nothing better is known; `headers` go with every call.
     """
 
     name: str
@@ -121,5 +121,6 @@ class WireProfile:
     money: MoneyForm = MoneyForm.STRING
     path: str = "/betrontech_api"
     session: str = "simulator"
+    game: str = "SLOT_001"
     headers: tuple[tuple[str, str], ...] = ()
     reply: ReplyFields = field(default_factory=ReplyFields)

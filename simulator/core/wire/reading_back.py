@@ -8,7 +8,7 @@ from decimal import Decimal
 from simulator.core import exact_json
 from simulator.core.money import Money
 from simulator.core.scenario import JsonValue
-from simulator.core.webhooks import WebhookRequest
+from simulator.core.webhooks import Method, WebhookRequest
 from simulator.core.wire.profile import MAX_MONEY_DIGITS, MoneyForm, Source, WireProfile
 
 _CANONICAL_AMOUNT = re.compile(r"\d+\.\d{2}", re.ASCII)
@@ -47,7 +47,9 @@ def _webhook(value: dict[str, JsonValue], profile: WireProfile) -> WebhookReques
     transaction_id = value.get(names[Source.TRANSACTION])
     if amount is None or not isinstance(transaction_id, str) or not transaction_id:
         return None
-    game = value.get(names[Source.GAME]) if Source.GAME in names else None
+    # A refund's game, where a dialect has one, is the bet's: as in the reference, a refund has none itself.
+    named = Source.GAME in names and method is not Method.REFUND
+    game = value.get(names[Source.GAME]) if named else None
     return WebhookRequest(method, player, amount, transaction_id, game if isinstance(game, str) else None)
 
 

@@ -32,8 +32,15 @@ BETRONTECH = WireProfile(
 )
 """The documented fields, in the reference's order."""
 
-_DRAKON_ROUND = _fields(game=Source.GAME, round_id=Source.ROUND, session_id=Source.SESSION)
-_DRAKON_WHO = (*_WHO, *_fields(transaction_id=Source.TRANSACTION))
+_DRAKON_MONEY = (
+    *_WHO,
+    *_fields(
+        transaction_id=Source.TRANSACTION,
+        session_id=Source.SESSION,
+        round_id=Source.ROUND,
+        game=Source.GAME,
+    ),
+)
 
 DRAKON = WireProfile(
     name="drakon",
@@ -43,13 +50,17 @@ DRAKON = WireProfile(
     fields={
         Method.DETAILS: _WHO,
         Method.BALANCE: _WHO,
-        Method.BET: (*_DRAKON_WHO, *_fields(bet=Source.AMOUNT), *_DRAKON_ROUND),
-        Method.WIN: (*_DRAKON_WHO, *_fields(bet=Source.STAKE, win=Source.AMOUNT), *_DRAKON_ROUND),
-        Method.REFUND: (*_DRAKON_WHO, *_fields(amount=Source.AMOUNT), *_DRAKON_ROUND),
+        Method.BET: (*_DRAKON_MONEY, *_fields(bet=Source.AMOUNT)),
+        # The bet stands in a win too: what was staked, and must not be charged again.
+        Method.WIN: (*_DRAKON_MONEY, *_fields(bet=Source.STAKE, win=Source.AMOUNT)),
+        Method.REFUND: (*_DRAKON_MONEY, *_fields(amount=Source.AMOUNT)),
     },
     reply=ReplyFields(money=MoneyForm.EITHER, true_is_one=True, identity=None),
 )
-"""The sibling family, as operators' public implementations show it: amounts are `bet`, `win` and `amount`."""
+"""The sibling family, as operators' public implementations show it.
+
+Their replies have 1 or true, numbers or strings; details name no player: `email`, `name_jogador`, `date`.
+"""
 
 PROFILES: Mapping[str, WireProfile] = MappingProxyType({each.name: each for each in (BETRONTECH, DRAKON)})
 

@@ -17,10 +17,11 @@ from simulator.core.wire.profile import DOCUMENTED_NAMES, Constant, MoneyForm, S
 
 @dataclass(frozen=True, slots=True)
 class OpenRound:
-    """The round that a win belongs to, where a dialect asks for it: the bet's id and its stake."""
+    """What a win or a refund says of the bet it belongs to, where a dialect asks: its id, stake and game."""
 
     round_id: str
     stake: Money = ZERO
+    game_id: str | None = None
 
 
 _Fill = Callable[[WebhookRequest, OpenRound | None], str | None]
@@ -69,20 +70,37 @@ def _fill(
             return lambda request, _round: None if request.amount is None else money(request.amount)
         case Source.TRANSACTION:
             return lambda request, _round: _quoted(request.transaction_id)
+        case Source.GAME if method is Method.REFUND:
+            return _game_of_refund(profile.game)
         case Source.GAME:
             return lambda request, _round: _quoted(request.game_id)
         case Source.STAKE:
             return lambda _request, open_round: money(ZERO if open_round is None else open_round.stake)
         case Source.ROUND:
-            return _round_of
+            return _round_of_win if method is Method.WIN else _round_of_bet
         case Source.SESSION:
             session = quote(profile.session)
             return lambda _request, _round: session
 
 
-def _round_of(request: WebhookRequest, open_round: OpenRound | None) -> str | None:
+def _round_of_bet(request: WebhookRequest, _round: OpenRound | None) -> str | None:
     """A round is named after its bet, so that a refund, which carries the bet's id, names the same round."""
+    return _quoted(request.transaction_id)
+
+
+def _round_of_win(request: WebhookRequest, open_round: OpenRound | None) -> str | None:
+    """A win without a bet is a round of its own."""
     return _quoted(request.transaction_id if open_round is None else open_round.round_id)
+
+
+def _game_of_refund(default: str) -> _Fill:
+    """The reference's refund has no game; a dialect that wants one gets the bet's, or the stand-in."""
+    stand_in = quote(default)
+
+    def fill(_request: WebhookRequest, open_round: OpenRound | None) -> str | None:
+        return _quoted(open_round.game_id if open_round is not None else None) or stand_in
+
+    return fill
 
 
 def write(
@@ -94,6 +112,7 @@ def write(
 ) -> WireRequest:
     """The bytes of one call: compact JSON, fields in the profile's order; a field that is None is left out.
 
+    `open_round` tells a win or a refund of its bet, in dialects whose fields ask for that.
     `raw` replaces or adds JSON values, `omit` removes keys; both take the reference's names, and any other
     name as it stands on the wire.
     """

@@ -28,8 +28,8 @@ from simulator.core.yaml_nodes import compose, is_plain, shortened
 from simulator.errors import ConfigurationError
 
 KEYS = (
-    "name", "extends", "path", "money", "session", "methods", "fields", "rename", "extra", "reply", "headers",
-    "bearer",
+    "name", "extends", "path", "money", "session", "game", "methods", "fields", "rename", "extra", "reply",
+    "headers", "bearer",
 )  # fmt: skip
 REPLY_KEYS = ("status", "balance", "money", "true_is_one", "identity", "details")
 
@@ -54,8 +54,9 @@ def load_profile(text: str, file: str) -> WireProfile:
     except EnoughProblems:
         pass
     if profile is None or problems.found:
+        in_order = sorted(problems.found, key=lambda found: (found.place.line, found.place.column))
         raise ConfigurationError(
-            "\n".join(f"{found.place}:{found.place.column}: {found.message}" for found in problems.found)
+            "\n".join(f"{found.place}:{found.place.column}: {found.message}" for found in in_order)
         )
     return profile
 
@@ -86,6 +87,7 @@ class _Reader(Shapes):
             path=self.path(base.path),
             money=self.money(base.money),
             session=self.text("session", base.session),
+            game=self.text("game", base.game),
             methods=methods,
             fields=self.fields(base),
             headers=self.headers(base),

@@ -1,0 +1,173 @@
+"""Wire profiles written in YAML: what they change, and how a mistake in one is told."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simulator.core.findings import Outcome
+from simulator.core.money import Money
+from simulator.core.reading import read_reply
+from simulator.core.webhooks import Method, Reply, WebhookRequest
+from simulator.core.wire import BETRONTECH, DRAKON, read_request, write
+from simulator.core.wire.yaml_profile import load_profile
+from simulator.errors import ConfigurationError, ExitCode
+
+BET = WebhookRequest(Method.BET, "1000", Money(1050), "T1", "SLOT_001")
+GUIDE = Path(__file__).parents[1] / "docs" / "wire-profiles.md"
+JSON = (("Content-Type", "application/json"),)
+
+
+def blocks(kind: str) -> list[str]:
+    """The code blocks of that kind in the guide."""
+    return re.findall(rf"```{kind}\n(.*?)```", GUIDE.read_text("utf-8"), re.DOTALL)
+
+
+def problems(text: str) -> str:
+    """What loading the text complains of."""
+    with pytest.raises(ConfigurationError) as raised:
+        load_profile(text, "acme.yaml")
+    assert raised.value.exit_code is ExitCode.USAGE
+    return str(raised.value)
+
+
+def test_the_guides_first_profile_sends_the_bet_that_the_guide_shows() -> None:
+    """The document is run."""
+    profile = load_profile(blocks("yaml")[0], "acme.yaml")
+    assert write(BET, profile).body.decode() == blocks("json")[0].strip()
+    assert write(BET, profile).headers == (
+        ("X-Operator", "acme"),
+        ("Authorization", "Bearer not-a-real-token"),
+    )
+    assert (profile.name, profile.path) == ("acme", "/wallet/callback")
+    assert read_request(write(BET, profile).body, "", profile) == BET
+
+
+def test_the_guides_second_profile_lists_its_own_fields() -> None:
+    """In the order of the file; the other methods stay as they are."""
+    profile = load_profile(blocks("yaml")[1], "terse.yaml")
+    assert list(json.loads(write(BET, profile).body).items()) == [
+        ("method", "transaction_bet"),
+        ("who", "1000"),
+        ("stake", "10.50"),
+        ("tx", "T1"),
+        ("at", "SLOT_001"),
+        ("round", "T1"),
+        ("channel", "web"),
+    ]
+    assert read_request(write(BET, profile).body, "", profile) == BET
+    win = WebhookRequest(Method.WIN, "1000", Money(1), "T2", "SLOT_001")
+    assert write(win, profile).body == write(win, BETRONTECH).body
+
+
+def test_the_guide_names_every_key_and_word() -> None:
+    """A key that the guide forgets would be found by nobody."""
+    from simulator.core.wire.profile import Source
+    from simulator.core.wire.yaml_profile import KEYS, REPLY_KEYS
+
+    text = GUIDE.read_text("utf-8")
+    for word in (*KEYS, *Source):
+        assert f"`{word}`" in text
+    for word in REPLY_KEYS:
+        assert f"  {word}: " in text
+
+
+@pytest.mark.parametrize("base", [BETRONTECH, DRAKON], ids=lambda each: each.name)
+def test_a_profile_that_changes_nothing_is_its_base(base: object) -> None:
+    """But for the name."""
+    assert base in (BETRONTECH, DRAKON)
+    shipped = BETRONTECH if base is BETRONTECH else DRAKON
+    profile = load_profile(f"name: mine\nextends: {shipped.name}\n", "mine.yaml")
+    for method in Method:
+        request = WebhookRequest(method, "1", Money(1), "t", "g")
+        assert write(request, profile) == write(request, shipped)
+    assert profile.reply == shipped.reply
+    assert (profile.name, profile.path, profile.headers) == ("mine", shipped.path, ())
+
+
+def test_a_profiles_reply_names_are_read() -> None:
+    """By the quick reader and the slow one; what the profile documents is nothing to remark on."""
+    profile = load_profile(
+        "name: acme\nreply: {status: durum, balance: bakiye, money: number, true_is_one: true}\n", "acme.yaml"
+    )
+    for body in (b'{"durum":true,"bakiye":90.5}', b'{"x":0,"durum":1,"bakiye":90.50}'):
+        reading = read_reply(BET, Reply(200, JSON, body), profile)
+        assert (reading.outcome, reading.balance, reading.deviations) == (Outcome.ACCEPTED, Money(9050), ())
+    documented = read_reply(BET, Reply(200, JSON, b'{"status":1,"balance":"90.50"}'), profile)
+    assert documented.outcome is Outcome.UNKNOWN
+
+
+def test_renaming_knows_the_references_names_and_the_bases() -> None:
+    """`amount` is the amount of every method, whatever the base calls it; `bet` is that one field."""
+    profile = load_profile("name: a\nextends: drakon\nrename: {amount: sum, bet: wager}\n", "a.yaml")
+    assert json.loads(write(BET, profile).body)["wager"] == 10.5
+    win = json.loads(write(WebhookRequest(Method.WIN, "1", Money(1), "t", "g"), profile).body)
+    assert {"sum", "wager"} <= set(win)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "acme.yaml:1:1: a wire profile is one YAML mapping; found 0 documents"),
+        ("name: a\n---\nname: b\n", "acme.yaml:1:1: a wire profile is one YAML mapping; found 2 documents"),
+        ("- a\n", "acme.yaml:1:1: a wire profile is a mapping; found a list"),
+        ("path: /x\n", 'acme.yaml:1:1: the profile has no "name"'),
+        ("name:\n", 'acme.yaml:1:6: "name" is a text; found nothing'),
+        ("name: a\npaht: /x\n", 'acme.yaml:2:1: unknown key "paht" in a wire profile; did you mean "path"?'),
+        ("name: a\nname: b\n", 'acme.yaml:2:1: duplicate key "name"'),
+        ("name: a\nextends: dragon\n", 'found "dragon"; did you mean "drakon"?'),
+        ("name: a\npath: x\n", 'acme.yaml:2:7: a path begins with "/"; found "x"'),
+        ("name: a\nmoney: cents\n", "how money is written: one of string, number; found \"cents\""),
+        ("name: a\nmoney: either\n", "one of string, number"),
+        ("name: a\nmethods: {transaction_bte: x}\n", 'did you mean "transaction_bet"?'),
+        ("name: a\nmethods: {refund: user_balance}\n", '"user_balance" stands for both user_balance and'),
+        ("name: a\nfields: {refund: {method: metod}}\n", 'found "metod"; did you mean "method"?'),
+        ("name: a\nfields: {refund: {method: method}}\n", "refund has no field that holds the player"),
+        ("name: a\nfields: {refund: [method]}\n", "the fields of refund is a mapping; found a list"),
+        ("name: a\nfields: {refund: {x: {valeu: 1}}}\n", 'unknown key "valeu" in "x"; did you mean "value"?'),
+        ("name: a\nrename: {userid: u}\n", 'unknown key "userid" in "rename"; did you mean "user_id"?'),
+        ("name: a\nrename: {user_id: method}\n", 'has two fields named "method"'),
+        ("name: a\nextra: {user_id: x}\n", "has no field that holds the player"),
+        ("name: a\nreply: {statuss: x}\n", 'unknown key "statuss" in "reply"; did you mean "status"?'),
+        ("name: a\nreply: {true_is_one: ja}\n", 'true or false: one of true, false; found "ja"'),
+        ("name: a\nreply: {details: email}\n", '"reply.details" is a list; found "email"'),
+        ("name: a\nheaders: {Content-Length: 3}\n", '"Content-Length" cannot be set as a header'),
+        ("name: a\nheaders: {'X Y': z}\n", '"X Y" cannot be set as a header'),
+        ('name: a\nheaders: {X: "a\\r\\nY: b"}\n', "the header X is one line of printable ASCII"),
+        ("name: a\nbearer: two words\n", "a bearer token is printable ASCII without spaces"),
+        ("name: a\nheaders: {authorization: x}\nbearer: t\n", "there is an Authorization header already"),
+        ("name: [\n", "acme.yaml:2:1: not valid YAML"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_told_with_its_place_and_the_nearest_word(text: str, expected: str) -> None:
+    """A configuration error: exit 4."""
+    assert expected in problems(text)
+
+
+def test_every_mistake_is_told_at_once_and_no_line_is_quoted() -> None:
+    """The file may hold a secret."""
+    told = problems("name: a\nmony: x\nbearer: secret token\nextra: {a: }\n")
+    assert [line.split(": ")[0] for line in told.splitlines()] == [
+        "acme.yaml:2:1",
+        "acme.yaml:3:9",
+        "acme.yaml:4:12",
+    ]
+    assert "secret" not in told
+
+
+@given(st.text(st.sampled_from("name: extdrako\n{}[],-&*!'\"|>#%fieldsmethodreply12\t")) | st.text())
+def test_no_text_breaks_the_loader(text: str) -> None:
+    """It is a profile or a configuration error."""
+    try:
+        profile = load_profile(text, "any.yaml")
+    except ConfigurationError as error:
+        told = str(error)
+    else:
+        told = "any.yaml:"
+        assert read_request(write(BET, profile).body, "", profile) == BET
+    assert told.startswith("any.yaml:")
