@@ -143,6 +143,8 @@ def test_what_is_told_once_and_counted_has_the_count_of_the_run() -> None:
     warning = a_finding(rule="CON-06", severity=Severity.WARNING, cause="form", message="a number")
     events = [start(), *ran(a_scenario(), Verdict.PASSED, warning)]
     assert "214 times" in told("terminal", [*events, end(ExitCode.PASSED, times={"form": 214, "other": 3})])
+    failed = [start(), *ran(a_scenario(), Verdict.FAILED, replace(warning, severity=Severity.ERROR))]
+    assert "= times   47 in this run" in told("terminal", [*failed, end(ExitCode.FOUND, times={"form": 47})])
 
 
 def test_an_expected_failure_is_no_cause_of_failure() -> None:

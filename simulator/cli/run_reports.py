@@ -87,6 +87,7 @@ def _terminal(settings: RunSettings, stream: TextIO) -> _Outlet:
         stream,
         color=settings.color.value,
         width=_width(stream),
+        progress=stream.isatty(),
         verbosity=1 if settings.verbose else -1 if settings.quiet else 0,
         reports=[(target.kind.value, str(target.file)) for target in settings.reports],
     )

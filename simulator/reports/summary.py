@@ -64,6 +64,9 @@ def _frames(causes: Sequence[Cause], style: FrameStyle, *, every: bool) -> Itera
     limit = len(causes) if every else FRAMES_MAX
     for cause in causes[:limit]:
         yield from frame(cause.shown, style)
+        if cause.times > len(cause.sightings):
+            ink = style.ink
+            yield f"   {ink.hint('=')} {ink.strong('times')}   {cause.times:,} in this run"
         yield from _others(cause, style, len(cause.others) if every else OTHERS_MAX)
         yield ""
     if len(causes) > limit:

@@ -33,7 +33,6 @@ class FormLog:
 
     def __init__(self) -> None:
         self._counts: Counter[tuple[str, str]] = Counter()
-        self._messages: dict[tuple[str, str], str] = {}
         self._lock = threading.Lock()
 
     def first(self, deviation: Deviation) -> bool:
@@ -41,16 +40,11 @@ class FormLog:
         key = (deviation.rule, deviation.form)
         with self._lock:
             self._counts[key] += 1
-            self._messages.setdefault(key, deviation.message)
             return self._counts[key] == 1
 
-    def notes(self) -> tuple[str, ...]:
-        """How often each form was seen, for forms seen more than once."""
-        return tuple(
-            f"{rule}: {count} replies: {self._messages[rule, form]}"
-            for (rule, form), count in self._counts.items()
-            if count > 1
-        )
+    def times(self) -> dict[str, int]:
+        """How often each form was seen, by the cause of its finding."""
+        return {_form_cause(rule, form): count for (rule, form), count in self._counts.items()}
 
 
 class Finder:
@@ -91,7 +85,7 @@ class Finder:
                     Finding(
                         rule=deviation.rule,
                         severity=self._strictly(deviation.severity),
-                        cause=f"form:{deviation.rule}:{deviation.form}",
+                        cause=_form_cause(deviation.rule, deviation.form),
                         message=deviation.message,
                         place=place,
                         label=_answer_in_words(call),
@@ -161,6 +155,10 @@ class Finder:
         """The call as a command line, secrets masked."""
         settings = self._context.settings
         return curl_line(settings.endpoint, wire, settings.headers)
+
+
+def _form_cause(rule: str, form: str) -> str:
+    return f"form:{rule}:{form}"
 
 
 def _balances_in_words(facts: MoneyFacts) -> str:

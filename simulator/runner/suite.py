@@ -128,7 +128,8 @@ class _Run:
                 calls=context.calls,
                 dialect=context.dialect.observed(),
                 root_cause="" if context.stopping == INTERRUPTED else context.stopping,
-                notes=(*self._notes, *self._forms.notes()),
+                notes=tuple(self._notes),
+                times=self._forms.times(),
             )
         )
         return code
