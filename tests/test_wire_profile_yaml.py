@@ -16,7 +16,8 @@ from simulator.core.reading import read_reply
 from simulator.core.webhooks import Method, Reply, WebhookRequest
 from simulator.core.wire import BETRONTECH, DRAKON, read_request, write
 from simulator.core.wire.yaml_profile import load_profile
-from simulator.errors import ConfigurationError, ExitCode
+from simulator.errors import ConfigurationError, ExitCode, UsageError
+from simulator.settings.wire import wire_profile
 
 BET = WebhookRequest(Method.BET, "1000", Money(1050), "T1", "SLOT_001")
 GUIDE = Path(__file__).parents[1] / "docs" / "wire-profiles.md"
@@ -158,6 +159,25 @@ def test_every_mistake_is_told_at_once_and_no_line_is_quoted() -> None:
         "acme.yaml:4:12",
     ]
     assert "secret" not in told
+
+
+def test_a_setting_names_a_shipped_profile_or_a_file(tmp_path: Path) -> None:
+    """Every way in which that goes wrong is an error with exit 4."""
+    file = tmp_path / "acme.yaml"
+    file.write_text("name: acme\nextends: drakon\n", "utf-8")
+    assert wire_profile("drakon") is DRAKON
+    assert wire_profile(str(file)).name == "acme"
+    with pytest.raises(UsageError, match=r'"dragon" is not known.*"drakon".*\.yaml file'):
+        wire_profile("dragon")
+    with pytest.raises(ConfigurationError, match=r"gone\.yaml cannot be read: No such file"):
+        wire_profile(str(tmp_path / "gone.yaml"))
+    with pytest.raises(ConfigurationError, match="cannot be read: Is a directory"):
+        wire_profile(str(tmp_path))
+    file.write_bytes(b"name: \xff\n")
+    with pytest.raises(ConfigurationError, match="is not UTF-8 text"):
+        wire_profile(str(file))
+    with pytest.raises(ConfigurationError, match="its name is no file name"):
+        wire_profile("a\0/b.yaml")
 
 
 @given(st.text(st.sampled_from("name: extdrako\n{}[],-&*!'\"|>#%fieldsmethodreply12\t")) | st.text())

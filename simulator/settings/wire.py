@@ -1,0 +1,34 @@
+"""The wire profile that a setting names: a shipped one, or a YAML file of one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from simulator.core.wire import WireProfile, profile_named
+from simulator.errors import ConfigurationError, UsageError
+
+_SUFFIXES = (".yaml", ".yml")
+
+
+def wire_profile(named: str) -> WireProfile:
+    """The shipped profile of that name, or the one in the file: a name with a folder, or ending in .yaml.
+
+    Raises UsageError for an unknown name, ConfigurationError for a file that cannot be used.
+    """
+    path = Path(named)
+    if path.suffix not in _SUFFIXES and path.name == named:
+        try:
+            return profile_named(named)
+        except UsageError as error:
+            raise UsageError(f"{error} (a profile of your own is a .yaml file)") from None
+    # A run with a shipped profile needs no YAML for it.
+    from simulator.core.wire.yaml_profile import load_profile
+
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"the wire profile {named} is not UTF-8 text") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "its name is no file name"
+        raise ConfigurationError(f"the wire profile {named} cannot be read: {reason}") from None
+    return load_profile(text, named)
