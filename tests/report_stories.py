@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterable, Sequence
 
 from simulator.core.events import (
+    DialectObserved,
     Event,
     ExchangeRecorded,
     FindingRaised,
@@ -118,6 +119,24 @@ def ran(
 def end(exit_code: ExitCode, **more: object) -> RunFinished:
     fields: dict[str, object] = {"duration_ns": 2_310_000_000, "counts": {}, "calls": 0, **more}
     return RunFinished(exit_code=exit_code, **fields)  # type: ignore[arg-type]
+
+
+KNOB = DialectObserved(knob="duplicate_bet", value="refused", evidence="resend of b1 was refused")
+RUN: list[Event] = [
+    start(3),
+    *ran(a_scenario(), Verdict.FAILED, a_finding()),
+    *ran(a_scenario("scenarios/funds/all-in.yaml", "All in"), Verdict.PASSED),
+    *ran(a_scenario("scenarios/rounds/restart.yaml", "Restart"), Verdict.SKIPPED, reason="no restart hook"),
+    end(ExitCode.FOUND, dialect=(KNOB,)),
+]
+"""A failure, a pass and a skip."""
+
+
+REPEATED_REFUND: list[Event] = [
+    start(),
+    *ran(a_scenario(), Verdict.FAILED, a_finding()),
+    end(ExitCode.FOUND),
+]
 
 
 def told(kind: str, events: Iterable[Event]) -> str:

@@ -1,30 +1,30 @@
-"""The reports that go to files, read as the programs that get them read them."""
+"""The JSON and NDJSON reports, and what all files have in common, read as the programs that get them do."""
 
 from __future__ import annotations
 
 import base64
 import io
 import json
-import re
 from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
+from junit_structure import assert_junit
 from report_stories import (
     ENDPOINT,
+    KNOB,
     REFUND_FILE,
+    RUN,
     a_finding,
     a_scenario,
     an_exchange,
-    end,
     ran,
     start,
     told,
 )
 from simulator.core.events import (
-    DialectObserved,
     Event,
     FindingRaised,
     Opening,
@@ -35,17 +35,7 @@ from simulator.core.events import (
 from simulator.core.findings import Outcome, Place, Severity, Verdict
 from simulator.core.money import Money
 from simulator.core.webhooks import NoReply, NoReplyKind, Reply, WireRequest
-from simulator.errors import ExitCode
 from simulator.reports import KINDS, UnknownReport, open_report
-
-KNOB = DialectObserved(knob="duplicate_bet", value="refused", evidence="resend of b1 was refused")
-RUN: list[Event] = [
-    start(3),
-    *ran(a_scenario(), Verdict.FAILED, a_finding()),
-    *ran(a_scenario("scenarios/funds/all-in.yaml", "All in"), Verdict.PASSED),
-    *ran(a_scenario("scenarios/rounds/restart.yaml", "Restart"), Verdict.SKIPPED, reason="no restart hook"),
-    end(ExitCode.FOUND, dialect=(KNOB,)),
-]
 
 
 def test_a_misspelt_kind_names_the_right_one() -> None:
@@ -58,126 +48,6 @@ def test_a_file_is_ascii_whatever_the_names_are(kind: str) -> None:
     """So that no encoding of the stream can spoil it or stop the run."""
     scenario = a_scenario("scenarios/geçiş.yaml", "şans 🎰")
     assert told(kind, [start(), *ran(scenario, Verdict.FAILED, a_finding())]).isascii()
-
-
-# --- JUnit ----------------------------------------------------------------------------------------
-
-
-def junit(events: list[Event]) -> ElementTree.Element:
-    """The one suite of the report, its structure checked."""
-    root = ElementTree.fromstring(told("junit", events))
-    assert_junit(root)
-    return root[0]
-
-
-def assert_junit(root: ElementTree.Element) -> None:
-    """What the JUnit schemas of CI servers ask for: elements, required attributes, times, honest counts."""
-    assert root.tag == "testsuites"
-    assert [suite.tag for suite in root] == ["testsuite"]
-    suite = root[0]
-    tags = [child.tag for child in suite]
-    assert tags[0] == "properties"
-    assert set(tags[1:]) <= {"testcase"}
-    assert all(prop.get("name") and prop.get("value") is not None for prop in suite[0])
-    for case in suite.iter("testcase"):
-        assert case.get("name")
-        assert case.get("classname")
-        assert re.fullmatch(r"\d+\.\d{3}", case.get("time", ""))
-        verdicts = [child.tag for child in case if child.tag != "system-out"]
-        assert set(verdicts) <= {"failure", "error", "skipped"}
-        assert len(verdicts) <= 1
-        assert all(
-            child.get("type") and child.get("message") is not None for child in case if child.tag in verdicts
-        )
-    for element in (root, suite):
-        assert int(element.get("tests", "-1")) == len(suite.findall("testcase"))
-        for attribute, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
-            assert int(element.get(attribute, "-1")) == len(suite.findall(f"testcase/{tag}"))
-
-
-def test_junit_tells_failures_skips_and_where_they_stand() -> None:
-    suite = junit(RUN)
-    failed, passed, skipped = suite.findall("testcase")
-    assert failed.attrib == {
-        "classname": "scenarios.refunds.refund_repeated",
-        "name": "A repeated refund is credited once",
-        "file": REFUND_FILE,
-        "line": "1",
-        "time": "0.012",
-    }
-    failure = failed.find("failure")
-    assert failure is not None
-    assert failure.get("type") == "REF-03"
-    assert failure.get("message") == "the repeated refund was credited again"
-    assert "^^^^^^ balance: expected 100.00" in (failure.text or "")
-    assert "= rerun" in failed.findtext("system-out", "")
-    assert list(passed) == []
-    assert skipped.find("skipped") is not None
-
-
-def test_junit_properties_make_the_run_repeatable() -> None:
-    properties = {prop.get("name"): prop.get("value") for prop in junit(RUN).iter("property")}
-    assert properties["seed"] == "7313"
-    assert properties["endpoint"] == ENDPOINT
-    assert properties["dialect.duplicate_bet"] == "refused"
-
-
-@pytest.mark.parametrize(
-    ("verdict", "tag"),
-    [
-        (Verdict.PASSED, None),
-        (Verdict.FAILED, "failure"),
-        (Verdict.XPASSED, "failure"),
-        (Verdict.INCONCLUSIVE, "error"),
-        (Verdict.SKIPPED, "skipped"),
-        (Verdict.BLOCKED, "skipped"),
-        (Verdict.XFAILED, "skipped"),
-    ],
-)
-def test_junit_says_who_is_wrong(verdict: Verdict, tag: str | None) -> None:
-    case = junit([start(), *ran(a_scenario(), verdict, reason="because"), end(ExitCode.PASSED)]).findall(
-        "testcase"
-    )[0]
-    assert [child.tag for child in case] == ([tag] if tag else [])
-
-
-def test_what_the_preflight_blocks_is_an_error() -> None:
-    reason = "the player 1000 does not exist"
-    events: list[Event] = [start(), *ran(a_scenario(), Verdict.BLOCKED, reason=reason)]
-    error = junit([*events, end(ExitCode.INCONCLUSIVE, root_cause=reason)]).find("testcase/error")
-    assert error is not None
-    assert error.get("message") == reason
-
-
-def test_what_comes_after_a_stop_on_the_first_failure_is_skipped() -> None:
-    reason = "stopped after 1 failed"
-    events = [start(2), *ran(a_scenario(), Verdict.FAILED, a_finding())]
-    events += ran(a_scenario("scenarios/next.yaml"), Verdict.BLOCKED, reason=reason)
-    suite = junit([*events, end(ExitCode.FOUND, root_cause=reason)])
-    assert (suite.get("failures"), suite.get("errors"), suite.get("skipped")) == ("1", "0", "1")
-
-
-@pytest.mark.parametrize("code", [code for code in ExitCode if code is not ExitCode.PASSED])
-def test_a_run_that_did_not_pass_is_never_all_green(code: ExitCode) -> None:
-    suite = junit([start(), *ran(a_scenario(), Verdict.PASSED), end(code)])
-    assert suite.find("testcase/error") is not None
-
-
-def test_a_finding_of_the_preflight_is_a_failure_of_the_run() -> None:
-    finding = a_finding(rule="CON-02", place=None)
-    suite = junit([start(), FindingRaised(scenario_id=None, finding=finding), end(ExitCode.FOUND)])
-    failure = suite.find("testcase[@name='the run itself']/failure")
-    assert failure is not None
-    assert failure.get("type") == "CON-02"
-
-
-def test_equal_names_in_one_file_stay_apart() -> None:
-    """CI servers drop the second case of a name without a word."""
-    first = a_scenario(name="Amounts", id=f"{REFUND_FILE}[0.01]")
-    twin, double = replace(first, id=f"{REFUND_FILE}[5.00]"), replace(first, id=f"{REFUND_FILE}#x[5.00]")
-    events = [start(), *ran(first, Verdict.PASSED), *ran(twin, Verdict.PASSED), *ran(double, Verdict.PASSED)]
-    names = [case.get("name") for case in junit([*events, end(ExitCode.PASSED)]).iter("testcase")]
-    assert names == ["Amounts [0.01]", "Amounts [5.00]", "Amounts [5.00] (2)"]
 
 
 # --- JSON -----------------------------------------------------------------------------------------
