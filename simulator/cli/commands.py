@@ -6,6 +6,7 @@ COMMANDS = {
     "run": "Run scenarios against an operator's wallet and judge it.",
     "list": "List the scenarios, or the catalogue and what covers each check.",
     "init": "Write a commented configuration and a first scenario here.",
+    "doctor": "Find out why a wallet is not reached, or that it is.",
     "operator": "Start the example wallet, right or with chosen defects.",
     "explain": "Say what a rule means, why it costs money and how to mend the wallet.",
 }

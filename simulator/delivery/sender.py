@@ -115,6 +115,17 @@ class Sender:
             raise CallInterrupted((*own, *others)) from interrupt
         return tuple(sorted((*own, *others), key=lambda exchange: exchange.sent_ns))
 
+    def reach(self) -> NoReply | None:
+        """Open a connection, or see that a free one still stands; why not, or None when it does."""
+        lane = self._take()
+        try:
+            lane.adapter.connect()
+        except CallFailed as failed:
+            return failed.no_reply
+        finally:
+            self._give_back(lane)
+        return None
+
     def warm_up(self, connections: int = 1) -> int:
         """Open connections ahead, so that calls released together do not wait for handshakes.
 

@@ -1,0 +1,94 @@
+"""`betrontech-sim doctor`: why a wallet cannot be reached, or that it can; what is checked is delivery's."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from simulator.cli.options import settings_command
+from simulator.errors import ExitCode, UsageError
+from simulator.reports.screen_text import visible, without_login
+from simulator.settings import load_values
+from simulator.settings.run_table import TARGET
+from simulator.settings.table import CONFIG, Section, pick
+
+if TYPE_CHECKING:
+    from simulator.delivery.doctor import Check
+    from simulator.delivery.target import Target
+
+DOCTOR = Section(
+    TARGET.title,
+    (
+        *pick(
+            TARGET.rows,
+            *("endpoint", "players", "wire", "headers", "timeout_s"),
+            *("allow_hosts", "cacert", "insecure", "proxy"),
+        ),
+        CONFIG,
+    ),
+)
+NOBODY = "1000"
+TIMEOUT_S = 5.0
+WIDTH = 100
+
+
+@settings_command("doctor", DOCTOR)
+def command(**flags: Any) -> ExitCode:
+    """Find out what stands between here and an operator's wallet.
+
+    Checks in order: name, connection, TLS, answer, JSON, player, speed. Reads a balance and moves nothing.
+
+    \b
+    betrontech-sim doctor --endpoint http://localhost:9000/betrontech_api
+    """
+    values = load_values(DOCTOR.rows, flags)
+    if "endpoint" not in values:
+        raise UsageError("no endpoint is given: say it with --endpoint URL")
+    # The sender costs most of a start: help and wrong flags answer without it.
+    from simulator.core.wire import profile_named
+    from simulator.delivery.doctor import diagnose, in_container
+    from simulator.delivery.guard import make_target
+
+    def reach() -> Target:
+        cacert = values.get("cacert")
+        return make_target(
+            values["endpoint"],
+            allow_hosts=values.get("allow_hosts", ()),
+            headers=values.get("headers", ()),
+            timeout_s=values.get("timeout_s", TIMEOUT_S),
+            connect_timeout_s=values.get("timeout_s", TIMEOUT_S),
+            cacert=None if cacert is None else str(cacert),
+            insecure=values.get("insecure", False),
+            proxy=values.get("proxy"),
+        )
+
+    player = next(iter(values.get("players", ())), NOBODY)
+    profile = profile_named(values.get("wire", "betrontech"))
+    click.echo(f"{visible(without_login(values['endpoint']))}\n")
+    code = ExitCode.PASSED
+    for check in diagnose(reach, player, profile, contained=in_container()):
+        for line in check_lines(check):
+            click.echo(line)
+        if check.health == "failed":
+            code = ExitCode.FOUND if check.reached else ExitCode.UNREACHABLE
+    click.echo("\n" + _CLOSING[code])
+    return code
+
+
+_CLOSING = {
+    ExitCode.PASSED: "The wallet answers: betrontech-sim run judges its money.",
+    ExitCode.FOUND: "The operator is there, and does not answer as a wallet does.",
+    ExitCode.UNREACHABLE: "The operator is not reached.",
+}
+
+
+def check_lines(check: Check) -> list[str]:
+    """One check as text: its health, its name, what was found, how long it took, and what to do."""
+    took = "" if check.took_ns is None else f" ({check.took_ns / 1e6:.1f} ms)"
+    lines = [f"{check.health.value:<7} {check.name:<11} {visible(check.detail)}{took}"]
+    if check.hint:
+        indent = " " * 20
+        lines += textwrap.wrap(check.hint, WIDTH, initial_indent=indent, subsequent_indent=indent)
+    return lines
