@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 _HINTS = {
-    400: "the operator does not take the call as it is: are its field names those of --wire?",
     401: "is a header missing? give it with --header 'Name: value'",
     403: "is a header missing, or is this address not on the operator's list?",
     404: "is the path right? the reference uses /betrontech_api",

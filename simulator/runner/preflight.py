@@ -11,7 +11,8 @@ from simulator.core.events import FindingRaised
 from simulator.core.findings import Finding, Outcome, Place, Severity
 from simulator.core.money import CENT, Money, format_money
 from simulator.core.scenario import MAIN_PLAYER, Scenario
-from simulator.core.webhooks import Method, NoReply, Reply, WebhookRequest
+from simulator.core.status_hints import status_hint
+from simulator.core.webhooks import Method, NoReply, WebhookRequest
 from simulator.core.wire import write
 from simulator.errors import EndpointUnreachable
 from simulator.runner.context import Call, RunContext, Why
@@ -20,16 +21,6 @@ from simulator.runner.script import DEFAULT_GAME, Script
 
 PLACE = Place("preflight", 1)
 WHOLE_UNIT = Money(100)
-
-_HINTS = {
-    401: "is a header missing? give it with --header 'Name: value'",
-    403: "is a header missing, or is this address not on the operator's list?",
-    404: "is the path right? the reference uses /betrontech_api",
-    405: "the endpoint must take POST",
-    415: "the endpoint must take application/json",
-    419: "a CSRF check stands before the endpoint: exempt its path",
-    429: "the operator limits the rate of calls: lift that for this address",
-}
 
 
 class RootCause(Exception):
@@ -120,18 +111,14 @@ class Preflight:
         if isinstance(reply, NoReply):
             raise RootCause(f"{what} got no answer: {reply.detail}")
         shown = reply.body[:200].decode("utf-8", "replace").strip()
-        hint = _HINTS.get(reply.status) or self._hint(call, reply, player)
+        hint = status_hint(reply.status) or self._hint(call, player)
         curl = self._finder.curl(call.exchange.wire)
         raise RootCause(
             f"{what} for player {player} was answered HTTP {reply.status}: {shown or '(empty)'}\n"
             f"{hint}\n{curl}"
         )
 
-    def _hint(self, call: Call, reply: Reply, player: str) -> str:
-        if 300 <= reply.status < 400:
-            return "redirects are not followed: give the final URL"
-        if reply.status >= 500:
-            return "the operator fails: look into its log"
+    def _hint(self, call: Call, player: str) -> str:
         if call.reading.outcome is Outcome.REFUSED:
             return f"does player {player} exist, and may it play? name another with --player"
         return 'expected JSON like {"status":1,"balance":"100.50"}'
