@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from io import TextIOWrapper
 from pathlib import Path
 from types import FrameType
-from typing import TextIO
 
 import click
 
 import simulator
 from simulator.cli.group import NAME, group
+from simulator.cli.output import drop_output, prepare_output
 from simulator.errors import ExitCode, SimulatorError
 
 
@@ -23,12 +21,12 @@ def run_to_the_end(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; only interpreter exits are raised."""
     arguments = sys.argv[1:] if arguments is None else arguments
     with _sigterm_interrupts():
-        _prepare_output()
+        prepare_output()
         try:
             code = _exit_code(arguments)
             sys.stdout.flush()
         except BrokenPipeError:
-            _drop(sys.stdout)
+            drop_output(sys.stdout)
             # What was asked for did not reach its reader.
             code = ExitCode.INTERRUPTED
     return int(code)
@@ -71,27 +69,6 @@ def _sigterm_interrupts() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _prepare_output() -> None:
-    """Let neither a closed stream nor an arrow on a terminal that knows only ASCII end a command."""
-    # Python has no stream at all for a descriptor that was closed before it started (`>&-`).
-    sys.stdout = sys.stdout or _nowhere()
-    sys.stderr = sys.stderr or _nowhere()
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-
-
-def _nowhere() -> TextIO:
-    return Path(os.devnull).open("w", encoding="utf-8")
-
-
-def _drop(stream: TextIO) -> None:
-    """Send what is still buffered nowhere, or the interpreter complains about the closed pipe at its end."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)
 
 
 def _say(text: str) -> None:

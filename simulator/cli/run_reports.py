@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from simulator.cli.output import drop_output
 from simulator.core.events import Event
 from simulator.errors import UsageError
 from simulator.reports import Report, TerminalReport, open_report
@@ -21,21 +22,40 @@ STANDARD_OUTPUT = Path("-")
 
 @dataclass(slots=True)
 class _Outlet:
-    """A report with the stream it writes to; `trouble` is why it ended early."""
+    """A report with the stream it writes to, and the file where that is ours; `trouble` ended it early."""
 
     report: Report
     stream: TextIO | None
     name: str
-    owned: bool
+    file: Path | None = None
     trouble: OSError | None = None
 
-    def guarded(self, write: Callable[[], None]) -> None:
-        """Write, unless writing has failed before: a full disk must not end a run that moves money."""
+    def on(self, event: Event) -> None:
+        """Hand on an event. A full disk or a reader that left must not end a run that moves money."""
         if self.trouble is None:
             try:
-                write()
+                self.report.on(event)
             except OSError as error:
                 self.trouble = error
+
+    def close(self) -> None:
+        """Bring the report to its end, and the file."""
+        try:
+            if self.trouble is None:
+                self.report.close()
+            if self.file is not None and self.stream is not None:
+                self.stream.close()
+        except OSError as error:
+            self.trouble = self.trouble or error
+        if isinstance(self.trouble, BrokenPipeError) and self.stream is not None and self.file is None:
+            drop_output(self.stream)
+
+    def discard(self) -> None:
+        """Leave no file behind; a device or a pipe stays."""
+        if self.stream is not None and self.file is not None:
+            self.stream.close()
+            if self.file.is_file():
+                self.file.unlink()
 
 
 class RunReports:
@@ -43,43 +63,58 @@ class RunReports:
 
     def __init__(self, outlets: list[_Outlet]) -> None:
         self._outlets = outlets
+        self._begun = False
 
     def on(self, event: Event) -> None:
         """Hand the event to every report."""
+        self._begun = True
         for outlet in self._outlets:
-            if outlet.trouble is None:
-                try:
-                    outlet.report.on(event)
-                except OSError as error:
-                    outlet.trouble = error
+            outlet.on(event)
 
-    def close(self) -> None:
-        """Bring every report to its end. Raises UsageError for one that could not be written."""
+    def close(self) -> list[str]:
+        """Bring every report to its end; returns what to tell about those that could not be written.
+
+        Where nothing began there is nothing to report: no summary, and no file that looks like a run.
+        """
         for outlet in self._outlets:
-            outlet.guarded(outlet.report.close)
-            if outlet.owned and outlet.stream is not None:
-                outlet.guarded(outlet.stream.close)
-        incomplete = [
+            if self._begun:
+                outlet.close()
+            else:
+                outlet.discard()
+        return [
             f"the report {outlet.name} is incomplete: {outlet.trouble.strerror}"
             for outlet in self._outlets
             if outlet.trouble is not None and outlet.name and not isinstance(outlet.trouble, BrokenPipeError)
         ]
-        if incomplete:
-            raise UsageError("\n".join(incomplete))
 
 
 @contextmanager
 def open_reports(settings: RunSettings) -> Iterator[RunReports]:
-    """Open every report before anything is sent, and close them whatever happens."""
-    outlets = [_opened(target) for target in _distinct(settings.reports)]
-    on_stdout = any(target.file == STANDARD_OUTPUT for target in settings.reports)
-    outlets.insert(0, _terminal(settings, sys.stderr if on_stdout else sys.stdout))
-    outlets.append(_Outlet(LastRun(Path()), None, "", owned=False))
-    reports = RunReports(outlets)
+    """Open every report before anything is sent, and close them whatever happens.
+
+    Raises UsageError for a report that cannot be written, at once or, after a run that came to its end, then.
+    """
+    reports = RunReports(_outlets(settings))
     try:
         yield reports
-    finally:
+    except BaseException:
         reports.close()
+        raise
+    if incomplete := reports.close():
+        raise UsageError("\n".join(incomplete))
+
+
+def _outlets(settings: RunSettings) -> list[_Outlet]:
+    on_stdout = any(target.file == STANDARD_OUTPUT for target in settings.reports)
+    outlets = [_terminal(settings, sys.stderr if on_stdout else sys.stdout)]
+    try:
+        for target in _distinct(settings.reports):
+            outlets.append(_opened(target))
+    except UsageError:
+        for outlet in outlets:
+            outlet.discard()
+        raise
+    return [*outlets, _Outlet(LastRun(Path()), None, "")]
 
 
 def _terminal(settings: RunSettings, stream: TextIO) -> _Outlet:
@@ -91,7 +126,7 @@ def _terminal(settings: RunSettings, stream: TextIO) -> _Outlet:
         verbosity=1 if settings.verbose else -1 if settings.quiet else 0,
         reports=[(target.kind.value, str(target.file)) for target in settings.reports],
     )
-    return _Outlet(report, stream, "", owned=False)
+    return _Outlet(report, stream, "")
 
 
 def _width(stream: TextIO) -> int | None:
@@ -111,10 +146,10 @@ def _distinct(targets: tuple[ReportTarget, ...]) -> tuple[ReportTarget, ...]:
 def _opened(target: ReportTarget) -> _Outlet:
     name = f"{target.kind}:{target.file}"
     if target.file == STANDARD_OUTPUT:
-        return _Outlet(open_report(target.kind, sys.stdout), sys.stdout, name, owned=False)
+        return _Outlet(open_report(target.kind, sys.stdout), sys.stdout, name)
     try:
         target.file.parent.mkdir(parents=True, exist_ok=True)
-        stream = target.file.open("w", encoding="utf-8", newline="\n")
+        stream = target.file.open("w", encoding="utf-8", errors="backslashreplace", newline="\n")
     except OSError as error:
         raise UsageError(f"--report {name}: the file cannot be written: {error.strerror}") from None
-    return _Outlet(open_report(target.kind, stream), stream, name, owned=True)
+    return _Outlet(open_report(target.kind, stream), stream, name, target.file)
