@@ -45,6 +45,7 @@ def test_seeding_resets_a_player_and_shows_it(caller: Caller) -> None:
     [
         {},
         {"user_id": 5, "balance": "1.00"},
+        {"user_id": "\ud800", "balance": "1.00"},
         {"user_id": "x", "balance": 5},
         {"user_id": "x", "balance": "-1.00"},
         {"user_id": "x", "balance": "1.00", "status": "ok"},

@@ -17,7 +17,7 @@ from simulator.reference_operator.switches import (
     build_webhook_class,
     select,
 )
-from simulator.reference_operator.wallet import ACTIVE, ID_LENGTH_MAX
+from simulator.reference_operator.wallet import ACTIVE, ID_LENGTH_MAX, is_id
 from simulator.reference_operator.webhook import Reply, Webhook
 
 
@@ -72,7 +72,7 @@ class Operator:
 
     def seed_player(self, user_id: object, balance: object, status: object, blocked: object) -> Player:
         """Create a player, or start a player anew. Raises InvalidSetting."""
-        if not isinstance(user_id, str) or not 0 < len(user_id) <= ID_LENGTH_MAX:
+        if not is_id(user_id):
             raise InvalidSetting(
                 f"user_id must be text of 1 to {ID_LENGTH_MAX} characters, found {user_id!r}"
             )
