@@ -1,8 +1,8 @@
 """Short scripts of webhook calls, and what their end shows, as text that fits in a table.
 
 A script's steps are `METHOD ID AMOUNT`, with `game=` and `user=` where they matter, or one of the words
-below. What is shown is the last answer (status and balance, or the HTTP status) and, after the bar, p1's money
-in the database; where status 1 tells that money, it stands alone.
+below. What is shown is the last answer (status and balance, or the HTTP status) and, after the bar, p1's
+money in the database; where status 1 tells that money, it stands alone.
 """
 
 import json
