@@ -6,6 +6,7 @@ import http.client
 import multiprocessing
 import socket
 import statistics
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -24,8 +25,8 @@ WIRE = WireRequest(
 )
 REPLY = (
     b"HTTP/1.1 200 OK\r\nServer: bench\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
-    b'Content-Type: application/json\r\nContent-Length: 29\r\n\r\n{"status":1,"balance":"90.50"}'
-).replace(b": 29", b": 30")
+    b'Content-Type: application/json\r\nContent-Length: 30\r\n\r\n{"status":1,"balance":"90.50"}'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,6 @@ def _serve(port_out: Connection) -> None:
     """Answer every request at once, one connection after another in its own process."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port_out.send(server.getsockname()[1])
-        import threading
-
         while True:
             connection, _ = server.accept()
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from time import monotonic, monotonic_ns
-from typing import TYPE_CHECKING
 
 from requests import PreparedRequest, Response, Session
 from requests.adapters import BaseAdapter
@@ -16,9 +15,6 @@ from simulator.delivery.failures import CallFailed, no_reply
 from simulator.delivery.http_reply import HEAD_BYTES_MAX, HttpReply
 from simulator.delivery.message import Manner, Message
 from simulator.delivery.stream import Stream
-
-if TYPE_CHECKING:
-    from requests.structures import CaseInsensitiveDict
 
 _SEND_BROKE = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
@@ -143,19 +139,18 @@ class WebhookSession(Session):
         self.mount("http://", adapter)
         self.mount("https://", adapter)
 
-    def get_redirect_target(self, resp: Response) -> str | None:  # noqa: ARG002
-        """None: requests would parse the Location of a 302, and fail on a bad one."""
-        return None
+    def resolve_redirects(self, *_: object, **__: object) -> Iterator[Response]:
+        """None: requests would look at the Location of each reply, and fail on a bad one."""
+        return iter(())
 
 
 def _response(request: WebhookCall, reply: HttpReply, body: bytes) -> Response:
     response = Response()
     response.status_code = reply.status
     response.reason = reply.reason
-    headers: CaseInsensitiveDict[str] = reply.by_name
-    response.headers = headers
     response.url = request.url or ""
     response.request = request
+    # The headers stay in it, in order and spelling: the mapping of requests would keep neither.
     response.raw = reply
     # The body is read whole, under deadline and bound; requests must not stream from the socket again.
     response._content = body

@@ -7,8 +7,6 @@ import zlib
 from http.client import BadStatusLine, HTTPException, HTTPResponse, RemoteDisconnected
 from typing import TYPE_CHECKING, cast
 
-from requests.structures import CaseInsensitiveDict
-
 from simulator.delivery.stream import ReplyTooLargeError, Stream
 
 if TYPE_CHECKING:
@@ -38,7 +36,7 @@ class _Source:
 
 
 class HttpReply(HTTPResponse):
-    """One reply: `fields` are its headers in order and spelling, `headers` the same by name.
+    """One reply: `fields` are its headers in order and spelling, `by_name` the same by name in small letters.
 
     The head is read here: http.client hands it to the e-mail parser, which is slow, and which silently
     takes what follows a broken header line for the body. Framing of the body is http.client's.
@@ -49,7 +47,7 @@ class HttpReply(HTTPResponse):
         self._source = stream
         self._http_method = method
         self.fields: tuple[tuple[str, str], ...] = ()
-        self.by_name: CaseInsensitiveDict[str] = CaseInsensitiveDict()
+        self.by_name: dict[str, str] = {}
 
     def begin(self) -> None:
         """Read the head. Raises HTTPException for what is not HTTP, OSError for what ends too early."""
@@ -128,10 +126,11 @@ class HttpReply(HTTPResponse):
         return body
 
 
-def _by_name(fields: tuple[tuple[str, str], ...]) -> CaseInsensitiveDict[str]:
-    headers: CaseInsensitiveDict[str] = CaseInsensitiveDict()
+def _by_name(fields: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    headers: dict[str, str] = {}
     for name, value in fields:
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        key = name.lower()
+        headers[key] = f"{headers[key]}, {value}" if key in headers else value
     return headers
 
 

@@ -51,6 +51,7 @@ class Sender:
     def __init__(self, target: Target) -> None:
         """ConfigurationError for a certificate file that cannot be used; UsageError for a bad header."""
         self.target = target
+        self._url = target.url
         self._route = Route.to(target)
         self._heads: dict[tuple[str, str, tuple[tuple[str, str], ...]], Head] = {}
         # Appending to a deque and adding to a set are atomic: a signal handler may come at any point.
@@ -74,7 +75,7 @@ class Sender:
         lane = self._take()
         adapter = lane.adapter
         try:
-            reply = _answer(lane, WebhookCall(self.target.url, message, manner))
+            reply = _answer(lane, WebhookCall(self._url, message, manner))
             answered_ns = adapter.answered_ns if isinstance(reply, Reply) else None
             return Exchange(request, wire, reply, adapter.sent_ns, answered_ns, fault)
         except KeyboardInterrupt as interrupt:
