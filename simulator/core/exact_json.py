@@ -142,7 +142,9 @@ def pairs(text: str) -> list[tuple[str, JsonValue]]:
         parse_float=_decimal, parse_int=_decimal, parse_constant=_refuse_constant, object_pairs_hook=collect
     )
     try:
-        decoder.decode(text)
+        value = decoder.decode(text)
     except (json.JSONDecodeError, _NoSuchNumber, RecursionError) as error:
         raise NotJson(str(error) or "nested too deeply") from None
+    if not isinstance(value, dict):
+        raise NotJson("not an object")
     return collected

@@ -7,6 +7,7 @@ YAML for it. What a reply means is `reading`'s.
 from simulator.core.wire.profile import MoneyForm, ReplyFields, Source, WireField, WireProfile
 from simulator.core.wire.reading_back import read_request
 from simulator.core.wire.shipped import BETRONTECH, DRAKON, PROFILES, profile_named
+from simulator.core.wire.speaking import spoken
 from simulator.core.wire.writing import OpenRound, write
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "WireProfile",
     "profile_named",
     "read_request",
+    "spoken",
     "write",
 ]

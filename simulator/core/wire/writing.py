@@ -125,6 +125,12 @@ def write(
     return WireRequest(body.encode("ascii"), headers=profile.headers)
 
 
+def filled(request: WebhookRequest, profile: WireProfile) -> list[tuple[WireField, str | None]]:
+    """Each field of the request's method with its JSON text, None for what the request does not say."""
+    prepared = _prepared(profile, request.method)
+    return [(field, fill(request, None)) for field, fill in zip(prepared.fields, prepared.fills, strict=True)]
+
+
 def _written_oddly(
     fields: tuple[WireField, ...],
     values: tuple[str | None, ...],
