@@ -68,11 +68,9 @@ def _bet(role: Role, outcome: Outcome, amount: Money, moved: Money) -> S:
     if moved == -amount:
         return S.ANSWER_BALANCE_WRONG if outcome is Outcome.ACCEPTED else S.BALANCE_READ_WRONG
     if role is Role.FOREIGN_ID_BET:
-        return S.SAME_ID_OTHER_PLAYER_MOVED
-    if role is Role.ODD_BET:
-        return S.ODD_AMOUNT_WRONG
+        return S.SAME_ID_OTHER_PLAYER_MOVED if moved else S.ANSWER_BALANCE_WRONG
     if moved:
-        return S.BET_WRONG_AMOUNT
+        return S.ODD_AMOUNT_WRONG if role is Role.ODD_BET else S.BET_WRONG_AMOUNT
     if role is Role.SHARED_ID_BET:
         return S.SHARED_ID_SWALLOWED
     return S.REPEAT_OF_REFUSED_WRONG if role is Role.REFUSED_BEFORE_BET else S.BET_NOT_TAKEN
@@ -84,7 +82,7 @@ def _win(role: Role, outcome: Outcome, amount: Money, moved: Money) -> S:
     if moved == amount:
         return S.ANSWER_BALANCE_WRONG if outcome is Outcome.ACCEPTED else S.BALANCE_READ_WRONG
     if role is Role.FOREIGN_ID_WIN:
-        return S.SAME_ID_OTHER_PLAYER_MOVED
+        return S.SAME_ID_OTHER_PLAYER_MOVED if moved else S.ANSWER_BALANCE_WRONG
     if moved:
         return S.WIN_WRONG_AMOUNT
     return S.SHARED_ID_SWALLOWED if role is Role.SHARED_ID_WIN else S.WIN_NOT_CREDITED

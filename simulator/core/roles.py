@@ -162,9 +162,9 @@ def _bet_role(view: View, request: WebhookRequest, known: Entry | None, form: Ca
         return Role.REFUSED_BEFORE_BET
     if view.used_by_another(request):
         return Role.FOREIGN_ID_BET
-    if form is CallForm.ODD:
-        return Role.ODD_BET
-    return Role.SHARED_ID_BET if view.used_otherwise(request) else Role.FRESH_BET
+    if view.used_otherwise(request):
+        return Role.SHARED_ID_BET
+    return Role.ODD_BET if form is CallForm.ODD else Role.FRESH_BET
 
 
 def _win_role(view: View, request: WebhookRequest, known: Entry | None, form: CallForm) -> Role:

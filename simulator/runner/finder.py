@@ -33,14 +33,16 @@ class FormLog:
 
     def __init__(self) -> None:
         self._counts: Counter[tuple[str, str]] = Counter()
+        self._told: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
 
-    def first(self, deviation: Deviation) -> bool:
-        """Count a deviation; True when the run has not seen it before."""
-        key = (deviation.rule, deviation.form)
+    def first(self, deviation: Deviation, rule: str) -> bool:
+        """Count a deviation; True when the run has not told its form under that rule before."""
         with self._lock:
-            self._counts[key] += 1
-            return self._counts[key] == 1
+            self._counts[deviation.rule, deviation.form] += 1
+            new = (rule, deviation.form) not in self._told
+            self._told.add((rule, deviation.form))
+            return new
 
     def times(self) -> dict[str, int]:
         """How often each form was seen, by the cause of its finding."""
@@ -80,10 +82,11 @@ class Finder:
     def reply_form(self, call: Call, place: Place) -> None:
         """What the reply's form deviates in; each form is told once in a run."""
         for deviation in call.reading.deviations:
-            if self._forms.first(deviation):
+            rule = self._rule_of_form(deviation)
+            if self._forms.first(deviation, rule):
                 self._add(
                     Finding(
-                        rule=deviation.rule,
+                        rule=rule,
                         severity=self._strictly(deviation.severity),
                         cause=_form_cause(deviation.rule, deviation.form),
                         message=deviation.message,
@@ -112,6 +115,16 @@ class Finder:
         )
 
     # --- inside ------------------------------------------------------------------------------------
+
+    def _rule_of_form(self, deviation: Deviation) -> str:
+        """A form has its own rule; an answer that is missing, that of the check which asked for it."""
+        if not deviation.is_missing_answer:
+            return deviation.rule
+        # As below: only runs with a finding read the rules.
+        from simulator.core.rules import rule_of
+
+        rule = rule_of(Situation.NO_ANSWER, self._scenario.covers)
+        return rule if rule in self._scenario.covers else deviation.rule
 
     def _make(
         self,

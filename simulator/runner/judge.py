@@ -38,6 +38,15 @@ class Made:
     label: str
 
 
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A call that must not move a balance which is read because of it, and what it did if it has."""
+
+    situation: Situation
+    call: Call
+    method: Method | None = None
+
+
 class Judge:
     """One scenario's ledger and findings. Players are user ids here."""
 
@@ -82,7 +91,7 @@ class Judge:
         self.finder.reply_form(call, place)
         for book in players.values():
             if book.terms.exists:
-                self.read(book, place, after_hostile=call)
+                self.read(book, place, suspect=Suspect(Situation.MALFORMED_MOVED, call))
         if call.reading.outcome is Outcome.ACCEPTED:
             self.finder.mild(Situation.MALFORMED_ACCEPTED, call, place)
 
@@ -98,7 +107,7 @@ class Judge:
     # --- balance reads -----------------------------------------------------------------------------
 
     def read(
-        self, book: Book, place: Place, *, purpose: str = "probe", after_hostile: Call | None = None
+        self, book: Book, place: Place, *, purpose: str = "probe", suspect: Suspect | None = None
     ) -> Money | None:
         """Read a balance with nothing in flight and judge it; a read that disagrees is read once more."""
         first = self.ask_balance(book.player, place, purpose)
@@ -118,7 +127,7 @@ class Judge:
             facts = MoneyFacts(book.player, (again,), balance, self.trail(book.player))
             self.finder.money(Situation.STALE_READ, first, place, facts, Method.BALANCE)
             return again
-        self._blame(book, balance if again is None else again, first, place, after_hostile)
+        self._blame(book, balance if again is None else again, first, place, suspect)
         return balance
 
     def ask_balance(self, player: str, place: Place, purpose: str = "probe") -> Call:
@@ -164,10 +173,12 @@ class Judge:
 
     def _probe(self, book: Book, made: Made) -> None:
         self.read(book, made.place)
-        if made.role in (Role.REFUND_OF_FOREIGN, Role.FOREIGN_ID_BET, Role.FOREIGN_ID_WIN):
+        situation = _FOREIGN.get(made.role)
+        if situation is not None:
+            suspect = Suspect(situation, made.call, made.request.method)
             for other in self.ledger.books.values():
                 if other is not book and other.terms.exists:
-                    self.read(other, made.place)
+                    self.read(other, made.place, suspect=suspect)
 
     def _explain(self, book: Book, made: Made) -> None:
         """No world allows the answer: see where the money is, and say what that is."""
@@ -191,11 +202,11 @@ class Judge:
         )
         self.finder.money(situation, made.call, made.place, facts, made.request.method)
 
-    def _blame(self, book: Book, actual: Money, read: Call, place: Place, hostile: Call | None) -> None:
+    def _blame(self, book: Book, actual: Money, read: Call, place: Place, suspect: Suspect | None) -> None:
         """A read that no world allows: find the call since the last good read that explains it."""
         facts = MoneyFacts(book.player, book.balances, actual, self.trail(book.player))
-        if hostile is not None:
-            self.finder.money(Situation.MALFORMED_MOVED, hostile, place, facts, None)
+        if suspect is not None:
+            self.finder.money(suspect.situation, suspect.call, place, facts, suspect.method)
             return
         difference = actual - book.balances[0]
         for made in reversed(self._unconfirmed.get(book.player, ())):
@@ -245,7 +256,8 @@ class Judge:
         outcome = made.call.reading.outcome
         if made.role is Role.MALFORMED and outcome is Outcome.ACCEPTED:
             self.finder.mild(Situation.MALFORMED_ACCEPTED, made.call, made.place, made.request.method)
-        if made.role in (Role.SHARED_ID_BET, Role.SHARED_ID_WIN) and outcome is Outcome.REFUSED:
+        shared = made.role in (Role.SHARED_ID_BET, Role.SHARED_ID_WIN)
+        if shared and made.form is not CallForm.ODD and outcome is Outcome.REFUSED:
             self.finder.mild(Situation.SHARED_ID_REFUSED, made.call, made.place, made.request.method)
 
     def _unreadable(self, call: Call, place: Place) -> None:
@@ -272,6 +284,13 @@ class Judge:
 
 _PLAIN = frozenset({Role.FRESH_BET, Role.FRESH_WIN, Role.DUE_REFUND, Role.SHARED_ID_BET, Role.SHARED_ID_WIN})
 """Roles whose accepted answer says as much as a read; the last read of the scenario proves it."""
+
+_FOREIGN = {
+    Role.REFUND_OF_FOREIGN: Situation.FOREIGN_REFUND_MOVED,
+    Role.FOREIGN_ID_BET: Situation.SAME_ID_OTHER_PLAYER_MOVED,
+    Role.FOREIGN_ID_WIN: Situation.SAME_ID_OTHER_PLAYER_MOVED,
+}
+"""Roles that must leave the other players alone."""
 
 
 def _settled_outcome(role: Role, request: WebhookRequest, before: Money, after: Money) -> Outcome:

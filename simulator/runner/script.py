@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from random import Random
 
 from simulator.core.amounts import AllOf, Amount, Drawn, TimesBet, Written
+from simulator.core.curl import merged_headers
 from simulator.core.forms import Form, form_of
 from simulator.core.ledger import Ledger
-from simulator.core.money import Money, format_money
+from simulator.core.money import ZERO, Money, format_money
 from simulator.core.roles import CallForm
 from simulator.core.scenario import (
     MAIN_PLAYER,
@@ -27,7 +28,7 @@ from simulator.core.scenario import (
     Win,
 )
 from simulator.core.webhooks import Method, WebhookRequest, WireRequest
-from simulator.core.wire import OpenRound, WireProfile, write
+from simulator.core.wire import OpenRound, WireProfile, spoken, write
 
 DEFAULT_GAME = "SLOT_001"
 _NOT_IN_IDS = re.compile(r"[^A-Za-z0-9]+")
@@ -77,9 +78,7 @@ class Script:
         self._written_ids: dict[str, str] = {}
         self._last_bet: dict[str, Money] = {}
         self._open_rounds: dict[tuple[str, str | None], OpenRound] = {}
-        self._bets = {
-            step.label: step for step in _all_steps(scenario.steps) if isinstance(step, Bet | Win)
-        }
+        self._bets = {step.label: step for step in _all_steps(scenario.steps) if isinstance(step, Bet | Win)}
 
     def player(self, name: str | None) -> str:
         """The user id of a player that a step names, or of the main player."""
@@ -113,8 +112,17 @@ class Script:
         if amount is None:
             raise CannotSend("a refund by transaction_id needs an amount")
         request = WebhookRequest(Method.REFUND, player, amount, transaction_id)
-        sent = self._write(request, step.raw, step.omit, None)
+        of_bet = OpenRound(transaction_id, stake or ZERO, self._game_of(step.of))
+        sent = self._write(request, step.raw, step.omit, of_bet)
         return self._keep(step.label, self._either(sent, step.expect.outcome), ledger)
+
+    def _game_of(self, label: str | None) -> str | None:
+        """The game of the bet with that label, sent already or not; some dialects' refunds name it."""
+        sent = self._sent.get(label) if label is not None else None
+        if sent is not None:
+            return sent.request.game_id
+        bet = self._bets.get(label) if label is not None else None
+        return bet.game if bet is not None else None
 
     def resend_step(self, step: Resend, ledger: Ledger) -> Sent:
         """The call of a resend step: the same bytes, or with one field changed. Raises CannotSend."""
@@ -142,8 +150,9 @@ class Script:
         if "${id}" in body:
             body = body.replace("${id}", self.new_id(step.label))
         body = body.replace("${run}", self.prefix)
-        raw = body.encode("utf-8", "surrogateescape")
-        wire = WireRequest(raw, step.content_type, step.http_method, step.headers)
+        raw = spoken(body.encode("utf-8", "surrogateescape"), self._profile)
+        headers = merged_headers(self._profile.headers, step.headers)
+        wire = WireRequest(raw, step.content_type, step.http_method, headers)
         form = form_of(wire, self._profile, self._games)
         if form.request is not None and form.request.transaction_id is not None:
             ledger.watch_exact_id(form.request.transaction_id)
@@ -180,11 +189,12 @@ class Script:
 
     def accepted_bet(self, request: WebhookRequest) -> None:
         """Remember the bet that a later win belongs to."""
-        assert request.amount is not None
+        if request.amount is None:
+            return
         self._last_bet[request.player] = request.amount
         if request.transaction_id is not None:
             self._open_rounds[request.player, request.game_id] = OpenRound(
-                request.transaction_id, request.amount
+                request.transaction_id, request.amount, request.game_id
             )
 
     def flow_call(self, request: WebhookRequest) -> Sent:

@@ -25,6 +25,11 @@ class Deviation:
     form: str
     message: str
 
+    @property
+    def is_missing_answer(self) -> bool:
+        """Whether no answer came at all: an error of the server, or nothing."""
+        return self.form.startswith(("http-5", "no-reply-"))
+
 
 @dataclass(slots=True)
 class Deviations:
