@@ -148,6 +148,15 @@ RULES = (
             "Recognise repeats by transaction_id and only for the three money methods. Send "
             "Cache-Control: no-store and keep caches away from the endpoint."
         ),
-        situations=frozenset({_S.STALE_READ, _S.BALANCE_READ_WRONG, _S.READ_REFUSED}),
+        situations=frozenset(
+            {
+                _S.BET_NOT_TAKEN,
+                _S.WIN_NOT_CREDITED,
+                _S.REFUND_NOT_CREDITED,
+                _S.STALE_READ,
+                _S.BALANCE_READ_WRONG,
+                _S.READ_REFUSED,
+            }
+        ),
     ),
 )

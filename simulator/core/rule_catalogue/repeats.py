@@ -141,6 +141,6 @@ RULES = (
             "Make the player part of the key. If your ids must be unique for all players, refuse the "
             "second call; do not answer success."
         ),
-        situations=SHARED | FRESH_BET | FRESH_WIN | {_S.SAME_ID_OTHER_PLAYER_MOVED},
+        situations=SHARED | FRESH_BET | FRESH_WIN | {_S.SAME_ID_OTHER_PLAYER_MOVED, _S.ANSWER_BALANCE_WRONG},
     ),
 )

@@ -61,7 +61,16 @@ RULES = (
             "Read the balance from the primary, not from a replica or a cache; commit before you answer; "
             "let the answer of a money call come from the row that was updated."
         ),
-        situations=frozenset({_S.STALE_READ, _S.BALANCE_READ_WRONG, _S.ANSWER_BALANCE_WRONG}),
+        situations=frozenset(
+            {
+                _S.BET_NOT_TAKEN,
+                _S.WIN_NOT_CREDITED,
+                _S.REFUND_NOT_CREDITED,
+                _S.STALE_READ,
+                _S.BALANCE_READ_WRONG,
+                _S.ANSWER_BALANCE_WRONG,
+            }
+        ),
     ),
     Rule(
         id="CON-12",

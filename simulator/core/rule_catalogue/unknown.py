@@ -50,7 +50,9 @@ RULES = (
         why="The bet with that id may be somebody else's; its stake must not move.",
         source="Drakon (INVALID_USER), Slotegrator.",
         fix="Check the player first, then look up the bet of that player.",
-        situations=frozenset({_S.UNKNOWN_PLAYER_ACCEPTED, _S.FOREIGN_REFUND_MOVED, _S.NO_ANSWER}),
+        situations=frozenset(
+            {_S.BALANCE_READ_WRONG, _S.UNKNOWN_PLAYER_ACCEPTED, _S.FOREIGN_REFUND_MOVED, _S.NO_ANSWER}
+        ),
     ),
     Rule(
         id="UNK-05",
