@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Collection, Sequence
 
 from simulator.core.findings import Level
-from simulator.core.nearest import did_you_mean
 from simulator.core.scenario import Scenario
+from simulator.core.suggest import did_you_mean_or_valid
 from simulator.errors import NothingSelected, UsageError
 
 KEYWORD_CHARS_MAX = 1000
@@ -70,8 +70,8 @@ def _nothing_failed(failed: Collection[str]) -> str:
 
 
 def _no_tag(scenarios: Sequence[Scenario], tags: Collection[str]) -> str:
-    known = {tag for scenario in scenarios for tag in scenario.tags}
-    hints = (did_you_mean(tag, known) for tag in tags if tag not in known)
+    known = sorted({tag for scenario in scenarios for tag in scenario.tags})
+    hints = (did_you_mean_or_valid(tag, known) for tag in tags if tag not in known)
     named = " or ".join(f'"{tag}"' for tag in tags)
     return f"none carries the tag {named}{next((hint for hint in hints if hint), '')}"
 
