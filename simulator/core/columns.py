@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
@@ -28,15 +27,15 @@ PARTS_MAX = 2_000_000
 """Nodes of one file's scenarios with their columns filled in: aliases of aliases double at each line."""
 
 
-@dataclass(slots=True)
 class Filling:
     """Fills the columns of one row, or of one use, into a tree. `used` are the names that were met."""
 
-    columns: Mapping[str, Node]
-    problems: ProblemList
-    source: str
-    used: set[str] = field(default_factory=set)
-    parts: int = 0
+    def __init__(self, columns: Mapping[str, Node], problems: ProblemList, source: str) -> None:
+        self.columns = columns
+        self.problems = problems
+        self.source = source
+        self.used: set[str] = set()
+        self.parts = 0
 
     def fill(self, node: Node, kept: tuple[str, ...] = (), depth: int = 0) -> Node:
         """The tree with its columns filled in; it shares with the old one what does not change.

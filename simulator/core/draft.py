@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from copy import copy
+from typing import NamedTuple
 
 from yaml.nodes import Node
 
@@ -15,11 +16,11 @@ STEPS_MAX = 200_000
 """Of one file, all its scenarios, cases and used files together."""
 
 
-@dataclass(slots=True)
 class Budget:
     """How many steps a file may still bring."""
 
-    steps: int = STEPS_MAX
+    def __init__(self) -> None:
+        self.steps = STEPS_MAX
 
     def take(self, node: Node, count: int) -> None:
         """Count the steps of a list. Raises Wrong past the limit."""
@@ -32,8 +33,7 @@ _Labelled = tuple[str, int, int]
 """The kind of a step, its line and its order. A bare tuple: a long file makes ten thousand."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Reference:
+class _Reference(NamedTuple):
     node: Node
     label: str
     step: str
@@ -45,7 +45,6 @@ StepsReader = Callable[[Node, "Draft"], "tuple[Step, ...]"]
 UseReader = Callable[[Node, str, "Mapping[str, Node]", "Draft"], "tuple[Step, ...]"]
 
 
-@dataclass(slots=True)
 class Draft:
     """A scenario while it is read.
 
@@ -54,25 +53,31 @@ class Draft:
     a bet, anything that `last` can mean, and a restart came before.
     """
 
-    problems: ProblemList
-    budget: Budget
-    read_steps: StepsReader
-    use: UseReader
-    players: dict[str, PlayerSpec]
-    scope: str = ""
-    depth: int = 0
-    order: int = 0
-    repeatable: bool = False
-    bet_seen: bool = False
-    restarts: bool = False
-    labels: dict[str, _Labelled] = field(default_factory=dict)
-    references: list[_Reference] = field(default_factory=list)
-    copies: dict[str, int] = field(default_factory=dict)
-    uses: dict[str, int] = field(default_factory=dict)
+    def __init__(
+        self, problems: ProblemList, budget: Budget, read_steps: StepsReader, use: UseReader
+    ) -> None:
+        self.problems = problems
+        self.budget = budget
+        self.read_steps = read_steps
+        self.use = use
+        self.players = {MAIN_PLAYER: PlayerSpec()}
+        self.scope = ""
+        self.depth = 0
+        self.order = 0
+        self.repeatable = False
+        self.bet_seen = False
+        self.restarts = False
+        self.labels: dict[str, _Labelled] = {}
+        self.references: list[_Reference] = []
+        self.copies: dict[str, int] = {}
+        self.uses: dict[str, int] = {}
 
     def within(self, problems: ProblemList, scope: str) -> Draft:
         """The draft to read a used file's steps with; it shares the labels and the references."""
-        return replace(self, problems=problems, scope=scope)
+        inner = copy(self)
+        inner.problems = problems
+        inner.scope = scope
+        return inner
 
     def take_over(self, inner: Draft) -> None:
         """Go on after the steps that were read within."""

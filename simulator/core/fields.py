@@ -6,8 +6,7 @@ The tables that use this drive the loader and the JSON Schema alike.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from yaml.nodes import MappingNode, Node, ScalarNode
 
@@ -20,8 +19,7 @@ Schema = dict[str, Any]
 """A part of a JSON Schema (2020-12)."""
 
 
-@dataclass(frozen=True, slots=True)
-class ValueKind:
+class ValueKind(NamedTuple):
     """A kind of value: how a node is read as one, and the JSON Schema of it.
 
     `read` raises Wrong at the node that cannot be read, or notes the problems itself.
@@ -31,8 +29,7 @@ class ValueKind:
     schema: Schema
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """One key of a mapping. `attribute` is the name that the value gets in code, the key's by default."""
 
     name: str

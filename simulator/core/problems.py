@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
 
 from simulator.core.findings import Place
 from simulator.errors import ScenarioError
@@ -18,8 +17,7 @@ PROBLEMS_MAX = 200
 SHOWN_CHARS_MAX = 160
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """One thing wrong in a scenario file. `source_line` is what the frame shows; None: there is no frame."""
 
     message: str
@@ -62,7 +60,7 @@ class EnoughProblems(Exception):
 class ProblemList:
     """The problems of one file, in the order found. Adding past `PROBLEMS_MAX` raises EnoughProblems."""
 
-    def __init__(self, file: str, source: Sequence[str]) -> None:
+    def __init__(self, file: str, source: tuple[str, ...]) -> None:
         self.file = file
         self.source = source
         self.found: list[Problem] = []

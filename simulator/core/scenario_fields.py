@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
@@ -141,8 +141,7 @@ POLICY = ValueKind(lambda node, draft: POLICY_FIELDS.read(node, draft), POLICY_F
 # --- cases -----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One row of `cases`: its name, where it stands, and its columns as nodes."""
 
     name: str

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 from yaml.nodes import MappingNode, Node, ScalarNode
 
@@ -19,7 +18,7 @@ from simulator.core.draft import Draft
 from simulator.core.fields import note
 from simulator.core.findings import Level, Place
 from simulator.core.problems import EnoughProblems, ScenarioFileError, Wrong
-from simulator.core.scenario import MAIN_PLAYER, PlayerSpec, Scenario
+from simulator.core.scenario import Scenario
 from simulator.core.scenario_fields import CASES, SCENARIO_FIELDS, Row
 from simulator.core.step_reader import read_steps
 from simulator.core.used_files import Library, SourceFile, name_in
@@ -51,12 +50,11 @@ def load_text(data: bytes, file: str, read: Read) -> tuple[Scenario, ...]:
     return tuple(scenarios)
 
 
-@dataclass(frozen=True, slots=True)
-class _Document:
+class _Document(NamedTuple):
     """One scenario as its author wrote it. `id` and `lines` as in `Scenario`."""
 
     source: SourceFile
-    index: int
+    number: int
     node: MappingNode
     id: str
     name: str
@@ -148,13 +146,7 @@ def _filled(
 
 
 def _draft(document: _Document, library: Library) -> Draft:
-    return Draft(
-        problems=document.source.problems,
-        budget=library.budget,
-        read_steps=read_steps,
-        use=library.use,
-        players={MAIN_PLAYER: PlayerSpec()},
-    )
+    return Draft(document.source.problems, library.budget, read_steps, library.use)
 
 
 def _scenario(
@@ -164,7 +156,7 @@ def _scenario(
     noted = draft.problems.noted
     pairs = sorted(node.value, key=lambda pair: _READ_LAST.get(pair[0].value, 0) if _is_word(pair[0]) else 0)
     ordered = MappingNode(node.tag, pairs, node.start_mark, node.end_mark, node.flow_style)
-    library.under_way.append((document.source.path, document.index))
+    library.under_way.append((document.source.path, document.number))
     try:
         values = SCENARIO_FIELDS.read(ordered, draft, pairs[0][0] if pairs else node)
     finally:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from yaml.nodes import MappingNode, Node
@@ -63,7 +62,6 @@ _BETTING = frozenset({"bet", "round", "play", "send"})
 _REPEATABLE = frozenset({"bet", "win", "refund", "resend"})
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class StepKind:
     """A kind of step. `scalar` is the field that a value without a mapping fills; `bare` needs no value,
     `listed` takes a list of steps, `mapped` a mapping of the record's fields.
@@ -73,32 +71,32 @@ class StepKind:
     there is a last bet, `repeatable` one that `last` can mean. `width` is what a caret under it underlines.
     """
 
-    name: str
-    make: Callable[..., Step] | None
-    record: Record
-    meaning: str
-    scalar: Field | None = None
-    bare: bool = False
-    listed: bool = False
-    mapped: bool = True
-    labelled: bool = False
-    alone: bool = False
-    finish: Finish | None = None
-    defaults: Values | None = None
-    betting: bool = field(init=False)
-    repeatable: bool = field(init=False)
-    restarts: bool = field(init=False)
-    width: int = field(init=False)
-    read_scalar: Callable[[Node, Draft], Any] | None = field(init=False)
-    scalar_target: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "betting", self.name in _BETTING)
-        object.__setattr__(self, "repeatable", self.name in _REPEATABLE)
-        object.__setattr__(self, "restarts", self.name == "restart")
-        object.__setattr__(self, "width", len(self.name))
-        object.__setattr__(self, "read_scalar", self.scalar.kind.read if self.scalar else None)
-        object.__setattr__(self, "scalar_target", self.scalar.target if self.scalar else "")
+    def __init__(
+        self,
+        name: str,
+        make: type[Step] | None,
+        record: Record,
+        meaning: str,
+        *,
+        scalar: Field | None = None,
+        bare: bool = False,
+        listed: bool = False,
+        mapped: bool = True,
+        labelled: bool = False,
+        alone: bool = False,
+        finish: Finish | None = None,
+        defaults: Values | None = None,
+    ) -> None:
+        self.name, self.make, self.record, self.meaning = name, make, record, meaning
+        self.scalar, self.bare, self.listed, self.mapped = scalar, bare, listed, mapped
+        self.labelled, self.alone = labelled, alone
+        self.finish, self.defaults = finish, defaults
+        self.betting = name in _BETTING
+        self.repeatable = name in _REPEATABLE
+        self.restarts = name == "restart"
+        self.width = len(name)
+        self.scalar_target = scalar.target if scalar else ""
+        self.read_scalar = scalar.kind.read if scalar else None
 
 
 STEPS = ValueKind(lambda node, draft: draft.read_steps(node, draft), {"$ref": "#/$defs/steps"})

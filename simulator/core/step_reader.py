@@ -10,6 +10,7 @@ from simulator.core.draft import Draft
 from simulator.core.fields import note
 from simulator.core.findings import Place
 from simulator.core.problems import Wrong
+from simulator.core.quick_make import LONG_LIST, create_quickly
 from simulator.core.scenario import Step
 from simulator.core.step_fields import KINDS, StepKind
 from simulator.core.suggest import did_you_mean_or_valid
@@ -26,6 +27,8 @@ def read_steps(node: Node, draft: Draft) -> tuple[Step, ...]:
     if draft.depth > DEPTH_MAX:
         raise Wrong(node, "the steps contain themselves")
     steps: list[Step] = []
+    file = draft.problems.file
+    create = create_quickly if len(node.value) >= LONG_LIST else _create
     for item in node.value:
         try:
             if type(item) is MappingNode and len(item.value) == 1:
@@ -41,11 +44,16 @@ def read_steps(node: Node, draft: Draft) -> tuple[Step, ...]:
                 continue
             values = _values(kind, key, value, draft)
             if values is not None:
-                steps.append(make(**values))
+                mark = key.start_mark
+                steps.append(create(make, file, mark.line + 1, mark.column + 1, kind.width, values))
         except Wrong as wrong:
             note(wrong, draft)
     draft.depth -= 1
     return tuple(steps)
+
+
+def _create(make: type[Step], file: str, line: int, column: int, width: int, values: dict[str, Any]) -> Step:
+    return make(place=Place(file, line, column, width), **values)
 
 
 def _values(kind: StepKind, key: Node, value: Node | None, draft: Draft) -> dict[str, Any] | None:
@@ -53,8 +61,6 @@ def _values(kind: StepKind, key: Node, value: Node | None, draft: Draft) -> dict
     problems = draft.problems
     noted = problems.noted
     draft.order += 1
-    mark = key.start_mark
-    line = mark.line + 1
     values = {} if kind.defaults is None else kind.defaults.copy()
     read_scalar = kind.read_scalar
     if read_scalar is not None and type(value) is ScalarNode and value.value:
@@ -65,7 +71,7 @@ def _values(kind: StepKind, key: Node, value: Node | None, draft: Draft) -> dict
     else:
         _read_values(kind, key, value, draft, values)
     if kind.labelled:
-        values["label"] = draft.label(kind.name, line, values.get("label"), key)
+        values["label"] = draft.label(kind.name, key.start_mark.line + 1, values.get("label"), key)
     if kind.betting:
         draft.bet_seen = True
     if kind.repeatable:
@@ -74,7 +80,6 @@ def _values(kind: StepKind, key: Node, value: Node | None, draft: Draft) -> dict
         draft.restarts = True
     if problems.noted != noted:
         return None
-    values["place"] = Place(problems.file, line, mark.column + 1, kind.width)
     return values
 
 

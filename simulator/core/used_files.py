@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
@@ -21,8 +21,7 @@ USES_DEEP_MAX = 20
 FILES_MAX = 500
 
 
-@dataclass(slots=True)
-class SourceFile:
+class SourceFile(NamedTuple):
     """A file's documents as nodes, and the list for its problems. `text` is empty where it is no text."""
 
     path: str
@@ -33,17 +32,17 @@ class SourceFile:
     @property
     def lines(self) -> tuple[str, ...]:
         """The text by lines."""
-        return tuple(self.problems.source)
+        return self.problems.source
 
 
-@dataclass(slots=True)
 class Library:
     """The files that were read, by path. `read` raises OSError for a file that cannot be read."""
 
-    read: Callable[[str], bytes]
-    files: dict[str, SourceFile] = field(default_factory=dict)
-    budget: Budget = field(default_factory=Budget)
-    under_way: list[tuple[str, int]] = field(default_factory=list)
+    def __init__(self, read: Callable[[str], bytes]) -> None:
+        self.read = read
+        self.files: dict[str, SourceFile] = {}
+        self.budget = Budget()
+        self.under_way: list[tuple[str, int]] = []
 
     def add(self, path: str, data: bytes) -> SourceFile:
         """Take a file's bytes in."""

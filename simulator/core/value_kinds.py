@@ -181,7 +181,7 @@ def _amount(use: AmountUse, *more: str) -> ValueKind:
     read_text = lru_cache(maxsize=4096)(partial(read_amount, use=use))
 
     def read(node: Node, draft: Draft) -> Amount:
-        text = text_of(node, "an amount")
+        text = node.value if type(node) is ScalarNode else text_of(node, "an amount")
         try:
             amount = read_text(text)
         except ValueError as error:

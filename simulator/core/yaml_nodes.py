@@ -39,7 +39,8 @@ BYTES_MAX = 16 * 1024 * 1024
 DEPTH_MAX = 50
 """Deeper nesting has no meaning in a scenario, and the C parser would overflow its stack some way beyond."""
 
-_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_UNPRINTABLE = "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+"""What YAML does not allow. Compiled when it is met, which takes longer than reading a whole file does."""
 
 
 class _TooDeep(Exception):
@@ -84,12 +85,12 @@ def decode(data: bytes, file: str) -> tuple[str, ProblemList]:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         text = data.decode("utf-8-sig", "replace")
-        problems = ProblemList(file, text.splitlines())
+        problems = ProblemList(file, tuple(text.splitlines()))
         valid = data[: error.start].decode("utf-8-sig", "replace")
         line, column = _line_and_column(valid, len(valid))
         problems.add_at(line, column, f"byte 0x{data[error.start]:02x} is not UTF-8; save the file as UTF-8")
         return "", problems
-    return text, ProblemList(file, text.splitlines())
+    return text, ProblemList(file, tuple(text.splitlines()))
 
 
 def compose(text: str, problems: ProblemList) -> list[Node]:
@@ -173,7 +174,7 @@ def _note_syntax(error: yaml.MarkedYAMLError, problems: ProblemList) -> None:
 
 def _note_unreadable(text: str, problems: ProblemList) -> None:
     """The reader refused a character and does not say where in lines."""
-    found = _UNPRINTABLE.search(text)
+    found = re.search(_UNPRINTABLE, text)
     if found is None:
         problems.add_at(1, 1, "not valid YAML")
         return

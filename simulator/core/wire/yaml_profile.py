@@ -45,7 +45,7 @@ def load_profile(text: str, file: str) -> WireProfile:
 
     Raises ConfigurationError with every problem, a line each: `file:line:column: what is wrong`.
     """
-    problems = ProblemList(file, text.splitlines())
+    problems = ProblemList(file, tuple(text.splitlines()))
     profile = None
     try:
         documents = compose(text, problems)
