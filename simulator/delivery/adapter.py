@@ -68,6 +68,8 @@ class WebhookAdapter(BaseAdapter):
         self._started_ns = monotonic_ns()
         self._line = line = self.connect(deadline)
         line.arm(deadline, target.max_reply_bytes + HEAD_BYTES_MAX)
+        if self._cancelled:
+            raise CallFailed(NoReplyKind.INJECTED, self.abandoned().detail)
         reused, self._used = self._used, True
         try:
             reply, body = self._converse(line, request)
