@@ -4,9 +4,11 @@ from __future__ import annotations
 
 COMMANDS = {
     "run": "Run scenarios against an operator's wallet and judge it.",
+    "check": "Read scenario files and say what is wrong with them.",
     "list": "List the scenarios, or the catalogue and what covers each check.",
     "init": "Write a commented configuration and a first scenario here.",
     "doctor": "Find out why a wallet is not reached, or that it is.",
     "operator": "Start the example wallet, right or with chosen defects.",
+    "schema": "Print the JSON Schema of scenario files, for editors.",
     "explain": "Say what a rule means, why it costs money and how to mend the wallet.",
 }

@@ -14,7 +14,7 @@ import click
 import simulator
 from simulator.cli.group import NAME, group
 from simulator.cli.output import drop_output, prepare_output
-from simulator.errors import ExitCode, SimulatorError
+from simulator.errors import ExitCode, ScenarioError, SimulatorError
 
 
 def run_to_the_end(arguments: Sequence[str] | None = None) -> int:
@@ -39,6 +39,10 @@ def _exit_code(arguments: Sequence[str]) -> int:
         # Raised by click's own parsing, which would exit 2 or 1.
         error.show()
         return ExitCode.USAGE
+    except ScenarioError as error:
+        # Its problems come framed, each with its own heading.
+        _say(str(error))
+        return error.exit_code
     except SimulatorError as error:
         _say(f"Error: {error}")
         return error.exit_code

@@ -8,7 +8,7 @@ from typing import Any
 from yaml.nodes import MappingNode, Node
 
 from simulator.core.draft import Draft
-from simulator.core.fields import Field, Record, ValueKind
+from simulator.core.fields import Field, Record, Schema, ValueKind
 from simulator.core.json_values import render_json
 from simulator.core.problems import Wrong
 from simulator.core.scenario import (
@@ -67,6 +67,7 @@ class StepKind:
     `listed` takes a list of steps, `mapped` a mapping of the record's fields.
 
     `defaults` are shared by all steps of the kind; `finish` completes what several fields decide together.
+    `rule` is the JSON Schema of what `finish` asks of the fields together.
     `alone` marks one single call, which can be released together with others; `betting` a step after which
     there is a last bet, `repeatable` one that `last` can mean. `width` is what a caret under it underlines.
     """
@@ -86,11 +87,12 @@ class StepKind:
         alone: bool = False,
         finish: Finish | None = None,
         defaults: Values | None = None,
+        rule: Schema | None = None,
     ) -> None:
         self.name, self.make, self.record, self.meaning = name, make, record, meaning
         self.scalar, self.bare, self.listed, self.mapped = scalar, bare, listed, mapped
         self.labelled, self.alone = labelled, alone
-        self.finish, self.defaults = finish, defaults
+        self.finish, self.defaults, self.rule = finish, defaults, rule
         self.betting = name in _BETTING
         self.repeatable = name in _REPEATABLE
         self.restarts = name == "restart"
@@ -263,6 +265,7 @@ STEP_KINDS: tuple[StepKind, ...] = (
         labelled=True,
         alone=True,
         finish=_finish_refund,
+        rule={"oneOf": [{"required": ["of"]}, {"required": ["transaction_id", "amount"]}]},
         defaults=_NO_CHANGES,
     ),
     StepKind(
@@ -350,6 +353,7 @@ STEP_KINDS: tuple[StepKind, ...] = (
         labelled=True,
         alone=True,
         finish=_finish_send,
+        rule={"not": {"required": ["body", "json"]}},
     ),
     StepKind(
         "restart", Restart, Record("restart", []), "Restart the target by its hook.", bare=True, mapped=False
