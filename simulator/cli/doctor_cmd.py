@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +14,7 @@ from simulator.reports.screen_text import visible, without_login
 from simulator.settings import load_values
 from simulator.settings.run_table import TARGET
 from simulator.settings.table import CONFIG, Section, pick
+from simulator.settings.wire import wire_profile
 
 if TYPE_CHECKING:
     from simulator.delivery.doctor import Check
@@ -32,6 +34,11 @@ DOCTOR = Section(
 NOBODY = "1000"
 TIMEOUT_S = 5.0
 WIDTH = 100
+_CLOSING = {
+    ExitCode.PASSED: "The wallet answers: betrontech-sim run judges its money.",
+    ExitCode.FOUND: "The operator is there, and does not answer as a wallet does.",
+    ExitCode.UNREACHABLE: "The operator is not reached.",
+}
 
 
 @settings_command("doctor", DOCTOR)
@@ -46,8 +53,19 @@ def command(**flags: Any) -> ExitCode:
     values = load_values(DOCTOR.rows, flags)
     if "endpoint" not in values:
         raise UsageError("no endpoint is given: say it with --endpoint URL")
+    click.echo(f"{visible(without_login(values['endpoint']))}\n")
+    code = ExitCode.PASSED
+    for check in _checks(values):
+        for line in check_lines(check):
+            click.echo(line)
+        if check.health == "failed":
+            code = ExitCode.FOUND if check.reached else ExitCode.UNREACHABLE
+    click.echo("\n" + _CLOSING[code])
+    return code
+
+
+def _checks(values: Mapping[str, Any]) -> Iterator[Check]:
     # The sender costs most of a start: help and wrong flags answer without it.
-    from simulator.core.wire import profile_named
     from simulator.delivery.doctor import diagnose, in_container
     from simulator.delivery.guard import make_target
 
@@ -65,23 +83,8 @@ def command(**flags: Any) -> ExitCode:
         )
 
     player = next(iter(values.get("players", ())), NOBODY)
-    profile = profile_named(values.get("wire", "betrontech"))
-    click.echo(f"{visible(without_login(values['endpoint']))}\n")
-    code = ExitCode.PASSED
-    for check in diagnose(reach, player, profile, contained=in_container()):
-        for line in check_lines(check):
-            click.echo(line)
-        if check.health == "failed":
-            code = ExitCode.FOUND if check.reached else ExitCode.UNREACHABLE
-    click.echo("\n" + _CLOSING[code])
-    return code
-
-
-_CLOSING = {
-    ExitCode.PASSED: "The wallet answers: betrontech-sim run judges its money.",
-    ExitCode.FOUND: "The operator is there, and does not answer as a wallet does.",
-    ExitCode.UNREACHABLE: "The operator is not reached.",
-}
+    profile = wire_profile(values.get("wire", "betrontech"))
+    return diagnose(reach, player, profile, contained=in_container())
 
 
 def check_lines(check: Check) -> list[str]:
