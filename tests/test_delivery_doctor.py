@@ -143,6 +143,10 @@ def test_the_command_prints_the_checks_and_exits_by_what_it_found(tmp_path: Path
     ]  # fmt: skip
     with ScriptedServer(answering(ANSWERS["404"][0])) as server:
         assert simulate("doctor", "--endpoint", server.url(), folder=tmp_path).returncode == 1
+    with ScriptedServer(answering(reply(b'{"error":"NOT_FOUND"}', "404 Not Found"))) as server:
+        unsure = simulate("doctor", "--endpoint", server.url(), folder=tmp_path)
+    assert unsure.returncode == 6
+    assert "are the path and --player right?" in unsure.stdout
     down = simulate("doctor", "--endpoint", f"http://127.0.0.1:{closed_port()}/", folder=tmp_path)
     assert down.returncode == 7
     assert "nothing listens" in down.stdout

@@ -36,6 +36,7 @@ TIMEOUT_S = 5.0
 WIDTH = 100
 _CLOSING = {
     ExitCode.PASSED: "The wallet answers: betrontech-sim run judges its money.",
+    ExitCode.INCONCLUSIVE: "Somebody answers, and refuses the player: are the path and --player right?",
     ExitCode.FOUND: "The operator is there, and does not answer as a wallet does.",
     ExitCode.UNREACHABLE: "The operator is not reached.",
 }
@@ -58,6 +59,8 @@ def command(**flags: Any) -> ExitCode:
     for check in _checks(values):
         for line in check_lines(check):
             click.echo(line)
+        if check.health == "odd" and check.name == "player":
+            code = ExitCode.INCONCLUSIVE
         if check.health == "failed":
             code = ExitCode.FOUND if check.reached else ExitCode.UNREACHABLE
     click.echo("\n" + _CLOSING[code])
