@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 PROBLEMS_MAX = 200
 """After so many problems of one file the reading stops: one slip repeated ten thousand times is one slip."""
 
+SHOWN_MAX = 50
+"""How many of them an error's message shows; it says how many more there are."""
+
 SHOWN_CHARS_MAX = 160
 
 
@@ -37,11 +40,14 @@ class Problem(NamedTuple):
 
 
 class ScenarioFileError(ScenarioError):
-    """Scenario files that cannot be used; `problems` holds every one found, the message all frames."""
+    """Scenario files that cannot be used; `problems` holds every one found, the message their frames."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
-        super().__init__("\n\n".join(map(str, self.problems)))
+        shown = [str(problem) for problem in self.problems[:SHOWN_MAX]]
+        if len(self.problems) > SHOWN_MAX:
+            shown.append(f"… and {len(self.problems) - SHOWN_MAX} more problems")
+        super().__init__("\n\n".join(shown))
 
 
 class Wrong(Exception):

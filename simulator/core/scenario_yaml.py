@@ -17,6 +17,7 @@ from simulator.core.columns import Filling
 from simulator.core.draft import Draft
 from simulator.core.fields import note
 from simulator.core.findings import Level, Place
+from simulator.core.foresight import contradictions
 from simulator.core.problems import EnoughProblems, ScenarioFileError, Wrong
 from simulator.core.scenario import Scenario
 from simulator.core.scenario_fields import CASES, SCENARIO_FIELDS, Row
@@ -164,7 +165,10 @@ def _scenario(
     draft.check_references()
     if draft.problems.noted != noted:
         return None
-    return _build(document, row, draft, values, library)
+    scenario = _build(document, row, draft, values, library)
+    for place, message in contradictions(scenario):
+        library.files[place.file].problems.add_at(place.line, place.column, message, place.width)
+    return scenario
 
 
 def _is_word(key: Node) -> bool:

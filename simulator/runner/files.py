@@ -158,8 +158,7 @@ def _nearest_path(shown: str, path: Path) -> str:
     """What stands beside the missing path under a name like it."""
     folder = path.parent
     names = sorted(entry.name for entry in folder.iterdir())[:1000] if folder.is_dir() else []
-    beside = posixpath.dirname(shown)
-    return did_you_mean(shown, [posixpath.join(beside, name) for name in names])
+    return did_you_mean(posixpath.basename(shown), names)
 
 
 def _in_folder(shown: str, folder: Path) -> Iterator[_File]:
