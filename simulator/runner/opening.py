@@ -44,7 +44,7 @@ class Opening:
         """
         self._judge.ledger = Ledger()
         book = self._judge.ledger.open(player, balance)
-        self._judge.open_trail(player, balance)
+        self._judge.trails.open(player, balance)
         chunk: Money | None = None
         for _ in range(ADJUSTING_CALLS_MAX):
             missing = target - book.balances[0]

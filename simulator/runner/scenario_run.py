@@ -152,7 +152,7 @@ class ScenarioRun:
             self._ledger.open(
                 player, spec.balance, Terms(blocked=spec.blocked, max_bet=context.settings.max_bet)
             )
-            self._judge.open_trail(player, spec.balance)
+            self._judge.trails.open(player, spec.balance)
             context.emit(Opening(scenario_id=scenario.id, player=player, balance=spec.balance))
         self._judge.ledger = self._ledger
         return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shlex
 import threading
 import time
 from collections import Counter
@@ -17,10 +18,10 @@ from simulator.core.events import Event, FindingRaised, RunFinished, RunStarted,
 from simulator.core.findings import Severity, Verdict
 from simulator.core.nearest import did_you_mean
 from simulator.core.scenario import PlayerSpec, Scenario
-from simulator.core.wire import profile_named
 from simulator.delivery.guard import make_target
 from simulator.delivery.sender import CallInterrupted, Sender
 from simulator.delivery.target import Target
+from simulator.delivery.wait import wait_for
 from simulator.errors import EndpointUnreachable, ExitCode, UsageError
 from simulator.runner.cast import Cast, NoPlayer
 from simulator.runner.context import RunContext, Stopped
@@ -34,7 +35,8 @@ from simulator.runner.restore import Restore
 from simulator.runner.scenario_run import ScenarioRun
 from simulator.runner.script import DEFAULT_GAME
 from simulator.runner.selection import select
-from simulator.settings import RunSettings
+from simulator.settings import HttpHook, RunSettings
+from simulator.settings.wire import wire_profile
 
 KNOWN_GAMES = frozenset({DEFAULT_GAME, "SLOT_002", "SLOT_003"})
 INTERRUPTED = "interrupted"
@@ -52,7 +54,7 @@ def run_suite(settings: RunSettings, report: Callable[[Event], None]) -> ExitCod
             "no player: name a user id that the operator knows with --player, "
             "or make players with --seed-hook"
         )
-    with Sender(_target(settings)) as sender:
+    with Sender(wait_for(lambda: _target(settings), settings.wait_for_s)) as sender:
         return _Run(settings, scenarios, sender, report).run()
 
 
@@ -96,7 +98,7 @@ class _Run:
         self._context = RunContext(
             settings=settings,
             sender=sender,
-            profile=profile_named(settings.wire),
+            profile=wire_profile(settings.wire),
             run=secrets.token_hex(3),
             games=KNOWN_GAMES,
             report=self._observed(report),
@@ -153,6 +155,7 @@ class _Run:
             version=simulator.__version__,
             started_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
             selected=len(self._scenarios),
+            command=_rerun_command(settings),
         )
 
     def _preflight(self) -> tuple[str, bool]:
@@ -211,6 +214,16 @@ class _Run:
         if verdicts[Verdict.INCONCLUSIVE] or not proven or self._context.stopping:
             return ExitCode.INCONCLUSIVE
         return ExitCode.PASSED
+
+
+def _rerun_command(settings: RunSettings) -> str:
+    """The command that runs against the same operator; scenario and seed are the report's to add."""
+    words = ["betrontech-sim", "run", "--endpoint", settings.endpoint]
+    for player in settings.players[:1]:
+        words += ["--player", player]
+    if settings.seed_hook is not None and isinstance(settings.seed_hook, HttpHook):
+        words += ["--seed-hook", settings.seed_hook.url]
+    return shlex.join(words)
 
 
 def _target(settings: RunSettings) -> Target:

@@ -1,0 +1,88 @@
+"""Says what an operator did when the ledger finds no right wallet that would have done it."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from simulator.core.diagnosis import situation_of
+from simulator.core.findings import Place
+from simulator.core.ledger import Book
+from simulator.core.money import Money
+from simulator.core.situations import Situation
+from simulator.core.webhooks import Method
+from simulator.runner.context import Call
+from simulator.runner.finder import Finder, MoneyFacts
+from simulator.runner.made import TRAIL_STEPS_MAX, Made, Suspect, Trails
+
+_VAGUE = (Situation.ANSWER_BALANCE_WRONG, Situation.BALANCE_READ_WRONG)
+
+
+class Accuser:
+    """Names situations for one scenario. Knows the calls that no balance read has confirmed yet."""
+
+    def __init__(self, finder: Finder, trails: Trails) -> None:
+        self._finder = finder
+        self._trails = trails
+        self._unconfirmed: dict[str, deque[Made]] = {}
+
+    def remember(self, made: Made) -> None:
+        """A call whose answer was possible, until a read confirms it."""
+        self._unconfirmed.setdefault(made.request.player, deque(maxlen=TRAIL_STEPS_MAX)).append(made)
+
+    def confirm(self, player: str) -> None:
+        """A read agreed with everything so far."""
+        self._unconfirmed.pop(player, None)
+
+    def impossible_answer(self, book: Book, made: Made, actual: Money | None) -> None:
+        """No world allows the answer. `actual` is the balance read after it, None if it could not be."""
+        moved = None if actual is None else Money(actual - made.balance_before)
+        outcome = made.call.reading.outcome
+        situation = situation_of(made.role, outcome, made.request.amount, moved, made.stake(book))
+        if situation is Situation.BLOCKED_PLAYER_WRONG and not book.terms.blocked:
+            situation = Situation.LIMIT_IGNORED
+        expected = _expected(book, made)
+        wrong = made.call.reading.balance if actual is None or actual in expected else actual
+        facts = MoneyFacts(book.player, expected, wrong, self._trails.line(book.player), made.label)
+        self._finder.money(situation, made.call, made.place, facts, made.request.method)
+
+    def impossible_read(
+        self, book: Book, actual: Money, read: Call, place: Place, suspect: Suspect | None
+    ) -> None:
+        """No world has that balance: find the call since the last good read that explains it."""
+        facts = MoneyFacts(book.player, book.balances, actual, self._trails.line(book.player))
+        if suspect is not None:
+            self._finder.money(suspect.situation, suspect.call, place, facts, suspect.method)
+            return
+        difference = actual - book.balances[0]
+        for made in reversed(self._unconfirmed.get(book.player, ())):
+            situation = self._guilt(book, made, difference)
+            if situation is not None:
+                self._finder.money(situation, made.call, made.place, facts, made.request.method)
+                return
+        self._finder.money(Situation.BALANCE_READ_WRONG, read, place, facts, Method.BALANCE)
+
+    def stale_read(self, book: Book, stale: Money, current: Money, read: Call, place: Place) -> None:
+        """A read was wrong, and the next one right."""
+        facts = MoneyFacts(book.player, (current,), stale, self._trails.line(book.player))
+        self._finder.money(Situation.STALE_READ, read, place, facts, Method.BALANCE)
+
+    def _guilt(self, book: Book, made: Made, difference: int) -> Situation | None:
+        """What this call did if all of the difference is its own; None when that is no known mistake."""
+        effect = made.effect(book)
+        moved = Money(effect + difference)
+        latest = self._unconfirmed[book.player][-1]
+        if made is not latest and moved not in (0, 2 * effect):
+            return None
+        outcome = made.call.reading.outcome
+        situation = situation_of(made.role, outcome, made.request.amount, moved, made.stake(book))
+        return None if situation in _VAGUE else situation
+
+
+def _expected(book: Book, made: Made) -> tuple[Money, ...]:
+    """The balances that a right wallet could have after this call."""
+    balances = {
+        Money(world.balance + branch.moves)
+        for world in book.worlds
+        for branch in book.branches(world, made.request, made.form)
+    }
+    return tuple(sorted(balances)) or book.balances
