@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from simulator.core.fields import Schema
 from simulator.core.scenario_fields import SCENARIO_FIELDS
-from simulator.core.step_fields import STEP_KINDS, StepKind
+from simulator.core.step_fields import STEP_KINDS
+from simulator.core.step_kind import StepKind
 from simulator.core.value_kinds import COLUMN_PATTERN
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from yaml.nodes import MappingNode, Node
-
-from simulator.core.draft import Draft
-from simulator.core.fields import Field, Record, Schema, ValueKind
-from simulator.core.json_values import render_json
-from simulator.core.problems import Wrong
+from simulator.core.fields import Field, Record, ValueKind
 from simulator.core.scenario import (
     Balance,
     Bet,
     Details,
-    JsonValue,
     Parallel,
     Play,
     Refund,
@@ -24,11 +15,12 @@ from simulator.core.scenario import (
     Restart,
     Round,
     Send,
-    Step,
     Wait,
     Win,
 )
-from simulator.core.step_values import CONTENT_TYPE, EXPECT, FAULT, HEADERS, HTTP_METHOD, kept_expect
+from simulator.core.step_kind import StepKind, Values
+from simulator.core.step_rules import finish_bet, finish_parallel, finish_read, finish_refund, finish_send
+from simulator.core.step_values import BODY, CONTENT_TYPE, EXPECT, FAULT, HEADERS, HTTP_METHOD
 from simulator.core.value_kinds import (
     ANY_JSON,
     BET_AMOUNT,
@@ -48,58 +40,11 @@ from simulator.core.value_kinds import (
     whole,
 )
 
-Values = dict[str, Any]
-Finish = Callable[[Values, Node, Draft], None]
-
 REPEATS_MAX = 1_000_000
 IN_FLIGHT_MAX = 1_000
 
 BET_FIELDS = ("method", "user_id", "amount", "transaction_id", "game_id")
 REFUND_FIELDS = ("method", "user_id", "amount", "transaction_id")
-
-
-_BETTING = frozenset({"bet", "round", "play", "send"})
-_REPEATABLE = frozenset({"bet", "win", "refund", "resend"})
-
-
-class StepKind:
-    """A kind of step. `scalar` is the field that a value without a mapping fills; `bare` needs no value,
-    `listed` takes a list of steps, `mapped` a mapping of the record's fields.
-
-    `defaults` are shared by all steps of the kind; `finish` completes what several fields decide together.
-    `rule` is the JSON Schema of what `finish` asks of the fields together.
-    `alone` marks one single call, which can be released together with others; `betting` a step after which
-    there is a last bet, `repeatable` one that `last` can mean. `width` is what a caret under it underlines.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        make: type[Step] | None,
-        record: Record,
-        meaning: str,
-        *,
-        scalar: Field | None = None,
-        bare: bool = False,
-        listed: bool = False,
-        mapped: bool = True,
-        labelled: bool = False,
-        alone: bool = False,
-        finish: Finish | None = None,
-        defaults: Values | None = None,
-        rule: Schema | None = None,
-    ) -> None:
-        self.name, self.make, self.record, self.meaning = name, make, record, meaning
-        self.scalar, self.bare, self.listed, self.mapped = scalar, bare, listed, mapped
-        self.labelled, self.alone = labelled, alone
-        self.finish, self.defaults, self.rule = finish, defaults, rule
-        self.betting = name in _BETTING
-        self.repeatable = name in _REPEATABLE
-        self.restarts = name == "restart"
-        self.width = len(name)
-        self.scalar_target = scalar.target if scalar else ""
-        self.read_scalar = scalar.kind.read if scalar else None
-
 
 STEPS = ValueKind(lambda node, draft: draft.read_steps(node, draft), {"$ref": "#/$defs/steps"})
 
@@ -127,66 +72,6 @@ def _changes(method: str, names: tuple[str, ...]) -> tuple[Field, Field]:
 
 _NO_CHANGES: Values = {"raw": {}}
 
-# --- what several fields decide together -----------------------------------------------------------
-
-
-def _finish_bet(values: Values, node: Node, draft: Draft) -> None:
-    kept_expect(values, node, draft)
-    _finish_changes(values, node, draft)
-
-
-def _finish_changes(values: Values, node: Node, draft: Draft) -> None:
-    omit = values.get("omit")
-    if omit is None:
-        return
-    values["omit"] = frozenset(omit)
-    for name in omit:
-        if name in (values.get("raw") or ()):
-            draft.problems.add(node, f'"{name}" is both replaced by raw and left out by omit')
-
-
-def _finish_refund(values: Values, node: Node, draft: Draft) -> None:
-    _finish_changes(values, node, draft)
-    named = [key for key in ("of", "transaction_id") if key in values]
-    if len(named) != 1:
-        found = "both are there" if named else "neither is there"
-        draft.problems.add(node, f'refund needs either "of" or "transaction_id"; {found}')
-    elif named == ["transaction_id"] and "amount" not in values:
-        draft.problems.add(node, 'refund of a transaction_id that no step has needs "amount"')
-
-
-def _finish_send(values: Values, node: Node, draft: Draft) -> None:
-    text: str | None = values.pop("body", None)
-    value: JsonValue = values.pop("json", None) if "json" in values else None
-    has_json = isinstance(node, MappingNode) and any(key.value == "json" for key, _ in node.value)
-    if text is not None and has_json:
-        draft.problems.add(node, 'send has both "body" and "json"')
-    rendered = render_json(value) if has_json else text or ""
-    values["body"] = rendered.encode("utf-8", "surrogatepass")
-
-
-def _finish_parallel(values: Values, node: Node, draft: Draft) -> None:
-    for step in values.get("steps") or ():
-        kind = KIND_OF.get(type(step))
-        if kind is not None and not kind.alone:
-            draft.problems.add_at(
-                step.place.line,
-                step.place.column,
-                f"{kind.name} cannot be released together with others; only single calls can",
-                step.place.width,
-            )
-    if values.get("steps") == () and isinstance(node, MappingNode):
-        draft.problems.add(node, "parallel has no steps")
-
-
-def _body_text(node: Node, _: Draft) -> str:
-    if not isinstance(node.value, str):
-        raise Wrong(node, "body is text, sent as it stands; for a mapping write json:")
-    return node.value
-
-
-_BODY = ValueKind(_body_text, {"type": ["string", "number", "boolean"]})
-
 # --- the table -------------------------------------------------------------------------------------
 
 _BET_AMOUNT = Field("amount", BET_AMOUNT, "What is bet.", required=True)
@@ -210,7 +95,6 @@ STEP_KINDS: tuple[StepKind, ...] = (
         Record("details", [_PLAYER, _EXPECT]),
         "Read the player's details (account_details).",
         bare=True,
-        alone=True,
     ),
     StepKind(
         "balance",
@@ -219,8 +103,7 @@ STEP_KINDS: tuple[StepKind, ...] = (
         "Read the player's balance (user_balance); with an amount, it must be that.",
         scalar=_IS,
         bare=True,
-        alone=True,
-        finish=kept_expect,
+        finish=finish_read,
     ),
     StepKind(
         "bet",
@@ -229,8 +112,7 @@ STEP_KINDS: tuple[StepKind, ...] = (
         "Bet an amount (transaction_bet).",
         scalar=_BET_AMOUNT,
         labelled=True,
-        alone=True,
-        finish=_finish_bet,
+        finish=finish_bet,
         defaults=_NO_CHANGES,
     ),
     StepKind(
@@ -240,8 +122,7 @@ STEP_KINDS: tuple[StepKind, ...] = (
         "Win an amount (transaction_win).",
         scalar=_WIN_AMOUNT,
         labelled=True,
-        alone=True,
-        finish=_finish_bet,
+        finish=finish_bet,
         defaults=_NO_CHANGES,
     ),
     StepKind(
@@ -263,8 +144,7 @@ STEP_KINDS: tuple[StepKind, ...] = (
         "Give a bet back (refund).",
         scalar=_OF,
         labelled=True,
-        alone=True,
-        finish=_finish_refund,
+        finish=finish_refund,
         rule={"oneOf": [{"required": ["of"]}, {"required": ["transaction_id", "amount"]}]},
         defaults=_NO_CHANGES,
     ),
@@ -284,7 +164,6 @@ STEP_KINDS: tuple[StepKind, ...] = (
         ),
         "Send the same bytes again, with the same transaction_id.",
         scalar=_STEP,
-        alone=True,
     ),
     StepKind(
         "round",
@@ -326,7 +205,7 @@ STEP_KINDS: tuple[StepKind, ...] = (
         ),
         "Steps released together; judged as a concurrent history.",
         listed=True,
-        finish=_finish_parallel,
+        finish=finish_parallel,
     ),
     StepKind(
         "repeat",
@@ -340,7 +219,7 @@ STEP_KINDS: tuple[StepKind, ...] = (
         Record(
             "send",
             [
-                Field("body", _BODY, "The exact text of the body."),
+                Field("body", BODY, "The exact text of the body."),
                 Field("json", ANY_JSON, "The body as a value, rendered as compact JSON."),
                 Field("content_type", CONTENT_TYPE, "The Content-Type; application/json when left out."),
                 Field("method", HTTP_METHOD, "The HTTP method; POST when left out.", attribute="http_method"),
@@ -351,8 +230,7 @@ STEP_KINDS: tuple[StepKind, ...] = (
         ),
         "Send anything at all. What reads as a webhook is judged as one; for the rest nothing may move.",
         labelled=True,
-        alone=True,
-        finish=_finish_send,
+        finish=finish_send,
         rule={"not": {"required": ["body", "json"]}},
     ),
     StepKind(
@@ -364,4 +242,3 @@ STEP_KINDS: tuple[StepKind, ...] = (
 """Every kind of step, in the order in which the guide tells of them."""
 
 KINDS: dict[str, StepKind] = {kind.name: kind for kind in STEP_KINDS}
-KIND_OF: dict[Any, StepKind] = {kind.make: kind for kind in STEP_KINDS if kind.make is not None}

@@ -12,7 +12,8 @@ from simulator.core.findings import Place
 from simulator.core.problems import Wrong
 from simulator.core.quick_make import LONG_LIST, create_quickly
 from simulator.core.scenario import Step
-from simulator.core.step_fields import KINDS, StepKind
+from simulator.core.step_fields import KINDS
+from simulator.core.step_kind import StepKind
 from simulator.core.suggest import did_you_mean_or_valid
 from simulator.core.value_kinds import TEXT
 from simulator.core.yaml_nodes import DEPTH_MAX, is_empty, noun_of, shortened

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from yaml.nodes import MappingNode, Node, ScalarNode
 
@@ -115,13 +114,14 @@ def _read_headers(node: Node, draft: Draft) -> tuple[tuple[str, str], ...]:
 
 HEADERS = ValueKind(_read_headers, {"type": "object", "additionalProperties": {"type": ["string", "number"]}})
 
+# --- the body of a send ----------------------------------------------------------------------------
 
-def kept_expect(values: dict[str, Any], node: Node, draft: Draft) -> None:
-    """Move a step's own `within` into its `expect`."""
-    within_ns = values.pop("within", None)
-    if within_ns is None:
-        return
-    said: Expect = values.get("expect") or Expect()
-    if said.within_ns is not None:
-        draft.problems.add(node, '"within" stands twice: in the step and in its expect')
-    values["expect"] = Expect(said.outcome, said.balance, said.http, within_ns, said.body)
+
+def _read_body(node: Node, _: Draft) -> str:
+    if type(node) is not ScalarNode:
+        raise Wrong(node, f"body is text, sent as it stands; for {noun_of(node)} write json:")
+    text: str = node.value
+    return text
+
+
+BODY = ValueKind(_read_body, {"type": ["string", "number", "boolean", "null"]})

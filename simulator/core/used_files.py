@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
+from posixpath import dirname, join, normpath
 from typing import NamedTuple
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -101,7 +101,7 @@ class Library:
     def _find(self, node: Node, path: str, draft: Draft) -> SourceFile:
         """The file, read once; its path is relative to that of the file which names it."""
         here = draft.problems.file
-        full = posixpath.normpath(posixpath.join(posixpath.dirname(here), path)) if path else here
+        full = normpath(join(dirname(here), path)) if path else here
         if full in self.files:
             return self.files[full]
         if len(self.files) >= FILES_MAX:

@@ -1,0 +1,81 @@
+"""What several fields of a step decide together, once each of them is read. Every problem is noted."""
+
+from __future__ import annotations
+
+from yaml.nodes import Node
+
+from simulator.core.draft import Draft
+from simulator.core.json_values import render_json
+from simulator.core.scenario import Balance, Bet, Details, Expect, JsonValue, Refund, Resend, Send, Win
+from simulator.core.step_kind import Values
+
+_SINGLE_CALLS = (Details, Balance, Bet, Win, Refund, Resend, Send)
+"""What can be released together with others."""
+
+
+def finish_read(values: Values, node: Node, draft: Draft) -> None:
+    """A step's own `within` is one of its expectations."""
+    within_ns = values.pop("within", None)
+    if within_ns is None:
+        return
+    said: Expect = values.get("expect") or Expect()
+    if said.within_ns is not None:
+        draft.problems.add(node, '"within" stands twice: in the step and in its expect')
+    values["expect"] = Expect(said.outcome, said.balance, said.http, within_ns, said.body)
+
+
+def finish_bet(values: Values, node: Node, draft: Draft) -> None:
+    """A bet or win has expectations, and may have changes."""
+    finish_read(values, node, draft)
+    _finish_changes(values, node, draft)
+
+
+def finish_refund(values: Values, node: Node, draft: Draft) -> None:
+    """A refund names a step, or an id that no step has and an amount."""
+    _finish_changes(values, node, draft)
+    named = [key for key in ("of", "transaction_id") if key in values]
+    if len(named) != 1:
+        found = "both are there" if named else "neither is there"
+        draft.problems.add(node, f'refund needs either "of" or "transaction_id"; {found}')
+    elif named == ["transaction_id"] and "amount" not in values:
+        draft.problems.add(node, 'refund of a transaction_id that no step has needs "amount"')
+
+
+def _finish_changes(values: Values, node: Node, draft: Draft) -> None:
+    omit = values.get("omit")
+    if omit is None:
+        return
+    values["omit"] = frozenset(omit)
+    for name in omit:
+        if name in (values.get("raw") or ()):
+            draft.problems.add(node, f'"{name}" is both replaced by raw and left out by omit')
+
+
+def finish_send(values: Values, node: Node, draft: Draft) -> None:
+    """The body is written as text, or as a value of JSON, or is empty."""
+    text: str | None = values.pop("body", None)
+    # `json: null` is a body too.
+    has_json = "json" in values
+    value: JsonValue = values.pop("json", None)
+    if text is not None and has_json:
+        draft.problems.add(node, 'send has both "body" and "json"')
+    rendered = render_json(value) if has_json else text or ""
+    values["body"] = rendered.encode("utf-8", "surrogatepass")
+
+
+def finish_parallel(values: Values, node: Node, draft: Draft) -> None:
+    """Only single calls can be released together."""
+    steps = values.get("steps") or ()
+    for step in steps:
+        if isinstance(step, _SINGLE_CALLS):
+            continue
+        message = (
+            f"{type(step).__name__.lower()} cannot be released together with others; only single calls can"
+        )
+        place = step.place
+        if place.file == draft.problems.file:
+            draft.problems.add_at(place.line, place.column, message, place.width)
+        else:
+            draft.problems.add(node, message)
+    if not steps and not draft.problems.found:
+        draft.problems.add(node, "parallel has no steps")
