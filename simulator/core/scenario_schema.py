@@ -27,7 +27,7 @@ def scenario_schema() -> Schema:
                 "pattern": f"^{COLUMN_PATTERN}$",
                 "description": "A value that a row of cases, or the with of a use, fills in.",
             },
-            "steps": {"type": "array", "items": {"$ref": "#/$defs/step"}},
+            "steps": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/step"}},
             "step": _step(),
             **{kind.name: _kind(kind) for kind in STEP_KINDS},
         },

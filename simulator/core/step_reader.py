@@ -23,6 +23,8 @@ def read_steps(node: Node, draft: Draft) -> tuple[Step, ...]:
     """The steps of a list. Every problem is noted; a step with one is left out of what comes back."""
     if type(node) is not SequenceNode:
         raise Wrong(node, f"expected a list of steps, each beginning with a dash; found {noun_of(node)}")
+    if not node.value:
+        raise Wrong(node, "there is no step in the list")
     draft.budget.take(node, len(node.value))
     draft.depth += 1
     if draft.depth > DEPTH_MAX:

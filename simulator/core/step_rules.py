@@ -65,17 +65,13 @@ def finish_send(values: Values, node: Node, draft: Draft) -> None:
 
 def finish_parallel(values: Values, node: Node, draft: Draft) -> None:
     """Only single calls can be released together."""
-    steps = values.get("steps") or ()
-    for step in steps:
+    for step in values.get("steps") or ():
         if isinstance(step, _SINGLE_CALLS):
             continue
-        message = (
-            f"{type(step).__name__.lower()} cannot be released together with others; only single calls can"
-        )
+        kind = type(step).__name__.lower()
+        message = f"{kind} cannot be released together with others; only single calls can"
         place = step.place
         if place.file == draft.problems.file:
             draft.problems.add_at(place.line, place.column, message, place.width)
         else:
             draft.problems.add(node, message)
-    if not steps and not draft.problems.found:
-        draft.problems.add(node, "parallel has no steps")
