@@ -8,6 +8,8 @@ COMMANDS = {
     "list": "List the scenarios, or the catalogue and what covers each check.",
     "init": "Write a commented configuration and a first scenario here.",
     "doctor": "Find out why a wallet is not reached, or that it is.",
+    "demo": "Show the product: a right wallet, then one with a defect.",
+    "mutants": "Test the suite itself: every defect of the example wallet must be caught.",
     "operator": "Start the example wallet, right or with chosen defects.",
     "schema": "Print the JSON Schema of scenario files, for editors.",
     "explain": "Say what a rule means, why it costs money and how to mend the wallet.",
