@@ -11,6 +11,7 @@ _BETS = frozenset(
     {
         Role.FRESH_BET,
         Role.ODD_BET,
+        Role.LOOSE_BET,
         Role.REFUSED_BEFORE_BET,
         Role.LATE_BET_AFTER_REFUSED_REFUND,
         Role.SHARED_ID_BET,

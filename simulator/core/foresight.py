@@ -118,7 +118,7 @@ class _Foresight:
             raise _Unclear
         request = self._request(step, player, book)
         odd = isinstance(step, Bet | Win) and step.game is not None
-        branches = book.branches(book.worlds[0], request, CallForm.ODD if odd else CallForm.CANONICAL)
+        branches = book.branches(book.worlds[0], request, CallForm.OPTIONAL if odd else CallForm.CANONICAL)
         if not book.terms.exists:
             branches = [Branch(Outcome.REFUSED, 0, None)]
         if self._limited and request.method is Method.BET:

@@ -51,7 +51,7 @@ def form_of(wire: WireRequest, profile: WireProfile, games: Collection[str]) -> 
         return Form(CallForm.CANONICAL, canonical)
     if _amount_key(profile, canonical.method) in exact_json.parse(wire.body.decode()).twice:
         return _odd(value, wire.body, profile)
-    return Form(CallForm.CANONICAL if _ordinary(canonical, wire, games) else CallForm.ODD, canonical)
+    return Form(CallForm.CANONICAL if _ordinary(canonical, wire, games) else CallForm.OPTIONAL, canonical)
 
 
 def _ordinary(request: WebhookRequest, wire: WireRequest, games: Collection[str]) -> bool:
@@ -87,9 +87,7 @@ def _odd(value: dict[str, JsonValue], body: bytes, profile: WireProfile) -> Form
         return Form(CallForm.ODD, request)
     transaction_id = _id_text(value.get(names[Source.TRANSACTION]))
     game = value.get(names[Source.GAME]) if Source.GAME in names else None
-    request = replace(
-        request, transaction_id=transaction_id, game_id=game if isinstance(game, str) else None
-    )
+    request = replace(request, transaction_id=transaction_id, game_id=game if isinstance(game, str) else None)
     key = names[Source.AMOUNT]
     if transaction_id is None:
         return Form(CallForm.MALFORMED, request)

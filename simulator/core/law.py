@@ -28,7 +28,13 @@ def law(role: Role, view: View, request: WebhookRequest, order: int) -> Iterable
     match role:
         case Role.FRESH_BET:
             return [_applied(view, -amount, amount, request, order)]
-        case Role.ODD_BET | Role.REFUSED_BEFORE_BET | Role.SHARED_ID_BET | Role.LATE_BET_AFTER_REFUSED_REFUND:
+        case (
+            Role.ODD_BET
+            | Role.LOOSE_BET
+            | Role.REFUSED_BEFORE_BET
+            | Role.SHARED_ID_BET
+            | Role.LATE_BET_AFTER_REFUSED_REFUND
+        ):
             late = role is Role.LATE_BET_AFTER_REFUSED_REFUND
             ignored = [_unmoved(view, None)] if late else []
             return [_applied(view, -amount, amount, request, order), *ignored, _refused(view, request)]

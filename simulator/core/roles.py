@@ -16,6 +16,8 @@ class CallForm(StrEnum):
     """How a call is written: as documented, valid but odd, or not acceptable at all."""
 
     CANONICAL = "canonical"
+    OPTIONAL = "optional"
+    """Written as documented; for another reason a wallet may refuse it."""
     ODD = "odd"
     MALFORMED = "malformed"
 
@@ -58,6 +60,7 @@ class Role(StrEnum):
     UNAFFORDABLE_BET = "bet over the balance"
     BARRED_BET = "bet of a blocked player or over a limit"
     ODD_BET = "oddly written bet"
+    LOOSE_BET = "bet that may be refused"
     REFUSED_BEFORE_BET = "bet that was refused before"
     LATE_BET = "bet whose refund came first"
     LATE_BET_AFTER_REFUSED_REFUND = "bet whose refund was refused first"
@@ -92,6 +95,7 @@ _MOVING = frozenset(
     {
         Role.FRESH_BET,
         Role.ODD_BET,
+        Role.LOOSE_BET,
         Role.REFUSED_BEFORE_BET,
         Role.FRESH_WIN,
         Role.LOOSE_WIN,
@@ -106,6 +110,13 @@ _REPEATS = {
     Method.BET: Role.REPEATED_BET,
     Method.WIN: Role.REPEATED_WIN,
     Method.REFUND: Role.REPEATED_REFUND,
+}
+
+
+_FRESH_BETS = {
+    CallForm.CANONICAL: Role.FRESH_BET,
+    CallForm.OPTIONAL: Role.LOOSE_BET,
+    CallForm.ODD: Role.ODD_BET,
 }
 
 
@@ -164,7 +175,7 @@ def _bet_role(view: View, request: WebhookRequest, known: Entry | None, form: Ca
         return Role.FOREIGN_ID_BET
     if view.used_otherwise(request):
         return Role.SHARED_ID_BET
-    return Role.ODD_BET if form is CallForm.ODD else Role.FRESH_BET
+    return _FRESH_BETS[form]
 
 
 def _win_role(view: View, request: WebhookRequest, known: Entry | None, form: CallForm) -> Role:
@@ -175,7 +186,7 @@ def _win_role(view: View, request: WebhookRequest, known: Entry | None, form: Ca
         return Role.LATE_WIN
     if view.used_by_another(request):
         return Role.FOREIGN_ID_WIN
-    if form is CallForm.ODD or not view.has_open_bet(request.game_id):
+    if form is not CallForm.CANONICAL or not view.has_open_bet(request.game_id):
         return Role.LOOSE_WIN
     return Role.SHARED_ID_WIN if view.used_otherwise(request) else Role.FRESH_WIN
 
@@ -186,7 +197,7 @@ def _refund_role(view: View, request: WebhookRequest, *, refused_before: bool, f
     if isinstance(bet, Applied):
         loose = (
             refused_before
-            or form is CallForm.ODD
+            or form is not CallForm.CANONICAL
             or request.amount != bet.amount
             or request.amount == 0
             or view.won_since(bet)

@@ -166,7 +166,7 @@ class Judge:
         if made.role is Role.MALFORMED and outcome is Outcome.ACCEPTED:
             self.finder.mild(Situation.MALFORMED_ACCEPTED, made.call, made.place, made.request.method)
         shared = made.role in (Role.SHARED_ID_BET, Role.SHARED_ID_WIN)
-        if shared and made.form is not CallForm.ODD and outcome is Outcome.REFUSED:
+        if shared and made.form is CallForm.CANONICAL and outcome is Outcome.REFUSED:
             self.finder.mild(Situation.SHARED_ID_REFUSED, made.call, made.place, made.request.method)
 
     def _unreadable(self, call: Call, place: Place) -> None:

@@ -62,7 +62,9 @@ class Made:
         return self.request.method.noun if self.role in _UNREMARKABLE else self.role.value
 
 
-_UNREMARKABLE = frozenset({Role.ODD_BET, Role.LOOSE_WIN, Role.LOOSE_REFUND, Role.SHARED_ID_WIN})
+_UNREMARKABLE = frozenset(
+    {Role.LOOSE_BET, Role.ODD_BET, Role.LOOSE_WIN, Role.LOOSE_REFUND, Role.SHARED_ID_WIN}
+)
 """Roles whose names speak of what a wallet may do, not of what the reader sees in the file."""
 
 

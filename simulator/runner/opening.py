@@ -74,7 +74,7 @@ class Opening:
         request = WebhookRequest(method, player, amount, self._script.new_id("adjust"), DEFAULT_GAME)
         sent = self._script.flow_call(request)
         call = self._context.call(sent.request, sent.wire, self._why)
-        outcome = self._judge.money_call(Form(CallForm.ODD, request), call, self._place)
+        outcome = self._judge.money_call(Form(CallForm.OPTIONAL, request), call, self._place)
         if method is Method.BET and outcome is Outcome.ACCEPTED:
             self._script.accepted_bet(request)
         return outcome is Outcome.ACCEPTED

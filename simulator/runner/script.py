@@ -157,7 +157,7 @@ class Script:
         if form.request is not None and form.request.transaction_id is not None:
             ledger.watch_exact_id(form.request.transaction_id)
         if form.form is CallForm.CANONICAL:
-            form = replace(form, form=CallForm.ODD)
+            form = replace(form, form=CallForm.OPTIONAL)
         return wire, form
 
     # --- parts -------------------------------------------------------------------------------------
@@ -205,7 +205,7 @@ class Script:
 
     def _form(self, request: WebhookRequest) -> CallForm:
         known = request.method is Method.REFUND or request.game_id in self._games
-        return CallForm.CANONICAL if known else CallForm.ODD
+        return CallForm.CANONICAL if known else CallForm.OPTIONAL
 
     def _write(
         self,
@@ -228,7 +228,7 @@ class Script:
     def _either(self, sent: Sent, expected: Expected | None) -> Sent:
         """`expect: either` widens what the ledger allows: applied once, or refused."""
         if expected is Expected.EITHER and sent.form.form is CallForm.CANONICAL:
-            return replace(sent, form=replace(sent.form, form=CallForm.ODD))
+            return replace(sent, form=replace(sent.form, form=CallForm.OPTIONAL))
         return sent
 
     def _keep(self, label: str, sent: Sent, ledger: Ledger) -> Sent:
