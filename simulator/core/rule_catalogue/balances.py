@@ -49,15 +49,18 @@ RULES = (
     ),
     Rule(
         id="MON-11",
-        title="a refund of 0.00 changes nothing",
+        title="a refund of 0.00 takes nothing",
         level=Level.ADVICE,
-        meaning="A refund of 0.00 moves nothing and is answered.",
+        meaning=(
+            "A refund of 0.00 moves nothing, or gives the stake back where the wallet goes by the "
+            "transaction_id alone. It never takes anything, and it is answered."
+        ),
         why=(
-            "A wallet that pays the stored stake for a refund of nothing, or fails, loses money or "
-            "blocks the queue of refunds."
+            'Zero is where signs and checks for "no amount" go wrong: a refund that takes the stake '
+            "again, or one that ends in an error and blocks the queue of refunds."
         ),
         source="A step of Slotegrator's self-validation.",
-        fix="Check the amount of a refund against the stored stake; zero is no movement.",
+        fix='Find the bet by its id, and check the amount with a comparison, not with "if not amount".',
         situations=frozenset({_S.ZERO_MOVED, _S.REFUND_DEBITED, _S.REFUND_OVER_STAKE, _S.NO_ANSWER}),
     ),
     Rule(

@@ -79,7 +79,7 @@ RULES = (
             "Parse once and use only that result for checking, charging and storing. Refuse twin keys if "
             "your parser can."
         ),
-        situations=MALFORMED | FRESH_BET | {_S.SAME_ID_OTHER_AMOUNT_MOVED, _S.NO_ANSWER},
+        situations=MALFORMED | FRESH_BET | {_S.ODD_AMOUNT_WRONG, _S.SAME_ID_OTHER_AMOUNT_MOVED, _S.NO_ANSWER},
     ),
     Rule(
         id="BAD-06",
@@ -89,7 +89,7 @@ RULES = (
         why='In loosely typed languages 7 and "7" can be two keys: two wallets for one person.',
         source="A dialect of senders; our judgement.",
         fix="Convert to a string at the door, or refuse anything that is not a string.",
-        situations=FRESH_BET | READ | {_S.UNKNOWN_PLAYER_ACCEPTED, _S.NO_ANSWER},
+        situations=FRESH_BET | READ | {_S.ODD_AMOUNT_WRONG, _S.UNKNOWN_PLAYER_ACCEPTED, _S.NO_ANSWER},
     ),
     Rule(
         id="BAD-07",
@@ -121,6 +121,6 @@ RULES = (
         ),
         source="Our judgement.",
         fix="Read the raw body and parse it as JSON, or answer 415.",
-        situations=FRESH_BET | MALFORMED | {_S.NO_ANSWER},
+        situations=FRESH_BET | MALFORMED | {_S.ODD_AMOUNT_WRONG, _S.NO_ANSWER},
     ),
 )

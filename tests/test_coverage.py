@@ -1,0 +1,168 @@
+"""The proof of coverage: for each check a wallet on which the scenario that covers it reports that very rule.
+
+A check that a scenario only names would be a claim. Each row here is a wallet with the mistake that the check
+is for, and the one scenario file that must find it under the check's own id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+import broken_calls
+import broken_money
+from simulator.core.coverage import coverage
+from simulator.errors import ExitCode
+from simulator.reference_operator.server import OperatorServer
+from simulator.reference_operator.settings import OperatorSettings
+from simulator.runner.files import load_scenarios
+from small_wallet import PLAYERS, SmallWallet, serving
+from suite_runs import run_against
+
+Wallet = str | type[SmallWallet]
+"""A defect of the reference operator by name, `dialect:NAME`, or a small wallet with a mistake."""
+
+PROOFS: dict[str, tuple[str, Wallet]] = {
+    "CON-01": ("contract/account-details", "details-of-another-player"),
+    "CON-02": ("contract/balance-read", "no-status"),
+    "CON-03": ("contract/bet-answer", "bet-answered-not-charged"),
+    "CON-04": ("contract/win-answer", "win-answered-not-paid"),
+    "CON-05": ("contract/refund-answer", "refund-debits"),
+    "CON-06": ("contract/balance-format", broken_calls.ShortBalances),
+    "CON-07": ("contract/status-format", "status-as-word"),
+    "CON-08": ("contract/json-only", "refund-reply-empty"),
+    "CON-09": ("contract/no-wrapper", broken_calls.WrapsRefunds),
+    "CON-10": ("contract/no-redirect", broken_calls.RedirectsRefunds),
+    "CON-11": ("contract/read-your-write", "replica-lag"),
+    "CON-12": ("contract/unknown-fields", broken_calls.RefusesNewFields),
+    "CON-13": ("contract/key-order-and-space", broken_calls.ReadsMethodFirst),
+    "CON-14": ("contract/unknown-method", broken_calls.TakesAnyMethodForWin),
+    "CON-15": ("contract/refusal-reason", broken_calls.RefusesWithoutReason),
+    "MON-01": ("money/one-cent", broken_money.LosesFractions),
+    "MON-02": ("money/tenths", broken_money.CountsInFloats),
+    "MON-03": ("money/thousand-cents", "drift"),
+    "MON-04": ("money/no-binary-fractions", "float-balance"),
+    "MON-05": ("money/seven-digits", "thousands-separators"),
+    "MON-06": ("money/ways-to-write-ten", broken_money.ReadsDigitsOnly),
+    "MON-07": ("money/amount-as-number", broken_money.CutsNumbers),
+    "MON-08": ("money/third-decimal", broken_money.RoundsUpToUnits),
+    "MON-09": ("money/zero-win", broken_money.ChargesMinimum),
+    "MON-10": ("money/zero-bet", broken_money.ChargesMinimum),
+    "MON-11": ("money/zero-refund", "refund-debits"),
+    "MON-12": ("money/whole-balance", "last-cent-refused"),
+    "MON-13": ("money/jackpot", "balance-column-overflow"),
+    "MON-14": ("money/never-negative", "insufficient-funds-accepted"),
+    "MON-15": ("money/books-close", "win-loses-its-cents"),
+    "IDE-01": ("idempotency/repeated-bet", "bet-charged-again"),
+    "IDE-02": ("idempotency/repeated-win", "win-paid-twice"),
+    "IDE-03": ("idempotency/repeated-refund", "refund-paid-twice"),
+    "IDE-04": ("idempotency/repeat-after-many", "ids-bounded"),
+    "IDE-06": ("idempotency/win-with-bet-id", "win-with-bet-id-swallowed"),
+    "IDE-07": ("idempotency/refund-with-bet-id", "refund-swallowed-as-duplicate"),
+    "IDE-08": ("idempotency/two-players-one-id", broken_money.ChargesOwnerOfId),
+    "IDE-09": ("idempotency/one-id-two-amounts", "repeat-with-other-amount-applied"),
+    "IDE-10": ("idempotency/one-id-two-games", "repeat-with-other-game-applied"),
+    "IDE-11": ("idempotency/no-foreign-balance", "answer-of-another-player"),
+    "IDE-12": ("idempotency/refunded-bet-again", "refund-deletes-bet"),
+    "IDE-13": ("idempotency/repeat-of-refused-bet", "refused-bet-remembered"),
+    "IDE-15": ("idempotency/similar-ids", "ids-fold-case"),
+    "IDE-16": ("idempotency/long-ids", "ids-cut-at-64"),
+    "IDE-17": ("idempotency/balance-not-cached", "balance-cached"),
+    "ORD-01": ("ordering/win-without-bet", broken_money.ForgetsWinsWithoutBet),
+    "ORD-02": ("ordering/refund-overtakes-bet", "refund-without-tombstone"),
+    "ORD-03": ("ordering/refunds-overtake-round", "refund-without-tombstone"),
+    "ORD-04": ("ordering/many-wins-on-one-bet", "zero-win-closes-round"),
+    "ORD-05": ("ordering/rounds-interleave", "second-win-swallowed"),
+    "ORD-06": ("ordering/late-win", "late-win-refused"),
+    "ORD-07": ("ordering/win-after-refund", broken_money.ForgetsWinsWithoutBet),
+    "ORD-08": ("rounds/lobby-switch", "lobby-switch-loses-win"),
+    "ORD-09": ("ordering/second-win", "second-win-swallowed"),
+    "REF-01": ("rounds/live-chip-cancelled", "only-last-bet-refundable"),
+    "REF-02": ("refunds/refund-of-nothing", "unknown-refund-credited"),
+    "REF-03": ("refunds/refund-repeated", "refund-paid-twice"),
+    "REF-04": ("refunds/refund-of-refused-bet", "refund-of-refused-bet-credited"),
+    "REF-05": ("refunds/refund-over-stake", "refund-credits-sent-amount"),
+    "REF-06": ("refunds/partial-refund", "partial-refunds-add-up"),
+    "REF-07": ("refunds/refund-without-amount", broken_money.RefundsNothingWithoutAmount),
+    "REF-08": ("refunds/refund-of-foreign-bet", "refund-pays-whoever-asks"),
+    "REF-09": ("refunds/refund-of-win", "refund-of-win-credited"),
+    "REF-10": ("refunds/refund-after-win", broken_money.RefundsWinToo),
+    "REF-11": ("refunds/refund-of-refund", broken_money.TogglesRefunds),
+    "REF-14": ("refunds/refund-is-answered", "refund-paid-then-500"),
+    "INS-01": ("funds/one-cent-too-much", "insufficient-funds-accepted"),
+    "INS-02": ("funds/payable-bet-after-refusal", "locked-after-refusal"),
+    "INS-03": ("funds/refusal-shows-balance", "dialect:refusal-without-balance"),
+    "INS-04": ("funds/win-at-zero", broken_money.RefusesWinsWhenBroke),
+    "INS-05": ("funds/refused-bet-leaves-nothing", "refund-of-refused-bet-credited"),
+    "INS-06": ("funds/enormous-bet", broken_money.FailsOnEnormousBets),
+    "UNK-01": ("unknown/balance", "unknown-player-created"),
+    "UNK-02": ("unknown/bet", broken_calls.TakesAnybody),
+    "UNK-03": ("unknown/win", "unknown-player-created"),
+    "UNK-04": ("unknown/refund", "unknown-player-created"),
+    "UNK-05": ("unknown/no-user-id", broken_calls.TakesNobodyForFirst),
+    "UNK-06": ("unknown/game-of-bet", broken_calls.FailsOnUnknownGames),
+    "UNK-07": ("unknown/game-of-win", broken_calls.ForgetsWinsOfUnknownGames),
+    "SEC-07": ("hostile-input/get-request", broken_calls.TakesGet),
+    "SEC-09": ("hostile-input/details-tell-no-secrets", broken_calls.TellsHash),
+    "SEC-10": ("hostile-input/errors-tell-nothing", broken_calls.TellsTrace),
+    "SEC-11": ("hostile-input/attack-strings", broken_calls.PastesIdsIntoSql),
+    "BAD-01": ("hostile-input/negative-amount", "negative-bet-credited"),
+    "BAD-02": ("hostile-input/amount-is-no-amount", "amounts-read-loosely"),
+    "BAD-03": ("hostile-input/missing-field", "missing-id-charged"),
+    "BAD-04": ("hostile-input/not-an-object", "malformed-json-moves-money"),
+    "BAD-05": ("hostile-input/key-twice", broken_calls.AddsTwinKeys),
+    "BAD-06": ("hostile-input/numeric-user-id", broken_calls.FailsOnNumericPlayers),
+    "BAD-07": ("hostile-input/unicode-ids", broken_calls.FailsOnUnicode),
+    "BAD-08": ("hostile-input/content-type", broken_calls.FailsOnOtherTypes),
+    "SES-01": ("rounds/spin-won", "bet-answered-not-charged"),
+    "SES-02": ("rounds/closed-game", "win-answered-not-paid"),
+    "SES-04": ("rounds/phone-and-desktop", "lobby-switch-loses-win"),
+    "SES-05": ("rounds/polled-balance", broken_calls.ChargesForReads),
+    "SES-07": ("rounds/interrupted-and-paid", "lobby-switch-loses-win"),
+    "LIM-03": ("money/big-win-is-paid-whole", "large-win-capped"),
+    "CUR-01": ("money/two-players-same-amounts", broken_money.HalvesSecondPlayer),
+}
+
+
+@contextmanager
+def _endpoint(wallet: Wallet) -> Iterator[str]:
+    if isinstance(wallet, str):
+        dialect = wallet.removeprefix("dialect:")
+        switched = {"dialects": (dialect,)} if dialect != wallet else {"defects": (wallet,)}
+        # What the scenarios begin with, so that no adjusting call meets the defect first.
+        with OperatorServer(OperatorSettings(opening_balance="100.00", **switched)) as server:  # type: ignore[arg-type]  # names
+            yield server.endpoint
+    else:
+        with serving(wallet()) as endpoint:
+            yield endpoint
+
+
+@pytest.mark.parametrize(
+    ("rule", "file", "wallet"), [(rule, *row) for rule, row in PROOFS.items()], ids=PROOFS
+)
+def test_the_scenario_reports_the_check_on_a_wallet_that_breaks_it(
+    rule: str, file: str, wallet: Wallet
+) -> None:
+    """Covered means shown: this file, on this wallet, names this rule."""
+    with _endpoint(wallet) as endpoint:
+        run = run_against(endpoint, [f"scenarios/{file}.yaml"], PLAYERS)
+    told = {finding.rule for id, found in run.findings.items() if id is not None for finding in found}
+    assert rule in told, f"{run.findings} {run.end}"
+
+
+def test_every_check_that_is_called_covered_is_proven_here_with_a_file_that_covers_it() -> None:
+    """`list --coverage` counts what `covers:` names; nothing is named there that is not shown above."""
+    covered = {row.rule.id: row.files for row in coverage(load_scenarios(())) if row.files}
+    assert set(PROOFS) == set(covered)
+    for rule, (file, _) in PROOFS.items():
+        assert f"scenarios/{file}.yaml" in covered[rule]
+
+
+def test_a_small_right_wallet_passes_the_whole_suite() -> None:
+    """What the broken ones are derived from is right: their findings are their own."""
+    with serving(SmallWallet()) as endpoint:
+        run = run_against(endpoint, (), PLAYERS)
+    assert run.exit_code is ExitCode.PASSED
+    assert run.findings == {}
