@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from simulator.core.events import Event, ExchangeRecorded
 from simulator.core.findings import Place
 from simulator.core.reading import Reading, read_reply
+from simulator.core.scenario import FaultSpec
 from simulator.core.webhooks import Exchange, NoReply, WebhookRequest, WireRequest
 from simulator.core.wire import WireProfile
 from simulator.delivery.sender import CallInterrupted, Sender
@@ -91,6 +92,20 @@ class RunContext:
                 self.record(lost, why)
             raise
         return self.record(exchange, why, well_formed=well_formed)
+
+    def disturb(
+        self, request: WebhookRequest, wire: WireRequest, fault: FaultSpec, why: Why
+    ) -> tuple[Call, ...]:
+        """One call under a fault; two exchanges for a duplicate. Raises Stopped when the run is ending."""
+        if self.stopping:
+            raise Stopped(self.stopping)
+        try:
+            exchanges = self.sender.disturb(request, wire, fault)
+        except CallInterrupted as interrupt:
+            for lost in interrupt.exchanges:
+                self.record(lost, why)
+            raise
+        return tuple(self.record(exchange, why) for exchange in exchanges)
 
     def record(self, exchange: Exchange, why: Why, *, well_formed: bool = True) -> Call:
         """Put an exchange into the event stream and read its reply."""

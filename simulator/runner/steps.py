@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from random import Random
 
 from simulator.core.events import StepFinished
@@ -11,12 +12,15 @@ from simulator.core.findings import Outcome, Place
 from simulator.core.ledger import Book, Ledger
 from simulator.core.money import Money, format_money
 from simulator.core.outcomes import VOLATILITIES, draw_spin
+from simulator.core.roles import CallForm
 from simulator.core.rounds import Ask, Flow, RoundPlan, play_round
 from simulator.core.scenario import (
     Balance,
     Bet,
     Details,
     Expect,
+    FaultKind,
+    FaultSpec,
     Play,
     Refund,
     Repeat,
@@ -37,6 +41,11 @@ from simulator.runner.context import Call, RunContext, Why
 from simulator.runner.hooks import Hooks
 from simulator.runner.judge import Judge
 from simulator.runner.script import DEFAULT_GAME, CannotSend, Script, Sent
+
+ODD_DELIVERY = frozenset({FaultKind.CHUNKED, FaultKind.SLOW_BODY, FaultKind.DELAY})
+"""Faults under which the whole call arrives and is answered, if in an unusual way."""
+
+_SETTLING = (Outcome.ACCEPTED, Outcome.REFUSED, Outcome.UNKNOWN)
 
 FLOW_ATTEMPTS = 5
 """How often a round's win or refund is sent before the round counts as undelivered."""
@@ -126,9 +135,29 @@ class Steps:
 
     def _money(self, sent: Sent, step: Bet | Win | Refund | Resend) -> Outcome:
         label = getattr(step, "label", None) or "resend"
+        if step.fault is not None:
+            return self._disturbed(sent, step, step.fault, label)
         call = self._call(sent, step.place, label)
         outcome = self._judge_call(sent, call, step.place, label)
         self._claims(step.expect, call, outcome, step.place)
+        return outcome
+
+    def _disturbed(
+        self, sent: Sent, step: Bet | Win | Refund | Resend, fault: FaultSpec, label: str
+    ) -> Outcome:
+        """A call under a fault of ours: what is unknown stays open until an answer or a read settles it."""
+        why = Why(self._scenario.id, "step", label, step.place)
+        calls = self._context.disturb(sent.request, sent.wire, fault, why)
+        if fault.kind in ODD_DELIVERY and sent.form.form is CallForm.CANONICAL:
+            sent = replace(sent, form=replace(sent.form, form=CallForm.OPTIONAL))
+        # Of two copies the one that took effect came first, in whatever order they were answered.
+        outcome = Outcome.UNKNOWN
+        for call in sorted(calls, key=lambda each: _SETTLING.index(each.reading.outcome)):
+            outcome = self._judge_call(sent, call, step.place, label)
+        if fault.kind in ODD_DELIVERY:
+            self._claims(step.expect, calls[0], outcome, step.place)
+        if sent.request.method is Method.BET:
+            self._script.accepted_bet(sent.request)
         return outcome
 
     def _call(self, sent: Sent, place: Place, label: str) -> Call:

@@ -26,6 +26,7 @@ from simulator.errors import EndpointUnreachable, ExitCode, UsageError
 from simulator.runner.cast import Cast, NoPlayer
 from simulator.runner.context import RunContext, Stopped
 from simulator.runner.dialect import KNOBS
+from simulator.runner.fault_matrix import fault_matrix
 from simulator.runner.files import load_scenarios
 from simulator.runner.finder import FormLog
 from simulator.runner.hooks import Hooks
@@ -62,7 +63,8 @@ def selected(settings: RunSettings) -> tuple[Scenario, ...]:
     """The scenarios that a run would take, in order. Raises ScenarioError, NothingSelected, UsageError."""
     scenarios = load_scenarios(settings.paths)
     failed = read_last_failed(Path()) if settings.last_failed else None
-    return select(scenarios, settings.keyword, settings.tags, settings.level, failed)
+    chosen = select(scenarios, settings.keyword, settings.tags, settings.level, failed)
+    return fault_matrix(chosen, settings.faults) if settings.faults else chosen
 
 
 @dataclass(slots=True)
@@ -221,7 +223,7 @@ def _rerun_command(settings: RunSettings) -> str:
     words = ["betrontech-sim", "run", "--endpoint", settings.endpoint]
     for player in settings.players[:1]:
         words += ["--player", player]
-    if settings.seed_hook is not None and isinstance(settings.seed_hook, HttpHook):
+    if isinstance(settings.seed_hook, HttpHook) and not {"?", "@"} & set(settings.seed_hook.url):
         words += ["--seed-hook", settings.seed_hook.url]
     return shlex.join(words)
 

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from simulator.core.money import Money, parse_written
 from simulator.core.nearest import did_you_mean
+from simulator.core.scenario import FaultKind
 from simulator.settings.values import CommandHook, Hook, HttpHook, ReportKind, ReportTarget
 
 PLAYERS_MAX = 10_000
@@ -46,6 +47,7 @@ class Kind:
 
     `expects` completes "expected …". `gather` makes the setting's value of all items; None means that the
     setting has one item, which is the value. `joiner` joins the name and value of a YAML mapping to an item.
+    `mapped` makes the text of an item that the file writes as a mapping, from its names and values.
     """
 
     metavar: str
@@ -53,6 +55,7 @@ class Kind:
     parse: Callable[[str], Any]
     gather: Callable[[Sequence[Any]], Any] | None = None
     joiner: str | None = None
+    mapped: Callable[[Iterable[tuple[str, str]]], str] | None = None
 
 
 # --- readers of one item ---------------------------------------------------------------------------
@@ -137,7 +140,6 @@ def _allowed_host(text: str) -> str:
 
 
 def _agent_code(text: str) -> str:
-    # Credentials are split at the first colon, so that the code cannot hold one.
     if re.fullmatch(r"[0-9A-Za-z_.-]{1,64}", text) is None:
         raise ValueError
     return text
@@ -196,6 +198,20 @@ def _report(text: str) -> ReportTarget:
     if kind not in set(ReportKind):
         raise Unfit(f"expected {_listed(ReportKind)} before the colon", did_you_mean(kind, ReportKind))
     return ReportTarget(ReportKind(kind), Path(file))
+
+
+def _faults(text: str) -> tuple[FaultKind, ...]:
+    words = [word.strip() for word in text.split(",")]
+    if words == ["all"]:
+        return tuple(FaultKind)
+    for word in words:
+        if word not in set(FaultKind):
+            raise Unfit(f"expected all, or some of {_listed(FaultKind)}{did_you_mean(word, FaultKind)}")
+    return tuple(FaultKind(word) for word in words)
+
+
+def _distinct_faults(items: Sequence[tuple[FaultKind, ...]]) -> tuple[FaultKind, ...]:
+    return tuple(dict.fromkeys(fault for item in items for fault in item))
 
 
 def _listed(words: Iterable[str]) -> str:
@@ -264,4 +280,5 @@ PLAYERS = Kind("ID", "a user id, or a range of them like 1000..1099", _players, 
 HEADERS = Kind("'NAME: VALUE'", "a header like 'X-Api-Key: abc'", _header, tuple, ": ")
 PAIRS = Kind("NAME=VALUE", "a name and its value like late_bet=refused", _pair, _mapping, "=")
 HOOK = Kind("URL|COMMAND", "a URL or a command line", _hook)
+FAULTS = Kind("LIST", f"all, or some of {_listed(FaultKind)}, with commas", _faults, _distinct_faults)
 REPORTS = Kind("KIND:FILE", f"KIND:FILE, where KIND is {_listed(ReportKind)}", _report, tuple, ":")

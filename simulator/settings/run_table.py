@@ -129,6 +129,13 @@ HOW = Section(
             key="seed",
         ),
         Setting(
+            "faults",
+            "--faults",
+            kinds.FAULTS,
+            "Every scenario again with each of these faults at each money step; all, or lost_reply,reset.",
+            key="faults",
+        ),
+        Setting(
             "jobs",
             "--jobs",
             kinds.whole(1, 256),

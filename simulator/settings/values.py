@@ -12,6 +12,7 @@ from pathlib import Path
 
 from simulator.core.findings import Level
 from simulator.core.money import Money
+from simulator.core.scenario import FaultKind
 
 
 class Probe(StrEnum):
@@ -90,6 +91,7 @@ class RunSettings:
     tags: tuple[str, ...] = ()
     level: Level | None = None
     last_failed: bool = False
+    faults: tuple[FaultKind, ...] = ()
     seed: int = 0
     jobs: int = 1
     maxfail: int | None = None
@@ -107,11 +109,24 @@ class RunSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AgentSettings:
+    """One operator's account with us. `webhook_url` None leaves CHARGED launches to an error."""
+
+    code: str
+    token: str = field(repr=False)
+    secret_key: str = field(repr=False)
+    webhook_url: str | None = None
+    wire: str = "betrontech"
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServeSettings:
     """Everything that decides what the server is. Secrets stay out of its repr.
 
     `webhook_url` None leaves CHARGED launches to an error that names the setting; `data` None keeps all in
-    memory; `admin_token` None opens console and control API on loopback only.
+    memory; `admin_token` None opens console and control API on loopback only. `agents` are those besides
+    the one that the single settings describe.
     """
 
     host: str = "127.0.0.1"
@@ -124,6 +139,7 @@ class ServeSettings:
     agent_secret_key: str = field(default="demo-secret", repr=False)
     wire: str = "betrontech"
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    agents: tuple[AgentSettings, ...] = ()
     timeout_s: float = 5.0
     allow_hosts: tuple[str, ...] = ()
     cacert: Path | None = None
@@ -134,3 +150,16 @@ class ServeSettings:
     data: Path | None = None
     with_operator: bool = False
     json_logs: bool = False
+
+    @property
+    def accounts(self) -> tuple[AgentSettings, ...]:
+        """Every agent: the one of the single settings first."""
+        first = AgentSettings(
+            code=self.agent_code,
+            token=self.agent_token,
+            secret_key=self.agent_secret_key,
+            webhook_url=self.webhook_url,
+            wire=self.wire,
+            headers=self.headers,
+        )
+        return (first, *self.agents)
