@@ -46,8 +46,10 @@ def read_money(text: str) -> Money:
 def read_amount(text: str, use: AmountUse) -> Amount:
     """Any of the written forms of an amount. Raises ValueError with the reason in words."""
     first = text[:1]
-    if first.isdecimal():
-        return _drawn_between(text) if ".." in text else Written(read_money(text), text)
+    if text.replace(".", "", 1).isdecimal():
+        return Written(read_money(text), text)
+    if ".." in text:
+        return _drawn_between(text)
     if first == "x" and _TIMES.fullmatch(text):
         return TimesBet(Fraction(text[1:]))
     if first == "~":

@@ -14,7 +14,7 @@ from simulator.core.yaml_nodes import DEPTH_MAX
 
 _COLUMN = re.compile(COLUMN_PATTERN)
 
-_IDS_ONLY = ("run",)
+_IDS_ONLY = ("run", "number")
 _SENT_AS_WRITTEN: Mapping[str, tuple[str, ...]] = {
     "raw": _IDS_ONLY,
     "transaction_id": _IDS_ONLY,
@@ -23,7 +23,7 @@ _SENT_AS_WRITTEN: Mapping[str, tuple[str, ...]] = {
 }
 """The keys under which a run fills in placeholders, and which."""
 
-PARTS_MAX = 2_000_000
+PARTS_MAX = 1_000_000
 """Nodes of one file's scenarios with their columns filled in: aliases of aliases double at each line."""
 
 
@@ -64,16 +64,16 @@ class Filling:
         text: str = node.value
         for match in _COLUMN.finditer(text):
             name = match[0][2:-1]
-            if name in kept:
+            if name in kept and name not in self.columns:
                 continue
-            if name in PLACEHOLDERS:
+            if name in PLACEHOLDERS and name not in self.columns:
                 where = ", ".join(key for key, names in _SENT_AS_WRITTEN.items() if name in names)
                 self.problems.add(node, f"{match[0]} is filled in by the run, and only in {where}")
                 self.problems.silence(node)
                 continue
             if name not in self.columns:
                 hint = did_you_mean_or_valid(name, [*self.columns, *kept])
-                self.problems.add(node, f'{match[0]}: {self.source} has no "{name}"{hint}')
+                self.problems.add(node, f'{match[0]}: {self.source} has no column "{name}"{hint}')
                 self.problems.silence(node)
                 continue
             self.used.add(name)

@@ -90,7 +90,9 @@ class ProblemList:
             if home is not None:
                 home.add(node, message)
             return
-        start, end = node.start_mark, node.end_mark
+        start = node.start_mark
+        # A list that the parser gave up within has no end.
+        end = node.end_mark or start
         line = self.source[start.line] if start.line < len(self.source) else ""
         width = end.column - start.column if end.line == start.line else len(line.rstrip()) - start.column
         self.add_at(start.line + 1, start.column + 1, message, max(1, width))

@@ -142,11 +142,12 @@ POLICY = ValueKind(lambda node, draft: POLICY_FIELDS.read(node, draft), POLICY_F
 
 
 class Row(NamedTuple):
-    """One row of `cases`: its name, where it stands, and its columns as nodes."""
+    """One row of `cases`: its name, where it stands, its columns as nodes, and its last line, from 1."""
 
     name: str
     node: Node
     columns: dict[str, Node]
+    last_line: int
 
 
 def _read_cases(node: Node, draft: Draft) -> list[Row]:
@@ -171,7 +172,9 @@ def _read_cases(node: Node, draft: Draft) -> list[Row]:
             draft.problems.add(
                 at, f'two rows are named "{shortened(name)}"' if name.strip() else "a row has no name"
             )
-        rows[name] = Row(name, at, COLUMNS.read(value, draft))
+        # A block ends where the next thing begins, on a line after it.
+        last_line = value.end_mark.line + bool(getattr(value, "flow_style", True))
+        rows[name] = Row(name, at, COLUMNS.read(value, draft), last_line)
     return list(rows.values())
 
 

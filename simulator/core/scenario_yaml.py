@@ -194,7 +194,7 @@ def _build(
         source=document.source.lines,
         used_sources=library.used_by(document.source.path),
         lines=document.lines,
-        row_lines=(row.node.start_mark.line + 1, row.node.end_mark.line + 1) if row else None,
+        row_lines=(row.node.start_mark.line + 1, row.last_line) if row else None,
         **values,
     )
 

@@ -33,8 +33,8 @@ from simulator.core.yaml_nodes import noun_of, shortened
 
 TEXT_CHARS_MAX = 100_000
 LABEL_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}"
-PLACEHOLDERS = ("player", "balance", "run", "id")
-"""What a run fills in where text goes out as written: the user_id, its balance, RUN, a new id."""
+PLACEHOLDERS = ("player", "balance", "run", "number", "id")
+"""What a run fills in where text goes out as written: user_id, balance, RUN, RUN as a number, a new id."""
 
 COLUMN_NAME_PATTERN = r"[A-Za-z_][A-Za-z0-9_]*"
 COLUMN_PATTERN = r"\$\{" + COLUMN_NAME_PATTERN + r"\}"
@@ -264,8 +264,6 @@ def _read_columns(node: Node, draft: Draft) -> dict[str, Node]:
         name = text_of(key, "the name of a column")
         if _COLUMN_NAME.fullmatch(name) is None:
             raise Wrong(key, f'"{shortened(name)}" cannot name a column; use letters, digits and "_"')
-        if name in PLACEHOLDERS:
-            draft.problems.add(key, f'"{name}" cannot name a column: ${{{name}}} is filled in by the run')
         if name in found:
             draft.problems.add(key, f'duplicate key "{name}"')
         found[name] = value

@@ -151,20 +151,22 @@ _HINTS = (
     (r"mapping values are not allowed", r"", "look at the indentation of this line and the one above"),
     (r"undefined alias", r"", "text that begins with * needs quotes"),
     (r"end of stream|unexpected end", r"", "a quote is not closed"),
+    (r"expected node content|expected ',' or", r"[\[{]", "a bracket is not closed"),
 )
 
 
 def _note_syntax(error: yaml.MarkedYAMLError, problems: ProblemList) -> None:
-    mark = error.problem_mark or error.context_mark
-    if mark is None:
-        problems.add_at(1, 1, f"not valid YAML: {error.problem or error}")
-        return
     trouble = error.problem or "it cannot be read"
-    line, column = mark.line + 1, mark.column + 1
-    if line > len(problems.source) and error.context_mark is not None:
-        line, column = error.context_mark.line + 1, error.context_mark.column + 1
+    marks = [mark for mark in (error.problem_mark, error.context_mark) if mark is not None]
+    within = [mark for mark in marks if mark.line < len(problems.source)]
+    if within:
+        line, column = within[0].line + 1, within[0].column + 1
+    else:
+        # What is missing is missing at the end.
+        line = max(1, len(problems.source))
+        column = len(problems.source[-1]) + 1 if problems.source else 1
     message = f"not valid YAML: {error.context + ', ' if error.context else ''}{trouble}"
-    shown = problems.source[line - 1] if line <= len(problems.source) else ""
+    shown = problems.source[line - 1] if problems.source else ""
     for about, seen, hint in _HINTS:
         if re.search(about, trouble) and re.search(seen, shown):
             message += f"; {hint}"
