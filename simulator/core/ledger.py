@@ -146,6 +146,10 @@ class Book:
                 ):
                     yield self._become(world, request, branch)
             return
+        if request.amount == 0 and all(branch.moves == 0 for branch in branches):
+            # Nothing moves either way: two worlds that differ in nothing would double at each such call.
+            yield world
+            return
         yield self._become(world, request, Branch(outcome, 0, self._pending(world, request, form)))
         for branch in branches:
             if branch.outcome is Outcome.ACCEPTED:

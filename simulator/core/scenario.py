@@ -204,7 +204,8 @@ class Repeat:
 class Send:
     """Anything at all: `body` is the exact text. What reads as a canonical webhook is judged as one.
 
-    `${player}`, `${balance}` and `${run}` in the body become the player's user_id, its balance, and RUN.
+    `${player}`, `${balance}`, `${run}` and `${number}` in the body become the player's user_id, its balance,
+    RUN, and RUN as a number.
     """
 
     place: Place

@@ -11,12 +11,13 @@ from simulator.core.events import FindingRaised
 from simulator.core.findings import Finding, Outcome, Place, Severity
 from simulator.core.money import CENT, Money, format_money
 from simulator.core.scenario import MAIN_PLAYER, Scenario
+from simulator.core.situations import Situation
 from simulator.core.status_hints import status_hint
 from simulator.core.webhooks import Method, NoReply, WebhookRequest
 from simulator.core.wire import write
 from simulator.errors import EndpointUnreachable
 from simulator.runner.context import Call, RunContext, Why
-from simulator.runner.finder import Finder, FormLog
+from simulator.runner.finder import Finder, FormLog, MoneyFacts
 from simulator.runner.script import DEFAULT_GAME, Script
 
 PLACE = Place("preflight", 1)
@@ -85,12 +86,21 @@ class Preflight:
             if amount > balance:
                 break
             call = self._call(script, Method.BET, player, amount)
-            if call.reading.outcome is not Outcome.REFUSED:
+            # The first bet may meet a connection that was just closed; the second has one of its own.
+            if call.reading.outcome is not Outcome.REFUSED and not isinstance(call.exchange.reply, NoReply):
                 self._usable(call, f"a bet of {format_money(amount)}", player)
                 return
+        self._note_charge(call, player, balance)
         self._unusable(
             call, f"a bet of {format_money(amount)} with a balance of {format_money(balance)}", player
         )
+
+    def _note_charge(self, bet: Call, player: str, before: Money) -> None:
+        """Bets that are refused must not be charged: no scenario will get far enough to tell."""
+        after = self._balance(player)
+        if bet.reading.outcome is Outcome.REFUSED and after < before:
+            facts = MoneyFacts(player, (before,), after, "")
+            self._finder.money(Situation.BET_REFUSED_BUT_TAKEN, bet, PLACE, facts, Method.BET)
 
     def _call(self, script: Script, method: Method, player: str, amount: Money) -> Call:
         request = WebhookRequest(method, player, amount, script.new_id("preflight"), DEFAULT_GAME)

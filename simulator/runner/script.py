@@ -149,7 +149,7 @@ class Script:
         body = body.replace("${player}", player).replace("${balance}", balance)
         if "${id}" in body:
             body = body.replace("${id}", self.new_id(step.label))
-        body = body.replace("${run}", self.prefix)
+        body = self._filled(body)
         raw = spoken(body.encode("utf-8", "surrogateescape"), self._profile)
         headers = merged_headers(self._profile.headers, step.headers)
         wire = WireRequest(raw, step.content_type, step.http_method, headers)
@@ -169,8 +169,8 @@ class Script:
 
     def written_id(self, text: str) -> str:
         """An id that the author wrote: the same text is the same id, and no other run's."""
-        if "${run}" in text:
-            return text.replace("${run}", self.prefix)
+        if "${" in text:
+            return self._filled(text)
         return self._written_ids.setdefault(text, f"{self.prefix}-{text}")
 
     def amount(self, amount: Amount, player: str, ledger: Ledger) -> Money:
@@ -223,7 +223,10 @@ class Script:
         return Sent(form.request or request, wire, form, filled, omit, open_round)
 
     def _fill(self, value: JsonValue) -> JsonValue:
-        return value.replace("${run}", self.prefix) if isinstance(value, str) else value
+        return self._filled(value) if isinstance(value, str) else value
+
+    def _filled(self, text: str) -> str:
+        return text.replace("${run}", self.prefix).replace("${number}", str(int(self.prefix, 36)))
 
     def _either(self, sent: Sent, expected: Expected | None) -> Sent:
         """`expect: either` widens what the ledger allows: applied once, or refused."""
