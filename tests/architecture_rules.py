@@ -24,30 +24,32 @@ PURE_STDLIB = frozenset({
 # fmt: on
 PURE_THIRD_PARTY = frozenset({"yaml", "faker"})
 IMPURE_CALLS = frozenset({"open", "print", "input", "exec", "eval", "breakpoint", "__import__"})
+# It compiles constructors, as the standard library's dataclasses does; exec elsewhere could hide anything.
+MAY_EXEC = "simulator.core.frozen"
 CLOCK_METHODS = frozenset({"now", "today", "utcnow"})
 
 # Rules 2 to 4: package → the packages and modules of ours it may import, itself aside.
 SHARED = frozenset({"core", "delivery", "settings", "errors"})
+# What api, play and console of one server have in common: accounts, game sessions, and the object that holds them.
+SERVER = frozenset({"agents", "sessions", "server_state"})
 MAY_IMPORT = {
     "core": frozenset({"errors"}),
     "errors": frozenset[str](),
     "settings": frozenset({"core", "errors"}),
     "delivery": SHARED,
     "reports": frozenset({"core", "errors"}),
-    "api": SHARED,
-    "play": SHARED,
-    "console": SHARED,
+    **dict.fromkeys(("api", "play", "console", *SERVER), SHARED | SERVER),
     "runner": SHARED,
     "reference_operator": frozenset({"settings", "errors"}),
 }
 # `import simulator` for the version, and for where the package lies.
 PACKAGE_ITSELF = frozenset({"", "__version__"})
-# It puts the parts together, so it knows everyone; so do `cli` and single modules, which have no entry above.
-APP_FACTORY = "simulator.api.app"
+# Without an entry above stand the parts that put the others together: `cli`, `app`, `serving`.
+COMPOSERS = frozenset({"cli", "serving"})
 
 # Rule 5: what is imported or read → the only places for it.
 ONLY_IN = {
-    "flask": ("simulator.api", "simulator.play", "simulator.console", "simulator.reference_operator"),
+    "flask": tuple(f"simulator.{part}" for part in ("api", "play", "console", "reference_operator", "app")),
     "requests": ("simulator.delivery", "simulator.cli.doctor"),
     "urllib3": ("simulator.delivery", "simulator.cli.doctor"),
     "locust": ("simulator.runner.load",),
@@ -167,7 +169,7 @@ def layer_violation(module: Module, node: ast.stmt | ast.expr, target: str) -> I
     """Rules 2 to 4: which of our parts may import which."""
     part = target.partition(".")[2].partition(".")[0]
     allowed = MAY_IMPORT.get(module.part)
-    if allowed is None or part in {module.part, *allowed, *PACKAGE_ITSELF} or module.name == APP_FACTORY:
+    if allowed is None or part in {module.part, *allowed, *PACKAGE_ITSELF}:
         return
     may = ", ".join(sorted(allowed)) or "nothing of ours"
     yield module.at(node, f"rules 1-4: {module.part} may import {may}; not {target}")
@@ -193,6 +195,8 @@ def purity_violations(module: Module) -> Iterator[Violation]:
     """Rule 1 beyond imports: no I/O built-ins, no clock, no randomness without a seed."""
     for node in ast.walk(module.tree):
         match node:
+            case ast.Call(func=ast.Name(id="exec")) if module.name == MAY_EXEC:
+                pass
             case ast.Call(func=ast.Name(id=name)) if name in IMPURE_CALLS:
                 yield module.at(node, f"rule 1: core is pure and may not call {name}()")
             case (
