@@ -1,0 +1,89 @@
+"""`explain` and `list`: what a developer reads at night, and what an author looks up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from command_line import simulate
+from simulator.core.coverage import OPEN_REASONS
+from simulator.core.rules import CATALOGUE, RULES
+from simulator.errors import ExitCode
+
+
+def test_explain_tells_what_why_who_how_and_which_scenario(tmp_path: Path) -> None:
+    """Everything about a rule on one screen."""
+    ended = simulate("explain", "REF-04", folder=tmp_path)
+    assert ended.returncode == ExitCode.PASSED
+    for text in (RULES["REF-04"].title, "level: industry", "What it means", "Why it costs money"):
+        assert text in ended.stdout
+    for text in ("Who asks for it", "How to fix it", "run scenarios/refunds/refund-of-refused-bet.yaml"):
+        assert text in ended.stdout
+
+
+def test_explain_says_why_no_scenario_tests_a_check(tmp_path: Path) -> None:
+    """An open check is told as open."""
+    ended = simulate("explain", "DEM-01", folder=tmp_path)
+    assert f"no scenario: {OPEN_REASONS['DEM-01']}" in ended.stdout
+
+
+def test_explain_alone_lists_every_rule(tmp_path: Path) -> None:
+    """The way to find an id."""
+    ended = simulate("explain", folder=tmp_path)
+    assert ended.returncode == ExitCode.PASSED
+    assert all(rule.id in ended.stdout and rule.title in ended.stdout for rule in CATALOGUE)
+
+
+def test_explain_of_a_group_lists_its_rules(tmp_path: Path) -> None:
+    """`explain REF` narrows the list."""
+    ended = simulate("explain", "ref", folder=tmp_path)
+    assert [line[:6] for line in ended.stdout.splitlines()] == [
+        f"REF-{number:02d}" for number in range(1, 15)
+    ]
+
+
+@pytest.mark.parametrize(("found", "nearest"), [("ERF-04", "REF-04"), ("IDE01", "IDE-01")])
+def test_an_unknown_rule_is_a_usage_error_that_names_the_nearest(
+    found: str, nearest: str, tmp_path: Path
+) -> None:
+    """No traceback, no guessing."""
+    ended = simulate("explain", found, folder=tmp_path)
+    assert ended.returncode == ExitCode.USAGE
+    assert f'there is no rule "{found}"; did you mean "{nearest}"?' in ended.stderr
+
+
+def test_list_tells_id_name_level_checks_and_tags(tmp_path: Path) -> None:
+    """What a run would take, and what each is for."""
+    ended = simulate("list", "-k", "refund-of-refused-bet", folder=tmp_path)
+    assert ended.stdout.splitlines() == [
+        "scenarios/refunds/refund-of-refused-bet.yaml",
+        "    A refund of a refused bet pays nothing",
+        "    industry  REF-04  #smoke",
+        "",
+        "1 scenario",
+    ]
+
+
+def test_list_filters_as_run_does(tmp_path: Path) -> None:
+    """Tag, level and path narrow; a selection that leaves nothing ends as it does in a run."""
+    smoke = simulate("list", "-t", "smoke", "--level", "documented", "scenarios/contract", folder=tmp_path)
+    assert "scenarios/contract/bet-answer.yaml" in smoke.stdout
+    assert "read-your-write" not in smoke.stdout
+    assert "refunds/" not in smoke.stdout
+    assert simulate("list", "-k", "no-such-word", folder=tmp_path).returncode == ExitCode.NOTHING_SELECTED
+
+
+def test_coverage_prints_the_whole_catalogue_with_scenario_or_reason(tmp_path: Path) -> None:
+    """Each check on a line of its own, and the sum."""
+    ended = simulate("list", "--coverage", folder=tmp_path)
+    lines = ended.stdout.splitlines()
+    assert [line[:6] for line in lines if line[:6] in RULES] == [rule.id for rule in CATALOGUE]
+    assert next(line for line in lines if line.startswith("REF-04")).endswith(
+        "scenarios/refunds/refund-of-refused-bet.yaml"
+    )
+    assert next(line for line in lines if line.startswith("CUR-02")).endswith(
+        f"open: {OPEN_REASONS['CUR-02']}"
+    )
+    still_open = len(OPEN_REASONS)
+    assert lines[-1] == f"{len(CATALOGUE) - still_open} of {len(CATALOGUE)} checks covered, {still_open} open"
