@@ -1,0 +1,147 @@
+"""Scenario files on disk: what a path, a folder and a line mean, and where the bundled suite is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from simulator.core.problems import ScenarioFileError
+from simulator.errors import UsageError
+from simulator.runner.files import bundled_suite, load_scenarios
+
+TABLE = """\
+name: One
+steps:
+  - balance
+---
+name: Two
+cases:
+  a: {stake: 1.00}
+  b:
+    stake: 2.00
+steps:
+  - bet: ${stake}
+"""
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of scenarios that a user stands in."""
+    for name in (
+        "b.yaml",
+        "a.yml",
+        "deep/er/c.yaml",
+        "_parts/p.yaml",
+        ".hidden/h.yaml",
+        "_q.yaml",
+        "notes.txt",
+    ):
+        path = tmp_path / "mine" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("steps: [balance]\n", "utf-8")
+    (tmp_path / "mine" / "betrontech-sim.yaml").write_text("endpoint: http://localhost\n", "utf-8")
+    (tmp_path / "table.yaml").write_text(TABLE, "utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def ids(*paths: str) -> list[str]:
+    """The ids of what the paths select."""
+    return [scenario.id for scenario in load_scenarios(paths)]
+
+
+@pytest.mark.usefixtures("here")
+def test_a_folder_is_all_scenario_files_within_sorted() -> None:
+    """Neither the configuration nor what is there to be used, whose names begin with _ or a dot."""
+    assert ids("mine") == ["mine/a.yml", "mine/b.yaml", "mine/deep/er/c.yaml"]
+    assert ids("./mine/") == ids("mine")
+
+
+@pytest.mark.usefixtures("here")
+def test_a_file_that_is_named_is_taken_whatever_its_name() -> None:
+    """Only folders leave files out."""
+    assert ids("mine/_q.yaml", "mine/_parts") == ["mine/_q.yaml", "mine/_parts/p.yaml"]
+
+
+def test_a_file_counts_once(here: Path) -> None:
+    """However it is spelled, and in the order of its first mention."""
+    assert ids("mine/deep", "mine", str(here / "mine" / "b.yaml")) == [
+        "mine/deep/er/c.yaml",
+        "mine/a.yml",
+        "mine/b.yaml",
+    ]
+
+
+LINES = {
+    "first line": ("table.yaml:1", ["table.yaml#One"]),
+    "between": ("table.yaml:4", ["table.yaml#One"]),
+    "name of the table": ("table.yaml:5", ["table.yaml#Two[a]", "table.yaml#Two[b]"]),
+    "row": ("table.yaml:7", ["table.yaml#Two[a]"]),
+    "row's second line": ("table.yaml:9", ["table.yaml#Two[b]"]),
+    "step of the table": ("table.yaml:11", ["table.yaml#Two[a]", "table.yaml#Two[b]"]),
+}
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(("path", "expected"), LINES.values(), ids=LINES)
+def test_a_line_takes_what_stands_there(path: str, expected: list[str]) -> None:
+    """What a report prints as FILE:LINE can be pasted back."""
+    assert ids(path) == expected
+
+
+@pytest.mark.usefixtures("here")
+def test_lines_of_one_file_add_up_and_all_of_it_wins() -> None:
+    """Two rows are two tests; the whole file is the whole file."""
+    assert ids("table.yaml:7", "table.yaml:1") == ["table.yaml#Two[a]", "table.yaml#One"]
+    assert len(ids("table.yaml:7", "table.yaml")) == 3
+
+
+WRONG_PATHS = {
+    "misspelt": ("tabel.yaml", 'there is no file or folder tabel.yaml; did you mean "table.yaml"?'),
+    "misspelt in the bundle": (
+        "scenarios/refnds",
+        'there is no file or folder scenarios/refnds; did you mean "refunds"?',
+    ),
+    "line beyond": ("table.yaml:99", "table.yaml:99: no scenario stands there; the file has 11 lines"),
+    "line of a folder": ("mine:3", "mine:3: mine is a folder; a line is of a file"),
+}
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(("path", "expected"), WRONG_PATHS.values(), ids=WRONG_PATHS)
+def test_a_path_that_leads_nowhere_is_told(path: str, expected: str) -> None:
+    """With what stands beside it under a name like it."""
+    with pytest.raises(UsageError) as caught:
+        load_scenarios([path])
+    assert str(caught.value) == expected
+
+
+def test_problems_of_all_files_are_told_together(here: Path) -> None:
+    """One run of check shows everything, and a used file's slip once."""
+    (here / "_used.yaml").write_text("steps: [bte: 1.00]\n", "utf-8")
+    for name in ("one.yaml", "two.yaml"):
+        (here / name).write_text("steps: [use: _used.yaml, bat: 1.00]\n", "utf-8")
+    with pytest.raises(ScenarioFileError) as caught:
+        load_scenarios(["one.yaml", "two.yaml", "mine"])
+    assert [problem.place.file for problem in caught.value.problems] == ["one.yaml", "_used.yaml", "two.yaml"]
+
+
+def test_the_bundled_suite_is_there_from_everywhere(here: Path) -> None:
+    """No path means the bundle; a path of it that is not found here is looked up there."""
+    bundled = ids()
+    assert bundled
+    assert all(name.startswith("scenarios/") for name in bundled)
+    assert ids("scenarios") == bundled
+    assert ids("scenarios/refunds/refund.yaml") == ["scenarios/refunds/refund.yaml"]
+    own = here / "scenarios" / "refunds" / "refund.yaml"
+    own.parent.mkdir(parents=True)
+    own.write_text("name: mine\nsteps: [balance]\n", "utf-8")
+    assert [scenario.name for scenario in load_scenarios(["scenarios/refunds/refund.yaml"])] == ["mine"]
+    assert ids() == bundled
+    assert ids("scenarios") == ["scenarios/refunds/refund.yaml"]
+
+
+def test_a_repository_shows_its_own_scenarios() -> None:
+    """An editable install reads the files that are edited."""
+    assert bundled_suite() == Path(__file__).parent.parent / "scenarios"

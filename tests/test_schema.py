@@ -1,0 +1,115 @@
+"""The JSON Schema of the scenario format: made from the loader's own tables, and agreeing with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from scenario_texts import EVERY_FORM, SUITE, load
+from simulator.core.problems import ScenarioFileError
+from simulator.core.scenario_fields import SCENARIO_FIELDS
+from simulator.core.scenario_schema import scenario_schema
+from simulator.core.step_fields import STEP_KINDS
+
+SCHEMA = scenario_schema()
+VALIDATOR = Draft202012Validator(SCHEMA)
+FILES = sorted(SUITE.rglob("*.yaml"))
+
+
+def as_an_editor_reads(text: str) -> list[Any]:
+    """The documents as plain YAML gives them: numbers are floats, `yes` is true."""
+    return list(yaml.load_all(text, yaml.CSafeLoader))
+
+
+def errors(text: str) -> list[str]:
+    """What the schema has against a text."""
+    return [
+        error.message for document in as_an_editor_reads(text) for error in VALIDATOR.iter_errors(document)
+    ]
+
+
+def test_it_is_a_schema_of_2020_12() -> None:
+    """Valid by the dialect's own schema."""
+    Draft202012Validator.check_schema(SCHEMA)
+    assert SCHEMA["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+
+
+def test_it_accepts_every_form() -> None:
+    """The sample with every key and every form of every step."""
+    assert errors(EVERY_FORM) == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(SUITE).as_posix())
+def test_it_accepts_the_bundled_suite(path: Path) -> None:
+    """What runs is not underlined in an editor."""
+    assert errors(path.read_text("utf-8")) == []
+
+
+def test_every_key_is_there_with_its_meaning() -> None:
+    """An editor completes and explains all keys of scenarios and of steps."""
+    described = SCHEMA["properties"]
+    assert list(described) == [field.name for field in SCENARIO_FIELDS.fields]
+    for kind in STEP_KINDS:
+        shown = SCHEMA["$defs"][kind.name]
+        assert shown["description"] == kind.meaning
+        mapped = [form["properties"] for form in shown["anyOf"] if "properties" in form]
+        if kind.mapped:
+            assert {name: form["description"] for name, form in mapped[0].items()} == {
+                field.name: field.meaning for field in kind.record.fields
+            }
+
+
+SLIPS = {
+    "scenario key": "tag: [a]\nsteps: [balance]",
+    "no steps": "name: x",
+    "empty steps": "steps: []",
+    "level": "level: low\nsteps: [balance]",
+    "rule": "covers: [XYZ-01]\nsteps: [balance]",
+    "need": "needs: [luck]\nsteps: [balance]",
+    "policy": "policy: {zero_bat: any}\nsteps: [balance]",
+    "policy's value": "policy: {zero_bet: maybe}\nsteps: [balance]",
+    "player": "player: {balanse: 1.00}\nsteps: [balance]",
+    "main player among others": "players: {player: {balance: 1.00}}\nsteps: [balance]",
+    "step": "steps: [bte: 1.00]",
+    "bare bet": "steps: [bet]",
+    "two kinds": "steps: [{bet: 1.00, win: 1.00}]",
+    "step key": "steps: [bet: {amuont: 1.00}]",
+    "no amount": "steps: [bet: {id: b1}]",
+    "negative amount": "steps: [bet: -1.00]",
+    "amount in words": "steps: [bet: ten]",
+    "three decimals in text": "steps: [bet: '10.005']",
+    "win of more than all": "steps: [win: all+0.01]",
+    "refund of all": "steps: [refund: {transaction_id: x, amount: all}]",
+    "expectation": "steps: [bet: {amount: 1.00, expect: acepted}]",
+    "status": "steps: [balance: {expect: {http: 6xx}}]",
+    "fault": "steps: [bet: {amount: 1.00, fault: lost_replay}]",
+    "delay without its time": "steps: [bet: {amount: 1.00, fault: delay}]",
+    "duration": "steps: [wait: 3]",
+    "restart with a value": "steps: [restart: now]",
+    "times": "steps: [repeat: {times: 0, steps: [balance]}]",
+    "volatility": "steps: [play: {rounds: 1, stake: 1.00, volatility: wild}]",
+    "refund of nothing": "steps: [refund: {amount: 1.00}]",
+    "refund of an id without an amount": "steps: [refund: {transaction_id: x}]",
+    "body twice": "steps: [send: {body: a, json: {}}]",
+    "raw of no field": "steps: [bet: {amount: 1.00, raw: {amont: 1}}]",
+    "omit of no field": "steps: [bet: {amount: 1.00, omit: [balance]}]",
+    "label": "steps: [bet: {amount: 1.00, id: my bet}]",
+}
+
+
+@pytest.mark.parametrize("text", SLIPS.values(), ids=SLIPS)
+def test_it_rejects_what_the_loader_rejects(text: str) -> None:
+    """An editor underlines a slip while it is typed."""
+    assert errors(text)
+    with pytest.raises(ScenarioFileError):
+        load(text)
+
+
+def test_money_is_a_number_or_a_pattern() -> None:
+    """`multipleOf: 0.01` would reject 19.99, which no binary fraction is."""
+    assert errors("steps: [bet: 19.99, balance: '80.01']") == []
+    assert "multipleOf" not in str(SCHEMA)
