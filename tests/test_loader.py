@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 
@@ -14,7 +13,6 @@ from scenario_texts import EVERY_FORM, load, steps
 from simulator.core.amounts import AllOf, Amount, Drawn, TimesBet, Written
 from simulator.core.findings import Level, Place
 from simulator.core.money import Money, format_money
-from simulator.core.quick_make import LONG_LIST
 from simulator.core.scenario import (
     MAIN_PLAYER,
     Balance,
@@ -235,16 +233,3 @@ def test_labels_that_are_not_given_are_made() -> None:
     """Each step has its own, also on one line."""
     found = load("steps: [bet: 1.00, bet: 1.00, win: 1.00]")[0].steps
     assert [step.label for step in found if isinstance(step, Bet | Win)] == ["bet@1", "bet@1.2", "win@1"]
-
-
-def test_a_long_list_is_read_like_a_short_one() -> None:
-    """Steps of long files are made another way; they are equal to, and as frozen as, all others."""
-    lines = ["- bet: {amount: 1.00, id: b1}", "- resend: b1", "- refund: b1", "- balance: {player: other}"]
-    short = steps("\n".join(lines))
-    long = steps("\n".join(lines + ["- balance"] * LONG_LIST))
-    assert long[: len(short)] == short
-    assert [hash(step.place) for step in long[: len(short)]] == [hash(step.place) for step in short]
-    assert type(long[0]) is Bet
-    assert replace(long[0], player="other").player == "other"
-    with pytest.raises(AttributeError):
-        long[0].player = "other"  # type: ignore[misc]  # frozen is what is tested

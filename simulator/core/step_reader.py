@@ -10,7 +10,6 @@ from simulator.core.draft import Draft
 from simulator.core.fields import note
 from simulator.core.findings import Place
 from simulator.core.problems import Wrong
-from simulator.core.quick_make import LONG_LIST, create_quickly
 from simulator.core.scenario import Step
 from simulator.core.step_fields import KINDS
 from simulator.core.step_kind import StepKind
@@ -31,7 +30,6 @@ def read_steps(node: Node, draft: Draft) -> tuple[Step, ...]:
         raise Wrong(node, "the steps contain themselves")
     steps: list[Step] = []
     file = draft.problems.file
-    create = create_quickly if len(node.value) >= LONG_LIST else _create
     for item in node.value:
         try:
             if type(item) is MappingNode and len(item.value) == 1:
@@ -48,15 +46,12 @@ def read_steps(node: Node, draft: Draft) -> tuple[Step, ...]:
             values = _values(kind, key, value, draft)
             if values is not None:
                 mark = key.start_mark
-                steps.append(create(make, file, mark.line + 1, mark.column + 1, kind.width, values))
+                place = Place(file, mark.line + 1, mark.column + 1, kind.width)
+                steps.append(make(place=place, **values))
         except Wrong as wrong:
             note(wrong, draft)
     draft.depth -= 1
     return tuple(steps)
-
-
-def _create(make: type[Step], file: str, line: int, column: int, width: int, values: dict[str, Any]) -> Step:
-    return make(place=Place(file, line, column, width), **values)
 
 
 def _values(kind: StepKind, key: Node, value: Node | None, draft: Draft) -> dict[str, Any] | None:
