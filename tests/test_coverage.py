@@ -14,7 +14,6 @@ import pytest
 import broken_calls
 import broken_money
 from simulator.core.coverage import coverage
-from simulator.errors import ExitCode
 from simulator.reference_operator.server import OperatorServer
 from simulator.reference_operator.settings import OperatorSettings
 from simulator.runner.files import load_scenarios
@@ -158,11 +157,3 @@ def test_every_check_that_is_called_covered_is_proven_here_with_a_file_that_cove
     assert set(PROOFS) == set(covered)
     for rule, (file, _) in PROOFS.items():
         assert f"scenarios/{file}.yaml" in covered[rule]
-
-
-def test_a_small_right_wallet_passes_the_whole_suite() -> None:
-    """What the broken ones are derived from is right: their findings are their own."""
-    with serving(SmallWallet()) as endpoint:
-        run = run_against(endpoint, (), PLAYERS)
-    assert run.exit_code is ExitCode.PASSED
-    assert run.findings == {}

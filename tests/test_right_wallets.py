@@ -1,0 +1,37 @@
+"""Wallets that keep the money right are never accused, in ways for which the operator has no dialect."""
+
+from __future__ import annotations
+
+import pytest
+
+from simulator.errors import ExitCode
+from small_wallet import PLAYERS, Fields, Refusal, SmallWallet, serving
+from suite_runs import run_against
+
+
+class CallsWinsOff(SmallWallet):
+    """A refund that came first calls off a win too, as an acceptance test of aggregators asks for."""
+
+    def win(self, player: str, amount: int, transaction_id: str, game: str) -> Fields:
+        if (player, transaction_id) in self.called_off:
+            return self.accepted(player)
+        return super().win(player, amount, transaction_id, game)
+
+
+class RefusesLongIds(SmallWallet):
+    """Ids are 64 characters of ASCII, and what is longer is refused."""
+
+    def transaction_of(self, fields: Fields) -> str:
+        transaction_id = super().transaction_of(fields)
+        if len(transaction_id) > 64 or not transaction_id.isascii():
+            raise Refusal("INVALID_PARAMS")
+        return transaction_id
+
+
+@pytest.mark.parametrize("wallet", [SmallWallet, CallsWinsOff, RefusesLongIds])
+def test_a_right_wallet_is_not_accused(wallet: type[SmallWallet]) -> None:
+    """Exit 0 and no finding, not even a warning."""
+    with serving(wallet()) as endpoint:
+        run = run_against(endpoint, (), PLAYERS)
+    assert run.findings == {}
+    assert run.exit_code is ExitCode.PASSED
