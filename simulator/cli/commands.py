@@ -10,6 +10,8 @@ COMMANDS = {
     "doctor": "Find out why a wallet is not reached, or that it is.",
     "demo": "Show the product: a right wallet, then one with a defect.",
     "mutants": "Test the suite itself: every defect of the example wallet must be caught.",
+    "serve": "Serve the API and its games to play against, until told to stop.",
+    "healthcheck": "Ask a served simulator whether it is alive.",
     "operator": "Start the example wallet, right or with chosen defects.",
     "schema": "Print the JSON Schema of scenario files, for editors.",
     "explain": "Say what a rule means, why it costs money and how to mend the wallet.",

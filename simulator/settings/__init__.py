@@ -6,6 +6,7 @@ reader of the environment, `load` puts the layers together: flag over environmen
 
 from simulator.settings.load import load_run_settings, load_serve_settings, load_values
 from simulator.settings.values import (
+    AgentSettings,
     Color,
     CommandHook,
     Hook,
@@ -18,6 +19,7 @@ from simulator.settings.values import (
 )
 
 __all__ = [
+    "AgentSettings",
     "Color",
     "CommandHook",
     "Hook",

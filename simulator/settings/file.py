@@ -93,8 +93,8 @@ class _Reader:
         match node:
             case ScalarNode():
                 items = [] if is_empty(node) else [(node.value, node)]
-            case SequenceNode() if row.is_list and all(isinstance(item, ScalarNode) for item in node.value):
-                items = [(item.value, item) for item in node.value]
+            case SequenceNode() if row.is_list and all(_is_item(row, item) for item in node.value):
+                items = [(_item_text(row, item), item) for item in node.value]
             case MappingNode() if row.kind.joiner is not None and _is_flat(node):
                 items = [(f"{key.value}{row.kind.joiner}{value.value}", value) for key, value in node.value]
             case _:
@@ -107,6 +107,38 @@ class _Reader:
     def _where(self, row: Setting, node: Node) -> str:
         mark = node.start_mark
         return f"{self._problems.file}:{mark.line + 1}:{mark.column + 1}: {row.key}"
+
+
+def _is_item(row: Setting, node: Node) -> bool:
+    if isinstance(node, MappingNode) and row.kind.mapped is not None:
+        return all(isinstance(key, ScalarNode) and _is_leaf(value) for key, value in node.value)
+    return isinstance(node, ScalarNode)
+
+
+def _is_leaf(node: Node) -> bool:
+    match node:
+        case MappingNode():
+            return _is_flat(node)
+        case SequenceNode():
+            return all(isinstance(part, ScalarNode) for part in node.value)
+        case _:
+            return True
+
+
+def _item_text(row: Setting, node: Node) -> str:
+    if isinstance(node, MappingNode) and row.kind.mapped is not None:
+        return row.kind.mapped((key.value, text) for key, value in node.value for text in _leaves(value))
+    return str(node.value)
+
+
+def _leaves(node: Node) -> list[str]:
+    match node:
+        case MappingNode():
+            return [f"{key.value}: {value.value}" for key, value in node.value]
+        case SequenceNode():
+            return [part.value for part in node.value]
+        case _:
+            return [node.value]
 
 
 def _is_flat(node: MappingNode) -> bool:

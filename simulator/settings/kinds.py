@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from simulator.core.frozen import Frozen
 from simulator.core.money import Money, parse_written
 from simulator.core.nearest import did_you_mean
 from simulator.core.scenario import FaultKind
@@ -41,8 +41,7 @@ class Unfit(ValueError):
         self.hint = hint
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Frozen):
     """How one item of a setting is read.
 
     `expects` completes "expected …". `gather` makes the setting's value of all items; None means that the

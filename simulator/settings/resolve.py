@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from simulator.core.frozen import Frozen
 from simulator.errors import ConfigurationError
 from simulator.settings.kinds import Unfit
 from simulator.settings.table import Setting
@@ -18,8 +18,7 @@ SHOWN_MAX = 80
 _UNREADABLE = r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]"
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(Frozen):
     """One item of a setting as somebody wrote it; `where` is the flag, the variable or file:line:column."""
 
     text: str

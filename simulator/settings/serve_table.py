@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from simulator.settings import kinds
+from simulator.settings.agent_kind import AGENT_TOKEN, AGENTS
 from simulator.settings.run_table import TARGET
 from simulator.settings.table import CONFIG, Section, Setting, pick, rows_of
 
@@ -64,7 +65,7 @@ AGENT = Section(
         Setting(
             "agent_token",
             "--agent-token",
-            kinds.TEXT,
+            AGENT_TOKEN,
             "The agent's token, for authentication.",
             key="serve.agent_token",
             default="demo-token",
@@ -77,6 +78,14 @@ AGENT = Section(
             "The agent's secret key, for launching games.",
             key="serve.agent_secret_key",
             default="demo-secret",
+            secret=True,
+        ),
+        Setting(
+            "agents",
+            "--agent",
+            AGENTS,
+            "One more agent: 'code=acme token=… secret_key=… webhook_url=…'.",
+            key="serve.agents",
             secret=True,
         ),
         *pick(TARGET.rows, "wire", "headers", "timeout_s", "allow_hosts", "cacert", "insecure", "proxy"),

@@ -6,8 +6,7 @@ rows stand in `run_table` and its siblings; a new setting is one row there and o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from simulator.core.frozen import Frozen
 from simulator.settings import kinds
 from simulator.settings.kinds import Kind
 
@@ -15,8 +14,7 @@ ENVIRONMENT_PREFIX = "BETRONTECH_SIM_"
 CONFIG_FILE = "betrontech-sim.yaml"
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Frozen):
     """One setting. `name` is the field it fills; `default` is the text that would say the same.
 
     `key` is its place in the file, dotted where it lies in a section; None keeps it out of the file.
@@ -48,8 +46,7 @@ class Setting:
         return self.kind.gather is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(Frozen):
     """Settings that stand together in help and docs."""
 
     title: str

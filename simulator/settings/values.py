@@ -6,11 +6,12 @@ Where each one may be set (flag, variable, key) is the table's; how a text becom
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from pathlib import Path
 
 from simulator.core.findings import Level
+from simulator.core.frozen import Frozen
 from simulator.core.money import Money
 from simulator.core.scenario import FaultKind
 
@@ -39,23 +40,20 @@ class ReportKind(StrEnum):
     NDJSON = "ndjson"
 
 
-@dataclass(frozen=True, slots=True)
-class ReportTarget:
+class ReportTarget(Frozen):
     """A report and the file it goes to; the file "-" is standard output."""
 
     kind: ReportKind
     file: Path
 
 
-@dataclass(frozen=True, slots=True)
-class HttpHook:
+class HttpHook(Frozen):
     """A hook that is a URL to call."""
 
     url: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class CommandHook:
+class CommandHook(Frozen):
     """A hook that is a command to start, split into its arguments."""
 
     arguments: tuple[str, ...] = field(repr=False)
@@ -64,8 +62,7 @@ class CommandHook:
 Hook = HttpHook | CommandHook
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunSettings:
+class RunSettings(Frozen, kw_only=True):
     """Everything that decides what a run does. No default names an operator or a player.
 
     `paths` are scenario files and folders, with `:LINE` where given; none means the bundled suite. `maxfail`
@@ -108,8 +105,7 @@ class RunSettings:
     color: Color = Color.AUTO
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentSettings:
+class AgentSettings(Frozen, kw_only=True):
     """One operator's account with us. `webhook_url` None leaves CHARGED launches to an error."""
 
     code: str
@@ -120,8 +116,7 @@ class AgentSettings:
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServeSettings:
+class ServeSettings(Frozen, kw_only=True):
     """Everything that decides what the server is. Secrets stay out of its repr.
 
     `webhook_url` None leaves CHARGED launches to an error that names the setting; `data` None keeps all in

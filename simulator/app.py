@@ -1,0 +1,136 @@
+"""The app: everything that one server answers, put together from its parts.
+
+The only module besides `cli` that knows api, play and console together. A part is a function that takes the
+`ServerState` and returns a blueprint; it is plugged in here, in one line.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
+
+from simulator.agents import Agent, Agents, make_agent
+from simulator.api.errors import Code, Refusal, Refused, refusal_of_status, to_json
+from simulator.api.routes import api_blueprint
+from simulator.core.catalogue import make_catalogue
+from simulator.core.nearest import nearest
+from simulator.delivery.clock import Clock
+from simulator.server_state import ServerState, derived_key
+from simulator.sessions import Delivery, SessionStore
+from simulator.settings import ServeSettings
+
+LOG = logging.getLogger("simulator")
+BODY_BYTES_MAX = 256 * 1024
+
+
+def make_state(
+    settings: ServeSettings,
+    *,
+    public_url: str | None = None,
+    clock: Clock | None = None,
+    secret: bytes | None = None,
+) -> ServerState:
+    """The parts of one server. `secret` signs access tokens and game URLs; drawn anew if not given.
+
+    Raises UsageError, EndpointUnreachable or ConfigurationError for agents that cannot be used.
+    """
+    secret = os.urandom(32) if secret is None else secret
+    clock = clock or Clock()
+    return ServerState(
+        settings=settings,
+        public_url=(settings.public_url or public_url or f"http://127.0.0.1:{settings.port}").rstrip("/"),
+        clock=clock,
+        access_key=derived_key(secret, "access tokens"),
+        catalogue=make_catalogue(settings.seed, settings.games),
+        agents=Agents(make_agent(account, settings) for account in settings.accounts),
+        sessions=SessionStore(derived_key(secret, "game sessions"), clock.now_s, open_delivery),
+        stopping=threading.Event(),
+    )
+
+
+def open_delivery(agent: Agent) -> Delivery:
+    """The way out to an agent's wallet; asserted to have one, since only CHARGED launches come here."""
+    # The HTTP library behind it costs most of a start, which a server without a webhook URL is spared.
+    from simulator.delivery.direct import DirectDelivery
+
+    assert agent.target is not None
+    return DirectDelivery(agent.target, agent.wire)
+
+
+def create_app(state: ServerState) -> Flask:
+    """The app over these parts; `app.extensions["simulator"]` is the state."""
+    app = Flask("simulator", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES_MAX
+    # Only what is documented is answered: no OPTIONS, and no redirect from //api to /api.
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    app.url_map.merge_slashes = False
+    app.extensions["simulator"] = state
+    app.register_error_handler(Refused, lambda refused: answer(refused.refusal))
+    app.register_error_handler(HTTPException, answer_http_error)
+    app.register_error_handler(Exception, answer_bug)
+    app.before_request(refuse_large_body)
+    app.register_blueprint(api_blueprint(state))
+    add_health(app, state)
+    return app
+
+
+def add_health(app: Flask, state: ServerState) -> None:
+    """Whether the process lives, and whether it wants more work; both open to everyone."""
+
+    @app.get("/healthz")
+    def health() -> Response:
+        return Response(to_json({"status": "ok"}), content_type="application/json")
+
+    @app.get("/readyz")
+    def readiness() -> Response:
+        ready = not state.stopping.is_set()
+        word = "ready" if ready else "stopping"
+        return Response(to_json({"status": word}), 200 if ready else 503, content_type="application/json")
+
+
+def refuse_large_body() -> None:
+    """413 before anything is read; a body of unknown length is read up to the limit."""
+    if "chunked" in request.headers.get("Transfer-Encoding", "").lower():
+        request.get_data()
+    elif (request.content_length or 0) > BODY_BYTES_MAX:
+        raise RequestEntityTooLarge
+
+
+def answer(refusal: Refusal) -> Response:
+    """An error as it goes out."""
+    return Response(refusal.body, refusal.code.status, refusal.headers)
+
+
+def answer_http_error(error: HTTPException) -> Response:
+    """What Flask refused by itself: JSON too."""
+    status = error.code or 500
+    reply = answer(refusal_of_status(status, hint=_path_hint() if status == 404 else None))
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        reply.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+    if status == 413:
+        # What is left of the body was not read, and is no next request.
+        reply.headers["Connection"] = "close"
+    return reply
+
+
+def answer_bug(error: Exception) -> Response:
+    """A fault of ours: the log has the traceback, the answer nothing of it."""
+    LOG.error("a request could not be answered", exc_info=error)
+    return answer(Refusal(Code.INTERNAL_ERROR, Code.INTERNAL_ERROR.meaning))
+
+
+_PATHS = (
+    "/api/auth/authentication",
+    "/api/games/game_launch",
+    "/api/games/provider",
+    "/api/games/all",
+)
+
+
+def _path_hint() -> str | None:
+    found = nearest(request.path.rstrip("/"), _PATHS)
+    return f"did you mean {found}?" if found else None

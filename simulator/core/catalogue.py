@@ -1,0 +1,161 @@
+"""Providers and games, from a seed: those of the market first, invented ones after them.
+
+The first N games of a longer catalogue are the catalogue of N games, so that a game keeps its id whatever
+`--games` says. How the lists are answered over HTTP is api's.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice, zip_longest
+from random import Random
+
+from simulator.core.studios import STUDIOS
+
+GAMES_A_STUDIO = 60
+_VOCABULARY = 240
+
+# What invented titles are made of, beside the places and people that Faker invents.
+# fmt: off
+_FIRST = (
+    "Golden", "Wild", "Lucky", "Mystic", "Royal", "Hot", "Fire", "Dragon", "Diamond", "Pirate", "Jungle",
+    "Neon", "Frozen", "Thunder", "Magic", "Super", "Mega", "Sugar", "Moonlit", "Ancient", "Crystal",
+    "Samba", "Sultan's", "Carnival", "Cosmic", "Emerald", "Ruby", "Silver", "Tiger", "Phoenix",
+)
+_LAST = (
+    "Fortune", "Riches", "Quest", "Treasure", "Spins", "Reels", "Jackpot", "Gems", "Megaways", "Bonanza",
+    "Fruits", "Legends", "Empire", "Gold", "Nights", "Rush", "Party", "Deluxe", "Stars", "Kingdom",
+    "Secrets", "Trail", "Blitz", "Wheel", "Coins", "Sevens", "Crown", "Temple", "Wilds", "Festival",
+)
+_HOUSES = ("Gaming", "Games", "Studios", "Interactive", "Play", "Slots")
+# fmt: on
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """A studio, as `/games/provider` lists it; `slug` is what a game names it by."""
+
+    id: int
+    name: str
+    slug: str
+
+
+@dataclass(frozen=True, slots=True)
+class Game:
+    """A game, as `/games/all` lists it; `provider` is a slug, `number` counts from 1."""
+
+    number: int
+    name: str
+    provider: str
+
+    @property
+    def id(self) -> str:
+        """SLOT_001, SLOT_002, … SLOT_1000."""
+        return f"SLOT_{self.number:03d}"
+
+    @property
+    def volatility(self) -> str:
+        """The model of `core.outcomes` that it pays by: every third game the same."""
+        return ("high", "medium", "low")[(self.number - 1) % 3]
+
+
+class Catalogue:
+    """All providers and games, each in the order of its id."""
+
+    def __init__(self, providers: tuple[Provider, ...], games: tuple[Game, ...]) -> None:
+        self.providers = providers
+        self.games = games
+        self._by_id = {game.id: game for game in games}
+
+    def game(self, game_id: str) -> Game | None:
+        """The game of that id, spelt exactly so."""
+        return self._by_id.get(game_id)
+
+    def meant(self, text: str) -> Game | None:
+        """The game that somebody may have meant who wrote an id in lower case, or a title."""
+        folded = text.strip().casefold()
+        return self._by_id.get(folded.upper()) or next(
+            (game for game in self.games if game.name.casefold() == folded), None
+        )
+
+
+def make_catalogue(seed: int, games: int) -> Catalogue:
+    """The catalogue of that many games, at least one. The market's studios are listed even without a game."""
+    real = tuple(Provider(number, name, slug) for number, (name, slug, _) in enumerate(STUDIOS, 1))
+    titles = list(islice(_market_titles(), games))
+    invented: list[Provider] = []
+    if games > len(titles):
+        inventor = _Inventor(seed, {name for name, _ in titles}, {provider.slug for provider in real})
+        while games > len(titles):
+            studio = inventor.studio(len(real) + len(invented) + 1)
+            invented.append(studio)
+            batch = min(GAMES_A_STUDIO, games - len(titles))
+            titles += [(inventor.title(), studio.slug) for _ in range(batch)]
+    listed = tuple(Game(number, name, slug) for number, (name, slug) in enumerate(titles, 1))
+    return Catalogue((*real, *invented), listed)
+
+
+def _market_titles() -> Iterator[tuple[str, str]]:
+    """Title and slug: each studio's first, then each one's second, so that a short list has variety."""
+    for row in zip_longest(*(titles for _, _, titles in STUDIOS)):
+        for title, (_, slug, _) in zip(row, STUDIOS, strict=True):
+            if title is not None:
+                yield title, slug
+
+
+class _Inventor:
+    """Draws names that are not taken, all from one seed."""
+
+    def __init__(self, seed: int, titles: set[str], slugs: set[str]) -> None:
+        # Costs more than all else here, and the market's own titles suffice for most.
+        from faker import Faker
+
+        faker = Faker("en_US", providers=["faker.providers.person", "faker.providers.address"])
+        faker.seed_instance(seed)
+        self._chance = Random(seed)
+        self._people = tuple(dict.fromkeys(faker.last_name() for _ in range(_VOCABULARY)))
+        self._places = tuple(dict.fromkeys(faker.city() for _ in range(_VOCABULARY)))
+        self._heroes = tuple(dict.fromkeys(faker.first_name() for _ in range(_VOCABULARY)))
+        self._titles = titles
+        self._slugs = slugs
+
+    def studio(self, number: int) -> Provider:
+        """A studio of that id."""
+        name = f"{self._pick(self._people)} {self._pick(_HOUSES)}"
+        slug = slug_of(name)
+        if slug in self._slugs:
+            name, slug = f"{name} {number}", f"{slug}-{number}"
+        self._slugs.add(slug)
+        return Provider(number, name, slug)
+
+    def title(self) -> str:
+        """A title that no game has yet."""
+        title = self._draw()
+        while title in self._titles:
+            title = f"{self._draw()} {self._chance.randrange(2, 1000)}"
+        self._titles.add(title)
+        return title
+
+    def _draw(self) -> str:
+        first, last = self._pick(_FIRST), self._pick(_LAST)
+        match self._chance.randrange(4):
+            case 0:
+                return f"{first} {last}"
+            case 1:
+                return f"{first} {last} of {self._pick(self._places)}"
+            case 2:
+                return f"{self._pick(self._heroes)}'s {first} {last}"
+            case _:
+                return f"{first} {self._pick(self._places)}"
+
+    def _pick(self, words: tuple[str, ...]) -> str:
+        return words[self._chance.randrange(len(words))]
+
+
+def slug_of(name: str) -> str:
+    """Kebab-case ASCII: "Play'n GO" → "play-n-go"."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode("ascii").lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")

@@ -1,0 +1,36 @@
+"""What one running server keeps, and the blueprints share: api, play and console are each given this."""
+
+from __future__ import annotations
+
+import hmac
+import threading
+from dataclasses import dataclass, field
+
+from simulator.agents import Agents
+from simulator.core.catalogue import Catalogue
+from simulator.delivery.clock import Clock
+from simulator.sessions import SessionStore
+from simulator.settings import ServeSettings
+
+
+@dataclass(frozen=True, slots=True)
+class ServerState:
+    """One server's parts.
+
+    `public_url` has no slash at its end. Tokens expire and sessions end by `clock`, which is virtual.
+    `stopping` is set as soon as the server is told to stop: whoever holds a connection open watches it.
+    """
+
+    settings: ServeSettings
+    public_url: str
+    clock: Clock
+    access_key: bytes = field(repr=False)
+    catalogue: Catalogue = field(repr=False)
+    agents: Agents = field(repr=False)
+    sessions: SessionStore = field(repr=False)
+    stopping: threading.Event = field(repr=False)
+
+
+def derived_key(secret: bytes, purpose: str) -> bytes:
+    """A key of 32 bytes for one purpose only."""
+    return hmac.digest(secret, purpose.encode(), "sha256")

@@ -1,0 +1,144 @@
+"""One server from its settings to its end: socket, gunicorn, app, ready line, clean stop."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import sys
+from dataclasses import replace
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+from gunicorn.errors import AppImportError
+
+from simulator.errors import SimulatorError, UsageError
+from simulator.serving.logs import Lines, ServerLog, secrets_of
+from simulator.serving.ready import ready_line
+from simulator.serving.secret_file import kept_secret
+from simulator.serving.worker import Worker
+from simulator.settings import ServeSettings
+
+THREADS = 32
+BACKLOG = 1024
+KEEPALIVE_S = 60
+# The worker gives requests in flight a second; gunicorn kills it after another.
+WORKER_GRACE_S = 1
+STOP_S = 2
+# The heartbeat of a machine that was asleep comes late.
+HEARTBEAT_S = 120
+
+
+def serve(settings: ServeSettings) -> None:
+    """Serve until told to stop, then leave the process by SystemExit. UsageError where it cannot listen."""
+    listener = _listen(settings.host, settings.port)
+    url = _url(settings.host, listener.getsockname()[1])
+    sys.stdout.flush()
+    _Arbiter(_Server(settings, listener, url)).run()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        return socket.create_server((str(address[0]), port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        reason = error.strerror or error
+        raise UsageError(
+            f"cannot listen on {host} port {port}: {reason}; choose another with --port"
+        ) from None
+
+
+def _url(host: str, port: int) -> str:
+    """Where a browser on this machine finds it."""
+    reached = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    return f"http://{reached}:{port}"
+
+
+class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    """What gunicorn asks of an application. Whatever has a thread or a file in it is made in the worker."""
+
+    def __init__(self, settings: ServeSettings, listener: socket.socket, url: str) -> None:
+        self.settings = settings
+        self.url = url
+        self._listener = listener
+        self.lines = Lines(settings.json_logs, secrets_of(settings))
+        self._closing = contextlib.ExitStack()
+        self._served = False
+        super().__init__(prog="betrontech-sim")
+
+    def load_config(self) -> None:
+        """Everything gunicorn would otherwise take from its own variables, files and home directory."""
+        options = {
+            "bind": [f"fd://{self._listener.detach()}"],
+            "workers": 1,
+            "threads": THREADS,
+            "worker_class": Worker,
+            "keepalive": KEEPALIVE_S,
+            "graceful_timeout": STOP_S,
+            "timeout": HEARTBEAT_S,
+            "limit_request_line": 8190,
+            "forwarded_allow_ips": "",
+            "control_socket_disable": True,
+            "post_fork": _shorten_grace,
+            "post_worker_init": self.say_ready,
+            "worker_exit": self.close,
+        }
+        for name, value in options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        """The app, in the worker."""
+        # Flask is what starts slowest, and only the worker needs it.
+        from simulator.app import create_app, make_state
+
+        try:
+            settings = self._with_operator() if self.settings.with_operator else self.settings
+            secret = None if settings.data is None else kept_secret(settings.data)
+            self.state = make_state(settings, public_url=self.url, secret=secret)
+            return create_app(self.state)
+        except SimulatorError as error:
+            # gunicorn stops for this one without a traceback, and exits with 4 as we do.
+            raise AppImportError(f"Error: {error}") from error
+
+    def _with_operator(self) -> ServeSettings:
+        # Most servers have no operator beside them.
+        from simulator.reference_operator import OperatorSettings
+        from simulator.reference_operator.server import OperatorServer
+
+        data = self.settings.data
+        database = None if data is None else data / "operator.sqlite3"
+        operator = self._closing.enter_context(OperatorServer(OperatorSettings(database=database)))
+        return replace(self.settings, webhook_url=operator.endpoint)
+
+    def say_ready(self, worker: Any) -> None:
+        """The one line, once the first worker serves."""
+        worker.stopping = self.state.stopping
+        self._served = True
+        if worker.age == 1:
+            print(ready_line(self.url, self.state), flush=True)
+
+    def close(self, _arbiter: Any, worker: Any) -> None:
+        """The worker's end: close what is open, and wait for no thread that waits for somebody else."""
+        if worker.pid != os.getpid():
+            return
+        self._closing.close()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        if self._served:
+            os._exit(0)
+
+
+def _shorten_grace(_arbiter: Any, worker: Any) -> None:
+    worker.cfg.set("graceful_timeout", WORKER_GRACE_S)
+
+
+class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's parent process, with our log."""
+
+    def setup(self, app: _Server) -> None:
+        """As gunicorn does, but the log is there first."""
+        self.log: ServerLog = ServerLog(app.cfg, app.lines)
+        super().setup(app)

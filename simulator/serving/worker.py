@@ -1,0 +1,62 @@
+"""gunicorn's thread worker with our errors and our word that the server stops."""
+
+from __future__ import annotations
+
+import threading
+from types import FrameType
+from typing import Any
+
+from gunicorn import util
+from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, ParseException
+from gunicorn.workers.gthread import ThreadWorker
+
+from simulator.api.errors import Refusal, refusal_of_status
+
+_REASONS = {400: "Bad Request", 414: "URI Too Long", 431: "Request Header Fields Too Large"}
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+    """One process, many threads. `stopping` is set before anything is torn down."""
+
+    stopping: threading.Event | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """SIGTERM: requests in flight are finished, streams end by themselves."""
+        self._tell()
+        super().handle_exit(sig, frame)
+
+    def handle_quit(self, sig: int, frame: FrameType | None) -> None:
+        """SIGINT and SIGQUIT: at once."""
+        self._tell()
+        super().handle_quit(sig, frame)
+
+    def _tell(self) -> None:
+        if self.stopping is not None:
+            self.stopping.set()
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:  # noqa: ARG002  # gunicorn's
+        """What is no HTTP request gets JSON too, and says nothing back of what was sent."""
+        refusal = _refusal(exc)
+        if refusal.code.status >= 500:
+            self.log.exception("a request could not be answered")
+        lines = [
+            f"HTTP/1.1 {refusal.code.status} {_REASONS.get(refusal.code.status, 'Internal Server Error')}"
+        ]
+        lines += [f"{name}: {value}" for name, value in refusal.headers]
+        lines += [f"Content-Length: {len(refusal.body)}", "Connection: close", "", ""]
+        try:
+            util.write_nonblock(client, "\r\n".join(lines).encode("latin-1") + refusal.body)
+        except OSError:
+            self.log.debug("the client did not wait for its error")
+
+
+def _refusal(error: BaseException) -> Refusal:
+    match error:
+        case LimitRequestLine():
+            return refusal_of_status(414)
+        case LimitRequestHeaders():
+            return refusal_of_status(431)
+        case ParseException():
+            return refusal_of_status(400)
+        case _:
+            return refusal_of_status(500)
