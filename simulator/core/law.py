@@ -57,7 +57,11 @@ def law(role: Role, view: View, request: WebhookRequest, order: int) -> Iterable
         case Role.DUE_REFUND:
             return [_applied(view, amount, amount, request, order)]
         case Role.LOOSE_REFUND:
-            return [*_refunds(view, request, order), _refused(view, request)]
+            return [
+                *_refunds(view, request, order),
+                *_after_zero_refund(view, request),
+                _refused(view, request),
+            ]
         case Role.REFUND_OF_WIN:
             return [*_win_taken_back(view, request, order), *_nothing_to_refund(view, request)]
         case Role.REFUND_OF_UNKNOWN | Role.REFUND_OF_REFUSED | Role.REFUND_OF_FOREIGN:
@@ -79,9 +83,8 @@ def _unmoved(view: View, entry: Entry | None) -> Branch:
 
 
 def _zero(view: View, request: WebhookRequest, order: int) -> Branch:
-    """Some wallets keep a tombstone for a refund over nothing, some do not: both may be."""
     if request.method is Method.REFUND:
-        return Branch(Outcome.ACCEPTED, 0, Mark.REFUSED, answers=None)
+        return Branch(Outcome.ACCEPTED, 0, Mark.ZERO_REFUND, answers=None)
     return _unmoved(view, Applied(0, view.balance, order, request.game_id))
 
 
@@ -120,4 +123,12 @@ def _win_taken_back(view: View, request: WebhookRequest, order: int) -> Iterator
 
 
 def _nothing_to_refund(view: View, request: WebhookRequest) -> list[Branch]:
-    return [_unmoved(view, Tombstone(view.balance)), _refused(view, request)]
+    after_zero = _after_zero_refund(view, request)
+    return [_unmoved(view, Tombstone(view.balance)), *after_zero, _refused(view, request)]
+
+
+def _after_zero_refund(view: View, request: WebhookRequest) -> list[Branch]:
+    """A wallet that keeps a refund over nothing as a tombstone takes the next one for a repeat."""
+    assert request.transaction_id is not None
+    kept = view.entry(request.method, request.transaction_id) is Mark.ZERO_REFUND
+    return [Branch(Outcome.ACCEPTED, 0, None, answers=None)] if kept else []

@@ -41,6 +41,8 @@ class Mark(StrEnum):
     """What else a wallet may remember of an id."""
 
     REFUSED = "refused"
+    ZERO_REFUND = "refund over nothing"
+    """An accepted refund of 0.00: some wallets keep it as a tombstone, some forget it."""
 
 
 class Pending(NamedTuple):
@@ -150,7 +152,7 @@ def role_of(view: View, request: WebhookRequest, form: CallForm) -> Role:
     if isinstance(known, Tombstone):
         return Role.REPEATED_REFUND
     if request.method is Method.REFUND:
-        return _refund_role(view, request, refused_before=known is Mark.REFUSED, form=form)
+        return _refund_role(view, request, refused_before=isinstance(known, Mark), form=form)
     if request.amount == 0:
         return Role.ZERO
     if request.method is Method.BET:
@@ -167,7 +169,7 @@ def _bet_role(view: View, request: WebhookRequest, known: Entry | None, form: Ca
         return Role.UNAFFORDABLE_BET
     if view.bars(request):
         return Role.BARRED_BET
-    if refund is Mark.REFUSED:
+    if isinstance(refund, Mark):
         return Role.LATE_BET_AFTER_REFUSED_REFUND
     if known is not None:
         return Role.REFUSED_BEFORE_BET

@@ -1,0 +1,263 @@
+"""One player's part of the ledger: what every world knows, and the worlds that are possible.
+
+A call maps every world to the worlds it may become; when none is left, the operator did something that no
+right wallet does. What that was is named in `diagnosis`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+from simulator.core.findings import Outcome
+from simulator.core.history import Operation
+from simulator.core.law import Branch, law
+from simulator.core.money import Money
+from simulator.core.roles import Applied, CallForm, Entry, Mark, Pending, Role, role_of
+from simulator.core.webhooks import Method, WebhookRequest
+from simulator.core.worlds import MAX_WORLDS, Judged, Key, Terms, TooManyWorlds, World
+
+
+class SharedIds(Protocol):
+    """What a book must know of other calls and players: see `ledger.Ledger`."""
+
+    def used_otherwise(self, book: Book, request: WebhookRequest) -> bool: ...
+
+    def used_by_another(self, book: Book, request: WebhookRequest) -> bool: ...
+
+
+class Book:
+    """One player's part of the ledger: the facts all worlds share, and the worlds."""
+
+    def __init__(self, player: str, balance: Money, terms: Terms, ids: SharedIds) -> None:
+        self.player = player
+        self.terms = terms
+        self.worlds = [World(balance, {})]
+        self._ids = ids
+        self._pendings: dict[Key, Entry] = {}
+        self._facts: dict[Key, Entry] = {}
+        self._order = 0
+        self._open_bets: dict[str | None, int] = {}
+        self._last_win: dict[str | None, int] = {}
+
+    # --- asking ------------------------------------------------------------------------------------
+
+    @property
+    def balances(self) -> tuple[Money, ...]:
+        """The balances this player may have now, smallest first."""
+        return tuple(sorted({Money(world.balance) for world in self.worlds}))
+
+    @property
+    def ambiguous(self) -> bool:
+        """Whether more than one balance is possible."""
+        return len(self.worlds) > 1 and len({world.balance for world in self.worlds}) > 1
+
+    def fact(self, method: Method, transaction_id: str) -> Entry | None:
+        """What every world knows of that id."""
+        return self._facts.get((method, transaction_id))
+
+    def role(self, request: WebhookRequest, form: CallForm) -> Role:
+        """The role of a call in the first world, before it is sent."""
+        if not self.terms.exists:
+            return Role.STRANGER
+        return role_of(View(self, self.worlds[0]), request, form)
+
+    # --- telling -----------------------------------------------------------------------------------
+
+    def observe(
+        self,
+        request: WebhookRequest,
+        form: CallForm,
+        outcome: Outcome,
+        balance: Money | None,
+        *,
+        nothing_sent: bool = False,
+    ) -> Judged:
+        """Take in one answered (or unanswered) call of a money method.
+
+        `balance` is what an accepting reply shows. The worlds stay as they were when nothing is possible.
+        Raises TooManyWorlds.
+        """
+        role = self.role(request, form)
+        if nothing_sent or role is Role.STRANGER:
+            return Judged(role is not Role.STRANGER or outcome is not Outcome.ACCEPTED, role, settled=True)
+        self._order += 1
+        after: list[World] = []
+        for world in self._with_late_arrivals():
+            after.extend(self._successors(world, request, form, outcome, balance))
+        if not after:
+            return Judged(False, role, settled=False)
+        self._note_game(request, role, outcome)
+        self._settle(after)
+        return Judged(True, role, settled=not self.ambiguous)
+
+    def read(self, balance: Money) -> bool:
+        """Take in a balance read with nothing in flight; False (and no change) when no world has it."""
+        matching = [world for world in self._with_late_arrivals() if world.balance == balance]
+        if matching:
+            self._settle(matching)
+        return bool(matching)
+
+    def absorb(self, calls: Iterable[Operation], balance: Money) -> None:
+        """Take in a burst that was judged as a whole, and the balance read after it.
+
+        An id that got no answer may or may not be in that balance. Raises TooManyWorlds.
+        """
+        unanswered: dict[Key, Operation] = {}
+        for call in calls:
+            if call.transaction_id is None or not call.method.moves_money or call.form is CallForm.MALFORMED:
+                continue
+            self._order += 1
+            key = (call.method, call.transaction_id)
+            if call.outcome is Outcome.ACCEPTED:
+                self._facts[key] = self._applied(call, balance)
+            elif call.outcome is Outcome.UNKNOWN:
+                unanswered.setdefault(key, call)
+            else:
+                self._facts.setdefault(key, Mark.REFUSED)
+        worlds = [World(balance, {})]
+        for key, call in unanswered.items():
+            if isinstance(self._facts.get(key), Applied):
+                continue
+            if 2 * len(worlds) > MAX_WORLDS:
+                raise TooManyWorlds(f"{len(unanswered)} unanswered calls of player {self.player}")
+            either = (Pending(call.request, call.form), self._applied(call, balance))
+            worlds = [World(balance, {**world.delta, key: entry}) for world in worlds for entry in either]
+        self._settle(worlds)
+
+    def _applied(self, call: Operation, balance: Money) -> Applied:
+        after = balance if call.balance is None else call.balance
+        return Applied(call.amount or 0, after, self._order, call.game_id)
+
+    # --- the law -----------------------------------------------------------------------------------
+
+    def _successors(
+        self, world: World, request: WebhookRequest, form: CallForm, outcome: Outcome, balance: Money | None
+    ) -> Iterator[World]:
+        branches = self.branches(world, request, form)
+        if outcome is not Outcome.UNKNOWN:
+            for branch in branches:
+                if branch.outcome is outcome and (
+                    outcome is Outcome.REFUSED
+                    or balance is None
+                    or branch.answers is None
+                    or balance in branch.answers
+                ):
+                    yield self._become(world, request, branch)
+            return
+        yield self._become(world, request, Branch(outcome, 0, self._pending(world, request, form)))
+        for branch in branches:
+            if branch.outcome is Outcome.ACCEPTED:
+                yield self._become(world, request, branch)
+
+    def branches(self, world: World, request: WebhookRequest, form: CallForm) -> list[Branch]:
+        """Everything that a right wallet may do with this call in this world."""
+        view = View(self, world)
+        return list(law(role_of(view, request, form), view, request, self._order))
+
+    def _pending(self, world: World, request: WebhookRequest, form: CallForm) -> Entry | None:
+        if form is CallForm.MALFORMED or request.transaction_id is None:
+            return None
+        known = View(self, world).entry(request.method, request.transaction_id)
+        return Pending(request, form) if known is None or isinstance(known, Mark) else known
+
+    def _become(self, world: World, request: WebhookRequest, branch: Branch) -> World:
+        if branch.entry is None or request.transaction_id is None:
+            return world if branch.moves == 0 else World(world.balance + branch.moves, world.delta)
+        key = (request.method, request.transaction_id)
+        if branch.moves == 0 and View(self, world).entry(*key) == branch.entry:
+            return world
+        return World(world.balance + branch.moves, {**world.delta, key: branch.entry})
+
+    def _with_late_arrivals(self) -> list[World]:
+        """The worlds, and those in which calls without an answer took effect in the meantime."""
+        found = self.worlds
+        if not any(world.delta for world in found) and not self._pendings:
+            return found
+        seen = {world.identity(): world for world in found}
+        queue = list(found)
+        while queue:
+            for late in self._late_arrivals(queue.pop()):
+                if late.identity() not in seen:
+                    seen[late.identity()] = late
+                    queue.append(late)
+            if len(seen) > MAX_WORLDS:
+                raise TooManyWorlds(f"{len(seen)} possible states of player {self.player}")
+        return list(seen.values())
+
+    def _late_arrivals(self, world: World) -> Iterator[World]:
+        entries = {**self._pendings, **world.delta}
+        for entry in entries.values():
+            if isinstance(entry, Pending):
+                for branch in self.branches(world, entry.request, entry.form):
+                    if branch.outcome is Outcome.ACCEPTED:
+                        yield self._become(world, entry.request, branch)
+
+    # --- keeping the books small -------------------------------------------------------------------
+
+    def _settle(self, worlds: list[World]) -> None:
+        if len(worlds) > 1:
+            worlds = list({world.identity(): world for world in worlds}.values())
+        if len(worlds) > 1:
+            self.worlds = worlds
+            return
+        world = worlds[0]
+        if world.delta:
+            self._facts.update(world.delta)
+            self._remember_pendings(world.delta)
+            world = World(world.balance, {})
+        self.worlds = [world]
+
+    def _remember_pendings(self, delta: dict[Key, Entry]) -> None:
+        for key, entry in delta.items():
+            if isinstance(entry, Pending):
+                self._pendings[key] = entry
+            else:
+                self._pendings.pop(key, None)
+
+    def _note_game(self, request: WebhookRequest, role: Role, outcome: Outcome) -> None:
+        game = request.game_id
+        if request.method is Method.WIN:
+            self._last_win[game] = self._order
+        elif request.method is Method.BET and outcome is Outcome.ACCEPTED and role is Role.FRESH_BET:
+            self._open_bets[game] = self._open_bets.get(game, 0) + 1
+        elif role in (Role.DUE_REFUND, Role.LOOSE_REFUND) and request.transaction_id is not None:
+            bet = self._facts.get((Method.BET, request.transaction_id))
+            if isinstance(bet, Applied) and self._open_bets.get(bet.game):
+                self._open_bets[bet.game] -= 1
+
+
+class View:
+    """One world as `roles` looks at it."""
+
+    __slots__ = ("_book", "balance", "world")
+
+    def __init__(self, book: Book, world: World) -> None:
+        self._book = book
+        self.world = world
+        self.balance = world.balance
+
+    def entry(self, method: Method, transaction_id: str) -> Entry | None:
+        key = (method, transaction_id)
+        if self.world.delta:
+            found = self.world.delta.get(key)
+            if found is not None:
+                return found
+        return self._book._facts.get(key)
+
+    def used_otherwise(self, request: WebhookRequest) -> bool:
+        return self._book._ids.used_otherwise(self._book, request)
+
+    def used_by_another(self, request: WebhookRequest) -> bool:
+        return self._book._ids.used_by_another(self._book, request)
+
+    def has_open_bet(self, game: str | None) -> bool:
+        return self._book._open_bets.get(game, 0) > 0
+
+    def won_since(self, bet: Applied) -> bool:
+        return self._book._last_win.get(bet.game, -1) > bet.order
+
+    def bars(self, request: WebhookRequest) -> bool:
+        terms = self._book.terms
+        over = terms.max_bet is not None and request.amount is not None and request.amount > terms.max_bet
+        return terms.blocked or over
