@@ -23,6 +23,7 @@ from simulator.core.scenario import (
     Details,
     Expect,
     Expected,
+    PlayerSpec,
     Refund,
     Resend,
     Restart,
@@ -78,7 +79,7 @@ class _Foresight:
             self._books[name] = ledger.open(
                 name, spec.balance, Terms(exists=spec.exists, blocked=spec.blocked)
             )
-            self._trail[name] = [format_money(spec.balance)]
+            self._trail[name] = [_beginning(spec)]
         self._requests: dict[str, WebhookRequest] = {}
         self._last: WebhookRequest | None = None
         self._last_bets: dict[str, Money] = {}
@@ -215,6 +216,12 @@ class _Foresight:
         trail = self._trail[player]
         shown = trail if len(trail) <= TRAIL_MAX else ["…", *trail[-TRAIL_MAX + 1 :]]
         return " → ".join(shown)
+
+
+def _beginning(spec: PlayerSpec) -> str:
+    if not spec.exists:
+        return "no such player"
+    return f"blocked, {format_money(spec.balance)}" if spec.blocked else format_money(spec.balance)
 
 
 def _admits(expect: Expect, branch: Branch) -> bool:
