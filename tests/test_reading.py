@@ -270,7 +270,7 @@ def test_a_5xx_to_a_malformed_call_is_a_warning() -> None:
     assert told(read("", None, http=500)) == {("BAD-04", "http-500", WARNING)}
 
 
-@pytest.mark.parametrize("kind", set(NoReplyKind) - {NoReplyKind.INJECTED, NoReplyKind.STALE})
+@pytest.mark.parametrize("kind", sorted(set(NoReplyKind) - {NoReplyKind.INJECTED, NoReplyKind.STALE}))
 def test_no_reply_is_unknown_and_an_error(kind: NoReplyKind) -> None:
     """Timeout, reset, oversized and their like, on a well-formed call."""
     reading = read_reply(REFUND, NoReply(kind, "gone"), BETRONTECH)
