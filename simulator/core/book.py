@@ -109,6 +109,8 @@ class Book:
                 continue
             self._order += 1
             key = (call.method, call.transaction_id)
+            if call.method is Method.WIN:
+                self._last_win[call.game_id] = self._order
             if call.outcome is Outcome.ACCEPTED:
                 self._facts[key] = self._applied(call, balance)
             elif call.outcome is Outcome.UNKNOWN:

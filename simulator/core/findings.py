@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from simulator.core.frozen import Frozen
 
 
 class Level(StrEnum):
@@ -47,8 +48,7 @@ class Verdict(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Frozen):
     """A place in a scenario file: line and column count from 1; `width` is how much a caret underlines."""
 
     file: str
@@ -60,13 +60,13 @@ class Place:
         return f"{self.file}:{self.line}"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Frozen):
     """Something the operator does wrong.
 
     `cause` is the situation's name and groups findings that one defect makes; `message` is a sentence;
     `label` is the short text beside the caret; `trail` is the ledger line in words
-    ("100.00 → bet 10.00 → 90.00"); `why` says why it costs money; `curl` repeats the call.
+    ("100.00 → bet 10.00 → 90.00"); `lanes` draw concurrent calls over time, a line each; `why` says why it
+    costs money; `curl` repeats the call.
     """
 
     rule: str
@@ -76,6 +76,7 @@ class Finding:
     place: Place | None = None
     label: str = ""
     trail: str = ""
+    lanes: tuple[str, ...] = ()
     why: str = ""
     curl: str = ""
     player: str | None = None

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import shlex
 import textwrap
-from dataclasses import dataclass
 
 from simulator.core.findings import Finding, Place, Severity
+from simulator.core.frozen import Frozen
 from simulator.core.scenario import Scenario
 from simulator.reports.causes import Sighting
 from simulator.reports.ink import Ink
@@ -22,8 +22,7 @@ CURL_LENGTH_MAX = 4_000
 KEY_WIDTH = 7
 
 
-@dataclass(frozen=True, slots=True)
-class FrameStyle:
+class FrameStyle(Frozen):
     """How frames are laid out. `width` None (no terminal) wraps and cuts nothing.
 
     `command` and `seed` make the line that runs a scenario again.
@@ -94,6 +93,7 @@ def _holds(scenario: Scenario, place: Place) -> bool:
 
 def _facts(finding: Finding, scenario: Scenario | None, gutter: int, style: FrameStyle) -> list[str]:
     lines = _fact("ledger", _end_of(visible(finding.trail)), gutter, style)
+    lines += [f"{'':{gutter}}   {visible(lane)}" for lane in finding.lanes]
     lines += _fact("why", visible(finding.why), gutter, style)
     curl = visible(finding.curl)
     if len(curl) > CURL_LENGTH_MAX:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass
 
 from simulator.core.findings import Place
 from simulator.core.forms import Form
+from simulator.core.frozen import Frozen
 from simulator.core.ledger import Ledger
 from simulator.core.roles import CallForm
 from simulator.core.scenario import (
@@ -33,8 +33,7 @@ from simulator.delivery.sender import Sender
 from simulator.runner.script import CannotSend, Script
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(Frozen):
     """One call that is ready to go."""
 
     request: WebhookRequest | None
@@ -46,8 +45,7 @@ class Planned:
     fault: FaultSpec | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Frozen):
     """A call of the burst with one of its exchanges; a fault may make more than one of a call."""
 
     planned: Planned

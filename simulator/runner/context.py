@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from simulator.core.events import Event, ExchangeRecorded
 from simulator.core.findings import Place
+from simulator.core.frozen import Frozen
 from simulator.core.reading import Reading, read_reply
 from simulator.core.scenario import FaultSpec
 from simulator.core.webhooks import Exchange, NoReply, WebhookRequest, WireRequest
@@ -25,8 +26,7 @@ class Stopped(Exception):
     """The run ends before this scenario does: an interrupt, or the operator stopped answering."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Frozen):
     """One call that was made, and how its answer was read."""
 
     exchange: Exchange
@@ -39,8 +39,7 @@ class Call:
         return isinstance(reply, NoReply) and reply.kind.nothing_sent
 
 
-@dataclass(frozen=True, slots=True)
-class Why:
+class Why(Frozen):
     """Why a call is made: for which scenario and step, and as what (see `ExchangeRecorded.purpose`)."""
 
     scenario_id: str | None

@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from simulator.core.curl import curl_line
 from simulator.core.findings import Finding, Level, Place, Severity
+from simulator.core.frozen import Frozen
 from simulator.core.money import Money, format_change, format_money
 from simulator.core.reading import Deviation
 from simulator.core.scenario import Scenario
@@ -17,15 +17,18 @@ from simulator.core.webhooks import Method, WireRequest
 from simulator.runner.context import Call, RunContext
 
 
-@dataclass(frozen=True, slots=True)
-class MoneyFacts:
-    """What a money finding shows: the balances that a right wallet could have, and the one it has."""
+class MoneyFacts(Frozen):
+    """What a money finding shows: the balances that a right wallet could have, and the one it has.
+
+    `lanes` draw the calls of a burst over time, a line each.
+    """
 
     player: str
     expected: tuple[Money, ...]
     found: Money | None
     trail: str
     label: str = ""
+    lanes: tuple[str, ...] = ()
 
 
 class FormLog:
@@ -63,7 +66,12 @@ class Finder:
         self.blocked: set[str] = set()
 
     def money(
-        self, situation: Situation, call: Call, place: Place, facts: MoneyFacts, method: Method | None
+        self,
+        situation: Situation,
+        call: Call,
+        place: Place,
+        facts: MoneyFacts,
+        method: Method | None,
     ) -> None:
         """A money finding: an error whatever the rule's level; nothing more is sent for that player."""
         self.blocked.add(facts.player)
@@ -150,6 +158,7 @@ class Finder:
                 place=place,
                 label=_balances_in_words(facts) or facts.label,
                 trail=facts.trail,
+                lanes=facts.lanes,
                 why=WHY[situation],
                 curl=self.curl(wire),
                 player=facts.player or None,

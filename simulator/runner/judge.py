@@ -41,7 +41,7 @@ class Judge:
         assert form.request is not None
         request = form.request
         book = self.ledger.books.get(request.player)
-        self._note_reply(call, place)
+        self.note_reply(call, place)
         if book is None:
             return self._stranger(request, call, place)
         before = book.balances[0]
@@ -107,7 +107,7 @@ class Judge:
         request = WebhookRequest(Method.BALANCE, player)
         why = Why(self._scenario_id, purpose, place=place)
         call = self._context.call(request, write(request, self._context.profile), why)
-        self._note_reply(call, place)
+        self.note_reply(call, place)
         return call
 
     # --- inside ------------------------------------------------------------------------------------
@@ -174,7 +174,7 @@ class Judge:
             self.finder.mild(Situation.READ_REFUSED, call, place, Method.BALANCE)
         self.unproven.append(f"line {place.line}: the balance could not be read")
 
-    def _note_reply(self, call: Call, place: Place) -> None:
+    def note_reply(self, call: Call, place: Place) -> None:
         """What the reply alone shows: its form, and how this operator writes money and refusals."""
         self.finder.reply_form(call, place)
         reading = call.reading

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 
 from simulator.core.findings import Outcome, Place
+from simulator.core.frozen import Frozen
 from simulator.core.ledger import Book
 from simulator.core.money import Money, format_change, format_money
 from simulator.core.roles import Applied, CallForm, Role
@@ -16,8 +16,7 @@ from simulator.runner.context import Call
 TRAIL_STEPS_MAX = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(Frozen):
     """A money call as it is judged. `balance_before` is the player's balance as the ledger had it."""
 
     request: WebhookRequest
@@ -68,8 +67,7 @@ _UNREMARKABLE = frozenset(
 """Roles whose names speak of what a wallet may do, not of what the reader sees in the file."""
 
 
-@dataclass(frozen=True, slots=True)
-class Suspect:
+class Suspect(Frozen):
     """A call that must not move a balance which is read because of it, and what it did if it has."""
 
     situation: Situation

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from dataclasses import dataclass
 from random import Random
 
 from simulator.core.events import FindingRaised, Opening, ScenarioFinished, ScenarioStarted
 from simulator.core.findings import Finding, Severity, Verdict
+from simulator.core.frozen import Frozen
 from simulator.core.ledger import Ledger, Terms, TooManyWorlds
 from simulator.core.scenario import Scenario
 from simulator.runner.cast import Cast, NoPlayer
@@ -26,8 +26,7 @@ EXCHANGES_KEPT = 500
 """The latest exchanges of a scenario that did not pass; the NDJSON report has all."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Frozen):
     """A verdict with its reason in words."""
 
     verdict: Verdict

@@ -10,10 +10,8 @@ from random import Random
 from simulator.core.events import StepFinished
 from simulator.core.findings import Outcome, Place
 from simulator.core.ledger import Book, Ledger
-from simulator.core.money import Money, format_money
-from simulator.core.outcomes import VOLATILITIES, draw_spin
+from simulator.core.money import format_money
 from simulator.core.roles import CallForm
-from simulator.core.rounds import Ask, Flow, RoundPlan, play_round
 from simulator.core.scenario import (
     Balance,
     Bet,
@@ -21,6 +19,7 @@ from simulator.core.scenario import (
     Expect,
     FaultKind,
     FaultSpec,
+    Parallel,
     Play,
     Refund,
     Repeat,
@@ -40,15 +39,13 @@ from simulator.runner.claims import check_claims
 from simulator.runner.context import Call, RunContext, Why
 from simulator.runner.hooks import Hooks
 from simulator.runner.judge import Judge
-from simulator.runner.script import DEFAULT_GAME, CannotSend, Script, Sent
+from simulator.runner.played_rounds import Rounds
+from simulator.runner.script import CannotSend, Script, Sent
 
 ODD_DELIVERY = frozenset({FaultKind.CHUNKED, FaultKind.SLOW_BODY, FaultKind.DELAY})
 """Faults under which the whole call arrives and is answered, if in an unusual way."""
 
 _SETTLING = (Outcome.ACCEPTED, Outcome.REFUSED, Outcome.UNKNOWN)
-
-FLOW_ATTEMPTS = 5
-"""How often a round's win or refund is sent before the round counts as undelivered."""
 
 
 class Steps:
@@ -69,8 +66,8 @@ class Steps:
         self._script = script
         self._judge = judge
         self._ledger = ledger
-        self._rng = rng
         self._hooks = hooks
+        self._rounds = Rounds(script, judge, ledger, rng, self.make)
 
     def run(self, steps: Iterable[Step], *, always: bool = False) -> None:
         """Run steps; those of a player whose balance is no longer known are blocked, unless `always`.
@@ -96,6 +93,8 @@ class Steps:
     def _players_of(self, step: Step) -> set[str]:
         if isinstance(step, Wait | Restart):
             return set()
+        if isinstance(step, Parallel):
+            return set().union(*(self._players_of(inner) for inner in step.steps))
         return {self._script.player(getattr(step, "player", None))}
 
     def _do(self, step: Step) -> None:
@@ -115,21 +114,33 @@ class Steps:
             case Send():
                 self._send(step)
             case Round():
-                self._round(step)
+                self._rounds.round(step)
             case Play():
-                self._play(step)
+                self._rounds.play(step)
             case Wait():
                 time.sleep(step.duration_ns / 1e9 * self._context.settings.time_scale)
             case Restart():
                 self._restart()
+            case Parallel():
+                self._parallel(step)
             case _:
                 raise CannotSend(f"a {type(step).__name__.lower()} step cannot stand here")
+
+    def _parallel(self, step: Parallel) -> None:
+        # The checker of concurrent histories is large, and most scenarios have no use for it.
+        from simulator.runner.concurrent import Bursts
+
+        Bursts(self._context, self._scenario.id, self._script, self._judge, self._ledger).run(step)
 
     def _restart(self) -> None:
         hook = self._context.settings.restart_hook
         if hook is None:
             raise CannotSend("no restart hook is configured")
         self._hooks.call(hook, {})
+
+    def make(self, sent: Sent, place: Place, label: str) -> Outcome:
+        """Make one ordinary call and judge it. Raises Stopped."""
+        return self._judge_call(sent, self._call(sent, place, label), place, label)
 
     # --- money -------------------------------------------------------------------------------------
 
@@ -246,47 +257,3 @@ class Steps:
         else:
             self._judge.sent_read(form.request, call, step.place)
         self._claims(step.expect, call, outcome, step.place)
-
-    # --- rounds ------------------------------------------------------------------------------------
-
-    def _round(self, step: Round) -> None:
-        player = self._script.player(step.player)
-        for _ in range(step.spins):
-            if player in self._judge.finder.blocked:
-                return
-            stake = self._script.amount(step.bet, player, self._ledger)
-            if step.win is None:
-                win: Money | None = draw_spin(VOLATILITIES["medium"], self._rng).payout(stake)
-            else:
-                self._script.accepted_bet(WebhookRequest(Method.BET, player, stake))
-                win = self._script.amount(step.win, player, self._ledger)
-            self._drive(self._plan(player, step.game, stake, win), step.place)
-
-    def _play(self, step: Play) -> None:
-        player = self._script.player(step.player)
-        rng = self._rng if step.seed is None else Random(step.seed)
-        for _ in range(step.rounds):
-            stake = self._script.amount(step.stake, player, self._ledger)
-            if player in self._judge.finder.blocked or stake > self._ledger.books[player].balances[0]:
-                return
-            win = draw_spin(VOLATILITIES[step.volatility], rng).payout(stake)
-            self._drive(self._plan(player, step.game, stake, win), step.place)
-
-    def _plan(self, player: str, game: str | None, stake: Money, win: Money | None) -> RoundPlan:
-        bet_id, win_id = self._script.new_id("bet"), self._script.new_id("win")
-        return RoundPlan(player, game or DEFAULT_GAME, bet_id, stake, win_id, win)
-
-    def _drive(self, plan: RoundPlan, place: Place) -> None:
-        """Make the calls that a flow asks for, until it ends or the player is blocked."""
-        flow: Flow = play_round(plan, attempts=FLOW_ATTEMPTS)
-        ask: Ask = next(flow)
-        while True:
-            sent = self._script.flow_call(ask.request)
-            call = self._call(sent, place, ask.request.method.noun)
-            outcome = self._judge_call(sent, call, place, ask.request.method.noun)
-            if plan.player in self._judge.finder.blocked:
-                return
-            try:
-                ask = flow.send(outcome)
-            except StopIteration:
-                return

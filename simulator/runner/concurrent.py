@@ -1,0 +1,173 @@
+"""Judges what a `parallel` step brought back: each player's calls as a concurrent history."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from simulator.core.consistency import HistoryVerdict, Operation, check_history
+from simulator.core.findings import Outcome, Place
+from simulator.core.ledger import Book, Ledger
+from simulator.core.money import Money
+from simulator.core.roles import CallForm
+from simulator.core.scenario import Expect, Parallel
+from simulator.core.situations import Situation
+from simulator.core.webhooks import Method
+from simulator.runner.burst import Done, Planned, plan, release
+from simulator.runner.claims import check_claims
+from simulator.runner.context import Call, RunContext, Stopped, Why
+from simulator.runner.finder import MoneyFacts
+from simulator.runner.judge import Judge
+from simulator.runner.script import Script
+
+
+class Bursts:
+    """The `parallel` steps of one scenario."""
+
+    def __init__(
+        self, context: RunContext, scenario_id: str, script: Script, judge: Judge, ledger: Ledger
+    ) -> None:
+        self._context = context
+        self._scenario_id = scenario_id
+        self._script = script
+        self._judge = judge
+        self._ledger = ledger
+
+    def run(self, step: Parallel) -> None:
+        """Release the calls, let everything come to rest, read the balances, and judge.
+
+        Raises CannotSend, Stopped, TooManyWorlds.
+        """
+        if self._context.stopping:
+            raise Stopped(self._context.stopping)
+        for book in self._real_books():
+            if book.ambiguous:
+                self._judge.read(book, step.place)
+        calls = plan(step, self._script, self._ledger, self._context.profile)
+        self._ledger.share(_ids_of_several_players(calls))
+        done = release(calls, step.in_flight, self._context.sender)
+        answered = [(each, self._record(each)) for each in done]
+        for each, call in answered:
+            self._judge.note_reply(call, each.planned.place)
+            self._claims(each.planned, call)
+        for book in self._real_books():
+            self._judge_player(book, answered, step.place)
+        self._judge_strangers(answered)
+
+    # --- inside ------------------------------------------------------------------------------------
+
+    def _real_books(self) -> list[Book]:
+        return [
+            book
+            for book in self._ledger.books.values()
+            if book.terms.exists and book.player not in self._judge.finder.blocked
+        ]
+
+    def _record(self, done: Done) -> Call:
+        planned = done.planned
+        why = Why(self._scenario_id, "step", planned.label, planned.place)
+        well_formed = planned.form.form is not CallForm.MALFORMED
+        return self._context.record(done.exchange, why, well_formed=well_formed)
+
+    def _claims(self, planned: Planned, call: Call) -> None:
+        if planned.expect != Expect() and planned.fault is None:
+            for message in check_claims(planned.expect, call, call.reading.outcome):
+                self._judge.finder.expectation(message, call, planned.place)
+
+    def _judge_player(self, book: Book, answered: Sequence[tuple[Done, Call]], place: Place) -> None:
+        history = [
+            _operation(index, done, call)
+            for index, (done, call) in enumerate(answered)
+            if done.planned.form.request is not None and done.planned.form.request.player == book.player
+        ]
+        read = self._quiesced(book, place)
+        if read is None:
+            self._judge.unproven.append(f"line {place.line}: the balance after the burst could not be read")
+            return
+        call, balance = read
+        history.append(_read_operation(len(answered), call, balance))
+        verdict = check_history(book.balances[0], history, terms=book.terms, before=book)
+        self._tell(book, verdict, call, place)
+        if book.player not in self._judge.finder.blocked:
+            book.absorb(history, balance)
+            self._judge.trails.open(book.player, balance)
+
+    def _quiesced(self, book: Book, place: Place) -> tuple[Call, Money] | None:
+        for _ in range(2):
+            call = self._judge.ask_balance(book.player, place)
+            if call.reading.balance is not None:
+                return call, call.reading.balance
+        return None
+
+    def _tell(self, book: Book, verdict: HistoryVerdict, call: Call, place: Place) -> None:
+        if verdict.verdict == "inconclusive":
+            self._judge.unproven.append(f"line {place.line}: {verdict.explanation}")
+            return
+        if verdict.tier == 1 or verdict.situation is None:
+            return
+        if verdict.situation is Situation.EFFECT_THEN_READ:
+            self._judge.finder.mild(verdict.situation, call, place, detail=verdict.explanation)
+            return
+        trail = self._judge.trails.line(book.player)
+        facts = MoneyFacts(book.player, (), None, trail, verdict.explanation, verdict.lanes)
+        self._judge.finder.money(verdict.situation, call, place, facts, None)
+
+    def _judge_strangers(self, answered: Sequence[tuple[Done, Call]]) -> None:
+        for done, call in answered:
+            request = done.planned.form.request
+            book = None if request is None else self._ledger.books.get(request.player)
+            known = book is not None and book.terms.exists
+            if call.reading.outcome is Outcome.ACCEPTED and not known:
+                situation = (
+                    Situation.MALFORMED_ACCEPTED if request is None else Situation.UNKNOWN_PLAYER_ACCEPTED
+                )
+                method = None if request is None else request.method
+                self._judge.finder.mild(situation, call, done.planned.place, method)
+
+
+def _operation(index: int, done: Done, call: Call) -> Operation:
+    request = done.planned.form.request
+    assert request is not None
+    exchange = done.exchange
+    return Operation(
+        index=index,
+        player=request.player,
+        method=request.method,
+        transaction_id=request.transaction_id,
+        amount=request.amount,
+        game_id=request.game_id,
+        sent_ns=exchange.sent_ns,
+        answered_ns=exchange.answered_ns,
+        outcome=call.reading.outcome,
+        balance=call.reading.balance,
+        form=done.planned.form.form,
+        label=done.planned.label,
+    )
+
+
+def _read_operation(index: int, call: Call, balance: Money) -> Operation:
+    request = call.exchange.request
+    assert request is not None
+    return Operation(
+        index=index,
+        player=request.player,
+        method=Method.BALANCE,
+        transaction_id=None,
+        amount=None,
+        game_id=None,
+        sent_ns=call.exchange.sent_ns,
+        answered_ns=call.exchange.answered_ns or time.monotonic_ns(),
+        outcome=Outcome.ACCEPTED,
+        balance=balance,
+        label="read",
+    )
+
+
+def _ids_of_several_players(calls: Sequence[Planned]) -> frozenset[str]:
+    """Transaction ids that more than one player uses in this burst: whose call counts is a dialect."""
+    owners: dict[str, set[str]] = {}
+    for planned in calls:
+        request = planned.form.request
+        if request is not None and request.transaction_id is not None:
+            owners.setdefault(request.transaction_id, set()).add(request.player)
+    return frozenset(id_ for id_, players in owners.items() if len(players) > 1)
