@@ -99,6 +99,10 @@ STEP_SLIPS = {
         '2:11 no step is called "frist"; did you mean "first"?',
     ),
     "no label at all": ("- bet: 1.00\n- refund: b1", '2:11 no step is called "b1"; no step has an id'),
+    "label by line": (
+        "- bet: 1.00\n- resend: bet@2",
+        '2:11 "bet@2" is no label; give the step that you mean an id',
+    ),
     "resend of a later step": (
         "- resend: b1\n- bet: {amount: 1.00, id: b1}",
         '1:11 resend of a later step: "b1" stands on line 3',

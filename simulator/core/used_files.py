@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
 from posixpath import dirname, join, normpath
@@ -141,7 +142,7 @@ def _document(node: Node, source: SourceFile, name: str) -> tuple[int, MappingNo
 
 def _scope(path: str, draft: Draft) -> str:
     """The prefix of a used file's labels; a second use of the file gets a number."""
-    stem = PurePosixPath(path).stem[:20].replace(".", "-")
+    stem = re.sub(r"[^A-Za-z0-9_-]+", "-", PurePosixPath(path).stem).strip("_-")[:20] or "used"
     uses = draft.uses[stem] = draft.uses.get(stem, 0) + 1
     return f"{draft.scope}{stem}{uses if uses > 1 else ''}."
 

@@ -39,7 +39,11 @@ PLACEHOLDERS = ("player", "balance", "run", "number", "id")
 COLUMN_NAME_PATTERN = r"[A-Za-z_][A-Za-z0-9_]*"
 COLUMN_PATTERN = r"\$\{" + COLUMN_NAME_PATTERN + r"\}"
 _COLUMN_NAME = re.compile(COLUMN_NAME_PATTERN)
+REFERENCE_PATTERN = rf"({LABEL_PATTERN}\.)*{LABEL_PATTERN}"
+"""A label, behind the names of the files that were used on the way to it."""
+
 _LABEL = re.compile(LABEL_PATTERN)
+_REFERENCE = re.compile(REFERENCE_PATTERN)
 _WHOLE = re.compile(r"-?\d{1,18}", re.ASCII)
 
 COLUMN: Schema = {"$ref": "#/$defs/column"}
@@ -88,21 +92,30 @@ _LABEL_SCHEMA = or_column(
 LABEL = ValueKind(_read_label, _LABEL_SCHEMA)
 
 
+def _reference(node: Node, draft: Draft, step: str) -> str:
+    label = text_of(node, "the label of a step")
+    if _REFERENCE.fullmatch(label) is None:
+        raise Wrong(node, f'"{shortened(label)}" is no label; give the step that you mean an id')
+    return draft.refer(node, label, step)
+
+
 def _read_refunded(node: Node, draft: Draft) -> str:
-    return draft.refer(node, text_of(node, "the label of a bet"), "refund")
+    return _reference(node, draft, "refund")
 
 
 def _read_resent(node: Node, draft: Draft) -> str | None:
-    label = text_of(node, "the label of a step, or last")
-    if label != "last":
-        return draft.refer(node, label, "resend")
+    if text_of(node, "the label of a step, or last") != "last":
+        return _reference(node, draft, "resend")
     if not draft.repeatable:
         raise Wrong(node, "no bet, win or refund stands before; there is nothing to send again")
     return None
 
 
-REFUNDED = ValueKind(_read_refunded, _LABEL_SCHEMA)
-RESENT = ValueKind(_read_resent, _LABEL_SCHEMA)
+_REFERENCE_SCHEMA = or_column(
+    {"type": "string", "pattern": f"^{REFERENCE_PATTERN}$"}, {"type": "integer", "minimum": 0}
+)
+REFUNDED = ValueKind(_read_refunded, _REFERENCE_SCHEMA)
+RESENT = ValueKind(_read_resent, _REFERENCE_SCHEMA)
 
 
 def _read_player(node: Node, draft: Draft) -> str:
