@@ -8,6 +8,7 @@ PIP := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check
 LOCKS := requirements.lock requirements-build.lock
 EXPORT := --no-emit-project --no-header --no-annotate --format requirements-txt
 CODE := setup.py $(wildcard simulator tests benchmarks examples)
+BENCHMARKS := $(subst /,.,$(basename $(wildcard benchmarks/[a-z]*.py)))
 
 .DEFAULT_GOAL := help
 .PHONY: help demo serve test check format bench e2e crosscheck container lock clean
@@ -35,7 +36,7 @@ format: $(VENV)/.dev ## put the code into the format that check wants
 	$(BIN)/ruff check --fix .
 
 bench: $(VENV)/.dev ## measure, each figure beside its baseline
-	$(BIN)/python -m benchmarks
+	@for module in $(BENCHMARKS); do $(BIN)/python -m $$module || exit 1; done
 
 e2e: $(VENV)/.dev ## run the tests that drive a real Chromium, and fail where there is none
 	REQUIRE_E2E=1 $(BIN)/python -m pytest -q -m e2e
