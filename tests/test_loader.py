@@ -212,7 +212,7 @@ def test_a_send_is_exact_text_or_compact_json() -> None:
     assert (text.body, text.content_type, text.http_method) == (b'{"a": 1.10 ', "text/plain", "DELETE")
     assert text.headers == (("X-A", "b"),)
     assert isinstance(value, Send)
-    assert value.body == '{"a":1.10,"b":"1.10","c":[true,null,"ü"],"d":"${player}"}'.encode()
+    assert value.body == b'{"a":1.10,"b":"1.10","c":[true,null,"\\u00fc"],"d":"${player}"}'
     assert isinstance(empty, Send)
     assert empty.body == b""
     assert isinstance(null, Send)

@@ -243,6 +243,7 @@ SCENARIO_SLIPS = {
         "players: {player: }",
         '1:11 the first player is described under "player:", beside "players:"',
     ),
+    "skip without a reason": ("skip: true", '1:7 say why, in words; found "true"'),
     "empty name": ('name: " "', "1:7 the text is empty"),
     "list as a name": ("name: [a]", "1:7 expected text, found a list"),
     "column unused": (

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
-from scenario_texts import load, problems
+from scenario_texts import EVERY_FORM, load, problems
 from simulator.core import draft, scenario_yaml, yaml_nodes
 from simulator.core.problems import ScenarioFileError
 from simulator.core.scenario import Bet, Send
@@ -190,3 +193,35 @@ def test_files_over_the_limits_are_told(monkeypatch: pytest.MonkeyPatch) -> None
     assert "at most 10 steps" in problems("steps: [" + "balance, " * 11 + "]")[0].message
     monkeypatch.setattr(scenario_yaml, "SCENARIOS_MAX", 2)
     assert "holds 3 scenarios; at most 2" in problems("a: 1\n---\nb: 1\n---\nc: 1\n")[0].message
+
+
+WITHOUT_C = """
+import sys
+sys.modules["yaml._yaml"] = None
+import yaml
+from simulator.core.scenario_yaml import load_text
+from simulator.errors import ScenarioError
+assert not yaml.__with_libyaml__
+print(load_text(sys.stdin.buffer.read(), "x.yaml", None))
+for broken in (b"steps: [bte: 1.00]", b"a: 'b", b"a: [" * 1000, b"a: b\\0", b"- !!x y", b"a: *b"):
+    try:
+        load_text(broken, "x.yaml", None)
+    except ScenarioError as error:
+        print(error.problems[0].place)
+"""
+
+
+def test_without_the_c_parser_all_is_the_same_but_slower() -> None:
+    """PyYAML can be built without it."""
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_C],
+        input=EVERY_FORM.encode(),
+        capture_output=True,
+        timeout=60,
+        check=False,
+        env={"PYTHONHASHSEED": "0", "PYTHONIOENCODING": "utf-8"},
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    loaded, *places = done.stdout.decode().splitlines()
+    assert loaded.count("place=") == str(load(EVERY_FORM)).count("place=")
+    assert places == ["x.yaml:1"] * 6

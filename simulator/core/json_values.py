@@ -1,8 +1,7 @@
-"""JSON values written in YAML, exact to the digit: nodes → values → text."""
+"""JSON values written in YAML, exact to the digit. Writing them as JSON is `exact_json`'s."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from decimal import Decimal
@@ -68,23 +67,3 @@ def _scalar(node: Node) -> JsonValue:
     if not text:
         raise Wrong(node, 'no value; write null or ""')
     return text
-
-
-def render_json(value: JsonValue) -> str:
-    """The value as compact JSON, its numbers with the digits that were written."""
-    match value:
-        case Decimal():
-            return str(value)
-        case dict():
-            inside = ",".join(f"{_text(key)}:{render_json(item)}" for key, item in value.items())
-            return f"{{{inside}}}"
-        case list():
-            return f"[{','.join(map(render_json, value))}]"
-        case str():
-            return _text(value)
-        case _:
-            return json.dumps(value)
-
-
-def _text(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from yaml.nodes import Node
 
 from simulator.core.draft import Draft
-from simulator.core.json_values import render_json
+from simulator.core.exact_json import write
 from simulator.core.scenario import Balance, Bet, Details, Expect, JsonValue, Refund, Resend, Send, Win
 from simulator.core.step_kind import Values
 
@@ -59,7 +59,7 @@ def finish_send(values: Values, node: Node, draft: Draft) -> None:
     value: JsonValue = values.pop("json", None)
     if text is not None and has_json:
         draft.problems.add(node, 'send has both "body" and "json"')
-    rendered = render_json(value) if has_json else text or ""
+    rendered = write(value) if has_json else text or ""
     values["body"] = rendered.encode("utf-8", "surrogatepass")
 
 

@@ -77,6 +77,16 @@ def _read_text(node: Node, _: Draft) -> str:
 TEXT = ValueKind(_read_text, {"type": ["string", "number", "boolean"]})
 
 
+def _read_reason(node: Node, draft: Draft) -> str:
+    reason = _read_text(node, draft)
+    if reason.lower() in {"true", "yes", "false", "no"}:
+        raise Wrong(node, f'say why, in words; found "{reason}"')
+    return reason
+
+
+REASON = ValueKind(_read_reason, {"type": "string"})
+
+
 def _read_label(node: Node, _: Draft) -> str:
     label = text_of(node, "a label")
     if label == "last":
