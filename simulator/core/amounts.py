@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 
+from simulator.core.frozen import Frozen
 from simulator.core.money import ZERO, Money
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Frozen):
     """An amount as the author wrote it; `text` is kept for reports."""
 
     money: Money
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class AllOf:
+class AllOf(Frozen):
     """`all` or `all+0.01`: the player's whole balance, and `plus` more."""
 
     plus: Money = ZERO
 
 
-@dataclass(frozen=True, slots=True)
-class TimesBet:
+class TimesBet(Frozen):
     """`x2.40`: that many times the player's last accepted bet, rounded down to cents."""
 
     factor: Fraction
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
+class Drawn(Frozen):
     """`0.10..5.00`, or `~5.00` (half to one and a half times it): drawn from the seed, own cents."""
 
     low: Money

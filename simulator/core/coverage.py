@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from simulator.core.frozen import Frozen
 from simulator.core.rules import CATALOGUE, Rule
 from simulator.core.scenario import Scenario
 
@@ -60,8 +60,7 @@ OPEN_REASONS: dict[str, str] = {
 """Why a check that no bundled scenario covers has none yet, or cannot have one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Covered:
+class Covered(Frozen):
     """One check of the catalogue. `files` name the scenario files that cover it, each once, in order.
 
     `reason` says why there are none; empty where there are.

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from simulator.core.findings import Finding, Outcome, Place, Verdict
+from simulator.core.frozen import Frozen
 from simulator.core.money import Money
 from simulator.core.scenario import Scenario
 from simulator.core.webhooks import Exchange
 from simulator.errors import ExitCode
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunStarted:
+class RunStarted(Frozen, kw_only=True):
     """`started_at` is ISO 8601; `run` is the random part of every transaction id."""
 
     run: str
@@ -26,13 +26,11 @@ class RunStarted:
     command: str = "betrontech-sim run"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScenarioStarted:
+class ScenarioStarted(Frozen, kw_only=True):
     scenario: Scenario
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opening:
+class Opening(Frozen, kw_only=True):
     """A scenario takes a player whose balance was read or seeded as `balance`; a history begins."""
 
     scenario_id: str
@@ -40,8 +38,7 @@ class Opening:
     balance: Money
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExchangeRecorded:
+class ExchangeRecorded(Frozen, kw_only=True):
     """One call that was sent. `purpose`: step, probe, adjust, preflight, restore, or settle.
 
     `outcome` and `balance` are as read from the reply; `label` is the file's name of the step.
@@ -58,8 +55,7 @@ class ExchangeRecorded:
     place: Place | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepFinished:
+class StepFinished(Frozen, kw_only=True):
     """`status`: passed, failed or blocked (not sent, because of an earlier finding)."""
 
     scenario_id: str
@@ -67,16 +63,14 @@ class StepFinished:
     status: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FindingRaised:
+class FindingRaised(Frozen, kw_only=True):
     """`scenario_id` is None for a finding of the preflight."""
 
     scenario_id: str | None
     finding: Finding
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScenarioFinished:
+class ScenarioFinished(Frozen, kw_only=True):
     """`exchanges` are kept only for a scenario that did not pass, unless the run keeps all."""
 
     scenario: Scenario
@@ -88,8 +82,7 @@ class ScenarioFinished:
     exchanges: tuple[ExchangeRecorded, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DialectObserved:
+class DialectObserved(Frozen, kw_only=True):
     """One knob of the dialect: what this operator does, with the sentence that shows it."""
 
     knob: str
@@ -97,8 +90,7 @@ class DialectObserved:
     evidence: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunFinished:
+class RunFinished(Frozen, kw_only=True):
     """`counts` by verdict; `calls` that were sent; `root_cause` is why scenarios were blocked, or empty.
 
     `times`, by `Finding.cause`: how often the run met what it told once, as it does with forms of replies.

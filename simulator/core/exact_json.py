@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from json.encoder import encode_basestring_ascii
 from typing import NoReturn, cast
 
+from simulator.core.frozen import Frozen
 from simulator.core.scenario import JsonValue
 
 quote: Callable[[str], str] = encode_basestring_ascii
@@ -26,8 +26,7 @@ class _NoSuchNumber(ValueError):
     """NaN, Infinity or an exponent that no decimal can hold."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed:
+class Parsed(Frozen):
     """A JSON value, and the keys that some object in it holds twice with different values."""
 
     value: JsonValue

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from simulator.core import exact_json
+from simulator.core.frozen import Frozen
 from simulator.core.money import Money
 from simulator.core.roles import CallForm
 from simulator.core.scenario import JsonValue
@@ -24,8 +25,7 @@ LARGEST_ORDINARY = Money(99_999_999_99)
 """What a DECIMAL(10,2) column holds; a larger amount may be refused."""
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(Frozen):
     """What a call is judged as.
 
     `request` is None when the bytes are no webhook at all. `alternatives` are the same request with the

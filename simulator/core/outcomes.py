@@ -6,14 +6,13 @@ before it meets a stake, rounded down to cents.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from random import Random
 
+from simulator.core.frozen import Frozen
 from simulator.core.money import Money
 
 
-@dataclass(frozen=True, slots=True)
-class Volatility:
+class Volatility(Frozen):
     """A payout model: how often a base win and a feature come, and how large they are.
 
     `*_mu` and `*_sigma` are the parameters of lognormal multiples of the stake; `cap` the largest multiple.
@@ -39,8 +38,7 @@ VOLATILITIES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Spin:
+class Spin(Frozen):
     """What one spin pays: `factor_hundredths` of the stake; `feature` when the bonus came."""
 
     factor_hundredths: int

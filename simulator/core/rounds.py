@@ -7,17 +7,16 @@ its unknown outcome is refunded; a win and a refund are sent again until answere
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from itertools import count
 
 from simulator.core.findings import Outcome
+from simulator.core.frozen import Frozen
 from simulator.core.money import Money
 from simulator.core.webhooks import Method, WebhookRequest
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(Frozen):
     """One call that a flow wants made. `attempt` counts from 1 for calls that are sent again."""
 
     request: WebhookRequest
@@ -36,8 +35,7 @@ class Ending(StrEnum):
 Flow = Generator[Ask, Outcome, Ending]
 
 
-@dataclass(frozen=True, slots=True)
-class RoundPlan:
+class RoundPlan(Frozen):
     """One round: who plays what for how much; `win` None when the provider sends no win for a loss."""
 
     player: str

@@ -5,9 +5,9 @@ How a reply is read stands in `reading`; how a request is written as bytes stand
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
+from simulator.core.frozen import Frozen
 from simulator.core.money import Money
 
 
@@ -41,8 +41,7 @@ _NOUNS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class WebhookRequest:
+class WebhookRequest(Frozen):
     """One webhook call as the provider means it, before a wire profile writes it.
 
     `amount`, `transaction_id` and `game_id` are None where the method has no such field, or where a
@@ -56,8 +55,7 @@ class WebhookRequest:
     game_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class WireRequest:
+class WireRequest(Frozen):
     """The bytes of one call: what is sent again is exactly this."""
 
     body: bytes
@@ -66,8 +64,7 @@ class WireRequest:
     headers: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Frozen):
     """A whole HTTP answer. `headers` keep their order and spelling; `body` is undecoded."""
 
     status: int
@@ -105,16 +102,14 @@ class NoReplyKind(StrEnum):
         return self in {NoReplyKind.RESOLVE, NoReplyKind.CONNECT, NoReplyKind.TLS}
 
 
-@dataclass(frozen=True, slots=True)
-class NoReply:
+class NoReply(Frozen):
     """The absence of an answer. `detail` is a sentence for the user."""
 
     kind: NoReplyKind
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(Frozen):
     """One call and its answer, or its absence.
 
     `request` is None for bytes that do not read as one of the five webhooks. `sent_ns` is taken before

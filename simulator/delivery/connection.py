@@ -6,11 +6,11 @@ import errno
 import socket
 import ssl
 from collections.abc import Iterator
-from dataclasses import dataclass
 from time import monotonic
 
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
+from simulator.core.frozen import Frozen
 from simulator.core.webhooks import NoReplyKind
 from simulator.delivery.failures import CallFailed, connect_sentence, tls_sentence
 from simulator.delivery.http_reply import HEAD_BYTES_MAX, HttpReply
@@ -19,8 +19,7 @@ from simulator.delivery.target import Target
 from simulator.errors import ConfigurationError
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Frozen):
     """A target with what a connection needs, made once: the addresses to try, and the TLS context."""
 
     target: Target

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from time import monotonic_ns
 
 from simulator.core.findings import Outcome, Severity
+from simulator.core.frozen import Frozen
 from simulator.core.money import format_money
 from simulator.core.reading import read_reply
 from simulator.core.status_hints import status_hint
@@ -35,8 +35,7 @@ class Health(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Frozen):
     """One question and its answer. `hint` is what to do; `reached` says that the operator was there."""
 
     name: str

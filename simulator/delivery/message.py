@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Protocol
 
 from simulator.core.curl import Headers, merged_headers
+from simulator.core.frozen import Frozen
 from simulator.core.webhooks import WireRequest
 from simulator.delivery.stream import Stream
 from simulator.delivery.target import Target
@@ -18,8 +18,7 @@ _BREAKS = re.compile(r"[\r\n\0]")
 _BODYLESS = frozenset({"GET", "HEAD", "DELETE", "OPTIONS", "TRACE"})
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Frozen):
     """Everything of a request that does not depend on its body, ready to send.
 
     `framed` says that the author wrote Content-Length or Transfer-Encoding himself: nothing is added then.
@@ -30,8 +29,7 @@ class Head:
     framed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Frozen):
     """One request: what is sent is `whole`, unless a manner cuts it otherwise."""
 
     head: Head

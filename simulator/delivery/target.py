@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from simulator.core.frozen import Frozen
 
 MAX_REPLY_BYTES = 1_048_576
 TIMEOUT_S = 10.0
 CONNECT_TIMEOUT_S = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Frozen):
     """A checked URL in ASCII: `host` without brackets, `path` with its query, no user, no fragment."""
 
     scheme: str
@@ -43,8 +42,7 @@ def default_port(scheme: str) -> int:
     return 443 if scheme == "https" else 80
 
 
-@dataclass(frozen=True, slots=True)
-class Proxy:
+class Proxy(Frozen):
     """An HTTP proxy; `authorization` is the whole value of Proxy-Authorization, or empty."""
 
     host: str
@@ -57,8 +55,7 @@ class Proxy:
         return f"{self.host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(Frozen, kw_only=True):
     """An operator's endpoint and how it is called; made by `guard.admit`.
 
     `addresses` are the checked ones, tried in this order; no name is looked up again. `timeout_s` bounds a

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 
 from simulator.core.events import ScenarioFinished
 from simulator.core.findings import Finding, Severity
+from simulator.core.frozen import Frozen
 from simulator.core.scenario import Scenario
 
 _RANK = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(Frozen):
     """One finding where it was met; `scenario` is None for a finding of the preflight.
 
     `size` is the number of calls of the scenario: the smallest explains the cause best.

@@ -5,13 +5,11 @@ Written by hand because importing a library for six escape codes costs more than
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from simulator.core.findings import Severity
+from simulator.core.frozen import Frozen
 
 
-@dataclass(frozen=True, slots=True)
-class Ink:
+class Ink(Frozen):
     """What may be painted; `enabled` False leaves every text as it is."""
 
     enabled: bool

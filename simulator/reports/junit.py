@@ -12,11 +12,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TextIO
 
 from simulator.core.events import Event, ExchangeRecorded, ScenarioFinished
 from simulator.core.findings import Finding, Severity, Verdict
+from simulator.core.frozen import Frozen
 from simulator.core.scenario import Scenario
 from simulator.errors import ExitCode
 from simulator.reports.causes import Sighting
@@ -36,8 +36,7 @@ _TAGS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Case:
+class _Case(Frozen):
     """A test case that waits for the end: only then is known why scenarios were blocked."""
 
     attributes: str

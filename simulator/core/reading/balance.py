@@ -7,9 +7,9 @@ a number that is nearest to one cent (99.96000000000001). Anything else is nobod
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from decimal import Decimal
 
+from simulator.core.frozen import Frozen
 from simulator.core.money import Money, format_money
 from simulator.core.reading.deviation import Deviations, shown_json
 from simulator.core.scenario import JsonValue
@@ -31,8 +31,7 @@ def expected(form: MoneyForm) -> str:
     return "a number like 90.50" if form is MoneyForm.NUMBER else 'a string with two decimals, like "90.50"'
 
 
-@dataclass(frozen=True, slots=True)
-class ReadAmount:
+class ReadAmount(Frozen):
     """An amount in cents. `exact` is False when digits beyond the cents were dropped."""
 
     money: Money

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 
 from simulator.core.exact_json import write
 from simulator.core.findings import Severity
+from simulator.core.frozen import Frozen
 from simulator.core.scenario import JsonValue
 
 SHOWN_CHARACTERS = 60
 """How much of a reply's text a message quotes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Deviation:
+class Deviation(Frozen):
     """One way in which a reply is not as it should be written.
 
     `form` is a short stable key: a run reports one finding for each rule and form, with a count. `message`

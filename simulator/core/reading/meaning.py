@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from simulator.core.findings import Outcome
+from simulator.core.frozen import Frozen
 from simulator.core.money import Money
 from simulator.core.reading.deviation import Deviation, Deviations
 from simulator.core.webhooks import Method, Reply, WebhookRequest
 from simulator.core.wire.profile import WireProfile
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Frozen):
     """What one reply means.
 
     `balance` is what the ledger judges by: the balance that an accepted call shows. With `must_settle` the
@@ -43,8 +41,7 @@ class Reading:
         return "200" if self.http_status < 300 else "4xx"
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Frozen):
     """One reply on its way through the table. `well_formed` as in `read_reply`."""
 
     request: WebhookRequest | None

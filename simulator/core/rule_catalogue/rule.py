@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from simulator.core.findings import Level
+from simulator.core.frozen import Frozen
 from simulator.core.situations import Situation as _S
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Frozen):
     """One check of the conformance catalogue: what a finding can name, and what `explain` prints.
 
     `source` says who in the industry asks for it, or where the reference does. `situations` are what the

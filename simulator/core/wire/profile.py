@@ -12,6 +12,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from simulator.core.exact_json import quote
+from simulator.core.frozen import Frozen
 from simulator.core.scenario import JsonValue
 from simulator.core.webhooks import Method
 
@@ -44,15 +45,13 @@ DOCUMENTED_NAMES: Mapping[str, Source] = MappingProxyType(
 """The reference's field names. `raw:` and `omit:` of a step speak them, whatever the profile calls them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Constant:
+class Constant(Frozen):
     """A field with the same JSON value in every request."""
 
     value: JsonValue
 
 
-@dataclass(frozen=True, slots=True)
-class WireField:
+class WireField(Frozen):
     """One field of a request: its name on the wire, and what stands in it."""
 
     name: str

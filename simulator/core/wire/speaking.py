@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from simulator.core import exact_json
 from simulator.core.exact_json import quote
+from simulator.core.frozen import Frozen
 from simulator.core.scenario import JsonValue
 from simulator.core.webhooks import Method, WebhookRequest
 from simulator.core.wire.profile import DOCUMENTED_NAMES, MoneyForm, Source, WireProfile
@@ -25,8 +25,7 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 _DECODER = json.JSONDecoder(parse_int=str, parse_float=str)  # int() refuses numbers of 4,301 digits
 
 
-@dataclass(frozen=True, slots=True)
-class _Member:
+class _Member(Frozen):
     """One member of an object: its key, and where key and value stand in the text."""
 
     name: str

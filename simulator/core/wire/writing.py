@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 
 from simulator.core import exact_json
 from simulator.core.exact_json import quote
+from simulator.core.frozen import Frozen
 from simulator.core.money import ZERO, Money, format_money
 from simulator.core.scenario import JsonValue
 from simulator.core.webhooks import Method, WebhookRequest, WireRequest
 from simulator.core.wire.profile import DOCUMENTED_NAMES, Constant, MoneyForm, Source, WireField, WireProfile
 
 
-@dataclass(frozen=True, slots=True)
-class OpenRound:
+class OpenRound(Frozen):
     """What a win or a refund says of the bet it belongs to, where a dialect asks: its id, stake and game."""
 
     round_id: str
@@ -27,8 +26,7 @@ class OpenRound:
 _Fill = Callable[[WebhookRequest, OpenRound | None], str | None]
 
 
-@dataclass(frozen=True, slots=True)
-class _Prepared:
+class _Prepared(Frozen):
     """One method of one profile: the body with a gap for each field, and what fills the gaps."""
 
     fields: tuple[WireField, ...]
