@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from simulator.core.findings import Outcome
+from simulator.core.frozen import Frozen
 from simulator.core.money import Money, format_money
 from simulator.core.roles import CallForm
 from simulator.core.webhooks import Method, WebhookRequest
@@ -19,8 +20,7 @@ FOREVER = 1 << 512
 """Later than every answer: when an attempt without an answer ends."""
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(Frozen):
     """One attempt of a call. `balance` is what its answer shows; None where it shows none.
 
     `index` tells the operations of one history apart; `label` is the author's name of the step. An operation

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from enum import StrEnum
 
 from simulator.core.amounts import Amount
 from simulator.core.findings import Level, Outcome, Place
+from simulator.core.frozen import Frozen
 from simulator.core.money import Money
 
 # An exact JSON value: numbers are Decimal, so that no digit is lost on the way to the wire.
@@ -32,8 +33,7 @@ class Expected(StrEnum):
         return outcome.value == self.value
 
 
-@dataclass(frozen=True, slots=True)
-class Expect:
+class Expect(Frozen):
     """What an author claims of one reply; None claims nothing.
 
     `http` is an HTTP status or a class such as "2xx"; `within_ns` a latency; `body` a part of the reply's
@@ -59,8 +59,7 @@ class FaultKind(StrEnum):
     CHUNKED = "chunked"
 
 
-@dataclass(frozen=True, slots=True)
-class FaultSpec:
+class FaultSpec(Frozen):
     """A fault of one step; `delay_ns` only for `delay`."""
 
     kind: FaultKind
@@ -72,8 +71,7 @@ class FaultSpec:
 NO_EXPECT = Expect()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Details:
+class Details(Frozen, kw_only=True):
     """`account_details`."""
 
     place: Place
@@ -81,8 +79,7 @@ class Details:
     expect: Expect = NO_EXPECT
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Balance:
+class Balance(Frozen, kw_only=True):
     """`user_balance`; `is_` is the amount it must be, None leaves that to the ledger."""
 
     place: Place
@@ -91,8 +88,7 @@ class Balance:
     expect: Expect = NO_EXPECT
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bet:
+class Bet(Frozen, kw_only=True):
     """`transaction_bet`. `label` is the author's `id:` or one the loader made (`bet@LINE`)."""
 
     place: Place
@@ -106,8 +102,7 @@ class Bet:
     omit: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Win:
+class Win(Frozen, kw_only=True):
     """`transaction_win`; fields as in `Bet`."""
 
     place: Place
@@ -121,8 +116,7 @@ class Win:
     omit: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refund:
+class Refund(Frozen, kw_only=True):
     """`refund`. Exactly one of `of` (a step's label, maybe a later one) and `transaction_id` is set.
 
     `amount` None takes the stake of the bet that `of` names.
@@ -140,8 +134,7 @@ class Refund:
     omit: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resend:
+class Resend(Frozen, kw_only=True):
     """The same bytes again. `of` is a step's label, or None for `last`.
 
     `amount` and `player` change that one field of the repeated request.
@@ -156,8 +149,7 @@ class Resend:
     expect: Expect = NO_EXPECT
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Round:
+class Round(Frozen, kw_only=True):
     """Whole game rounds by the provider's own rules; `win` None plays the outcome model."""
 
     place: Place
@@ -168,8 +160,7 @@ class Round:
     player: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Play:
+class Play(Frozen, kw_only=True):
     """A realistic session from the outcome model; `volatility` is low, medium or high."""
 
     place: Place
@@ -181,8 +172,7 @@ class Play:
     player: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parallel:
+class Parallel(Frozen, kw_only=True):
     """Steps released together, `times` over, at most `in_flight` at once; judged as a history."""
 
     place: Place
@@ -191,8 +181,7 @@ class Parallel:
     in_flight: int = 100
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Repeat:
+class Repeat(Frozen, kw_only=True):
     """The steps again and again; labels mean the latest pass."""
 
     place: Place
@@ -200,8 +189,7 @@ class Repeat:
     steps: tuple[Step, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Send:
+class Send(Frozen, kw_only=True):
     """Anything at all: `body` is the exact text. What reads as a canonical webhook is judged as one.
 
     `${player}`, `${balance}`, `${run}` and `${number}` in the body become the player's user_id, its balance,
@@ -218,15 +206,13 @@ class Send:
     expect: Expect = NO_EXPECT
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Restart:
+class Restart(Frozen, kw_only=True):
     """The target's `restart` hook."""
 
     place: Place
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wait:
+class Wait(Frozen, kw_only=True):
     """A pause, compressed by `--time-scale`."""
 
     place: Place
@@ -244,8 +230,7 @@ Step = (
 DEFAULT_OPENING = Money(100_00)
 
 
-@dataclass(frozen=True, slots=True)
-class PlayerSpec:
+class PlayerSpec(Frozen):
     """A player of a scenario: the balance it starts with, or one who does not exist."""
 
     balance: Money = DEFAULT_OPENING
@@ -257,8 +242,7 @@ MAIN_PLAYER = "player"
 """The name of the player that steps without `player:` speak of."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scenario:
+class Scenario(Frozen, kw_only=True):
     """One test: a scenario, or one row of its `cases`.
 
     `id` is unique in a run: `path/to/file.yaml`, `…#name` where a file holds several, `…[row]` for a case.

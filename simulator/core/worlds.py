@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
+from simulator.core.frozen import Frozen
 from simulator.core.money import Money
 from simulator.core.roles import Entry, Role
 from simulator.core.webhooks import Method
@@ -42,8 +42,7 @@ class Judged(NamedTuple):
     """Whether one balance is left; if not, a balance read tells the worlds apart."""
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(Frozen):
     """What is known of a player besides the calls: `max_bet` is a limit the operator configured."""
 
     exists: bool = True

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from random import Random
 
 from simulator.core.amounts import AllOf, Amount, Drawn, TimesBet, Written
 from simulator.core.curl import merged_headers
 from simulator.core.forms import Form, form_of
+from simulator.core.frozen import Frozen
 from simulator.core.ledger import Ledger
 from simulator.core.money import ZERO, Money, format_money
 from simulator.core.roles import CallForm
@@ -39,8 +40,7 @@ class CannotSend(Exception):
     """A step cannot be written: it speaks of something that has not happened. The message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(Frozen):
     """A money call as it was sent, for the steps that speak of it later."""
 
     request: WebhookRequest

@@ -66,8 +66,7 @@ class MoneyForm(StrEnum):
     EITHER = "either"
 
 
-@dataclass(frozen=True, slots=True)
-class ReplyFields:
+class ReplyFields(Frozen):
     """What the profile calls the parts of a reply, and which forms are nothing to remark on.
 
     `true_is_one`: `"status": true` is as documented as 1. `identity` is the field of `account_details` that
