@@ -15,6 +15,7 @@ from simulator.core.scenario import (
     Restart,
     Round,
     Send,
+    Step,
     Wait,
     Win,
 )
@@ -74,8 +75,6 @@ _NO_CHANGES: Values = {"raw": {}}
 
 # --- the table -------------------------------------------------------------------------------------
 
-_BET_AMOUNT = Field("amount", BET_AMOUNT, "What is bet.", required=True)
-_WIN_AMOUNT = Field("amount", WIN_AMOUNT, "What is won.", required=True)
 _IS = Field("is", MONEY, "The balance it must be; the ledger's when left out.", attribute="is_")
 _OF = Field("of", REFUNDED, "The label of a bet step, maybe of a later one.")
 _STEP = Field("step", RESENT, "The label of a bet, win or refund, or `last`.", required=True, attribute="of")
@@ -84,9 +83,23 @@ _INNER = Field("steps", STEPS, "The steps.", required=True)
 _FILE = Field("file", TEXT, "A scenario file, or `path#name` for one of several in it.", required=True)
 _WITH = Field("with", COLUMNS, "The values of its `${column}`s.")
 
-_MONEY_CHANGES = _changes("transaction_bet", BET_FIELDS)
-_WIN_CHANGES = _changes("transaction_win", BET_FIELDS)
 _REFUND_CHANGES = _changes("refund", REFUND_FIELDS)
+
+
+def _bet_or_win(name: str, make: type[Step], amount: ValueKind, meaning: str) -> StepKind:
+    written = Field("amount", amount, "How much.", required=True)
+    changes = _changes(f"transaction_{name}", BET_FIELDS)
+    return StepKind(
+        name,
+        make,
+        Record(name, [written, _ID, _GAME, _PLAYER, _FAULT, _EXPECT, _WITHIN, *changes]),
+        meaning,
+        scalar=written,
+        labelled=True,
+        finish=finish_bet,
+        defaults=_NO_CHANGES,
+    )
+
 
 STEP_KINDS: tuple[StepKind, ...] = (
     StepKind(
@@ -105,26 +118,8 @@ STEP_KINDS: tuple[StepKind, ...] = (
         bare=True,
         finish=finish_read,
     ),
-    StepKind(
-        "bet",
-        Bet,
-        Record("bet", [_BET_AMOUNT, _ID, _GAME, _PLAYER, _FAULT, _EXPECT, _WITHIN, *_MONEY_CHANGES]),
-        "Bet an amount (transaction_bet).",
-        scalar=_BET_AMOUNT,
-        labelled=True,
-        finish=finish_bet,
-        defaults=_NO_CHANGES,
-    ),
-    StepKind(
-        "win",
-        Win,
-        Record("win", [_WIN_AMOUNT, _ID, _GAME, _PLAYER, _FAULT, _EXPECT, _WITHIN, *_WIN_CHANGES]),
-        "Win an amount (transaction_win).",
-        scalar=_WIN_AMOUNT,
-        labelled=True,
-        finish=finish_bet,
-        defaults=_NO_CHANGES,
-    ),
+    _bet_or_win("bet", Bet, BET_AMOUNT, "Bet an amount (transaction_bet)."),
+    _bet_or_win("win", Win, WIN_AMOUNT, "Win an amount (transaction_win)."),
     StepKind(
         "refund",
         Refund,
