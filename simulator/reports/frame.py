@@ -8,7 +8,7 @@ from __future__ import annotations
 import shlex
 import textwrap
 
-from simulator.core.findings import Finding, Place, Severity
+from simulator.core.findings import Finding, Severity
 from simulator.core.frozen import Frozen
 from simulator.core.scenario import Scenario
 from simulator.reports.causes import Sighting
@@ -69,26 +69,23 @@ def rerun(scenario: Scenario, style: FrameStyle) -> str:
 def _source(finding: Finding, scenario: Scenario | None, gutter: int, style: FrameStyle) -> list[str]:
     place, label = finding.place, visible(finding.label)
     bar = style.ink.hint(f"{'':{gutter}} |")
-    if place is None or scenario is None or not _holds(scenario, place):
+    # A step that came in by `use` stands in another file.
+    text = () if place is None or scenario is None else scenario.source_of(place.file)
+    if place is None or not 1 <= place.line <= len(text):
         return [f"{bar} {label}"] if label else []
     first = max(1, place.line - LINES_BEFORE)
     lines = [bar]
     for number in range(first, place.line + 1):
-        source = visible(scenario.source[number - 1].replace("\t", " "))
+        source = visible(text[number - 1].replace("\t", " "))
         if style.width is not None:
             source = shorten(source, max(20, style.width - gutter - 3))
         lines.append(f"{style.ink.hint(f'{number:>{gutter}} |')} {source}".rstrip())
-    before = scenario.source[place.line - 1][: place.column - 1].replace("\t", " ")
-    under = scenario.source[place.line - 1][place.column - 1 : place.column - 1 + place.width]
+    before = text[place.line - 1][: place.column - 1].replace("\t", " ")
+    under = text[place.line - 1][place.column - 1 : place.column - 1 + place.width]
     carets = "^" * max(1, display_width(visible(under)))
     pointer = style.ink.severity(finding.severity, f"{carets} {label}".rstrip())
     lines.append(f"{bar} {' ' * display_width(visible(before))}{pointer}")
     return lines
-
-
-def _holds(scenario: Scenario, place: Place) -> bool:
-    # A step that came in by `use` stands in another file, whose text the scenario does not carry.
-    return place.file == scenario.place.file and 1 <= place.line <= len(scenario.source)
 
 
 def _facts(finding: Finding, scenario: Scenario | None, gutter: int, style: FrameStyle) -> list[str]:
