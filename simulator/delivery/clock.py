@@ -1,0 +1,84 @@
+"""The clock that tokens expire by and the ladder waits by: it ticks like any clock, and can be pushed ahead.
+
+Latencies of calls are not its business: those come from the machine's monotonic clock.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from enum import StrEnum
+
+from simulator.delivery.journal_store import JournalStore
+
+_OFFSET = "clock_offset_ms"
+
+
+class Pace(StrEnum):
+    """How waiting passes. REAL: as long as it takes. JUMPING: nobody waits, time goes to what is due."""
+
+    REAL = "real"
+    JUMPING = "jumping"
+
+
+class Clock:
+    """Unix time in milliseconds, never backwards; safe to use from any thread.
+
+    `offset_ms` is how far the clock is ahead of the machine's. The clock itself never jumps: whoever
+    has nothing to do but wait asks `advance_to`, if `pace` says so.
+    """
+
+    def __init__(self, offset_ms: int = 0, pace: Pace = Pace.REAL) -> None:
+        self.pace = pace
+        self._base_ns = time.time_ns() - time.monotonic_ns()
+        self._offset_ms = offset_ms
+        self._lock = threading.Lock()
+        self._listeners: list[Callable[[], None]] = []
+
+    @property
+    def offset_ms(self) -> int:
+        """How far it was pushed ahead of the machine's clock."""
+        return self._offset_ms
+
+    def now_ms(self) -> int:
+        """The time now, in Unix milliseconds."""
+        return (self._base_ns + time.monotonic_ns()) // 1_000_000 + self._offset_ms
+
+    def now_s(self) -> float:
+        """The time now, in Unix seconds."""
+        return self.now_ms() / 1000
+
+    def advance(self, by_ms: int) -> int:
+        """Push the clock ahead; returns the new time. ValueError for a step backwards."""
+        if by_ms < 0:
+            raise ValueError(f"a clock is not turned back, found {by_ms} ms")
+        with self._lock:
+            self._offset_ms += by_ms
+        self._tell()
+        return self.now_ms()
+
+    def advance_to(self, due_ms: int) -> None:
+        """Push the clock ahead to that time; nothing happens where it has passed."""
+        with self._lock:
+            self._offset_ms += max(0, due_ms - self.now_ms())
+        self._tell()
+
+    def wait_s(self, due_ms: int) -> float:
+        """How many seconds of the machine's time lie before `due_ms`; 0 when it has passed."""
+        return max(0, due_ms - self.now_ms()) / 1000
+
+    def on_advance(self, listener: Callable[[], None]) -> None:
+        """Call `listener` after each push, in the thread that pushed."""
+        self._listeners.append(listener)
+
+    def _tell(self) -> None:
+        for listener in tuple(self._listeners):
+            listener()
+
+
+def kept_clock(store: JournalStore, pace: Pace = Pace.REAL) -> Clock:
+    """A clock that is after a restart as far ahead as it was before, so that what was due stays due."""
+    clock = Clock(store.counter(_OFFSET), pace)
+    clock.on_advance(lambda: store.set_counter(_OFFSET, clock.offset_ms))
+    return clock

@@ -1,0 +1,168 @@
+"""Delivers in the background what was not answered: wins and refunds, on the ladder, a few at once."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from simulator.core.findings import Outcome
+from simulator.core.webhooks import WireRequest
+from simulator.delivery.clock import Clock, Pace
+from simulator.delivery.deliverer import Deliverer, Errand
+from simulator.delivery.journal_entry import Purpose
+from simulator.delivery.ladders import Ladder
+from simulator.delivery.obligations import Obligation, Obligations, State
+from simulator.delivery.parties import Agent
+from simulator.delivery.player_queues import Player, PlayerBusy, PlayerQueues
+from simulator.errors import SimulatorError
+
+WORKERS = 4
+AGENT_AWAY_MS = 60_000
+"""How long something waits that is owed to an agent which is not there, or has no webhook URL now."""
+_TURN_S = 60.0
+_TROUBLE_S = 1.0
+"""A pause after a failure of our own, such as a full disk."""
+
+_log = logging.getLogger(__name__)
+
+
+class Dispatcher:
+    """A thread that knows what is due next, and workers that send it; a player's calls one after another."""
+
+    def __init__(
+        self,
+        deliverer: Deliverer,
+        obligations: Obligations,
+        queues: PlayerQueues,
+        clock: Clock,
+        ladder: Ladder,
+        find_agent: Callable[[str], Agent | None],
+    ) -> None:
+        self._deliverer = deliverer
+        self._obligations = obligations
+        self._queues = queues
+        self._clock = clock
+        self._ladder = ladder
+        self._find_agent = find_agent
+        self._changed = threading.Condition()
+        self._busy: set[Player] = set()
+        self._stopping = False
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="dispatcher", daemon=True)
+        self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="delivery")
+        clock.on_advance(self.wake)
+
+    def start(self) -> None:
+        """Take up what is owed from before, and go on from there."""
+        self._obligations.recover(self._clock.now_ms())
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Something is owed that was not, or the time has changed."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def stop(self) -> None:
+        """Send nothing more; returns once the calls under way have come back, which someone has to end."""
+        with self._changed:
+            self._stopping = True
+            self._stopped.set()
+            self._changed.notify_all()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._workers.shutdown(wait=True, cancel_futures=True)
+
+    def drained(self, timeout_s: float) -> bool:
+        """Wait until nothing is owed that will still be sent; False when the time is over before."""
+        with self._changed:
+            return self._changed.wait_for(
+                lambda: not self._busy and self._obligations.count(State.DUE) == 0, timeout_s
+            )
+
+    # --- inside ------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        with self._changed:
+            while not self._stopping:
+                try:
+                    wait_s = self._hand_out()
+                except SimulatorError as error:
+                    _log.error("what is owed cannot be looked up: %s", error)
+                    wait_s = _TROUBLE_S
+                if wait_s is None or wait_s > 0:
+                    self._changed.wait(wait_s)
+
+    def _hand_out(self) -> float | None:
+        """Give workers what is due; returns how long to wait for the next, None for as long as it takes."""
+        now_ms = self._clock.now_ms()
+        # So many players that one of them is free, or all workers are busy.
+        for owed in self._obligations.next_due(2 * WORKERS + 1):
+            player = (owed.agent, owed.player)
+            if len(self._busy) >= WORKERS:
+                return None
+            if player in self._busy:
+                continue
+            if owed.due_ms > now_ms:
+                if self._clock.pace is Pace.JUMPING and not self._busy:
+                    self._clock.advance_to(owed.due_ms)
+                    return 0
+                return self._clock.wait_s(owed.due_ms)
+            self._busy.add(player)
+            self._workers.submit(self._send, owed, player)
+        return None
+
+    def _send(self, owed: Obligation, player: Player) -> None:
+        try:
+            with self._queues.turn(player, _TURN_S):
+                self._attempt(owed.number)
+        except PlayerBusy:
+            pass  # it stays due, and is handed out again
+        except Exception:
+            # Whatever it was, it is owed all the same: this worker pauses, and it is handed out again.
+            _log.exception("%s %s could not be sent", owed.method.noun, owed.transaction_id)
+            self._stopped.wait(_TROUBLE_S)
+        finally:
+            with self._changed:
+                self._busy.discard(player)
+                self._changed.notify_all()
+
+    def _attempt(self, number: int) -> None:
+        # Somebody may have delivered it by hand while it waited for its turn.
+        owed = self._obligations.of(number)
+        if owed is None or owed.state is not State.DUE or owed.due_ms > self._clock.now_ms():
+            return
+        agent = self._find_agent(owed.agent)
+        if agent is None or agent.target is None:
+            self._obligations.postpone(number, self._clock.now_ms() + AGENT_AWAY_MS)
+            return
+        self._deliverer.deliver(
+            errand_of(owed, agent, Purpose.ROUND), lambda outcome: self.settle(owed, outcome)
+        )
+
+    def settle(self, owed: Obligation, outcome: Outcome) -> None:
+        """Write what an attempt led to: settled by any answer, else the next rung, or given up."""
+        if outcome is not Outcome.UNKNOWN:
+            self._obligations.settle(owed.number)
+            return
+        if self._stopping:
+            return  # we cut the call short ourselves: no attempt
+        attempts = owed.attempts + 1
+        wait_ms = self._ladder.wait_ms(attempts)
+        # Rungs count from when the last one was due, so that time pushed ahead climbs all it passes.
+        next_ms = None if wait_ms is None else owed.due_ms + wait_ms
+        self._obligations.attempted(owed.number, attempts, next_ms)
+
+
+def errand_of(owed: Obligation, agent: Agent, purpose: Purpose) -> Errand:
+    """The call that delivers an obligation, with the bytes it always had."""
+    return Errand(
+        agent=agent,
+        session=owed.session,
+        request=owed.request,
+        wire=WireRequest(owed.body, owed.content_type, headers=agent.wire.headers),
+        purpose=purpose,
+        began_ms=owed.since_ms,
+        attempt=owed.attempts + 1,
+    )

@@ -1,0 +1,264 @@
+"""The journal: the record of exchanges of `serve`, bounded, searchable, and to be waited on.
+
+What must still be delivered is `obligations`'; what the money should be is `watch`'s.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from simulator.core.findings import Severity
+from simulator.core.money import Money
+from simulator.delivery.journal_entry import Entry, Filter, PlayFinding, Verdict
+from simulator.delivery.journal_rows import INSERT, SELECT, condition_of, entry_of, findings_text, values_of
+from simulator.delivery.journal_store import JournalStore
+
+EXCHANGES_MAX = 100_000
+BYTES_MAX = 256 * 1024 * 1024
+PAGE_MAX = 1000
+_SCAN_ROWS = 5000
+_CHANGE = "change"
+
+
+@dataclass(frozen=True, slots=True)
+class FindingCount:
+    """Findings of one kind: `latest` is the number of the last exchange that showed it."""
+
+    rule: str
+    severity: Severity
+    cause: str
+    message: str
+    why: str
+    count: int
+    first: int
+    latest: int
+
+
+@dataclass(frozen=True, slots=True)
+class BalancePoint:
+    """A player's balance at one exchange: as answered, and as the ledger has it."""
+
+    number: int
+    at_ms: int
+    answered: Money | None
+    expected: Money | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlayerCount:
+    """A player in the journal: how many exchanges, and the last of them."""
+
+    agent: str
+    player: str
+    exchanges: int
+    latest: int
+
+
+class Journal:
+    """Exchanges by number, the oldest dropped beyond `exchanges_max` and `bytes_max`; for any threads.
+
+    Every entry and every later word on it takes a new change number, so that a page that saw all up to N
+    asks for what came after N. Numbers are never used again, not after `clear` and not after a restart.
+    """
+
+    def __init__(
+        self, store: JournalStore, *, exchanges_max: int = EXCHANGES_MAX, bytes_max: int = BYTES_MAX
+    ) -> None:
+        self._store = store
+        self._exchanges_max = exchanges_max
+        self._bytes_max = bytes_max
+        self._told = threading.Condition()
+        self._closed = False
+        count, size, newest = store.read(
+            "SELECT count(*), coalesce(sum(bytes), 0), coalesce(max(change), 0) FROM exchanges"
+        )[0]
+        self._count, self._bytes = int(count), int(size)
+        self._change = max(int(newest), store.counter(_CHANGE))
+
+    # --- writing -----------------------------------------------------------------------------------
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """What is recorded inside is committed together with what `obligations` writes inside."""
+        with self._store.transaction():
+            yield
+        self._tell()
+
+    def record(self, entry: Entry) -> Entry:
+        """Keep an exchange; returns it with its number. Raises JournalUnusable."""
+        with self.transaction():
+            self._change += 1
+            stamped = replace(entry, change=self._change)
+            values = values_of(stamped)
+            number = self._store.write(INSERT, values)
+            self._write_findings(number, entry.findings)
+            self._count += 1
+            size = values[-1]
+            assert isinstance(size, int)
+            self._bytes += size
+            self._drop_oldest()
+        return replace(stamped, number=number)
+
+    def judge(
+        self, number: int, verdict: Verdict, expected: Money | None, findings: tuple[PlayFinding, ...]
+    ) -> None:
+        """Put what was found out about an exchange later in place of what was said at first."""
+        with self.transaction():
+            self._change += 1
+            self._store.write(
+                "UPDATE exchanges SET change = ?, verdict = ?, expected = ?, findings = ? WHERE number = ?",
+                (self._change, verdict.value, expected, findings_text(findings), number),
+            )
+            self._store.write("DELETE FROM findings WHERE number = ?", (number,))
+            self._write_findings(number, findings)
+
+    def clear(self) -> None:
+        """Forget all exchanges and findings. What must still be delivered stays."""
+        with self.transaction():
+            self._change += 1
+            self._store.set_counter(_CHANGE, self._change)
+            self._store.write("DELETE FROM exchanges")
+            self._store.write("DELETE FROM findings")
+            self._count = self._bytes = 0
+
+    def _write_findings(self, number: int, findings: tuple[PlayFinding, ...]) -> None:
+        for each in findings:
+            self._store.write(
+                "INSERT INTO findings VALUES (?, ?, ?, ?, ?, ?)",
+                (number, each.rule, each.severity.value, each.cause, each.message, each.why),
+            )
+
+    def _drop_oldest(self) -> None:
+        if self._count <= self._exchanges_max and self._bytes <= self._bytes_max:
+            return
+        # A hundredth at once, so that it is not done at every call.
+        batch = max(1, self._exchanges_max // 100, self._count - self._exchanges_max)
+        oldest = self._store.read("SELECT number, bytes FROM exchanges ORDER BY number LIMIT ?", (batch,))
+        last = oldest[-1][0]
+        self._store.write("DELETE FROM exchanges WHERE number <= ?", (last,))
+        self._store.write("DELETE FROM findings WHERE number <= ?", (last,))
+        self._count -= len(oldest)
+        self._bytes -= sum(row[1] for row in oldest)
+
+    # --- reading -----------------------------------------------------------------------------------
+
+    @property
+    def change(self) -> int:
+        """The change number of the latest entry or word on one: what `since` of a new reader begins with."""
+        return self._change
+
+    def entry(self, number: int) -> Entry | None:
+        """One exchange; None when there is none of that number, or none any more."""
+        rows = self._store.read(f"{SELECT} WHERE number = ?", (number,))
+        return entry_of(rows[0]) if rows else None
+
+    def latest(
+        self, wanted: Filter | None = None, *, before: int | None = None, limit: int = 50
+    ) -> list[Entry]:
+        """Entries, newest first, of numbers below `before`; at most PAGE_MAX."""
+        return self._page(wanted or Filter(), before, min(limit, PAGE_MAX))
+
+    def earliest(self, wanted: Filter | None = None, *, after: int = 0, limit: int = 50) -> list[Entry]:
+        """Entries, oldest first, of numbers above `after`; for exports, page by page."""
+        conditions, values = condition_of(wanted or Filter())
+        where = " AND ".join(["number > ?", *conditions])
+        query = f"{SELECT} WHERE {where} ORDER BY number LIMIT ?"
+        rows = self._store.read(query, (after, *values, min(limit, PAGE_MAX)))
+        return [entry_of(row) for row in rows]
+
+    def since(self, change: int, wanted: Filter | None = None, *, limit: int = PAGE_MAX) -> list[Entry]:
+        """What is new or has a new word on it after that change number, in the order of changes."""
+        conditions, values = condition_of(wanted or Filter())
+        where = " AND ".join(["change > ?", *conditions])
+        rows = self._store.read(
+            f"{SELECT} WHERE {where} ORDER BY change LIMIT ?", (change, *values, min(limit, PAGE_MAX))
+        )
+        return [entry_of(row) for row in rows]
+
+    def wait(
+        self, change: int, wanted: Filter | None = None, *, timeout_s: float, limit: int = PAGE_MAX
+    ) -> list[Entry]:
+        """`since`, waiting up to `timeout_s` for the first one; nothing after that, and once closed."""
+        deadline = time.monotonic() + timeout_s
+        seen = change
+        while True:
+            now = self._change
+            found = self.since(seen, wanted, limit=limit)
+            if found:
+                return found
+            seen = max(seen, now)
+            with self._told:
+                while self._change <= seen and not self._closed:
+                    if not self._told.wait(max(0.0, deadline - time.monotonic())):
+                        return []
+                if self._closed:
+                    return []
+
+    def count(self, wanted: Filter | None = None) -> int:
+        """How many entries there are."""
+        conditions, values = condition_of(wanted or Filter())
+        if not conditions:
+            return self._count
+        rows = self._store.read(f"SELECT count(*) FROM exchanges WHERE {' AND '.join(conditions)}", values)
+        return int(rows[0][0])
+
+    def findings(self) -> list[FindingCount]:
+        """Every kind of finding, counted, the latest first."""
+        rows = self._store.read(
+            "SELECT rule, severity, cause, message, why, count(*), min(number), max(number) FROM findings "
+            "GROUP BY rule, severity, cause, message, why ORDER BY max(number) DESC LIMIT ?",
+            (PAGE_MAX,),
+        )
+        return [FindingCount(row[0], Severity(row[1]), *row[2:]) for row in rows]
+
+    def balances(self, agent: str, player: str, *, limit: int = PAGE_MAX) -> list[BalancePoint]:
+        """The player's latest balances, oldest first."""
+        rows = self._store.read(
+            "SELECT number, at_ms, balance, expected FROM exchanges WHERE player = ? AND agent = ? AND "
+            "(balance IS NOT NULL OR expected IS NOT NULL) ORDER BY number DESC LIMIT ?",
+            (player, agent, min(limit, PAGE_MAX)),
+        )
+        return [BalancePoint(*row) for row in reversed(rows)]
+
+    def players(self, *, limit: int = PAGE_MAX) -> list[PlayerCount]:
+        """The players that have exchanges, the latest first."""
+        rows = self._store.read(
+            "SELECT agent, player, count(*), max(number) FROM exchanges WHERE player != '' "
+            "GROUP BY player, agent ORDER BY max(number) DESC LIMIT ?",
+            (min(limit, PAGE_MAX),),
+        )
+        return [PlayerCount(*row) for row in rows]
+
+    def close(self) -> None:
+        """Send everyone home who waits."""
+        self._closed = True
+        self._tell()
+
+    # --- inside ------------------------------------------------------------------------------------
+
+    def _page(self, wanted: Filter, before: int | None, limit: int) -> list[Entry]:
+        """A text is looked for in stretches: who has a call to record does not wait for a whole search."""
+        conditions, values = condition_of(wanted)
+        top = before if before is not None else self._newest() + 1
+        bottom = top - _SCAN_ROWS if wanted.text else 0
+        found: list[Entry] = []
+        while top > 0 and len(found) < limit:
+            where = " AND ".join(["number < ?", "number >= ?", *conditions])
+            rows = self._store.read(
+                f"{SELECT} WHERE {where} ORDER BY number DESC LIMIT ?",
+                (top, bottom, *values, limit - len(found)),
+            )
+            found += [entry_of(row) for row in rows]
+            top, bottom = max(0, bottom), bottom - _SCAN_ROWS
+        return found
+
+    def _newest(self) -> int:
+        return int(self._store.read("SELECT coalesce(max(number), 0) FROM exchanges")[0][0])
+
+    def _tell(self) -> None:
+        with self._told:
+            self._told.notify_all()

@@ -1,0 +1,194 @@
+"""The database under journal and obligations: a file in a folder, or memory. The only SQLite of `serve`.
+
+One connection and one lock: writes are short, and a transaction is committed before its caller goes on to
+send. What stands in the tables is written by `journal` and `obligations`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from simulator.errors import SimulatorError, UsageError
+
+FILE_NAME = "journal.sqlite3"
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS exchanges (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    change INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    agent TEXT NOT NULL,
+    session TEXT NOT NULL,
+    player TEXT NOT NULL,
+    method TEXT NOT NULL,
+    transaction_id TEXT NOT NULL,
+    game TEXT NOT NULL,
+    amount INTEGER,
+    purpose TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    outcome TEXT NOT NULL,
+    balance INTEGER,
+    expected INTEGER,
+    verdict TEXT NOT NULL,
+    fault TEXT NOT NULL,
+    http_status INTEGER,
+    duration_ns INTEGER,
+    bytes INTEGER NOT NULL,
+    problem TEXT NOT NULL,
+    findings TEXT NOT NULL,
+    content_type TEXT NOT NULL,
+    request_body BLOB NOT NULL,
+    reply_headers TEXT NOT NULL,
+    reply_bytes INTEGER NOT NULL,
+    reply_body BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS exchanges_change ON exchanges (change);
+CREATE INDEX IF NOT EXISTS exchanges_agent ON exchanges (agent);
+CREATE INDEX IF NOT EXISTS exchanges_session ON exchanges (session);
+CREATE INDEX IF NOT EXISTS exchanges_player ON exchanges (player);
+CREATE INDEX IF NOT EXISTS exchanges_method ON exchanges (method);
+CREATE INDEX IF NOT EXISTS exchanges_outcome ON exchanges (outcome);
+CREATE INDEX IF NOT EXISTS exchanges_verdict ON exchanges (verdict);
+CREATE INDEX IF NOT EXISTS exchanges_transaction ON exchanges (transaction_id);
+CREATE TABLE IF NOT EXISTS findings (
+    number INTEGER NOT NULL,
+    rule TEXT NOT NULL,
+    severity TEXT NOT NULL,
+    cause TEXT NOT NULL,
+    message TEXT NOT NULL,
+    why TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS findings_number ON findings (number);
+CREATE TABLE IF NOT EXISTS obligations (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    state TEXT NOT NULL,
+    due_ms INTEGER NOT NULL,
+    since_ms INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    agent TEXT NOT NULL,
+    session TEXT NOT NULL,
+    player TEXT NOT NULL,
+    method TEXT NOT NULL,
+    transaction_id TEXT NOT NULL,
+    game TEXT NOT NULL,
+    amount INTEGER NOT NULL,
+    content_type TEXT NOT NULL,
+    body BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS obligations_due ON obligations (state, due_ms);
+CREATE TABLE IF NOT EXISTS rounds (
+    agent TEXT NOT NULL,
+    session TEXT NOT NULL,
+    played INTEGER NOT NULL,
+    player TEXT NOT NULL,
+    game TEXT NOT NULL,
+    bet_id TEXT NOT NULL,
+    stake INTEGER NOT NULL,
+    began_ms INTEGER NOT NULL,
+    PRIMARY KEY (agent, session)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+"""
+
+Value = str | int | bytes | None
+
+
+class JournalUnusable(SimulatorError):
+    """The database under the journal failed: a full disk, a broken file."""
+
+
+class JournalStore:
+    """Tables for `journal` and `obligations`; safe to use from any thread.
+
+    `folder` None keeps all in memory. Raises UsageError for a folder that cannot be used.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.path = None if folder is None else folder / FILE_NAME
+        self._lock = threading.RLock()
+        self._depth = 0
+        try:
+            if folder is not None:
+                folder.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(
+                ":memory:" if self.path is None else self.path,
+                isolation_level=None,
+                check_same_thread=False,
+                timeout=1.0,
+            )
+            self._prepare()
+        except (OSError, sqlite3.Error) as error:
+            raise UsageError(_unusable(folder, error)) from error
+
+    def _prepare(self) -> None:
+        # Whoever holds the lock is the one simulator of this folder: two would each deliver what is owed.
+        for line in ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = NORMAL"):
+            self._connection.execute(f"PRAGMA {line}")
+        with self.transaction():
+            for statement in _SCHEMA.split(";"):
+                self._connection.execute(statement)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All that is written inside is committed at its end, or, after an error, none of it.
+
+        One inside another is part of the outer one. Raises JournalUnusable.
+        """
+        with self._lock:
+            if self._depth:
+                yield
+                return
+            self._depth = 1
+            try:
+                self.write("BEGIN IMMEDIATE")
+                yield
+                self.write("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+            finally:
+                self._depth = 0
+
+    def write(self, statement: str, values: Sequence[Value] = ()) -> int:
+        """Run a statement; returns the number of the row that it inserted. Raises JournalUnusable."""
+        with self._lock:
+            try:
+                return self._connection.execute(statement, values).lastrowid or 0
+            except sqlite3.Error as error:
+                raise JournalUnusable(f"the journal cannot be written: {error}") from error
+
+    def read(self, query: str, values: Sequence[Value] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query; callers bound them. Raises JournalUnusable."""
+        with self._lock:
+            try:
+                return self._connection.execute(query, values).fetchall()
+            except sqlite3.Error as error:
+                raise JournalUnusable(f"the journal cannot be read: {error}") from error
+
+    def counter(self, name: str) -> int:
+        """A number that outlives a restart; 0 before it is set."""
+        rows = self.read("SELECT value FROM counters WHERE name = ?", (name,))
+        return int(rows[0][0]) if rows else 0
+
+    def set_counter(self, name: str, value: int) -> None:
+        """Keep a number."""
+        self.write("INSERT OR REPLACE INTO counters VALUES (?, ?)", (name, value))
+
+    def close(self) -> None:
+        """Close the database."""
+        with self._lock:
+            self._connection.close()
+
+
+def _unusable(folder: Path | None, error: Exception) -> str:
+    if "locked" in str(error):
+        return f"data folder {folder}: another simulator is using it; stop that one or name another folder"
+    if "not a database" in str(error):
+        return f"data folder {folder}: {FILE_NAME} in it is no journal of this simulator; name another folder"
+    return f"data folder {folder}: it cannot be used ({error}); expected a folder that can be written to"

@@ -1,0 +1,202 @@
+"""The way from games to wallets: rounds played, what is still owed. What people send is `hand_delivery`'s.
+
+The one object that play page, control API and console ask. A DEMO session is turned away: play money has no
+way to a wallet.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+
+from simulator.core.money import ZERO, Money, format_money
+from simulator.core.outcomes import VOLATILITIES, Spin, spin
+from simulator.core.rounds import RoundPlan
+from simulator.core.webhooks import Method, WebhookRequest
+from simulator.core.wire import write
+from simulator.delivery.clock import Clock
+from simulator.delivery.deliverer import Delivered, Deliverer, Errand
+from simulator.delivery.dispatcher import Dispatcher
+from simulator.delivery.hand_delivery import HandDelivery
+from simulator.delivery.journal import Journal
+from simulator.delivery.journal_entry import Purpose
+from simulator.delivery.journal_store import JournalStore
+from simulator.delivery.ladders import Ladder
+from simulator.delivery.obligations import Obligation, Obligations
+from simulator.delivery.parties import Agent, GameSession, is_demo
+from simulator.delivery.player_queues import PlayerQueues
+from simulator.delivery.round_driver import RoundDriver, RoundResult
+from simulator.delivery.trouble import Trouble
+from simulator.delivery.wallet_calls import WalletCalls
+from simulator.delivery.wallet_opening import WalletOpening, opening_of
+from simulator.delivery.wallet_turns import WalletTurns
+from simulator.delivery.watch import Watch
+from simulator.errors import UsageError
+
+STOP_S = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class WalletCounts:
+    """Calls that left for wallets, by what their session was played for. `demo` must read 0."""
+
+    charged: int
+    demo: int
+
+
+class RoundDelivery:
+    """Plays rounds against agents' wallets; for any threads. `start` before the first, `stop` at the end.
+
+    `find_agent` gives an agent by its code as it is now. `run` is the random part of transaction ids, so that
+    no two runs share one. `by_hand` sends what people ask for, `trouble` makes things go wrong.
+    """
+
+    def __init__(
+        self,
+        store: JournalStore,
+        journal: Journal,
+        clock: Clock,
+        ladder: Ladder,
+        find_agent: Callable[[str], Agent | None],
+        *,
+        seed: int,
+        run: str = "",
+    ) -> None:
+        self.clock = clock
+        self.journal = journal
+        self.trouble = Trouble()
+        self.watch = Watch(clock.now_ms)
+        self._ladder = ladder
+        self._seed = seed
+        self._run = run or secrets.token_hex(5)
+        self._ids = count(1)
+        self._calls = WalletCalls()
+        self._queues = PlayerQueues()
+        self._obligations = Obligations(store)
+        self._deliverer = Deliverer(self._calls, journal, self.watch, clock)
+        self._dispatcher = Dispatcher(
+            self._deliverer, self._obligations, self._queues, clock, ladder, find_agent
+        )
+        self._turns = WalletTurns(self._queues, find_agent, self._dispatcher.wake)
+        self.by_hand = HandDelivery(
+            turns=self._turns,
+            deliverer=self._deliverer,
+            obligations=self._obligations,
+            dispatcher=self._dispatcher,
+            journal=journal,
+            trouble=self.trouble,
+            clock=clock,
+            new_id=lambda: self._new_id("hand"),
+        )
+
+    def start(self) -> None:
+        """Deliver what is owed from before, and what will be."""
+        self._dispatcher.start()
+
+    def stop(self) -> None:
+        """Cut calls short and send nothing more; what is owed stays written down. Within two seconds."""
+        self._turns.stopping.set()
+        self._calls.stop()
+        self._dispatcher.stop()
+        self._queues.idle(STOP_S)
+
+    # --- playing -----------------------------------------------------------------------------------
+
+    def open_wallet(self, session: GameSession) -> WalletOpening:
+        """What a launch asks of the wallet: account_details, then user_balance. Raises as `play` does."""
+        details = WebhookRequest(Method.DETAILS, session.launch.player)
+        with self._turns.of_session(session) as agent:
+            first = self._deliverer.deliver(self._errand(session, agent, details))
+            return opening_of(first, self._ask_balance(session, agent), agent.wire)
+
+    def read_balance(self, session: GameSession) -> Delivered:
+        """The player's balance now; its `balance` is None where it cannot be read. Raises as `play` does."""
+        with self._turns.of_session(session) as agent:
+            return self._ask_balance(session, agent)
+
+    def play(
+        self, session: GameSession, stake: Money, *, volatility: str = "medium", drawn: Spin | None = None
+    ) -> RoundResult:
+        """Play one round: bet, then its win; after an unknown bet its refund.
+
+        The spin is `spin_of` the round unless one is given. What is not answered at once goes on in the
+        background. Raises UsageError for a stake that is none, DemoSession, NoWebhookUrl, PlayerBusy,
+        DeliveryStopped and JournalUnusable; then nothing more is sent than was.
+        """
+        if stake <= ZERO:
+            raise UsageError(f"a stake must be at least 0.01, found {format_money(stake)}")
+        with self._turns.of_session(session) as agent:
+            played = self.rounds_of(session) + 1
+            drawn = drawn or self.spin_of(session, played, volatility)
+            win = drawn.payout(stake)
+            bet_id, win_id = self._new_id("bet"), self._new_id("win")
+            player, game = session.launch.player, session.launch.game.id
+            plan = RoundPlan(player, game, bet_id, stake, win_id, win if win > ZERO else None)
+            driver = self._driver(session, agent)
+            if self.trouble.take_refund_first(session.id):
+                return driver.refund_then_bet(plan, played, drawn)
+            return driver.play(plan, played, drawn)
+
+    def rounds_of(self, session: GameSession) -> int:
+        """How many rounds the session has begun."""
+        return self._obligations.last_round(session.launch.agent.code, session.id).played
+
+    def spin_of(self, session: GameSession, round_number: int, volatility: str = "medium") -> Spin:
+        """What that round of a session pays: the same for (seed, agent, session number, round)."""
+        key = (self._seed, session.launch.agent.code, session.number, round_number)
+        return spin(VOLATILITIES[volatility], *key)
+
+    # --- what is owed ------------------------------------------------------------------------------
+
+    def pending(self) -> list[Obligation]:
+        """What waits to be delivered, the next one first."""
+        return self._obligations.due()
+
+    def undelivered(self) -> list[Obligation]:
+        """What was given up at the ladder's end, and is owed all the same."""
+        return self._obligations.undelivered()
+
+    def drained(self, timeout_s: float) -> bool:
+        """Wait until nothing is pending; False when the time is over before."""
+        return self._dispatcher.drained(timeout_s)
+
+    @property
+    def wallet_calls(self) -> WalletCounts:
+        """How many calls left for wallets."""
+        return WalletCounts(self._calls.charged_calls, self._calls.demo_calls)
+
+    # --- inside ------------------------------------------------------------------------------------
+
+    def _ask_balance(self, session: GameSession, agent: Agent) -> Delivered:
+        request = WebhookRequest(Method.BALANCE, session.launch.player)
+        return self._deliverer.deliver(self._errand(session, agent, request))
+
+    def _errand(self, session: GameSession, agent: Agent, request: WebhookRequest) -> Errand:
+        return Errand(
+            agent=agent,
+            session=session.id,
+            request=request,
+            wire=write(request, agent.wire),
+            purpose=Purpose.LAUNCH,
+            began_ms=self.clock.now_ms(),
+            demo=is_demo(session),
+        )
+
+    def _driver(self, session: GameSession, agent: Agent) -> RoundDriver:
+        return RoundDriver(
+            deliverer=self._deliverer,
+            obligations=self._obligations,
+            ladder=self._ladder,
+            agent=agent,
+            session=session.id,
+            clock=self.clock,
+            began_ms=self.clock.now_ms(),
+            fault=lambda method: self.trouble.take_fault(session.id, method),
+            stopping=self._turns.stopping.is_set,
+            demo=is_demo(session),
+        )
+
+    def _new_id(self, kind: str) -> str:
+        return f"{kind}-{self._run}-{next(self._ids)}"

@@ -1,0 +1,293 @@
+"""The ledger's eye on play: what it says of each exchange, a book a player, opened at a balance read.
+
+It judges calls of one player one after another, which the player's queue sees to. Whether a call is made at
+all is not its business; where only a balance read can tell, it says so, and is told what was read.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from simulator.core.diagnosis import situation_of
+from simulator.core.findings import Outcome, Severity
+from simulator.core.ledger import Book, Ledger, Terms, TooManyWorlds
+from simulator.core.money import Money
+from simulator.core.roles import Applied, CallForm, Role
+from simulator.core.webhooks import Method, WebhookRequest
+from simulator.delivery.journal_entry import PlayFinding, Verdict
+from simulator.delivery.player_queues import Player
+from simulator.delivery.wallet_calls import Sent
+from simulator.delivery.watch_findings import form_findings, money_finding, not_active, someone_else
+
+PLAYERS_MAX = 10_000
+CALLS_MAX = 2000
+"""A book that has seen so many calls is closed, and a new one opened at its balance."""
+_RECENT_MAX = 8
+
+_PLAIN = frozenset({Role.FRESH_BET, Role.FRESH_WIN, Role.DUE_REFUND})
+"""Roles whose accepted answer says as much as a read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A call whose effect a balance read has to tell. `possible`: its answer alone is not wrong."""
+
+    player: Player
+    request: WebhookRequest
+    outcome: Outcome
+    role: Role
+    before: Money
+    expected: tuple[Money, ...]
+    stake: Money | None
+    forms: tuple[PlayFinding, ...]
+    possible: bool
+    must_settle: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the ledger says of one exchange. `suspect` asks for a balance read before the last word is said.
+
+    `outcome` is that of the call, settled by a read where its answer left it open.
+    """
+
+    verdict: Verdict
+    outcome: Outcome
+    expected: Money | None = None
+    findings: tuple[PlayFinding, ...] = ()
+    suspect: Suspect | None = None
+
+
+@dataclass(slots=True)
+class _Account:
+    """One player's book. `doubted` after a change that nobody could explain."""
+
+    book: Book
+    opened_ms: int
+    calls: int = 0
+    doubted: bool = False
+    recent: deque[Suspect] = field(default_factory=lambda: deque(maxlen=_RECENT_MAX))
+
+
+class Watch:
+    """The books of all players, the longest unused closed beyond PLAYERS_MAX."""
+
+    def __init__(self, now_ms: Callable[[], int]) -> None:
+        self._now_ms = now_ms
+        self._lock = threading.Lock()
+        self._accounts: OrderedDict[Player, _Account] = OrderedDict()
+
+    def balances(self, player: Player) -> tuple[Money, ...]:
+        """What the ledger thinks the player may have; nothing for a player without a book."""
+        account = self._accounts.get(player)
+        return () if account is None else account.book.balances
+
+    def forget(self) -> None:
+        """Close all books."""
+        with self._lock:
+            self._accounts.clear()
+
+    # --- what was sent -----------------------------------------------------------------------------
+
+    def read(self, player: Player, sent: Sent) -> Judgement:
+        """Judge a balance read with nothing of ours in flight; a player without a book gets one."""
+        reading = sent.reading
+        forms = form_findings(reading)
+        balance = reading.balance
+        if balance is None:
+            return Judgement(Verdict.UNJUDGED, reading.outcome, None, forms)
+        account = self._account(player)
+        blocked = _inactive(reading.account_status)
+        if account is not None and not account.book.read(balance):
+            finding = self._blame(account, balance)
+            self._open(player, balance, blocked=blocked)
+            verdict = Verdict.WRONG if finding.severity is Severity.ERROR else Verdict.NOTED
+            return Judgement(verdict, reading.outcome, finding.expected[0], (*forms, finding))
+        if account is None or account.book.terms.blocked is not blocked:
+            self._open(player, balance, blocked=blocked)
+        else:
+            account.recent.clear()
+        return Judgement(_verdict(forms), reading.outcome, balance, forms)
+
+    def money(
+        self, player: Player, request: WebhookRequest, sent: Sent, began_ms: int, form: CallForm
+    ) -> Judgement:
+        """Judge a bet, win or refund of a round that began at `began_ms`."""
+        reading = sent.reading
+        forms = form_findings(reading)
+        account = self._account(player)
+        if account is None or self._older(account, request, began_ms):
+            self._start_over(player, reading.balance if reading.outcome is Outcome.ACCEPTED else None)
+            return Judgement(Verdict.UNJUDGED, reading.outcome, None, forms)
+        book = account.book
+        before = book.balances[0]
+        try:
+            expected = _expected(book, request, form)
+            judged = book.observe(
+                request, form, reading.outcome, reading.balance, nothing_sent=sent.nothing_sent
+            )
+        except TooManyWorlds:
+            self._start_over(player, None)
+            return Judgement(Verdict.UNJUDGED, reading.outcome, None, forms)
+        suspect = Suspect(
+            *(player, request, reading.outcome, judged.role, before, expected, _stake(book, request), forms),
+            possible=judged.possible,
+            must_settle=reading.must_settle,
+        )
+        account.calls += 1
+        if not judged.possible:
+            return Judgement(Verdict.OPEN, reading.outcome, None, forms, suspect)
+        account.recent.append(suspect)
+        now = None if book.ambiguous else book.balances[0]
+        if reading.outcome is Outcome.UNKNOWN:
+            return Judgement(
+                Verdict.OPEN, reading.outcome, now, forms, suspect if reading.must_settle else None
+            )
+        if judged.settled and judged.role in _PLAIN:
+            account.doubted = False
+            self._shorten(player, account)
+            return Judgement(_verdict(forms), reading.outcome, now, forms)
+        return Judgement(_verdict(forms), reading.outcome, now, forms, suspect)
+
+    def explain(self, suspect: Suspect, sent: Sent, *, last: bool) -> Judgement | None:
+        """The last word on a suspect, by a balance read after it; None asks for one more read.
+
+        Without a readable balance the answer alone decides.
+        """
+        balance, account = sent.reading.balance, self._account(suspect.player)
+        if balance is None:
+            return self._unread(suspect)
+        if account is None:
+            self._open(suspect.player, balance)
+            return Judgement(Verdict.UNJUDGED, suspect.outcome, balance, suspect.forms)
+        if suspect.possible and account.book.read(balance):
+            account.recent.clear()
+            account.doubted = False
+            outcome = suspect.outcome
+            if suspect.must_settle and balance != suspect.before:
+                outcome = Outcome.ACCEPTED
+            return Judgement(_verdict(suspect.forms), outcome, balance, suspect.forms)
+        if not last:
+            # A wallet may answer before its own reads see the change: look once more before accusing.
+            return None
+        return self._accuse(suspect, account, balance, sent.reading.account_status)
+
+    # --- naming ------------------------------------------------------------------------------------
+
+    def _accuse(self, suspect: Suspect, account: _Account, balance: Money, status: str | None) -> Judgement:
+        moved = Money(balance - suspect.before)
+        refused_bet = suspect.outcome is Outcome.REFUSED and suspect.request.method is Method.BET
+        inactive = _inactive(status)
+        if refused_bet and not moved and inactive:
+            self._open(suspect.player, balance, blocked=True)
+            finding = not_active(str(status), (balance,), balance)
+            return Judgement(Verdict.NOTED, suspect.outcome, balance, (*suspect.forms, finding))
+        doubted = account.doubted
+        opened = self._open(suspect.player, balance, blocked=inactive)
+        if suspect.request.method is Method.BET and not _telling(suspect, moved) and not doubted:
+            # Once may be another's hand between two of our rounds; twice in a row is the wallet.
+            opened.doubted = True
+            finding = someone_else(suspect.expected, balance)
+            return Judgement(Verdict.NOTED, suspect.outcome, balance, (*suspect.forms, finding))
+        situation = situation_of(suspect.role, suspect.outcome, suspect.request.amount, moved, suspect.stake)
+        shown = money_finding(situation, suspect.request.method, suspect.expected, balance)
+        return Judgement(Verdict.WRONG, suspect.outcome, suspect.expected[0], (*suspect.forms, shown))
+
+    def _unread(self, suspect: Suspect) -> Judgement:
+        if suspect.possible:
+            return Judgement(Verdict.OPEN, suspect.outcome, None, suspect.forms)
+        self._start_over(suspect.player, None)
+        situation = situation_of(suspect.role, suspect.outcome, suspect.request.amount, None, suspect.stake)
+        finding = money_finding(situation, suspect.request.method, suspect.expected, None)
+        return Judgement(Verdict.WRONG, suspect.outcome, None, (*suspect.forms, finding))
+
+    def _blame(self, account: _Account, balance: Money) -> PlayFinding:
+        """A read that no world allows: a recent call that explains it all, or someone else."""
+        expected = account.book.balances
+        for call in reversed(account.recent):
+            effect = call.expected[0] - call.before if call.outcome is Outcome.ACCEPTED else 0
+            moved = Money(effect + balance - expected[0])
+            if effect and moved in (0, 2 * effect, -effect):
+                situation = situation_of(call.role, call.outcome, call.request.amount, moved, call.stake)
+                about = f"{call.request.method.noun} {call.request.transaction_id}"
+                return money_finding(situation, call.request.method, expected, balance, about)
+        return someone_else(expected, balance)
+
+    # --- keeping books -----------------------------------------------------------------------------
+
+    def _account(self, player: Player) -> _Account | None:
+        with self._lock:
+            account = self._accounts.get(player)
+            if account is not None:
+                self._accounts.move_to_end(player)
+            return account
+
+    def _open(self, player: Player, balance: Money, *, blocked: bool = False) -> _Account:
+        book = Ledger().open(player[1], balance, Terms(blocked=blocked))
+        account = _Account(book, self._now_ms())
+        with self._lock:
+            self._accounts[player] = account
+            self._accounts.move_to_end(player)
+            while len(self._accounts) > PLAYERS_MAX:
+                self._accounts.popitem(last=False)
+        return account
+
+    def _start_over(self, player: Player, balance: Money | None) -> None:
+        """Go on from an answered balance; without one, from the next."""
+        if balance is not None:
+            self._open(player, balance)
+            return
+        with self._lock:
+            self._accounts.pop(player, None)
+
+    def _shorten(self, player: Player, account: _Account) -> None:
+        if account.calls >= CALLS_MAX and not account.book.ambiguous:
+            self._open(player, account.book.balances[0], blocked=account.book.terms.blocked)
+
+    def _older(self, account: _Account, request: WebhookRequest, began_ms: int) -> bool:
+        """Whether the call belongs to a round from before the book, so that the book knows nothing of it."""
+        if began_ms >= account.opened_ms or request.transaction_id is None:
+            return False
+        asked = {request.method, Method.BET} if request.method is Method.REFUND else {request.method}
+        return all(account.book.fact(method, request.transaction_id) is None for method in asked)
+
+
+def seen(sent: Sent) -> Judgement:
+    """A balance read that served to judge another call: only its own form is left to say."""
+    forms, balance = form_findings(sent.reading), sent.reading.balance
+    verdict = Verdict.UNJUDGED if balance is None else _verdict(forms)
+    return Judgement(verdict, sent.reading.outcome, balance, forms)
+
+
+def _inactive(status: str | None) -> bool:
+    """What `user_balance` says of the account; a reply without a status says nothing."""
+    return status not in (None, "1", "true")
+
+
+def _telling(suspect: Suspect, moved: Money) -> bool:
+    """Whether a bet's movement is one of those that mistakes of wallets make, and chance hardly."""
+    amount = suspect.request.amount or 0
+    return moved in (0, amount, -amount, 2 * amount, -2 * amount)
+
+
+def _expected(book: Book, request: WebhookRequest, form: CallForm) -> tuple[Money, ...]:
+    found = {
+        Money(world.balance + branch.moves)
+        for world in book.worlds
+        for branch in book.branches(world, request, form)
+    }
+    return tuple(sorted(found)) or book.balances
+
+
+def _stake(book: Book, request: WebhookRequest) -> Money | None:
+    if request.method is not Method.REFUND or request.transaction_id is None:
+        return None
+    bet = book.fact(Method.BET, request.transaction_id)
+    return Money(bet.amount) if isinstance(bet, Applied) else None
+
+
+def _verdict(forms: tuple[PlayFinding, ...]) -> Verdict:
+    return Verdict.NOTED if forms else Verdict.RIGHT
