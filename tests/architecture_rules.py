@@ -15,7 +15,7 @@ from dataclasses import dataclass
 # fmt: off
 PURE_STDLIB = frozenset({
     "__future__", "abc", "array", "base64", "binascii", "bisect", "collections", "contextlib", "copy",
-    "dataclasses", "datetime", "decimal", "difflib", "enum", "fractions", "functools", "graphlib",
+    "dataclasses", "datetime", "decimal", "difflib", "enum", "fractions", "functools", "gc", "graphlib",
     "hashlib", "heapq", "hmac", "html", "ipaddress", "itertools", "json", "keyword", "math", "numbers",
     "operator", "pathlib.PurePath", "pathlib.PurePosixPath", "posixpath.dirname", "posixpath.join",
     "posixpath.normpath", "random", "re", "statistics", "string", "struct", "textwrap", "types", "typing",

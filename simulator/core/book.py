@@ -62,6 +62,21 @@ class Book:
             return Role.STRANGER
         return role_of(View(self, self.worlds[0]), request, form)
 
+    @property
+    def order(self) -> int:
+        """The place of the latest call in the player's order."""
+        return self._order
+
+    @property
+    def games(self) -> dict[str | None, tuple[int, int]]:
+        """By game: how many accepted bets are open, and the place of the last win (-1: none)."""
+        names = {*self._open_bets, *self._last_win}
+        return {name: (self._open_bets.get(name, 0), self._last_win.get(name, -1)) for name in names}
+
+    def unanswered(self, world: World) -> list[Pending]:
+        """The calls that may still take effect in this world."""
+        return [entry for entry in {**self._pendings, **world.delta}.values() if isinstance(entry, Pending)]
+
     # --- telling -----------------------------------------------------------------------------------
 
     def observe(

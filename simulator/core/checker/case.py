@@ -1,0 +1,244 @@
+"""A history made ready for the search: who shares an id or a game, and where to look for the next attempt.
+
+The lists here only narrow down which attempts are worth asking the law about; they may hold too many of them,
+never too few.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+
+from simulator.core.checker.attempts import Attempt, Game, Group, Lane, overlapping
+from simulator.core.checker.start import Start
+from simulator.core.findings import Outcome
+from simulator.core.history import Operation
+from simulator.core.roles import Applied, CallForm, Mark
+from simulator.core.webhooks import Method
+
+_SEED = 20
+
+
+class Case:
+    """One player's history from one possible start.
+
+    `reads_at`, `effects_at`: by the balance that must be there before. `idlers`: attempts that may have to
+    be taken as soon as they can be; `idlers_at`: those that need a certain balance. `movers`: attempts that
+    may happen at any balance. `unknowns`: attempts that may also never happen; `arrivals`: those of them
+    that matter to others even then. `shows_at`, only with `then_read`: by the balance that is shown.
+    """
+
+    def __init__(
+        self,
+        operations: Sequence[Operation],
+        start: Start,
+        *,
+        then_read: bool,
+        foreign: Collection[int] = (),
+    ) -> None:
+        self.start = start
+        self.then_read = then_read
+        self.games: dict[str | None, Game] = {}
+        self.groups: dict[str, Group] = {}
+        self.timed_groups: dict[Group, None] = {}
+        self._tokens = random.Random(_SEED)
+        self.attempts: list[Attempt] = []
+        for number, operation in enumerate(_relevant(operations, start)):
+            attempt = Attempt(
+                number,
+                operation,
+                self._group(operation.transaction_id),
+                self._game(operation.game_id),
+                self._tokens.getrandbits(64),
+            )
+            if attempt.form is not CallForm.MALFORMED and not attempt.is_read:
+                attempt.foreign = operation.index in foreign or start.is_foreign(attempt.request)
+                attempt.near = start.is_near(attempt.request)
+            attempt.group.attempts.append(attempt)
+            self.attempts.append(attempt)
+        for game in start.games:
+            self._game(game)
+        self._describe()
+        self._sort_into_lanes()
+
+    # --- who has to do with whom -----------------------------------------------------------------------
+
+    def _group(self, transaction_id: str | None) -> Group:
+        if transaction_id is None:
+            return Group(-1, 0)
+        group = self.groups.get(transaction_id)
+        if group is None:
+            group = self.groups[transaction_id] = Group(len(self.groups), self._tokens.getrandbits(64))
+            known = [self.start.entry(method, transaction_id) for method in _MONEY]
+            group.bet, group.win, group.refund = known
+            group.known_before = any(entry is not None for entry in known)
+        return group
+
+    def _game(self, name: str | None) -> Game:
+        game = self.games.get(name)
+        if game is None:
+            game = self.games[name] = Game(*self.start.games.get(name, (0, -1)))
+        return game
+
+    def _describe(self) -> None:
+        for group in self.groups.values():
+            group.lonely = len(group.attempts) == 1 and not group.known_before
+            group.exotic = _is_exotic(group)
+        for attempt in self.attempts:
+            if attempt.wanted is Outcome.REFUSED and attempt.method is Method.WIN:
+                attempt.game.refuses_wins = True
+            if attempt.wanted is Outcome.REFUSED and attempt.method is Method.REFUND:
+                self.timed_groups[attempt.group] = None
+                for game in self._games_of_bets(attempt.group):
+                    game.refuses_refunds = True
+        watched = any(game.refuses_wins for game in self.games.values())
+        for attempt in self.attempts:
+            if not attempt.is_read:
+                _describe(attempt, watched)
+
+    def _games_of_bets(self, group: Group) -> Iterable[Game]:
+        for bet in group.of(Method.BET):
+            yield bet.game
+        if isinstance(group.bet, Applied):
+            yield self._game(group.bet.game)
+
+    # --- where to look ---------------------------------------------------------------------------------
+
+    def _sort_into_lanes(self) -> None:
+        reads: defaultdict[int, list[Attempt]] = defaultdict(list)
+        effects: defaultdict[int, list[Attempt]] = defaultdict(list)
+        idlers_at: defaultdict[int, list[Attempt]] = defaultdict(list)
+        shows: defaultdict[int, list[Attempt]] = defaultdict(list)
+        idlers: list[Attempt] = []
+        movers: list[Attempt] = []
+        unknowns: list[Attempt] = []
+        for attempt in sorted(self.attempts, key=lambda each: each.sent):
+            if attempt.is_read:
+                reads[attempt.shown or 0].append(attempt)
+            elif attempt.unknown:
+                unknowns.append(attempt)
+            else:
+                if self.then_read and attempt.shown is not None:
+                    shows[attempt.shown].append(attempt)
+                self._sort_answered(attempt, effects, idlers_at, idlers, movers)
+        self.reads_at = {balance: Lane(found) for balance, found in reads.items()}
+        self.effects_at = {balance: Lane(found) for balance, found in effects.items()}
+        self.idlers_at = {balance: Lane(found) for balance, found in idlers_at.items()}
+        self.shows_at = dict(shows)
+        self.idlers = Lane(idlers)
+        self.movers = Lane(movers)
+        self.unknowns = Lane(unknowns)
+        answered = [each for each in self.attempts if not each.unknown]
+        self.arrivals = Lane([each for each in unknowns if not each.group.lonely])
+        self.by_deadline = sorted(answered, key=lambda each: each.deadline)
+
+    def _sort_answered(
+        self,
+        attempt: Attempt,
+        effects: dict[int, list[Attempt]],
+        idlers_at: dict[int, list[Attempt]],
+        idlers: list[Attempt],
+        movers: list[Attempt],
+    ) -> None:
+        if attempt.wanted is Outcome.REFUSED:
+            idlers.append(attempt)
+            if attempt.held:
+                movers.append(attempt)
+            return
+        shown = attempt.shown
+        if shown is None or attempt.held or self.then_read:
+            idlers.append(attempt)
+            movers.append(attempt)
+            return
+        own = attempt.group.of(attempt.method)
+        if len(own) > 1 or attempt.group.entry(attempt.method) is not None or _answer_says_nothing(attempt):
+            idlers.append(attempt)
+        else:
+            idlers_at[shown].append(attempt)
+        for moves in _possible_moves(attempt):
+            effects[shown - moves].append(attempt)
+
+
+_MONEY = (Method.BET, Method.WIN, Method.REFUND)
+
+
+def _relevant(operations: Sequence[Operation], start: Start) -> Iterable[Operation]:
+    """Attempts that can say something: reads with a balance, and money calls."""
+    yield from start.pending
+    for operation in operations:
+        if operation.is_read or operation.method.moves_money:
+            yield operation
+
+
+def _is_exotic(group: Group) -> bool:
+    methods = {each.method for each in group.attempts}
+    wins = Method.WIN in methods or group.win is not None
+    refunds = Method.REFUND in methods or group.refund is not None
+    zero_refund = group.refund is Mark.ZERO_REFUND or any(
+        each.method is Method.REFUND and each.amount == 0 for each in group.attempts
+    )
+    foreign = any(each.foreign for each in group.attempts)
+    return foreign or (refunds and (wins or (zero_refund and not group.lonely)))
+
+
+def _describe(attempt: Attempt, refused_wins: bool) -> None:
+    group = attempt.group
+    attempt.timed = attempt.method is Method.WIN and attempt.game.refuses_refunds
+    attempt.held = group.exotic or attempt.timed
+    no_bet = not group.known_before and not any(
+        each.method is Method.WIN or (each.method is Method.BET and each.wanted is Outcome.ACCEPTED)
+        for each in group.attempts
+    )
+    attempt.idle = group.lonely or (attempt.method is Method.REFUND and no_bet)
+    attempt.quick_refusal = (
+        attempt.wanted is Outcome.REFUSED
+        and attempt.method is Method.BET
+        and group.lonely
+        and not attempt.near
+        and attempt.form is CallForm.CANONICAL
+    )
+    if not attempt.held and _can_be_exchanged(attempt, refused_wins):
+        if attempt.unknown:
+            attempt.pure = "unknown"
+        elif attempt.game.refuses_wins:
+            attempt.pure = (attempt.shown, attempt.game, attempt.form)
+        else:
+            attempt.pure = (attempt.shown,)
+
+
+def _can_be_exchanged(attempt: Attempt, refused_wins: bool) -> bool:
+    """Whether swapping it with another attempt of the same effect and answer changes nothing for its id."""
+    group = attempt.group
+    if attempt.unknown:
+        return group.lonely
+    if any(other is not attempt and overlapping(attempt, other) for other in group.attempts):
+        return False
+    if attempt.method is not Method.REFUND:
+        refused = any(each.wanted is Outcome.REFUSED for each in group.of(Method.REFUND))
+        return not group.known_before and not refused
+    stakes = {each.amount for each in group.of(Method.BET)}
+    if isinstance(group.bet, Applied):
+        stakes.add(group.bet.amount)
+    return not refused_wins and stakes == {attempt.amount}
+
+
+def _answer_says_nothing(attempt: Attempt) -> bool:
+    return attempt.form is CallForm.MALFORMED or (attempt.method is Method.REFUND and attempt.amount == 0)
+
+
+def _possible_moves(attempt: Attempt) -> set[int]:
+    """By how much an accepted attempt may move the balance, and perhaps more."""
+    group, amount = attempt.group, attempt.amount
+    if attempt.form is CallForm.MALFORMED:
+        return set()
+    if attempt.method is Method.WIN:
+        return {amount}
+    if attempt.method is Method.BET:
+        return {-amount} if group.lonely else {-amount, 0}
+    stakes = {each.amount for each in group.of(Method.BET)}
+    if isinstance(group.bet, Applied):
+        stakes.add(group.bet.amount)
+    if attempt.operation.amount is not None and any(amount <= stake for stake in stakes):
+        stakes.add(amount)
+    return {0, *stakes}
