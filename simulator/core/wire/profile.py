@@ -66,7 +66,8 @@ class MoneyForm(StrEnum):
     EITHER = "either"
 
 
-class ReplyFields(Frozen):
+@dataclass(frozen=True, slots=True)  # not Frozen: `ordinary` stands outside its constructor
+class ReplyFields:
     """What the profile calls the parts of a reply, and which forms are nothing to remark on.
 
     `true_is_one`: `"status": true` is as documented as 1. `identity` is the field of `account_details` that
