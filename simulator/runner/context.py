@@ -57,7 +57,6 @@ class RunContext:
     """
 
     settings: RunSettings
-    sender: Sender
     profile: WireProfile
     run: str
     games: frozenset[str]
@@ -66,8 +65,24 @@ class RunContext:
     kept: dict[str, deque[ExchangeRecorded]] = field(default_factory=dict)
     calls: int = 0
     stopping: str = ""
+    _sender: Sender | None = None
     _silent: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def sender(self) -> Sender:
+        """The way out; there is none before the endpoint was reached."""
+        assert self._sender is not None
+        return self._sender
+
+    @sender.setter
+    def sender(self, sender: Sender) -> None:
+        self._sender = sender
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self._sender is not None:
+            self._sender.close()
 
     def emit(self, event: Event) -> None:
         """Hand an event to the reports, one at a time."""

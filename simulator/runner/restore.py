@@ -27,6 +27,16 @@ class Restore:
         """The balance that this player had."""
         self._before[player] = balance
 
+    def left_as_it_is(self) -> list[str]:
+        """A note for a run that ended early: nobody's balance was put back."""
+        if not self._before:
+            return []
+        balances = ", ".join(
+            f"{player} had {format_money(b)}" for player, b in list(self._before.items())[:5]
+        )
+        more = f" and {len(self._before) - 5} more" if len(self._before) > 5 else ""
+        return [f"the run ended early, so balances were not put back: {balances}{more}"]
+
     def all(self) -> list[str]:
         """Bring every player back; returns a note for each that is not."""
         notes = []

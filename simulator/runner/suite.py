@@ -19,7 +19,7 @@ from simulator.core.findings import Severity, Verdict
 from simulator.core.nearest import did_you_mean
 from simulator.core.scenario import PlayerSpec, Scenario
 from simulator.delivery.guard import make_target
-from simulator.delivery.sender import CallInterrupted, Sender
+from simulator.delivery.sender import Sender
 from simulator.delivery.target import Target
 from simulator.delivery.wait import wait_for
 from simulator.errors import EndpointUnreachable, ExitCode, UsageError
@@ -55,8 +55,9 @@ def run_suite(settings: RunSettings, report: Callable[[Event], None]) -> ExitCod
             "no player: name a user id that the operator knows with --player, "
             "or make players with --seed-hook"
         )
-    with Sender(wait_for(lambda: _target(settings), settings.wait_for_s)) as sender:
-        return _Run(settings, scenarios, sender, report).run()
+    # With --wait-for the name may not resolve yet, and the waiting is part of the run that is told.
+    target = None if settings.wait_for_s else _target(settings)
+    return _Run(settings, scenarios, target, report).run()
 
 
 def selected(settings: RunSettings) -> tuple[Scenario, ...]:
@@ -86,11 +87,12 @@ class _Run:
         self,
         settings: RunSettings,
         scenarios: Sequence[Scenario],
-        sender: Sender,
+        target: Target | None,
         report: Callable[[Event], None],
     ) -> None:
         self._settings = settings
         self._scenarios = scenarios
+        self._target = target
         self._tally = _Tally()
         self._forms = FormLog()
         self._hooks = Hooks(settings)
@@ -99,7 +101,6 @@ class _Run:
         self._notes: list[str] = []
         self._context = RunContext(
             settings=settings,
-            sender=sender,
             profile=wire_profile(settings.wire),
             run=secrets.token_hex(3),
             games=KNOWN_GAMES,
@@ -123,6 +124,9 @@ class _Run:
             context.stop(INTERRUPTED)
         finally:
             self._hooks.close()
+            context.close()
+        if context.stopping:
+            self._notes.extend(self._restore.left_as_it_is())
         code = self._exit_code(unreachable)
         context.emit(
             RunFinished(
@@ -163,8 +167,11 @@ class _Run:
     def _preflight(self) -> tuple[str, bool]:
         """The root cause for which nothing can run, if any, and whether it is that nobody answers."""
         preflight = Preflight(self._context, self._forms)
+        settings = self._settings
         try:
-            for player in self._settings.players or self._cast.take({"player": PlayerSpec()}).values():
+            target = self._target or wait_for(lambda: _target(settings), settings.wait_for_s)
+            self._context.sender = Sender(target)
+            for player in settings.players or self._cast.take({"player": PlayerSpec()}).values():
                 if not self._cast.seeded:
                     self._restore.remember(player, preflight.check(player))
                 else:
@@ -173,7 +180,7 @@ class _Run:
             return str(error), True
         except (RootCause, NoPlayer, Stopped) as error:
             return str(error), False
-        except CallInterrupted:
+        except KeyboardInterrupt:
             return INTERRUPTED, False
         return "", False
 
