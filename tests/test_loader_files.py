@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from simulator.core.problems import ScenarioFileError
+from simulator.core.rules import RULES
+from simulator.core.scenario_fields import POLICY_KNOBS, RULE_COUNTS
 from simulator.errors import UsageError
+from simulator.runner.dialect import KNOBS
 from simulator.runner.files import bundled_suite, load_scenarios
 
 TABLE = """\
@@ -145,3 +148,13 @@ def test_the_bundled_suite_is_there_from_everywhere(here: Path) -> None:
 def test_a_repository_shows_its_own_scenarios() -> None:
     """An editable install reads the files that are edited."""
     assert bundled_suite() == Path(__file__).parent.parent / "scenarios"
+
+
+def test_the_loader_knows_all_rules_and_all_knobs() -> None:
+    """It keeps their names apart from their texts and their judges, so the two must agree."""
+    named = {
+        f"{group}-{number:02d}" for group, count in RULE_COUNTS.items() for number in range(1, count + 1)
+    }
+    assert named == set(RULES)
+    assert {knob: words[:-1] for knob, words in POLICY_KNOBS.items()} == KNOBS
+    assert {words[-1] for words in POLICY_KNOBS.values()} == {"any"}
