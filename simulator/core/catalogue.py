@@ -16,7 +16,7 @@ from random import Random
 from simulator.core.studios import STUDIOS
 
 GAMES_A_STUDIO = 60
-_VOCABULARY = 240
+_VOCABULARY = 200
 
 # What invented titles are made of, beside the places and people that Faker invents.
 # fmt: off
@@ -113,9 +113,10 @@ class _Inventor:
         # Costs more than all else here, and the market's own titles suffice for most.
         from faker import Faker
 
-        faker = Faker("en_US", providers=["faker.providers.person", "faker.providers.address"])
+        parts = ["faker.providers.person", "faker.providers.address"]
+        faker = Faker("en_US", providers=parts, use_weighting=False)
         faker.seed_instance(seed)
-        self._chance = Random(seed)
+        self._chance = Random(seed).random
         self._people = tuple(dict.fromkeys(faker.last_name() for _ in range(_VOCABULARY)))
         self._places = tuple(dict.fromkeys(faker.city() for _ in range(_VOCABULARY)))
         self._heroes = tuple(dict.fromkeys(faker.first_name() for _ in range(_VOCABULARY)))
@@ -135,13 +136,13 @@ class _Inventor:
         """A title that no game has yet."""
         title = self._draw()
         while title in self._titles:
-            title = f"{self._draw()} {self._chance.randrange(2, 1000)}"
+            title = f"{self._draw()} {2 + int(self._chance() * 998)}"
         self._titles.add(title)
         return title
 
     def _draw(self) -> str:
         first, last = self._pick(_FIRST), self._pick(_LAST)
-        match self._chance.randrange(4):
+        match int(self._chance() * 4):
             case 0:
                 return f"{first} {last}"
             case 1:
@@ -152,7 +153,8 @@ class _Inventor:
                 return f"{first} {self._pick(self._places)}"
 
     def _pick(self, words: tuple[str, ...]) -> str:
-        return words[self._chance.randrange(len(words))]
+        # Five times faster than `choice`, which is exact where nobody can see it.
+        return words[int(self._chance() * len(words))]
 
 
 def slug_of(name: str) -> str:

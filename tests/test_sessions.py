@@ -1,0 +1,158 @@
+"""Game sessions: whose URL leads where, until when, and what no forged URL reaches."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simulator import sessions
+from simulator.agents import Agent
+from simulator.core.catalogue import Game
+from simulator.core.webhooks import Exchange, WebhookRequest
+from simulator.core.wire import BETRONTECH
+from simulator.sessions import (
+    LIFETIME_S,
+    Delivery,
+    EndedSession,
+    Lang,
+    Launch,
+    Session,
+    SessionKind,
+    SessionStore,
+    UnknownSession,
+)
+
+AGENT = Agent("demo", "demo-token", "demo-secret", BETRONTECH)
+LAUNCH = Launch(
+    AGENT, "1000", "A Player", Game(1, "Gates of Olympus", "pragmatic"), Lang.ENGLISH, SessionKind.DEMO
+)
+KEY = b"k" * 32
+
+
+class Wallet:
+    """A delivery that is never called here."""
+
+    def call(self, request: WebhookRequest) -> Exchange:
+        raise AssertionError(request)
+
+
+class Time:
+    """A clock that stands until it is set."""
+
+    now_s = 1_000_000.0
+
+
+def open_wallet(_: Agent) -> Delivery:
+    return Wallet()
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def store(time: Time) -> SessionStore:
+    return SessionStore(KEY, lambda: time.now_s, open_wallet)
+
+
+def test_a_session_is_found_by_its_token_until_it_ends(store: SessionStore, time: Time) -> None:
+    """To the last second, and not one later, and then it is called over."""
+    session = store.open(LAUNCH)
+    time.now_s += LIFETIME_S - 1
+    assert store.find(session.token) is session
+    time.now_s += 1
+    with pytest.raises(EndedSession):
+        store.find(session.token)
+
+
+def test_sessions_of_each_agent_are_counted_from_one(store: SessionStore) -> None:
+    """The number is part of a spin's seed, so other agents' launches do not move it."""
+    other = replace(LAUNCH, agent=replace(AGENT, code="other"))
+    opened = [store.open(launch) for launch in (LAUNCH, other, LAUNCH, other, LAUNCH)]
+    assert [session.id for session in opened] == ["demo-1", "other-1", "demo-2", "other-2", "demo-3"]
+    assert store.all() == tuple(opened)
+
+
+def test_charged_sessions_and_only_they_hold_a_delivery(store: SessionStore) -> None:
+    """A session of either kind cannot even be made otherwise."""
+    demo, charged = store.open(LAUNCH), store.open(replace(LAUNCH, kind=SessionKind.CHARGED))
+    assert demo.delivery is None
+    assert isinstance(charged.delivery, Wallet)
+    with pytest.raises(AssertionError):
+        replace(demo, delivery=Wallet())
+    with pytest.raises(AssertionError):
+        replace(charged, delivery=None)
+
+
+@given(st.text())
+def test_no_text_is_a_token_by_chance(text: str) -> None:
+    """Whatever stands in a URL, only what was given out leads anywhere."""
+    store = SessionStore(KEY, lambda: 0.0, open_wallet)
+    store.open(LAUNCH)
+    with pytest.raises(UnknownSession):
+        store.find(text)
+
+
+@given(st.data())
+def test_a_token_with_one_letter_changed_leads_nowhere(data: st.DataObject) -> None:
+    """Secret, expiry and signature are all held fast by the signature."""
+    store = SessionStore(KEY, lambda: 0.0, open_wallet)
+    token = store.open(LAUNCH).token
+    place = data.draw(st.integers(0, len(token) - 1))
+    letter = data.draw(st.characters(codec="ascii").filter(lambda each: each != token[place]))
+    with pytest.raises(UnknownSession):
+        store.find(token[:place] + letter + token[place + 1 :])
+
+
+def test_a_token_of_another_server_leads_nowhere(store: SessionStore) -> None:
+    """Another key signs another token."""
+    foreign = SessionStore(b"x" * 32, lambda: 1_000_000.0, open_wallet).open(LAUNCH)
+    with pytest.raises(UnknownSession):
+        store.find(foreign.token)
+
+
+def test_a_session_can_be_ended_and_is_still_listed(store: SessionStore) -> None:
+    """Ended by hand it is over at once; who asks for one that never was is told so."""
+    session = store.open(LAUNCH)
+    store.end(session.id)
+    with pytest.raises(EndedSession):
+        store.find(session.token)
+    assert [each.id for each in store.all()] == [session.id]
+    with pytest.raises(KeyError):
+        store.end("demo-99")
+
+
+def test_cleared_sessions_are_gone_and_numbers_begin_anew(store: SessionStore) -> None:
+    """After a reset a token that was right is not known any more."""
+    session = store.open(LAUNCH)
+    store.clear()
+    assert store.all() == ()
+    with pytest.raises(UnknownSession):
+        store.find(session.token)
+    assert store.open(LAUNCH).number == 1
+
+
+def test_restored_sessions_are_played_on_and_numbers_go_on_after_them(time: Time) -> None:
+    """A restart with the same key keeps game URLs alive, and each session is told before it is played."""
+    told: list[Session] = []
+    before = SessionStore(KEY, lambda: time.now_s, open_wallet, told.append)
+    session = before.open(LAUNCH)
+    assert told == [session]
+    after = SessionStore(KEY, lambda: time.now_s, open_wallet)
+    after.restore(told)
+    assert after.find(session.token) is session
+    assert after.open(LAUNCH).id == "demo-2"
+
+
+def test_the_store_is_bounded(store: SessionStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A load test's launches do not fill the memory: the oldest sessions go first."""
+    monkeypatch.setattr(sessions, "SESSIONS_MAX", 3)
+    opened = [store.open(LAUNCH) for _ in range(5)]
+    assert store.all() == tuple(opened[2:])
+    with pytest.raises(UnknownSession):
+        store.find(opened[0].token)
+    assert store.find(opened[4].token) is opened[4]
