@@ -10,7 +10,7 @@ from pathlib import Path
 from simulator.core.money import Money
 from simulator.core.outcomes import Spin
 from simulator.core.wire import BETRONTECH, WireProfile
-from simulator.delivery.clock import Clock, Pace
+from simulator.delivery.clock import Pace, kept_clock
 from simulator.delivery.guard import make_target
 from simulator.delivery.journal import Journal
 from simulator.delivery.journal_store import JournalStore
@@ -90,8 +90,7 @@ def playing(
     agent = AgentInTest(target=make_target(url, timeout_s=timeout_s))
     agents = {agent.code: agent}
     journal = Journal(store, exchanges_max=exchanges_max)
-    clock = Clock(pace=pace)
-    delivery = RoundDelivery(store, journal, clock, LADDERS[ladder], agents.get, seed=1)
+    delivery = RoundDelivery(store, journal, kept_clock(store, pace), LADDERS[ladder], agents.get, seed=1)
     delivery.start()
     try:
         yield Play(delivery, agents)

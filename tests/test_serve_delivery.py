@@ -127,7 +127,7 @@ def test_a_stake_must_be_some_money() -> None:
     with (
         wallet() as server,
         playing(server.endpoint) as play,
-        pytest.raises(UsageError, match=r"found 0\\.00"),
+        pytest.raises(UsageError, match=r"found 0\.00"),
     ):
         play.delivery.play(play.session(), Money(0))
 

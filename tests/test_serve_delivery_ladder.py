@@ -1,0 +1,179 @@
+"""What is not answered is delivered later: ladders, virtual time, giving up, restarts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scripted_server import Peer, ScriptedServer, answering, closed_port, reply
+from serve_play import DOUBLE, LOSS, STAKE, money_at, playing, wallet
+from simulator.core.findings import Outcome
+from simulator.core.webhooks import Method
+from simulator.delivery.clock import Clock, Pace
+from simulator.delivery.journal_entry import Filter
+from simulator.delivery.journal_store import JournalStore
+from simulator.delivery.ladders import LADDERS, ladder_named
+from simulator.delivery.obligations import State
+from simulator.errors import UsageError
+
+HOUR_MS = 3_600_000
+NOWHERE = "http://127.0.0.1:{port}/betrontech_api"
+
+
+def accepts_only_bets(peer: Peer) -> None:
+    """Answers bets, and closes at everything else."""
+    while request := peer.request():
+        if b"transaction_bet" not in request:
+            return
+        peer.send(reply())
+
+
+def test_ladders_are_those_of_the_design() -> None:
+    waits = LADDERS["patient"].waits_ms
+    assert [wait // 1000 for wait in waits] == [10, 30, 120, 600, 1800, 3600, 7200, 21600, 43200, 86400]
+    assert LADDERS["ci"].waits_ms == (10, 30, 120)
+    assert LADDERS["none"].wait_ms(1) is None
+    hammer = LADDERS["hammer"].waits_ms
+    assert hammer[:10] == (0,) * 10
+    assert sum(hammer) == 24 * HOUR_MS
+    assert set(hammer[10:]) == {60_000}
+
+
+def test_an_unknown_ladder_is_answered_with_the_one_that_was_meant() -> None:
+    with pytest.raises(UsageError, match='did you mean "patient"'):
+        ladder_named("pateint")
+
+
+@pytest.mark.parametrize("name", ["patient", "hammer", "ci", "none"])
+def test_every_rung_is_climbed_in_virtual_time_and_what_nobody_answered_stays(name: str) -> None:
+    with (
+        ScriptedServer(accepts_only_bets) as server,
+        playing(server.url(), ladder=name, pace=Pace.JUMPING) as play,
+    ):
+        began_ms = play.delivery.clock.now_ms()
+        play.delivery.play(play.session(), STAKE, drawn=DOUBLE)
+        assert play.delivery.drained(60)
+        rungs = LADDERS[name].waits_ms
+        wins = play.delivery.journal.count(Filter(method="transaction_win"))
+        assert wins == 1 + len(rungs)
+        assert (
+            len({each.request_body for each in play.delivery.journal.earliest(Filter(method=Method.WIN))})
+            == 1
+        )
+        (given_up,) = play.delivery.undelivered()
+        assert (given_up.state, given_up.attempts) == (State.UNDELIVERED, wins)
+        assert play.delivery.clock.now_ms() - began_ms >= sum(rungs)
+        assert play.delivery.pending() == []
+
+
+def test_a_clock_pushed_ahead_a_day_climbs_all_rungs_that_it_passes() -> None:
+    with ScriptedServer(accepts_only_bets) as server, playing(server.url(), ladder="patient") as play:
+        play.delivery.play(play.session(), STAKE, drawn=DOUBLE)
+        (owed,) = play.delivery.pending()
+        assert owed.due_ms > play.delivery.clock.now_ms()
+        play.delivery.clock.advance(48 * HOUR_MS)
+        assert play.delivery.drained(20)
+        assert play.delivery.journal.count(Filter(method="transaction_win")) == 11
+
+
+def test_what_was_given_up_can_be_sent_by_hand_and_is_settled_by_an_answer() -> None:
+    with wallet() as server, playing(server.endpoint, ladder="none") as play:
+        play.delivery.trouble.disturb_next(play.session().id, method=Method.WIN)
+        result = play.delivery.play(play.session(), STAKE, drawn=DOUBLE)
+        (owed,) = play.delivery.undelivered()
+        again = play.delivery.by_hand.resend(result.numbers[-1])
+        assert again.outcome is Outcome.ACCEPTED
+        assert play.delivery.undelivered() == []
+        with pytest.raises(UsageError, match="not any more"):
+            play.delivery.by_hand.deliver_again(owed.number)
+        assert money_at(server) == 11000
+
+
+def test_what_nobody_answers_by_hand_either_stays_owed() -> None:
+    with ScriptedServer(accepts_only_bets) as server, playing(server.url(), ladder="none") as play:
+        play.delivery.play(play.session(), STAKE, drawn=DOUBLE)
+        (owed,) = play.delivery.undelivered()
+        assert play.delivery.by_hand.deliver_again(owed.number).outcome is Outcome.UNKNOWN
+        (still,) = play.delivery.undelivered()
+        assert (still.attempts, still.transaction_id, still.body) == (2, owed.transaction_id, owed.body)
+
+
+def test_a_refusal_is_final() -> None:
+    refused = reply(b'{"status":0,"error":"NO"}')
+    with ScriptedServer(answering(reply(), refused)) as server, playing(server.url()) as play:
+        result = play.delivery.play(play.session(), STAKE, drawn=DOUBLE)
+        assert not result.pending
+        assert play.delivery.pending() == play.delivery.undelivered() == []
+        assert len(server.requests) == 2
+
+
+def test_a_restart_goes_on_in_the_middle_of_the_ladder(tmp_path: Path) -> None:
+    with ScriptedServer(accepts_only_bets) as server:
+        with playing(server.url(), folder=tmp_path, ladder="patient") as play:
+            play.delivery.play(play.session(), STAKE, drawn=DOUBLE)
+            play.delivery.clock.advance(15_000)
+            while play.delivery.journal.count(Filter(method="transaction_win")) < 2:
+                play.delivery.journal.wait(play.delivery.journal.change, timeout_s=1)
+            (before,) = play.delivery.pending()
+        with playing(server.url(), folder=tmp_path, ladder="patient") as play:
+            (after,) = play.delivery.pending()
+            assert (after.transaction_id, after.body, after.attempts) == (
+                *(before.transaction_id, before.body),
+                2,
+            )
+            play.delivery.clock.advance(48 * HOUR_MS)
+            assert play.delivery.drained(20)
+            assert play.delivery.journal.count(Filter(method="transaction_win")) == 11
+            assert [each.attempts for each in play.delivery.undelivered()] == [11]
+
+
+def test_rounds_are_counted_on_after_a_restart(tmp_path: Path) -> None:
+    with wallet() as server:
+        with playing(server.endpoint, folder=tmp_path) as play:
+            assert play.delivery.play(play.session(), STAKE, drawn=LOSS).round == 1
+        with playing(server.endpoint, folder=tmp_path) as play:
+            assert play.delivery.play(play.session(), STAKE, drawn=LOSS).round == 2
+            assert play.delivery.journal.count() == 2
+
+
+def test_the_clock_is_as_far_ahead_after_a_restart_as_before(tmp_path: Path) -> None:
+    with wallet() as server:
+        with playing(server.endpoint, folder=tmp_path) as play:
+            ahead_ms = play.delivery.clock.advance(HOUR_MS)
+        with playing(server.endpoint, folder=tmp_path) as play:
+            assert play.delivery.clock.now_ms() >= ahead_ms
+
+
+def test_an_operator_that_is_down_gets_its_refund_when_it_is_back() -> None:
+    with playing(NOWHERE.format(port=closed_port()), ladder="patient") as play:
+        result = play.delivery.play(play.session(), STAKE, drawn=DOUBLE)
+        assert (result.outcome, result.pending, result.refunded) == (Outcome.UNKNOWN, True, True)
+        assert "1" in result.problem
+        with wallet() as server:
+            with playing(server.endpoint) as other:
+                play.agents["demo"] = other.agents["demo"]
+            play.delivery.clock.advance(10_000)
+            assert play.delivery.drained(10)
+            assert server.operator.count_calls()["refund"] == 1
+            assert money_at(server) == 10000
+
+
+def test_two_simulators_cannot_share_a_folder(tmp_path: Path) -> None:
+    with (
+        wallet() as server,
+        playing(server.endpoint, folder=tmp_path),
+        pytest.raises(UsageError, match="another simulator is using it"),
+    ):
+        JournalStore(tmp_path)
+
+
+def test_a_folder_that_holds_something_else_says_so(tmp_path: Path) -> None:
+    (tmp_path / "journal.sqlite3").write_bytes(b"no database at all, " * 100)
+    with pytest.raises(UsageError, match="no journal of this simulator"):
+        JournalStore(tmp_path)
+
+
+def test_a_clock_is_never_turned_back() -> None:
+    with pytest.raises(ValueError, match="turned back"):
+        Clock().advance(-1)
