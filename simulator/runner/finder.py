@@ -107,7 +107,8 @@ class Finder:
     def policy(self, knob: str, value: str, call: Call, place: Place) -> None:
         """A finding when the policy pins that knob to another value."""
         pinned = {**self._context.settings.policy, **self._scenario.policy}.get(knob, "any")
-        if pinned not in ("any", value):
+        cause = f"{Situation.POLICY_BROKEN.value}:{knob}"
+        if pinned not in ("any", value) and all(finding.cause != cause for finding in self.found):
             words = MoneyFacts("", (), None, "", f"{knob}: pinned to {pinned}, the operator shows {value}")
             self._make(
                 Situation.POLICY_BROKEN, Severity.ERROR, call.exchange.wire, place, words, None, f":{knob}"

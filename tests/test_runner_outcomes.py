@@ -1,0 +1,253 @@
+"""How a run ends, and why: root causes, blocked players, balances put back, unknown outcomes."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from simulator.core.events import Event, ExchangeRecorded
+from simulator.core.findings import Verdict
+from simulator.errors import ExitCode
+from simulator.reference_operator import OperatorSettings
+from simulator.reference_operator.server import OperatorServer
+from simulator.runner import run_suite
+from simulator.settings import HttpHook, Probe, RunSettings
+from small_wallet import PLAYERS, Answer, Fields, Refusal, SmallWallet, serving
+from suite_runs import SuiteRun, run_against
+
+OPENING_CENTS = 1000_00
+"""What the players of the reference operator have at first."""
+
+
+@pytest.fixture(scope="module")
+def operator() -> Iterator[OperatorServer]:
+    """A right reference operator."""
+    with OperatorServer(OperatorSettings()) as server:
+        yield server
+
+
+def write(folder: Path, text: str, name: str = "own.yaml") -> str:
+    file = folder / name
+    file.write_text(text, "utf-8")
+    return str(file)
+
+
+def only(run: SuiteRun) -> Verdict:
+    (finished,) = run.finished.values()
+    return finished.verdict
+
+
+# --- nobody there, or nobody to play with ----------------------------------------------------------
+
+
+def test_nobody_at_the_endpoint_is_exit_7_with_what_to_check(tmp_path: Path) -> None:
+    """One root cause; every scenario is blocked by it."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    run = run_against(f"http://127.0.0.1:{port}/betrontech_api", [write(tmp_path, "steps: [balance]")])
+    assert run.exit_code is ExitCode.UNREACHABLE
+    assert run.end is not None
+    assert "nobody answers" in run.end.root_cause
+    assert "check that" in run.end.root_cause
+    assert only(run) is Verdict.BLOCKED
+
+
+class Closed(SmallWallet):
+    """A wallet behind something that answers every call so."""
+
+    status = 401
+
+    def answer(self, http_method: str, content_type: str, body: bytes) -> Answer:  # noqa: ARG002
+        return Answer(self.status, b'{"error":"no"}')
+
+
+@pytest.mark.parametrize(
+    ("status", "hint"), [(401, "header"), (403, "header"), (404, "path"), (405, "POST"), (419, "CSRF")]
+)
+def test_an_endpoint_that_turns_calls_away_is_one_root_cause(tmp_path: Path, status: int, hint: str) -> None:
+    """Nothing was proven, so the run is inconclusive, and says what to check."""
+    wallet = Closed()
+    wallet.status = status
+    with serving(wallet) as endpoint:
+        run = run_against(endpoint, [write(tmp_path, "steps: [bet: 1.00]\n")], PLAYERS)
+    assert run.exit_code is ExitCode.INCONCLUSIVE
+    assert run.end is not None
+    assert hint in run.end.root_cause
+    assert run.end.calls == 1
+
+
+def test_an_unknown_player_is_one_root_cause(operator: OperatorServer, tmp_path: Path) -> None:
+    """The root cause names the player that does not exist."""
+    run = run_against(operator.endpoint, [write(tmp_path, "steps: [bet: 1.00]\n")], ("nobody-7",))
+    assert run.exit_code is ExitCode.INCONCLUSIVE
+    assert run.end is not None
+    assert "nobody-7" in run.end.root_cause
+
+
+class Poor(SmallWallet):
+    """Players without a cent, and wins only after a bet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.balances = dict.fromkeys(PLAYERS, 0)
+
+    def win(self, player: str, amount: int, transaction_id: str, game: str) -> Fields:  # noqa: ARG002
+        raise Refusal("NO_BET")
+
+
+def test_a_player_without_money_is_told_so(tmp_path: Path) -> None:
+    """The root cause says that the player needs money."""
+    with serving(Poor()) as endpoint:
+        run = run_against(endpoint, [write(tmp_path, "steps: [bet: 1.00]\n")], PLAYERS[:1])
+    assert run.end is not None
+    assert "needs money" in run.end.root_cause
+    assert run.exit_code is ExitCode.INCONCLUSIVE
+
+
+# --- players and balances --------------------------------------------------------------------------
+
+
+def test_players_of_a_pool_get_their_balances_back(tmp_path: Path) -> None:
+    """Whatever scenarios did to it, the balance before is the balance after."""
+    wallet = SmallWallet()
+    wallet.balances["1000"] = 123_45
+    text = "player: {balance: 7000.00}\nsteps:\n  - bet: all\n  - win: 3.33\n"
+    with serving(wallet) as endpoint:
+        run = run_against(endpoint, [write(tmp_path, text)], ("1000",))
+    assert run.exit_code is ExitCode.PASSED
+    assert wallet.balances["1000"] == 123_45
+
+
+def test_a_scenario_that_needs_more_players_than_there_are_is_skipped(
+    operator: OperatorServer, tmp_path: Path
+) -> None:
+    """Skipped with the reason; a run that proved nothing is inconclusive."""
+    text = "players: {other: {balance: 1.00}}\nsteps:\n  - bet: {amount: 1.00, player: other}\n"
+    run = run_against(operator.endpoint, [write(tmp_path, text)], ("1000",))
+    (finished,) = run.finished.values()
+    assert finished.verdict is Verdict.SKIPPED
+    assert "needs 2 players" in finished.reason
+    assert run.exit_code is ExitCode.INCONCLUSIVE
+
+
+def test_a_seed_hook_makes_players_to_order(operator: OperatorServer, tmp_path: Path) -> None:
+    """No adjusting call is sent: the player has its balance from the start."""
+    events: list[Event] = []
+    hook = HttpHook(f"{operator.base_url}/_operator/players")
+    text = "player: {balance: 31.07}\nsteps:\n  - balance: 31.07\n"
+    settings = RunSettings(endpoint=operator.endpoint, seed_hook=hook, paths=(write(tmp_path, text),))
+    assert run_suite(settings, events.append) is ExitCode.PASSED
+    assert {event.purpose for event in events if isinstance(event, ExchangeRecorded)} <= {
+        "preflight",
+        "adjust",
+        "step",
+        "probe",
+    }
+    adjusting = [e for e in events if isinstance(e, ExchangeRecorded) and e.purpose == "adjust"]
+    assert all(json.loads(event.exchange.wire.body)["method"] == "user_balance" for event in adjusting)
+
+
+# --- after a finding -------------------------------------------------------------------------------
+
+
+def test_after_a_wrong_balance_the_player_is_left_alone_but_for_finally(tmp_path: Path) -> None:
+    """One defect is one failure: later steps are blocked, `finally` still runs."""
+
+    class Forgetful(SmallWallet):
+        def win(self, player: str, amount: int, transaction_id: str, game: str) -> Fields:
+            if amount == 500:
+                return self.accepted(player)
+            return super().win(player, amount, transaction_id, game)
+
+    text = "steps:\n  - bet: 1.00\n  - win: 5.00\n  - bet: 2.00\n  - bet: 3.00\nfinally:\n  - bet: 4.00\n"
+    with serving(Forgetful()) as endpoint:
+        run = run_against(endpoint, [write(tmp_path, text)], PLAYERS[:1])
+    (finished,) = run.finished.values()
+    assert [finding.cause for finding in finished.findings] == ["win-not-credited"]
+    sent = [each.exchange.wire.body for each in finished.exchanges if each.purpose == "step"]
+    amounts = [json.loads(body).get("amount") for body in sent]
+    assert amounts == ["1.00", "5.00", "4.00"]
+    assert run.exit_code is ExitCode.FOUND
+
+
+def test_maxfail_stops_the_run(tmp_path: Path) -> None:
+    """After so many failures the rest is blocked, and says why."""
+
+    class Generous(SmallWallet):
+        def bet(self, player: str, amount: int, transaction_id: str, game: str) -> Fields:  # noqa: ARG002
+            return self.accepted(player)
+
+    paths = [write(tmp_path, "steps: [bet: 1.00]\n", f"{number}.yaml") for number in range(6)]
+    with serving(Generous()) as endpoint:
+        run = run_against(endpoint, paths, PLAYERS[:1], maxfail=2)
+    assert len(run.with_verdict(Verdict.FAILED)) == 2
+    assert len(run.with_verdict(Verdict.BLOCKED)) == 4
+
+
+def test_an_expected_failure_that_passes_fails_the_run(operator: OperatorServer, tmp_path: Path) -> None:
+    """`xfail` on a scenario that passes is exit 1: the note in the file is out of date."""
+    run = run_against(operator.endpoint, [write(tmp_path, "xfail: not yet\nsteps: [bet: 1.00]\n")])
+    assert only(run) is Verdict.XPASSED
+    assert run.exit_code is ExitCode.FOUND
+
+
+def test_a_pinned_policy_makes_the_other_answer_a_finding(operator: OperatorServer) -> None:
+    """What is a dialect by default is a finding once it is pinned."""
+    paths = ["scenarios/idempotency/repeated-bet.yaml"]
+    assert run_against(operator.endpoint, paths).exit_code is ExitCode.PASSED
+    run = run_against(operator.endpoint, paths, policy={"duplicate_bet": "refused"})
+    assert run.exit_code is ExitCode.FOUND
+    assert {finding.cause for _, finding in run.errors} == {"policy-broken:duplicate_bet"}
+
+
+# --- unknown outcomes and probes -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", ["lost_reply", "timeout", "reset", "duplicate", "slow_body", "chunked"])
+def test_a_fault_leaves_both_worlds_until_an_answer_settles_them(
+    operator: OperatorServer, tmp_path: Path, fault: str
+) -> None:
+    """After a disturbed bet, its repeat and its refund the money is what it was."""
+    text = f"steps:\n  - bet: {{amount: 20.00, id: b1, fault: {fault}}}\n  - resend: b1\n  - refund: b1\n"
+    run = run_against(operator.endpoint, [write(tmp_path, text + "  - balance: 100.00\n")])
+    assert run.errors == []
+    assert only(run) is Verdict.PASSED
+
+
+def test_the_fault_matrix_names_the_cell(operator: OperatorServer, tmp_path: Path) -> None:
+    """Every scenario again with each fault at each money step, the fault and its line in the id."""
+    from simulator.core.scenario import FaultKind
+
+    path = write(tmp_path, "steps:\n  - bet: 1.00\n  - win: 2.00\n")
+    run = run_against(operator.endpoint, [path], faults=(FaultKind.RESET, FaultKind.LOST_REPLY))
+    assert [id_.removeprefix(path) for id_ in run.finished] == [
+        "",
+        "[reset@2:5]",
+        "[reset@3:5]",
+        "[lost_reply@2:5]",
+        "[lost_reply@3:5]",
+    ]
+    assert run.exit_code is ExitCode.PASSED
+
+
+def test_probing_never_sends_no_read_of_its_own(operator: OperatorServer, tmp_path: Path) -> None:
+    """`--probe never` leaves the balance to the answers."""
+    events: list[Event] = []
+    path = write(tmp_path, "steps:\n  - bet: {amount: 1.00, id: b}\n  - resend: b\n")
+    settings = RunSettings(endpoint=operator.endpoint, players=("1003",), paths=(path,), probe=Probe.NEVER)
+    assert run_suite(settings, events.append) is ExitCode.PASSED
+    assert not [e for e in events if isinstance(e, ExchangeRecorded) and e.purpose == "probe"]
+
+
+def test_several_players_are_worked_in_parallel_without_meeting(operator: OperatorServer) -> None:
+    """The bundled suite over four players at once passes, and leaves their balances alone."""
+    players = ("1010", "1011", "1012", "1013")
+    run = run_against(operator.endpoint, (), players, jobs=4)
+    assert run.errors == []
+    assert run.exit_code is ExitCode.PASSED
+    found = [operator.operator.find_player(player) for player in players]
+    assert {each[0].balance for each in found if each is not None} == {OPENING_CENTS}
