@@ -2,6 +2,8 @@
 PYTHON ?= python3
 # Tests run in this many processes; 0 is one process without xdist's set-up.
 WORKERS ?= 2
+# How many random histories `make crosscheck` compares.
+HISTORIES ?= 100000
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check
@@ -40,6 +42,9 @@ bench: $(VENV)/.dev ## measure, each figure beside its baseline
 
 e2e: $(VENV)/.dev ## run the tests that drive a real Chromium, and fail where there is none
 	REQUIRE_E2E=1 $(BIN)/python -m pytest -q -m e2e
+
+crosscheck: $(VENV)/.dev ## judge 100,000 random histories by the checker and by every order of their calls
+	$(BIN)/python tests/crosscheck.py $(HISTORIES)
 
 container: ## build the image and start simulator and reference operator with Docker
 	docker compose up --build --wait

@@ -16,7 +16,7 @@ from simulator.core.book import Book
 from simulator.core.checker.case import Case
 from simulator.core.checker.search import Answer, Search
 from simulator.core.checker.start import starts
-from simulator.core.history import Operation, hide_concurrent_balances
+from simulator.core.history import Operation, ends_quietly, hide_concurrent_balances
 from simulator.core.money import Money
 from simulator.core.situations import Situation
 from simulator.core.worlds import Terms
@@ -114,11 +114,13 @@ class _History:
                 "The money is right, but the answers show balances from after other calls had taken effect.",
                 final_balances=balances,
             )
-        money, balances = self._search(hide_concurrent_balances(self._operations))
+        hidden = hide_concurrent_balances(self._operations)
+        money, balances = self._search(hidden)
+        shown = money is not Answer.ORDER or ends_quietly(hidden)
         tier = 3 if Answer.GAVE_UP not in (strict, then_read) or money is Answer.NO_ORDER else None
         return HistoryVerdict(
             _VERDICTS[Answer.NO_ORDER if money is Answer.NO_ORDER else strict],
-            _MONEY[money],
+            _MONEY[money] if shown else MoneyVerdict.UNPROVEN,
             tier,
             Situation.CONCURRENT_WRONG,
             "No order of these calls explains their answers.",

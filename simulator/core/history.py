@@ -97,6 +97,15 @@ def hide_concurrent_balances(operations: Sequence[Operation]) -> list[Operation]
     return [_hidden(each, known if each.is_read else calls) for each in operations]
 
 
+def ends_quietly(hidden: Sequence[Operation]) -> bool:
+    """Whether a quiet balance was shown after all that is known to be over; asked of a hidden history."""
+    last = max(
+        (each.ends_ns for each in hidden if each.method.moves_money and not each.is_unknown), default=0
+    )
+    shown = (each for each in hidden if each.balance is not None and each.outcome is not Outcome.REFUSED)
+    return any(each.sent_ns > last or each.ends_ns == last for each in shown)
+
+
 def _hidden(operation: Operation, others: _Overlaps) -> Operation:
     if operation.balance is None:
         return operation

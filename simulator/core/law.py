@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from simulator.core.findings import Outcome
-from simulator.core.roles import Applied, Entry, Mark, Pending, Role, Tombstone, View
+from simulator.core.roles import Applied, Entry, Mark, Role, Tombstone, View
 from simulator.core.webhooks import Method, WebhookRequest
 
 
@@ -53,7 +53,7 @@ def law(role: Role, view: View, request: WebhookRequest, order: int) -> Iterable
         case Role.LATE_BET:
             return [_unmoved(view, None), Branch(Outcome.REFUSED, 0, None)]
         case Role.ZERO:
-            return [_zero(view, request, order), Branch(Outcome.REFUSED, 0, None)]
+            return [_zero(view, request, order), _refused(view, request)]
         case Role.DUE_REFUND:
             return [_applied(view, amount, amount, request, order)]
         case Role.LOOSE_REFUND:
@@ -89,10 +89,10 @@ def _zero(view: View, request: WebhookRequest, order: int) -> Branch:
 
 
 def _refused(view: View, request: WebhookRequest) -> Branch:
-    """A refusal is remembered, unless an unanswered call of that id may still be applied."""
+    """A refusal is remembered, unless more is known: an unanswered call of that id may still be applied."""
     assert request.transaction_id is not None
     known = view.entry(request.method, request.transaction_id)
-    return Branch(Outcome.REFUSED, 0, known if isinstance(known, Pending) else Mark.REFUSED)
+    return Branch(Outcome.REFUSED, 0, Mark.REFUSED if known is None else known)
 
 
 def _repeated(view: View, request: WebhookRequest) -> Branch:

@@ -197,6 +197,7 @@ def _describe(attempt: Attempt, refused_wins: bool) -> None:
         and group.lonely
         and not attempt.near
         and attempt.form is CallForm.CANONICAL
+        and attempt.amount > 0
     )
     if not attempt.held and _can_be_exchanged(attempt, refused_wins):
         if attempt.unknown:

@@ -1,0 +1,120 @@
+"""Random histories, judged by the checker and by an exhaustive search: they must agree on every one.
+
+`python tests/crosscheck.py 100000` (or `make crosscheck`) prints what it compared, and each disagreement.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from literal_history import LiteralHistory
+from right_wallets import Recipe, history_of, mutate
+from simulator.core.consistency import HistoryVerdict, check_history
+from simulator.core.history import Operation, ends_quietly, hide_concurrent_balances
+from simulator.core.money import Money
+from simulator.core.worlds import Terms
+
+ATTEMPTS_MAX = 9
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One history, and what was said of it."""
+
+    seed: int
+    opening: int
+    history: list[Operation]
+    valid: bool
+    then_read: bool
+    verdict: HistoryVerdict
+    literal: tuple[str, str, int]
+
+    @property
+    def agrees(self) -> bool:
+        """Whether both say the same, and nothing wrong of a right wallet."""
+        said = (str(self.verdict.verdict), str(self.verdict.money), self.verdict.tier)
+        return said == self.literal and (not self.valid or self.literal[2] <= (2 if self.then_read else 1))
+
+
+def compare(seed: int) -> Compared:
+    """Make the history of that seed and judge it twice."""
+    chance = random.Random(seed)
+    recipe = Recipe(
+        attempts=chance.randint(1, ATTEMPTS_MAX if chance.random() < 0.3 else 6),
+        opening=chance.choice((0, 20, 50, 200)),
+        crowding=chance.choice((0.1, 0.3, 0.6, 1.2)),
+        amounts=chance.choice(((0, 5, 10, 10, 20, 30, 60), (3, 7, 11, 20, 45), (10,), (1, 2, 40))),
+        ids=chance.choice((1, 2, 4, 8)),
+        games=chance.choice((("g",), ("g", "g", "h", None))),
+        lost=chance.choice((0.0, 0.0, 0.1, 0.3)),
+        reads=chance.choice((0.0, 0.2, 0.4)),
+        then_read=chance.random() < 0.5,
+    )
+    history = history_of(recipe, chance)
+    changes = chance.choice((0, 1, 1, 2))
+    for _ in range(changes):
+        if len(history) > 1:
+            history = mutate(history, chance)
+    valid, terms, foreign = changes == 0, Terms(), frozenset[int]()
+    if chance.random() < 0.2:
+        valid, terms = (
+            False,
+            chance.choice((Terms(blocked=True), Terms(max_bet=Money(10)), Terms(exists=False))),
+        )
+    if chance.random() < 0.1:
+        foreign = frozenset(each.index for each in history if chance.random() < 0.4)
+    verdict = check_history(Money(recipe.opening), history, terms=terms, foreign=foreign)
+    literal = literal_verdict(recipe.opening, history, terms, foreign)
+    return Compared(seed, recipe.opening, history, valid, recipe.then_read, verdict, literal)
+
+
+def literal_verdict(
+    opening: int, history: Sequence[Operation], terms: Terms, foreign: frozenset[int]
+) -> tuple[str, str, int]:
+    """Verdict, money and tier by exhaustive search."""
+
+    def has_order(operations: Sequence[Operation], then_read: bool) -> bool:
+        every = LiteralHistory(opening, operations, then_read=then_read, terms=terms, foreign=foreign)
+        return every.has_order()
+
+    if has_order(history, then_read=False):
+        return "consistent", "right", 1
+    if has_order(history, then_read=True):
+        return "inconsistent", "right", 2
+    hidden = hide_concurrent_balances(history)
+    if not has_order(hidden, then_read=False):
+        return "inconsistent", "wrong", 3
+    return "inconsistent", "right" if ends_quietly(hidden) else "unproven", 3
+
+
+def disagreements(seeds: range, counts: Counter[str]) -> Iterator[Compared]:
+    """The histories of these seeds that are judged differently; what was compared is added to the counts."""
+    for seed in seeds:
+        compared = compare(seed)
+        _, money, tier = compared.literal
+        counts[f"tier {tier}, money {money}" + (", right wallet" if compared.valid else "")] += 1
+        if not compared.agrees:
+            yield compared
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Compare that many histories; 1 when the two disagree on any."""
+    count = int(arguments[0]) if arguments else 100_000
+    first = int(arguments[1]) if len(arguments) > 1 else 0
+    counts: Counter[str] = Counter()
+    found = list(disagreements(range(first, first + count), counts))
+    for compared in found[:3]:
+        print(f"seed {compared.seed}: {compared.verdict}\nby every order: {compared.literal}")
+        print(f"opening {compared.opening}, made right: {compared.valid}, then read: {compared.then_read}")
+        print(*compared.history, sep="\n")
+    print(*(f"{number:8,}  {what}" for what, number in sorted(counts.items())), sep="\n")
+    print(f"{count:8,}  histories, {len(found)} disagreements")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

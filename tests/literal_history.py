@@ -1,0 +1,228 @@
+"""The consistency of a concurrent history, word for word, and every order tried: slow, and plain to read.
+
+What lives here: what `simulator.core.consistency` has to agree with. Only the law of money is shared with it,
+because that has tests of its own (test_ledger.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from simulator.core.findings import Outcome
+from simulator.core.history import Operation
+from simulator.core.law import Branch, law
+from simulator.core.roles import Applied, CallForm, Entry, Pending, Role, Tombstone, role_of
+from simulator.core.webhooks import Method, WebhookRequest
+from simulator.core.worlds import Terms
+
+
+@dataclass(frozen=True)
+class State:
+    """What a wallet is after some of the calls. Dictionaries are never changed in place.
+
+    `open_bets` are counted bets whose refund was never seen; `order` numbers what happened.
+    """
+
+    balance: int
+    entries: dict[tuple[Method, str], Entry]
+    open_bets: dict[str, str | None]
+    refund_seen: frozenset[str]
+    last_win: dict[str | None, int]
+    order: int = 0
+
+
+@dataclass(frozen=True)
+class LiteralView:
+    """A state as the roles look at it."""
+
+    state: State
+    terms: Terms
+    foreign: bool
+
+    @property
+    def balance(self) -> int:
+        return self.state.balance
+
+    def entry(self, method: Method, transaction_id: str) -> Entry | None:
+        return self.state.entries.get((method, transaction_id))
+
+    def used_otherwise(self, request: WebhookRequest) -> bool:
+        other = Method.BET if request.method is Method.WIN else Method.WIN
+        return isinstance(self.state.entries.get((other, str(request.transaction_id))), Applied)
+
+    def used_by_another(self, request: WebhookRequest) -> bool:  # noqa: ARG002  # the protocol's
+        return self.foreign
+
+    def has_open_bet(self, game: str | None) -> bool:
+        return game in self.state.open_bets.values()
+
+    def won_since(self, bet: Applied) -> bool:
+        return self.state.last_win.get(bet.game, -1) > bet.order
+
+    def bars(self, request: WebhookRequest) -> bool:
+        limit = self.terms.max_bet
+        return self.terms.blocked or (limit is not None and (request.amount or 0) > limit)
+
+
+@dataclass(frozen=True)
+class Point:
+    """A place in the search: the wallet, and which operations are done, have arrived, or were seen."""
+
+    state: State
+    done: frozenset[int]
+    arrived: frozenset[int]
+    seen: frozenset[int]
+
+
+class LiteralHistory:
+    """Is there a total order of all answered operations, and of some unknown ones, that the law allows?
+
+    With `then_read`, an accepted answer may show any balance of the time between the effect of its id and its
+    own end; without, the balance that the law says.
+    """
+
+    def __init__(
+        self,
+        opening: int,
+        operations: Sequence[Operation],
+        *,
+        then_read: bool,
+        terms: Terms | None = None,
+        foreign: frozenset[int] = frozenset(),
+    ) -> None:
+        self.operations = [each for each in operations if each.is_read or each.method.moves_money]
+        self.then_read = then_read
+        self.terms = terms or Terms()
+        self.foreign = foreign
+        self.opening = opening
+        self._known: set[Any] = set()
+
+    def has_order(self) -> bool:
+        """Try every order."""
+        start = State(self.opening, {}, {}, frozenset(), {})
+        return self._reaches_the_end(self._look(Point(start, frozenset(), frozenset(), frozenset())))
+
+    def _reaches_the_end(self, point: Point) -> bool:
+        if all(self._explained(each, point) for each in self.operations if not _unknown(each)):
+            return True
+        key = _key(point)
+        if key in self._known:
+            return False
+        self._known.add(key)
+        return any(self._reaches_the_end(self._look(after)) for after in self._nexts(point))
+
+    def _explained(self, operation: Operation, point: Point) -> bool:
+        done = operation.index in point.done
+        return done and (not self.then_read or operation.is_read or operation.index in point.seen)
+
+    def _nexts(self, point: Point) -> Iterator[Point]:
+        for each in self.operations:
+            if each.index in point.done or self._must_wait(each, point):
+                continue
+            if each.is_read:
+                if each.balance == point.state.balance:
+                    yield replace(point, done=point.done | {each.index})
+                continue
+            if _unknown(each) and each.index not in point.arrived:
+                yield self._arrived(point, each)
+            yield from self._answered(point, each)
+
+    def _must_wait(self, operation: Operation, point: Point) -> bool:
+        """Whether something unexplained was over before it was sent."""
+        return any(
+            other.ends_ns < operation.sent_ns and not self._explained(other, point)
+            for other in self.operations
+        )
+
+    def _answered(self, point: Point, each: Operation) -> Iterator[Point]:
+        state = point.state
+        role, branches = self._branches(state, each)
+        for branch in branches:
+            if not self._fits(each, branch):
+                continue
+            after = _become(state, each, branch, None if _unknown(each) else role)
+            seen = point.seen if each.balance is not None and branch.answers is not None else {each.index}
+            yield replace(point, state=after, done=point.done | {each.index}, seen=point.seen | seen)
+
+    def _branches(self, state: State, each: Operation) -> tuple[Role, list[Branch]]:
+        if not self.terms.exists:
+            return Role.STRANGER, [Branch(Outcome.REFUSED, 0, None)]
+        view = LiteralView(state, self.terms, each.index in self.foreign)
+        role = role_of(view, each.request, each.form)
+        return role, list(law(role, view, each.request, state.order))
+
+    def _fits(self, each: Operation, branch: Branch) -> bool:
+        if _unknown(each):
+            return branch.outcome is Outcome.ACCEPTED
+        if branch.outcome is not each.outcome:
+            return False
+        if each.outcome is Outcome.REFUSED or each.balance is None or branch.answers is None:
+            return True
+        return self.then_read or each.balance in branch.answers
+
+    def _arrived(self, point: Point, each: Operation) -> Point:
+        """It reached the wallet, which may answer its next attempts as those of a call it knows."""
+        state = point.state
+        key = (each.method, str(each.transaction_id))
+        entries = state.entries
+        if each.form is not CallForm.MALFORMED and key not in entries:
+            entries = {**entries, key: Pending(each.request, each.form)}
+        after = _noted(replace(state, entries=entries, order=state.order + 1), each, None)
+        return replace(point, state=after, arrived=point.arrived | {each.index})
+
+    def _look(self, point: Point) -> Point:
+        """With `then_read`: note which answers show what is there now, after the effect of their id."""
+        if not self.then_read:
+            return point
+        now = {
+            each.index
+            for each in self.operations
+            if each.outcome is Outcome.ACCEPTED
+            and each.balance == point.state.balance
+            and (each.index in point.done or _has_effect(point.state, each))
+        }
+        return replace(point, seen=point.seen | now)
+
+
+def _unknown(operation: Operation) -> bool:
+    return operation.is_unknown and not operation.is_read
+
+
+def _has_effect(state: State, each: Operation) -> bool:
+    known = state.entries.get((each.method, str(each.transaction_id)))
+    return isinstance(known, Applied | Tombstone)
+
+
+def _become(state: State, each: Operation, branch: Branch, role: Role | None) -> State:
+    entries = state.entries
+    if branch.entry is not None:
+        entries = {**entries, (each.method, str(each.transaction_id)): branch.entry}
+    after = replace(state, balance=state.balance + branch.moves, entries=entries, order=state.order + 1)
+    return _noted(after, each, role)
+
+
+def _noted(state: State, each: Operation, role: Role | None) -> State:
+    id_ = str(each.transaction_id)
+    if each.method is Method.WIN:
+        return replace(state, last_win={**state.last_win, each.game_id: state.order})
+    if each.method is Method.REFUND:
+        open_bets = {bet: game for bet, game in state.open_bets.items() if bet != id_}
+        return replace(state, open_bets=open_bets, refund_seen=state.refund_seen | {id_})
+    if role is Role.FRESH_BET and id_ not in state.refund_seen:
+        return replace(state, open_bets={**state.open_bets, id_: each.game_id})
+    return state
+
+
+def _key(point: Point) -> Any:
+    """Equal for points with the same future: of the order, only whether a win came after a bet counts."""
+    state = point.state
+    entries = frozenset(
+        (key, entry._replace(order=0), state.last_win.get(entry.game, -1) > entry.order)
+        if isinstance(entry, Applied)
+        else (key, type(entry).__name__, str(entry))
+        for key, entry in state.entries.items()
+    )
+    open_bets = frozenset(state.open_bets.items())
+    return state.balance, entries, open_bets, state.refund_seen, point.done, point.arrived, point.seen
