@@ -95,7 +95,7 @@ class Case:
         watched = any(game.refuses_wins for game in self.games.values())
         for attempt in self.attempts:
             if not attempt.is_read:
-                _describe(attempt, watched)
+                _describe(attempt, watched, self.then_read)
 
     def _games_of_bets(self, group: Group) -> Iterable[Game]:
         for bet in group.of(Method.BET):
@@ -182,7 +182,7 @@ def _is_exotic(group: Group) -> bool:
     return foreign or (refunds and (wins or (zero_refund and not group.lonely)))
 
 
-def _describe(attempt: Attempt, refused_wins: bool) -> None:
+def _describe(attempt: Attempt, refused_wins: bool, then_read: bool) -> None:
     group = attempt.group
     attempt.timed = attempt.method is Method.WIN and attempt.game.refuses_refunds
     attempt.held = group.exotic or attempt.timed
@@ -199,7 +199,7 @@ def _describe(attempt: Attempt, refused_wins: bool) -> None:
         and attempt.form is CallForm.CANONICAL
         and attempt.amount > 0
     )
-    if not attempt.held and _can_be_exchanged(attempt, refused_wins):
+    if not attempt.held and _can_be_exchanged(attempt, refused_wins, then_read):
         if attempt.unknown:
             attempt.pure = "unknown"
         elif attempt.game.refuses_wins:
@@ -208,12 +208,15 @@ def _describe(attempt: Attempt, refused_wins: bool) -> None:
             attempt.pure = (attempt.shown,)
 
 
-def _can_be_exchanged(attempt: Attempt, refused_wins: bool) -> bool:
+def _can_be_exchanged(attempt: Attempt, refused_wins: bool, then_read: bool) -> bool:
     """Whether swapping it with another attempt of the same effect and answer changes nothing for its id."""
     group = attempt.group
     if attempt.unknown:
         return group.lonely
     if any(other is not attempt and overlapping(attempt, other) for other in group.attempts):
+        return False
+    if (attempt.shown is None or then_read) and len(group.of(attempt.method)) > 1:
+        # A repeat may show the balance of the first answer, which is another one after the swap.
         return False
     if attempt.method is not Method.REFUND:
         refused = any(each.wanted is Outcome.REFUSED for each in group.of(Method.REFUND))
