@@ -31,7 +31,7 @@ CLOCK_METHODS = frozenset({"now", "today", "utcnow"})
 # Rules 2 to 4: package → the packages and modules of ours it may import, itself aside.
 SHARED = frozenset({"core", "delivery", "settings", "errors"})
 # What api, play and console of one server have in common: accounts, game sessions, and what holds them.
-SERVER = frozenset({"agents", "sessions", "server_state"})
+SERVER = frozenset({"agents", "sessions", "server_state", "event_streams"})
 MAY_IMPORT = {
     "core": frozenset({"errors"}),
     "errors": frozenset[str](),
@@ -49,7 +49,7 @@ COMPOSERS = frozenset({"cli", "serving"})
 
 # Rule 5: what is imported or read → the only places for it.
 ONLY_IN = {
-    "flask": tuple(f"simulator.{part}" for part in ("api", "play", "console", "reference_operator", "app")),
+    "flask": tuple(f"simulator.{part}" for part in ("api", "play", "console", "reference_operator", "app", "event_streams")),
     "requests": ("simulator.delivery", "simulator.cli.doctor"),
     "urllib3": ("simulator.delivery", "simulator.cli.doctor"),
     "locust": ("simulator.runner.load",),
