@@ -21,7 +21,8 @@ from simulator.delivery.journal import Journal
 from simulator.delivery.journal_entry import Entry, Purpose
 from simulator.delivery.parties import Agent
 from simulator.delivery.wallet_calls import Sent, WalletCalls, told
-from simulator.delivery.watch import Judgement, Suspect, Watch, seen
+from simulator.delivery.watch import Judgement, Watch, seen
+from simulator.delivery.watch_findings import Suspect
 
 REPLY_BYTES_KEPT = 64 * 1024
 PROBLEM_LENGTH_MAX = 300
@@ -103,7 +104,11 @@ class Deliverer:
 
     def _judge(self, errand: Errand, sent: Sent) -> Judgement:
         if errand.request.method.moves_money:
-            return self._watch.money(errand.player, errand.request, sent, errand.began_ms, errand.form)
+            return self._watch.money(
+                *(errand.player, errand.request, sent, errand.began_ms),
+                form=errand.form,
+                attempt=errand.attempt,
+            )
         return self._watch.read(errand.player, sent)
 
     def _look(

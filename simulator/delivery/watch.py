@@ -11,7 +11,6 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from simulator.core.diagnosis import situation_of
 from simulator.core.findings import Outcome, Severity
 from simulator.core.ledger import Book, Ledger, Terms, TooManyWorlds
 from simulator.core.money import Money
@@ -20,7 +19,17 @@ from simulator.core.webhooks import Method, WebhookRequest
 from simulator.delivery.journal_entry import PlayFinding, Verdict
 from simulator.delivery.player_queues import Player
 from simulator.delivery.wallet_calls import Sent
-from simulator.delivery.watch_findings import form_findings, money_finding, not_active, someone_else
+from simulator.delivery.watch_findings import (
+    Suspect,
+    blame,
+    form_findings,
+    inactive,
+    money_finding,
+    not_active,
+    situation_after,
+    someone_else,
+    telling,
+)
 
 PLAYERS_MAX = 10_000
 CALLS_MAX = 2000
@@ -29,22 +38,6 @@ _RECENT_MAX = 8
 
 _PLAIN = frozenset({Role.FRESH_BET, Role.FRESH_WIN, Role.DUE_REFUND})
 """Roles whose accepted answer says as much as a read."""
-
-
-@dataclass(frozen=True, slots=True)
-class Suspect:
-    """A call whose effect a balance read has to tell. `possible`: its answer alone is not wrong."""
-
-    player: Player
-    request: WebhookRequest
-    outcome: Outcome
-    role: Role
-    before: Money
-    expected: tuple[Money, ...]
-    stake: Money | None
-    forms: tuple[PlayFinding, ...]
-    possible: bool
-    must_settle: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +93,10 @@ class Watch:
         if balance is None:
             return Judgement(Verdict.UNJUDGED, reading.outcome, None, forms)
         account = self._account(player)
-        blocked = _inactive(reading.account_status)
-        if account is not None and not account.book.read(balance):
-            finding = self._blame(account, balance)
+        blocked = inactive(reading.account_status)
+        if account is not None and not _fits(account.book, balance):
+            expected = account.book.balances
+            finding = blame(account.recent, expected, balance, (0, 2)) or someone_else(expected, balance)
             self._open(player, balance, blocked=blocked)
             verdict = Verdict.WRONG if finding.severity is Severity.ERROR else Verdict.NOTED
             return Judgement(verdict, reading.outcome, finding.expected[0], (*forms, finding))
@@ -113,9 +107,16 @@ class Watch:
         return Judgement(_verdict(forms), reading.outcome, balance, forms)
 
     def money(
-        self, player: Player, request: WebhookRequest, sent: Sent, began_ms: int, form: CallForm
+        self,
+        player: Player,
+        request: WebhookRequest,
+        sent: Sent,
+        began_ms: int,
+        *,
+        form: CallForm = CallForm.CANONICAL,
+        attempt: int = 1,
     ) -> Judgement:
-        """Judge a bet, win or refund of a round that began at `began_ms`."""
+        """Judge a bet, win or refund of a round that began at `began_ms`; `attempt` counts from 1."""
         reading = sent.reading
         forms = form_findings(reading)
         account = self._account(player)
@@ -123,7 +124,7 @@ class Watch:
             self._start_over(player, reading.balance if reading.outcome is Outcome.ACCEPTED else None)
             return Judgement(Verdict.UNJUDGED, reading.outcome, None, forms)
         book = account.book
-        before = book.balances[0]
+        before = book.balances
         try:
             expected = _expected(book, request, form)
             judged = book.observe(
@@ -136,6 +137,7 @@ class Watch:
             *(player, request, reading.outcome, judged.role, before, expected, _stake(book, request), forms),
             possible=judged.possible,
             must_settle=reading.must_settle,
+            resent=attempt > 1,
         )
         account.calls += 1
         if not judged.possible:
@@ -163,11 +165,11 @@ class Watch:
         if account is None:
             self._open(suspect.player, balance)
             return Judgement(Verdict.UNJUDGED, suspect.outcome, balance, suspect.forms)
-        if suspect.possible and account.book.read(balance):
+        if suspect.possible and _fits(account.book, balance):
             account.recent.clear()
             account.doubted = False
             outcome = suspect.outcome
-            if suspect.must_settle and balance != suspect.before:
+            if suspect.must_settle and balance != suspect.before[0]:
                 outcome = Outcome.ACCEPTED
             return Judgement(_verdict(suspect.forms), outcome, balance, suspect.forms)
         if not last:
@@ -178,43 +180,33 @@ class Watch:
     # --- naming ------------------------------------------------------------------------------------
 
     def _accuse(self, suspect: Suspect, account: _Account, balance: Money, status: str | None) -> Judgement:
-        moved = Money(balance - suspect.before)
+        moved = Money(balance - suspect.before[0])
         refused_bet = suspect.outcome is Outcome.REFUSED and suspect.request.method is Method.BET
-        inactive = _inactive(status)
-        if refused_bet and not moved and inactive:
+        blocked = inactive(status)
+        if refused_bet and not moved and blocked:
             self._open(suspect.player, balance, blocked=True)
             finding = not_active(str(status), (balance,), balance)
             return Judgement(Verdict.NOTED, suspect.outcome, balance, (*suspect.forms, finding))
         doubted = account.doubted
-        opened = self._open(suspect.player, balance, blocked=inactive)
-        if suspect.request.method is Method.BET and not _telling(suspect, moved) and not doubted:
+        opened = self._open(suspect.player, balance, blocked=blocked)
+        if suspect.request.method is Method.BET and not telling(suspect, balance) and not doubted:
             # Once may be another's hand between two of our rounds; twice in a row is the wallet.
             opened.doubted = True
             finding = someone_else(suspect.expected, balance)
             return Judgement(Verdict.NOTED, suspect.outcome, balance, (*suspect.forms, finding))
-        situation = situation_of(suspect.role, suspect.outcome, suspect.request.amount, moved, suspect.stake)
-        shown = money_finding(situation, suspect.request.method, suspect.expected, balance)
+        shown = None if telling(suspect, balance) else blame(account.recent, suspect.expected, balance, (0,))
+        shown = shown or money_finding(
+            situation_after(suspect, balance), suspect.request.method, suspect.expected, balance
+        )
         return Judgement(Verdict.WRONG, suspect.outcome, suspect.expected[0], (*suspect.forms, shown))
 
     def _unread(self, suspect: Suspect) -> Judgement:
         if suspect.possible:
             return Judgement(Verdict.OPEN, suspect.outcome, None, suspect.forms)
         self._start_over(suspect.player, None)
-        situation = situation_of(suspect.role, suspect.outcome, suspect.request.amount, None, suspect.stake)
+        situation = situation_after(suspect, None)
         finding = money_finding(situation, suspect.request.method, suspect.expected, None)
         return Judgement(Verdict.WRONG, suspect.outcome, None, (*suspect.forms, finding))
-
-    def _blame(self, account: _Account, balance: Money) -> PlayFinding:
-        """A read that no world allows: a recent call that explains it all, or someone else."""
-        expected = account.book.balances
-        for call in reversed(account.recent):
-            effect = call.expected[0] - call.before if call.outcome is Outcome.ACCEPTED else 0
-            moved = Money(effect + balance - expected[0])
-            if effect and moved in (0, 2 * effect, -effect):
-                situation = situation_of(call.role, call.outcome, call.request.amount, moved, call.stake)
-                about = f"{call.request.method.noun} {call.request.transaction_id}"
-                return money_finding(situation, call.request.method, expected, balance, about)
-        return someone_else(expected, balance)
 
     # --- keeping books -----------------------------------------------------------------------------
 
@@ -262,15 +254,12 @@ def seen(sent: Sent) -> Judgement:
     return Judgement(verdict, sent.reading.outcome, balance, forms)
 
 
-def _inactive(status: str | None) -> bool:
-    """What `user_balance` says of the account; a reply without a status says nothing."""
-    return status not in (None, "1", "true")
-
-
-def _telling(suspect: Suspect, moved: Money) -> bool:
-    """Whether a bet's movement is one of those that mistakes of wallets make, and chance hardly."""
-    amount = suspect.request.amount or 0
-    return moved in (0, amount, -amount, 2 * amount, -2 * amount)
+def _fits(book: Book, balance: Money) -> bool:
+    """Whether some world has that balance; with too many of them nobody knows, and none is accused."""
+    try:
+        return book.read(balance)
+    except TooManyWorlds:
+        return True
 
 
 def _expected(book: Book, request: WebhookRequest, form: CallForm) -> tuple[Money, ...]:

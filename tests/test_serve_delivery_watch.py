@@ -1,0 +1,178 @@
+"""What the ledger says during play: wrong money is named, right wallets of any dialect are left alone."""
+
+from __future__ import annotations
+
+import pytest
+
+import simulator.reference_operator.app  # noqa: F401  (imported to fill the registry of dialects)
+from serve_play import DOUBLE, LOSS, STAKE, Play, money_at, playing, wallet
+from simulator.core.findings import Outcome, Severity
+from simulator.core.money import Money
+from simulator.core.webhooks import Method
+from simulator.delivery.journal_entry import Filter, PlayFinding, Verdict
+from simulator.delivery.watch import CALLS_MAX
+from simulator.reference_operator.server import OperatorServer
+from simulator.reference_operator.switches import DIALECTS
+
+
+def everything(play: Play) -> None:
+    """A session with all the trouble that the panel offers."""
+    session = play.session()
+    trouble, by_hand = play.delivery.trouble, play.delivery.by_hand
+    play.delivery.open_wallet(session)
+    play.delivery.play(session, STAKE, drawn=DOUBLE)
+    play.delivery.play(session, STAKE, drawn=LOSS)
+    by_hand.send_last_again(session)
+    by_hand.refund_last_bet(session)
+    by_hand.send_last_again(session)
+    trouble.disturb_next(session.id)
+    play.delivery.play(session, STAKE, drawn=DOUBLE)
+    trouble.disturb_next(session.id, method=Method.WIN)
+    play.delivery.play(session, STAKE, drawn=DOUBLE)
+    play.delivery.drained(10)
+    trouble.refund_first(session.id)
+    play.delivery.play(session, STAKE, drawn=DOUBLE)
+    play.delivery.play(session, Money(1_000_000), drawn=DOUBLE)
+    play.delivery.play(session, STAKE, drawn=DOUBLE)
+    play.delivery.read_balance(session)
+
+
+def wrong(play: Play) -> list[PlayFinding]:
+    """Findings that are errors about money."""
+    entries = play.delivery.journal.earliest(Filter(verdict=Verdict.WRONG), limit=1000)
+    return [each for entry in entries for each in entry.findings if not each.cause.startswith("form:")]
+
+
+@pytest.mark.parametrize("dialect", ["", *sorted(DIALECTS)])
+def test_a_right_wallet_is_never_accused(dialect: str) -> None:
+    with wallet(dialects=(dialect,) if dialect else ()) as server, playing(server.endpoint) as play:
+        everything(play)
+        assert wrong(play) == []
+
+
+SEEN = {
+    "bet-answered-not-charged": "bet-not-taken",
+    "bet-charged-then-refused": "bet-refused-but-taken",
+    "bet-charged-again": "repeated-bet-taken-again",
+    "win-answered-not-paid": "win-not-credited",
+    "win-appended-to-balance": "win-wrong-amount",
+    "win-credited-net": "win-wrong-amount",
+    "win-paid-twice": "repeated-win-credited-again",
+    "refund-paid-twice": "repeated-refund-credited-again",
+    "refund-swallowed-as-duplicate": "refund-not-credited",
+    "refund-debits": "refund-debited",
+    "refund-without-tombstone": "late-bet-taken",
+    "unknown-refund-credited": "unknown-refund-credited",
+    "one-refund-a-game": "refund-not-credited",
+    "stale-balance-after-bet": "answer-balance-wrong",
+    "insufficient-funds-accepted": "overdraft",
+    "overdraft-to-zero": "overdraft",
+    "insufficient-answered-success": "overdraft",
+    "insufficient-refused-but-charged": "overdraft-refused-but-taken",
+    "locked-after-refusal": "bet-refused",
+}
+
+
+@pytest.mark.parametrize(("defect", "cause"), SEEN.items(), ids=SEEN.keys())
+def test_wrong_money_is_named_by_what_happened(defect: str, cause: str) -> None:
+    with wallet(defect) as server, playing(server.endpoint) as play:
+        everything(play)
+        found = {each.cause: each for each in wrong(play)}
+        assert cause in found
+        assert all(each.rule and each.why and each.expected for each in found.values())
+        counted = {each.cause: each for each in play.delivery.journal.findings()}
+        assert counted[cause].count >= 1
+        assert play.delivery.journal.entry(counted[cause].latest) is not None
+
+
+@pytest.mark.parametrize("form", ["status-as-word", "no-status", "comma-decimals"])
+def test_form_is_a_finding_and_no_wrong_money(form: str) -> None:
+    """Such a wallet is read all the same: the balance decides what an odd status means."""
+    with wallet(form) as server, playing(server.endpoint) as play:
+        play.delivery.open_wallet(play.session())
+        result = play.delivery.play(play.session(), STAKE, drawn=DOUBLE)
+        assert (result.outcome, result.win, money_at(server)) == (Outcome.ACCEPTED, Money(2000), Money(11000))
+        assert wrong(play) == []
+
+
+def someone_moves(server: OperatorServer, by: str) -> None:
+    """Another hand changes the player's balance."""
+    server.operator.seed_player("1000", by, 1, False)
+
+
+def test_money_moved_by_another_hand_is_a_note_and_the_ledger_goes_on_from_there() -> None:
+    with wallet() as server, playing(server.endpoint) as play:
+        session = play.session()
+        play.delivery.open_wallet(session)
+        someone_moves(server, "333.33")
+        result = play.delivery.play(session, STAKE, drawn=DOUBLE)
+        assert result.outcome is Outcome.ACCEPTED
+        (bet,) = play.delivery.journal.latest(Filter(method=Method.BET))
+        assert bet.verdict is Verdict.NOTED
+        (finding,) = bet.findings
+        assert finding.severity is Severity.NOTE
+        assert "someone else uses this player" in finding.message
+        assert (finding.expected, finding.found) == ((Money(9000),), Money(32333))
+        play.delivery.play(session, STAKE, drawn=DOUBLE)
+        assert wrong(play) == []
+        assert play.delivery.watch.balances(("demo", "1000")) == (money_at(server),)
+
+
+def test_another_hand_seen_at_a_launch_is_a_note() -> None:
+    with wallet() as server, playing(server.endpoint) as play:
+        play.delivery.open_wallet(play.session())
+        someone_moves(server, "77.70")
+        opening = play.delivery.open_wallet(play.session(number=2))
+        assert opening.balance == Money(7770)
+        (read, *_) = play.delivery.journal.latest(Filter(method=Method.BALANCE))
+        assert (read.verdict, len(read.findings)) == (Verdict.NOTED, 1)
+
+
+def test_a_blocked_player_may_be_refused() -> None:
+    with wallet() as server, playing(server.endpoint) as play:
+        play.delivery.open_wallet(play.session())
+        server.operator.set_status("1000", 0)
+        assert play.delivery.play(play.session(), STAKE, drawn=DOUBLE).outcome is Outcome.REFUSED
+        assert wrong(play) == []
+        (bet,) = play.delivery.journal.latest(Filter(method=Method.BET))
+        assert [each.cause for each in bet.findings if not each.cause.startswith("form:")] == [
+            "account-not-active"
+        ]
+
+
+def test_what_the_ledger_says_later_reaches_who_already_saw_the_exchange() -> None:
+    with wallet() as server, playing(server.endpoint) as play:
+        play.delivery.open_wallet(play.session())
+        seen = play.delivery.journal.change
+        someone_moves(server, "333.33")
+        play.delivery.play(play.session(), STAKE, drawn=LOSS)
+        news = play.delivery.journal.since(seen)
+        assert [each.change for each in news] == sorted(each.change for each in news)
+        (bet,) = (each for each in news if each.method == Method.BET)
+        assert bet.verdict is Verdict.NOTED
+        assert bet.change > max(each.number for each in news)
+
+
+def test_books_are_closed_in_time_and_the_next_one_goes_on() -> None:
+    with wallet() as server, playing(server.endpoint) as play:
+        play.delivery.open_wallet(play.session())
+        for _ in range(CALLS_MAX + 5):
+            play.delivery.play(play.session(), Money(1), drawn=LOSS)
+        verdicts = {
+            each.verdict for each in play.delivery.journal.latest(Filter(method=Method.BET), limit=20)
+        }
+        assert verdicts == {Verdict.RIGHT}
+        first = play.delivery.journal.earliest(Filter(method=Method.BET), limit=1)[0]
+        play.delivery.by_hand.resend(first.number)
+        assert wrong(play) == []
+        assert money_at(server) == 10000 - CALLS_MAX - 5
+
+
+def test_an_unknown_player_has_no_book_and_no_verdict() -> None:
+    with wallet() as server, playing(server.endpoint) as play:
+        stranger = play.session("nobody")
+        opening = play.delivery.open_wallet(stranger)
+        assert (opening.balance, opening.balance_outcome) == (None, Outcome.REFUSED)
+        assert opening.problem
+        play.delivery.play(stranger, STAKE, drawn=DOUBLE)
+        assert {each.verdict for each in play.delivery.journal.latest()} == {Verdict.UNJUDGED}
