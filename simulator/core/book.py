@@ -138,7 +138,7 @@ class Book:
                 continue
             if 2 * len(worlds) > MAX_WORLDS:
                 raise TooManyWorlds(f"{len(unanswered)} unanswered calls of player {self.player}")
-            either = (Pending(call.request, call.form), self._applied(call, balance))
+            either = (Pending(call.request, call.form, self._order), self._applied(call, balance))
             worlds = [World(balance, {**world.delta, key: entry}) for world in worlds for entry in either]
         self._settle(worlds)
 
@@ -167,16 +167,21 @@ class Book:
             if branch.outcome is Outcome.ACCEPTED:
                 yield self._become(world, request, branch)
 
-    def branches(self, world: World, request: WebhookRequest, form: CallForm) -> list[Branch]:
-        """Everything that a right wallet may do with this call in this world."""
+    def branches(
+        self, world: World, request: WebhookRequest, form: CallForm, order: int | None = None
+    ) -> list[Branch]:
+        """Everything that a right wallet may do with this call in this world.
+
+        `order` is when the call was sent, if not last.
+        """
         view = View(self, world)
-        return list(law(role_of(view, request, form), view, request, self._order))
+        return list(law(role_of(view, request, form), view, request, self._order if order is None else order))
 
     def _pending(self, world: World, request: WebhookRequest, form: CallForm) -> Entry | None:
         if form is CallForm.MALFORMED or request.transaction_id is None:
             return None
         known = View(self, world).entry(request.method, request.transaction_id)
-        return Pending(request, form) if known is None or isinstance(known, Mark) else known
+        return Pending(request, form, self._order) if known is None or isinstance(known, Mark) else known
 
     def _become(self, world: World, request: WebhookRequest, branch: Branch) -> World:
         if branch.entry is None or request.transaction_id is None:
@@ -206,7 +211,7 @@ class Book:
         entries = {**self._pendings, **world.delta}
         for entry in entries.values():
             if isinstance(entry, Pending):
-                for branch in self.branches(world, entry.request, entry.form):
+                for branch in self.branches(world, entry.request, entry.form, entry.order):
                     if branch.outcome is Outcome.ACCEPTED:
                         yield self._become(world, entry.request, branch)
 

@@ -46,10 +46,14 @@ class Mark(StrEnum):
 
 
 class Pending(NamedTuple):
-    """A call without an answer: it may still be applied, once, at any later moment."""
+    """A call without an answer: it may still be applied, once, at any later moment.
+
+    `order` is that of its sending, whenever it is applied: worlds that differ in nothing else stay one.
+    """
 
     request: WebhookRequest
     form: CallForm
+    order: int = 0
 
 
 Entry = Applied | Tombstone | Mark | Pending
