@@ -14,14 +14,16 @@ from dataclasses import dataclass, replace
 from simulator.core.findings import Severity
 from simulator.core.money import Money
 from simulator.delivery.journal_entry import Entry, Filter, PlayFinding, Verdict
+from simulator.delivery.journal_latency import LatencyCount, latency_counts, latency_query
 from simulator.delivery.journal_rows import INSERT, SELECT, condition_of, entry_of, findings_text, values_of
 from simulator.delivery.journal_store import JournalStore
 
 EXCHANGES_MAX = 100_000
-BYTES_MAX = 256 * 1024 * 1024
+BYTES_MAX = 128 * 1024 * 1024
 PAGE_MAX = 1000
 _SCAN_ROWS = 5000
 _CHANGE = "change"
+_CLEARED = "cleared"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ class Journal:
         )[0]
         self._count, self._bytes = int(count), int(size)
         self._change = max(int(newest), store.counter(_CHANGE))
+        self._cleared = store.counter(_CLEARED)
 
     # --- writing -----------------------------------------------------------------------------------
 
@@ -121,6 +124,8 @@ class Journal:
         with self.transaction():
             self._change += 1
             self._store.set_counter(_CHANGE, self._change)
+            self._store.set_counter(_CLEARED, self._change)
+            self._cleared = self._change
             self._store.write("DELETE FROM exchanges")
             self._store.write("DELETE FROM findings")
             self._count = self._bytes = 0
@@ -150,6 +155,11 @@ class Journal:
     def change(self) -> int:
         """The change number of the latest entry or word on one: what `since` of a new reader begins with."""
         return self._change
+
+    @property
+    def cleared(self) -> int:
+        """The change number of the latest `clear`: whoever has seen less begins anew."""
+        return self._cleared
 
     def entry(self, number: int) -> Entry | None:
         """One exchange; None when there is none of that number, or none any more."""
@@ -232,6 +242,10 @@ class Journal:
             (min(limit, PAGE_MAX),),
         )
         return [PlayerCount(*row) for row in rows]
+
+    def latencies(self, wanted: Filter | None = None) -> list[LatencyCount]:
+        """How long the answered exchanges took, the fastest first."""
+        return latency_counts(self._store.read(*latency_query(wanted or Filter())))
 
     def close(self) -> None:
         """Send everyone home who waits."""
