@@ -13,18 +13,25 @@ import threading
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
-from simulator.agents import Agent, Agents, make_agent
+from simulator.agents import Agents, make_agent
 from simulator.api.errors import Code, Refusal, Refused, refusal_of_status, to_json
 from simulator.api.routes import api_blueprint
 from simulator.core.catalogue import make_catalogue
 from simulator.core.nearest import nearest
 from simulator.delivery.clock import Clock
+from simulator.delivery.journal import Journal
+from simulator.delivery.journal_store import JournalStore
+from simulator.delivery.ladders import ladder_named
+from simulator.delivery.round_delivery import RoundDelivery
+from simulator.event_streams import EventStreams
+from simulator.play.routes import play_blueprint
 from simulator.server_state import ServerState, derived_key
-from simulator.sessions import Delivery, SessionStore
+from simulator.sessions import SessionStore
 from simulator.settings import ServeSettings
 
 LOG = logging.getLogger("simulator")
 BODY_BYTES_MAX = 256 * 1024
+LADDER = "patient"
 
 
 def make_state(
@@ -40,25 +47,29 @@ def make_state(
     """
     secret = os.urandom(32) if secret is None else secret
     clock = clock or Clock()
+    agents = Agents(make_agent(account, settings) for account in settings.accounts)
+    stopping = threading.Event()
+    delivery = make_delivery(settings, clock, agents)
     return ServerState(
         settings=settings,
         public_url=(settings.public_url or public_url or f"http://127.0.0.1:{settings.port}").rstrip("/"),
         clock=clock,
         access_key=derived_key(secret, "access tokens"),
         catalogue=make_catalogue(settings.seed, settings.games),
-        agents=Agents(make_agent(account, settings) for account in settings.accounts),
-        sessions=SessionStore(derived_key(secret, "game sessions"), clock.now_s, open_delivery),
-        stopping=threading.Event(),
+        agents=agents,
+        sessions=SessionStore(derived_key(secret, "game sessions"), clock.now_s, lambda _: delivery),
+        delivery=delivery,
+        streams=EventStreams(stopping),
+        stopping=stopping,
     )
 
 
-def open_delivery(agent: Agent) -> Delivery:
-    """The way out to an agent's wallet; asserted to have one, since only CHARGED launches come here."""
-    # The HTTP library behind it costs most of a start, which a server without a webhook URL is spared.
-    from simulator.delivery.direct import DirectDelivery
-
-    assert agent.target is not None
-    return DirectDelivery(agent.target, agent.wire)
+def make_delivery(settings: ServeSettings, clock: Clock, agents: Agents) -> RoundDelivery:
+    """The way out to the agents' wallets, with its journal. Raises UsageError for a data folder of no use."""
+    store = JournalStore(settings.data)
+    return RoundDelivery(
+        store, Journal(store), clock, ladder_named(LADDER), agents.of_code, seed=settings.seed
+    )
 
 
 def create_app(state: ServerState) -> Flask:
@@ -74,6 +85,7 @@ def create_app(state: ServerState) -> Flask:
     app.register_error_handler(Exception, answer_bug)
     app.before_request(refuse_large_body)
     app.register_blueprint(api_blueprint(state))
+    app.register_blueprint(play_blueprint(state))
     add_health(app, state)
     return app
 
@@ -94,9 +106,11 @@ def add_health(app: Flask, state: ServerState) -> None:
 
 def refuse_large_body() -> None:
     """413 before anything is read; a body of unknown length is read up to the limit."""
-    if "chunked" in request.headers.get("Transfer-Encoding", "").lower():
-        request.get_data()
-    elif (request.content_length or 0) > BODY_BYTES_MAX:
+    if (request.content_length or 0) > BODY_BYTES_MAX:
+        raise RequestEntityTooLarge
+    # Werkzeug cuts a body without length at the limit, and says nothing.
+    chunked = "chunked" in request.headers.get("Transfer-Encoding", "").lower()
+    if chunked and len(request.get_data()) >= BODY_BYTES_MAX:
         raise RequestEntityTooLarge
 
 

@@ -11,6 +11,7 @@ import logging
 import re
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -42,25 +43,30 @@ class Lines:
 
     def write(self, level: str, event: str, text: str, fields: Mapping[str, Any]) -> None:
         """One line, at once."""
+        # Before anything is quoted: a secret with a quote in it would look different after that.
+        text = self._masked(text)
+        fields = {
+            name: self._masked(each) if isinstance(each, str) else each for name, each in fields.items()
+        }
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         if self._as_json:
             line = json.dumps({"time": now, "level": level, "event": event, **fields}, default=str)
         else:
-            line = f"{now} {level:<7} {_one_line(text)}"
-        sys.stderr.write(self._masked(line) + "\n")
-        sys.stderr.flush()
+            line = f"{now} {level:<7} " + "\n    ".join(map(_visible, text.split("\n")))
+        # Nobody is left to tell where standard error is closed.
+        with suppress(OSError, ValueError):
+            sys.stderr.write(line + "\n")
+            sys.stderr.flush()
 
-    def _masked(self, line: str) -> str:
-        return self._secrets.sub(_MASK, line) if self._secrets else line
+    def _masked(self, text: str) -> str:
+        return self._secrets.sub(_MASK, text) if self._secrets else text
 
 
-def _one_line(text: str) -> str:
+def _visible(text: str) -> str:
     """Control characters as escapes, so that nobody writes lines of his own into the log."""
     if text.isprintable():
         return text
-    return "".join(
-        letter if letter.isprintable() or letter == "\n" else ascii(letter)[1:-1] for letter in text
-    ).replace("\n", "\n    ")
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
 class LineHandler(logging.Handler):
@@ -97,12 +103,17 @@ class ServerLog(Logger):  # type: ignore[misc]  # gunicorn has no types
         self.error_log.handlers = [LineHandler(self.lines)]
         logging.getLogger("simulator").handlers = [LineHandler(self.lines)]
 
+    def exception(self, msg: Any, *args: Any, **kwargs: Any) -> None:
+        """A fault with its traceback; a client that fell silent in the middle of a request is none."""
+        if not isinstance(sys.exc_info()[1], BlockingIOError):
+            super().exception(msg, *args, **kwargs)
+
     def access(self, resp: Any, req: Any, environ: Any, request_time: timedelta) -> None:  # noqa: ARG002  # gunicorn's
         """One request that was answered."""
         path = str(environ.get("PATH_INFO", ""))
         if path in _UNLOGGED:
             return
-        shown = _GAME_TOKEN.sub(rf"\1{_MASK}", path)[:PATH_SHOWN_MAX]
+        shown = _visible(_GAME_TOKEN.sub(rf"\1{_MASK}", path)[:PATH_SHOWN_MAX])
         method, status = environ.get("REQUEST_METHOD", ""), resp.status_code
         took_ms = round(request_time.total_seconds() * 1000, 1)
         fields = {"method": method, "path": shown, "http_status": status, "took_ms": took_ms}

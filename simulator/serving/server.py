@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import struct
 import sys
 from dataclasses import replace
 from typing import Any
@@ -12,7 +13,9 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.errors import AppImportError
+from gunicorn.http.errors import ParseException
 
+from simulator.api.errors import refusal_of_status
 from simulator.errors import SimulatorError, UsageError
 from simulator.serving.logs import Lines, ServerLog, secrets_of
 from simulator.serving.ready import ready_line
@@ -23,6 +26,9 @@ from simulator.settings import ServeSettings
 THREADS = 32
 BACKLOG = 1024
 KEEPALIVE_S = 60
+# How long a client may be silent in the middle of a request, or not read on in the middle of an answer.
+RECEIVE_S = 5
+SEND_S = 30
 # The worker gives requests in flight a second; gunicorn kills it after another.
 WORKER_GRACE_S = 1
 STOP_S = 2
@@ -43,12 +49,16 @@ def _listen(host: str, port: int) -> socket.socket:
         family, _, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        return socket.create_server((str(address[0]), port), family=family, backlog=BACKLOG)
+        listener = socket.create_server((str(address[0]), port), family=family, backlog=BACKLOG)
     except OSError as error:
         reason = error.strerror or error
         raise UsageError(
             f"cannot listen on {host} port {port}: {reason}; choose another with --port"
         ) from None
+    # What it accepts inherits these: half a request, or half a read answer, may not hold a thread for ever.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", RECEIVE_S, 0))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_S, 0))
+    return listener
 
 
 def _url(host: str, port: int) -> str:
@@ -92,13 +102,16 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def load(self) -> Any:
         """The app, in the worker."""
         # Flask is what starts slowest, and only the worker needs it.
-        from simulator.app import create_app, make_state
+        from simulator.app import answer, create_app, make_state
 
         try:
             settings = self._with_operator() if self.settings.with_operator else self.settings
             secret = None if settings.data is None else kept_secret(settings.data)
             self.state = make_state(settings, public_url=self.url, secret=secret)
-            return create_app(self.state)
+            app = create_app(self.state)
+            # What gunicorn finds wrong with a body, it raises where the body is read.
+            app.register_error_handler(ParseException, lambda _: answer(refusal_of_status(400)))
+            return app
         except SimulatorError as error:
             # gunicorn stops for this one without a traceback, and exits with 4 as we do.
             raise AppImportError(f"Error: {error}") from error
