@@ -5,12 +5,17 @@ from __future__ import annotations
 import hmac
 import threading
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from simulator.agents import Agents
 from simulator.core.catalogue import Catalogue
 from simulator.delivery.clock import Clock
+from simulator.event_streams import EventStreams
 from simulator.sessions import SessionStore
 from simulator.settings import ServeSettings
+
+if TYPE_CHECKING:
+    from simulator.delivery.round_delivery import RoundDelivery
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +23,8 @@ class ServerState:
     """One server's parts.
 
     `public_url` has no slash at its end. Tokens expire and sessions end by `clock`, which is virtual.
-    `stopping` is set as soon as the server is told to stop: whoever holds a connection open watches it.
+    `delivery` is to be started and stopped by whoever serves. `stopping` is set as soon as the server is
+    told to stop: whoever holds a connection open watches it.
     """
 
     settings: ServeSettings
@@ -28,6 +34,8 @@ class ServerState:
     catalogue: Catalogue = field(repr=False)
     agents: Agents = field(repr=False)
     sessions: SessionStore = field(repr=False)
+    delivery: RoundDelivery = field(repr=False)
+    streams: EventStreams = field(repr=False)
     stopping: threading.Event = field(repr=False)
 
 

@@ -12,12 +12,14 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from simulator.agents import Agent, same_text
 from simulator.core.catalogue import Game
-from simulator.core.webhooks import Exchange, WebhookRequest
 from simulator.errors import SimulatorError
+
+if TYPE_CHECKING:
+    from simulator.delivery.round_delivery import RoundDelivery
 
 LIFETIME_S = 4 * 3600
 SESSIONS_MAX = 100_000
@@ -52,13 +54,6 @@ def lang_of(code: str) -> Lang:
             return Lang.ENGLISH
 
 
-class Delivery(Protocol):
-    """The way out to one agent's wallet."""
-
-    def call(self, request: WebhookRequest) -> Exchange:
-        """Send one webhook and wait for its answer; never raises for what the operator does."""
-
-
 @dataclass(frozen=True, slots=True)
 class Launch:
     """What a launch asks for, checked. `player` is the operator's user_id."""
@@ -85,7 +80,7 @@ class Session:
     launch: Launch
     started_s: float
     expires_s: float
-    delivery: Delivery | None = field(repr=False)
+    delivery: RoundDelivery | None = field(repr=False)
 
     def __post_init__(self) -> None:
         assert (self.delivery is None) is (self.launch.kind is SessionKind.DEMO)
@@ -114,7 +109,7 @@ class SessionStore:
         self,
         key: bytes,
         now: Now,
-        open_delivery: Callable[[Agent], Delivery],
+        open_delivery: Callable[[Agent], RoundDelivery],
         opened: Callable[[Session], None] | None = None,
     ) -> None:
         self._key = key

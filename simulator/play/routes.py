@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, request
 from flask.json import dumps
 
-from simulator.event_streams import EventStreams
 from simulator.play.feed import Feed
 from simulator.play.pages import game_page, guard, no_game_page
 from simulator.play.problems import Error, PlayError, Problem
@@ -21,11 +19,8 @@ from simulator.play.views import Json, armed_json, curl_of, entry_json, played_j
 from simulator.server_state import ServerState
 from simulator.sessions import EndedSession, NoSession, Session
 
-if TYPE_CHECKING:
-    from simulator.delivery.round_delivery import RoundDelivery
 
-
-def play_blueprint(state: ServerState, delivery: RoundDelivery, streams: EventStreams) -> Blueprint:
+def play_blueprint(state: ServerState) -> Blueprint:
     """The game behind each session's token: its page, its rounds, and the panel's journal."""
     routes = Blueprint(
         "play", __name__, url_prefix="/play", template_folder="templates", static_folder="static"
@@ -35,17 +30,17 @@ def play_blueprint(state: ServerState, delivery: RoundDelivery, streams: EventSt
         # A DEMO session holds no delivery, and its purse gets none.
         if session.delivery is None:
             return PlayMoney(session, state.settings.seed)
-        return WalletMoney(session, delivery)
+        return WalletMoney(session, session.delivery)
 
     def armed(session: Session) -> Json:
-        return {} if session.delivery is None else armed_json(delivery.trouble.armed(session.id))
+        return {} if session.delivery is None else armed_json(session.delivery.trouble.armed(session.id))
 
     seats = Seats(purse_of, state.clock.now_ms)
     routes.after_request(guard)
     add_errors(routes)
     add_page(routes, state, seats)
     add_game(routes, state, seats, armed)
-    add_panel(routes, state, delivery, streams)
+    add_panel(routes, state)
     return routes
 
 
@@ -97,18 +92,19 @@ def add_game(routes: Blueprint, state: ServerState, seats: Seats, armed: Callabl
         return _json({"rounds": [round_json(played) for played in seat_of(token).rounds()]})
 
 
-def add_panel(routes: Blueprint, state: ServerState, delivery: RoundDelivery, streams: EventStreams) -> None:
+def add_panel(routes: Blueprint, state: ServerState) -> None:
     """The developer's panel: the session's journal, and trouble on demand."""
+    journal = state.delivery.journal
 
     @routes.get("/<token>/journal")
     def list_journal(token: str) -> Response:
-        feed = Feed(delivery.journal, state.sessions.find(token), since_of(request))
+        feed = Feed(journal, state.sessions.find(token), since_of(request))
         return _json({"entries": feed.now(), "change": feed.change})
 
     @routes.get("/<token>/journal/<int:number>")
     def show_exchange(token: str, number: int) -> Response:
         session = state.sessions.find(token)
-        entry = delivery.journal.entry(number) if number < 2**63 else None
+        entry = journal.entry(number) if number < 2**63 else None
         agent = session.launch.agent
         if entry is None or (entry.agent, entry.session) != (agent.code, session.id):
             raise PlayError(Error.NOT_FOUND)
@@ -116,8 +112,8 @@ def add_panel(routes: Blueprint, state: ServerState, delivery: RoundDelivery, st
 
     @routes.get("/<token>/events")
     def follow_journal(token: str) -> Response:
-        feed = Feed(delivery.journal, state.sessions.find(token), since_of(request))
-        told = streams.open(feed.events)
+        feed = Feed(journal, state.sessions.find(token), since_of(request))
+        told = state.streams.open(feed.events)
         if told is None:
             raise PlayError(Error.STREAMS)
         return told
@@ -128,8 +124,8 @@ def add_panel(routes: Blueprint, state: ServerState, delivery: RoundDelivery, st
         session = state.sessions.find(token)
         if session.delivery is None:
             raise PlayError(Error.TROUBLE, "A DEMO game calls no wallet, so nothing can go wrong there.")
-        done = make_trouble(delivery, session, fields_of(request))
-        return _json({**done, "armed": armed_json(delivery.trouble.armed(session.id))})
+        done = make_trouble(session.delivery, session, fields_of(request))
+        return _json({**done, "armed": armed_json(session.delivery.trouble.armed(session.id))})
 
 
 def add_errors(routes: Blueprint) -> None:
