@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import gc
-import statistics
 from collections.abc import Callable
-from dataclasses import dataclass
 from time import process_time
 
 import yaml
 
+from benchmarks.figure import Figure, compared
 from simulator.core.scenario import Scenario
 from simulator.core.scenario_yaml import load_text
 
@@ -26,15 +25,6 @@ ROUND = """\
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """Milliseconds a file, the medians over all pairs; `ratio` is the median of the pairs' ratios."""
-
-    ours_ms: float
-    yaml_ms: float
-    ratio: float
-
-
 def ten_thousand_steps() -> bytes:
     """A scenario in the forms that authors write."""
     rounds = STEPS // ROUND.count("\n")
@@ -43,23 +33,27 @@ def ten_thousand_steps() -> bytes:
     return f"name: Ten thousand steps\nplayer: {{balance: 100000.00}}\nsteps:\n{steps}{rest}".encode()
 
 
-def measure() -> Figure:
-    """Ours reads, checks and places every step; yaml's gives plain lists and dicts, with floats."""
+def figures() -> list[Figure]:
+    """One line. Ours reads, checks and places every step; yaml's gives plain lists and dicts, with floats."""
     data = ten_thousand_steps()
     assert len(_ours(data)[0].steps) == STEPS
     was_on = gc.isenabled()
     gc.disable()
     try:
-        pairs = [
-            (_timed(lambda: _ours(data)), _timed(lambda: yaml.load(data, yaml.CSafeLoader)))
-            for _ in range(PAIRS)
+        return [
+            compared(
+                f"loader, {STEPS:,} steps read, checked and placed",
+                lambda: _timed_ms(lambda: _ours(data)),
+                lambda: _timed_ms(lambda: yaml.load(data, yaml.CSafeLoader)),
+                pairs=PAIRS,
+                unit="ms",
+                target=TARGET_RATIO,
+                against="CSafeLoader",
+            )
         ]
     finally:
         if was_on:
             gc.enable()
-    ours_s, yaml_s = (statistics.median(times) for times in zip(*pairs, strict=True))
-    ratio = statistics.median(ours / theirs for ours, theirs in pairs)
-    return Figure(ours_s * 1e3, yaml_s * 1e3, ratio)
 
 
 def _ours(data: bytes) -> tuple[Scenario, ...]:
@@ -70,21 +64,8 @@ def _nothing_else(path: str) -> bytes:
     raise FileNotFoundError(path)
 
 
-def _timed(load: Callable[[], object]) -> float:
+def _timed_ms(load: Callable[[], object]) -> float:
     gc.collect()
     start = process_time()
     load()
-    return process_time() - start
-
-
-def lines() -> list[str]:
-    """What `make bench` prints."""
-    figure = measure()
-    return [
-        f"loader, {STEPS:,} steps parsed, validated and placed: {figure.ours_ms:.0f} ms, "
-        f"CSafeLoader {figure.yaml_ms:.0f} ms, ratio {figure.ratio:.2f} (target ≤ {TARGET_RATIO})"
-    ]
-
-
-if __name__ == "__main__":
-    print("\n".join(lines()))
+    return (process_time() - start) * 1e3

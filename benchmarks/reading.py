@@ -1,13 +1,12 @@
-"""Reading a reply and writing a request, against json.loads of the same reply, in the same run."""
+"""Reading replies and writing requests: what a call costs besides its transport."""
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections.abc import Callable
-from decimal import Decimal
 from time import perf_counter
 
+from benchmarks.figure import Figure
 from simulator.core.money import Money
 from simulator.core.reading import read_reply
 from simulator.core.webhooks import Method, Reply, WebhookRequest
@@ -38,29 +37,18 @@ def _reader(body: bytes, profile: WireProfile = BETRONTECH) -> Callable[[], obje
     return lambda: read_reply(REQUEST, reply, profile)
 
 
-def lines() -> list[str]:
-    """What `make bench` prints."""
+def figures() -> list[Figure]:
+    """One line a thing that every call does."""
     calls: dict[str, Callable[[], object]] = {
-        "json.loads with Decimal": lambda: json.loads(ORDINARY, parse_float=Decimal),
-        "the ordinary reply": _reader(ORDINARY),
-        "with one more field": _reader(b'{"status":1,"balance":"90.50","currency":"TRY"}'),
-        "a number, remarked on": _reader(b'{"status":1,"balance":90.5}'),
-        "a refusal": _reader(b'{"status":0,"error":"NO_BALANCE","balance":"3.00"}'),
-        "write, betrontech": lambda: write(REQUEST, BETRONTECH),
-        "write, drakon": lambda: write(REQUEST, DRAKON),
+        "reading the ordinary reply": _reader(ORDINARY),
+        "writing a bet, betrontech": lambda: write(REQUEST, BETRONTECH),
+        "writing a bet, drakon": lambda: write(REQUEST, DRAKON),
     }
-    timed: dict[str, list[float]] = {name: [] for name in calls}
+    found: dict[str, list[float]] = {what: [] for what in calls}
     for _ in range(ROUNDS):
-        for name, call in calls.items():
-            timed[name].append(_timed_us(call))
-    median = {name: statistics.median(found) for name, found in timed.items()}
-    rest = ", ".join(f"{name} {value:.1f}" for name, value in list(median.items())[2:])
+        for what, call in calls.items():
+            found[what].append(_timed_us(call))
     return [
-        f"reading, the ordinary reply: {median['the ordinary reply']:.1f} µs, json.loads with Decimal alone "
-        f"{median['json.loads with Decimal']:.1f} µs (target ≤ {TARGET_US:.0f} µs)",
-        f"reading and writing, µs: {rest}",
+        Figure(what=what, ours=statistics.median(times), unit="µs", target=TARGET_US)
+        for what, times in found.items()
     ]
-
-
-if __name__ == "__main__":
-    print("\n".join(lines()))
