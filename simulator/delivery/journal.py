@@ -15,13 +15,22 @@ from simulator.core.findings import Severity
 from simulator.core.money import Money
 from simulator.delivery.journal_entry import Entry, Filter, PlayFinding, Verdict
 from simulator.delivery.journal_latency import LatencyCount, latency_counts, latency_query
-from simulator.delivery.journal_rows import INSERT, SELECT, condition_of, entry_of, findings_text, values_of
+from simulator.delivery.journal_rows import (
+    INSERT,
+    SELECT,
+    condition_of,
+    entry_of,
+    findings_text,
+    money_of,
+    values_of,
+)
 from simulator.delivery.journal_store import JournalStore
 
 EXCHANGES_MAX = 100_000
 BYTES_MAX = 128 * 1024 * 1024
 PAGE_MAX = 1000
 _SCAN_ROWS = 5000
+_DROP_ROWS = 5000
 _CHANGE = "change"
 _CLEARED = "cleared"
 
@@ -75,11 +84,9 @@ class Journal:
         self._bytes_max = bytes_max
         self._told = threading.Condition()
         self._closed = False
-        count, size, newest = store.read(
-            "SELECT count(*), coalesce(sum(bytes), 0), coalesce(max(change), 0) FROM exchanges"
-        )[0]
-        self._count, self._bytes = int(count), int(size)
-        self._change = max(int(newest), store.counter(_CHANGE))
+        self._count = self._bytes = 0
+        self._change = store.counter(_CHANGE)
+        self._recount()
         self._cleared = store.counter(_CLEARED)
 
     # --- writing -----------------------------------------------------------------------------------
@@ -87,8 +94,12 @@ class Journal:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """What is recorded inside is committed together with what `obligations` writes inside."""
-        with self._store.transaction():
-            yield
+        try:
+            with self._store.transaction():
+                yield
+        except BaseException:
+            self._recount()
+            raise
         self._tell()
 
     def record(self, entry: Entry) -> Entry:
@@ -140,14 +151,25 @@ class Journal:
     def _drop_oldest(self) -> None:
         if self._count <= self._exchanges_max and self._bytes <= self._bytes_max:
             return
-        # A hundredth at once, so that it is not done at every call.
-        batch = max(1, self._exchanges_max // 100, self._count - self._exchanges_max)
-        oldest = self._store.read("SELECT number, bytes FROM exchanges ORDER BY number LIMIT ?", (batch,))
-        last = oldest[-1][0]
+        # A hundredth more than must be, so that it is not done at every call.
+        count_max, bytes_max = self._exchanges_max * 99 // 100, self._bytes_max * 99 // 100
+        last = 0
+        rows = self._store.read("SELECT number, bytes FROM exchanges ORDER BY number LIMIT ?", (_DROP_ROWS,))
+        for number, size in rows:
+            if self._count <= count_max and self._bytes <= bytes_max:
+                break
+            last = number
+            self._count -= 1
+            self._bytes -= size
         self._store.write("DELETE FROM exchanges WHERE number <= ?", (last,))
         self._store.write("DELETE FROM findings WHERE number <= ?", (last,))
-        self._count -= len(oldest)
-        self._bytes -= sum(row[1] for row in oldest)
+
+    def _recount(self) -> None:
+        rows = self._store.read(
+            "SELECT count(*), coalesce(sum(bytes), 0), coalesce(max(change), 0) FROM exchanges"
+        )
+        self._count, self._bytes, newest = map(int, rows[0])
+        self._change = max(self._change, newest)
 
     # --- reading -----------------------------------------------------------------------------------
 
@@ -232,7 +254,7 @@ class Journal:
             "(balance IS NOT NULL OR expected IS NOT NULL) ORDER BY number DESC LIMIT ?",
             (player, agent, min(limit, PAGE_MAX)),
         )
-        return [BalancePoint(*row) for row in reversed(rows)]
+        return [BalancePoint(row[0], row[1], money_of(row[2]), money_of(row[3])) for row in reversed(rows)]
 
     def players(self, *, limit: int = PAGE_MAX) -> list[PlayerCount]:
         """The players that have exchanges, the latest first."""

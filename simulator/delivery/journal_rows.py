@@ -22,6 +22,8 @@ INSERT = f"INSERT INTO exchanges ({', '.join(COLUMNS)}, bytes) VALUES ({', '.joi
 SELECT = f"SELECT number, {', '.join(COLUMNS)} FROM exchanges"
 
 _EQUAL = ("agent", "session", "player", "method", "outcome", "verdict", "transaction_id", "purpose")
+_MONEY = ("amount", "balance", "expected")
+_INTEGER_MAX = 2**63 - 1
 _ROW_BYTES = 400
 """What a row takes besides its bodies and headers, roughly, with its share of the indices."""
 
@@ -31,6 +33,8 @@ def values_of(entry: Entry) -> list[Value]:
     own: dict[str, Value] = {
         each.name: getattr(entry, each.name) for each in fields(entry) if each.name in COLUMNS
     }
+    for name in _MONEY:
+        own[name] = _kept_money(getattr(entry, name))
     own["findings"] = findings_text(entry.findings)
     own["reply_headers"] = json.dumps(entry.reply_headers) if entry.reply_headers else ""
     texts = (own["findings"], own["reply_headers"], entry.problem, entry.request_body, entry.reply_body)
@@ -41,12 +45,24 @@ def values_of(entry: Entry) -> list[Value]:
 def entry_of(row: Sequence[Any]) -> Entry:
     """The entry that a row of SELECT is."""
     values = dict(zip(("number", *COLUMNS), row, strict=True))
+    for name in _MONEY:
+        values[name] = money_of(values[name])
     values["purpose"] = Purpose(values["purpose"])
     values["outcome"] = Outcome(values["outcome"])
     values["verdict"] = Verdict(values["verdict"])
     values["findings"] = _findings(values["findings"])
     values["reply_headers"] = _headers(values["reply_headers"])
     return Entry(**values)
+
+
+def money_of(kept: int | str | None) -> Money | None:
+    """An amount as its column keeps it."""
+    return None if kept is None else Money(int(kept))
+
+
+def _kept_money(amount: Money | None) -> Value:
+    """A wallet may answer with more digits than an integer of the database holds."""
+    return amount if amount is None or abs(amount) <= _INTEGER_MAX else str(amount)
 
 
 def findings_text(findings: tuple[PlayFinding, ...]) -> str:

@@ -28,12 +28,12 @@ CREATE TABLE IF NOT EXISTS exchanges (
     method TEXT NOT NULL,
     transaction_id TEXT NOT NULL,
     game TEXT NOT NULL,
-    amount INTEGER,
+    amount,
     purpose TEXT NOT NULL,
     attempt INTEGER NOT NULL,
     outcome TEXT NOT NULL,
-    balance INTEGER,
-    expected INTEGER,
+    balance,
+    expected,
     verdict TEXT NOT NULL,
     fault TEXT NOT NULL,
     http_status INTEGER,
@@ -159,7 +159,7 @@ class JournalStore:
         """Run a statement; returns the number of the row that it inserted. Raises JournalUnusable."""
         with self._lock:
             try:
-                return self._connection.execute(statement, values).lastrowid or 0
+                return self._connection.execute(statement, _storable(values)).lastrowid or 0
             except sqlite3.Error as error:
                 raise JournalUnusable(f"the journal cannot be written: {error}") from error
 
@@ -167,7 +167,7 @@ class JournalStore:
         """All rows of a query; callers bound them. Raises JournalUnusable."""
         with self._lock:
             try:
-                return self._connection.execute(query, values).fetchall()
+                return self._connection.execute(query, _storable(values)).fetchall()
             except sqlite3.Error as error:
                 raise JournalUnusable(f"the journal cannot be read: {error}") from error
 
@@ -184,6 +184,16 @@ class JournalStore:
         """Close the database."""
         with self._lock:
             self._connection.close()
+
+
+def _storable(values: Sequence[Value]) -> Sequence[Value]:
+    """Half a surrogate pair is no text to the database."""
+    if all(not isinstance(value, str) or value.isascii() for value in values):
+        return values
+    return [
+        value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+        for value in values
+    ]
 
 
 def _unusable(folder: Path | None, error: Exception) -> str:

@@ -36,6 +36,7 @@ from simulator.delivery.watch import Watch
 from simulator.errors import UsageError
 
 STOP_S = 1.5
+STAKE_MAX = Money(1_000_000_00)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +126,9 @@ class RoundDelivery:
         background. Raises UsageError for a stake that is none, DemoSession, NoWebhookUrl, PlayerBusy,
         DeliveryStopped and JournalUnusable; then nothing more is sent than was.
         """
-        if stake <= ZERO:
-            raise UsageError(f"a stake must be at least 0.01, found {format_money(stake)}")
+        if not ZERO < stake <= STAKE_MAX:
+            limits = f"from 0.01 to {format_money(STAKE_MAX)}"
+            raise UsageError(f"a stake must be {limits}, found {format_money(stake)}")
         with self._turns.of_session(session) as agent:
             played = self.rounds_of(session) + 1
             drawn = drawn or self.spin_of(session, played, volatility)
