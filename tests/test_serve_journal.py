@@ -60,6 +60,7 @@ def crowded(store: JournalStore) -> Journal:
     values = {
         "change": "n",
         "at_ms": "n",
+        "sent_ns": "n",
         "agent": "'demo'",
         "session": "'demo-' || (n % 500)",
         "player": "1000 + n % 700",

@@ -49,6 +49,10 @@ class Clock:
         """The time now, in Unix seconds."""
         return self.now_ms() / 1000
 
+    def unix_ns(self, monotonic_ns: int) -> int:
+        """A moment of the machine's monotonic clock, not long ago, in Unix nanoseconds of this one."""
+        return self._base_ns + monotonic_ns + self._offset_ms * 1_000_000
+
     def advance(self, by_ms: int) -> int:
         """Push the clock ahead; returns the new time. ValueError for a step backwards."""
         if by_ms < 0:

@@ -136,10 +136,13 @@ class Deliverer:
         return outcome, balance
 
     def _record(self, errand: Errand, sent: Sent, judgement: Judgement) -> int:
-        return self._journal.record(entry_of(errand, sent, judgement, self._clock.now_ms())).number
+        sent_ns = self._clock.unix_ns(sent.exchange.sent_ns)
+        return self._journal.record(
+            entry_of(errand, sent, judgement, at_ms=self._clock.now_ms(), sent_ns=sent_ns)
+        ).number
 
 
-def entry_of(errand: Errand, sent: Sent, judgement: Judgement, at_ms: int) -> Entry:
+def entry_of(errand: Errand, sent: Sent, judgement: Judgement, *, at_ms: int, sent_ns: int) -> Entry:
     """The exchange as the journal keeps it."""
     request, reply = errand.request, sent.exchange.reply
     answered = None if isinstance(reply, NoReply) else reply
@@ -168,6 +171,7 @@ def entry_of(errand: Errand, sent: Sent, judgement: Judgement, at_ms: int) -> En
         reply_headers=() if answered is None else mask_headers(answered.headers),
         reply_bytes=0 if answered is None else len(answered.body),
         reply_body=b"" if answered is None else answered.body[:REPLY_BYTES_KEPT],
+        sent_ns=sent_ns,
     )
 
 

@@ -59,7 +59,7 @@ class Entry:
     `at_ms` is when it was recorded, in Unix milliseconds of the simulator's clock. `expected` is the balance
     the ledger has after the call, where it is one. `http_status` is None without an answer, and `problem`
     says why. `reply_body` is cut at a bound; `reply_bytes` is its whole length. Secrets in headers are
-    masked.
+    masked. `sent_ns` is when its first byte went out, in Unix nanoseconds of the same clock as `at_ms`.
     """
 
     at_ms: int
@@ -86,6 +86,7 @@ class Entry:
     reply_headers: Headers
     reply_bytes: int
     reply_body: bytes
+    sent_ns: int = 0
     number: int = 0
     change: int = 0
 

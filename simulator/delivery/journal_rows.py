@@ -16,7 +16,7 @@ COLUMNS = (
     *("change", "at_ms", "agent", "session", "player", "method", "transaction_id", "game", "amount"),
     *("purpose", "attempt", "outcome", "balance", "expected", "verdict", "fault", "http_status"),
     *("duration_ns", "problem", "findings", "content_type", "request_body", "reply_headers"),
-    *("reply_bytes", "reply_body"),
+    *("reply_bytes", "reply_body", "sent_ns"),
 )
 INSERT = f"INSERT INTO exchanges ({', '.join(COLUMNS)}, bytes) VALUES ({', '.join('?' * (len(COLUMNS) + 1))})"
 SELECT = f"SELECT number, {', '.join(COLUMNS)} FROM exchanges"

@@ -45,7 +45,8 @@ CREATE TABLE IF NOT EXISTS exchanges (
     request_body BLOB NOT NULL,
     reply_headers TEXT NOT NULL,
     reply_bytes INTEGER NOT NULL,
-    reply_body BLOB NOT NULL
+    reply_body BLOB NOT NULL,
+    sent_ns INTEGER NOT NULL
 );
 CREATE INDEX IF NOT EXISTS exchanges_change ON exchanges (change);
 CREATE INDEX IF NOT EXISTS exchanges_agent ON exchanges (agent);
