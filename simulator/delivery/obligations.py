@@ -137,6 +137,12 @@ class Obligations:
         """It was answered: nothing is owed."""
         self._store.write("DELETE FROM obligations WHERE number = ?", (number,))
 
+    def clear(self) -> None:
+        """Forget all that is owed, and all rounds."""
+        with self._store.transaction():
+            self._store.write("DELETE FROM obligations")
+            self._store.write("DELETE FROM rounds")
+
     def recover(self, now_ms: int) -> int:
         """After a restart: a bet that was out is refunded, and what came due meanwhile is due now.
 

@@ -164,6 +164,15 @@ class RoundDelivery:
         """Wait until nothing is pending; False when the time is over before."""
         return self._dispatcher.drained(timeout_s)
 
+    def reset(self) -> None:
+        """Begin anew, because somebody asked for it: no exchanges, nothing owed, no rounds, no trouble."""
+        with self.journal.transaction():
+            self._obligations.clear()
+            self.journal.clear()
+        self.trouble.clear()
+        self.watch.forget()
+        self._dispatcher.wake()
+
     @property
     def wallet_calls(self) -> WalletCounts:
         """How many calls left for wallets."""

@@ -57,6 +57,11 @@ class Trouble:
         """Send the refund of the next bet before the bet itself."""
         self._change(session, replace(self.armed(session), refund_first=True))
 
+    def clear(self) -> None:
+        """Let nothing go wrong any more."""
+        with self._lock:
+            self._armed.clear()
+
     def take_fault(self, session: str, method: Method) -> FaultSpec | None:
         """The fault of the call that goes out now; what was armed for one call is spent."""
         armed = self.armed(session)
