@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from enum import Enum
-from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from simulator.core.amounts import AllOf, Amount, Drawn, TimesBet, Written
 from simulator.core.money import CENT, Money, format_money, parse_written
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 DIGITS_MAX = 30
 """Far above any wallet's column; keeps a file from holding a number that takes seconds to read."""
@@ -51,7 +54,7 @@ def read_amount(text: str, use: AmountUse) -> Amount:
     if ".." in text:
         return _drawn_between(text)
     if first == "x" and _TIMES.fullmatch(text):
-        return TimesBet(Fraction(text[1:]))
+        return TimesBet(_fraction(text[1:]))
     if first == "~":
         return _drawn_about(text)
     if text.startswith("all"):
@@ -105,7 +108,14 @@ def read_duration(text: str) -> int:
             raise ValueError(f'"{text[:60]}" has no unit; write {text[:20]}s or {text[:20]}ms')
         raise ValueError(f'"{text[:60]}" is not a duration; write it like 250ms, 3s or 2m')
     number, unit = match.groups()
-    duration_ns = int(Fraction(number) * _UNIT_NS[unit])
+    duration_ns = int(_fraction(number) * _UNIT_NS[unit])
     if duration_ns > DURATION_MAX_NS:
         raise ValueError(f'"{text}" is longer than a day')
     return duration_ns
+
+
+def _fraction(text: str) -> Fraction:
+    # With what it imports it costs a millisecond, and few scenarios have factors or durations.
+    from fractions import Fraction
+
+    return Fraction(text)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from simulator.core.frozen import Frozen
 from simulator.core.money import ZERO, Money
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 
 class Written(Frozen):

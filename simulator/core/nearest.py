@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word most like this one, compared without case; None where none is alike."""
+    # Only mistakes need it, and a run without one should start quickly.
+    from difflib import get_close_matches
+
     by_folded = {name.casefold(): name for name in known}
     # Unbounded input would make the comparison quadratic in it; no known word is that long.
     close = get_close_matches(word[:80].casefold(), by_folded, n=1, cutoff=0.6)

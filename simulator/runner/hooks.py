@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -69,6 +68,9 @@ class Hooks:
 
 
 def _start(hook: CommandHook, values: Mapping[str, str]) -> bytes:
+    # Most runs have no such hook, and start sooner without it.
+    import subprocess
+
     arguments = [_filled(argument, values) for argument in hook.arguments]
     try:
         done = subprocess.run(arguments, capture_output=True, timeout=HOOK_TIMEOUT_S, check=False)

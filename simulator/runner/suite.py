@@ -8,8 +8,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,7 +24,6 @@ from simulator.errors import EndpointUnreachable, ExitCode, UsageError
 from simulator.runner.cast import Cast, NoPlayer
 from simulator.runner.context import RunContext, Stopped
 from simulator.runner.dialect import KNOBS
-from simulator.runner.fault_matrix import fault_matrix
 from simulator.runner.files import load_scenarios
 from simulator.runner.finder import FormLog
 from simulator.runner.hooks import Hooks
@@ -65,15 +62,19 @@ def selected(settings: RunSettings) -> tuple[Scenario, ...]:
     scenarios = load_scenarios(settings.paths)
     failed = read_last_failed(Path()) if settings.last_failed else None
     chosen = select(scenarios, settings.keyword, settings.tags, settings.level, failed)
-    return fault_matrix(chosen, settings.faults) if settings.faults else chosen
+    if not settings.faults:
+        return chosen
+    from simulator.runner.fault_matrix import fault_matrix  # only --faults needs it
+
+    return fault_matrix(chosen, settings.faults)
 
 
-@dataclass(slots=True)
 class _Tally:
     """What the exit code depends on, gathered from the events as they pass."""
 
-    verdicts: Counter[Verdict] = field(default_factory=Counter)
-    error_found: bool = False
+    def __init__(self) -> None:
+        self.verdicts: Counter[Verdict] = Counter()
+        self.error_found = False
 
     def on(self, event: Event) -> None:
         if isinstance(event, ScenarioFinished):
@@ -186,6 +187,9 @@ class _Run:
 
     def _work(self) -> None:
         """Let the workers take scenarios until none is left; Ctrl-C ends the calls under way."""
+        # Not needed for the first webhook: that is the preflight's.
+        from concurrent.futures import Future, ThreadPoolExecutor, wait
+
         jobs = min(self._settings.jobs, len(self._scenarios))
         with ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="scenario") as pool:
             workers: list[Future[None]] = [pool.submit(self._worker) for _ in range(jobs)]

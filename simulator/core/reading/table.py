@@ -15,7 +15,7 @@ from simulator.core.reading.meaning import Call, Reading, answer_rule
 from simulator.core.reading.refusal import read_refusal
 from simulator.core.reading.success import read_success
 from simulator.core.webhooks import Method, NoReply, NoReplyKind, Reply, WebhookRequest
-from simulator.core.wire.profile import MoneyForm, WireProfile
+from simulator.core.wire.profile import MoneyForm, WireProfile, ordinary_reply
 
 BUSY = frozenset({408, 425, 429})
 """Statuses that say "not now": whether the call had its effect is open."""
@@ -53,7 +53,7 @@ def read_reply(
 
 def _read_ordinary(request: WebhookRequest | None, reply: Reply, profile: WireProfile) -> Reading | None:
     """The accepted reply as documented, without a JSON parser: nearly every reply of a right wallet."""
-    found = profile.reply.ordinary(reply.body)
+    found = ordinary_reply(profile).fullmatch(reply.body)
     method = None if request is None else request.method
     if found is None or method is Method.DETAILS or not declares_json(reply.headers):
         return None

@@ -6,9 +6,10 @@ Writing by one is `writing`'s, reading a request back `reading_back`'s; the ship
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import field
 from enum import StrEnum
+from functools import lru_cache
 from types import MappingProxyType
 
 from simulator.core.exact_json import quote
@@ -66,8 +67,7 @@ class MoneyForm(StrEnum):
     EITHER = "either"
 
 
-@dataclass(frozen=True, slots=True)  # not Frozen: `ordinary` stands outside its constructor
-class ReplyFields:
+class ReplyFields(Frozen):
     """What the profile calls the parts of a reply, and which forms are nothing to remark on.
 
     `true_is_one`: `"status": true` is as documented as 1. `identity` is the field of `account_details` that
@@ -80,33 +80,9 @@ class ReplyFields:
     true_is_one: bool = False
     identity: str | None = "user_id"
     details: tuple[str, ...] = ("email", "name_jogador")
-    ordinary: Callable[[bytes], re.Match[bytes] | None] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "ordinary", _ordinary_reply(self).fullmatch)
 
 
-def _ordinary_reply(reply: ReplyFields) -> re.Pattern[bytes]:
-    """The reply of an accepted call where nothing is to be remarked on: read without a JSON parser.
-
-    Two groups in each alternative: the units, and the point with the cents. Alternatives with a JSON number
-    come after the four groups of those with a string.
-    """
-    text, number = r'"(\d{1,18})(\.\d\d)"', r"(0|[1-9]\d{0,17})((?:\.\d\d?)?)"
-    amounts = {MoneyForm.STRING: [text], MoneyForm.NUMBER: [number], MoneyForm.EITHER: [text, number]}
-    status = re.escape(quote(reply.status)) + r"~:~" + ("(?:1|true)" if reply.true_is_one else "1")
-    balance = re.escape(quote(reply.balance)) + r"~:~"
-    orders = [
-        rf"~\{{~{first}~,~{second}~\}}~"
-        for amount in amounts[reply.money]
-        for first, second in ((status, balance + amount), (balance + amount, status))
-    ]
-    # JSON's white space is narrower than the \s of a pattern.
-    return re.compile("|".join(orders).replace("~", r"[ \t\r\n]*").encode())
-
-
-@dataclass(frozen=True, slots=True, eq=False)  # one object a profile: hashed by identity, as a cache's key
-class WireProfile:
+class WireProfile(Frozen):
     """A dialect of the webhooks, as data.
 
     `fields` in the order they are written; `methods` the values of the `method` field; `money` how amounts
@@ -123,3 +99,28 @@ class WireProfile:
     game: str = "SLOT_001"
     headers: tuple[tuple[str, str], ...] = ()
     reply: ReplyFields = field(default_factory=ReplyFields)
+
+    # One object a profile: as the key of a cache it is hashed by identity.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+
+@lru_cache(maxsize=256)
+def ordinary_reply(profile: WireProfile) -> re.Pattern[bytes]:
+    """The reply of an accepted call where nothing is to be remarked on: read without a JSON parser.
+
+    Two groups in each alternative: the units, and the point with the cents. Alternatives with a JSON number
+    come after the four groups of those with a string.
+    """
+    reply = profile.reply
+    text, number = r'"(\d{1,18})(\.\d\d)"', r"(0|[1-9]\d{0,17})((?:\.\d\d?)?)"
+    amounts = {MoneyForm.STRING: [text], MoneyForm.NUMBER: [number], MoneyForm.EITHER: [text, number]}
+    status = re.escape(quote(reply.status)) + r"~:~" + ("(?:1|true)" if reply.true_is_one else "1")
+    balance = re.escape(quote(reply.balance)) + r"~:~"
+    orders = [
+        rf"~\{{~{first}~,~{second}~\}}~"
+        for amount in amounts[reply.money]
+        for first, second in ((status, balance + amount), (balance + amount, status))
+    ]
+    # JSON's white space is narrower than the \s of a pattern.
+    return re.compile("|".join(orders).replace("~", r"[ \t\r\n]*").encode())
