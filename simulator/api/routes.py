@@ -37,13 +37,13 @@ def api_blueprint(state: ServerState) -> Blueprint:
 
     @routes.get("/api/games/provider")
     def list_providers() -> Response:
-        tokens.agent(request.headers.get("Authorization"))
-        return providers.answer(request)
+        tokens.agent(request.environ.get("HTTP_AUTHORIZATION"))
+        return providers.answer(request.environ)
 
     @routes.get("/api/games/all")
     def list_games() -> Response:
-        tokens.agent(request.headers.get("Authorization"))
-        return games.answer(request)
+        tokens.agent(request.environ.get("HTTP_AUTHORIZATION"))
+        return games.answer(request.environ)
 
     @routes.get("/openapi.json")
     def openapi() -> Response:

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from simulator.core.findings import Outcome
 from simulator.core.reading import Reading, read_reply
 from simulator.core.scenario import FaultSpec
 from simulator.core.webhooks import Exchange, NoReply, WebhookRequest, WireRequest
 from simulator.delivery.parties import Agent
-from simulator.delivery.sender import Sender
 from simulator.errors import UsageError
+
+if TYPE_CHECKING:
+    from simulator.delivery.sender import Sender
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,9 @@ class WalletCalls:
         target = agent.target
         if target is None:
             raise no_webhook_url(agent)
+        # The HTTP library behind it costs most of a start, which a server without a webhook URL is spared.
+        from simulator.delivery.sender import Sender
+
         with self._lock:
             kept = self._senders.get(agent.code)
             if kept is not None and kept.target == target:

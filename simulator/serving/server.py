@@ -38,13 +38,13 @@ HEARTBEAT_S = 120
 
 def serve(settings: ServeSettings) -> None:
     """Serve until told to stop, then leave the process by SystemExit. UsageError where it cannot listen."""
-    listener = _listen(settings.host, settings.port)
+    listener = listen(settings.host, settings.port)
     url = _url(settings.host, listener.getsockname()[1])
-    sys.stdout.flush()
-    _Arbiter(_Server(settings, listener, url)).run()
+    Server(settings, listener, url).run()
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """The socket that is served from, port 0 for a free one. UsageError where it cannot be had."""
     try:
         family, _, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -67,7 +67,7 @@ def _url(host: str, port: int) -> str:
     return f"http://{reached}:{port}"
 
 
-class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """What gunicorn asks of an application. Whatever has a thread or a file in it is made in the worker."""
 
     def __init__(self, settings: ServeSettings, listener: socket.socket, url: str) -> None:
@@ -78,6 +78,11 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         self._closing = contextlib.ExitStack()
         self._served = False
         super().__init__(prog="betrontech-sim")
+
+    def run(self) -> None:
+        """Serve until told to stop; leaves by SystemExit."""
+        sys.stdout.flush()
+        _Arbiter(self).run()
 
     def load_config(self) -> None:
         """Everything gunicorn would otherwise take from its own variables, files and home directory."""
@@ -109,6 +114,8 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             secret = None if settings.data is None else kept_secret(settings.data)
             self.state = make_state(settings, public_url=self.url, secret=secret)
             app = create_app(self.state)
+            self.state.delivery.start()
+            self._closing.callback(self.state.delivery.stop)
             # What gunicorn finds wrong with a body, it raises where the body is read.
             app.register_error_handler(ParseException, lambda _: answer(refusal_of_status(400)))
             return app
@@ -151,7 +158,7 @@ def _shorten_grace(_arbiter: Any, worker: Any) -> None:
 class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn's parent process, with our log."""
 
-    def setup(self, app: _Server) -> None:
+    def setup(self, app: Server) -> None:
         """As gunicorn does, but the log is there first."""
         self.log: ServerLog = ServerLog(app.cfg, app.lines)
         super().setup(app)

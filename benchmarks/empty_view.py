@@ -1,0 +1,36 @@
+"""The baseline of the API: a Flask view that answers nothing, under the very server that serves the API.
+
+`python -m benchmarks.empty_view` prints its URL and serves until it is told to stop.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask
+
+from simulator.serving.server import Server, listen
+from simulator.settings import ServeSettings
+
+
+class EmptyServer(Server):
+    """Our server with another app."""
+
+    def load(self) -> Any:
+        """One route, no body."""
+        app = Flask("empty", static_folder=None)
+
+        @app.get("/")
+        def nothing() -> str:
+            return ""
+
+        return app
+
+    def say_ready(self, _worker: Any) -> None:
+        """The URL alone."""
+        print(self.url, flush=True)
+
+
+if __name__ == "__main__":
+    listener = listen("127.0.0.1", 0)
+    EmptyServer(ServeSettings(), listener, f"http://127.0.0.1:{listener.getsockname()[1]}").run()
