@@ -15,7 +15,7 @@ from flask import Response
 STREAMS_MAX = 12
 """Each holds one of the server's threads; the others stay free for calls, rounds and health."""
 RETRY_MS = 2000
-HEARTBEAT_S = 10.0
+HEARTBEAT_S = 5.0
 LIFETIME_S = 600.0
 """A stream ends after that; a browser comes back by itself, with the number of its last event."""
 

@@ -73,9 +73,12 @@ def winning_lines(grid: Grid) -> list[tuple[int, str, int]]:
 def _shares(payout: Money, lines: int, chance: Random) -> list[Money]:
     """The payout in so many parts, fewer where there are not cents enough; the largest first."""
     lines = min(lines, payout)
-    cuts = sorted(chance.sample(range(1, payout), lines - 1))
-    parts = [Money(end - start) for start, end in zip([0, *cuts], [*cuts, payout], strict=True)]
-    return sorted(parts, reverse=True)
+    # Half of it in equal parts, so that no line pays next to nothing; chance cuts the other half.
+    least = max(1, payout // (2 * lines))
+    left = payout - least * lines
+    cuts = sorted(chance.randint(0, left) for _ in range(lines - 1))
+    parts = [least + end - start for start, end in zip([0, *cuts], [*cuts, left], strict=True)]
+    return [Money(part) for part in sorted(parts, reverse=True)]
 
 
 def _lines_for(shares: list[Money], hundredths: int, chance: Random) -> list[tuple[int, str, int]]:

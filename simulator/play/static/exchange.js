@@ -50,8 +50,7 @@ function summaryOf(entry) {
   if (entry.attempt > 1) second.append(made("span", "", fill(WORDS.attempt, { attempt: entry.attempt })));
   if (entry.fault) second.append(made("span", "fault", fill(WORDS.fault, { fault: entry.fault })));
   if (entry.balance !== null) second.append(made("span", "", `→ ${entry.balance}`));
-  second.append(made("span", "verdict", WORDS[`verdict_${entry.verdict}`]));
-  summary.append(first, outcome, second);
+  summary.append(first, outcome, second, made("span", "verdict", WORDS[`verdict_${entry.verdict}`]));
   return summary;
 }
 

@@ -16,6 +16,7 @@ const PAUSE_MS = 450;
 const SETTLE_MS = 1500;
 const SETTLE_ASKS_MAX = 40;
 const RETRIED = new Set(["BALANCE", "CONNECTION", "SERVER"]);
+const OVER = new Set(["OVER", "UNKNOWN"]); // to a player, a forgotten session is one that is over
 
 const byId = (id) => document.getElementById(id);
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -41,9 +42,15 @@ function say(text) {
   byId("message").textContent = text;
 }
 
+/** Once, for those who hear the page; what is seen may change while a win is shown. */
+function announce(text) {
+  byId("announcement").textContent = text;
+}
+
 function complain(problem) {
   const notice = byId("notice");
-  notice.querySelector("p").textContent = texts[`problem_${problem.toLowerCase()}`] ?? texts.problem_server;
+  const word = OVER.has(problem) ? "over" : problem.toLowerCase();
+  notice.querySelector("p").textContent = texts[`problem_${word}`] ?? texts.problem_server;
   notice.querySelector("button").hidden = !RETRIED.has(problem);
   notice.hidden = false;
 }
@@ -98,6 +105,7 @@ async function spin() {
   wins.clear();
   byId("notice").hidden = true;
   say("");
+  announce("");
   document.body.classList.add("spinning");
   const before = reels.grid;
   if (balance !== null) showBalance(canonical(cents(balance) - cents(stake.value)));
@@ -114,7 +122,7 @@ async function spin() {
     spinning = false;
     showBalance(balance);
     complain(error.code);
-    if (error.code === "OVER") spinButton.disabled = true;
+    if (OVER.has(error.code)) spinButton.disabled = true;
     return false;
   } finally {
     spinning = false;
@@ -132,8 +140,10 @@ async function celebrate(answer) {
   if (!answer.picture) return false;
   if (win === "0.00") {
     say(texts.no_win);
+    announce(texts.no_win);
   } else {
     wins.show(answer.picture, say);
+    announce(fill(texts.win, { amount: money(win, texts.money) }));
     const staked = cents(answer.round.stake);
     if (cents(win) >= staked * BIG_FROM) await bigWin.show(win, cents(win) >= staked * MEGA_FROM);
     else if (autoplay.left > 0) await wait(PAUSE_MS * 2);

@@ -2,7 +2,7 @@
 
 const HERE = location.pathname;
 
-/** What the server says went wrong, or that nothing came back: `code` is one of the server's, or a network's. */
+/** What the server says went wrong, or that nothing came back: CONNECTION or SERVER. */
 export class Problem extends Error {
   constructor(code, body = {}) {
     super(code);
@@ -16,15 +16,15 @@ async function call(path, options) {
   try {
     reply = await fetch(`${HERE}/${path}`, { cache: "no-store", ...options });
   } catch {
-    throw new Problem("NO_CONNECTION");
+    throw new Problem("CONNECTION");
   }
   let body;
   try {
     body = await reply.json();
   } catch {
-    throw new Problem("NO_ANSWER");
+    throw new Problem("SERVER");
   }
-  if (!reply.ok) throw new Problem(body.error ?? "NO_ANSWER", body);
+  if (!reply.ok) throw new Problem(body.error ?? "SERVER", body);
   return body;
 }
 
