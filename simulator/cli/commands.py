@@ -8,6 +8,7 @@ COMMANDS = {
     "list": "List the scenarios, or the catalogue and what covers each check.",
     "init": "Write a commented configuration and a first scenario here.",
     "doctor": "Find out why a wallet is not reached, or that it is.",
+    "certify": "Run the whole suite and write a certificate of what it showed.",
     "demo": "Show the product: a right wallet, then one with a defect.",
     "mutants": "Test the suite itself: every defect of the example wallet must be caught.",
     "serve": "Serve the API and its games to play against, until told to stop.",

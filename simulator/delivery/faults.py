@@ -109,6 +109,9 @@ class SlowBody(Fault):
 class Chunked(Fault):
     """The body comes in chunks, without a length."""
 
+    # A server that knows no chunks takes them for its next call, and answers that as well.
+    keeps_alive = False
+
     def carry(self, stream: Stream, message: Message) -> None:
         """Transfer-Encoding instead of Content-Length, a write for every chunk."""
         stream.write(message.head.start + b"Transfer-Encoding: chunked\r\n\r\n")

@@ -1,0 +1,129 @@
+"""The certificate says what a run showed and did not, by what evidence; same run, same bytes."""
+
+from __future__ import annotations
+
+import io
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+from command_line import simulate
+from simulator.core.events import Event
+from simulator.reports.certificate import Certificate
+from simulator.runner import run_suite
+from simulator.settings import RunSettings
+from small_wallet import PLAYERS, Answer, SmallWallet, serving
+
+PATHS = ("scenarios/refunds", "scenarios/contract")
+
+
+class Hostile(SmallWallet):
+    """Repeated refunds are paid again, and error names are markup."""
+
+    def reply(self, value: dict[str, Any], status: int = 200) -> Answer:
+        if "error" in value:
+            value = value | {"error": "<script>alert(1)</script>"}
+        return super().reply(value, status)
+
+    def refund(self, player: str, amount: int, transaction_id: str) -> dict[str, Any]:
+        self.applied.pop((player, "refund", transaction_id), None)
+        return super().refund(player, amount, transaction_id)
+
+
+def certified(wallet: SmallWallet, port_free: bool = True) -> tuple[dict[str, Any], str]:
+    """The certificate of one run, its clock and port blanked."""
+    with serving(wallet) as endpoint:
+        streams = io.StringIO(), io.StringIO()
+        certificate = Certificate(*streams, python="3.x")
+        settings = RunSettings(endpoint=endpoint, players=PLAYERS, paths=PATHS, seed=5)
+        run_suite(settings, certificate.on)
+        certificate.close()
+    texts = [stream.getvalue() for stream in streams]
+    if port_free:
+        texts = [text.replace(endpoint, "ENDPOINT") for text in texts]
+    document = json.loads(texts[0])
+    page = texts[1].replace(str(document["clock"]["issued_at"]), "CLOCK")
+    document.pop("clock")
+    return document, page
+
+
+def test_the_same_run_gives_the_same_bytes() -> None:
+    """Same seed and same replies: equal documents and pages, the clock aside."""
+    assert certified(SmallWallet()) == certified(SmallWallet())
+    assert certified(Hostile()) == certified(Hostile())
+
+
+def test_another_reply_is_another_hash() -> None:
+    """The hash of the calls depends on what the operator answered."""
+    right, wrong = certified(SmallWallet())[0], certified(Hostile())[0]
+    assert right["hashes"]["log"] != wrong["hashes"]["log"]
+    assert right["hashes"]["suite"] == wrong["hashes"]["suite"]
+
+
+def test_a_certificate_says_what_was_not_proven() -> None:
+    """Open checks with their reasons, and that no race was provoked."""
+    document, _ = certified(SmallWallet())
+    left = {each["what"]: each["why"] for each in document["not_proven"]}
+    assert "races" in left
+    assert any(what.startswith("SEC-01") for what in left)
+    assert "refusals" not in left
+    assert document["outcome"] == "passed"
+    assert "self-assessment" in document["statement"]
+
+
+def test_a_finding_comes_with_its_evidence() -> None:
+    """Rule, message, ledger line, fix and the scenarios that met it; no random id of the run."""
+    document, _ = certified(Hostile())
+    finding = next(each for each in document["findings"] if each["severity"] == "error")
+    assert finding["rule"].startswith("REF")
+    assert "RUN" in finding["curl"]
+    assert finding["ledger"]
+    assert finding["fix"]
+    assert finding["scenarios"]
+
+
+class _Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.names.append(tag)
+        assert not any(name in ("src", "href") for name, _ in attrs)
+
+
+def test_the_page_is_whole_and_escapes_what_the_operator_said() -> None:
+    """One file: no script, nothing from outside, and foreign text as text."""
+    _, page = certified(Hostile())
+    tags = _Tags()
+    tags.feed(page)
+    assert "script" not in tags.names
+    assert tags.names.count("h1") == 1
+
+
+def test_an_interrupted_run_is_no_certificate() -> None:
+    """What ran is written, and marked as incomplete."""
+    streams = io.StringIO(), io.StringIO()
+    certificate = Certificate(*streams, python="3.x")
+    with serving(SmallWallet()) as endpoint:
+        events: list[Event] = []
+        run_suite(RunSettings(endpoint=endpoint, players=PLAYERS, paths=PATHS), events.append)
+    for event in events[: len(events) // 2]:
+        certificate.on(event)
+    certificate.close()
+    assert json.loads(streams[0].getvalue())["complete"] is False
+    assert "no certificate" in streams[1].getvalue()
+
+
+def test_certify_writes_both_files_and_ends_like_a_run(tmp_path: Path) -> None:
+    """Through the installed script: exit code of the run, files where --out says."""
+    with serving(SmallWallet()) as endpoint:
+        players = [word for player in PLAYERS for word in ("--player", player)]
+        done = simulate("certify", "--endpoint", endpoint, *players, "--out", "paper", folder=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    document = json.loads((tmp_path / "paper/certificate.json").read_text("utf-8"))
+    assert document["exit_code"] == 0
+    assert document["complete"] is True
+    assert {group["name"] for group in document["groups"]} >= {"contract", "money", "refunds"}
+    assert "</html>" in (tmp_path / "paper/certificate.html").read_text("utf-8")
