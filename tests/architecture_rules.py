@@ -49,7 +49,10 @@ COMPOSERS = frozenset({"cli", "serving"})
 
 # Rule 5: what is imported or read → the only places for it.
 ONLY_IN = {
-    "flask": tuple(f"simulator.{part}" for part in ("api", "play", "console", "reference_operator", "app", "event_streams")),
+    "flask": tuple(
+        f"simulator.{part}"
+        for part in ("api", "play", "console", "reference_operator", "app", "event_streams")
+    ),
     "requests": ("simulator.delivery", "simulator.cli.doctor"),
     "urllib3": ("simulator.delivery", "simulator.cli.doctor"),
     "locust": ("simulator.runner.load",),
