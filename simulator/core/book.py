@@ -45,6 +45,8 @@ class Book:
     @property
     def balances(self) -> tuple[Money, ...]:
         """The balances this player may have now, smallest first."""
+        if len(self.worlds) == 1:
+            return (Money(self.worlds[0].balance),)
         return tuple(sorted({Money(world.balance) for world in self.worlds}))
 
     @property
@@ -55,6 +57,18 @@ class Book:
     def fact(self, method: Method, transaction_id: str) -> Entry | None:
         """What every world knows of that id."""
         return self._facts.get((method, transaction_id))
+
+    def open_bets(self) -> int:
+        """Bets that were charged and neither refunded nor followed by a win in their game."""
+        view = View(self, self.worlds[0])
+        return sum(
+            isinstance(entry, Applied)
+            and entry.amount > 0
+            and not isinstance(self._facts.get((Method.REFUND, transaction_id)), Applied)
+            and not view.won_since(entry)
+            for (method, transaction_id), entry in self._facts.items()
+            if method is Method.BET
+        )
 
     def role(self, request: WebhookRequest, form: CallForm) -> Role:
         """The role of a call in the first world, before it is sent."""
@@ -99,7 +113,9 @@ class Book:
         self._order += 1
         after: list[World] = []
         for world in self._with_late_arrivals():
-            after.extend(self._successors(world, request, form, outcome, balance))
+            # Nearly always there is one world, and its role is known already.
+            branches = self.branches(world, request, form, role=role if world is self.worlds[0] else None)
+            after.extend(self._successors(world, branches, request, form, outcome, balance))
         if not after:
             return Judged(False, role, settled=False)
         self._note_game(request, role, outcome)
@@ -149,9 +165,14 @@ class Book:
     # --- the law -----------------------------------------------------------------------------------
 
     def _successors(
-        self, world: World, request: WebhookRequest, form: CallForm, outcome: Outcome, balance: Money | None
+        self,
+        world: World,
+        branches: list[Branch],
+        request: WebhookRequest,
+        form: CallForm,
+        outcome: Outcome,
+        balance: Money | None,
     ) -> Iterator[World]:
-        branches = self.branches(world, request, form)
         if outcome is not Outcome.UNKNOWN:
             for branch in branches:
                 if branch.outcome is outcome and (
@@ -168,14 +189,20 @@ class Book:
                 yield self._become(world, request, branch)
 
     def branches(
-        self, world: World, request: WebhookRequest, form: CallForm, order: int | None = None
+        self,
+        world: World,
+        request: WebhookRequest,
+        form: CallForm,
+        order: int | None = None,
+        role: Role | None = None,
     ) -> list[Branch]:
         """Everything that a right wallet may do with this call in this world.
 
-        `order` is when the call was sent, if not last.
+        `order` is when the call was sent, if not last; `role` that of the call in this world, if known.
         """
         view = View(self, world)
-        return list(law(role_of(view, request, form), view, request, self._order if order is None else order))
+        role = role_of(view, request, form) if role is None else role
+        return list(law(role, view, request, self._order if order is None else order))
 
     def _pending(self, world: World, request: WebhookRequest, form: CallForm) -> Entry | None:
         if form is CallForm.MALFORMED or request.transaction_id is None:

@@ -30,6 +30,7 @@ class Cast:
         self._numbers = count(1)
         self._free = deque(settings.players)
         self._size = len(settings.players)
+        self._blocked: set[str] = set()
         self._changed = threading.Condition()
 
     @property
@@ -56,24 +57,48 @@ class Cast:
         if self._seed_hook is not None:
             return ghosts | {name: self._make(self._seed_hook, specs[name]) for name in real}
         with self._changed:
-            self._changed.wait_for(lambda: len(self._free) >= len(real))
+            self._changed.wait_for(lambda: len(self._free) >= len(real) or self._size < len(real))
+            if self._size < len(real):
+                raise NoPlayer(f"needs {len(real)} players: some could not be unblocked")
             return ghosts | {name: self._free.popleft() for name in real}
 
     def block(self, player: str) -> None:
-        """Have the operator block a player. Raises NoPlayer."""
-        assert self._block_hook is not None
-        try:
-            self._hooks.call(self._block_hook, {"user_id": player, "blocked": "true"})
-        except HookFailed as error:
-            raise NoPlayer(str(error)) from None
+        """Have the operator block a player, until it is given back. Raises NoPlayer."""
+        self._blocked.add(player)
+        self._set_blocked(player, "true")
 
     def give_back(self, players: Iterable[str]) -> None:
-        """Return players of the pool; made ones are simply forgotten."""
+        """Return players of the pool, unblocked; made ones are simply forgotten."""
         if self.seeded:
             return
-        with self._changed:
-            self._free.extend(player for player in players if f"-{GHOST}-" not in player)
-            self._changed.notify_all()
+        for player in players:
+            if f"-{GHOST}-" in player:
+                continue
+            usable = self._unblocked(player)
+            with self._changed:
+                if usable:
+                    self._free.append(player)
+                else:
+                    self._size -= 1
+                self._changed.notify_all()
+
+    def _unblocked(self, player: str) -> bool:
+        """Unblock a player that a scenario blocked; False when that fails, and nobody may have it again."""
+        if player not in self._blocked:
+            return True
+        try:
+            self._set_blocked(player, "false")
+        except NoPlayer:
+            return False
+        self._blocked.discard(player)
+        return True
+
+    def _set_blocked(self, player: str, blocked: str) -> None:
+        assert self._block_hook is not None
+        try:
+            self._hooks.call(self._block_hook, {"user_id": player, "blocked": blocked})
+        except HookFailed as error:
+            raise NoPlayer(str(error)) from None
 
     def _make(self, hook: Hook, spec: PlayerSpec) -> str:
         user_id = f"{self._run}-player-{next(self._numbers)}"

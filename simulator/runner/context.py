@@ -64,6 +64,7 @@ class RunContext:
     dialect: DialectLog = field(default_factory=DialectLog)
     kept: dict[str, deque[ExchangeRecorded]] = field(default_factory=dict)
     calls: int = 0
+    open_bets: int = 0
     stopping: str = ""
     _sender: Sender | None = None
     _silent: int = 0
@@ -83,6 +84,11 @@ class RunContext:
         """Close the connections."""
         if self._sender is not None:
             self._sender.close()
+
+    def note_open_bets(self, count: int) -> None:
+        """Count the bets that a scenario leaves open; a round ends with a win, if of 0.00, or a refund."""
+        with self._lock:
+            self.open_bets += count
 
     def emit(self, event: Event) -> None:
         """Hand an event to the reports, one at a time."""

@@ -79,18 +79,18 @@ class Trails:
     """The ledger lines of a report: each player's balances and calls in order, the oldest left out."""
 
     def __init__(self) -> None:
-        self._trails: dict[str, deque[str]] = {}
+        self._trails: dict[str, deque[_Trace]] = {}
 
     def open(self, player: str, balance: Money) -> None:
         """Begin a player's line."""
-        self._trails[player] = deque([format_money(balance)], maxlen=2 * TRAIL_STEPS_MAX + 1)
+        self._trails[player] = deque([(None, (balance,))], maxlen=TRAIL_STEPS_MAX + 1)
 
     def note(self, made: Made, book: Book) -> None:
         """Add a call, and the balances that are possible after it."""
-        trail = self._trails.setdefault(book.player, deque(maxlen=2 * TRAIL_STEPS_MAX + 1))
-        amount = made.request.amount
-        trail.append(made.words if amount is None else f"{made.words} {format_money(amount)}")
-        trail.append(" or ".join(format_money(balance) for balance in book.balances[:3]))
+        trail = self._trails.get(book.player)
+        if trail is None:
+            trail = self._trails[book.player] = deque(maxlen=TRAIL_STEPS_MAX + 1)
+        trail.append((made, book.balances[:3]))
 
     def line(self, player: str) -> str:
         """A player's line."""

@@ -119,13 +119,17 @@ class ScenarioRun:
         try:
             if not self._opened(players, script):
                 return ""
-            steps = Steps(self._scenario, self._context, script, self._judge, self._ledger, rng, self._hooks)
+            steps = Steps(
+                self._scenario, self._context, script, self._judge, self._ledger, rng, self._hooks, self._cast
+            )
             try:
                 steps.run(self._scenario.steps)
             finally:
                 if not self._context.stopping:
                     steps.run(self._scenario.finally_, always=True)
             self._last_reads()
+            context = self._context
+            context.note_open_bets(sum(book.open_bets() for book in self._ledger.books.values()))
         except (CannotSend, TooManyWorlds, HookFailed, Stopped) as error:
             return str(error)
         return "; ".join(self._judge.unproven)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import field, replace
 from random import Random
 
-from simulator.core.amounts import AllOf, Amount, Drawn, TimesBet, Written
+from simulator.core.amounts import AllOf, Amount, Drawn, OfLimit, TimesBet, Written
 from simulator.core.curl import merged_headers
 from simulator.core.forms import Form, form_of
 from simulator.core.frozen import Frozen
@@ -180,6 +180,11 @@ class Script:
                 return money
             case AllOf(plus=plus):
                 return Money(ledger.books[player].balances[0] + plus)
+            case OfLimit(plus=plus):
+                limit = ledger.books[player].terms.max_bet
+                if limit is None:
+                    raise CannotSend("the operator's limit on a bet is not configured")
+                return Money(limit + plus)
             case TimesBet(factor=factor):
                 if player not in self._last_bet:
                     raise CannotSend("an amount like x2.40 needs an accepted bet before it")

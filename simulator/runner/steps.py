@@ -15,6 +15,7 @@ from simulator.core.roles import CallForm
 from simulator.core.scenario import (
     Balance,
     Bet,
+    Block,
     Details,
     Expect,
     FaultKind,
@@ -35,6 +36,7 @@ from simulator.core.scenario import (
 from simulator.core.situations import Situation
 from simulator.core.webhooks import Method, WebhookRequest
 from simulator.core.wire import write
+from simulator.runner.cast import Cast, NoPlayer
 from simulator.runner.claims import check_claims
 from simulator.runner.context import Call, RunContext, Why
 from simulator.runner.hooks import Hooks
@@ -60,6 +62,7 @@ class Steps:
         ledger: Ledger,
         rng: Random,
         hooks: Hooks,
+        cast: Cast,
     ) -> None:
         self._scenario = scenario
         self._context = context
@@ -67,6 +70,7 @@ class Steps:
         self._judge = judge
         self._ledger = ledger
         self._hooks = hooks
+        self._cast = cast
         self._rounds = Rounds(script, judge, ledger, rng, self.make)
 
     def run(self, steps: Iterable[Step], *, always: bool = False) -> None:
@@ -121,6 +125,8 @@ class Steps:
                 time.sleep(step.duration_ns / 1e9 * self._context.settings.time_scale)
             case Restart():
                 self._restart()
+            case Block():
+                self._block(step)
             case Parallel():
                 self._parallel(step)
             case _:
@@ -137,6 +143,14 @@ class Steps:
         if hook is None:
             raise CannotSend("no restart hook is configured")
         self._hooks.call(hook, {})
+
+    def _block(self, step: Block) -> None:
+        book = self._book(step.player)
+        try:
+            self._cast.block(book.player)
+        except NoPlayer as error:
+            raise CannotSend(str(error)) from None
+        book.terms = replace(book.terms, blocked=True)
 
     def make(self, sent: Sent, place: Place, label: str) -> Outcome:
         """Make one ordinary call and judge it. Raises Stopped."""

@@ -128,6 +128,10 @@ class _Run:
             context.close()
         if context.stopping:
             self._notes.extend(self._restore.left_as_it_is())
+        if context.open_bets:
+            self._notes.append(
+                f"SES-06: {context.open_bets} bets of the scenarios have neither a win nor a refund after them"
+            )
         code = self._exit_code(unreachable)
         context.emit(
             RunFinished(
