@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from simulator.agents import Agents
+from simulator.api_faults import ApiFaults
 from simulator.core.catalogue import Catalogue
 from simulator.delivery.clock import Clock
 from simulator.event_streams import EventStreams
@@ -37,6 +38,7 @@ class ServerState:
     delivery: RoundDelivery = field(repr=False)
     streams: EventStreams = field(repr=False)
     stopping: threading.Event = field(repr=False)
+    faults: ApiFaults = field(default_factory=ApiFaults, repr=False)
 
 
 def derived_key(secret: bytes, purpose: str) -> bytes:

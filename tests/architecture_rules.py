@@ -31,7 +31,7 @@ CLOCK_METHODS = frozenset({"now", "today", "utcnow"})
 # Rules 2 to 4: package → the packages and modules of ours it may import, itself aside.
 SHARED = frozenset({"core", "delivery", "settings", "errors"})
 # What api, play and console of one server have in common: accounts, game sessions, and what holds them.
-SERVER = frozenset({"agents", "sessions", "server_state", "event_streams"})
+SERVER = frozenset({"agents", "sessions", "server_state", "event_streams", "api_faults"})
 MAY_IMPORT = {
     "core": frozenset({"errors"}),
     "errors": frozenset[str](),

@@ -1,0 +1,163 @@
+"""Faults of the API, on purpose: which answers are disturbed, how, and which of them. Disturbing is `api`'s.
+
+An operator's team learns by them what its own code does when we are slow, wrong or gone.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import count
+
+LATENCY_MS_MAX = 30_000
+FAULTS_MAX = 100
+
+
+class ApiFaultKind(StrEnum):
+    """What happens to an answer.
+
+    LATENCY: it comes late. STATUS: an HTTP status of choice comes instead, and nothing is done. The others
+    are of the connection: RESET is cut with RST, EMPTY closed without a byte, GARBAGE is bytes that are no
+    HTTP, TRUNCATED closed in the middle of the body. Under these four the call is carried out.
+    """
+
+    LATENCY = "latency"
+    STATUS = "status"
+    RESET = "reset"
+    EMPTY = "empty"
+    GARBAGE = "garbage"
+    TRUNCATED = "truncated"
+
+
+class ApiRoute(StrEnum):
+    """The routes of the BetronTech API, by their last word."""
+
+    AUTHENTICATION = "authentication"
+    GAME_LAUNCH = "game_launch"
+    PROVIDER = "provider"
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class First:
+    """The first so many calls."""
+
+    calls: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Every:
+    """One call in so many, the last of each lot."""
+
+    calls: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chance:
+    """Each call with this probability; the same calls for the same seed."""
+
+    probability: float
+    seed: int
+
+
+When = First | Every | Chance | None
+"""Which calls; None is every one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiFault:
+    """One fault as it was asked for. `route` None is every route.
+
+    `latency_ms` passes before anything else, whatever the kind; `status` is for STATUS only.
+    """
+
+    number: int
+    kind: ApiFaultKind
+    route: ApiRoute | None = None
+    when: When = None
+    latency_ms: int = 0
+    status: int = 0
+
+
+@dataclass(slots=True)
+class _Standing:
+    """A fault with what it has seen: `calls` of its route, of which it disturbed `done`."""
+
+    fault: ApiFault
+    strikes: Callable[[int], bool]
+    calls: int = 0
+    done: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FaultCount:
+    """A fault, how many calls of its route it has seen since, and how many it disturbed."""
+
+    fault: ApiFault
+    calls: int
+    disturbed: int
+
+
+@dataclass(slots=True)
+class ApiFaults:
+    """The faults that stand; for any threads. Where several strike at one call, the oldest wins."""
+
+    _standing: dict[int, _Standing] = field(default_factory=dict)
+    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, make: Callable[[int], ApiFault]) -> ApiFault:
+        """Put a fault up; `make` is given its number. OverflowError when there are FAULTS_MAX of them."""
+        with self._lock:
+            if len(self._standing) >= FAULTS_MAX:
+                raise OverflowError(f"there are {FAULTS_MAX} faults already; remove some")
+            fault = make(next(self._numbers))
+            self._standing[fault.number] = _Standing(fault, _strikes(fault.when))
+            return fault
+
+    def remove(self, number: int) -> None:
+        """Take a fault down; KeyError when there is none of that number."""
+        with self._lock:
+            del self._standing[number]
+
+    def clear(self) -> None:
+        """Take all down."""
+        with self._lock:
+            self._standing.clear()
+
+    def all(self) -> tuple[FaultCount, ...]:
+        """The faults that stand, the oldest first."""
+        with self._lock:
+            return tuple(FaultCount(each.fault, each.calls, each.done) for each in self._standing.values())
+
+    def take(self, route: str) -> ApiFault | None:
+        """The fault of a call to that route, if one strikes. Every fault of the route counts the call."""
+        if not self._standing:
+            return None
+        struck: ApiFault | None = None
+        with self._lock:
+            for each in self._standing.values():
+                if each.fault.route not in (None, route):
+                    continue
+                each.calls += 1
+                if each.strikes(each.calls) and struck is None:
+                    each.done += 1
+                    struck = each.fault
+        return struck
+
+
+def _strikes(when: When) -> Callable[[int], bool]:
+    """Whether the call of that number, counted from 1, is struck."""
+    match when:
+        case First(calls=calls):
+            return lambda number: number <= calls
+        case Every(calls=calls):
+            return lambda number: number % calls == 0
+        case Chance(probability=probability, seed=seed):
+            chance = random.Random(seed)
+            return lambda _: chance.random() < probability
+        case None:
+            return lambda _: True
