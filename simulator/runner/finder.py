@@ -62,6 +62,7 @@ class Finder:
         self._scenario = scenario
         self._forms = forms
         self._tell = tell
+        self._policy = {**context.settings.policy, **scenario.policy}
         self.found: list[Finding] = []
         self.blocked: set[str] = set()
 
@@ -106,9 +107,11 @@ class Finder:
 
     def policy(self, knob: str, value: str, call: Call, place: Place) -> None:
         """A finding when the policy pins that knob to another value."""
-        pinned = {**self._context.settings.policy, **self._scenario.policy}.get(knob, "any")
+        pinned = self._policy.get(knob, "any")
+        if pinned in ("any", value):
+            return
         cause = f"{Situation.POLICY_BROKEN.value}:{knob}"
-        if pinned not in ("any", value) and all(finding.cause != cause for finding in self.found):
+        if all(finding.cause != cause for finding in self.found):
             words = MoneyFacts("", (), None, "", f"{knob}: pinned to {pinned}, the operator shows {value}")
             self._make(
                 Situation.POLICY_BROKEN, Severity.ERROR, call.exchange.wire, place, words, None, f":{knob}"

@@ -76,10 +76,13 @@ class Suspect(Frozen):
 
 
 class Trails:
-    """The ledger lines of a report: each player's balances and calls in order, the oldest left out."""
+    """The ledger lines of a report: each player's balances and calls in order, the oldest left out.
+
+    Kept as they come, and put in words when a line is asked for: of most calls nothing has to be told.
+    """
 
     def __init__(self) -> None:
-        self._trails: dict[str, deque[_Trace]] = {}
+        self._trails: dict[str, deque[tuple[Made | None, tuple[Money, ...]]]] = {}
 
     def open(self, player: str, balance: Money) -> None:
         """Begin a player's line."""
@@ -94,4 +97,10 @@ class Trails:
 
     def line(self, player: str) -> str:
         """A player's line."""
-        return " → ".join(self._trails.get(player, ()))
+        words: list[str] = []
+        for made, balances in self._trails.get(player, ()):
+            if made is not None:
+                amount = made.request.amount
+                words.append(made.words if amount is None else f"{made.words} {format_money(amount)}")
+            words.append(" or ".join(format_money(balance) for balance in balances))
+        return " → ".join(words[-2 * TRAIL_STEPS_MAX - 1 :])
