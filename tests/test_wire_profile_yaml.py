@@ -142,7 +142,7 @@ def test_renaming_knows_the_references_names_and_the_bases() -> None:
         ('name: a\nheaders: {X: "a\\r\\nY: b"}\n', "the header X is one line of printable ASCII"),
         ("name: a\nbearer: two words\n", "a bearer token is printable ASCII without spaces"),
         ("name: a\nheaders: {authorization: x}\nbearer: t\n", "there is an Authorization header already"),
-        ("name: [\n", "acme.yaml:2:1: not valid YAML"),
+        ("name: [\n", "acme.yaml:1:8: not valid YAML"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_with_its_place_and_the_nearest_word(text: str, expected: str) -> None:
