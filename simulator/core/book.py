@@ -15,7 +15,7 @@ from simulator.core.law import Branch, law
 from simulator.core.money import Money
 from simulator.core.roles import Applied, CallForm, Entry, Mark, Pending, Role, role_of
 from simulator.core.webhooks import Method, WebhookRequest
-from simulator.core.worlds import MAX_WORLDS, Judged, Key, Terms, TooManyWorlds, World
+from simulator.core.worlds import MAX_WORLDS, Games, Judged, Key, Terms, TooManyWorlds, World
 
 
 class SharedIds(Protocol):
@@ -37,8 +37,7 @@ class Book:
         self._pendings: dict[Key, Entry] = {}
         self._facts: dict[Key, Entry] = {}
         self._order = 0
-        self._open_bets: dict[str | None, int] = {}
-        self._last_win: dict[str | None, int] = {}
+        self._games = Games()
 
     # --- asking ------------------------------------------------------------------------------------
 
@@ -84,8 +83,7 @@ class Book:
     @property
     def games(self) -> dict[str | None, tuple[int, int]]:
         """By game: how many accepted bets are open, and the place of the last win (-1: none)."""
-        names = {*self._open_bets, *self._last_win}
-        return {name: (self._open_bets.get(name, 0), self._last_win.get(name, -1)) for name in names}
+        return self._games.all()
 
     def unanswered(self, world: World) -> list[Pending]:
         """The calls that may still take effect in this world."""
@@ -141,7 +139,7 @@ class Book:
             self._order += 1
             key = (call.method, call.transaction_id)
             if call.method is Method.WIN:
-                self._last_win[call.game_id] = self._order
+                self._games.win(call.game_id, self._order)
             if call.outcome is Outcome.ACCEPTED:
                 self._facts[key] = self._applied(call, balance)
             elif call.outcome is Outcome.UNKNOWN:
@@ -265,15 +263,14 @@ class Book:
                 self._pendings.pop(key, None)
 
     def _note_game(self, request: WebhookRequest, role: Role, outcome: Outcome) -> None:
-        game = request.game_id
         if request.method is Method.WIN:
-            self._last_win[game] = self._order
+            self._games.win(request.game_id, self._order)
         elif request.method is Method.BET and outcome is Outcome.ACCEPTED and role is Role.FRESH_BET:
-            self._open_bets[game] = self._open_bets.get(game, 0) + 1
+            self._games.bet(request.game_id)
         elif role in (Role.DUE_REFUND, Role.LOOSE_REFUND) and request.transaction_id is not None:
             bet = self._facts.get((Method.BET, request.transaction_id))
-            if isinstance(bet, Applied) and self._open_bets.get(bet.game):
-                self._open_bets[bet.game] -= 1
+            if isinstance(bet, Applied):
+                self._games.refund(bet.game)
 
 
 class View:
@@ -301,10 +298,10 @@ class View:
         return self._book._ids.used_by_another(self._book, request)
 
     def has_open_bet(self, game: str | None) -> bool:
-        return self._book._open_bets.get(game, 0) > 0
+        return self._book._games.open_bets(game) > 0
 
     def won_since(self, bet: Applied) -> bool:
-        return self._book._last_win.get(bet.game, -1) > bet.order
+        return self._book._games.last_win(bet.game) > bet.order
 
     def bars(self, request: WebhookRequest) -> bool:
         terms = self._book.terms

@@ -33,6 +33,40 @@ class World:
         return self.balance, frozenset(self.delta.items())
 
 
+class Games:
+    """What a player's games are at: how many accepted bets are open, and when the last win was sent."""
+
+    def __init__(self) -> None:
+        self._open_bets: dict[str | None, int] = {}
+        self._last_win: dict[str | None, int] = {}
+
+    def bet(self, game: str | None) -> None:
+        """A bet was accepted."""
+        self._open_bets[game] = self._open_bets.get(game, 0) + 1
+
+    def refund(self, game: str | None) -> None:
+        """A bet was given back."""
+        if self._open_bets.get(game):
+            self._open_bets[game] -= 1
+
+    def win(self, game: str | None, order: int) -> None:
+        """A win was sent, at that place of the player's order."""
+        self._last_win[game] = order
+
+    def open_bets(self, game: str | None) -> int:
+        """How many are open."""
+        return self._open_bets.get(game, 0)
+
+    def last_win(self, game: str | None) -> int:
+        """The place of the last win, -1 where there was none."""
+        return self._last_win.get(game, -1)
+
+    def all(self) -> dict[str | None, tuple[int, int]]:
+        """By game: the open bets, and the place of the last win."""
+        names = {*self._open_bets, *self._last_win}
+        return {name: (self.open_bets(name), self.last_win(name)) for name in names}
+
+
 class Judged(NamedTuple):
     """What the ledger says of one call. `possible` is False when no world allows the answer."""
 
