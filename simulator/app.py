@@ -13,12 +13,14 @@ import threading
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
-from simulator.agents import Agents, make_agent
+from simulator.agents import Agent, Agents, make_agent
+from simulator.api.disturbed import disturb
 from simulator.api.errors import Code, Refusal, Refused, refusal_of_status, to_json
 from simulator.api.routes import api_blueprint
-from simulator.core.catalogue import make_catalogue
+from simulator.console.routes import console_blueprints
+from simulator.core.catalogue import Catalogue, make_catalogue
 from simulator.core.nearest import nearest
-from simulator.delivery.clock import Clock
+from simulator.delivery.clock import Clock, Pace, kept_clock
 from simulator.delivery.journal import Journal
 from simulator.delivery.journal_store import JournalStore
 from simulator.delivery.ladders import ladder_named
@@ -26,12 +28,12 @@ from simulator.delivery.round_delivery import RoundDelivery
 from simulator.event_streams import EventStreams
 from simulator.play.routes import play_blueprint
 from simulator.server_state import ServerState, derived_key
+from simulator.session_book import SessionFile
 from simulator.sessions import SessionStore
 from simulator.settings import ServeSettings
 
 LOG = logging.getLogger("simulator")
 BODY_BYTES_MAX = 256 * 1024
-LADDER = "patient"
 
 
 def make_state(
@@ -46,30 +48,50 @@ def make_state(
     Raises UsageError, EndpointUnreachable or ConfigurationError for agents that cannot be used.
     """
     secret = os.urandom(32) if secret is None else secret
-    clock = clock or Clock()
     agents = Agents(make_agent(account, settings) for account in settings.accounts)
+    catalogue = make_catalogue(settings.seed, settings.games)
+    store = JournalStore(settings.data)
+    clock = clock or kept_clock(store, Pace.REAL if settings.real_time else Pace.JUMPING)
+    ladder = ladder_named(settings.ladder)
+    delivery = RoundDelivery(store, Journal(store), clock, ladder, agents.of_code, seed=settings.seed)
+    key = derived_key(secret, "game sessions")
+    sessions = make_sessions(settings, key, clock, agents, catalogue, delivery)
     stopping = threading.Event()
-    delivery = make_delivery(settings, clock, agents)
     return ServerState(
         settings=settings,
         public_url=(settings.public_url or public_url or f"http://127.0.0.1:{settings.port}").rstrip("/"),
         clock=clock,
         access_key=derived_key(secret, "access tokens"),
-        catalogue=make_catalogue(settings.seed, settings.games),
+        catalogue=catalogue,
         agents=agents,
-        sessions=SessionStore(derived_key(secret, "game sessions"), clock.now_s, lambda _: delivery),
+        sessions=sessions,
         delivery=delivery,
         streams=EventStreams(stopping),
         stopping=stopping,
     )
 
 
-def make_delivery(settings: ServeSettings, clock: Clock, agents: Agents) -> RoundDelivery:
-    """The way out to the agents' wallets, with its journal. Raises UsageError for a data folder of no use."""
-    store = JournalStore(settings.data)
-    return RoundDelivery(
-        store, Journal(store), clock, ladder_named(LADDER), agents.of_code, seed=settings.seed
-    )
+def make_sessions(
+    settings: ServeSettings,
+    key: bytes,
+    clock: Clock,
+    agents: Agents,
+    catalogue: Catalogue,
+    delivery: RoundDelivery,
+) -> SessionStore:
+    """The game sessions, those of a data folder among them."""
+
+    def open_delivery(_: Agent) -> RoundDelivery:
+        return delivery
+
+    if settings.data is None:
+        return SessionStore(key, clock.now_s, open_delivery)
+    book = SessionFile(settings.data)
+    sessions = SessionStore(key, clock.now_s, open_delivery, book)
+    sessions.restore(book.sessions(agents, catalogue, open_delivery))
+    # Half a line at the end would spoil the next one.
+    book.rewrite(sessions.all())
+    return sessions
 
 
 def create_app(state: ServerState) -> Flask:
@@ -84,8 +106,12 @@ def create_app(state: ServerState) -> Flask:
     app.register_error_handler(HTTPException, answer_http_error)
     app.register_error_handler(Exception, answer_bug)
     app.before_request(refuse_large_body)
-    app.register_blueprint(api_blueprint(state))
+    api = api_blueprint(state)
+    disturb(api, state.faults, state.stopping)
+    app.register_blueprint(api)
     app.register_blueprint(play_blueprint(state))
+    for part in console_blueprints(state):
+        app.register_blueprint(part)
     add_health(app, state)
     return app
 

@@ -12,7 +12,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from simulator.agents import Agent, same_text
 from simulator.core.catalogue import Game
@@ -98,24 +98,30 @@ class EndedSession(NoSession):
     """The session is over."""
 
 
-class SessionStore:
-    """The game sessions of one server. Safe to use from any thread.
+class SessionBook(Protocol):
+    """Where sessions are written down, each before anyone can play it."""
 
-    `key` signs tokens (32 bytes); `opened` is called with each new session before anyone can play it, for
-    whoever writes sessions down.
-    """
+    def add(self, session: Session) -> None:
+        """One more."""
+
+    def rewrite(self, sessions: Iterable[Session]) -> None:
+        """These and no others."""
+
+
+class SessionStore:
+    """The game sessions of one server. Safe to use from any thread. `key` signs tokens (32 bytes)."""
 
     def __init__(
         self,
         key: bytes,
         now: Now,
         open_delivery: Callable[[Agent], RoundDelivery],
-        opened: Callable[[Session], None] | None = None,
+        book: SessionBook | None = None,
     ) -> None:
         self._key = key
         self._now = now
         self._open_delivery = open_delivery
-        self._opened = opened
+        self._book = book
         self._by_secret: dict[str, Session] = {}
         self._counts: dict[str, int] = {}
         self._changing = threading.Lock()
@@ -132,8 +138,8 @@ class SessionStore:
             session_id = f"{launch.agent.code}-{number}"
             session = Session(session_id, number, token, launch, started_s, expires_s, delivery)
             self._keep(session)
-        if self._opened is not None:
-            self._opened(session)
+            if self._book is not None:
+                self._book.add(session)
         return session
 
     def restore(self, sessions: Iterable[Session]) -> None:
@@ -171,6 +177,7 @@ class SessionStore:
             for secret, session in self._by_secret.items():
                 if session.id == session_id:
                     self._by_secret[secret] = replace(session, expires_s=self._now())
+                    self._write_down()
                     return
         raise KeyError(session_id)
 
@@ -179,6 +186,11 @@ class SessionStore:
         with self._changing:
             self._by_secret.clear()
             self._counts.clear()
+            self._write_down()
+
+    def _write_down(self) -> None:
+        if self._book is not None:
+            self._book.rewrite(self._by_secret.values())
 
     def _keep(self, session: Session) -> None:
         while len(self._by_secret) >= SESSIONS_MAX:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import stat
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,15 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator import sessions
-from simulator.agents import Agent
-from simulator.core.catalogue import Game
+from simulator.agents import Agent, Agents
+from simulator.core.catalogue import Game, make_catalogue
 from simulator.core.wire import BETRONTECH
+from simulator.session_book import SessionFile
 from simulator.sessions import (
     LIFETIME_S,
     EndedSession,
     Lang,
     Launch,
-    Session,
     SessionKind,
     SessionStore,
     UnknownSession,
@@ -132,16 +134,60 @@ def test_cleared_sessions_are_gone_and_numbers_begin_anew(store: SessionStore) -
     assert store.open(LAUNCH).number == 1
 
 
-def test_restored_sessions_are_played_on_and_numbers_go_on_after_them(time: Time) -> None:
-    """A restart with the same key keeps game URLs alive, and each session is told before it is played."""
-    told: list[Session] = []
-    before = SessionStore(KEY, lambda: time.now_s, open_wallet, told.append)
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+def kept(folder: Path, time: Time) -> tuple[SessionStore, SessionFile]:
+    """A store over that folder, as a server that starts makes it."""
+    book = SessionFile(folder)
+    store = SessionStore(KEY, lambda: time.now_s, open_wallet, book)
+    store.restore(book.sessions(Agents([AGENT]), make_catalogue(1, 3), open_wallet))
+    return store, book
+
+
+def test_sessions_that_were_written_down_are_played_on(folder: Path, time: Time) -> None:
+    """A restart with the same key keeps game URLs alive, and numbers go on after theirs."""
+    before, _ = kept(folder, time)
+    charged = replace(LAUNCH, kind=SessionKind.CHARGED, user_name="Üye\n", lang=Lang.TURKISH)
+    opened = [before.open(LAUNCH), before.open(charged)]
+    after, _ = kept(folder, time)
+    assert [after.find(session.token).launch for session in opened] == [LAUNCH, charged]
+    assert [(each.id, each.expires_s) for each in after.all()] == [(s.id, s.expires_s) for s in opened]
+    assert after.open(LAUNCH).id == "demo-3"
+    assert stat.S_IMODE((folder / "sessions.ndjson").stat().st_mode) == 0o600
+
+
+def test_what_is_ended_or_cleared_stays_so_after_a_restart(folder: Path, time: Time) -> None:
+    """The file says what the store says."""
+    before, _ = kept(folder, time)
     session = before.open(LAUNCH)
-    assert told == [session]
-    after = SessionStore(KEY, lambda: time.now_s, open_wallet)
-    after.restore(told)
-    assert after.find(session.token) is session
-    assert after.open(LAUNCH).id == "demo-2"
+    before.end(session.id)
+    after, _ = kept(folder, time)
+    with pytest.raises(EndedSession):
+        after.find(session.token)
+    after.clear()
+    assert kept(folder, time)[0].all() == ()
+
+
+def test_lines_that_are_no_sessions_are_passed_over(folder: Path, time: Time) -> None:
+    """A line cut short by a kill, one of an agent or a game that is gone, and one of somebody else."""
+    store, book = kept(folder, time)
+    session = store.open(LAUNCH)
+    whole = (folder / "sessions.ndjson").read_bytes()
+    strange = [
+        whole.replace(b'"demo"', b'"gone"'),
+        whole.replace(b"SLOT_001", b"SLOT_999"),
+        whole.replace(b"DEMO", b"REAL"),
+        whole.replace(b'"number": 1', b'"number": null'),
+        b"[]\n",
+        b"\xff\n",
+        whole[:40],
+    ]
+    (folder / "sessions.ndjson").write_bytes(b"".join([*strange[:3], whole, *strange[3:]]))
+    found = book.sessions(Agents([AGENT]), make_catalogue(1, 3), open_wallet)
+    assert [each.token for each in found] == [session.token]
 
 
 def test_the_store_is_bounded(store: SessionStore, monkeypatch: pytest.MonkeyPatch) -> None:

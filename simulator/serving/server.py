@@ -29,9 +29,9 @@ KEEPALIVE_S = 60
 # How long a client may be silent in the middle of a request, or not read on in the middle of an answer.
 RECEIVE_S = 5
 SEND_S = 30
-# The worker gives requests in flight a second; gunicorn kills it after another.
+# The worker gives requests in flight a second, and then closes what is open; gunicorn kills it if it cannot.
 WORKER_GRACE_S = 1
-STOP_S = 2
+STOP_S = 3
 # The heartbeat of a machine that was asleep comes late.
 HEARTBEAT_S = 120
 
@@ -114,8 +114,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             secret = None if settings.data is None else kept_secret(settings.data)
             self.state = make_state(settings, public_url=self.url, secret=secret)
             app = create_app(self.state)
-            self.state.delivery.start()
             self._closing.callback(self.state.delivery.stop)
+            self.state.delivery.start()
             # What gunicorn finds wrong with a body, it raises where the body is read.
             app.register_error_handler(ParseException, lambda _: answer(refusal_of_status(400)))
             return app

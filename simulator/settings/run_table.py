@@ -85,7 +85,7 @@ TARGET = Section(
             "block_hook",
             "--block-hook",
             kinds.HOOK,
-            "What blocks a player.",
+            "What blocks a player, or unblocks one: {blocked} is true or false.",
             key="hooks.block",
             secret=True,
         ),

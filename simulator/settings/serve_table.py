@@ -6,6 +6,7 @@ from simulator.settings import kinds
 from simulator.settings.agent_kind import AGENT_TOKEN, AGENTS
 from simulator.settings.run_table import TARGET
 from simulator.settings.table import CONFIG, Section, Setting, pick, rows_of
+from simulator.settings.values import Ladder
 
 LISTENING = Section(
     "Where it listens",
@@ -110,6 +111,22 @@ SIMULATED = Section(
             "What the catalogue and the outcomes are drawn from.",
             key="serve.seed",
             default="1",
+        ),
+        Setting(
+            "ladder",
+            "--ladder",
+            kinds.choice(Ladder),
+            "When an unanswered win or refund is sent again.",
+            key="serve.ladder",
+            default="patient",
+        ),
+        Setting(
+            "real_time",
+            "--real-time",
+            kinds.SWITCH,
+            "Wait on the ladder; with --no-real-time the clock, which tokens expire by, jumps ahead instead.",
+            key="serve.real_time",
+            default="true",
         ),
         Setting(
             "data",

@@ -32,6 +32,15 @@ class Color(StrEnum):
     NEVER = "never"
 
 
+class Ladder(StrEnum):
+    """When an unanswered win or refund is sent again; `delivery.ladders` has the waits."""
+
+    PATIENT = "patient"
+    HAMMER = "hammer"
+    NONE = "none"
+    CI = "ci"
+
+
 class ReportKind(StrEnum):
     """The reports that `--report` writes."""
 
@@ -121,7 +130,7 @@ class ServeSettings(Frozen, kw_only=True):
 
     `webhook_url` None leaves CHARGED launches to an error that names the setting; `data` None keeps all in
     memory; `admin_token` None opens console and control API on loopback only. `agents` are those besides
-    the one that the single settings describe.
+    the one that the single settings describe. Without `real_time` the clock jumps to what is due next.
     """
 
     host: str = "127.0.0.1"
@@ -142,6 +151,8 @@ class ServeSettings(Frozen, kw_only=True):
     proxy: str | None = field(default=None, repr=False)
     games: int = 100
     seed: int = 1
+    ladder: Ladder = Ladder.PATIENT
+    real_time: bool = True
     data: Path | None = None
     with_operator: bool = False
     json_logs: bool = False
