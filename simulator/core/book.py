@@ -7,23 +7,15 @@ right wallet does. What that was is named in `diagnosis`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Protocol
 
 from simulator.core.findings import Outcome
 from simulator.core.history import Operation
 from simulator.core.law import Branch, law
 from simulator.core.money import Money
 from simulator.core.roles import Applied, CallForm, Entry, Mark, Pending, Role, role_of
+from simulator.core.view import SharedIds, View
 from simulator.core.webhooks import Method, WebhookRequest
 from simulator.core.worlds import MAX_WORLDS, Games, Judged, Key, Terms, TooManyWorlds, World
-
-
-class SharedIds(Protocol):
-    """What a book must know of other calls and players: see `ledger.Ledger`."""
-
-    def used_otherwise(self, book: Book, request: WebhookRequest) -> bool: ...
-
-    def used_by_another(self, book: Book, request: WebhookRequest) -> bool: ...
 
 
 class Book:
@@ -33,11 +25,11 @@ class Book:
         self.player = player
         self.terms = terms
         self.worlds = [World(balance, {})]
-        self._ids = ids
+        self.ids = ids
         self._pendings: dict[Key, Entry] = {}
         self._facts: dict[Key, Entry] = {}
         self._order = 0
-        self._games = Games()
+        self.played = Games()
 
     # --- asking ------------------------------------------------------------------------------------
 
@@ -83,7 +75,7 @@ class Book:
     @property
     def games(self) -> dict[str | None, tuple[int, int]]:
         """By game: how many accepted bets are open, and the place of the last win (-1: none)."""
-        return self._games.all()
+        return self.played.all()
 
     def unanswered(self, world: World) -> list[Pending]:
         """The calls that may still take effect in this world."""
@@ -139,7 +131,7 @@ class Book:
             self._order += 1
             key = (call.method, call.transaction_id)
             if call.method is Method.WIN:
-                self._games.win(call.game_id, self._order)
+                self.played.win(call.game_id, self._order)
             if call.outcome is Outcome.ACCEPTED:
                 self._facts[key] = self._applied(call, balance)
             elif call.outcome is Outcome.UNKNOWN:
@@ -264,46 +256,10 @@ class Book:
 
     def _note_game(self, request: WebhookRequest, role: Role, outcome: Outcome) -> None:
         if request.method is Method.WIN:
-            self._games.win(request.game_id, self._order)
+            self.played.win(request.game_id, self._order)
         elif request.method is Method.BET and outcome is Outcome.ACCEPTED and role is Role.FRESH_BET:
-            self._games.bet(request.game_id)
+            self.played.bet(request.game_id)
         elif role in (Role.DUE_REFUND, Role.LOOSE_REFUND) and request.transaction_id is not None:
             bet = self._facts.get((Method.BET, request.transaction_id))
             if isinstance(bet, Applied):
-                self._games.refund(bet.game)
-
-
-class View:
-    """One world as `roles` looks at it."""
-
-    __slots__ = ("_book", "balance", "world")
-
-    def __init__(self, book: Book, world: World) -> None:
-        self._book = book
-        self.world = world
-        self.balance = world.balance
-
-    def entry(self, method: Method, transaction_id: str) -> Entry | None:
-        key = (method, transaction_id)
-        if self.world.delta:
-            found = self.world.delta.get(key)
-            if found is not None:
-                return found
-        return self._book._facts.get(key)
-
-    def used_otherwise(self, request: WebhookRequest) -> bool:
-        return self._book._ids.used_otherwise(self._book, request)
-
-    def used_by_another(self, request: WebhookRequest) -> bool:
-        return self._book._ids.used_by_another(self._book, request)
-
-    def has_open_bet(self, game: str | None) -> bool:
-        return self._book._games.open_bets(game) > 0
-
-    def won_since(self, bet: Applied) -> bool:
-        return self._book._games.last_win(bet.game) > bet.order
-
-    def bars(self, request: WebhookRequest) -> bool:
-        terms = self._book.terms
-        over = terms.max_bet is not None and request.amount is not None and request.amount > terms.max_bet
-        return terms.blocked or over
+                self.played.refund(bet.game)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import field
 
-from simulator.core.book import Book, View
+from simulator.core.book import Book
 from simulator.core.findings import Outcome
 from simulator.core.frozen import Frozen
 from simulator.core.history import FOREVER, Operation
 from simulator.core.money import Money
 from simulator.core.roles import Entry, Pending
+from simulator.core.view import View
 from simulator.core.webhooks import Method, WebhookRequest
 
 
