@@ -133,12 +133,13 @@ def test_a_balance_of_a_thousand_digits_is_only_a_balance() -> None:
 def test_slowed_calls_are_slow_until_it_is_ended() -> None:
     with wallet() as server, playing(server.endpoint) as play:
         session = play.session()
+        play.delivery.open_wallet(session)
         play.delivery.trouble.slow_down(session.id, 5)
         play.delivery.play(session, STAKE, drawn=DOUBLE)
         play.delivery.trouble.slow_down(session.id, 0)
         play.delivery.play(session, STAKE, drawn=LOSS)
         faults = [each.fault for each in play.delivery.journal.earliest()]
-        assert faults == ["delay", "delay", ""]
+        assert faults[2:] == ["delay", "delay", ""]
         with pytest.raises(UsageError, match="60000"):
             play.delivery.trouble.slow_down(session.id, 60_001)
 

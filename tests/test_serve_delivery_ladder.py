@@ -105,7 +105,7 @@ def test_a_refusal_is_final() -> None:
         result = play.delivery.play(play.session(), STAKE, drawn=DOUBLE)
         assert not result.pending
         assert play.delivery.pending() == play.delivery.undelivered() == []
-        assert len(server.requests) == 2
+        assert sum(b"transaction_win" in request for request in server.requests) == 1
 
 
 def test_a_restart_goes_on_in_the_middle_of_the_ladder(tmp_path: Path) -> None:

@@ -31,14 +31,17 @@ _PROBES = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Errand:
-    """One call that is to be made, and why. `began_ms` is when its round began; `attempt` counts from 1."""
+    """One call that is to be made, and why. `attempt` counts from 1.
+
+    `fresh`: nothing with its transaction_id went out before, not even the bet that a refund names.
+    """
 
     agent: Agent
     session: str
     request: WebhookRequest
     wire: WireRequest
     purpose: Purpose
-    began_ms: int
+    fresh: bool
     attempt: int = 1
     form: CallForm = CallForm.CANONICAL
     fault: FaultSpec | None = None
@@ -84,28 +87,32 @@ class Deliverer:
 
         Raises NoWebhookUrl and JournalUnusable.
         """
-        sent = self._calls.send(errand.agent, errand.request, errand.wire, errand.fault, demo=errand.demo)
+        copies = self._calls.send(errand.agent, errand.request, errand.wire, errand.fault, demo=errand.demo)
+        # Of copies that were sent at once, the one that was accepted counts as the first.
+        sent = sorted(copies, key=lambda each: each.reading.outcome is not Outcome.ACCEPTED)
         one = told(sent)
-        judgements = [self._judge(errand, each) for each in sent]
-        outcome = judgements[sent.index(one)].outcome
-        suspects = [judgement.suspect for judgement in judgements if judgement.suspect is not None]
+        outcome, balance = one.reading.outcome, one.reading.balance
+        suspect: tuple[Suspect, int] | None = None
+        numbers: list[int] = []
         with self._journal.transaction():
-            numbers = tuple(
-                self._record(errand, each, judgement)
-                for each, judgement in zip(sent, judgements, strict=True)
-            )
-            if not suspects:
+            for place, each in enumerate(sent):
+                copy = errand if place == 0 else replace(errand, fresh=False, attempt=errand.attempt + place)
+                judgement = self._judge(copy, each)
+                numbers.append(self._record(copy, each, judgement))
+                if judgement.suspect is not None:
+                    suspect = judgement.suspect, numbers[-1]
+            if suspect is None:
                 settle(outcome)
-        balance = one.reading.balance
-        if suspects:
-            outcome, balance = self._look(errand, suspects[-1], numbers[-1], outcome, balance)
+        if suspect is not None:
+            outcome, balance = self._look(errand, *suspect, outcome, balance)
             settle(outcome)
-        return Delivered(outcome, balance, problem_of(one), numbers, one)
+        return Delivered(outcome, balance, problem_of(one), tuple(numbers), one)
 
     def _judge(self, errand: Errand, sent: Sent) -> Judgement:
         if errand.request.method.moves_money:
             return self._watch.money(
-                *(errand.player, errand.request, sent, errand.began_ms),
+                *(errand.player, errand.request, sent),
+                fresh=errand.fresh,
                 form=errand.form,
                 attempt=errand.attempt,
             )

@@ -163,6 +163,6 @@ def errand_of(owed: Obligation, agent: Agent, purpose: Purpose) -> Errand:
         request=owed.request,
         wire=WireRequest(owed.body, owed.content_type, headers=agent.wire.headers),
         purpose=purpose,
-        began_ms=owed.since_ms,
+        fresh=False,
         attempt=owed.attempts + 1,
     )

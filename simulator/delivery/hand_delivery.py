@@ -49,7 +49,11 @@ class HandDelivery:
             owed = self.obligations.owed_as(agent.code, Method.REFUND.value, last.bet_id)
             if owed is None:
                 request = WebhookRequest(Method.REFUND, last.player, last.stake, last.bet_id)
-                owed = owed_refund(agent, session.id, request, last.game, last.began_ms)
+                owed = owed_refund(
+                    *(agent, session.id, request, last.game),
+                    since_ms=last.began_ms,
+                    due_ms=self.clock.now_ms(),
+                )
                 owed = self.obligations.add(owed)
             return self._deliver_owed(owed, agent)
 
@@ -86,6 +90,7 @@ class HandDelivery:
         """Send one webhook, given by its fields in the reference's names; once, whatever becomes of it."""
         agent = self.turns.agent(agent_code)
         request = webhook_by_hand(fields, self.new_id())
+        same = Filter(agent=agent_code, transaction_id=request.transaction_id or "")
         with self.turns.of_player(agent, request.player):
             errand = Errand(
                 agent=agent,
@@ -93,7 +98,7 @@ class HandDelivery:
                 request=request,
                 wire=write(request, agent.wire),
                 purpose=Purpose.HAND,
-                began_ms=self.clock.now_ms(),
+                fresh=self.journal.count(same) == 0,
                 form=CallForm.ODD,
             )
             return self.deliverer.deliver(errand)
@@ -124,7 +129,7 @@ class HandDelivery:
             request=request,
             wire=WireRequest(entry.request_body, entry.content_type, headers=agent.wire.headers),
             purpose=Purpose.RESEND,
-            began_ms=entry.at_ms,
+            fresh=False,
             attempt=self.journal.count(same) + 1 if entry.transaction_id else 1,
             fault=self.trouble.take_fault(entry.session, method),
         )

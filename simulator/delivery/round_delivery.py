@@ -68,7 +68,7 @@ class RoundDelivery:
         self.clock = clock
         self.journal = journal
         self.trouble = Trouble()
-        self.watch = Watch(clock.now_ms)
+        self.watch = Watch()
         self._ladder = ladder
         self._seed = seed
         self._run = run or secrets.token_hex(5)
@@ -191,7 +191,7 @@ class RoundDelivery:
             request=request,
             wire=write(request, agent.wire),
             purpose=Purpose.LAUNCH,
-            began_ms=self.clock.now_ms(),
+            fresh=True,
             demo=is_demo(session),
         )
 

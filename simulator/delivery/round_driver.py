@@ -83,7 +83,12 @@ class RoundDriver:
         try:
             self._next = next(flow)
             while self._next is not None and not (self._made and self.stopping()):
-                self._made.append(self.deliverer.deliver(self._errand(self._next, plan), settle))
+                self._made.append(
+                    self.deliverer.deliver(
+                        self._errand(self._next, plan, fresh=self._next.request.method is not Method.REFUND),
+                        settle,
+                    )
+                )
         finally:
             flow.close()
             # Only a round that was cut short has something left that nobody else sees to.
@@ -102,10 +107,12 @@ class RoundDriver:
                 self.obligations.settle(number)
 
         try:
-            self._made.append(self.deliverer.deliver(self._errand(Ask(refund.request), plan), settle))
+            self._made.append(
+                self.deliverer.deliver(self._errand(Ask(refund.request), plan, fresh=True), settle)
+            )
         finally:
             self.obligations.release(number, self.began_ms)
-        self._made.append(self.deliverer.deliver(self._errand(bet, plan)))
+        self._made.append(self.deliverer.deliver(self._errand(bet, plan, fresh=False)))
         self._ending = Ending.REFUNDED
         return self._result(plan, played, spin, self._made[1])
 
@@ -119,16 +126,18 @@ class RoundDriver:
 
     def _refund_of(self, plan: RoundPlan) -> Obligation:
         request = WebhookRequest(Method.REFUND, plan.player, plan.stake, plan.bet_id)
-        return owed_refund(self.agent, self.session, request, plan.game, self.began_ms)
+        return owed_refund(
+            self.agent, self.session, request, plan.game, since_ms=self.began_ms, due_ms=self.began_ms
+        )
 
-    def _errand(self, ask: Ask, plan: RoundPlan) -> Errand:
+    def _errand(self, ask: Ask, plan: RoundPlan, *, fresh: bool) -> Errand:
         return Errand(
             agent=self.agent,
             session=self.session,
             request=ask.request,
             wire=write(ask.request, self.agent.wire, open_round=_of(plan)),
             purpose=Purpose.ROUND,
-            began_ms=self.began_ms,
+            fresh=fresh,
             attempt=ask.attempt,
             fault=self.fault(ask.request.method),
             demo=self.demo,
@@ -153,15 +162,17 @@ class RoundDriver:
         )
 
 
-def owed_refund(agent: Agent, session: str, request: WebhookRequest, game: str, began_ms: int) -> Obligation:
+def owed_refund(
+    agent: Agent, session: str, request: WebhookRequest, game: str, *, since_ms: int, due_ms: int
+) -> Obligation:
     """A refund as an obligation, held by whoever sends it first."""
     assert request.transaction_id is not None
     assert request.amount is not None
     wire = write(request, agent.wire, open_round=OpenRound(request.transaction_id, request.amount, game))
     return Obligation(
         state=State.HELD,
-        due_ms=began_ms,
-        since_ms=began_ms,
+        due_ms=due_ms,
+        since_ms=since_ms,
         attempts=0,
         agent=agent.code,
         session=session,

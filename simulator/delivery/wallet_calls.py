@@ -6,6 +6,7 @@ What is recorded, owed or judged because of it is decided elsewhere.
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -109,7 +110,7 @@ def no_webhook_url(agent: Agent) -> NoWebhookUrl:
     )
 
 
-def told(sent: tuple[Sent, ...]) -> Sent:
+def told(sent: Sequence[Sent]) -> Sent:
     """The one of a call's exchanges that says what became of it: an answer beats none."""
     answered = [each for each in sent if each.reading.outcome is not Outcome.UNKNOWN]
     return answered[0] if answered else sent[0]

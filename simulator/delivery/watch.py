@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from simulator.core.findings import Outcome, Severity
@@ -59,7 +58,6 @@ class _Account:
     """One player's book. `doubted` after a change that nobody could explain."""
 
     book: Book
-    opened_ms: int
     calls: int = 0
     doubted: bool = False
     recent: deque[Suspect] = field(default_factory=lambda: deque(maxlen=_RECENT_MAX))
@@ -68,8 +66,7 @@ class _Account:
 class Watch:
     """The books of all players, the longest unused closed beyond PLAYERS_MAX."""
 
-    def __init__(self, now_ms: Callable[[], int]) -> None:
-        self._now_ms = now_ms
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._accounts: OrderedDict[Player, _Account] = OrderedDict()
 
@@ -111,16 +108,20 @@ class Watch:
         player: Player,
         request: WebhookRequest,
         sent: Sent,
-        began_ms: int,
         *,
+        fresh: bool,
         form: CallForm = CallForm.CANONICAL,
         attempt: int = 1,
     ) -> Judgement:
-        """Judge a bet, win or refund of a round that began at `began_ms`; `attempt` counts from 1."""
+        """Judge a bet, win or refund.
+
+        `fresh`: nothing with its transaction_id went out before, not even the bet that a refund names.
+        `attempt` counts from 1.
+        """
         reading = sent.reading
         forms = form_findings(reading)
         account = self._account(player)
-        if account is None or self._older(account, request, began_ms):
+        if account is None or not (fresh or _knows(account.book, request)):
             self._start_over(player, reading.balance if reading.outcome is Outcome.ACCEPTED else None)
             return Judgement(Verdict.UNJUDGED, reading.outcome, None, forms)
         book = account.book
@@ -219,7 +220,7 @@ class Watch:
 
     def _open(self, player: Player, balance: Money, *, blocked: bool = False) -> _Account:
         book = Ledger().open(player[1], balance, Terms(blocked=blocked))
-        account = _Account(book, self._now_ms())
+        account = _Account(book)
         with self._lock:
             self._accounts[player] = account
             self._accounts.move_to_end(player)
@@ -239,12 +240,16 @@ class Watch:
         if account.calls >= CALLS_MAX and not account.book.ambiguous:
             self._open(player, account.book.balances[0], blocked=account.book.terms.blocked)
 
-    def _older(self, account: _Account, request: WebhookRequest, began_ms: int) -> bool:
-        """Whether the call belongs to a round from before the book, so that the book knows nothing of it."""
-        if began_ms >= account.opened_ms or request.transaction_id is None:
-            return False
-        asked = {request.method, Method.BET} if request.method is Method.REFUND else {request.method}
-        return all(account.book.fact(method, request.transaction_id) is None for method in asked)
+
+def _knows(book: Book, request: WebhookRequest) -> bool:
+    """Whether the book has heard of that id; it has not if it was opened since."""
+    if request.transaction_id is None:
+        return True
+    methods = (Method.WIN,) if request.method is Method.WIN else (Method.BET, Method.REFUND)
+    keys = [(method, request.transaction_id) for method in methods]
+    return any(
+        book.fact(*key) is not None or any(key in world.delta for world in book.worlds) for key in keys
+    )
 
 
 def seen(sent: Sent) -> Judgement:
