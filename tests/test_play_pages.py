@@ -120,6 +120,7 @@ def test_pages_are_not_kept_and_assets_are_asked_after(server: PlayServer) -> No
     assert first.content_type.startswith("text/javascript")
     first.close()
     again = page.client.get("/play/static/main.js", headers={"If-None-Match": first.headers["ETag"]})
+    again.close()
     assert again.status_code == 304
 
 
