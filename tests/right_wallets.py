@@ -163,6 +163,7 @@ class RightWallet:
         if (Method.WIN, id_) in self.answers and self.dialect.refund_of_win != "ignored":
             if self.dialect.refund_of_win == "refused":
                 return REFUSED
+            self.tombstones.add(id_)
             return self._apply(each, id_, -self.amounts[Method.WIN, id_])
         if self.dialect.unknown_refund == "refused":
             return REFUSED

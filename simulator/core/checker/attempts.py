@@ -8,15 +8,22 @@ from simulator.core.findings import Outcome
 from simulator.core.history import Operation
 from simulator.core.money import ZERO
 from simulator.core.roles import CallForm, Entry
-from simulator.core.webhooks import Method, WebhookRequest
+from simulator.core.webhooks import Method
+
+_GOLDEN = 0x9E3779B97F4A7C15
+_MASK = (1 << 64) - 1
 
 
 class Game:
-    """What a wallet knows of one game: bets that are open, when a win last came."""
+    """What a wallet knows of one game: bets that are open, when a win last came.
 
-    __slots__ = ("last_win", "open", "open_before", "refuses_refunds", "refuses_wins")
+    Only asked where some win or refund was refused, so only kept up to date there.
+    """
 
-    def __init__(self, open_before: int, last_win: int) -> None:
+    __slots__ = ("last_win", "open", "open_before", "refuses_refunds", "refuses_wins", "token")
+
+    def __init__(self, open_before: int, last_win: int, token: int) -> None:
+        self.token = token
         self.open = 0
         self.open_before = open_before
         self.last_win = last_win
@@ -33,12 +40,11 @@ class Group:
 
     __slots__ = (
         "attempts", "bet", "counted_in", "exotic", "known_before", "lonely", "number", "refund",
-        "refund_seen", "token", "win",
+        "refund_seen", "win",
     )  # fmt: skip
 
-    def __init__(self, number: int, token: int) -> None:
+    def __init__(self, number: int) -> None:
         self.number = number
-        self.token = token
         self.attempts: list[Attempt] = []
         self.bet: Entry | None = None
         self.win: Entry | None = None
@@ -48,6 +54,11 @@ class Group:
         self.exotic = False
         self.known_before = False
         self.lonely = False
+
+    @property
+    def token(self) -> int:
+        """A number that stands for the group in the hash of a state."""
+        return (self.number + 1) * _GOLDEN & _MASK
 
     def entry(self, method: Method) -> Entry | None:
         """What the wallet knows of this id under that method."""
@@ -71,12 +82,11 @@ class Attempt:
 
     __slots__ = (
         "amount", "arrived", "deadline", "done", "foreign", "form", "game", "group", "held", "idle",
-        "is_read", "lanes", "method", "near", "number", "operation", "pure", "quick_refusal", "request",
-        "seen", "sent", "shown", "timed", "token", "unknown", "wanted",
+        "is_read", "lane", "method", "more_lanes", "near", "operation", "place", "pure", "quick_refusal",
+        "request", "seen", "sent", "shown", "timed", "token", "unknown", "wanted",
     )  # fmt: skip
 
-    def __init__(self, number: int, operation: Operation, group: Group, game: Game, token: int) -> None:
-        self.number = number
+    def __init__(self, operation: Operation, group: Group, game: Game, token: int) -> None:
         self.operation = operation
         self.method = operation.method
         self.is_read = operation.is_read
@@ -86,15 +96,15 @@ class Attempt:
         self.shown = operation.balance if evidence else None
         self.form = _form(operation)
         self.amount = int(operation.amount or 0)
-        self.request = WebhookRequest(
-            operation.method, operation.player, operation.amount, operation.transaction_id, operation.game_id
-        )
+        self.request = operation.request
         self.sent = operation.sent_ns
         self.deadline = operation.ends_ns
         self.group = group
         self.game = game
         self.token = token
-        self.lanes: list[tuple[Lane, int]] = []
+        self.lane: Lane | None = None
+        self.place = 0
+        self.more_lanes: list[tuple[Lane, int]] | None = None
         self.foreign = False
         self.near = False
         self.held = False
@@ -106,6 +116,16 @@ class Attempt:
         self.seen = False
         self.arrived = False
 
+    def reopen(self) -> None:
+        """Take back that it is done."""
+        self.done = False
+        lane = self.lane
+        if lane is not None and lane.head > self.place:
+            lane.head = self.place
+        for other, place in self.more_lanes or ():
+            if other.head > place:
+                other.head = place
+
 
 class Lane:
     """Attempts in the order in which they were sent; those before `head` are done."""
@@ -116,7 +136,12 @@ class Lane:
         self.attempts = attempts
         self.head = 0
         for place, attempt in enumerate(attempts):
-            attempt.lanes.append((self, place))
+            if attempt.lane is None:
+                attempt.lane, attempt.place = self, place
+            elif attempt.more_lanes is None:
+                attempt.more_lanes = [(self, place)]
+            else:
+                attempt.more_lanes.append((self, place))
 
     def waiting(self, until: int) -> list[Attempt]:
         """The attempts that are not done and were sent by then."""

@@ -7,7 +7,7 @@ never too few.
 from __future__ import annotations
 
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 
 from simulator.core.checker.attempts import Attempt, Game, Group, Lane, overlapping
@@ -42,20 +42,17 @@ class Case:
         self.games: dict[str | None, Game] = {}
         self.groups: dict[str, Group] = {}
         self.timed_groups: dict[Group, None] = {}
-        self._tokens = random.Random(_SEED)
         self.attempts: list[Attempt] = []
-        for number, operation in enumerate(_relevant(operations, start)):
-            attempt = Attempt(
-                number,
-                operation,
-                self._group(operation.transaction_id),
-                self._game(operation.game_id),
-                self._tokens.getrandbits(64),
-            )
+        self._tokens = random.Random(_SEED)
+        counted = Counter(each.transaction_id for each in _relevant(operations, start))
+        for operation in _relevant(operations, start):
+            group = self._group(operation, counted)
+            attempt = Attempt(operation, group, self._game(operation.game_id), self._tokens.getrandbits(64))
             if attempt.form is not CallForm.MALFORMED and not attempt.is_read:
                 attempt.foreign = operation.index in foreign or start.is_foreign(attempt.request)
                 attempt.near = start.is_near(attempt.request)
-            attempt.group.attempts.append(attempt)
+            if not group.lonely:
+                group.attempts.append(attempt)
             self.attempts.append(attempt)
         for game in start.games:
             self._game(game)
@@ -64,26 +61,30 @@ class Case:
 
     # --- who has to do with whom -----------------------------------------------------------------------
 
-    def _group(self, transaction_id: str | None) -> Group:
-        if transaction_id is None:
-            return Group(-1, 0)
-        group = self.groups.get(transaction_id)
-        if group is None:
-            group = self.groups[transaction_id] = Group(len(self.groups), self._tokens.getrandbits(64))
-            known = [self.start.entry(method, transaction_id) for method in _MONEY]
-            group.bet, group.win, group.refund = known
-            group.known_before = any(entry is not None for entry in known)
+    def _group(self, operation: Operation, counted: Counter[str | None]) -> Group:
+        id_ = operation.transaction_id
+        if id_ is None:
+            return _LONELY
+        group = self.groups.get(id_)
+        if group is not None:
+            return group
+        known = [self.start.entry(method, id_) for method in _MONEY]
+        if counted[id_] == 1 and known == [None, None, None]:
+            return _LONELY
+        group = self.groups[id_] = Group(len(self.groups))
+        group.bet, group.win, group.refund = known
+        group.known_before = known != [None, None, None]
         return group
 
     def _game(self, name: str | None) -> Game:
         game = self.games.get(name)
         if game is None:
-            game = self.games[name] = Game(*self.start.games.get(name, (0, -1)))
+            open_bets, last_win = self.start.games.get(name, (0, -1))
+            game = self.games[name] = Game(open_bets, last_win, self._tokens.getrandbits(64))
         return game
 
     def _describe(self) -> None:
         for group in self.groups.values():
-            group.lonely = len(group.attempts) == 1 and not group.known_before
             group.exotic = _is_exotic(group)
         for attempt in self.attempts:
             if attempt.wanted is Outcome.REFUSED and attempt.method is Method.WIN:
@@ -160,6 +161,10 @@ class Case:
             effects[shown - moves].append(attempt)
 
 
+_LONELY = Group(-1)
+"""The group of every attempt whose id no other attempt has: nobody asks what is known of it."""
+_LONELY.lonely = True
+
 _MONEY = (Method.BET, Method.WIN, Method.REFUND)
 
 
@@ -179,13 +184,13 @@ def _is_exotic(group: Group) -> bool:
         each.method is Method.REFUND and each.amount == 0 for each in group.attempts
     )
     foreign = any(each.foreign for each in group.attempts)
-    return foreign or (refunds and (wins or (zero_refund and not group.lonely)))
+    return foreign or (refunds and (wins or zero_refund))
 
 
 def _describe(attempt: Attempt, refused_wins: bool, then_read: bool) -> None:
     group = attempt.group
     attempt.timed = attempt.method is Method.WIN and attempt.game.refuses_refunds
-    attempt.held = group.exotic or attempt.timed
+    attempt.held = group.exotic or attempt.timed or attempt.foreign
     no_bet = not group.known_before and not any(
         each.method is Method.WIN or (each.method is Method.BET and each.wanted is Outcome.ACCEPTED)
         for each in group.attempts

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import StrEnum
+from itertools import islice
 
 from simulator.core.checker.attempts import Attempt
 from simulator.core.checker.case import Case
@@ -34,37 +35,48 @@ class Search:
         self.nodes_left = budget
         start = case.start
         self.wallet = Wallet(start.balance, start.order, terms, case.games, then_read=case.then_read)
-        self.order: list[Step] = []
         self._urgent = 0
         self._until = -FOREVER
         self._seen: set[int] = set()
+        self._stack: list[tuple[int, int, Iterator[Step] | None]] = []
 
     def run(self) -> Answer:
         """Search until an order is found, none is left, or the budget is spent."""
-        wallet = self.wallet
-        stack: list[tuple[int, int, Iterator[Step]]] = []
         while True:
             if self._settle():
                 return Answer.ORDER
             state = self._state()
-            if state not in self._seen:
+            if state in self._seen:
+                step = self._other_choice()
+            else:
                 if self.nodes_left <= 0:
                     return Answer.GAVE_UP
                 self.nodes_left -= 1
                 self._seen.add(state)
-                stack.append((wallet.mark(), self._urgent, self._choices()))
-            while stack:
-                mark, self._urgent, choices = stack[-1]
-                wallet.undo_to(mark)
-                self._look()
-                step = next(choices, None)
+                step = next(self._choices(), None)
                 if step is None:
-                    stack.pop()
-                    continue
-                wallet.take(step)
-                break
-            else:
+                    step = self._other_choice()
+                else:
+                    self._stack.append((self.wallet.mark(), self._urgent, None))
+            if step is None:
                 return Answer.NO_ORDER
+            self.wallet.take(step)
+
+    def _other_choice(self) -> Step | None:
+        """Go back to the latest place with a choice that was not tried; None when there is none."""
+        stack = self._stack
+        while stack:
+            mark, self._urgent, choices = stack.pop()
+            self.wallet.undo_to(mark)
+            self._look()
+            if choices is None:
+                # Most places are never come back to: their choices are listed again rather than kept.
+                choices = islice(self._choices(), 1, None)
+            step = next(choices, None)
+            if step is not None:
+                stack.append((mark, self._urgent, choices))
+                return step
+        return None
 
     # --- what goes without choosing ------------------------------------------------------------------
 

@@ -36,6 +36,10 @@ class Wallet:
     commit and read their balance afterwards; else it shows the balance that its effect made.
     """
 
+    __slots__ = (
+        "_games_matter", "_log", "balance", "current", "games", "hash", "order", "terms", "then_read",
+    )  # fmt: skip
+
     def __init__(
         self, balance: int, order: int, terms: Terms, games: Mapping[str | None, Game], *, then_read: bool
     ) -> None:
@@ -46,7 +50,8 @@ class Wallet:
         self.then_read = then_read
         self.hash = 0
         self.current: Attempt | None = None
-        self._log: list[tuple[object, str, object]] = []
+        self._games_matter = any(game.refuses_wins or game.refuses_refunds for game in games.values())
+        self._log: list[tuple[Attempt, int, int] | tuple[object, str, object]] = []
 
     # --- what the law asks: always about the current attempt ------------------------------------------
 
@@ -134,25 +139,25 @@ class Wallet:
     def take(self, step: Step) -> None:
         """Let it happen."""
         attempt, role, branch = step
-        self._change(self, "order", self.order + 1)
+        # Never taken back: all that counts is that what comes later has a higher number.
+        self.order += 1
         if branch is None:
             self._arrive(attempt)
             return
-        self._change(attempt, "done", True)
-        self._rehash(attempt.token)
-        if not attempt.is_read and branch.entry is not None:
+        self._finish(attempt)
+        if branch.entry is not None and not attempt.group.lonely:
             self._remember(attempt, branch.entry)
-        self._note(attempt, None if attempt.unknown else role)
-        if branch.moves:
-            self._change(self, "balance", self.balance + branch.moves)
+        if self._games_matter:
+            self._note(attempt, None if attempt.unknown else role)
+        self.balance += branch.moves
         if self.then_read:
             self._note_shown(attempt, branch)
 
     def take_read(self, attempt: Attempt) -> None:
         """Let a balance read happen."""
-        self._change(attempt, "done", True)
-        self._change(attempt, "seen", True)
-        self._rehash(attempt.token)
+        self._finish(attempt)
+        if self.then_read:
+            self._change(attempt, "seen", True)
 
     def see(self, attempt: Attempt) -> None:
         """Note that the balance an answer shows is there, after the attempt's effect."""
@@ -163,12 +168,14 @@ class Wallet:
         """Go back to a moment of the past."""
         log = self._log
         while len(log) > mark:
-            changed, name, before = log.pop()
-            setattr(changed, name, before)
-            if name == "done" and isinstance(changed, Attempt):
-                for lane, place in changed.lanes:
-                    if lane.head > place:
-                        lane.head = place
+            changed, second, third = log.pop()
+            if isinstance(second, str):
+                setattr(changed, second, third)
+            else:
+                assert isinstance(changed, Attempt)
+                assert isinstance(third, int)
+                changed.reopen()
+                self.balance, self.hash = second, third
 
     @property
     def identity(self) -> int:
@@ -176,6 +183,11 @@ class Wallet:
         return self.hash ^ (self.balance * _BALANCE_FACTOR & _MASK)
 
     # --- inside --------------------------------------------------------------------------------------
+
+    def _finish(self, attempt: Attempt) -> None:
+        self._log.append((attempt, self.balance, self.hash))
+        attempt.done = True
+        self.hash ^= attempt.token
 
     def _change(self, changed: object, name: str, value: object) -> None:
         self._log.append((changed, name, getattr(changed, name)))
@@ -190,15 +202,20 @@ class Wallet:
         if before == entry:
             return
         self._change(group, slot, entry)
-        if not group.lonely:
-            self._rehash(_print(group, slot, before) ^ _print(group, slot, entry))
+        self._rehash(_print(group, slot, before) ^ _print(group, slot, entry))
 
     def _arrive(self, attempt: Attempt) -> None:
         self._change(attempt, "arrived", True)
         self._rehash(attempt.token * 5 & _MASK)
-        if attempt.group.entry(attempt.method) is None and attempt.form is not CallForm.MALFORMED:
+        lonely = attempt.group.lonely
+        if (
+            not lonely
+            and attempt.group.entry(attempt.method) is None
+            and attempt.form is not CallForm.MALFORMED
+        ):
             self._remember(attempt, Pending(attempt.request, attempt.form))
-        self._note(attempt, None)
+        if self._games_matter:
+            self._note(attempt, None)
 
     def _note(self, attempt: Attempt, role: Role | None) -> None:
         """What of an attempt matters to other calls of its game."""
@@ -206,11 +223,13 @@ class Wallet:
         match attempt.method:
             case Method.WIN:
                 self._change(game, "last_win", self.order)
+            case Method.BET if role is Role.FRESH_BET and group.lonely:
+                self._change(game, "open", game.open + 1)
             case Method.BET if role is Role.FRESH_BET and not group.refund_seen:
                 self._change(group, "counted_in", game)
                 self._change(game, "open", game.open + 1)
-                self._rehash(group.token)
-            case Method.REFUND if not group.refund_seen:
+                self._rehash(group.token ^ game.token)
+            case Method.REFUND if not (group.refund_seen or group.lonely):
                 self._change(group, "refund_seen", True)
                 self._close_bet(group)
             case _:
@@ -221,7 +240,7 @@ class Wallet:
         if counted is not None:
             self._change(counted, "open", counted.open - 1)
             self._change(group, "counted_in", None)
-            self._rehash(group.token)
+            self._rehash(group.token ^ counted.token)
         elif group.known_before and isinstance(bet, Applied):
             game = self.games.get(bet.game)
             if game is not None and game.open_before > 0:
@@ -231,19 +250,20 @@ class Wallet:
         """With `then_read`: an answer that says nothing of the balance is seen at once."""
         known = attempt.group.entry(attempt.method)
         first = known.after if isinstance(known, Applied | Tombstone) else None
-        if attempt.seen or attempt.shown is None or branch.answers is None:
-            if not attempt.seen:
-                self._change(attempt, "seen", True)
-        elif attempt.shown in (self.balance, first):
+        if attempt.seen:
+            return
+        if attempt.shown is None:
+            self._change(attempt, "seen", True)
+        elif branch.answers is None or attempt.shown in (self.balance, first):
             self.see(attempt)
 
 
 def _print(group: Group, name: str, entry: Entry | None) -> int:
-    """What of an entry tells two states apart. Numbers only: a text's hash differs from run to run."""
+    """What of an entry tells two states apart."""
     slot = _SLOT_NUMBERS[name]
     match entry:
         case Applied():
-            return hash((group.number, slot, 1, entry.amount, entry.after))
+            return hash((group.number, slot, 1, entry.amount, entry.after, hash(entry.game)))
         case Tombstone():
             return hash((group.number, slot, 2, entry.after))
         case Mark():
