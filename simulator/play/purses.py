@@ -174,7 +174,7 @@ class WalletMoney:
 
     def _read(self, result: RoundResult) -> tuple[Standing, Problem | None]:
         if result.refunded:
-            if result.pending:
+            if not self.settled(Owed(Method.REFUND, result.bet_id)):
                 return Standing.PENDING, Problem.BET_PENDING
             return Standing.REFUNDED, Problem.BET_REFUNDED
         if result.outcome is Outcome.REFUSED:

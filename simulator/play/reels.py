@@ -5,9 +5,9 @@ A payout of nothing shows no winning line; a win shows lines, or the bonus, whos
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from random import Random
 
+from simulator.core.frozen import Frozen
 from simulator.core.money import Money
 from simulator.play.symbols import BONUS, COUNT_MIN, LINES, REELS, ROWS, SYMBOLS
 
@@ -21,8 +21,7 @@ _MORE_LINES_FROM = (300, 900)
 _LONGER_FROM = (250, 1200)
 
 
-@dataclass(frozen=True, slots=True)
-class LineWin:
+class LineWin(Frozen):
     """Equal symbols from the left on one line, and what they pay. `line` counts from 0 as LINES does."""
 
     line: int
@@ -31,8 +30,7 @@ class LineWin:
     win: Money
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
+class Picture(Frozen):
     """The reels at rest. Either `lines` or `bonus_win` make up the payout; both are empty for a loss."""
 
     grid: Grid

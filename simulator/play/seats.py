@@ -6,8 +6,9 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from simulator.core.frozen import Frozen
 from simulator.core.money import ZERO, Money
 from simulator.core.webhooks import Method
 from simulator.play.problems import Error, PlayError, Problem
@@ -20,8 +21,7 @@ SEATS_MAX = 10_000
 ROUNDS_MAX = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Round:
+class Round(Frozen):
     """A round as the player sees it. `at_ms` is Unix time; `picture` is None where the bet did not stand."""
 
     number: int

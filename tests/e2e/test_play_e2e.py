@@ -23,6 +23,34 @@ TIMES = "\N{MULTIPLICATION SIGN}"
 
 HOSTILE = "<img src=x onerror=\"document.title='hacked'\"><b>x</b>"
 PHONE, DESKTOP = {"width": 360, "height": 740}, {"width": 1280, "height": 800}
+LYING = {"width": 740, "height": 360}
+
+# Text on a ground of one colour; what stands on gradients is for the eye.
+PALE = """() => {
+    const light = (colour) => {
+        const parts = colour.match(/[\\d.]+/g).slice(0, 3).map((part) => part / 255);
+        const linear = parts.map((part) => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
+    };
+    const ground = (element) => {
+        for (let at = element; at; at = at.parentElement) {
+            const style = getComputedStyle(at);
+            if (style.backgroundImage !== "none") return null;
+            if (/^rgb\\(/.test(style.backgroundColor)) return style.backgroundColor;
+        }
+        return null;
+    };
+    const texts = [...document.querySelectorAll("body *")].filter((element) =>
+        element.checkVisibility() && !element.closest("[aria-disabled=true]") &&
+        [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim()));
+    return texts.flatMap((element) => {
+        const behind = ground(element);
+        if (!behind) return [];
+        const [low, high] = [light(getComputedStyle(element).color), light(behind)].sort((a, b) => a - b);
+        const ratio = (high + 0.05) / (low + 0.05);
+        return ratio < 4.5 ? [`${element.outerHTML.slice(0, 80)} ${ratio.toFixed(2)}`] : [];
+    });
+}"""
 
 
 def lost(drawn: Spin) -> bool:
@@ -309,9 +337,9 @@ def test_an_unreadable_balance_can_be_asked_for_again(open_game: Open) -> None:
 
 def test_hostile_text_stays_text(open_game: Open) -> None:
     """In the player's name, in what the operator answers, in its errors."""
-    details = reply(b"{}")
+    details, balance = reply(b"{}"), reply(b'{"status":1,"balance":"10.00"}')
     refusal = reply(b'{"status":0,"error":"<img src=x onerror=alert(1)>","x":"</pre><script>"}')
-    wallet = ScriptedServer(answering(details, refusal))
+    wallet = ScriptedServer(answering(details, balance, refusal))
     with wallet, play_server(webhook_url=wallet.url()) as server:
         page = ready(open_game(server.launch(user_name=HOSTILE)))
         expect(page.locator("#message")).to_have_text(f"Good luck, {HOSTILE}!")
@@ -383,6 +411,7 @@ LOOKS = {
     "desktop-light": (DESKTOP, "light", "pt_BR"),
     "phone-dark": (PHONE, "dark", "pt_BR"),
     "phone-light": (PHONE, "light", "tr_TR"),
+    "phone-lying": (LYING, "light", "en"),
 }
 
 
@@ -406,7 +435,8 @@ def test_the_game_is_looked_at(
             assert size is not None
             assert size["x"] >= 0
             assert size["x"] + size["width"] <= viewport["width"]
-        if viewport is PHONE:
+        if viewport is not DESKTOP:
             page.locator("#panel > summary").click()
         page.locator("#journal > li > details > summary").first.click()
         page.screenshot(path=screenshots / f"play-{name}-panel.png", full_page=True)
+        assert page.evaluate(PALE) == []

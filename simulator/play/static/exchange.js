@@ -10,6 +10,7 @@ const clock = new Intl.DateTimeFormat(boot.lang, {
   minute: "2-digit",
   second: "2-digit",
   fractionalSecondDigits: 3,
+  hourCycle: "h23",
 });
 
 /** An element with a class and text. */

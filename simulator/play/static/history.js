@@ -4,7 +4,7 @@ import { money } from "./money.js";
 import { get } from "./server.js";
 import { boot, texts } from "./texts.js";
 
-const time = new Intl.DateTimeFormat(boot.lang, { timeStyle: "medium" });
+const time = new Intl.DateTimeFormat(boot.lang, { timeStyle: "medium", hourCycle: "h23" });
 
 export class History {
   constructor() {

@@ -53,6 +53,7 @@ function complain(problem) {
   notice.querySelector("p").textContent = texts[`problem_${word}`] ?? texts.problem_server;
   notice.querySelector("button").hidden = !RETRIED.has(problem);
   notice.hidden = false;
+  say("");
 }
 
 /** Take over what any answer of the server brings along. */
@@ -87,12 +88,11 @@ async function open() {
     const answer = await post("open");
     reels.show(answer.grid);
     took(answer);
-    if (answer.problem) complain(answer.problem);
     say(fill(texts.welcome, { name: answer.name }));
+    if (answer.problem) complain(answer.problem);
     spinButton.disabled = false;
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    say("");
     complain(error.code);
   }
   history.refresh();

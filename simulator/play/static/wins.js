@@ -67,7 +67,7 @@ export class Wins {
     tag.textContent = `×${grouped(part.times, FORMAT)}`;
     const [reel, row] = part.places.at(-1);
     tag.style.left = `${reel * 20 + 10}%`;
-    tag.style.top = `${(row * 100 + 86) / 3}%`;
+    tag.style.top = `${(row * 100 + 80) / 3}%`;
     this.tags.append(tag);
   }
 }
