@@ -8,9 +8,10 @@ from __future__ import annotations
 import hmac
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from simulator.core.frozen import Frozen
 from simulator.core.wire import WireProfile
 from simulator.errors import ConfigurationError
 from simulator.settings import AgentSettings, ServeSettings
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
     from simulator.delivery.target import Target
 
 
-@dataclass(frozen=True, slots=True)
-class Agent:
+class Agent(Frozen):
     """One operator's account. `target` is its checked webhook URL; None lets it play DEMO only."""
 
     code: str

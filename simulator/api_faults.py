@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import count
 
+from simulator.core.frozen import Frozen
+
 LATENCY_MS_MAX = 30_000
 FAULTS_MAX = 100
 
@@ -41,22 +43,19 @@ class ApiRoute(StrEnum):
     ALL = "all"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class First:
+class First(Frozen, kw_only=True):
     """The first so many calls."""
 
     calls: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Every:
+class Every(Frozen, kw_only=True):
     """One call in so many, the last of each lot."""
 
     calls: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chance:
+class Chance(Frozen, kw_only=True):
     """Each call with this probability; the same calls for the same seed."""
 
     probability: float
@@ -67,8 +66,7 @@ When = First | Every | Chance | None
 """Which calls; None is every one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiFault:
+class ApiFault(Frozen, kw_only=True):
     """One fault as it was asked for. `route` None is every route.
 
     `latency_ms` passes before anything else, whatever the kind; `status` is for STATUS only.
@@ -92,8 +90,7 @@ class _Standing:
     done: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class FaultCount:
+class FaultCount(Frozen):
     """A fault, how many calls of its route it has seen since, and how many it disturbed."""
 
     fault: ApiFault

@@ -8,9 +8,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
 from flask import Response
+
+from simulator.core.frozen import Frozen
 
 STREAMS_MAX = 12
 """Each holds one of the server's threads; the others stay free for calls, rounds and health."""
@@ -20,8 +21,7 @@ LIFETIME_S = 600.0
 """A stream ends after that; a browser comes back by itself, with the number of its last event."""
 
 
-@dataclass(frozen=True, slots=True)
-class StreamEvent:
+class StreamEvent(Frozen):
     """One event; `id` comes back as Last-Event-ID, `data` has no line break in it."""
 
     id: int

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hmac
 import threading
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from simulator.agents import Agents
 from simulator.api_faults import ApiFaults
 from simulator.core.catalogue import Catalogue
+from simulator.core.frozen import Frozen
 from simulator.delivery.clock import Clock
 from simulator.event_streams import EventStreams
 from simulator.sessions import SessionStore
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     from simulator.delivery.round_delivery import RoundDelivery
 
 
-@dataclass(frozen=True, slots=True)
-class ServerState:
+class ServerState(Frozen):
     """One server's parts.
 
     `public_url` has no slash at its end. Tokens expire and sessions end by `clock`, which is virtual.

@@ -10,12 +10,13 @@ import secrets
 import threading
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 from simulator.agents import Agent, same_text
 from simulator.core.catalogue import Game
+from simulator.core.frozen import Frozen
 from simulator.errors import SimulatorError
 
 if TYPE_CHECKING:
@@ -54,8 +55,7 @@ def lang_of(code: str) -> Lang:
             return Lang.ENGLISH
 
 
-@dataclass(frozen=True, slots=True)
-class Launch:
+class Launch(Frozen):
     """What a launch asks for, checked. `player` is the operator's user_id."""
 
     agent: Agent
@@ -66,8 +66,7 @@ class Launch:
     kind: SessionKind
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(Frozen):
     """One launch that may be played. `id` is for journal and console and no secret; `number` counts an
     agent's sessions from 1, so that (seed, agent, number, round) names a spin.
 

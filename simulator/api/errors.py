@@ -6,9 +6,10 @@ The reference documents no errors; these are our assumption, in the success shap
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from enum import Enum
 from http import HTTPStatus
+
+from simulator.core.frozen import Frozen
 
 
 class Code(Enum):
@@ -47,8 +48,7 @@ class Code(Enum):
         return str(self.value[1])
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Frozen):
     """One error as it is answered."""
 
     code: Code

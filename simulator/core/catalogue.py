@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice, zip_longest
 from random import Random
 
+from simulator.core.frozen import Frozen
 from simulator.core.studios import STUDIOS
 
 GAMES_A_STUDIO = 60
@@ -34,8 +34,7 @@ _HOUSES = ("Gaming", "Games", "Studios", "Interactive", "Play", "Slots")
 # fmt: on
 
 
-@dataclass(frozen=True, slots=True)
-class Provider:
+class Provider(Frozen):
     """A studio, as `/games/provider` lists it; `slug` is what a game names it by."""
 
     id: int
@@ -43,8 +42,7 @@ class Provider:
     slug: str
 
 
-@dataclass(frozen=True, slots=True)
-class Game:
+class Game(Frozen):
     """A game, as `/games/all` lists it; `provider` is a slug, `number` counts from 1."""
 
     number: int

@@ -7,10 +7,11 @@ dispatcher and by people.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from simulator.core.curl import mask_headers
 from simulator.core.findings import Outcome
+from simulator.core.frozen import Frozen
 from simulator.core.money import Money
 from simulator.core.roles import CallForm
 from simulator.core.scenario import FaultSpec
@@ -29,8 +30,7 @@ PROBLEM_LENGTH_MAX = 300
 _PROBES = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Errand:
+class Errand(Frozen, kw_only=True):
     """One call that is to be made, and why. `attempt` counts from 1.
 
     `fresh`: nothing with its transaction_id went out before, not even the bet that a refund names.
@@ -53,8 +53,7 @@ class Errand:
         return self.agent.code, self.request.player
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
+class Delivered(Frozen):
     """What became of an errand. `outcome` is settled by a read where the answer left it open; `problem` is
     why there is no answer, or what the operator calls its refusal.
     """

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from simulator.core.findings import Outcome
+from simulator.core.frozen import Frozen
 from simulator.core.roles import CallForm
 from simulator.core.webhooks import Method, WebhookRequest, WireRequest
 from simulator.core.wire import write
@@ -23,8 +23,7 @@ from simulator.delivery.wallet_turns import WalletTurns
 from simulator.errors import UsageError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HandDelivery:
+class HandDelivery(Frozen, kw_only=True):
     """Sends by hand, in the player's turn; for any threads.
 
     Every method raises NoWebhookUrl, PlayerBusy, DeliveryStopped and JournalUnusable, and UsageError for what

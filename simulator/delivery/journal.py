@@ -9,9 +9,10 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from simulator.core.findings import Severity
+from simulator.core.frozen import Frozen
 from simulator.core.money import Money
 from simulator.delivery.journal_entry import Entry, Filter, PlayFinding, Verdict
 from simulator.delivery.journal_latency import LatencyCount, latency_counts, latency_query
@@ -35,8 +36,7 @@ _CHANGE = "change"
 _CLEARED = "cleared"
 
 
-@dataclass(frozen=True, slots=True)
-class FindingCount:
+class FindingCount(Frozen):
     """Findings of one kind: `latest` is the number of the last exchange that showed it."""
 
     rule: str
@@ -49,8 +49,7 @@ class FindingCount:
     latest: int
 
 
-@dataclass(frozen=True, slots=True)
-class BalancePoint:
+class BalancePoint(Frozen):
     """A player's balance at one exchange: as answered, and as the ledger has it."""
 
     number: int
@@ -59,8 +58,7 @@ class BalancePoint:
     expected: Money | None
 
 
-@dataclass(frozen=True, slots=True)
-class PlayerCount:
+class PlayerCount(Frozen):
     """A player in the journal: how many exchanges, and the last of them."""
 
     agent: str

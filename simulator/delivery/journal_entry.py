@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from simulator.core.findings import Outcome, Severity
+from simulator.core.frozen import Frozen
 from simulator.core.money import Money
 
 Headers = tuple[tuple[str, str], ...]
@@ -35,8 +36,7 @@ class Verdict(StrEnum):
     UNJUDGED = "unjudged"
 
 
-@dataclass(frozen=True, slots=True)
-class PlayFinding:
+class PlayFinding(Frozen):
     """Something an exchange shows: `rule`, what happened, and where it is about money, which balances.
 
     `cause` groups findings of one kind; `expected` are the balances that a right wallet could have, `found`
@@ -52,8 +52,7 @@ class PlayFinding:
     found: Money | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Frozen, kw_only=True):
     """One exchange. `number` is its own for ever; `change` grows with everything that happens to any entry.
 
     `at_ms` is when it was recorded, in Unix milliseconds of the simulator's clock. `expected` is the balance
@@ -91,8 +90,7 @@ class Entry:
     change: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filter:
+class Filter(Frozen, kw_only=True):
     """Which entries: an empty field asks nothing. `text` is looked for in ids, players and both bodies."""
 
     agent: str = ""

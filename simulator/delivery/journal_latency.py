@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from simulator.core.findings import Outcome
+from simulator.core.frozen import Frozen
 from simulator.delivery.journal_entry import Filter
 from simulator.delivery.journal_rows import condition_of
 from simulator.delivery.journal_store import Value
@@ -14,8 +14,7 @@ from simulator.delivery.journal_store import Value
 BOUNDS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 
 
-@dataclass(frozen=True, slots=True)
-class LatencyCount:
+class LatencyCount(Frozen):
     """How many answered exchanges of one outcome took less than `below_ms`, not less than the bound before.
 
     None stands for everything slower than the last of BOUNDS_MS.

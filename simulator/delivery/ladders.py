@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from simulator.core.frozen import Frozen
 from simulator.core.suggest import did_you_mean_or_valid
 from simulator.errors import UsageError
 
@@ -11,8 +10,7 @@ _SECOND_MS = 1000
 _DAY_S = 86_400
 
 
-@dataclass(frozen=True, slots=True)
-class Ladder:
+class Ladder(Frozen):
     """`waits_ms[0]` passes between the first attempt and the second, and so on; at the end we give up."""
 
     name: str

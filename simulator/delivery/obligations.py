@@ -6,9 +6,10 @@ everything but the loss of its disk, with its transaction_id and its bytes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 
+from simulator.core.frozen import Frozen
 from simulator.core.money import Money
 from simulator.core.webhooks import Method, WebhookRequest, WireRequest
 from simulator.delivery.journal_store import JournalStore, Value
@@ -30,8 +31,7 @@ class State(StrEnum):
     UNDELIVERED = "undelivered"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Obligation:
+class Obligation(Frozen, kw_only=True):
     """A win or a refund that is owed. `attempts` so far; `since_ms` is when its round began."""
 
     state: State
@@ -56,8 +56,7 @@ class Obligation:
         return WebhookRequest(self.method, self.player, self.amount, self.transaction_id, game)
 
 
-@dataclass(frozen=True, slots=True)
-class LastRound:
+class LastRound(Frozen):
     """How many rounds a session has begun, and the bet of the latest; `stake` None when there was none."""
 
     played: int

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import count
 
+from simulator.core.frozen import Frozen
 from simulator.core.money import ZERO, Money, format_money
 from simulator.core.outcomes import VOLATILITIES, Spin, spin
 from simulator.core.rounds import RoundPlan
@@ -39,8 +39,7 @@ STOP_S = 1.5
 STAKE_MAX = Money(1_000_000_00)
 
 
-@dataclass(frozen=True, slots=True)
-class WalletCounts:
+class WalletCounts(Frozen):
     """Calls that left for wallets, by what their session was played for. `demo` must read 0."""
 
     charged: int

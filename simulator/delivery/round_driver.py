@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from simulator.core.findings import Outcome
+from simulator.core.frozen import Frozen
 from simulator.core.money import ZERO, Money
 from simulator.core.outcomes import Spin
 from simulator.core.rounds import Ask, Ending, RoundPlan, play_round
@@ -20,8 +21,7 @@ from simulator.delivery.obligations import Obligation, Obligations, State
 from simulator.delivery.parties import Agent
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RoundResult:
+class RoundResult(Frozen, kw_only=True):
     """How a round went, as far as it went now.
 
     `outcome` is the bet's. `win` is what the spin pays, 0.00 unless the bet was accepted. `balance` is the

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from simulator.core.frozen import Frozen
 from simulator.core.scenario import FaultKind, FaultSpec
 from simulator.core.webhooks import Method
 from simulator.errors import UsageError
@@ -14,8 +15,7 @@ SESSIONS_MAX = 10_000
 SLOW_MS_MAX = 60_000
 
 
-@dataclass(frozen=True, slots=True)
-class Armed:
+class Armed(Frozen):
     """What will go wrong: `next_fault` once, `slow_ms` before each call, `refund_first` in the next round.
 
     `next_method` None: the fault hits whatever goes out next.

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from simulator.core.findings import Outcome
+from simulator.core.frozen import Frozen
 from simulator.core.reading import Reading, read_reply
 from simulator.core.scenario import FaultSpec
 from simulator.core.webhooks import Exchange, NoReply, WebhookRequest, WireRequest
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from simulator.delivery.sender import Sender
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(Frozen):
     """One call that was made, and how its answer reads."""
 
     exchange: Exchange

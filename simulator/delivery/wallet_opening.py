@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from simulator.core import exact_json
 from simulator.core.findings import Outcome
+from simulator.core.frozen import Frozen
 from simulator.core.money import Money
 from simulator.core.webhooks import Reply
 from simulator.core.wire import WireProfile
@@ -14,8 +15,7 @@ from simulator.delivery.deliverer import Delivered
 SHOWN_LENGTH_MAX = 200
 
 
-@dataclass(frozen=True, slots=True)
-class WalletOpening:
+class WalletOpening(Frozen):
     """The two answers of a launch. `balance` is None where it cannot be read, and `problem` says why.
 
     `details` are the fields of `account_details` that are texts, in the operator's names, without the id.

@@ -11,9 +11,10 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 
 from simulator.core.findings import Outcome, Severity
+from simulator.core.frozen import Frozen
 from simulator.core.ledger import Book, Ledger, Terms, TooManyWorlds
 from simulator.core.money import Money
-from simulator.core.roles import Applied, CallForm, Role
+from simulator.core.roles import Applied, CallForm, Entry, Pending, Role
 from simulator.core.webhooks import Method, WebhookRequest
 from simulator.delivery.journal_entry import PlayFinding, Verdict
 from simulator.delivery.player_queues import Player
@@ -39,8 +40,7 @@ _PLAIN = frozenset({Role.FRESH_BET, Role.FRESH_WIN, Role.DUE_REFUND})
 """Roles whose accepted answer says as much as a read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(Frozen):
     """What the ledger says of one exchange. `suspect` asks for a balance read before the last word is said.
 
     `outcome` is that of the call, settled by a read where its answer left it open.
@@ -124,32 +124,27 @@ class Watch:
         if account is None or not (fresh or _knows(account.book, request)):
             self._start_over(player, reading.balance if reading.outcome is Outcome.ACCEPTED else None)
             return Judgement(Verdict.UNJUDGED, reading.outcome, None, forms)
-        book = account.book
-        before = book.balances
+        if (
+            reading.outcome is Outcome.UNKNOWN
+            and not reading.must_settle
+            and _in_doubt(account.book, request)
+        ):
+            # One more attempt without an answer tells nothing that the first one did not.
+            return Judgement(Verdict.OPEN, reading.outcome, None, forms)
         try:
-            expected = _expected(book, request, form)
-            judged = book.observe(
-                request, form, reading.outcome, reading.balance, nothing_sent=sent.nothing_sent
-            )
+            suspect, settled = _observed(account.book, player, request, sent, form, resent=attempt > 1)
         except TooManyWorlds:
             self._start_over(player, None)
             return Judgement(Verdict.UNJUDGED, reading.outcome, None, forms)
-        suspect = Suspect(
-            *(player, request, reading.outcome, judged.role, before, expected, _stake(book, request), forms),
-            possible=judged.possible,
-            must_settle=reading.must_settle,
-            resent=attempt > 1,
-        )
         account.calls += 1
-        if not judged.possible:
+        if not suspect.possible:
             return Judgement(Verdict.OPEN, reading.outcome, None, forms, suspect)
         account.recent.append(suspect)
-        now = None if book.ambiguous else book.balances[0]
+        now = None if account.book.ambiguous else account.book.balances[0]
         if reading.outcome is Outcome.UNKNOWN:
-            return Judgement(
-                Verdict.OPEN, reading.outcome, now, forms, suspect if reading.must_settle else None
-            )
-        if judged.settled and judged.role in _PLAIN:
+            asks = suspect if reading.must_settle else None
+            return Judgement(Verdict.OPEN, reading.outcome, now, forms, asks)
+        if settled and suspect.role in _PLAIN:
             account.doubted = False
             self._shorten(player, account)
             return Judgement(_verdict(forms), reading.outcome, now, forms)
@@ -241,15 +236,46 @@ class Watch:
             self._open(player, account.book.balances[0], blocked=account.book.terms.blocked)
 
 
+def _observed(
+    book: Book, player: Player, request: WebhookRequest, sent: Sent, form: CallForm, *, resent: bool
+) -> tuple[Suspect, bool]:
+    """Tell the book of a call: what to look at if its answer does not suffice, and whether it does.
+
+    Raises TooManyWorlds.
+    """
+    reading, before = sent.reading, book.balances
+    expected, stake = _expected(book, request, form), _stake(book, request)
+    judged = book.observe(request, form, reading.outcome, reading.balance, nothing_sent=sent.nothing_sent)
+    suspect = Suspect(
+        *(player, request, reading.outcome, judged.role, before, expected, stake, form_findings(reading)),
+        possible=judged.possible,
+        must_settle=reading.must_settle,
+        resent=resent,
+    )
+    return suspect, judged.settled
+
+
 def _knows(book: Book, request: WebhookRequest) -> bool:
     """Whether the book has heard of that id; it has not if it was opened since."""
-    if request.transaction_id is None:
-        return True
     methods = (Method.WIN,) if request.method is Method.WIN else (Method.BET, Method.REFUND)
-    keys = [(method, request.transaction_id) for method in methods]
-    return any(
-        book.fact(*key) is not None or any(key in world.delta for world in book.worlds) for key in keys
+    return request.transaction_id is None or any(
+        _entries(book, method, request.transaction_id) for method in methods
     )
+
+
+def _in_doubt(book: Book, request: WebhookRequest) -> bool:
+    """Whether the book reckons already with this very call having taken effect, unanswered or not."""
+    if request.transaction_id is None:
+        return False
+    entries = _entries(book, request.method, request.transaction_id)
+    return any(isinstance(entry, Applied | Pending) for entry in entries)
+
+
+def _entries(book: Book, method: Method, transaction_id: str) -> list[Entry]:
+    """What the book's worlds know of an id."""
+    fact = book.fact(method, transaction_id)
+    found = [world.delta.get((method, transaction_id)) for world in book.worlds]
+    return [entry for entry in (fact, *found) if entry is not None]
 
 
 def seen(sent: Sent) -> Judgement:

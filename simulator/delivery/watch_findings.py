@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from simulator.core.diagnosis import situation_of
 from simulator.core.findings import Outcome, Severity
+from simulator.core.frozen import Frozen
 from simulator.core.money import ZERO, Money, format_change
 from simulator.core.reading import Reading
 from simulator.core.roles import Role
@@ -16,8 +16,7 @@ from simulator.delivery.journal_entry import PlayFinding
 from simulator.delivery.player_queues import Player
 
 
-@dataclass(frozen=True, slots=True)
-class Suspect:
+class Suspect(Frozen):
     """A call whose effect a balance read has to tell. `possible`: its answer alone is not wrong.
 
     `before` and `expected` are the balances that the player may have had before it, and may have after it;
