@@ -35,7 +35,7 @@ class StreamEvent(Frozen):
 
 
 Wait = Callable[[], Iterable[StreamEvent]]
-"""Waits a second at most for the next events; an empty answer is no end."""
+"""Waits a short while for the next events; an empty answer is no end."""
 
 
 class EventStreams:

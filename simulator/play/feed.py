@@ -13,7 +13,8 @@ from simulator.sessions import Session
 
 ENTRIES_MAX = 100
 """So many at once, and so many of the past."""
-WAIT_S = 1.0
+WAIT_S = 0.25
+"""Short, since a stream has to notice soon that the server stops."""
 
 
 @dataclass(slots=True)
@@ -32,7 +33,7 @@ class Feed:
         return self._given(self.journal.since(self.change, self._wanted, limit=ENTRIES_MAX))
 
     def events(self) -> list[StreamEvent]:
-        """What comes within a second, as events."""
+        """What comes within a short while, as events."""
         found = self.now() if self.change == 0 else []
         if not found:
             entries = self.journal.wait(self.change, self._wanted, timeout_s=WAIT_S, limit=ENTRIES_MAX)
