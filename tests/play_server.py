@@ -18,7 +18,6 @@ from simulator.core.outcomes import VOLATILITIES, Spin, spin
 from simulator.reference_operator.server import OperatorServer
 from simulator.reference_operator.settings import OperatorSettings
 
-
 POLL_S = 0.02
 """How soon a server notices that it is to end."""
 
