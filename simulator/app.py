@@ -57,17 +57,18 @@ class PathRule(Rule):
 def make_state(
     settings: ServeSettings,
     *,
+    catalogue: Catalogue | None = None,
     public_url: str | None = None,
     clock: Clock | None = None,
     secret: bytes | None = None,
 ) -> ServerState:
-    """The parts of one server. `secret` signs access tokens and game URLs; drawn anew if not given.
+    """The parts of one server. `secret` signs access tokens and game URLs. What is not given is drawn anew.
 
     Raises UsageError, EndpointUnreachable or ConfigurationError for agents that cannot be used.
     """
     secret = os.urandom(32) if secret is None else secret
     agents = Agents(make_agent(account, settings) for account in settings.accounts)
-    catalogue = make_catalogue(settings.seed, settings.games)
+    catalogue = catalogue or make_catalogue(settings.seed, settings.games)
     store = JournalStore(settings.data)
     clock = clock or kept_clock(store, Pace.REAL if settings.real_time else Pace.JUMPING)
     ladder = ladder_named(settings.ladder)

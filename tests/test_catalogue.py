@@ -11,11 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.core.catalogue import make_catalogue, slug_of
+from simulator.core.catalogue import MARKET_GAMES, make_catalogue, slug_of
 from simulator.core.outcomes import VOLATILITIES
 from simulator.core.studios import STUDIOS
-
-MARKET_TITLES = sum(len(titles) for _, _, titles in STUDIOS)
 
 
 def test_the_reference_s_examples_stand_in_it() -> None:
@@ -33,7 +31,7 @@ def test_every_studio_of_the_market_comes_before_any_invented_one() -> None:
     catalogue = make_catalogue(seed=1, games=len(STUDIOS))
     assert len(STUDIOS) == 23
     assert {game.provider for game in catalogue.games} == {slug for _, slug, _ in STUDIOS}
-    longer = make_catalogue(seed=1, games=MARKET_TITLES + 1)
+    longer = make_catalogue(seed=1, games=MARKET_GAMES + 1)
     assert [each.slug for each in longer.providers[:23]] == [slug for _, slug, _ in STUDIOS]
     assert len(longer.providers) == 24
 
@@ -69,14 +67,14 @@ def test_tens_of_thousands_of_games_are_all_different() -> None:
 
 def test_another_seed_invents_other_names() -> None:
     """The market's part stays, the invented part changes."""
-    one, other = make_catalogue(1, MARKET_TITLES + 50), make_catalogue(2, MARKET_TITLES + 50)
-    assert one.games[:MARKET_TITLES] == other.games[:MARKET_TITLES]
-    assert one.games[MARKET_TITLES:] != other.games[MARKET_TITLES:]
+    one, other = make_catalogue(1, MARKET_GAMES + 50), make_catalogue(2, MARKET_GAMES + 50)
+    assert one.games[:MARKET_GAMES] == other.games[:MARKET_GAMES]
+    assert one.games[MARKET_GAMES:] != other.games[MARKET_GAMES:]
 
 
 def test_the_market_s_titles_need_no_faker() -> None:
     """Faker is imported only where names have to be invented."""
-    for games, needed in ((MARKET_TITLES, "False"), (MARKET_TITLES + 1, "True")):
+    for games, needed in ((MARKET_GAMES, "False"), (MARKET_GAMES + 1, "True")):
         code = (
             "import sys; from simulator.core.catalogue import make_catalogue; "
             f"make_catalogue(1, {games}); print('faker' in sys.modules)"

@@ -23,7 +23,11 @@ def command(**flags: Any) -> None:
         raise UsageError(
             "--with-operator has a webhook URL of its own; leave out --webhook-url, or --with-operator"
         )
-    # gunicorn costs most of a start: help and wrong flags answer without it.
+    # Help and wrong flags answer without them; and names are invented while gunicorn and Flask are imported.
+    from simulator.core.catalogue import MARKET_GAMES
+    from simulator.serving.catalogue_ahead import CatalogueAhead
+
+    ahead = CatalogueAhead(settings.seed, settings.games) if settings.games > MARKET_GAMES else None
     from simulator.serving.server import serve
 
-    serve(settings)
+    serve(settings, ahead)

@@ -15,6 +15,8 @@ from random import Random
 from simulator.core.frozen import Frozen
 from simulator.core.studios import STUDIOS
 
+MARKET_GAMES = sum(len(titles) for _, _, titles in STUDIOS)
+"""So many games have names of the market; from the next one on they are invented."""
 GAMES_A_STUDIO = 60
 _VOCABULARY = 200
 
@@ -80,20 +82,35 @@ class Catalogue:
         )
 
 
+Names = tuple[tuple[str, str], ...]
+"""Pairs of a name and a slug: a provider's own, or for a game its provider's."""
+
+
 def make_catalogue(seed: int, games: int) -> Catalogue:
     """The catalogue of that many games, at least one. The market's studios are listed even without a game."""
-    real = tuple(Provider(number, name, slug) for number, (name, slug, _) in enumerate(STUDIOS, 1))
+    return catalogue_of(*draw_names(seed, games))
+
+
+def catalogue_of(studios: Names, titles: Names) -> Catalogue:
+    """The catalogue of these names, numbered in their order."""
+    return Catalogue(
+        tuple(Provider(number, name, slug) for number, (name, slug) in enumerate(studios, 1)),
+        tuple(Game(number, name, slug) for number, (name, slug) in enumerate(titles, 1)),
+    )
+
+
+def draw_names(seed: int, games: int) -> tuple[Names, Names]:
+    """The studios, and the titles of that many games."""
+    studios = [(name, slug) for name, slug, _ in STUDIOS]
     titles = list(islice(_market_titles(), games))
-    invented: list[Provider] = []
     if games > len(titles):
-        inventor = _Inventor(seed, {name for name, _ in titles}, {provider.slug for provider in real})
+        inventor = _Inventor(seed, {name for name, _ in titles}, {slug for _, slug in studios})
         while games > len(titles):
-            studio = inventor.studio(len(real) + len(invented) + 1)
-            invented.append(studio)
+            name, slug = inventor.studio(len(studios) + 1)
+            studios.append((name, slug))
             batch = min(GAMES_A_STUDIO, games - len(titles))
-            titles += [(inventor.title(), studio.slug) for _ in range(batch)]
-    listed = tuple(Game(number, name, slug) for number, (name, slug) in enumerate(titles, 1))
-    return Catalogue((*real, *invented), listed)
+            titles += [(inventor.title(), slug) for _ in range(batch)]
+    return tuple(studios), tuple(titles)
 
 
 def _market_titles() -> Iterator[tuple[str, str]]:
@@ -121,14 +138,14 @@ class _Inventor:
         self._titles = titles
         self._slugs = slugs
 
-    def studio(self, number: int) -> Provider:
-        """A studio of that id."""
+    def studio(self, number: int) -> tuple[str, str]:
+        """Name and slug of a studio; `number` tells apart those that would be called the same."""
         name = f"{self._pick(self._people)} {self._pick(_HOUSES)}"
         slug = slug_of(name)
         if slug in self._slugs:
             name, slug = f"{name} {number}", f"{slug}-{number}"
         self._slugs.add(slug)
-        return Provider(number, name, slug)
+        return name, slug
 
     def title(self) -> str:
         """A title that no game has yet."""

@@ -17,6 +17,7 @@ from gunicorn.http.errors import ParseException
 
 from simulator.api.errors import refusal_of_status
 from simulator.errors import SimulatorError, UsageError
+from simulator.serving.catalogue_ahead import CatalogueAhead
 from simulator.serving.logs import Lines, ServerLog, secrets_of
 from simulator.serving.ready import ready_line
 from simulator.serving.secret_file import kept_secret
@@ -36,11 +37,11 @@ STOP_S = 3
 HEARTBEAT_S = 120
 
 
-def serve(settings: ServeSettings) -> None:
+def serve(settings: ServeSettings, ahead: CatalogueAhead | None = None) -> None:
     """Serve until told to stop, then leave the process by SystemExit. UsageError where it cannot listen."""
     listener = listen(settings.host, settings.port)
     url = _url(settings.host, listener.getsockname()[1])
-    Server(settings, listener, url).run()
+    Server(settings, listener, url, ahead).run()
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -70,9 +71,12 @@ def _url(host: str, port: int) -> str:
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """What gunicorn asks of an application. Whatever has a thread or a file in it is made in the worker."""
 
-    def __init__(self, settings: ServeSettings, listener: socket.socket, url: str) -> None:
+    def __init__(
+        self, settings: ServeSettings, listener: socket.socket, url: str, ahead: CatalogueAhead | None = None
+    ) -> None:
         self.settings = settings
         self.url = url
+        self._ahead = ahead
         self._listener = listener
         self.lines = Lines(settings.json_logs, secrets_of(settings))
         self._closing = contextlib.ExitStack()
@@ -112,7 +116,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         try:
             settings = self._with_operator() if self.settings.with_operator else self.settings
             secret = None if settings.data is None else kept_secret(settings.data)
-            self.state = make_state(settings, public_url=self.url, secret=secret)
+            catalogue = None if self._ahead is None else self._ahead.catalogue()
+            self.state = make_state(settings, catalogue=catalogue, public_url=self.url, secret=secret)
             app = create_app(self.state)
             self._closing.callback(self.state.delivery.stop)
             self.state.delivery.start()
@@ -162,3 +167,8 @@ class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         """As gunicorn does, but the log is there first."""
         self.log: ServerLog = ServerLog(app.cfg, app.lines)
         super().setup(app)
+
+    def manage_workers(self) -> None:
+        """As gunicorn does; the process that drew the catalogue may have ended before anyone listened."""
+        self.reap_workers()
+        super().manage_workers()
