@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from functools import lru_cache
 from http.client import BadStatusLine, HTTPException, HTTPResponse, RemoteDisconnected
 from typing import TYPE_CHECKING, cast
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 HEAD_BYTES_MAX = 65_536
 HEADERS_MAX = 200
 INTERIM_MAX = 16
+_LINE_KEPT_BYTES_MAX = 256
+"""Longer lines are read anew each time. Most of a reply's head stands so in the one before, too."""
 _STATUS_LINE = re.compile(rb"HTTP/(\d)\.\d[ \t]+(\d{3})(?:[ \t]+([^\r\n]*))?[ \t]*\r?\n")
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _LENGTH = re.compile(r"[0-9]{1,18}")
@@ -69,12 +72,7 @@ class HttpReply(HTTPResponse):
         line = self._source.readline(HEAD_BYTES_MAX + 1)
         if not line:
             raise RemoteDisconnected("without an answer")
-        match = _STATUS_LINE.fullmatch(line)
-        if match is None or match[1] not in (b"1", b"0"):
-            raise BadStatusLine(line[:80].decode("latin-1"))
-        # http.client's own numbers: 10 is a version that closes by default, 11 one that keeps alive.
-        version = 11 if line.startswith(b"HTTP/1.") and not line.startswith(b"HTTP/1.0") else 10
-        return version, int(match[2]), (match[3] or b"").decode("latin-1").strip()
+        return _status(line) if len(line) <= _LINE_KEPT_BYTES_MAX else _status.__wrapped__(line)
 
     def _header_lines(self) -> tuple[tuple[str, str], ...]:
         fields: list[tuple[str, str]] = []
@@ -88,13 +86,10 @@ class HttpReply(HTTPResponse):
                 raise RemoteDisconnected("in the headers")
             if size > HEAD_BYTES_MAX or len(fields) >= HEADERS_MAX:
                 raise ReplyTooLargeError
-            name, colon, value = line.partition(b":")
             if line[:1] in b" \t" and fields:
                 fields[-1] = (fields[-1][0], f"{fields[-1][1]} {line.strip().decode('latin-1')}".strip())
-            elif colon and _TOKEN.fullmatch(name):
-                fields.append((name.decode("ascii"), value.strip().decode("latin-1")))
             else:
-                raise HTTPException(f"a header line that is none: {line[:80].decode('latin-1').rstrip()!r}")
+                fields.append(_field(line) if len(line) <= _LINE_KEPT_BYTES_MAX else _field.__wrapped__(line))
 
     def _frame(self) -> None:
         """Where the body ends, as RFC 9112 §6.3 has it; what could be read in two ways is refused."""
@@ -126,6 +121,26 @@ class HttpReply(HTTPResponse):
         return body
 
 
+@lru_cache(maxsize=64)
+def _status(line: bytes) -> tuple[int, int, str]:
+    """The version, status and reason of a status line."""
+    match = _STATUS_LINE.fullmatch(line)
+    if match is None or match[1] not in (b"1", b"0"):
+        raise BadStatusLine(line[:80].decode("latin-1"))
+    # http.client's own numbers: 10 is a version that closes by default, 11 one that keeps alive.
+    version = 11 if line.startswith(b"HTTP/1.") and not line.startswith(b"HTTP/1.0") else 10
+    return version, int(match[2]), (match[3] or b"").decode("latin-1").strip()
+
+
+@lru_cache(maxsize=256)
+def _field(line: bytes) -> tuple[str, str]:
+    """The name and the value of a header line."""
+    name, colon, value = line.partition(b":")
+    if not colon or not _TOKEN.fullmatch(name):
+        raise HTTPException(f"a header line that is none: {line[:80].decode('latin-1').rstrip()!r}")
+    return name.decode("ascii"), value.strip().decode("latin-1")
+
+
 def _by_name(fields: tuple[tuple[str, str], ...]) -> dict[str, str]:
     headers: dict[str, str] = {}
     for name, value in fields:
@@ -134,6 +149,7 @@ def _by_name(fields: tuple[tuple[str, str], ...]) -> dict[str, str]:
     return headers
 
 
+@lru_cache(maxsize=64)
 def _length(text: str) -> int:
     """One length, written once or several times over (RFC 9112 §6.3)."""
     lengths = {part.strip() for part in text.split(",")}

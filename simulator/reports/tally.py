@@ -11,6 +11,7 @@ from simulator.core.events import (
     RunFinished,
     RunStarted,
     ScenarioFinished,
+    StepFinished,
 )
 from simulator.core.findings import Finding, Verdict
 from simulator.core.scenario import Scenario
@@ -42,8 +43,11 @@ class Tally:
         self._open = OpenScenarios()
 
     def on(self, event: Event) -> None:
-        if type(event) is ExchangeRecorded:  # nearly every event is one
+        # Nearly every event is one of these two.
+        if type(event) is ExchangeRecorded:
             self.calls += 1
+            return
+        if type(event) is StepFinished:
             return
         self._open.on(event)
         match event:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 
 from simulator.core.diagnosis import situation_of
 from simulator.core.findings import Place
@@ -23,11 +23,11 @@ class Accuser:
     def __init__(self, finder: Finder, trails: Trails) -> None:
         self._finder = finder
         self._trails = trails
-        self._unconfirmed: dict[str, deque[Made]] = {}
+        self._unconfirmed: dict[str, deque[Made]] = defaultdict(lambda: deque(maxlen=TRAIL_STEPS_MAX))
 
     def remember(self, made: Made) -> None:
         """A call whose answer was possible, until a read confirms it."""
-        self._unconfirmed.setdefault(made.request.player, deque(maxlen=TRAIL_STEPS_MAX)).append(made)
+        self._unconfirmed[made.request.player].append(made)
 
     def confirm(self, player: str) -> None:
         """A read agreed with everything so far."""

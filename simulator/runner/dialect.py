@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 
 from simulator.core.events import DialectObserved
 from simulator.core.findings import Outcome
@@ -58,14 +58,14 @@ class DialectLog:
     """What was observed, from all threads of a run."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, Counter[str]] = {}
+        self._seen: dict[str, Counter[str]] = defaultdict(Counter)
         self._evidence: dict[tuple[str, str], str] = {}
         self._lock = threading.Lock()
 
     def note(self, knob: str, value: str, evidence: str) -> None:
         """Count one observation; the first of each value is kept as its evidence."""
         with self._lock:
-            self._seen.setdefault(knob, Counter())[value] += 1
+            self._seen[knob][value] += 1
             self._evidence.setdefault((knob, value), evidence)
 
     def observed(self) -> tuple[DialectObserved, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import field, replace
+from functools import lru_cache
 from random import Random
 
 from simulator.core.amounts import AllOf, Amount, Drawn, OfLimit, TimesBet, Written
@@ -165,7 +166,7 @@ class Script:
     def new_id(self, label: str) -> str:
         """A transaction id that no wallet has seen: RUN-label-n."""
         self._count += 1
-        return f"{self.prefix}-{_NOT_IN_IDS.sub('', label)[:_LABEL_LENGTH_MAX]}-{self._count}"
+        return f"{self.prefix}-{_in_ids(label)}-{self._count}"
 
     def written_id(self, text: str) -> str:
         """An id that the author wrote: the same text is the same id, and no other run's."""
@@ -255,6 +256,12 @@ class Script:
             raise CannotSend(f'the step "{label}" was not sent')
         amount = self.amount(bet.amount, self.player(bet.player) if bet.player else player, ledger)
         return self._reserved.setdefault(label, (self.new_id(label), amount))
+
+
+@lru_cache(maxsize=1024)
+def _in_ids(label: str) -> str:
+    """A step's label as it stands in an id."""
+    return _NOT_IN_IDS.sub("", label)[:_LABEL_LENGTH_MAX]
 
 
 def _all_steps(steps: Iterable[Step]) -> Iterable[Step]:
