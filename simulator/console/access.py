@@ -10,11 +10,12 @@ import hmac
 import ipaddress
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from flask import Request
+from werkzeug.wrappers import Response
 
 from simulator.agents import same_text
 from simulator.console.problems import Code, Denied
@@ -112,17 +113,16 @@ class Access:
         return name.endswith(".localhost") or _address(name) is not None
 
 
-def session_cookie(access: Access, value: str, *, secure: bool) -> Mapping[str, object]:
-    """What `set_cookie` is given; an empty value takes the cookie back."""
-    return {
-        "key": access.cookie_name,
-        "value": value,
-        "max_age": LIFETIME_S if value else 0,
-        "path": "/",
-        "secure": secure,
-        "httponly": True,
-        "samesite": "Lax",
-    }
+def put_cookie(told: Response, access: Access, value: str) -> None:
+    """Give the browser its cookie; an empty value takes it back."""
+    told.set_cookie(
+        access.cookie_name,
+        value,
+        max_age=LIFETIME_S if value else 0,
+        secure=access.public_url.startswith("https://"),
+        httponly=True,
+        samesite="Lax",
+    )
 
 
 def _authority(url: str) -> str:

@@ -6,6 +6,9 @@ from flask import Blueprint
 
 from simulator.console.access import Access
 from simulator.console.control_routes import control_blueprint
+from simulator.console.login_routes import add_guard, add_login
+from simulator.console.page import Frame, guard_page
+from simulator.console.page_routes import add_finding_pages, add_journal_pages, add_player_pages
 from simulator.server_state import ServerState, derived_key
 
 
@@ -17,4 +20,23 @@ def console_blueprints(state: ServerState) -> tuple[Blueprint, ...]:
         public_url=state.public_url,
         host=state.settings.host,
     )
-    return (control_blueprint(state, access),)
+    return page_blueprint(state, access), control_blueprint(state, access)
+
+
+def page_blueprint(state: ServerState, access: Access) -> Blueprint:
+    """The console's pages and their static files."""
+    routes = Blueprint(
+        "console",
+        __name__,
+        template_folder="templates",
+        static_folder="static",
+        static_url_path="/console/static",
+    )
+    frame = Frame(state, access)
+    add_guard(routes, frame, access)
+    routes.after_request(guard_page)
+    add_login(routes, frame, access)
+    add_journal_pages(routes, frame)
+    add_player_pages(routes, frame)
+    add_finding_pages(routes, frame)
+    return routes

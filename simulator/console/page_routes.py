@@ -1,0 +1,177 @@
+"""Every page of the console: journal, exchange, players, sessions, findings, undelivered, latency."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from flask import Blueprint, Response, request
+
+from simulator.console.control_play import session_json
+from simulator.console.exchanges import curl_of, request_headers
+from simulator.console.feed import Feed
+from simulator.console.fields import WHOLE_MAX, Fields, query_of
+from simulator.console.page import Frame
+from simulator.console.plots import HEIGHT, LEFT, WIDTH, balance_plot, latency_columns
+from simulator.console.pretty import shown_body
+from simulator.console.problems import Code, Denied, answer
+from simulator.console.wanted import FILTERS, WORDS, filter_of
+from simulator.delivery.journal_entry import Entry, Filter
+
+ROWS = 100
+SESSIONS_SHOWN = 500
+ATTEMPTS_SHOWN = 50
+_VIEW = ("lang", "part", "before")
+
+
+def add_journal_pages(routes: Blueprint, frame: Frame) -> None:
+    """The list of exchanges, its rows, its news, and one exchange in full."""
+    state = frame.state
+    journal = state.delivery.journal
+
+    @routes.get("/")
+    def journal_page() -> Response:
+        fields = query_of(request, *FILTERS, *_VIEW)
+        wanted = filter_of(fields)
+        change, entries = journal.change, _rows(frame, fields, wanted)
+        return frame.page(
+            "journal.html",
+            wanted=asdict(wanted),
+            words=WORDS,
+            agents=[agent.code for agent in state.agents.all()],
+            entries=entries,
+            page_size=ROWS,
+            since=change,
+            total=journal.count(),
+            # A text is looked for row by row: nobody waits for the end of that.
+            found=None if wanted.text else journal.count(wanted),
+            reset_to=journal.cleared,
+        )
+
+    @routes.get("/console/rows")
+    def journal_rows() -> Response:
+        fields = query_of(request, *FILTERS, *_VIEW)
+        entries = _rows(frame, fields, filter_of(fields))
+        return frame.page("rows.html", entries=entries, page_size=ROWS)
+
+    @routes.get("/console/events")
+    def journal_events() -> Response:
+        told = state.streams.open(_feed(frame).events)
+        if told is None:
+            raise Denied(Code.PLACES_TAKEN)
+        return told
+
+    @routes.get("/console/news")
+    def journal_news() -> Response:
+        return answer(_feed(frame).news())
+
+    @routes.get("/console/exchange/<int:number>")
+    def exchange_page(number: int) -> Response:
+        query_of(request, *_VIEW)
+        entry = journal.entry(number) if number <= WHOLE_MAX else None
+        if entry is None:
+            return frame.page("not_found.html", status=404)
+        same = Filter(agent=entry.agent, transaction_id=entry.transaction_id)
+        attempts = journal.latest(same, limit=ATTEMPTS_SHOWN) if entry.transaction_id else [entry]
+        return frame.page(
+            "exchange.html",
+            entry=entry,
+            request_headers=request_headers(entry, state.agents),
+            request_body=shown_body(entry.request_body),
+            reply_body=shown_body(entry.reply_body),
+            curl=curl_of(entry, state.agents),
+            attempts=list(reversed(attempts)),
+        )
+
+
+def add_player_pages(routes: Blueprint, frame: Frame) -> None:
+    """Players, one player's balances, and the sessions that they play in."""
+    state = frame.state
+    journal = state.delivery.journal
+
+    @routes.get("/console/players")
+    def players_page() -> Response:
+        query_of(request, *_VIEW)
+        return frame.page("players.html", players=journal.players())
+
+    @routes.get("/console/player")
+    def player_page() -> Response:
+        fields = query_of(request, "agent", "player", *_VIEW)
+        agent, player = fields.text("agent"), fields.text("player")
+        points = journal.balances(agent, player)
+        return frame.page(
+            "player.html",
+            agent=agent,
+            player=player,
+            points=points,
+            plot=balance_plot(points),
+            width=WIDTH,
+            height=HEIGHT,
+            left=LEFT,
+            believed=state.delivery.watch.balances((agent, player)),
+        )
+
+    @routes.get("/console/sessions")
+    def sessions_page() -> Response:
+        query_of(request, *_VIEW)
+        sessions = state.sessions.all()
+        shown = [session_json(each, state) for each in reversed(sessions[-SESSIONS_SHOWN:])]
+        return frame.page(
+            "sessions.html",
+            sessions=shown,
+            session_count=len(sessions),
+            agents=state.agents.all(),
+            games=state.catalogue.games[:SESSIONS_SHOWN],
+            calls=state.delivery.wallet_calls,
+        )
+
+
+def add_finding_pages(routes: Blueprint, frame: Frame) -> None:
+    """What is wrong, what is owed, and how long it takes."""
+    delivery = frame.state.delivery
+    journal = delivery.journal
+
+    @routes.get("/console/findings")
+    def findings_page() -> Response:
+        query_of(request, *_VIEW)
+        return frame.page("findings.html", findings=journal.findings())
+
+    @routes.get("/console/undelivered")
+    def undelivered_page() -> Response:
+        query_of(request, *_VIEW)
+        pending, undelivered = delivery.pending(), delivery.undelivered()
+        return frame.page(
+            "undelivered.html",
+            pending=pending[:ROWS],
+            undelivered=undelivered[:ROWS],
+            pending_count=len(pending),
+            now_ms=frame.state.clock.now_ms(),
+        )
+
+    @routes.get("/console/latency")
+    def latency_page() -> Response:
+        fields = query_of(request, *FILTERS, *_VIEW)
+        wanted = filter_of(fields)
+        return frame.page(
+            "latency.html",
+            wanted=asdict(wanted),
+            words=WORDS,
+            columns=latency_columns(journal.latencies(wanted)),
+            width=WIDTH,
+            height=HEIGHT,
+            left=LEFT,
+        )
+
+
+def _rows(frame: Frame, fields: Fields, wanted: Filter) -> list[Entry]:
+    before = fields.whole("before", low=1) if "before" in fields else None
+    return frame.state.delivery.journal.latest(wanted, before=before, limit=ROWS)
+
+
+def _feed(frame: Frame) -> Feed:
+    journal = frame.state.delivery.journal
+    fields = query_of(request, *FILTERS, "since", *_VIEW)
+    resumed = request.headers.get("Last-Event-ID", "")
+    since = fields.whole("since", journal.change)
+    if resumed:
+        since = Fields({"since": resumed}, ["since"]).whole("since")
+    return Feed(journal, filter_of(fields), since, frame.row())

@@ -1,0 +1,102 @@
+// One exchange in full, beside the list or as a page of its own: opened, sent again, copied.
+
+import { Problem, call, part } from "./server.js";
+import { fill, localTimes, texts, toast } from "./texts.js";
+
+/** Make the buttons of an exchange below `root` work. */
+export function listen(root, open) {
+  root.addEventListener("click", (event) => {
+    const button = event.target.closest("button, a");
+    if (!button) return;
+    if (button.dataset.resend) resend(button);
+    if (button.dataset.copy) copy(root);
+    if (button.dataset.open && open && !event.metaKey && !event.ctrlKey) {
+      event.preventDefault();
+      open(Number(button.dataset.open));
+    }
+  });
+}
+
+async function resend(button) {
+  button.disabled = true;
+  try {
+    const told = await call("POST", `/_sim/journal/${button.dataset.resend}/resend`);
+    toast(fill(texts.resent, worded(told)), told.outcome);
+  } catch (error) {
+    failed(error);
+  } finally {
+    button.disabled = false;
+  }
+}
+
+/** What became of a webhook, in words. */
+export const worded = (told) => ({
+  outcome: texts[`outcome_${told.outcome}`],
+  number: told.exchanges.at(-1),
+});
+
+/** Tell the user that something did not work; what is no Problem is a mistake of ours. */
+export function failed(error) {
+  if (!(error instanceof Problem)) throw error;
+  toast(fill(texts.failed, { reason: error.message }), "wrong");
+}
+
+async function copy(root) {
+  const line = root.querySelector("[data-curl]");
+  try {
+    await navigator.clipboard.writeText(line.textContent);
+    toast(texts.copied);
+  } catch {
+    line.closest("details").open = true;
+    getSelection().selectAllChildren(line);
+    toast(texts.not_copied);
+  }
+}
+
+export class Detail {
+  #box;
+  #asking = null;
+  number = null;
+
+  constructor(box, closed) {
+    this.#box = box;
+    this.closed = closed;
+    listen(box, (number) => this.open(number));
+    box.addEventListener("click", (event) => {
+      if (!event.target.closest("#close")) return;
+      event.preventDefault();
+      this.close();
+    });
+  }
+
+  get isOpen() {
+    return !this.#box.hidden;
+  }
+
+  async open(number) {
+    this.#asking?.abort();
+    this.#asking = new AbortController();
+    this.number = number;
+    try {
+      const html = await part(`/console/exchange/${number}`, this.#asking.signal);
+      if (this.number !== number) return;
+      this.#box.innerHTML = html;
+      localTimes(this.#box);
+      this.#box.hidden = false;
+      this.#box.scrollTop = 0;
+      document.body.dataset.detail = "open";
+    } catch (error) {
+      if (error.name !== "AbortError") failed(error);
+    }
+  }
+
+  close() {
+    if (!this.isOpen) return;
+    const number = this.number;
+    this.number = null;
+    this.#box.hidden = true;
+    this.#box.replaceChildren();
+    delete document.body.dataset.detail;
+    this.closed(number);
+  }
+}

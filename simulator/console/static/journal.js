@@ -1,0 +1,192 @@
+// The journal's page: the list, live and filtered as one types, an exchange beside it, and the keyboard.
+
+import { Detail } from "./detail.js";
+import { Live } from "./live.js";
+import { Rows } from "./rows.js";
+import { call } from "./server.js";
+import { fill, number, texts } from "./texts.js";
+
+const TYPING_MS = 180;
+const COUNT_MS = 1500;
+
+export class Journal {
+  #list = document.getElementById("rows");
+  #form = document.getElementById("filters");
+  #search = document.getElementById("search");
+  #news = document.getElementById("news");
+  #rows;
+  #detail;
+  #live;
+  #held = [];
+  #typing = null;
+  #counting = null;
+
+  constructor() {
+    this.#rows = new Rows(this.#list, this.#query);
+    this.#detail = new Detail(document.getElementById("detail"), (shown) => this.#leave(shown));
+    this.#follow(Number(this.#list.dataset.since));
+    this.#list.addEventListener("click", (event) => this.#clicked(event));
+    this.#list.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+    this.#news.addEventListener("click", () => this.#showNews());
+    this.#form.addEventListener("input", () => this.#typed());
+    this.#form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#filter();
+    });
+    document.addEventListener("keydown", (event) => this.#pressed(event));
+  }
+
+  get #query() {
+    const query = new URLSearchParams();
+    for (const [name, value] of new FormData(this.#form)) if (value.trim()) query.set(name, value.trim());
+    return query;
+  }
+
+  // --- live ---
+
+  #follow(since) {
+    this.#live?.close();
+    this.#live = new Live(since, this.#query, {
+      take: (rows) => this.#take(rows),
+      reset: () => this.#begin(),
+    });
+  }
+
+  #take(news) {
+    this.#count();
+    // Who reads further down is not pushed about: what is new waits above.
+    if (this.#rows.isAtTop && this.#held.length === 0) {
+      this.#rows.take(news);
+      return;
+    }
+    this.#rows.take(news.filter((each) => this.#rows.row(each.number)));
+    this.#held.push(...news.map((each) => each.number).filter((each) => each > this.#rows.newest));
+    const waiting = new Set(this.#held).size;
+    this.#news.hidden = waiting === 0;
+    this.#news.textContent = fill(texts.news, { n: number.format(waiting) });
+  }
+
+  async #showNews() {
+    this.#held = [];
+    this.#news.hidden = true;
+    await this.#rows.reload();
+  }
+
+  #scrolled() {
+    if (this.#rows.isAtTop && this.#held.length > 0) this.#showNews();
+  }
+
+  #count() {
+    this.#counting ??= setTimeout(async () => {
+      this.#counting = null;
+      if (this.#query.size > 0) return;
+      const { exchanges } = await call("GET", "/_sim/state").catch(() => ({}));
+      if (exchanges === undefined) return;
+      const total = number.format(exchanges);
+      document.getElementById("counts").textContent = fill(texts.counts_total, { total });
+    }, COUNT_MS);
+  }
+
+  // --- filtering ---
+
+  #typed() {
+    clearTimeout(this.#typing);
+    this.#typing = setTimeout(() => this.#filter(), TYPING_MS);
+  }
+
+  #filter() {
+    clearTimeout(this.#typing);
+    const query = this.#query;
+    history.replaceState(null, "", query.size > 0 ? `/?${query}` : "/");
+    for (const link of document.querySelectorAll("[data-export]")) {
+      link.href = `${link.href.split("?")[0]}?${query}`;
+    }
+    document.getElementById("all").hidden = query.size === 0;
+    this.#begin();
+  }
+
+  async #begin() {
+    this.#held = [];
+    this.#news.hidden = true;
+    const query = this.#query;
+    try {
+      const since = (await call("GET", "/_sim/state")).change;
+      await this.#rows.reload(query);
+      this.#follow(since);
+      if (this.#detail.number !== null) this.#select(this.#detail.number);
+      this.#count();
+    } catch (error) {
+      // A filter that was typed further meanwhile has begun anew itself.
+      if (error.name !== "AbortError") this.#follow(0);
+    }
+  }
+
+  // --- one exchange ---
+
+  #clicked(event) {
+    const link = event.target.closest("li.row a");
+    if (!link || event.metaKey || event.ctrlKey || event.shiftKey) return;
+    event.preventDefault();
+    this.#open(Number(link.parentElement.dataset.number));
+  }
+
+  #open(shown) {
+    this.#select(shown);
+    this.#detail.open(shown);
+  }
+
+  #select(shown) {
+    for (const each of this.#list.querySelectorAll("[aria-current]")) each.removeAttribute("aria-current");
+    this.#rows.row(shown)?.setAttribute("aria-current", "true");
+  }
+
+  #leave(shown) {
+    this.#select(null);
+    this.#rows.row(shown)?.firstElementChild.focus();
+  }
+
+  // --- keyboard ---
+
+  #pressed(event) {
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
+    const isTyping = event.target.matches("input, select, textarea");
+    if (event.key === "Escape") this.#escaped(isTyping);
+    else if (event.key === "/" && !isTyping) this.#search.select();
+    else if (event.key === "Enter" && event.target === this.#search) this.#entered();
+    else if (event.key === "ArrowDown" && (!isTyping || event.target === this.#search)) this.#move(1);
+    else if (event.key === "ArrowUp" && !isTyping) this.#move(-1);
+    else return;
+    event.preventDefault();
+  }
+
+  #escaped(isTyping) {
+    if (isTyping) document.activeElement.blur();
+    else if (this.#detail.isOpen) this.#detail.close();
+    else if (this.#query.size > 0) {
+      for (const field of this.#form.querySelectorAll("input, select")) field.value = "";
+      this.#filter();
+    }
+  }
+
+  #entered() {
+    // "#123" leads straight to an exchange.
+    const asked = this.#search.value.match(/^#(\d{1,15})$/);
+    if (!asked) {
+      this.#filter();
+      return;
+    }
+    this.#search.value = "";
+    this.#filter();
+    this.#open(Number(asked[1]));
+  }
+
+  #move(by) {
+    const links = [...this.#list.querySelectorAll("li.row a")];
+    const shown = this.#detail.number === null ? null : this.#rows.row(this.#detail.number)?.firstElementChild;
+    const from = links.indexOf(links.includes(document.activeElement) ? document.activeElement : shown);
+    const to = links[Math.max(0, Math.min(links.length - 1, from + by))] ?? links[0];
+    if (!to) return;
+    to.focus();
+    if (this.#detail.isOpen) this.#open(Number(to.parentElement.dataset.number));
+  }
+}

@@ -1,0 +1,28 @@
+// What a page begins with: whichever it is says `data-page`.
+
+import { listen } from "./detail.js";
+import { Journal } from "./journal.js";
+import { showState } from "./live.js";
+import { Region } from "./region.js";
+import { localTimes } from "./texts.js";
+
+const lang = document.querySelector(".lang select");
+lang?.addEventListener("change", () => lang.form.submit());
+document.documentElement.classList.add("scripted");
+
+switch (document.body.dataset.page) {
+  case "journal":
+    new Journal();
+    break;
+  case "region":
+    new Region();
+    break;
+  case "exchange":
+    listen(document.getElementById("main"));
+    localTimes(document);
+    showState("live");
+    document.getElementById("live").hidden = true;
+    break;
+  default:
+    break;
+}

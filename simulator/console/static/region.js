@@ -1,0 +1,94 @@
+// Pages other than the journal: their content is fetched anew when something happens, and their buttons act.
+
+import { failed, worded } from "./detail.js";
+import { Live } from "./live.js";
+import { call, part } from "./server.js";
+import { fill, localTimes, texts, toast } from "./texts.js";
+
+const REST_MS = 700;
+
+export class Region {
+  #root = document.querySelector("[data-region]");
+  #due = null;
+  #live = null;
+
+  constructor() {
+    localTimes(this.#root);
+    this.#root.addEventListener("click", (event) => this.#clicked(event));
+    this.#root.addEventListener("submit", (event) => this.#submitted(event));
+    this.#root.addEventListener("change", (event) => {
+      if (event.target.closest("#filters")) event.target.form.requestSubmit();
+    });
+    this.#begin();
+  }
+
+  async #begin() {
+    const { change } = await call("GET", "/_sim/state").catch(() => ({ change: 0 }));
+    const again = () => this.#again();
+    this.#live?.close();
+    this.#live = new Live(change, new URLSearchParams(), { take: again, reset: again });
+  }
+
+  #again() {
+    this.#due ??= setTimeout(async () => {
+      this.#due = null;
+      // Who is filling in a form, or reading a marked text, is left alone.
+      if (this.#root.contains(document.activeElement) && document.activeElement.matches("input, select")) return;
+      if (!getSelection().isCollapsed) return;
+      const open = [...this.#root.querySelectorAll("details")].map((each) => each.open);
+      const kept = this.#root.querySelector("[data-launched]")?.cloneNode(true);
+      const html = await part(location.href);
+      const template = document.createElement("template");
+      template.innerHTML = html;
+      localTimes(template.content);
+      const fresh = template.content.querySelector("[data-region]");
+      if (!fresh) return;
+      for (const [place, each] of fresh.querySelectorAll("details").entries()) each.open = open[place] ?? each.open;
+      if (kept) fresh.querySelector("[data-launched]")?.replaceWith(kept);
+      this.#root.replaceChildren(...fresh.childNodes);
+    }, REST_MS);
+  }
+
+  async #clicked(event) {
+    const button = event.target.closest("button");
+    if (!button || !(button.dataset.end || button.dataset.deliver)) return;
+    button.disabled = true;
+    try {
+      if (button.dataset.end) {
+        await call("DELETE", `/_sim/sessions/${encodeURIComponent(button.dataset.end)}`);
+        toast(texts.ended);
+      } else {
+        const told = await call("POST", `/_sim/obligations/${button.dataset.deliver}/deliver`);
+        toast(fill(texts.delivered, worded(told)), told.outcome);
+      }
+    } catch (error) {
+      failed(error);
+    } finally {
+      button.disabled = false;
+      this.#again();
+    }
+  }
+
+  async #submitted(event) {
+    const form = event.target;
+    if (!("launch" in form.dataset)) return;
+    event.preventDefault();
+    try {
+      const told = await call("POST", "/_sim/sessions", Object.fromEntries(new FormData(form)));
+      const link = document.createElement("a");
+      link.className = "button";
+      // Behind a proxy we may be reached by another name than the one we know of ourselves.
+      link.href = new URL(told.game_url).pathname;
+      link.target = "_blank";
+      link.rel = "noopener";
+      link.textContent = `${texts.launched}: ${told.game}`;
+      const box = this.#root.querySelector("[data-launched]");
+      box.replaceChildren(link);
+      box.hidden = false;
+      link.focus();
+      this.#again();
+    } catch (error) {
+      failed(error);
+    }
+  }
+}
