@@ -103,7 +103,7 @@ def _facts(finding: Finding, scenario: Scenario | None, gutter: int, style: Fram
 
 def _fact(key: str, text: str, gutter: int, style: FrameStyle, *, wrap: bool = True) -> list[str]:
     """``= key  text``; what is meant to be copied is never wrapped."""
-    if not text:
+    if not text.strip():
         return []
     head = f"{'':{gutter}} {style.ink.hint('=')} {style.ink.strong(f'{key:<{KEY_WIDTH}}')} "
     if style.width is None or not wrap:
