@@ -30,6 +30,7 @@ def command(folder: Path, **flags: Any) -> ExitCode:
     The certificate is a self-assessment: it says what was shown, by what evidence, and what was not proven.
     """
     settings = replace(load_run_settings(flags), quiet=True)
+    # The sender costs most of a start: help and wrong flags answer without it.
     from simulator.cli.run_reports import open_reports
     from simulator.reports.certificate import Certificate
     from simulator.runner import run_suite
