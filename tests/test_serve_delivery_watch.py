@@ -5,12 +5,16 @@ from __future__ import annotations
 import pytest
 
 import simulator.reference_operator.app  # noqa: F401  (imported to fill the registry of dialects)
+from scripted_server import ScriptedServer, once
 from serve_play import DOUBLE, LOSS, STAKE, Play, money_at, playing, wallet
 from simulator.core.findings import Outcome, Severity
-from simulator.core.money import Money
-from simulator.core.webhooks import Method
+from simulator.core.money import Money, format_money
+from simulator.core.reading import read_reply
+from simulator.core.webhooks import Exchange, Method, Reply, WebhookRequest, WireRequest
+from simulator.core.wire import BETRONTECH
 from simulator.delivery.journal_entry import Filter, PlayFinding, Verdict
-from simulator.delivery.watch import CALLS_MAX
+from simulator.delivery.wallet_calls import Sent
+from simulator.delivery.watch import CALLS_MAX, UNANSWERED_MAX
 from simulator.reference_operator.server import OperatorServer
 from simulator.reference_operator.switches import DIALECTS
 
@@ -95,6 +99,14 @@ def test_form_is_a_finding_and_no_wrong_money(form: str) -> None:
         assert wrong(play) == []
 
 
+def balance_read(balance: Money) -> Sent:
+    """A read that the wallet answered."""
+    request = WebhookRequest(Method.BALANCE, "1000")
+    reply = Reply(200, (), f'{{"status":1,"balance":"{format_money(balance)}"}}'.encode())
+    exchange = Exchange(request, WireRequest(b""), reply, 0, 1)
+    return Sent(exchange, read_reply(request, reply, BETRONTECH))
+
+
 def someone_moves(server: OperatorServer, by: str) -> None:
     """Another hand changes the player's balance."""
     server.operator.seed_player("1000", by, 1, False)
@@ -176,3 +188,14 @@ def test_an_unknown_player_has_no_book_and_no_verdict() -> None:
         assert opening.problem
         play.delivery.play(stranger, STAKE, drawn=DOUBLE)
         assert {each.verdict for each in play.delivery.journal.latest()} == {Verdict.UNJUDGED}
+
+
+def test_a_wallet_that_is_gone_costs_the_ledger_no_more_each_time() -> None:
+    with ScriptedServer(once(b"")) as server, playing(server.url(), ladder="patient") as play:
+        player = ("demo", "1000")
+        play.delivery.watch.read(player, balance_read(Money(10000)))
+        for _ in range(30):
+            assert play.delivery.play(play.session(), STAKE, drawn=DOUBLE).outcome is Outcome.UNKNOWN
+            assert len(play.delivery.watch.balances(player)) <= 2**UNANSWERED_MAX
+        assert len(play.delivery.pending()) == 30
+        assert {each.verdict for each in play.delivery.journal.latest()} <= {Verdict.OPEN, Verdict.UNJUDGED}

@@ -65,14 +65,19 @@ class Dispatcher:
             self._changed.notify_all()
 
     def stop(self) -> None:
-        """Send nothing more; returns once the calls under way have come back, which someone has to end."""
+        """Send nothing more; calls that are under way come back when they do, or when someone ends them."""
         with self._changed:
             self._stopping = True
             self._stopped.set()
             self._changed.notify_all()
         if self._thread.is_alive():
             self._thread.join()
-        self._workers.shutdown(wait=True, cancel_futures=True)
+        self._workers.shutdown(wait=False)
+
+    def idle(self, timeout_s: float) -> bool:
+        """Wait until no call is under way; False when the time is over before."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._busy, timeout_s)
 
     def drained(self, timeout_s: float) -> bool:
         """Wait until nothing is owed that will still be sent; False when the time is over before."""
@@ -131,7 +136,12 @@ class Dispatcher:
     def _attempt(self, number: int) -> None:
         # Somebody may have delivered it by hand while it waited for its turn.
         owed = self._obligations.of(number)
-        if owed is None or owed.state is not State.DUE or owed.due_ms > self._clock.now_ms():
+        if (
+            self._stopping
+            or owed is None
+            or owed.state is not State.DUE
+            or owed.due_ms > self._clock.now_ms()
+        ):
             return
         agent = self._find_agent(owed.agent)
         if agent is None or agent.target is None:

@@ -35,7 +35,7 @@ from simulator.delivery.wallet_turns import WalletTurns
 from simulator.delivery.watch import Watch
 from simulator.errors import UsageError
 
-STOP_S = 1.5
+STOP_ROUNDS, STOP_ROUND_S = 15, 0.05
 STAKE_MAX = Money(1_000_000_00)
 
 
@@ -98,9 +98,12 @@ class RoundDelivery:
     def stop(self) -> None:
         """Cut calls short and send nothing more; what is owed stays written down. Within two seconds."""
         self._turns.stopping.set()
-        self._calls.stop()
         self._dispatcher.stop()
-        self._queues.idle(STOP_S)
+        for _ in range(STOP_ROUNDS):
+            # Again, since a call may have been about to go out when the others were ended.
+            self._calls.stop()
+            if self._dispatcher.idle(STOP_ROUND_S) and self._queues.idle(STOP_ROUND_S):
+                break
 
     # --- playing -----------------------------------------------------------------------------------
 

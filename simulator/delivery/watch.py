@@ -14,7 +14,7 @@ from simulator.core.findings import Outcome, Severity
 from simulator.core.frozen import Frozen
 from simulator.core.ledger import Book, Ledger, Terms, TooManyWorlds
 from simulator.core.money import Money
-from simulator.core.roles import Applied, CallForm, Entry, Pending, Role
+from simulator.core.roles import CallForm, Role
 from simulator.core.webhooks import Method, WebhookRequest
 from simulator.delivery.journal_entry import PlayFinding, Verdict
 from simulator.delivery.player_queues import Player
@@ -30,10 +30,13 @@ from simulator.delivery.watch_findings import (
     someone_else,
     telling,
 )
+from simulator.delivery.watched_book import fits, in_doubt, knows, observed
 
 PLAYERS_MAX = 10_000
 CALLS_MAX = 2000
 """A book that has seen so many calls is closed, and a new one opened at its balance."""
+UNANSWERED_MAX = 8
+"""So many calls without an answer leave too many possible states: the book is begun anew."""
 _RECENT_MAX = 8
 
 _PLAIN = frozenset({Role.FRESH_BET, Role.FRESH_WIN, Role.DUE_REFUND})
@@ -59,6 +62,7 @@ class _Account:
 
     book: Book
     calls: int = 0
+    unanswered: int = 0
     doubted: bool = False
     recent: deque[Suspect] = field(default_factory=lambda: deque(maxlen=_RECENT_MAX))
 
@@ -91,7 +95,7 @@ class Watch:
             return Judgement(Verdict.UNJUDGED, reading.outcome, None, forms)
         account = self._account(player)
         blocked = inactive(reading.account_status)
-        if account is not None and not _fits(account.book, balance):
+        if account is not None and not fits(account.book, balance):
             expected = account.book.balances
             finding = blame(account.recent, expected, balance, (0, 2)) or someone_else(expected, balance)
             self._open(player, balance, blocked=blocked)
@@ -121,18 +125,14 @@ class Watch:
         reading = sent.reading
         forms = form_findings(reading)
         account = self._account(player)
-        if account is None or not (fresh or _knows(account.book, request)):
+        if account is None or not (fresh or knows(account.book, request)):
             self._start_over(player, reading.balance if reading.outcome is Outcome.ACCEPTED else None)
             return Judgement(Verdict.UNJUDGED, reading.outcome, None, forms)
-        if (
-            reading.outcome is Outcome.UNKNOWN
-            and not reading.must_settle
-            and _in_doubt(account.book, request)
-        ):
+        if reading.outcome is Outcome.UNKNOWN and not reading.must_settle and in_doubt(account.book, request):
             # One more attempt without an answer tells nothing that the first one did not.
             return Judgement(Verdict.OPEN, reading.outcome, None, forms)
         try:
-            suspect, settled = _observed(account.book, player, request, sent, form, resent=attempt > 1)
+            suspect, settled = observed(account.book, player, request, sent, form, resent=attempt > 1)
         except TooManyWorlds:
             self._start_over(player, None)
             return Judgement(Verdict.UNJUDGED, reading.outcome, None, forms)
@@ -141,9 +141,13 @@ class Watch:
             return Judgement(Verdict.OPEN, reading.outcome, None, forms, suspect)
         account.recent.append(suspect)
         now = None if account.book.ambiguous else account.book.balances[0]
+        if reading.outcome is Outcome.UNKNOWN and reading.must_settle:
+            return Judgement(Verdict.OPEN, reading.outcome, now, forms, suspect)
         if reading.outcome is Outcome.UNKNOWN:
-            asks = suspect if reading.must_settle else None
-            return Judgement(Verdict.OPEN, reading.outcome, now, forms, asks)
+            account.unanswered += 1
+            if account.unanswered >= UNANSWERED_MAX:
+                self._start_over(player, now)
+            return Judgement(Verdict.OPEN, reading.outcome, now, forms)
         if settled and suspect.role in _PLAIN:
             account.doubted = False
             self._shorten(player, account)
@@ -161,7 +165,7 @@ class Watch:
         if account is None:
             self._open(suspect.player, balance)
             return Judgement(Verdict.UNJUDGED, suspect.outcome, balance, suspect.forms)
-        if suspect.possible and _fits(account.book, balance):
+        if suspect.possible and fits(account.book, balance):
             account.recent.clear()
             account.doubted = False
             outcome = suspect.outcome
@@ -236,77 +240,11 @@ class Watch:
             self._open(player, account.book.balances[0], blocked=account.book.terms.blocked)
 
 
-def _observed(
-    book: Book, player: Player, request: WebhookRequest, sent: Sent, form: CallForm, *, resent: bool
-) -> tuple[Suspect, bool]:
-    """Tell the book of a call: what to look at if its answer does not suffice, and whether it does.
-
-    Raises TooManyWorlds.
-    """
-    reading, before = sent.reading, book.balances
-    expected, stake = _expected(book, request, form), _stake(book, request)
-    judged = book.observe(request, form, reading.outcome, reading.balance, nothing_sent=sent.nothing_sent)
-    suspect = Suspect(
-        *(player, request, reading.outcome, judged.role, before, expected, stake, form_findings(reading)),
-        possible=judged.possible,
-        must_settle=reading.must_settle,
-        resent=resent,
-    )
-    return suspect, judged.settled
-
-
-def _knows(book: Book, request: WebhookRequest) -> bool:
-    """Whether the book has heard of that id; it has not if it was opened since."""
-    methods = (Method.WIN,) if request.method is Method.WIN else (Method.BET, Method.REFUND)
-    return request.transaction_id is None or any(
-        _entries(book, method, request.transaction_id) for method in methods
-    )
-
-
-def _in_doubt(book: Book, request: WebhookRequest) -> bool:
-    """Whether the book reckons already with this very call having taken effect, unanswered or not."""
-    if request.transaction_id is None:
-        return False
-    entries = _entries(book, request.method, request.transaction_id)
-    return any(isinstance(entry, Applied | Pending) for entry in entries)
-
-
-def _entries(book: Book, method: Method, transaction_id: str) -> list[Entry]:
-    """What the book's worlds know of an id."""
-    fact = book.fact(method, transaction_id)
-    found = [world.delta.get((method, transaction_id)) for world in book.worlds]
-    return [entry for entry in (fact, *found) if entry is not None]
-
-
 def seen(sent: Sent) -> Judgement:
     """A balance read that served to judge another call: only its own form is left to say."""
     forms, balance = form_findings(sent.reading), sent.reading.balance
     verdict = Verdict.UNJUDGED if balance is None else _verdict(forms)
     return Judgement(verdict, sent.reading.outcome, balance, forms)
-
-
-def _fits(book: Book, balance: Money) -> bool:
-    """Whether some world has that balance; with too many of them nobody knows, and none is accused."""
-    try:
-        return book.read(balance)
-    except TooManyWorlds:
-        return True
-
-
-def _expected(book: Book, request: WebhookRequest, form: CallForm) -> tuple[Money, ...]:
-    found = {
-        Money(world.balance + branch.moves)
-        for world in book.worlds
-        for branch in book.branches(world, request, form)
-    }
-    return tuple(sorted(found)) or book.balances
-
-
-def _stake(book: Book, request: WebhookRequest) -> Money | None:
-    if request.method is not Method.REFUND or request.transaction_id is None:
-        return None
-    bet = book.fact(Method.BET, request.transaction_id)
-    return Money(bet.amount) if isinstance(bet, Applied) else None
 
 
 def _verdict(forms: tuple[PlayFinding, ...]) -> Verdict:
