@@ -114,8 +114,9 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         from simulator.app import answer, create_app, make_state
 
         try:
+            data = self.settings.data
+            secret = None if data is None else kept_secret(data)
             settings = self._with_operator() if self.settings.with_operator else self.settings
-            secret = None if settings.data is None else kept_secret(settings.data)
             catalogue = None if self._ahead is None else self._ahead.catalogue()
             self.state = make_state(settings, catalogue=catalogue, public_url=self.url, secret=secret)
             app = create_app(self.state)
@@ -130,12 +131,15 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def _with_operator(self) -> ServeSettings:
         # Most servers have no operator beside them.
-        from simulator.reference_operator import OperatorSettings
+        from simulator.reference_operator import InvalidSetting, OperatorSettings
         from simulator.reference_operator.server import OperatorServer
 
         data = self.settings.data
         database = None if data is None else data / "operator.sqlite3"
-        operator = self._closing.enter_context(OperatorServer(OperatorSettings(database=database)))
+        try:
+            operator = self._closing.enter_context(OperatorServer(OperatorSettings(database=database)))
+        except (InvalidSetting, OSError) as error:
+            raise UsageError(f"--with-operator: {error}") from error
         return replace(self.settings, webhook_url=operator.endpoint)
 
     def say_ready(self, worker: Any) -> None:
