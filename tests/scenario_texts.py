@@ -46,6 +46,8 @@ steps:
   - bet: {amount: 2.00, expect: {outcome: either, balance: 40, http: 200, within: 2m, body: {a: [1]}}}
   - bet: all
   - bet: {amount: all+0.01, expect: refused}
+  - bet: {amount: limit+0.01, expect: refused}
+  - win: limit
   - bet: {amount: 1.00, player: guest}
   - win: x2.40
   - win: ~5.00
@@ -69,6 +71,8 @@ steps:
   - send: {method: GET}
   - restart
   - restart:
+  - block
+  - block: {player: guest}
   - wait: 250ms
   - wait: 1.5s
 finally:

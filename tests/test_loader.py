@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scenario_texts import EVERY_FORM, load, steps
-from simulator.core.amounts import AllOf, Amount, Drawn, TimesBet, Written
+from simulator.core.amounts import AllOf, Amount, Drawn, OfLimit, TimesBet, Written
 from simulator.core.findings import Level, Place
 from simulator.core.money import Money, format_money
 from simulator.core.scenario import (
@@ -58,11 +58,13 @@ def test_every_form_loads() -> None:
 
 
 def test_what_steps_and_players_need_is_known_without_naming_it() -> None:
-    """A restart, a blocked player and a second player need something of the target."""
+    """A restart, a blocked player, a second player and the limit need something of the target."""
     (scenario,) = load(EVERY_FORM)
-    assert scenario.needs == {"seeding", "restart", "blocked_player", "two_players"}
+    assert scenario.needs == {"seeding", "restart", "blocked_player", "two_players", "limits"}
     (alone,) = load("players: {ghost: {exists: false}}\nsteps: [balance]")
     assert not alone.needs
+    assert load("steps: [bet: 1.00, block]")[0].needs == {"blocked_player"}
+    assert load("steps: [bet: limit]")[0].needs == {"limits"}
 
 
 def test_the_least_scenario_has_the_documented_defaults() -> None:
@@ -90,6 +92,8 @@ AMOUNTS: list[tuple[str, Amount]] = [
     ("99999999999999999999.99", Written(Money(9999999999999999999999), "99999999999999999999.99")),
     ("all", AllOf()),
     ("all+0.01", AllOf(Money(1))),
+    ("limit", OfLimit()),
+    ("limit+0.01", OfLimit(Money(1))),
     ("~5.00", Drawn(Money(250), Money(750))),
     ("~0.01", Drawn(Money(1), Money(1))),
     ("~5.01", Drawn(Money(251), Money(751))),

@@ -16,7 +16,7 @@ STEP_SLIPS = {
     "nothing like a step": (
         "- 7",
         '1:3 unknown step "7"; valid: details, balance, bet, win, refund, resend, round, play, parallel, '
-        "repeat, send, restart, wait, use",
+        "repeat, send, restart, block, wait, use",
     ),
     "duplicate key": ("- bet: {amount: 1.00, amount: 2.00}", '1:23 duplicate key "amount" in bet'),
     "missing key": ("- bet: {id: b1}", '1:3 bet needs "amount"'),
@@ -69,6 +69,15 @@ STEP_SLIPS = {
         '1:8 "5.00..1.00" runs backwards: 5.00 is more than the end',
     ),
     "no more than all": ("- bet: all+0.00", '1:8 "all+0.00" is no more than all; write all'),
+    "win of more than the limit": (
+        "- win: limit+0.01",
+        '1:8 "limit+0.01" can only be the amount of a bet',
+    ),
+    "limit and no more": ("- bet: limit+0.00", '1:8 "limit+0.00" is no more than limit; write limit'),
+    "refund of the limit": (
+        "- bet: {amount: 1.00, id: b}\n- refund: {of: b, amount: limit}",
+        '2:27 "limit" cannot stand here; only a bet or a win is of the operator\'s limit',
+    ),
     "win of more than all": ("- win: all+0.01", '1:8 "all+0.01" can only be the amount of a bet'),
     "refund of all": (
         "- refund: {transaction_id: x, amount: all}",

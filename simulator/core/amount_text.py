@@ -6,8 +6,8 @@ import re
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from simulator.core.amounts import AllOf, Amount, Drawn, TimesBet, Written
-from simulator.core.money import CENT, Money, format_money, parse_written
+from simulator.core.amounts import AllOf, Amount, Drawn, OfLimit, TimesBet, Written
+from simulator.core.money import CENT, ZERO, Money, format_money, parse_written
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -20,6 +20,7 @@ TIMES_PATTERN = r"x\d{1,9}(\.\d{1,6})?"
 ABOUT_PATTERN = r"~\d{1,30}(\.\d{1,2})?"
 RANGE_PATTERN = r"\d{1,30}(\.\d{1,2})?\.\.\d{1,30}(\.\d{1,2})?"
 ALL_PLUS_PATTERN = r"all\+\d{1,30}(\.\d{1,2})?"
+LIMIT_PLUS_PATTERN = r"limit\+\d{1,30}(\.\d{1,2})?"
 DURATION_PATTERN = r"\d{1,9}(\.\d{1,6})?(ms|s|m)"
 
 _NEGATIVE = re.compile(r"-\d[\d.]*", re.ASCII)
@@ -58,7 +59,9 @@ def read_amount(text: str, use: AmountUse) -> Amount:
     if first == "~":
         return _drawn_about(text)
     if text.startswith("all"):
-        return _all_of(text, use)
+        return AllOf(_plus(text, "all", use))
+    if text.startswith("limit"):
+        return OfLimit(_plus(text, "limit", use))
     if _NEGATIVE.fullmatch(text):
         hint = f'; to send it all the same, replace the value: raw: {{amount: "{text}"}}'
         raise ValueError(f'amount must be at least 0.00, found "{text}"{hint}')
@@ -70,19 +73,23 @@ def _forms(use: AmountUse) -> str:
     return f"10.00, x2.40, ~5.00, 0.10..5.00{whole}"
 
 
-def _all_of(text: str, use: AmountUse) -> AllOf:
+_OF_WORD = {"all": "all the player has", "limit": "the operator's limit"}
+
+
+def _plus(text: str, word: str, use: AmountUse) -> Money:
+    """What stands behind the word: nothing, or `+0.01`."""
     if use is AmountUse.OTHER:
-        raise ValueError(f'"{text[:60]}" cannot stand here; only a bet or a win is of all the player has')
-    if text == "all":
-        return AllOf()
-    if text[3] != "+":
-        raise ValueError(f'"{text[:60]}" is not an amount; write all, or all+0.01')
+        raise ValueError(f'"{text[:60]}" cannot stand here; only a bet or a win is of {_OF_WORD[word]}')
+    if text == word:
+        return ZERO
+    if text[len(word)] != "+":
+        raise ValueError(f'"{text[:60]}" is not an amount; write {word}, or {word}+0.01')
     if use is not AmountUse.BET:
         raise ValueError(f'"{text[:60]}" can only be the amount of a bet')
-    plus = read_money(text[4:])
+    plus = read_money(text[len(word) + 1 :])
     if plus < CENT:
-        raise ValueError(f'"{text}" is no more than all; write all')
-    return AllOf(plus)
+        raise ValueError(f'"{text}" is no more than {word}; write {word}')
+    return plus
 
 
 def _drawn_about(text: str) -> Drawn:

@@ -24,6 +24,12 @@ class AllOf(Frozen):
     plus: Money = ZERO
 
 
+class OfLimit(Frozen):
+    """`limit` or `limit+0.01`: the operator's limit on one bet, and `plus` more."""
+
+    plus: Money = ZERO
+
+
 class TimesBet(Frozen):
     """`x2.40`: that many times the player's last accepted bet, rounded down to cents."""
 
@@ -37,4 +43,4 @@ class Drawn(Frozen):
     high: Money
 
 
-Amount = Written | AllOf | TimesBet | Drawn
+Amount = Written | AllOf | OfLimit | TimesBet | Drawn

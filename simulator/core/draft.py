@@ -49,8 +49,8 @@ class Draft:
     """A scenario while it is read.
 
     `read_steps` reads a list of steps, `use` brings those of another file. `scope` stands before the labels
-    of a used file. `order` counts the steps as written; `bet_seen`, `repeatable` and `restarts` say whether
-    a bet, anything that `last` can mean, and a restart came before.
+    of a used file. `order` counts the steps as written; `bet_seen` and `repeatable` say whether a bet, and
+    anything that `last` can mean, came before. `needs` is what the steps ask of the target.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Draft:
         self.order = 0
         self.repeatable = False
         self.bet_seen = False
-        self.restarts = False
+        self.needs: set[str] = set()
         self.labels: dict[str, _Labelled] = {}
         self.references: list[_Reference] = []
         self.copies: dict[str, int] = {}
@@ -84,7 +84,6 @@ class Draft:
         self.order = inner.order
         self.repeatable = inner.repeatable
         self.bet_seen = inner.bet_seen
-        self.restarts = inner.restarts
 
     def player(self, node: Node, name: str) -> str:
         """A player of the scenario by its name. Raises Wrong for one it has not."""

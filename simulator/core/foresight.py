@@ -20,6 +20,7 @@ from simulator.core.scenario import (
     MAIN_PLAYER,
     Balance,
     Bet,
+    Block,
     Details,
     Expect,
     Expected,
@@ -89,6 +90,9 @@ class _Foresight:
         for step in steps:
             if isinstance(step, Details | Restart | Wait):
                 continue
+            if isinstance(step, Block):
+                self._block(step.player or MAIN_PLAYER)
+                continue
             if not isinstance(step, Balance | Bet | Win | Refund | Resend):
                 return
             if isinstance(step, Bet | Win | Refund) and (step.raw or step.omit):
@@ -107,6 +111,11 @@ class _Foresight:
             if message is not None:
                 yield Contradiction(step.place, message)
                 self._books.pop(player, None)
+
+    def _block(self, player: str) -> None:
+        if player in self._books:
+            self._books[player].terms = replace(self._books[player].terms, blocked=True)
+            self._trail[player] += ["blocked", format_money(self._books[player].balances[0])]
 
     def _step(self, step: Balance | Bet | Win | Refund | Resend, player: str) -> str | None:
         """Take the step in; the contradiction if it has one. Raises _Unclear."""

@@ -212,6 +212,13 @@ class Restart(Frozen, kw_only=True):
     place: Place
 
 
+class Block(Frozen, kw_only=True):
+    """The target's `block` hook, for one player; it stays blocked until the scenario's end."""
+
+    place: Place
+    player: str | None = None
+
+
 class Wait(Frozen, kw_only=True):
     """A pause, compressed by `--time-scale`."""
 
@@ -220,7 +227,20 @@ class Wait(Frozen, kw_only=True):
 
 
 Step = (
-    Details | Balance | Bet | Win | Refund | Resend | Round | Play | Parallel | Repeat | Send | Restart | Wait
+    Details
+    | Balance
+    | Bet
+    | Win
+    | Refund
+    | Resend
+    | Round
+    | Play
+    | Parallel
+    | Repeat
+    | Send
+    | Restart
+    | Block
+    | Wait
 )
 
 

@@ -201,11 +201,9 @@ def _build(
 
 def _needs(draft: Draft) -> frozenset[str]:
     """What the players and steps ask for, whether or not the author named it."""
-    needs = set()
+    needs = {*draft.needs}
     if any(spec.blocked for spec in draft.players.values()):
         needs.add("blocked_player")
     if sum(spec.exists for spec in draft.players.values()) > 1:
         needs.add("two_players")
-    if draft.restarts:
-        needs.add("restart")
     return frozenset(needs)

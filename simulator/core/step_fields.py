@@ -6,6 +6,7 @@ from simulator.core.fields import Field, Record, ValueKind
 from simulator.core.scenario import (
     Balance,
     Bet,
+    Block,
     Details,
     Parallel,
     Play,
@@ -230,6 +231,13 @@ STEP_KINDS: tuple[StepKind, ...] = (
     ),
     StepKind(
         "restart", Restart, Record("restart", []), "Restart the target by its hook.", bare=True, mapped=False
+    ),
+    StepKind(
+        "block",
+        Block,
+        Record("block", [_PLAYER]),
+        "Block the player by the target's hook: bets are refused from then on, wins and refunds are not.",
+        bare=True,
     ),
     StepKind("wait", Wait, Record("wait", [_DURATION]), "Pause.", scalar=_DURATION, mapped=False),
     StepKind("use", None, Record("use", [_FILE, _WITH]), "The steps of another scenario file.", scalar=_FILE),

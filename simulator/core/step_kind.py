@@ -16,6 +16,7 @@ Finish = Callable[[Values, Node, Draft], None]
 
 _BETTING = frozenset({"bet", "round", "play", "send"})
 _REPEATABLE = frozenset({"bet", "win", "refund", "resend"})
+_NEEDS = {"restart": "restart", "block": "blocked_player"}
 
 
 class StepKind:
@@ -24,8 +25,8 @@ class StepKind:
 
     `defaults` are shared by all steps of the kind; `finish` completes what several fields decide together.
     `rule` is the JSON Schema of what `finish` asks of the fields together.
-    `betting` marks a step after which there is a last bet, `repeatable` one that `last` can mean. `width` is
-    what a caret under it underlines.
+    `betting` marks a step after which there is a last bet, `repeatable` one that `last` can mean. `need` is
+    what the target must offer for it. `width` is what a caret under it underlines.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class StepKind:
         self.finish, self.defaults, self.rule = finish, defaults, rule
         self.betting = name in _BETTING
         self.repeatable = name in _REPEATABLE
-        self.restarts = name == "restart"
+        self.need = _NEEDS.get(name)
         self.width = len(name)
         self.scalar_target = scalar.target if scalar else ""
         self.read_scalar = scalar.kind.read if scalar else None

@@ -74,8 +74,8 @@ def _values(kind: StepKind, key: Node, value: Node | None, draft: Draft) -> dict
         draft.bet_seen = True
     if kind.repeatable:
         draft.repeatable = True
-    if kind.restarts:
-        draft.restarts = True
+    if kind.need is not None:
+        draft.needs.add(kind.need)
     if problems.noted != noted:
         return None
     return values

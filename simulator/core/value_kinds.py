@@ -14,6 +14,7 @@ from simulator.core.amount_text import (
     ABOUT_PATTERN,
     ALL_PLUS_PATTERN,
     DURATION_PATTERN,
+    LIMIT_PLUS_PATTERN,
     RANGE_PATTERN,
     TIMES_PATTERN,
     WRITTEN_PATTERN,
@@ -22,7 +23,7 @@ from simulator.core.amount_text import (
     read_duration,
     read_money,
 )
-from simulator.core.amounts import Amount, TimesBet
+from simulator.core.amounts import Amount, OfLimit, TimesBet
 from simulator.core.draft import Draft
 from simulator.core.fields import Schema, ValueKind, note
 from simulator.core.json_values import read_json
@@ -211,14 +212,16 @@ def _amount(use: AmountUse, *more: str) -> ValueKind:
             raise Wrong(node, str(error)) from None
         if type(amount) is TimesBet and not draft.bet_seen:
             raise Wrong(node, f'"{text}" is a multiple of the last bet, and no bet stands before')
+        if type(amount) is OfLimit:
+            draft.needs.add("limits")
         return amount
 
     forms = (WRITTEN_PATTERN, TIMES_PATTERN, ABOUT_PATTERN, RANGE_PATTERN, *more)
     return ValueKind(read, or_column(_NUMBER, _pattern(*forms)))
 
 
-BET_AMOUNT = _amount(AmountUse.BET, "all", ALL_PLUS_PATTERN)
-WIN_AMOUNT = _amount(AmountUse.WIN, "all")
+BET_AMOUNT = _amount(AmountUse.BET, "all", ALL_PLUS_PATTERN, "limit", LIMIT_PLUS_PATTERN)
+WIN_AMOUNT = _amount(AmountUse.WIN, "all", "limit")
 OTHER_AMOUNT = _amount(AmountUse.OTHER)
 
 DURATION = ValueKind(_from_text(read_duration, "a duration"), or_column(_pattern(DURATION_PATTERN)))

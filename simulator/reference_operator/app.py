@@ -69,7 +69,10 @@ def add_laboratory(app: Flask, operator: Operator) -> None:
 
     @app.post("/_operator/players/<path:user_id>/block")
     def block_player(user_id: str) -> tuple[Response, int]:
-        return answer_status(operator, user_id, BLOCKED)
+        """A body with `"blocked": "false"` takes the block back: one address is enough for a hook."""
+        body = request.get_json(force=True, silent=True)
+        taken_back = isinstance(body, dict) and body.get("blocked") in (False, "false")
+        return answer_status(operator, user_id, ACTIVE if taken_back else BLOCKED)
 
     @app.post("/_operator/players/<path:user_id>/unblock")
     def unblock_player(user_id: str) -> tuple[Response, int]:

@@ -41,7 +41,7 @@ class Cast:
     def missing(self, scenario: Scenario) -> str | None:
         """Why this scenario cannot have its players, known before it runs."""
         wanted = [spec for spec in scenario.players.values() if spec.exists]
-        if any(spec.blocked for spec in wanted) and self._block_hook is None:
+        if "blocked_player" in scenario.needs and self._block_hook is None:
             return "needs a blocked player: no block hook is configured"
         if not self.seeded and len(wanted) > self._size:
             named = f"{self._size} is named" if self._size == 1 else f"{self._size} are named"
