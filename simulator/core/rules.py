@@ -74,8 +74,9 @@ class UnknownRule(UsageError):
 
 
 def rule(rule_id: str) -> Rule:
-    """The rule of that id, written in any case. Raises UnknownRule."""
-    found = RULES.get(rule_id.strip().upper())
+    """The rule of that id, written in any case and with or without the zero. Raises UnknownRule."""
+    group, dash, number = rule_id.strip().upper().partition("-")
+    found = RULES.get(group + dash + number.zfill(2))
     if found is None:
         raise UnknownRule(rule_id)
     return found
