@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Sequence
 
-GARBAGE_OBJECTS_MIN = 50_000
+GARBAGE_OBJECTS_MIN = 100_000
 """From so many new objects on the collector looks for garbage; what imports make lives to the end."""
 
 

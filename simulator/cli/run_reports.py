@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
@@ -20,15 +19,15 @@ from simulator.settings import ReportTarget, RunSettings
 STANDARD_OUTPUT = Path("-")
 
 
-@dataclass(slots=True)
 class _Outlet:
     """A report with the stream it writes to, and the file where that is ours; `trouble` ended it early."""
 
-    report: Report
-    stream: TextIO | None
-    name: str
-    file: Path | None = None
-    trouble: OSError | None = None
+    def __init__(self, report: Report, stream: TextIO | None, name: str, file: Path | None = None) -> None:
+        self.report = report
+        self.stream = stream
+        self.name = name
+        self.file = file
+        self.trouble: OSError | None = None
 
     def on(self, event: Event) -> None:
         """Hand on an event. A full disk or a reader that left must not end a run that moves money."""

@@ -10,10 +10,9 @@ MASK = "***"
 
 Headers = tuple[tuple[str, str], ...]
 
-_SECRET_NAME = re.compile(
-    r"auth|signature|token|secret|key|cookie|password|session|credential", re.IGNORECASE
-)
-_SCHEME = re.compile(r"(Basic|Bearer|Digest|Token)\s+(?=\S)", re.IGNORECASE)
+# Compiled when a header is first shown, and kept by `re`.
+_SECRET_NAME = r"(?i)auth|signature|token|secret|key|cookie|password|session|credential"
+_SCHEME = r"(?i)(Basic|Bearer|Digest|Token)\s+(?=\S)"
 _SAFE_WORD = re.compile(r"[\w@%+=:,./-]+", re.ASCII)
 # A program's arguments are bounded (128 KiB each on Linux); a builtin's are not.
 _ARGUMENT_BYTES_MAX = 65_536
@@ -51,11 +50,13 @@ def merged_headers(beaten: Headers, by: Headers) -> Headers:
 
 def mask_headers(headers: Headers) -> Headers:
     """The headers with `***` for what gives access: authorization, cookies, keys, tokens, signatures."""
-    return tuple((name, _masked(value) if _SECRET_NAME.search(name) else value) for name, value in headers)
+    return tuple(
+        (name, _masked(value) if re.search(_SECRET_NAME, name) else value) for name, value in headers
+    )
 
 
 def _masked(value: str) -> str:
-    scheme = _SCHEME.match(value)
+    scheme = re.match(_SCHEME, value)
     return f"{scheme[1]} {MASK}" if scheme else MASK if value else ""
 
 

@@ -6,7 +6,6 @@ How a cause is printed stands in `summary` and `frame`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
 from simulator.core.events import ScenarioFinished
 from simulator.core.findings import Finding, Severity
@@ -50,12 +49,12 @@ class Sighting(Frozen):
         return (_RANK[self.finding.severity], self.size, self.scenario_id, line)
 
 
-@dataclass(slots=True)
 class Cause:
     """All sightings of one cause; `times` counts every occurrence."""
 
-    sightings: list[Sighting] = field(default_factory=list)
-    times: int = 0
+    def __init__(self) -> None:
+        self.sightings: list[Sighting] = []
+        self.times = 0
 
     @property
     def shown(self) -> Sighting:

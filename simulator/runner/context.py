@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from simulator.core.events import Event, ExchangeRecorded
 from simulator.core.findings import Place
@@ -48,7 +47,6 @@ class Why(Frozen):
     place: Place | None = None
 
 
-@dataclass(slots=True)
 class RunContext:
     """One run: settings, the way out, and the stream that everything is told to.
 
@@ -56,19 +54,28 @@ class RunContext:
     the latest exchanges of every scenario that is running.
     """
 
-    settings: RunSettings
-    profile: WireProfile
-    run: str
-    games: frozenset[str]
-    report: Callable[[Event], None]
-    dialect: DialectLog = field(default_factory=DialectLog)
-    kept: dict[str, deque[ExchangeRecorded]] = field(default_factory=dict)
-    calls: int = 0
-    open_bets: int = 0
-    stopping: str = ""
-    _sender: Sender | None = None
-    _silent: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    def __init__(
+        self,
+        *,
+        settings: RunSettings,
+        profile: WireProfile,
+        run: str,
+        games: frozenset[str],
+        report: Callable[[Event], None],
+    ) -> None:
+        self.settings = settings
+        self.profile = profile
+        self.run = run
+        self.games = games
+        self.report = report
+        self.dialect = DialectLog()
+        self.kept: dict[str, deque[ExchangeRecorded]] = {}
+        self.calls = 0
+        self.open_bets = 0
+        self.stopping = ""
+        self._sender: Sender | None = None
+        self._silent = 0
+        self._lock = threading.Lock()
 
     @property
     def sender(self) -> Sender:

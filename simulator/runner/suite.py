@@ -19,7 +19,6 @@ from simulator.core.scenario import PlayerSpec, Scenario
 from simulator.delivery.guard import make_target
 from simulator.delivery.sender import Sender
 from simulator.delivery.target import Target
-from simulator.delivery.wait import wait_for
 from simulator.errors import EndpointUnreachable, ExitCode, UsageError
 from simulator.runner.cast import Cast, NoPlayer
 from simulator.runner.context import RunContext, Stopped
@@ -30,9 +29,9 @@ from simulator.runner.hooks import Hooks
 from simulator.runner.last_run import read_last_failed
 from simulator.runner.preflight import Preflight, RootCause
 from simulator.runner.restore import Restore
-from simulator.runner.scenario_run import ScenarioRun
 from simulator.runner.script import DEFAULT_GAME
 from simulator.runner.selection import select
+from simulator.runner.stage import Stage
 from simulator.settings import HttpHook, RunSettings
 from simulator.settings.wire import wire_profile
 
@@ -99,6 +98,7 @@ class _Run:
         self._hooks = Hooks(settings)
         self._next = iter(enumerate(scenarios, start=1))
         self._turn = threading.Lock()
+        self._stage = Stage()
         self._notes: list[str] = []
         self._context = RunContext(
             settings=settings,
@@ -130,7 +130,8 @@ class _Run:
             self._notes.extend(self._restore.left_as_it_is())
         if context.open_bets:
             self._notes.append(
-                f"SES-06: {context.open_bets} bets of the scenarios have neither a win nor a refund after them"
+                f"SES-06: {context.open_bets} bets of the scenarios have neither a win nor a refund "
+                "after them"
             )
         code = self._exit_code(unreachable)
         context.emit(
@@ -174,8 +175,7 @@ class _Run:
         preflight = Preflight(self._context, self._forms)
         settings = self._settings
         try:
-            target = self._target or wait_for(lambda: _target(settings), settings.wait_for_s)
-            self._context.sender = Sender(target)
+            self._context.sender = Sender(self._target or _waited_for(settings))
             for player in settings.players or self._cast.take({"player": PlayerSpec()}).values():
                 if not self._cast.seeded:
                     self._restore.remember(player, preflight.check(player))
@@ -191,7 +191,7 @@ class _Run:
 
     def _work(self) -> None:
         """Let the workers take scenarios until none is left; Ctrl-C ends the calls under way."""
-        # Not needed for the first webhook: that is the preflight's.
+        # The preflight needs no pool, and its call shows whether anybody is there: it should come soon.
         from concurrent.futures import Future, ThreadPoolExecutor, wait
 
         jobs = min(self._settings.jobs, len(self._scenarios))
@@ -207,12 +207,17 @@ class _Run:
             worker.result()
 
     def _worker(self) -> None:
+        from simulator.runner.scenario_run import ScenarioRun  # not for the preflight, as above
+
         while True:
             with self._turn:
                 number, scenario = next(self._next, (0, None))
             if scenario is None:
                 return
-            ended = ScenarioRun(scenario, number, self._context, self._cast, self._hooks, self._forms).run()
+            run = ScenarioRun(scenario, number, self._context, self._cast, self._hooks, self._forms)
+            # Others would meet an operator that is not there, and be right to complain.
+            with self._stage.hold(alone="restart" in scenario.needs):
+                ended = run.run()
             failures_max = self._settings.maxfail
             failures = self._tally.verdicts[Verdict.FAILED]
             if ended.verdict is Verdict.FAILED and failures_max is not None and failures >= failures_max:
@@ -241,6 +246,12 @@ def _rerun_command(settings: RunSettings) -> str:
     if isinstance(settings.seed_hook, HttpHook) and not {"?", "@"} & set(settings.seed_hook.url):
         words += ["--seed-hook", settings.seed_hook.url]
     return shlex.join(words)
+
+
+def _waited_for(settings: RunSettings) -> Target:
+    from simulator.delivery.wait import wait_for  # only --wait-for needs it
+
+    return wait_for(lambda: _target(settings), settings.wait_for_s)
 
 
 def _target(settings: RunSettings) -> Target:

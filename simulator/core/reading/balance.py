@@ -20,8 +20,9 @@ _PLAIN = re.compile(r"-?\d+(?:\.\d+)?", re.ASCII)
 # "1.234" may be 1,234 or 1.23: a group of three after up to three digits that do not begin with 0.
 _AMBIGUOUS = re.compile(r"-?[1-9]\d{0,2}[.,]\d{3}", re.ASCII)
 _GROUP = r"-?[1-9]\d{0,2}(?:([.,' \u00a0\u202f\u2019])\d{3})(?:\1\d{3})*"
-_GROUPED = re.compile(_GROUP, re.ASCII)
-_GROUPED_WITH_DECIMALS = re.compile(_GROUP + r"(?!\1)[.,]\d{1,2}", re.ASCII)
+# Compiled when a reply first is so, and kept by `re`: large patterns for what few wallets write.
+_GROUPED = f"(?a:{_GROUP})"
+_GROUPED_WITH_DECIMALS = rf"(?a:{_GROUP}(?!\1)[.,]\d{{1,2}})"
 _DECIMAL_COMMA = re.compile(r"-?\d+,\d{1,2}", re.ASCII)
 _NOT_A_DIGIT = re.compile(r"[^\d-]", re.ASCII)
 
@@ -137,11 +138,11 @@ def _read_plain(value: str, form: MoneyForm, deviations: Deviations) -> Money | 
 
 
 def _without_separators(value: str) -> Money | None:
-    if _DECIMAL_COMMA.fullmatch(value) or _GROUPED_WITH_DECIMALS.fullmatch(value):
+    if _DECIMAL_COMMA.fullmatch(value) or re.fullmatch(_GROUPED_WITH_DECIMALS, value):
         decimals = re.split(r"[.,]", value)[-1]
         units = _NOT_A_DIGIT.sub("", value[: -len(decimals) - 1])
         return Money(int(units + decimals.ljust(2, "0")))
-    if _GROUPED.fullmatch(value):
+    if re.fullmatch(_GROUPED, value):
         return Money(int(_NOT_A_DIGIT.sub("", value) + "00"))
     return None
 

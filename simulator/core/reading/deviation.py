@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from simulator.core.exact_json import write
 from simulator.core.findings import Severity
 from simulator.core.frozen import Frozen
@@ -31,12 +29,12 @@ class Deviation(Frozen):
         return self.form.startswith(("http-5", "no-reply-"))
 
 
-@dataclass(slots=True)
 class Deviations:
     """Collects the deviations of one reply. On a malformed call nothing is worse than a warning."""
 
-    well_formed: bool = True
-    found: list[Deviation] = field(default_factory=list)
+    def __init__(self, well_formed: bool = True) -> None:
+        self.well_formed = well_formed
+        self.found: list[Deviation] = []
 
     def error(self, rule: str, form: str, message: str) -> None:
         """The reference is broken in a way that costs the meaning."""
