@@ -6,7 +6,7 @@ right wallet does. What that was is named in `diagnosis`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from simulator.core.findings import Outcome
 from simulator.core.history import Operation
@@ -125,6 +125,8 @@ class Book:
         An id that got no answer may or may not be in that balance. Raises TooManyWorlds.
         """
         unanswered: dict[Key, Operation] = {}
+        calls = tuple(calls)
+        self._count_open_bets(calls)
         for call in calls:
             if call.transaction_id is None or not call.method.moves_money or call.form is CallForm.MALFORMED:
                 continue
@@ -147,6 +149,22 @@ class Book:
             either = (Pending(call.request, call.form, self._order), self._applied(call, balance))
             worlds = [World(balance, {**world.delta, key: entry}) for world in worlds for entry in either]
         self._settle(worlds)
+
+    def _count_open_bets(self, calls: Sequence[Operation]) -> None:
+        """Which bets are open after a burst: one that may have been refunded in it is not."""
+        refunded = {call.transaction_id or "" for call in calls if call.method is Method.REFUND}
+        taken = {
+            call.transaction_id: call.game_id
+            for call in calls
+            if call.method is Method.BET and call.outcome is Outcome.ACCEPTED and call.transaction_id
+        }
+        for bet_id, game in taken.items():
+            if bet_id not in refunded and not isinstance(self.fact(Method.BET, bet_id), Applied):
+                self.played.bet(game)
+        for bet_id in refunded:
+            bet = self.fact(Method.BET, bet_id)
+            if isinstance(bet, Applied) and not isinstance(self.fact(Method.REFUND, bet_id), Applied):
+                self.played.refund(bet.game)
 
     def _applied(self, call: Operation, balance: Money) -> Applied:
         after = balance if call.balance is None else call.balance

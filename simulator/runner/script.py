@@ -33,6 +33,7 @@ from simulator.core.webhooks import Method, WebhookRequest, WireRequest
 from simulator.core.wire import OpenRound, WireProfile, spoken, write
 
 DEFAULT_GAME = "SLOT_001"
+DRAWS_MAX = 20
 _NOT_IN_IDS = re.compile(r"[^A-Za-z0-9]+")
 _LABEL_LENGTH_MAX = 12
 
@@ -73,6 +74,7 @@ class Script:
         self._games = games
         self._rng = rng
         self._count = 0
+        self._drawn: set[Money] = set()
         self._sent: dict[str, Sent] = {}
         self._last: Sent | None = None
         self._reserved: dict[str, tuple[str, Money]] = {}
@@ -191,7 +193,16 @@ class Script:
                     raise CannotSend("an amount like x2.40 needs an accepted bet before it")
                 return Money(int(self._last_bet[player] * factor))
             case Drawn(low=low, high=high):
-                return Money(self._rng.randint(low, high))
+                return self._draw(low, high)
+
+    def _draw(self, low: int, high: int) -> Money:
+        """An amount of its own where there are enough: alike amounts hide which call was lost in a race."""
+        for _ in range(DRAWS_MAX):
+            drawn = Money(self._rng.randint(low, high))
+            if drawn not in self._drawn:
+                break
+        self._drawn.add(drawn)
+        return drawn
 
     def accepted_bet(self, request: WebhookRequest) -> None:
         """Remember the bet that a later win belongs to."""

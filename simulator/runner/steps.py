@@ -36,6 +36,8 @@ from simulator.core.scenario import (
 from simulator.core.situations import Situation
 from simulator.core.webhooks import Method, WebhookRequest
 from simulator.core.wire import write
+from simulator.delivery.wait import wait_for
+from simulator.errors import EndpointUnreachable
 from simulator.runner.cast import Cast, NoPlayer
 from simulator.runner.claims import check_claims
 from simulator.runner.context import Call, RunContext, Why
@@ -46,6 +48,9 @@ from simulator.runner.script import CannotSend, Script, Sent
 
 ODD_DELIVERY = frozenset({FaultKind.CHUNKED, FaultKind.SLOW_BODY, FaultKind.DELAY})
 """Faults under which the whole call arrives and is answered, if in an unusual way."""
+
+RESTART_S = 60.0
+"""How long an operator may take until it answers again after its restart hook has ended."""
 
 _SETTLING = (Outcome.ACCEPTED, Outcome.REFUSED, Outcome.UNKNOWN)
 
@@ -143,6 +148,11 @@ class Steps:
         if hook is None:
             raise CannotSend("no restart hook is configured")
         self._hooks.call(hook, {})
+        target = self._context.sender.target
+        try:
+            wait_for(lambda: target, RESTART_S)
+        except EndpointUnreachable as error:
+            raise CannotSend(f"the operator did not come back after its restart: {error}") from None
 
     def _block(self, step: Block) -> None:
         book = self._book(step.player)
