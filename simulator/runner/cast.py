@@ -29,7 +29,7 @@ class Cast:
         self._run = run
         self._numbers = count(1)
         self._free = deque(settings.players)
-        self._size = len(settings.players)
+        self._named = self._usable = len(settings.players)
         self._blocked: set[str] = set()
         self._changed = threading.Condition()
 
@@ -43,8 +43,8 @@ class Cast:
         wanted = [spec for spec in scenario.players.values() if spec.exists]
         if "blocked_player" in scenario.needs and self._block_hook is None:
             return "needs a blocked player: no block hook is configured"
-        if not self.seeded and len(wanted) > self._size:
-            named = f"{self._size} is named" if self._size == 1 else f"{self._size} are named"
+        if not self.seeded and len(wanted) > self._named:
+            named = f"{self._named} is named" if self._named == 1 else f"{self._named} are named"
             return f"needs {len(wanted)} players, {named}; give more with --player"
         return None
 
@@ -57,9 +57,9 @@ class Cast:
         if self._seed_hook is not None:
             return ghosts | {name: self._make(self._seed_hook, specs[name]) for name in real}
         with self._changed:
-            self._changed.wait_for(lambda: len(self._free) >= len(real) or self._size < len(real))
-            if self._size < len(real):
-                raise NoPlayer(f"needs {len(real)} players: some could not be unblocked")
+            self._changed.wait_for(lambda: len(self._free) >= len(real) or self._usable < len(real))
+            if self._usable < len(real):
+                raise NoPlayer("too few players are left: some could not be unblocked")
             return ghosts | {name: self._free.popleft() for name in real}
 
     def block(self, player: str) -> None:
@@ -79,7 +79,7 @@ class Cast:
                 if usable:
                     self._free.append(player)
                 else:
-                    self._size -= 1
+                    self._usable -= 1
                 self._changed.notify_all()
 
     def _unblocked(self, player: str) -> bool:

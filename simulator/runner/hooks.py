@@ -59,6 +59,8 @@ class Hooks:
                 self._senders[url] = sender
         body = exact_json.write(dict(values)).encode("ascii")
         reply = sender.call(None, WireRequest(body)).reply
+        if url != hook.url:
+            sender.close()
         if isinstance(reply, NoReply):
             raise HookFailed(f"the hook {url} did not answer: {reply.detail}")
         if not 200 <= reply.status < 300:
