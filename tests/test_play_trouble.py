@@ -241,11 +241,11 @@ def test_streams_are_capped(server: PlayServer) -> None:
 def test_a_stream_that_is_closed_makes_room() -> None:
     """Even one that was never read from."""
     streams = EventStreams(threading.Event(), streams_max=1)
-    first = streams.open(tuple)
+    first = streams.open(tuple, {})
     assert first is not None
-    assert streams.open(tuple) is None
+    assert streams.open(tuple, {}) is None
     first.close()
-    assert streams.open(tuple) is not None
+    assert streams.open(tuple, {}) is not None
 
 
 def test_streams_end_when_the_server_stops(server: PlayServer) -> None:

@@ -55,7 +55,7 @@ def add_journal_pages(routes: Blueprint, frame: Frame) -> None:
 
     @routes.get("/console/events")
     def journal_events() -> Response:
-        told = state.streams.open(_feed(frame).events)
+        told = state.streams.open(_feed(frame).events, request.environ)
         if told is None:
             raise Denied(Code.PLACES_TAKEN)
         return told

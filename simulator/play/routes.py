@@ -113,7 +113,7 @@ def add_panel(routes: Blueprint, state: ServerState) -> None:
     @routes.get("/<token>/events")
     def follow_journal(token: str) -> Response:
         feed = Feed(journal, state.sessions.find(token), since_of(request))
-        told = state.streams.open(feed.events)
+        told = state.streams.open(feed.events, request.environ)
         if told is None:
             raise PlayError(Error.STREAMS)
         return told

@@ -9,6 +9,7 @@ import { localTimes } from "./texts.js";
 const lang = document.querySelector(".lang select");
 lang?.addEventListener("change", () => lang.form.submit());
 document.documentElement.classList.add("scripted");
+document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 
 switch (document.body.dataset.page) {
   case "journal":
