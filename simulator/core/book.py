@@ -229,7 +229,7 @@ class Book:
     def _with_late_arrivals(self) -> list[World]:
         """The worlds, and those in which calls without an answer took effect in the meantime."""
         found = self.worlds
-        if not any(world.delta for world in found) and not self._pendings:
+        if not self._pendings and not any(world.delta for world in found):
             return found
         seen = {world.identity(): world for world in found}
         queue = list(found)

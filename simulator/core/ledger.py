@@ -42,8 +42,8 @@ class Ledger:
     def used_otherwise(self, book: Book, request: WebhookRequest) -> bool:
         """Whether the id, or one that a careless wallet takes for it, stands for another call."""
         assert request.transaction_id is not None
-        others: tuple[Method, ...] = (Method.WIN,) if request.method is not Method.WIN else (Method.BET,)
-        if any(isinstance(book.fact(method, request.transaction_id), Applied) for method in others):
+        other = Method.BET if request.method is Method.WIN else Method.WIN
+        if isinstance(book.fact(other, request.transaction_id), Applied):
             return True
         if not self._exact_ids:
             return False
