@@ -1,5 +1,6 @@
-"""The baseline of the API: a Flask view that answers nothing, under the very server that serves the API.
+"""The baseline of the API: a Flask view that does nothing, under the very server that serves the API.
 
+It answers {}, since a server sends an answer without a body in one piece, and any other one in two.
 `python -m benchmarks.empty_view` prints its URL and serves until it is told to stop.
 """
 
@@ -17,12 +18,12 @@ class EmptyServer(Server):
     """Our server with another app."""
 
     def load(self) -> Any:
-        """One route, no body."""
+        """One route."""
         app = Flask("empty", static_folder=None)
 
         @app.get("/")
         def nothing() -> str:
-            return ""
+            return "{}"
 
         return app
 
