@@ -19,6 +19,10 @@ def test_the_demo_ends_well_and_leaves_reports(tmp_path: Path) -> None:
     assert "FAIL " not in right
     assert "error[IDE-03]" in wrong
     assert "reports/" in wrong
+    played = wrong.partition("3. The other half")[2]
+    assert "Gates of Olympus" in played
+    assert played.count("round ") == 3
+    assert "/play/" in played
     assert json.loads((tmp_path / "reports/right/report.json").read_text("utf-8"))["exit_code"] == 0
     found = json.loads((tmp_path / "reports/defect/report.json").read_text("utf-8"))
     assert found["exit_code"] == 1

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+import threading
 from pathlib import Path
 
 import click
 
+from simulator.cli.demo_play import play_through, served_simulator
 from simulator.cli.embedded import embedded_operator, settings_for
 from simulator.cli.run_reports import open_reports
 from simulator.core.events import Event, RunFinished
@@ -16,10 +18,11 @@ from simulator.runner import run_suite
 from simulator.settings import ReportKind, ReportTarget, RunSettings
 
 DEFECT = "refund-paid-twice"
-_CLOSING = """
-The second run exits with 1: that finding was the point. The reports of both runs are in {folder}/.
-
-Play with the operator yourself, in two terminals:
+_PLAY = """
+   play it yourself: {game_url}
+   (`betrontech-sim demo --keep` leaves it running; `make serve` starts the simulator for good)
+"""
+_CLOSING = """Play with the operator, in two terminals:
   betrontech-sim operator --port 9000 --defect {defect}
   betrontech-sim run --endpoint http://localhost:9000/betrontech_api --player 1000
 Then your own wallet: its endpoint, and a user id that it knows."""
@@ -40,8 +43,9 @@ class DemoFailed(SimulatorError):
     help="Folder for the reports.",
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of both runs.")
-def command(folder: Path, seed: int) -> ExitCode:
-    """Run the suite against a right wallet, then against one with a defect."""
+@click.option("--keep", is_flag=True, help="Leave the simulator running at the end, to play, until Ctrl-C.")
+def command(folder: Path, seed: int, keep: bool) -> ExitCode:
+    """Run the suite against a right wallet, then against one with a defect; then play through the API."""
     click.echo("1. The bundled suite against the reference operator, whose wallet keeps the money right.\n")
     with embedded_operator() as operator:
         right = _run(
@@ -58,7 +62,15 @@ def command(folder: Path, seed: int) -> ExitCode:
             settings_for(operator, jobs=4, seed=seed, reports=_targets(folder / "defect"), quiet=True)
         )
     _expect(wrong, ExitCode.FOUND)
-    click.echo(_CLOSING.format(folder=folder, defect=DEFECT))
+    click.echo(f"\nThat exit code 1 was the point. The reports of both runs are in {folder}/.\n")
+    click.echo("3. The other half: your code calls the BetronTech API, and a game sends you webhooks.\n")
+    with served_simulator() as url:
+        game_url = play_through(url)
+        click.echo(_PLAY.format(game_url=game_url))
+        if keep:
+            click.echo("The simulator runs until Ctrl-C.")
+            threading.Event().wait()
+    click.echo(_CLOSING.format(defect=DEFECT))
     return ExitCode.PASSED
 
 
