@@ -24,7 +24,7 @@ _VIEW = ("lang", "part", "before")
 
 
 def add_journal_pages(routes: Blueprint, frame: Frame) -> None:
-    """The list of exchanges, its rows, its news, and one exchange in full."""
+    """The list of exchanges, and more of its rows."""
     state = frame.state
     journal = state.delivery.journal
 
@@ -53,6 +53,11 @@ def add_journal_pages(routes: Blueprint, frame: Frame) -> None:
         entries = _rows(frame, fields, filter_of(fields))
         return frame.page("rows.html", entries=entries, page_size=ROWS)
 
+
+def add_news(routes: Blueprint, frame: Frame) -> None:
+    """What happens in the journal: as a stream, and for pages that get none."""
+    state = frame.state
+
     @routes.get("/console/events")
     def journal_events() -> Response:
         told = state.streams.open(_feed(frame).events, request.environ)
@@ -63,6 +68,12 @@ def add_journal_pages(routes: Blueprint, frame: Frame) -> None:
     @routes.get("/console/news")
     def journal_news() -> Response:
         return answer(_feed(frame).news())
+
+
+def add_exchange_page(routes: Blueprint, frame: Frame) -> None:
+    """One exchange in full."""
+    state = frame.state
+    journal = state.delivery.journal
 
     @routes.get("/console/exchange/<int:number>")
     def exchange_page(number: int) -> Response:

@@ -8,7 +8,13 @@ from simulator.console.access import Access
 from simulator.console.control_routes import control_blueprint
 from simulator.console.login_routes import add_guard, add_login
 from simulator.console.page import Frame, guard_page
-from simulator.console.page_routes import add_finding_pages, add_journal_pages, add_player_pages
+from simulator.console.page_routes import (
+    add_exchange_page,
+    add_finding_pages,
+    add_journal_pages,
+    add_news,
+    add_player_pages,
+)
 from simulator.server_state import ServerState, derived_key
 
 
@@ -37,6 +43,8 @@ def page_blueprint(state: ServerState, access: Access) -> Blueprint:
     routes.after_request(guard_page)
     add_login(routes, frame, access)
     add_journal_pages(routes, frame)
+    add_news(routes, frame)
+    add_exchange_page(routes, frame)
     add_player_pages(routes, frame)
     add_finding_pages(routes, frame)
     return routes
