@@ -10,6 +10,7 @@ PIP := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check
 LOCKS := requirements.lock requirements-build.lock
 EXPORT := --no-emit-project --no-header --no-annotate --format requirements-txt
 CODE := setup.py $(wildcard simulator tests benchmarks examples)
+PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 BENCHMARKS := $(subst /,.,$(basename $(wildcard benchmarks/[a-z]*.py)))
 
 .DEFAULT_GOAL := help
@@ -25,13 +26,13 @@ serve: $(VENV)/.runtime ## start the API, the games and a reference operator to 
 	$(BIN)/betrontech-sim serve --with-operator
 
 test: $(VENV)/.dev ## run the tests
-	$(BIN)/python -m pytest -q -n $(WORKERS)
+	$(PYTEST)
 
 check: $(VENV)/.dev ## format, lint, types and tests: what CI runs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy $(CODE)
-	$(BIN)/python -m pytest -q -n $(WORKERS)
+	$(PYTEST)
 
 format: $(VENV)/.dev ## put the code into the format that check wants
 	$(BIN)/ruff format .
