@@ -18,7 +18,7 @@ from simulator.errors import SimulatorError
 from simulator.server_state import ServerState
 from simulator.settings import AgentSettings
 from simulator.settings.agent_kind import AGENT_TOKEN
-from simulator.settings.kinds import AGENT_CODE, ENDPOINT, HEADERS, Kind, Unfit
+from simulator.settings.kinds import AGENT_CODE, ENDPOINT, HEADERS, TEXT, Kind, Unfit
 
 AGENTS_MAX = 1000
 _CHANGES = ("token", "secret_key", "webhook_url", "wire", "headers")
@@ -43,7 +43,7 @@ def add_agents(routes: Blueprint, state: ServerState) -> None:
         account = AgentSettings(
             code=code,
             token=_read(fields, "token", AGENT_TOKEN),
-            secret_key=fields.text("secret_key"),
+            secret_key=_read(fields, "secret_key", TEXT),
             webhook_url=_url(fields, None),
             wire=fields.word("wire", PROFILES, "betrontech"),
             headers=_headers(fields, ()),
@@ -59,7 +59,7 @@ def add_agents(routes: Blueprint, state: ServerState) -> None:
         account = AgentSettings(
             code=agent.code,
             token=_read(fields, "token", AGENT_TOKEN) if "token" in fields else agent.token,
-            secret_key=fields.text("secret_key", agent.secret_key),
+            secret_key=_read(fields, "secret_key", TEXT) if "secret_key" in fields else agent.secret_key,
             webhook_url=_url(fields, agent.target.url if agent.target else None),
             wire=fields.word("wire", PROFILES) if "wire" in fields else "betrontech",
             headers=_headers(fields, agent.target.headers if agent.target else ()),

@@ -277,7 +277,8 @@ class Journal:
     def _page(self, wanted: Filter, before: int | None, limit: int) -> list[Entry]:
         """A text is looked for in stretches: who has a call to record does not wait for a whole search."""
         conditions, values = condition_of(wanted)
-        top = before if before is not None else self._newest() + 1
+        newest = self._newest() + 1
+        top = newest if before is None else min(before, newest)
         bottom = top - _SCAN_ROWS if wanted.text else 0
         found: list[Entry] = []
         while top > 0 and len(found) < limit:

@@ -1,0 +1,78 @@
+"""The control API's description: valid, served, in step with the code, and kept by the running server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from api_client import Api
+from served import serving
+from simulator.api_faults import ApiFaultKind, ApiRoute
+from simulator.console.control_routes import OPENAPI_FILE
+from simulator.console.problems import Code
+from simulator.console.wanted import FILTERS, WORDS
+
+DOCUMENT: dict[str, Any] = json.loads(OPENAPI_FILE.read_bytes())
+
+
+def test_the_file_is_valid_openapi() -> None:
+    """By the 3.1 schema and the checks beyond it."""
+    assert DOCUMENT["openapi"].startswith("3.1")
+    assert [str(error) for error in OpenAPIV31SpecValidator(DOCUMENT).iter_errors()] == []
+
+
+def test_the_file_is_served_and_describes_every_route() -> None:
+    """No route without description, no description without route."""
+    api = Api()
+    assert api.client.get("/_sim/openapi.json").get_json() == DOCUMENT
+    served = {
+        (
+            rule.rule.removeprefix("/_sim").replace("<int:", "<").replace("<", "{").replace(">", "}"),
+            method.lower(),
+        )
+        for rule in api.app.url_map.iter_rules()
+        if rule.rule.startswith("/_sim/")
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    assert served == {(path, method) for path, item in DOCUMENT["paths"].items() for method in item}
+
+
+def test_the_file_has_the_words_of_the_code() -> None:
+    """Error codes, filters, faults and routes are those that there are."""
+    components = DOCUMENT["components"]
+    assert set(components["schemas"]["Error"]["properties"]["error"]["enum"]) >= {code.name for code in Code}
+    assert tuple(components["parameters"]) == FILTERS
+    for name, words in WORDS.items():
+        assert components["parameters"][name]["schema"]["enum"] == [*map(str, words), ""]
+    assert components["schemas"]["FaultKind"]["enum"] == list(ApiFaultKind)
+    assert components["schemas"]["Route"]["enum"] == list(ApiRoute)
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server that whoever asks may do everything to; no webhook leaves it for long."""
+    folder = tmp_path_factory.mktemp("serve")
+    with serving(folder, "--webhook-url", "http://127.0.0.1:9/betrontech_api", "--timeout", "1s") as server:
+        yield server.url
+        assert "Traceback" not in server.log.read_text()
+
+
+SCHEMA = schemathesis.openapi.from_path(str(OPENAPI_FILE))
+
+
+@SCHEMA.parametrize()
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+def test_the_server_keeps_its_description(case: schemathesis.Case[Any], url: str) -> None:
+    """Requests in and out of the description: no 5xx but a 503 that says so, no answer of another shape."""
+    if case.path == "/journal/wait":
+        # Nobody waits for what a random filter asks.
+        case.query["timeout_ms"] = 0
+    # Random numbers and names are nobody's: asking for them is refused, as it has to be.
+    case.call_and_validate(base_url=f"{url}/_sim", excluded_checks=[positive_data_acceptance])
