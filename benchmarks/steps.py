@@ -14,8 +14,8 @@ from simulator.cli.run_reports import open_reports
 from simulator.runner import run_suite
 from simulator.settings import load_run_settings
 
-STEPS = 4_000
-PAIRS = 11
+STEPS = 1_000
+PAIRS = 31
 SCENARIO = f"name: Steps\nsteps:\n  - repeat: {{times: {STEPS // 2}, steps: [bet: 10.00, win: 10.00]}}\n"
 
 
@@ -46,7 +46,7 @@ def figures() -> list[Figure]:
 
 
 def _step_us(endpoint: str) -> float:
-    """Microseconds a step, the run's preflight and opening included: they are ten calls of thousands."""
+    """Microseconds a step, the run's preflight and opening included: they are ten calls of a thousand."""
     settings = load_run_settings({"endpoint": endpoint, "players": ("1000",)}, ("steps.yaml",))
     with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
         start = perf_counter()
