@@ -43,6 +43,7 @@ class SmallWallet:
         self.applied: dict[tuple[str, str, str], int] = {}
         self.called_off: set[tuple[str, str]] = set()
         self.lock = threading.Lock()
+        self.reads_chunks = True
 
     # --- from bytes to a call ----------------------------------------------------------------------
 
@@ -157,6 +158,14 @@ class SmallWallet:
         return self.accepted(player)
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Callers that give up are what some scenarios are about."""
+
+
 @contextmanager
 def serving(wallet: SmallWallet) -> Iterator[str]:
     """The wallet on a real socket; gives its endpoint."""
@@ -166,8 +175,7 @@ def serving(wallet: SmallWallet) -> Iterator[str]:
         disable_nagle_algorithm = True
 
         def do_POST(self) -> None:
-            length = int(self.headers.get("Content-Length") or 0)
-            body = self.rfile.read(length)
+            body = self.read_body()
             with wallet.lock:
                 answer = wallet.answer(self.command, self.headers.get("Content-Type") or "", body)
             self.send_response(answer.status)
@@ -180,11 +188,20 @@ def serving(wallet: SmallWallet) -> Iterator[str]:
 
         do_GET = do_POST
 
+        def read_body(self) -> bytes:
+            if wallet.reads_chunks and self.headers.get("Transfer-Encoding") == "chunked":
+                return b"".join(iter(self.read_chunk, b""))
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+
+        def read_chunk(self) -> bytes:
+            chunk = self.rfile.read(int(self.rfile.readline(), 16))
+            self.rfile.readline()
+            return chunk
+
         def log_message(self, format: str, *args: object) -> None:
             """Tests stay silent."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:

@@ -58,7 +58,12 @@ def run_against(
     endpoint: str, paths: Sequence[str] = (), players: Sequence[str] = ("1000", "1001"), **settings: object
 ) -> SuiteRun:
     """Run the scenarios of these files (none: the bundled suite) with a pool of players."""
-    run = SuiteRun()
     wanted = RunSettings(endpoint=endpoint, paths=tuple(paths), players=tuple(players), **settings)  # type: ignore[arg-type]  # settings by name
-    run.exit_code = run_suite(wanted, run.on)
+    return run_with(wanted)
+
+
+def run_with(settings: RunSettings) -> SuiteRun:
+    """One run with these settings."""
+    run = SuiteRun()
+    run.exit_code = run_suite(settings, run.on)
     return run

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
 import broken_calls
 import broken_money
+import broken_timing
+from simulator.cli.embedded import embedded_operator, settings_for
 from simulator.core.coverage import coverage
-from simulator.reference_operator.server import OperatorServer
-from simulator.reference_operator.settings import OperatorSettings
+from simulator.core.money import Money
 from simulator.runner.files import load_scenarios
+from simulator.settings import RunSettings
 from small_wallet import PLAYERS, SmallWallet, serving
-from suite_runs import run_against
+from suite_runs import run_with
 
 Wallet = str | type[SmallWallet]
 """A defect of the reference operator by name, `dialect:NAME`, or a small wallet with a mistake."""
@@ -39,6 +42,7 @@ PROOFS: dict[str, tuple[str, Wallet]] = {
     "CON-13": ("contract/key-order-and-space", broken_calls.ReadsMethodFirst),
     "CON-14": ("contract/unknown-method", broken_calls.TakesAnyMethodForWin),
     "CON-15": ("contract/refusal-reason", broken_calls.RefusesWithoutReason),
+    "CON-17": ("contract/chunked-body", broken_timing.KnowsNoChunks),
     "MON-01": ("money/one-cent", broken_money.LosesFractions),
     "MON-02": ("money/tenths", broken_money.CountsInFloats),
     "MON-03": ("money/thousand-cents", "drift"),
@@ -58,6 +62,7 @@ PROOFS: dict[str, tuple[str, Wallet]] = {
     "IDE-02": ("idempotency/repeated-win", "win-paid-twice"),
     "IDE-03": ("idempotency/repeated-refund", "refund-paid-twice"),
     "IDE-04": ("idempotency/repeat-after-many", "ids-bounded"),
+    "IDE-05": ("durability/restart", "bet-ids-lost-at-restart"),
     "IDE-06": ("idempotency/win-with-bet-id", "win-with-bet-id-swallowed"),
     "IDE-07": ("idempotency/refund-with-bet-id", "refund-swallowed-as-duplicate"),
     "IDE-08": ("idempotency/two-players-one-id", broken_money.ChargesOwnerOfId),
@@ -66,6 +71,7 @@ PROOFS: dict[str, tuple[str, Wallet]] = {
     "IDE-11": ("idempotency/no-foreign-balance", "answer-of-another-player"),
     "IDE-12": ("idempotency/refunded-bet-again", "refund-deletes-bet"),
     "IDE-13": ("idempotency/repeat-of-refused-bet", "refused-bet-remembered"),
+    "IDE-14": ("timeouts/lost-bet-sent-again", "bet-charged-again"),
     "IDE-15": ("idempotency/similar-ids", "ids-fold-case"),
     "IDE-16": ("idempotency/long-ids", "ids-cut-at-64"),
     "IDE-17": ("idempotency/balance-not-cached", "balance-cached"),
@@ -89,6 +95,7 @@ PROOFS: dict[str, tuple[str, Wallet]] = {
     "REF-09": ("refunds/refund-of-win", "refund-of-win-credited"),
     "REF-10": ("refunds/refund-after-win", broken_money.RefundsWinToo),
     "REF-11": ("refunds/refund-of-refund", broken_money.TogglesRefunds),
+    "REF-12": ("refunds/refund-to-blocked-player", "blocked-player-refund-refused"),
     "REF-14": ("refunds/refund-is-answered", "refund-paid-then-500"),
     "INS-01": ("funds/one-cent-too-much", "insufficient-funds-accepted"),
     "INS-02": ("funds/payable-bet-after-refusal", "locked-after-refusal"),
@@ -103,6 +110,22 @@ PROOFS: dict[str, tuple[str, Wallet]] = {
     "UNK-05": ("unknown/no-user-id", broken_calls.TakesNobodyForFirst),
     "UNK-06": ("unknown/game-of-bet", broken_calls.FailsOnUnknownGames),
     "UNK-07": ("unknown/game-of-win", broken_calls.ForgetsWinsOfUnknownGames),
+    "UNK-08": ("unknown/blocked-player-bets", "blocked-player-may-bet"),
+    "UNK-09": ("unknown/blocked-player-is-paid", "blocked-player-win-refused"),
+    "CCY-01": ("concurrency/ten-bets", "lost-update-on-bets"),
+    "CCY-02": ("concurrency/one-bet-twenty-times", "repeated-bet-race"),
+    "CCY-03": ("concurrency/one-win-twenty-times", "repeated-win-race"),
+    "CCY-04": ("concurrency/two-bets-one-balance", "overdraft-race"),
+    "CCY-05": ("concurrency/bet-and-its-refund", "bet-refund-race"),
+    "CCY-06": ("concurrency/five-players", "lost-update-on-wins"),
+    "CCY-07": ("concurrency/every-answer-has-its-moment", "dialect:commit-then-read"),
+    "CCY-08": ("concurrency/ten-players-same-ids", "current-player-race"),
+    "CCY-09": ("concurrency/no-deadlock", "busy-answers-500"),
+    "TMO-01": ("timeouts/lost-bet", "refund-swallowed-as-duplicate"),
+    "TMO-02": ("timeouts/lost-win", "win-paid-twice"),
+    "TMO-03": ("timeouts/lost-refund", "refund-paid-twice"),
+    "TMO-04": ("timeouts/broken-body", "unknown-refund-credited"),
+    "TMO-05": ("timeouts/slow-bet-and-its-refund", broken_timing.ChargesLate),
     "SEC-07": ("hostile-input/get-request", broken_calls.TakesGet),
     "SEC-09": ("hostile-input/details-tell-no-secrets", broken_calls.TellsHash),
     "SEC-10": ("hostile-input/errors-tell-nothing", broken_calls.TellsTrace),
@@ -120,22 +143,34 @@ PROOFS: dict[str, tuple[str, Wallet]] = {
     "SES-04": ("rounds/phone-and-desktop", "lobby-switch-loses-win"),
     "SES-05": ("rounds/polled-balance", broken_calls.ChargesForReads),
     "SES-07": ("rounds/interrupted-and-paid", "lobby-switch-loses-win"),
+    "LIM-01": ("limits/bet-over-limit", SmallWallet),
+    "LIM-02": ("limits/paid-at-limit", broken_timing.LimitsWins),
     "LIM-03": ("money/big-win-is-paid-whole", "large-win-capped"),
     "CUR-01": ("money/two-players-same-amounts", broken_money.HalvesSecondPlayer),
+    "PER-01": ("latency/answers-in-time", broken_timing.SleepsOnce),
+    "PER-04": ("concurrency/burst", "busy-answers-500"),
+    "PER-05": ("concurrency/busy-player", "lost-update-on-bets"),
 }
 
 
+MAX_BETS = {"LIM-01": Money(50_00), "LIM-02": Money(50_00)}
+"""The limit that the run is told of, by check."""
+
+
 @contextmanager
-def _endpoint(wallet: Wallet) -> Iterator[str]:
+def _target(wallet: Wallet) -> Iterator[RunSettings]:
+    """The wallet on a socket, and how to reach it: with all hooks where it has them."""
     if isinstance(wallet, str):
         dialect = wallet.removeprefix("dialect:")
-        switched = {"dialects": (dialect,)} if dialect != wallet else {"defects": (wallet,)}
-        # What the scenarios begin with, so that no adjusting call meets the defect first.
-        with OperatorServer(OperatorSettings(opening_balance="100.00", **switched)) as server:  # type: ignore[arg-type]  # names
-            yield server.endpoint
+        names = (dialect,)
+        switched = (
+            embedded_operator(dialects=names) if dialect != wallet else embedded_operator(defects=names)
+        )
+        with switched as operator:
+            yield settings_for(operator)
     else:
         with serving(wallet()) as endpoint:
-            yield endpoint
+            yield RunSettings(endpoint=endpoint, players=PLAYERS)
 
 
 @pytest.mark.parametrize(
@@ -145,8 +180,10 @@ def test_the_scenario_reports_the_check_on_a_wallet_that_breaks_it(
     rule: str, file: str, wallet: Wallet
 ) -> None:
     """Covered means shown: this file, on this wallet, names this rule."""
-    with _endpoint(wallet) as endpoint:
-        run = run_against(endpoint, [f"scenarios/{file}.yaml"], PLAYERS)
+    with _target(wallet) as settings:
+        paths = (f"scenarios/{file}.yaml",)
+        max_bet = MAX_BETS.get(rule, settings.max_bet)
+        run = run_with(replace(settings, paths=paths, timeout_s=2.0, max_bet=max_bet))
     told = {finding.rule for id, found in run.findings.items() if id is not None for finding in found}
     assert rule in told, f"{run.findings} {run.end}"
 

@@ -9,30 +9,13 @@ from simulator.core.rules import CATALOGUE, Rule
 from simulator.core.scenario import Scenario
 
 _OURS = "about the simulator's own behaviour; its own tests show it"
-_RACE = "needs calls that overlap in time (`parallel`)"
-_FAULT = "needs a disturbed call (`fault:`)"
-_RESTART = "needs the target's restart hook"
-_BLOCK = "needs a hook that blocks a player"
 _CLOCK = "needs a clock that can be moved on the target"
-_LIMITS = "needs limits that the target has and the configuration names"
 _AGREED = "the reference documents none; `send` with headers tests what you agreed on"
 _LOAD = "needs load over time"
 
 OPEN_REASONS: dict[str, str] = {
     "CON-16": _OURS,
-    "CON-17": "needs `fault: chunked`",
-    "IDE-05": _RESTART,
-    "IDE-14": "needs a wallet that can be made to fail after charging",
-    "REF-12": _BLOCK,
     "REF-13": _CLOCK,
-    "UNK-08": _BLOCK,
-    "UNK-09": _BLOCK,
-    **{f"CCY-{number:02d}": _RACE for number in range(1, 10)},
-    "TMO-01": _FAULT,
-    "TMO-02": _FAULT,
-    "TMO-03": _FAULT,
-    "TMO-04": _FAULT,
-    "TMO-05": "needs a wallet that can be made slow",
     "TMO-06": _OURS,
     "TMO-07": _OURS,
     "TMO-08": _CLOCK,
@@ -41,8 +24,6 @@ OPEN_REASONS: dict[str, str] = {
     "SEC-08": "needs calls from an address that is not on the list",
     "SES-03": _CLOCK,
     "SES-06": "told as a note at the end of a run: open bets are nobody's mistake by themselves",
-    "LIM-01": _LIMITS,
-    "LIM-02": _LIMITS,
     "DEM-01": _OURS,
     "DEM-02": "needs to know which players of the target are for DEMO",
     "DEM-03": "needs DEMO sessions, which send nothing to the wallet",
@@ -50,11 +31,8 @@ OPEN_REASONS: dict[str, str] = {
     "CUR-02": "the webhooks carry no currency",
     "CUR-03": "the reference knows two decimals only",
     "CUR-04": "the webhooks do not name a wallet",
-    "PER-01": "needs a latency limit and enough calls to speak of one in twenty",
     "PER-02": _OURS,
     "PER-03": _LOAD,
-    "PER-04": _LOAD,
-    "PER-05": _RACE,
     "PER-06": _LOAD,
 }
 """Why a check that no bundled scenario covers has none yet, or cannot have one."""

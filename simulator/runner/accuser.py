@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import defaultdict, deque
 
 from simulator.core.diagnosis import situation_of
-from simulator.core.findings import Place
+from simulator.core.findings import Outcome, Place
 from simulator.core.ledger import Book
 from simulator.core.money import Money
+from simulator.core.roles import Tombstone
 from simulator.core.situations import Situation
 from simulator.core.webhooks import Method
 from simulator.runner.context import Call
@@ -24,10 +25,13 @@ class Accuser:
         self._finder = finder
         self._trails = trails
         self._unconfirmed: dict[str, deque[Made]] = defaultdict(lambda: deque(maxlen=TRAIL_STEPS_MAX))
+        self._unanswered: dict[str, list[Made]] = defaultdict(list)
 
     def remember(self, made: Made) -> None:
         """A call whose answer was possible, until a read confirms it."""
         self._unconfirmed[made.request.player].append(made)
+        if made.call.reading.outcome is Outcome.UNKNOWN:
+            self._unanswered[made.request.player].append(made)
 
     def confirm(self, player: str) -> None:
         """A read agreed with everything so far."""
@@ -59,6 +63,10 @@ class Accuser:
             if situation is not None:
                 self._finder.money(situation, made.call, made.place, facts, made.request.method)
                 return
+        for made in self._unanswered.get(book.player, ()):
+            if _came_late(book, made, difference):
+                self._finder.money(Situation.LATE_BET_TAKEN, made.call, made.place, facts, Method.BET)
+                return
         self._finder.money(Situation.BALANCE_READ_WRONG, read, place, facts, Method.BALANCE)
 
     def stale_read(self, book: Book, stale: Money, current: Money, read: Call, place: Place) -> None:
@@ -76,6 +84,16 @@ class Accuser:
         outcome = made.call.reading.outcome
         situation = situation_of(made.role, outcome, made.request.amount, moved, made.stake(book))
         return None if situation in _VAGUE else situation
+
+
+def _came_late(book: Book, made: Made, difference: int) -> bool:
+    """Whether an unanswered bet was charged although its refund had been accepted before."""
+    request = made.request
+    if request.method is not Method.BET or request.transaction_id is None:
+        return False
+    key = (Method.REFUND, request.transaction_id)
+    called_off = [book.fact(*key), *(world.delta.get(key) for world in book.worlds)]
+    return difference == -(request.amount or 0) and any(isinstance(entry, Tombstone) for entry in called_off)
 
 
 def _expected(book: Book, made: Made) -> tuple[Money, ...]:

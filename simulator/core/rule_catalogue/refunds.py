@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simulator.core.findings import Level
-from simulator.core.rule_catalogue.rule import ANSWER, FRESH_REFUND, MALFORMED, Rule
+from simulator.core.rule_catalogue.rule import ANSWER, CONCURRENT, FRESH_REFUND, MALFORMED, Rule
 from simulator.core.situations import Situation as _S
 
 RULES = (
@@ -21,7 +21,7 @@ RULES = (
             "Give back the stake that is stored with the bet, once, in the same database transaction "
             "that marks the bet as refunded."
         ),
-        situations=FRESH_REFUND | ANSWER,
+        situations=FRESH_REFUND | ANSWER | CONCURRENT,
     ),
     Rule(
         id="REF-02",
@@ -59,7 +59,7 @@ RULES = (
             "As IDE-03: refunded is a state of the bet, changed under the row lock, not an event that is "
             "applied whenever it comes."
         ),
-        situations=frozenset({_S.REPEATED_REFUND_CREDITED_AGAIN, _S.REFUND_OVER_STAKE, _S.NO_ANSWER}),
+        situations=CONCURRENT | {_S.REPEATED_REFUND_CREDITED_AGAIN, _S.REFUND_OVER_STAKE, _S.NO_ANSWER},
     ),
     Rule(
         id="REF-04",
