@@ -73,6 +73,8 @@ $(VENV)/.python:
 $(VENV)/.runtime: $(LOCKS) pyproject.toml setup.py | $(VENV)/.python
 	$(PIP) install -q --require-hashes $(addprefix -r ,$(LOCKS))
 	$(PIP) install -q --no-build-isolation --no-deps --editable .
+	@# pip compiles what it copies; an editable install copies nothing, and some environments keep no bytecode.
+	$(BIN)/python -m compileall -q simulator
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock | $(VENV)/.runtime
