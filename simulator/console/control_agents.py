@@ -88,6 +88,8 @@ def agent_json(agent: Agent) -> dict[str, Any]:
 
 def _put(state: ServerState, account: AgentSettings, kept: Agent | None = None) -> Agent:
     """Make the agent and put it in; `kept` gives its wire profile. Raises Denied for what it cannot be."""
+    if account.headers and account.webhook_url is None:
+        raise Denied(Code.FIELD_INVALID, "headers: they go with a webhook_url", field="headers")
     try:
         made = make_agent(account, state.settings)
         agent = made if kept is None else replace(made, wire=kept.wire)
@@ -109,11 +111,12 @@ def _headers(fields: Fields, default: tuple[tuple[str, str], ...]) -> tuple[tupl
     """Headers as an object of names and values."""
     if "headers" not in fields:
         return default
-    pairs = Fields(fields.mapping("headers"), fields.mapping("headers"))
-    return tuple(
-        _parsed("headers", f"{name}: {pairs.text(name, length_max=4096)}", HEADERS)
-        for name in fields.mapping("headers")
-    )
+    named = fields.mapping("headers")
+    pairs = Fields(named, named)
+    written = [f"{name}: {pairs.text(name, length_max=4096)}" for name in named]
+    if not all(line.isprintable() for line in written):
+        raise Denied(Code.FIELD_INVALID, "headers: a header has no line break in it", field="headers")
+    return tuple(_parsed("headers", line, HEADERS) for line in written)
 
 
 def _read(fields: Fields, name: str, kind: Kind, *, length_max: int = 255) -> str:
