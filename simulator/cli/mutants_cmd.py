@@ -4,44 +4,55 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import click
 
-from simulator.cli.embedded import embedded_operator, run_against
-from simulator.core.events import Event, FindingRaised, RunFinished
+from simulator.cli.embedded import embedded_operator, settings_for
+from simulator.core.events import Event, FindingRaised
 from simulator.core.findings import Finding, Severity
 from simulator.core.nearest import did_you_mean
+from simulator.core.scenario import Scenario
 from simulator.errors import ExitCode, UsageError
 from simulator.reference_operator import DEFECTS, Defect, Kind
+from simulator.runner import run_scenarios
+from simulator.runner.files import load_scenarios
+
+TIMEOUT_S = 2.0
+
+_LIKELY = {
+    "amounts": ("hostile-input", "money"),
+    "answers": ("contract", "timeouts"),
+    "arithmetic": ("money",),
+    "durability": ("durability", "idempotency"),
+    "form": ("contract",),
+    "funds": ("funds",),
+    "idempotency": ("idempotency",),
+    "identity": ("idempotency", "unknown", "hostile-input"),
+    "races": ("concurrency",),
+    "refunds": ("refunds", "ordering"),
+    "rounds": ("rounds", "ordering"),
+}
+"""Folders of the suite that are made for the defects of a group: they run first, the others after them."""
 
 
 @dataclass(slots=True)
-class _Watch:
+class Hunt:
     """What one run against one defect found. A defect of form may cost a warning only."""
 
     defect: Defect
     finding: Finding | None = None
     scenario_id: str = ""
-    calls: int = 0
-    errors: set[str] = field(default_factory=set)
 
     def on(self, event: Event) -> None:
-        if isinstance(event, RunFinished):
-            self.calls = event.calls
-        if isinstance(event, FindingRaised) and self._catches(event.finding):
-            self.errors.add(event.finding.cause)
-            if self.finding is None:
-                self.finding, self.scenario_id = event.finding, event.scenario_id or "preflight"
+        """Take in one event of the run."""
+        if isinstance(event, FindingRaised) and self.finding is None and self._catches(event.finding):
+            self.finding, self.scenario_id = event.finding, event.scenario_id or "preflight"
 
     def _catches(self, finding: Finding) -> bool:
-        if finding.severity is Severity.ERROR:
-            return True
-        return self.defect.kind is Kind.FORM and finding.severity is Severity.WARNING and _tells_form(finding)
-
-
-def _tells_form(finding: Finding) -> bool:
-    return finding.cause.startswith("form:")
+        tells_form = self.defect.kind is Kind.FORM and finding.cause.startswith("form:")
+        return finding.severity is Severity.ERROR or (tells_form and finding.severity is Severity.WARNING)
 
 
 @click.command("mutants")
@@ -60,14 +71,15 @@ def command(names: tuple[str, ...], jobs: int, seed: int, whole: bool) -> ExitCo
         if name not in DEFECTS:
             raise UsageError(f'there is no defect "{name}"{did_you_mean(name, DEFECTS)}')
     chosen = [DEFECTS[name] for name in names or DEFECTS]
+    suite = load_scenarios(())
     survivors = []
     started_s = time.monotonic()
     for defect in chosen:
-        watch = _watched(defect, jobs, seed, None if whole else 1)
-        click.echo(_line(watch))
+        caught = hunt(defect, suite, jobs=jobs, seed=seed, maxfail=None if whole else 1)
+        click.echo(_line(caught))
         if sys.stdout.isatty():
             sys.stdout.flush()
-        if watch.finding is None:
+        if caught.finding is None:
             survivors.append(defect.name)
     took_s = int(time.monotonic() - started_s)
     click.echo(f"\n{len(chosen) - len(survivors)} of {len(chosen)} defects caught in {took_s} s")
@@ -76,16 +88,30 @@ def command(names: tuple[str, ...], jobs: int, seed: int, whole: bool) -> ExitCo
     return ExitCode.FOUND if survivors else ExitCode.PASSED
 
 
-def _watched(defect: Defect, jobs: int, seed: int, maxfail: int | None) -> _Watch:
-    watch = _Watch(defect)
+def hunt(
+    defect: Defect, suite: Sequence[Scenario], *, jobs: int = 4, seed: int = 0, maxfail: int | None = 1
+) -> Hunt:
+    """Run the suite against an operator with this defect, what is made for its group first."""
+    caught = Hunt(defect)
     with embedded_operator(defects=(defect.name,), seed=seed) as operator:
-        run_against(operator, watch.on, jobs=jobs, seed=seed, maxfail=maxfail, timeout_s=2.0)
-    return watch
+        settings = settings_for(operator, jobs=jobs, seed=seed, maxfail=maxfail, timeout_s=TIMEOUT_S)
+        run_scenarios(settings, _likely_first(suite, defect.group), caught.on)
+    return caught
 
 
-def _line(watch: _Watch) -> str:
-    name = f"{watch.defect.name:<34}"
-    if watch.finding is None:
-        return f"SURVIVED  {name}  {watch.defect.description}"
-    finding = watch.finding
-    return f"caught    {name}  {finding.rule:<7} {finding.cause:<34} {watch.scenario_id}"
+def _likely_first(suite: Sequence[Scenario], group: str) -> list[Scenario]:
+    folders = _LIKELY[group]
+
+    def rank(scenario: Scenario) -> int:
+        folder = scenario.place.file.split("/")[1]
+        return folders.index(folder) if folder in folders else len(folders)
+
+    return sorted(suite, key=rank)
+
+
+def _line(caught: Hunt) -> str:
+    name = f"{caught.defect.name:<34}"
+    if caught.finding is None:
+        return f"SURVIVED  {name}  {caught.defect.description}"
+    finding = caught.finding
+    return f"caught    {name}  {finding.rule:<7} {finding.cause:<34} {caught.scenario_id}"

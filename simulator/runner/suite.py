@@ -44,7 +44,13 @@ def run_suite(settings: RunSettings, report: Callable[[Event], None]) -> ExitCod
 
     Raises SimulatorError before the first event when nothing can start.
     """
-    scenarios = selected(settings)
+    return run_scenarios(settings, selected(settings), report)
+
+
+def run_scenarios(
+    settings: RunSettings, scenarios: Sequence[Scenario], report: Callable[[Event], None]
+) -> ExitCode:
+    """`run_suite` with scenarios that are loaded already, in that order."""
     _check_policy(settings)
     if not settings.players and settings.seed_hook is None:
         raise UsageError(

@@ -1,0 +1,36 @@
+"""No surviving defect: the bundled suite finds every mistake that the reference operator can be given."""
+
+from __future__ import annotations
+
+import pytest
+
+from simulator.cli.mutants_cmd import hunt
+from simulator.core.rules import CATALOGUE
+from simulator.reference_operator import DEFECTS, Kind
+from simulator.runner.files import load_scenarios
+
+SUITE = load_scenarios(())
+CATALOGUE_IDS = {rule.id for rule in CATALOGUE}
+RACES = [name for name, defect in DEFECTS.items() if defect.kind is Kind.RACE]
+
+
+@pytest.mark.parametrize("name", DEFECTS)
+def test_the_suite_catches_the_defect(name: str) -> None:
+    """A wallet with this mistake fails the run, with a finding that names a check of the catalogue."""
+    caught = hunt(DEFECTS[name], SUITE)
+    assert caught.finding is not None, f"{name} survived"
+    assert caught.finding.rule in CATALOGUE_IDS
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("name", RACES)
+def test_a_race_is_caught_whatever_the_seed(name: str, seed: int) -> None:
+    """With the run above, three times out of three: luck is no finding."""
+    assert hunt(DEFECTS[name], SUITE, seed=seed).finding is not None
+
+
+def test_there_are_defects_enough_and_each_kind_has_some() -> None:
+    """At least fifty, with races and durability among them."""
+    assert len(DEFECTS) >= 50
+    assert {defect.kind for defect in DEFECTS.values()} == set(Kind)
+    assert len(RACES) >= 5
