@@ -1,0 +1,208 @@
+"""The journal taken away: as a report's lines, and as a scenario that a right wallet passes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from command_line import simulate
+from control_client import Control, controlled
+from scenario_texts import load
+from simulator.console.export_scenario import scenario_yaml
+from simulator.core.events import ExchangeRecorded
+from simulator.core.findings import Outcome
+from simulator.core.money import Money
+from simulator.core.scenario import FaultKind
+from simulator.core.webhooks import Exchange, Method, NoReply, NoReplyKind, Reply, WebhookRequest, WireRequest
+from simulator.delivery.journal_entry import Entry, Purpose, Verdict
+from simulator.reference_operator import OperatorSettings
+from simulator.reference_operator.server import OperatorServer
+from simulator.reports.json_values import exchange_object
+
+
+def exported(control: Control, name: str, query: str = "") -> str:
+    """A file of the control API."""
+    reply = control.api.client.get(f"/_sim/journal/export.{name}{query}")
+    assert reply.status_code == 200, reply.data
+    assert reply.headers["Content-Disposition"].startswith("attachment")
+    return reply.get_data(as_text=True)
+
+
+def lines(control: Control, query: str = "") -> list[dict[str, Any]]:
+    """The exported lines."""
+    return [json.loads(line) for line in exported(control, "ndjson", query).splitlines()]
+
+
+def recorded(reply: Reply | NoReply) -> dict[str, object]:
+    """An exchange as a run's report writes it."""
+    request = WebhookRequest(Method.BALANCE, "1")
+    exchange = Exchange(request, WireRequest(b"{}"), reply, 1, 2)
+    event = ExchangeRecorded(
+        scenario_id=None,
+        player="1",
+        purpose="step",
+        exchange=exchange,
+        outcome=Outcome.ACCEPTED,
+        balance=None,
+    )
+    return {"type": "exchange", **exchange_object(event)}
+
+
+def test_lines_have_the_keys_of_a_runs_report() -> None:
+    """With an answer and without one."""
+    with controlled() as control:
+        path = control.seat()
+        control.api.client.post(f"{path}/trouble", json={"kind": "lose_reply"}, headers={"X-Play": "1"})
+        control.spin(path)
+        found = [each for each in lines(control) if each["type"] == "exchange"]
+    answered = next(each for each in found if each["http"] is not None)
+    lost = next(each for each in found if each["fault"] == "lost_reply")
+    assert list(answered) == list(recorded(Reply(200, (), b"{}")))
+    assert list(lost) == list(recorded(NoReply(NoReplyKind.TIMEOUT, "none")))
+    assert (lost["outcome"], lost["answered_ns"], lost["reply"]) == ("unknown", None, None)
+
+
+def test_a_players_opening_stands_before_its_first_balance() -> None:
+    """Calls follow in the order they were sent, none answered before it was sent."""
+    with controlled() as control:
+        for player in ("1000", "1001"):
+            control.spin(control.seat(player))
+        found = lines(control)
+    openings = [(each["player"], each["balance"]) for each in found if each["type"] == "opening"]
+    assert openings == [("1000", "1000.00"), ("1001", "1000.00")]
+    calls = [each for each in found if each["type"] == "exchange"]
+    assert [each["sent_ns"] for each in calls] == sorted(each["sent_ns"] for each in calls)
+    assert all(each["answered_ns"] > each["sent_ns"] for each in calls if each["answered_ns"] is not None)
+
+
+def test_an_export_is_filtered_and_has_every_exchange() -> None:
+    """More than a page of them."""
+    with controlled() as control:
+        control.read("1001")
+        for _ in range(520):
+            control.api.state.delivery.by_hand.fire("demo", {"method": "account_details", "user_id": "1000"})
+        assert len(lines(control, "?player=1000")) == 520
+        assert {each["player"] for each in lines(control, "?player=1001")} == {"1001"}
+
+
+TROUBLES = ("lose_reply", "refund_first", "refund_last", "resend_last", "lose_reply")
+
+
+def test_an_exported_scenario_passes_on_a_right_wallet_and_fails_as_the_wrong_one_did(tmp_path: Path) -> None:
+    """Played with trouble against a wallet that charges twice; then repeated against it and a right one."""
+    defect = "bet-charged-again"
+    with controlled(defect) as control:
+        path = control.seat()
+        for kind in TROUBLES:
+            control.spin(path)
+            control.api.client.post(f"{path}/trouble", json={"kind": kind}, headers={"X-Play": "1"})
+        control.spin(path, "5.00")
+        number = control.bet("7.00", transaction_id="twice")["exchanges"][0]
+        control.do("POST", f"/journal/{number}/resend")
+        text = exported(control, "yaml", "?agent=demo&player=1000")
+    file = tmp_path / "played.yaml"
+    file.write_text(text)
+    for defects, code in ((), 0), ((defect,), 1):
+        with OperatorServer(OperatorSettings(defects=defects, opening_balance="1000.00")) as operator:
+            done = simulate(
+                "run", str(file), "--endpoint", operator.endpoint, "--player", "1000", folder=tmp_path
+            )
+        assert done.returncode == code, f"{text}\n{done.stdout}\n{done.stderr}"
+
+
+def entry(method: Method, transaction_id: str, cents: int, **changes: Any) -> Entry:
+    """An exchange in the journal."""
+    fields: dict[str, Any] = {
+        "at_ms": 1,
+        "agent": "demo",
+        "session": "",
+        "player": "1000",
+        "method": method.value,
+        "transaction_id": transaction_id,
+        "game": "SLOT_001" if method in (Method.BET, Method.WIN) else "",
+        "amount": Money(cents),
+        "purpose": Purpose.ROUND,
+        "attempt": 1,
+        "outcome": Outcome.ACCEPTED,
+        "balance": None,
+        "expected": None,
+        "verdict": Verdict.RIGHT,
+        "fault": "",
+        "http_status": 200,
+        "duration_ns": 1,
+        "problem": "",
+        "findings": (),
+        "content_type": "application/json",
+        "request_body": b"{}",
+        "reply_headers": (),
+        "reply_bytes": 0,
+        "reply_body": b"",
+    }
+    return Entry(**{**fields, **changes})
+
+
+WRITTEN: dict[str, tuple[list[Entry], list[str]]] = {
+    "a refund that overtakes its bet": (
+        [entry(Method.REFUND, "t1", 500), entry(Method.BET, "t1", 500)],
+        ["refund: {of: b1, amount: 5.00, id: r1}", "bet: {amount: 5.00, id: b1, game: SLOT_001}"],
+    ),
+    "a refund of nothing": (
+        [entry(Method.REFUND, "t9", 500)],
+        ["refund: {transaction_id: unseen-r1, amount: 5.00, id: r1}"],
+    ),
+    "the same again, and with another amount": (
+        [entry(Method.WIN, "t1", 500), entry(Method.WIN, "t1", 500), entry(Method.WIN, "t1", 600)],
+        ["win: {amount: 5.00, id: w1, game: SLOT_001}", "resend: w1", "resend: {step: w1, amount: 6.00}"],
+    ),
+    "a pair sent at once is one step": (
+        [entry(Method.BET, "t1", 500, fault=FaultKind.DUPLICATE)] * 2,
+        ["bet: {amount: 5.00, id: b1, game: SLOT_001, fault: duplicate}"],
+    ),
+    "the ledger's own reads are left out": (
+        [
+            entry(Method.BET, "t1", 500),
+            entry(Method.BALANCE, "", 0, amount=None, purpose=Purpose.PROBE),
+            entry(Method.BALANCE, "", 0, amount=None),
+        ],
+        ["bet: {amount: 5.00, id: b1, game: SLOT_001}", "balance"],
+    ),
+    "a delay is left out": (
+        [entry(Method.BET, "t1", 500, fault=FaultKind.DELAY)],
+        ["bet: {amount: 5.00, id: b1, game: SLOT_001}"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("entries", "steps"), WRITTEN.values(), ids=WRITTEN.keys())
+def test_exchanges_as_steps(entries: list[Entry], steps: list[str]) -> None:
+    text = scenario_yaml(entries)
+    assert [line[4:] for line in text.splitlines() if line.startswith("  - ")] == steps
+    assert load(text)
+
+
+HOSTILE = ["", "a: b", "'\"\\", "\u2028\ufeff", "😀", "- x\n# y", "\x7f\x85", "{x}", "&a *a", "null"]
+
+
+@pytest.mark.parametrize("player", HOSTILE)
+def test_whatever_a_player_is_called_the_file_can_be_read(player: str) -> None:
+    """And says whom it is about."""
+    text = scenario_yaml([entry(Method.BET, player, 500, player=player, game=player)])
+    (scenario,) = load(text)
+    assert player in scenario.name
+
+
+def test_each_player_is_a_scenario_of_its_own() -> None:
+    """With the balance before its first call, as the wallet told it."""
+    text = scenario_yaml(
+        [
+            entry(Method.BET, "t1", 500, balance=Money(9500)),
+            entry(Method.WIN, "t2", 500, player="1001", balance=Money(10_500)),
+            entry(Method.REFUND, "t1", 500),
+        ]
+    )
+    loaded = load(text)
+    assert [scenario.players["player"].balance for scenario in loaded] == [Money(10_000), Money(10_000)]
+    assert [len(scenario.steps) for scenario in loaded] == [2, 1]
