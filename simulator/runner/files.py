@@ -12,7 +12,6 @@ import posixpath
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import simulator
@@ -78,13 +77,13 @@ class Loaded:
         )
 
 
-@dataclass(slots=True)
 class _File:
     """A file as it is shown, where it is, and the lines that were asked for; none means all of it."""
 
-    shown: str
-    path: Path
-    lines: list[int] = field(default_factory=list)
+    def __init__(self, shown: str, path: Path, lines: Sequence[int] = ()) -> None:
+        self.shown = shown
+        self.path = path
+        self.lines = list(lines)
 
 
 def _content(file: _File) -> bytes:
