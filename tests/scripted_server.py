@@ -9,6 +9,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -133,7 +134,8 @@ class ScriptedServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.ending.set()
-        self._listener.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._acceptor.join(_TEST_BOUND_S)
         for thread in self._threads:
@@ -145,6 +147,15 @@ class ScriptedServer:
     def url(self, scheme: str = "http", host: str = "127.0.0.1", path: str = "/betrontech_api") -> str:
         """The server's URL."""
         return f"{scheme}://{host}:{self.port}{path}"
+
+    def die(self) -> None:
+        """Cut every connection and listen no more, as a killed process does."""
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for peer in self.peers:
+            with suppress(OSError):
+                peer.sock.shutdown(socket.SHUT_RDWR)
 
     @property
     def connections(self) -> int:
