@@ -66,7 +66,7 @@ def compare(seed: int) -> Compared:
             chance.choice((Terms(blocked=True), Terms(max_bet=Money(10)), Terms(exists=False))),
         )
     if chance.random() < 0.1:
-        foreign = frozenset(each.index for each in history if chance.random() < 0.4)
+        valid, foreign = False, frozenset(each.index for each in history if chance.random() < 0.4)
     verdict = check_history(Money(recipe.opening), history, terms=terms, foreign=foreign)
     literal = literal_verdict(recipe.opening, history, terms, foreign)
     return Compared(seed, recipe.opening, history, valid, recipe.then_read, verdict, literal)

@@ -14,8 +14,9 @@ from enum import StrEnum
 
 from simulator.core.book import Book
 from simulator.core.checker.case import Case
+from simulator.core.checker.leaps import REACHES, Leaps
 from simulator.core.checker.search import Answer, Search
-from simulator.core.checker.start import starts
+from simulator.core.checker.start import Start, starts
 from simulator.core.history import Operation, ends_quietly, hide_concurrent_balances
 from simulator.core.money import Money
 from simulator.core.situations import Situation
@@ -131,16 +132,28 @@ class _History:
         self, operations: Sequence[Operation], *, then_read: bool = False
     ) -> tuple[Answer, tuple[Money, ...]]:
         """The best answer over all starts, and the balance at the end of the order that was found."""
-        gave_up = False
+        answers = set()
         for start in self._starts:
-            case = Case(operations, start, then_read=then_read, foreign=self._foreign)
-            search = Search(case, self._terms, self._budget)
-            answer = search.run()
-            if answer is Answer.ORDER:
-                return answer, (Money(search.wallet.balance),)
-            gave_up = gave_up or answer is Answer.GAVE_UP
-        return (Answer.GAVE_UP if gave_up else Answer.NO_ORDER), ()
+            for search in self._searches(operations, start, then_read):
+                answer = search.run()
+                if answer is Answer.ORDER:
+                    return answer, (Money(search.wallet.balance),)
+            answers.add(answer)
+        return (Answer.GAVE_UP if Answer.GAVE_UP in answers else Answer.NO_ORDER), ()
 
+    def _searches(self, operations: Sequence[Operation], start: Start, then_read: bool) -> Iterator[Search]:
+        """What to try: the last one is the one whose failure counts."""
+        if then_read and len(operations) > _SMALL:
+            for reach in REACHES:
+                yield Leaps(
+                    Case(operations, start, then_read=True, foreign=self._foreign), self._terms, reach
+                )
+        case = Case(operations, start, then_read=then_read, foreign=self._foreign)
+        yield Search(case, self._terms, self._budget)
+
+
+_SMALL = 12
+"""Histories up to this length are searched whole at once."""
 
 _VERDICTS = {
     Answer.ORDER: Consistency.CONSISTENT,

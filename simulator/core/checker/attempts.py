@@ -81,9 +81,9 @@ class Attempt:
     """
 
     __slots__ = (
-        "amount", "arrived", "deadline", "done", "foreign", "form", "game", "group", "held", "idle",
-        "is_read", "lane", "method", "more_lanes", "near", "operation", "place", "pure", "quick_refusal",
-        "request", "seen", "sent", "shown", "timed", "token", "unknown", "wanted",
+        "amount", "arrived", "born", "deadline", "done", "foreign", "form", "game", "group", "held", "idle",
+        "is_read", "lane", "method", "more_lanes", "moves", "near", "operation", "place", "pure",
+        "quick_refusal", "request", "seen", "sent", "shown", "timed", "token", "unknown", "wanted",
     )  # fmt: skip
 
     def __init__(self, operation: Operation, group: Group, game: Game, token: int) -> None:
@@ -102,6 +102,8 @@ class Attempt:
         self.group = group
         self.game = game
         self.token = token
+        self.moves = 0
+        self.born = 0
         self.lane: Lane | None = None
         self.place = 0
         self.more_lanes: list[tuple[Lane, int]] | None = None

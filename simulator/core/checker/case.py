@@ -23,10 +23,11 @@ _SEED = 20
 class Case:
     """One player's history from one possible start.
 
-    `reads_at`, `effects_at`: by the balance that must be there before. `idlers`: attempts that may have to
-    be taken as soon as they can be; `idlers_at`: those that need a certain balance. `movers`: attempts that
-    may happen at any balance. `unknowns`: attempts that may also never happen; `arrivals`: those of them
-    that matter to others even then. `shows_at`, only with `then_read`: by the balance that is shown.
+    `reads_at`, `effects_at`: by the balance that must be there before; `reads`: all balance reads.
+    `idlers`: attempts that may have to be taken as soon as they can be; `idlers_at`: those that need a
+    certain balance. `movers`: attempts that may happen at any balance. `unknowns`: attempts that may also
+    never happen; `arrivals`: those of them that matter to others even then. `shows_at`, only with
+    `then_read`: by the balance that is shown.
     """
 
     def __init__(
@@ -114,7 +115,7 @@ class Case:
         idlers: list[Attempt] = []
         movers: list[Attempt] = []
         unknowns: list[Attempt] = []
-        for attempt in sorted(self.attempts, key=lambda each: each.sent):
+        for attempt in sorted(self.attempts, key=_sent):
             if attempt.is_read:
                 reads[attempt.shown or 0].append(attempt)
             elif attempt.unknown:
@@ -127,6 +128,7 @@ class Case:
         self.effects_at = {balance: Lane(found) for balance, found in effects.items()}
         self.idlers_at = {balance: Lane(found) for balance, found in idlers_at.items()}
         self.shows_at = dict(shows)
+        self.reads = Lane([each for each in sorted(self.attempts, key=_sent) if each.is_read])
         self.idlers = Lane(idlers)
         self.movers = Lane(movers)
         self.unknowns = Lane(unknowns)
@@ -149,7 +151,8 @@ class Case:
             return
         shown = attempt.shown
         if shown is None or attempt.held or self.then_read:
-            idlers.append(attempt)
+            if not _surely_moves(attempt):
+                idlers.append(attempt)
             movers.append(attempt)
             return
         own = attempt.group.of(attempt.method)
@@ -166,6 +169,10 @@ _LONELY = Group(-1)
 _LONELY.lonely = True
 
 _MONEY = (Method.BET, Method.WIN, Method.REFUND)
+
+
+def _sent(attempt: Attempt) -> int:
+    return attempt.sent
 
 
 def _relevant(operations: Sequence[Operation], start: Start) -> Iterable[Operation]:
@@ -195,6 +202,7 @@ def _describe(attempt: Attempt, refused_wins: bool, then_read: bool) -> None:
         each.method is Method.WIN or (each.method is Method.BET and each.wanted is Outcome.ACCEPTED)
         for each in group.attempts
     )
+    attempt.moves = _guess(attempt)
     attempt.idle = group.lonely or (attempt.method is Method.REFUND and no_bet)
     attempt.quick_refusal = (
         attempt.wanted is Outcome.REFUSED
@@ -230,6 +238,21 @@ def _can_be_exchanged(attempt: Attempt, refused_wins: bool, then_read: bool) -> 
     if isinstance(group.bet, Applied):
         stakes.add(group.bet.amount)
     return not refused_wins and stakes == {attempt.amount}
+
+
+def _surely_moves(attempt: Attempt) -> bool:
+    """Whether it is accepted, has an id of its own, and is a bet or a win of more than nothing."""
+    plain = attempt.group.lonely and attempt.form is not CallForm.MALFORMED
+    return plain and attempt.amount > 0 and attempt.method is not Method.REFUND
+
+
+def _guess(attempt: Attempt) -> int:
+    if attempt.form is CallForm.MALFORMED:
+        return 0
+    if attempt.method is Method.REFUND:
+        bets = attempt.group.bet is not None or attempt.group.of(Method.BET)
+        return attempt.amount if bets else 0
+    return attempt.amount if attempt.method is Method.WIN else -attempt.amount
 
 
 def _answer_says_nothing(attempt: Attempt) -> bool:

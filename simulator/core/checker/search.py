@@ -13,10 +13,15 @@ from itertools import islice
 
 from simulator.core.checker.attempts import Attempt
 from simulator.core.checker.case import Case
+from simulator.core.checker.guide import by_answers, by_urgency, urgency
 from simulator.core.checker.wallet import Step, Wallet
 from simulator.core.history import FOREVER
 from simulator.core.ledger import Terms
 from simulator.core.roles import Applied, Tombstone
+
+Choice = tuple[Step, ...]
+_Place = tuple[int, int, bool, Iterator[Choice] | None]
+"""Where to go back to: the wallet's mark, the most urgent attempt, whether a choice was tried, the others."""
 
 
 class Answer(StrEnum):
@@ -37,8 +42,8 @@ class Search:
         self.wallet = Wallet(start.balance, start.order, terms, case.games, then_read=case.then_read)
         self._urgent = 0
         self._until = -FOREVER
-        self._seen: set[int] = set()
-        self._stack: list[tuple[int, int, Iterator[Step] | None]] = []
+        self._known: set[int] = set()
+        self._stack: list[_Place] = []
 
     def run(self) -> Answer:
         """Search until an order is found, none is left, or the budget is spent."""
@@ -46,37 +51,46 @@ class Search:
             if self._settle():
                 return Answer.ORDER
             state = self._state()
-            if state in self._seen:
-                step = self._other_choice()
-            else:
+            if state not in self._known and not self._is_hopeless():
                 if self.nodes_left <= 0:
                     return Answer.GAVE_UP
                 self.nodes_left -= 1
-                self._seen.add(state)
-                step = next(self._choices(), None)
-                if step is None:
-                    step = self._other_choice()
-                else:
-                    self._stack.append((self.wallet.mark(), self._urgent, None))
-            if step is None:
+                self._known.add(state)
+                self._stack.append((self.wallet.mark(), self._urgent, False, None))
+            if not self._go_on():
                 return Answer.NO_ORDER
-            self.wallet.take(step)
 
-    def _other_choice(self) -> Step | None:
-        """Go back to the latest place with a choice that was not tried; None when there is none."""
+    def _is_hopeless(self) -> bool:
+        """Whether nothing can come of this place, as far as that is seen at a glance."""
+        return False
+
+    def _go_on(self) -> bool:
+        """Take a choice that was not tried, at the latest place that has one; False when there is none."""
         stack = self._stack
         while stack:
-            mark, self._urgent, choices = stack.pop()
+            mark, self._urgent, tried, choices = stack[-1]
             self.wallet.undo_to(mark)
             self._look()
-            if choices is None:
-                # Most places are never come back to: their choices are listed again rather than kept.
+            if choices is not None:
+                choice = next(choices, None)
+            elif not tried:
+                # Most places are never come back to: their other choices are listed when they are.
+                choice = next(self._choices(), None)
+                stack[-1] = (mark, self._urgent, True, None)
+            else:
                 choices = islice(self._choices(), 1, None)
-            step = next(choices, None)
-            if step is not None:
-                stack.append((mark, self._urgent, choices))
-                return step
-        return None
+                stack[-1] = (mark, self._urgent, True, choices)
+                choice = next(choices, None)
+            if choice is None:
+                stack.pop()
+            elif self._take(choice):
+                return True
+        return False
+
+    def _take(self, choice: Choice) -> bool:
+        """Let the steps of a choice happen, one after the other; False when one of them cannot be."""
+        self.wallet.take(choice[0])
+        return True
 
     # --- what goes without choosing ------------------------------------------------------------------
 
@@ -142,7 +156,7 @@ class Search:
 
     # --- what has to be chosen -----------------------------------------------------------------------
 
-    def _choices(self) -> Iterator[Step]:
+    def _choices(self) -> Iterator[Choice]:
         """The steps worth trying from here, the most urgent first; read only while the wallet is here."""
         tried: set[object] = set()
         for attempt in self._candidates():
@@ -155,18 +169,24 @@ class Search:
                     if kind in tried:
                         continue
                     tried.add(kind)
-                yield step
+                yield (step,)
             if attempt.unknown and attempt.held and not attempt.arrived:
-                yield Step(attempt, None, None)
+                yield (Step(attempt, None, None),)
 
     def _candidates(self) -> Iterator[Attempt]:
-        case, until = self.case, self._until
-        lane = case.effects_at.get(self.wallet.balance)
-        fitting = sorted(lane.waiting(until), key=_urgency) if lane else []
-        yield from fitting
-        done = set(fitting)
-        yield from (each for each in sorted(case.movers.waiting(until), key=_urgency) if each not in done)
+        case, until, balance = self.case, self._until, self.wallet.balance
+        if case.then_read:
+            yield from self._answers_later()
+        else:
+            lane = case.effects_at.get(balance)
+            yield from sorted(lane.waiting(until), key=urgency) if lane else ()
+            urgent = case.by_deadline[self._urgent] if self._urgent < len(case.by_deadline) else None
+            yield from by_urgency(case.movers.waiting(until), balance, urgent)
         yield from case.unknowns.waiting(until)
+
+    def _answers_later(self) -> list[Attempt]:
+        window = self.case.movers.waiting(self._until)
+        return by_answers(window, self.wallet.balance, self.wallet.unseen)
 
     def _state(self) -> int:
         """Equal for states with the same future."""
@@ -181,7 +201,3 @@ class Search:
 def _remembered(step: Step) -> bool:
     """Whether an attempt that moves no money is remembered, and somebody asks."""
     return step.branch is not None and step.branch.entry is not None and not step.attempt.group.lonely
-
-
-def _urgency(attempt: Attempt) -> int:
-    return attempt.deadline

@@ -33,11 +33,14 @@ class Wallet:
     """A balance, what is known of each id, and a log of changes to undo.
 
     With `then_read`, an answer may show any balance from its own effect until its end, as wallets do that
-    commit and read their balance afterwards; else it shows the balance that its effect made.
+    commit and read their balance afterwards; else it shows the balance that its effect made. `unseen` are
+    then the attempts that took effect while the balance they show has not been there yet, and `moved` counts
+    the steps that moved the balance.
     """
 
     __slots__ = (
-        "_games_matter", "_log", "balance", "current", "games", "hash", "order", "terms", "then_read",
+        "_games_matter", "_log", "balance", "current", "games", "hash", "moved", "order", "terms",
+        "then_read", "unseen",
     )  # fmt: skip
 
     def __init__(
@@ -49,6 +52,8 @@ class Wallet:
         self.games = games
         self.then_read = then_read
         self.hash = 0
+        self.moved = 0
+        self.unseen: dict[Attempt, None] = {}
         self.current: Attempt | None = None
         self._games_matter = any(game.refuses_wins or game.refuses_refunds for game in games.values())
         self._log: list[tuple[Attempt, int, int] | tuple[object, str, object]] = []
@@ -151,6 +156,8 @@ class Wallet:
             self._note(attempt, None if attempt.unknown else role)
         self.balance += branch.moves
         if self.then_read:
+            if branch.moves:
+                self._change(self, "moved", self.moved + 1)
             self._note_shown(attempt, branch)
 
     def take_read(self, attempt: Attempt) -> None:
@@ -162,6 +169,7 @@ class Wallet:
     def see(self, attempt: Attempt) -> None:
         """Note that the balance an answer shows is there, after the attempt's effect."""
         self._change(attempt, "seen", True)
+        self.unseen.pop(attempt, None)
         self._rehash(attempt.token * 3 & _MASK)
 
     def undo_to(self, mark: int) -> None:
@@ -171,10 +179,14 @@ class Wallet:
             changed, second, third = log.pop()
             if isinstance(second, str):
                 setattr(changed, second, third)
+                if second == "seen" and isinstance(changed, Attempt) and changed.done:
+                    self.unseen[changed] = None
             else:
                 assert isinstance(changed, Attempt)
                 assert isinstance(third, int)
                 changed.reopen()
+                if self.unseen:
+                    self.unseen.pop(changed, None)
                 self.balance, self.hash = second, third
 
     @property
@@ -256,6 +268,9 @@ class Wallet:
             self._change(attempt, "seen", True)
         elif branch.answers is None or attempt.shown in (self.balance, first):
             self.see(attempt)
+        else:
+            attempt.born = self.moved
+            self.unseen[attempt] = None
 
 
 def _print(group: Group, name: str, entry: Entry | None) -> int:
