@@ -72,6 +72,8 @@ def _broken(answered: Response, fault: ApiFault) -> Response:
                 connection.sendall(GARBAGE)
             case ApiFaultKind.RESET if isinstance(connection, socket.socket):
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RST_AT_CLOSE)
+                # The server would say goodbye first.
+                connection.close()
             case _:
                 pass
         _gone()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import threading
+import time
 from types import FrameType
 from typing import Any
 
@@ -12,6 +15,8 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from simulator.api.errors import Refusal, refusal_of_status
 
+GOODBYE_S = 0.25
+"""How long a client has to close its end once we have closed ours."""
 _REASONS = {400: "Bad Request", 414: "URI Too Long", 431: "Request Header Fields Too Large"}
 
 
@@ -34,6 +39,16 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         if self.stopping is not None:
             self.stopping.set()
 
+    def handle(self, conn: Any) -> Any:
+        """One request. gunicorn lingers over a close in the thread that accepts; here it is done by then."""
+        keeps = super().handle(conn)
+        if keeps is False:
+            if conn.sock.fileno() < 0:
+                # A fault has closed it, and whoever closes it again wants something to close.
+                conn.sock = socket.socket()
+            _say_goodbye(conn.sock)
+        return keeps
+
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:  # noqa: ARG002  # gunicorn's
         """What is no HTTP request gets JSON too, and says nothing back of what was sent."""
         refusal = _refusal(exc)
@@ -48,6 +63,19 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             util.write_nonblock(client, "\r\n".join(lines).encode("latin-1") + refusal.body)
         except OSError:
             self.log.debug("the client did not wait for its error")
+
+
+def _say_goodbye(connection: socket.socket) -> None:
+    """End the connection so that the client has all that was sent, and nobody waits for it any longer."""
+    deadline = time.monotonic() + GOODBYE_S
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_WR)
+        while (left_s := deadline - time.monotonic()) > 0:
+            connection.settimeout(left_s)
+            if not connection.recv(65_536):
+                break
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RD)
 
 
 def _refusal(error: BaseException) -> Refusal:
