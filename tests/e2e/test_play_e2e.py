@@ -367,7 +367,7 @@ def test_the_game_plays_in_a_frame_of_another_site(open_game: Open, server: Play
 
 def test_a_page_without_a_stream_polls_and_says_so(open_game: Open, server: PlayServer) -> None:
     """Beyond the cap the journal still comes, and the panel shows how."""
-    taken = [server.api.state.streams.open(tuple) for _ in range(50)]
+    taken = [server.api.state.streams.open(tuple, {}) for _ in range(50)]
     page = ready(open_game(server.launch(user_id="1012"), allowed="503"))
     expect(page.locator("#live")).to_have_attribute("data-state", "polling")
     expect(page.locator("#live")).to_have_text("polling")
