@@ -13,19 +13,25 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from simulator.core.book import Book
-from simulator.core.checker.case import Case
-from simulator.core.checker.leaps import REACHES, Leaps
-from simulator.core.checker.search import Answer, Search
-from simulator.core.checker.start import Start, starts
+from simulator.core.checker.explain import Explainer
+from simulator.core.checker.lanes import lanes
+from simulator.core.checker.refuters import Refutation, degrees, overdrafts, sums
+from simulator.core.checker.search import Answer
+from simulator.core.checker.start import starts
+from simulator.core.checker.trial import Found, Trial
 from simulator.core.history import Operation, ends_quietly, hide_concurrent_balances
 from simulator.core.money import Money
 from simulator.core.situations import Situation
+from simulator.core.webhooks import Method
 from simulator.core.worlds import Terms
 
 __all__ = ["BUDGET", "Consistency", "HistoryVerdict", "MoneyVerdict", "Operation", "check_history"]
 
-BUDGET = 200_000
-"""Places in the search for one history before it is given up as inconclusive."""
+BUDGET = 20_000
+"""How many places a search may look at in vain before it is given up as inconclusive."""
+TRIES = 1_000
+"""The same for each of the many small checks that an explanation takes."""
+LANES_MAX = 12
 
 
 class Consistency(StrEnum):
@@ -78,93 +84,127 @@ def check_history(
     `before` is the player's book as it was before the history; it wins over `opening`. `foreign` are the
     indices of operations whose id another player used too.
     """
-    history = _History(opening, operations, terms or Terms(), before, foreign, budget)
+    begun = list(starts(opening, before))
+    trials = [Trial(begun, terms or Terms(), foreign, each) for each in (budget, min(budget, TRIES))]
     with _without_collector():
-        return history.judge()
+        return _History(operations, *trials).judge()
 
 
 class _History:
-    def __init__(
-        self,
-        opening: Money,
-        operations: Sequence[Operation],
-        terms: Terms,
-        before: Book | None,
-        foreign: Collection[int],
-        budget: int,
-    ) -> None:
+    """One history on its way to a verdict: first whether the money is right, then what the answers say."""
+
+    def __init__(self, operations: Sequence[Operation], trial: Trial, small: Trial) -> None:
         self._operations = operations
-        self._terms = terms
-        self._starts = list(starts(opening, before))
-        self._foreign = foreign
-        self._budget = budget
+        self._hidden = hide_concurrent_balances(operations)
+        self._trial = trial
+        self._small = small
 
     def judge(self) -> HistoryVerdict:
-        strict, balances = self._search(self._operations)
-        if strict is Answer.ORDER:
-            return HistoryVerdict(Consistency.CONSISTENT, MoneyVerdict.RIGHT, 1, final_balances=balances)
-        then_read, balances = self._search(self._operations, then_read=True)
-        if then_read is Answer.ORDER:
-            verdict = _VERDICTS[strict]
-            decided = strict is Answer.NO_ORDER
-            return HistoryVerdict(
-                verdict,
-                MoneyVerdict.RIGHT,
-                2 if decided else None,
-                Situation.EFFECT_THEN_READ if decided else None,
-                "The money is right, but the answers show balances from after other calls had taken effect.",
-                final_balances=balances,
-            )
-        hidden = hide_concurrent_balances(self._operations)
-        money, balances = self._search(hidden)
-        shown = money is not Answer.ORDER or ends_quietly(hidden)
-        tier = 3 if Answer.GAVE_UP not in (strict, then_read) or money is Answer.NO_ORDER else None
+        wrong = self._trial.refuted(self._hidden, sums)
+        if wrong is not None:
+            return self._money_wrong(wrong)
+        strict = self._trial.strict(self._operations)
+        if strict.answer is Answer.ORDER:
+            return HistoryVerdict(_CONSISTENT, MoneyVerdict.RIGHT, 1, final_balances=_balances(strict))
+        then_read = self._trial.then_read(self._operations)
+        if then_read.answer is Answer.ORDER:
+            return self._effect_then_read(strict, then_read)
+        quiet = self._trial.quiet(self._hidden)
+        if quiet.answer is Answer.NO_ORDER:
+            return self._money_wrong(quiet.refutation)
+        return self._answers_wrong(strict, then_read, quiet)
+
+    def _effect_then_read(self, strict: Found, then_read: Found) -> HistoryVerdict:
+        """The money is right; whether all answers are, only if the strict search came to an end."""
+        decided = strict.answer is Answer.NO_ORDER
+        why = strict.refutation
         return HistoryVerdict(
-            _VERDICTS[Answer.NO_ORDER if money is Answer.NO_ORDER else strict],
-            _MONEY[money] if shown else MoneyVerdict.UNPROVEN,
-            tier,
-            Situation.CONCURRENT_WRONG,
-            "No order of these calls explains their answers.",
-            final_balances=balances,
+            _INCONSISTENT if decided else _INCONCLUSIVE,
+            MoneyVerdict.RIGHT,
+            2 if decided else None,
+            Situation.EFFECT_THEN_READ if decided else None,
+            _THEN_READ + (f" ({why.sentence})" if why else "") if decided else _GAVE_UP,
+            core=why.core if why else (),
+            lanes=lanes(why.core) if why else (),
+            final_balances=_balances(then_read),
         )
 
-    def _search(
-        self, operations: Sequence[Operation], *, then_read: bool = False
-    ) -> tuple[Answer, tuple[Money, ...]]:
-        """The best answer over all starts, and the balance at the end of the order that was found."""
-        answers = set()
-        for start in self._starts:
-            for search in self._searches(operations, start, then_read):
-                answer = search.run()
-                if answer is Answer.ORDER:
-                    return answer, (Money(search.wallet.balance),)
-            answers.add(answer)
-        return (Answer.GAVE_UP if Answer.GAVE_UP in answers else Answer.NO_ORDER), ()
+    def _money_wrong(self, why: Refutation | None) -> HistoryVerdict:
+        if why is None:
+            situation, sentence, core = Explainer(self._hidden, self._check_quiet).explain()
+        else:
+            situation, sentence, core = self._with_twins(why)
+        return HistoryVerdict(
+            _INCONSISTENT, MoneyVerdict.WRONG, 3, situation, sentence, core, lanes(core[:LANES_MAX])
+        )
 
-    def _searches(self, operations: Sequence[Operation], start: Start, then_read: bool) -> Iterator[Search]:
-        """What to try: the last one is the one whose failure counts."""
-        if then_read and len(operations) > _SMALL:
-            for reach in REACHES:
-                yield Leaps(
-                    Case(operations, start, then_read=True, foreign=self._foreign), self._terms, reach
-                )
-        case = Case(operations, start, then_read=then_read, foreign=self._foreign)
-        yield Search(case, self._terms, self._budget)
+    def _with_twins(self, why: Refutation) -> tuple[Situation, str, tuple[Operation, ...]]:
+        """An effect is missing: the two calls that started from one balance are better evidence, if seen."""
+        twins = self._trial.refuted(self._operations, overdrafts) or self._trial.refuted(
+            self._operations, degrees
+        )
+        if twins is None or twins.situation not in (Situation.LOST_UPDATE, Situation.OVERDRAFT):
+            return why.situation, why.sentence, why.core
+        effects = {_effect(each) for each in twins.core}
+        if twins.situation is Situation.LOST_UPDATE and -why.off not in effects:
+            return why.situation, why.sentence, why.core
+        sentence = f"{twins.sentence.rstrip('.')}: {why.figures}."
+        return twins.situation, sentence, (*twins.core, why.core[-1])
+
+    def _answers_wrong(self, strict: Found, then_read: Found, quiet: Found) -> HistoryVerdict:
+        proven = quiet.answer is Answer.ORDER and ends_quietly(self._hidden)
+        money = MoneyVerdict.RIGHT if proven else MoneyVerdict.UNPROVEN
+        impossible = then_read.answer is Answer.NO_ORDER
+        if strict.answer is Answer.GAVE_UP and not impossible:
+            return HistoryVerdict(_INCONCLUSIVE, money, None, None, _GAVE_UP, final_balances=_balances(quiet))
+        why = then_read.refutation or strict.refutation
+        if why is not None:
+            situation, sentence, core = why.situation, why.sentence, why.core
+        elif impossible:
+            situation, sentence, core = Explainer(self._operations, self._check_then_read).explain()
+        else:
+            situation, sentence, core = Explainer(self._operations, self._check_strict).explain()
+        if not impossible:
+            sentence = f"{sentence} {_UNDECIDED}"
+        return HistoryVerdict(
+            _INCONSISTENT,
+            money,
+            3 if impossible else None,
+            situation if impossible else None,
+            sentence,
+            core,
+            lanes(core[:LANES_MAX]),
+            _balances(quiet),
+        )
+
+    def _check_strict(self, operations: Sequence[Operation]) -> Answer:
+        return self._small.strict(operations).answer
+
+    def _check_then_read(self, operations: Sequence[Operation]) -> Answer:
+        return self._small.then_read(operations).answer
+
+    def _check_quiet(self, operations: Sequence[Operation]) -> Answer:
+        return self._small.quiet(operations).answer
 
 
-_SMALL = 12
-"""Histories up to this length are searched whole at once."""
+def _balances(found: Found) -> tuple[Money, ...]:
+    return () if found.balance is None else (Money(found.balance),)
 
-_VERDICTS = {
-    Answer.ORDER: Consistency.CONSISTENT,
-    Answer.NO_ORDER: Consistency.INCONSISTENT,
-    Answer.GAVE_UP: Consistency.INCONCLUSIVE,
-}
-_MONEY = {
-    Answer.ORDER: MoneyVerdict.RIGHT,
-    Answer.NO_ORDER: MoneyVerdict.WRONG,
-    Answer.GAVE_UP: MoneyVerdict.UNPROVEN,
-}
+
+def _effect(operation: Operation) -> int:
+    amount = operation.amount or Money(0)
+    return -amount if operation.method is Method.BET else amount
+
+
+_CONSISTENT, _INCONSISTENT, _INCONCLUSIVE = Consistency
+_THEN_READ = (
+    "The money is right, but no order of the calls explains every answer: each shows a balance from between "
+    "its own effect and its end, as a wallet does that reads its balance in a second query."
+)
+_GAVE_UP = (
+    "Too many orders of the calls are possible to try them all; more different amounts make it easy to tell."
+)
+_UNDECIDED = "Whether answers from a later read would explain it was not found out: too many orders."
 
 
 @contextmanager

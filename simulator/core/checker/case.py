@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 
 from simulator.core.checker.attempts import Attempt, Game, Group, Lane, overlapping
+from simulator.core.checker.effects import says_nothing
 from simulator.core.checker.start import Start
 from simulator.core.findings import Outcome
 from simulator.core.history import Operation
@@ -156,7 +157,7 @@ class Case:
             movers.append(attempt)
             return
         own = attempt.group.of(attempt.method)
-        if len(own) > 1 or attempt.group.entry(attempt.method) is not None or _answer_says_nothing(attempt):
+        if len(own) > 1 or attempt.group.entry(attempt.method) is not None or says_nothing(attempt):
             idlers.append(attempt)
         else:
             idlers_at[shown].append(attempt)
@@ -253,10 +254,6 @@ def _guess(attempt: Attempt) -> int:
         bets = attempt.group.bet is not None or attempt.group.of(Method.BET)
         return attempt.amount if bets else 0
     return attempt.amount if attempt.method is Method.WIN else -attempt.amount
-
-
-def _answer_says_nothing(attempt: Attempt) -> bool:
-    return attempt.form is CallForm.MALFORMED or (attempt.method is Method.REFUND and attempt.amount == 0)
 
 
 def _possible_moves(attempt: Attempt) -> set[int]:
