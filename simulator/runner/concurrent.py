@@ -100,7 +100,8 @@ class Bursts:
         return None
 
     def _tell(self, book: Book, verdict: HistoryVerdict, call: Call, place: Place) -> None:
-        if verdict.verdict == "inconclusive":
+        # Not linearizable is no accusation yet: a right wallet may commit first and read afterwards.
+        if verdict.tier is None:
             self._judge.unproven.append(f"line {place.line}: {verdict.explanation}")
             return
         if verdict.tier == 1 or verdict.situation is None:
