@@ -20,7 +20,7 @@ from simulator.core.checker.search import Answer
 from simulator.core.checker.start import starts
 from simulator.core.checker.trial import Found, Trial
 from simulator.core.history import Operation, ends_quietly, hide_concurrent_balances
-from simulator.core.money import Money
+from simulator.core.money import Money, format_money
 from simulator.core.situations import Situation
 from simulator.core.webhooks import Method
 from simulator.core.worlds import Terms
@@ -123,7 +123,7 @@ class _History:
             MoneyVerdict.RIGHT,
             2 if decided else None,
             Situation.EFFECT_THEN_READ if decided else None,
-            _THEN_READ + (f" ({why.sentence})" if why else "") if decided else _GAVE_UP,
+            _said_later(why) if decided else _GAVE_UP,
             core=why.core if why else (),
             lanes=lanes(why.core) if why else (),
             final_balances=_balances(then_read),
@@ -189,6 +189,15 @@ class _History:
 
 def _balances(found: Found) -> tuple[Money, ...]:
     return () if found.balance is None else (Money(found.balance),)
+
+
+def _said_later(why: Refutation | None) -> str:
+    """The sentence of tier 2, with an example where one is known."""
+    shown = next((each for each in why.core if each.balance is not None), None) if why else None
+    if shown is None or shown.balance is None:
+        return _THEN_READ
+    example = f"{shown.name} shows {format_money(shown.balance)}, when other calls had taken effect as well"
+    return f"{_THEN_READ} For example, {example}."
 
 
 def _effect(operation: Operation) -> int:

@@ -170,6 +170,8 @@ def overlapping(first: Attempt, second: Attempt) -> bool:
 
 def _form(operation: Operation) -> CallForm:
     amount = operation.amount
+    if not operation.method.moves_money:
+        return operation.form
     no_amount = amount is None and operation.method is not Method.REFUND
     if operation.transaction_id is None or no_amount or (amount is not None and amount < ZERO):
         return CallForm.MALFORMED

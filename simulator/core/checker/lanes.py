@@ -1,8 +1,11 @@
-"""Operations over time as lines of text: one a line, the bar from sent to answered, then the answer."""
+"""Operations over time as lines of text: one a line, the bar from sent to answered, then the answer.
+
+What was before what is to scale, how long it took is not: a pause must not squeeze the calls around it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from simulator.core.findings import Outcome
 from simulator.core.history import FOREVER, Operation
@@ -17,13 +20,11 @@ def lanes(operations: Sequence[Operation]) -> tuple[str, ...]:
     if not operations:
         return ()
     ordered = sorted(operations, key=lambda each: (each.sent_ns, each.ends_ns))
-    moments = [each.sent_ns for each in ordered if each.sent_ns > -FOREVER]
-    moments += [each.ends_ns for each in ordered if each.ends_ns < FOREVER]
-    first, last = min(moments, default=0), max(moments, default=1)
+    moments = sorted({moment for each in ordered for moment in (each.sent_ns, each.ends_ns)})
+    places = {moment: place * (WIDTH - 2) // max(len(moments) - 1, 1) for place, moment in enumerate(moments)}
     width = max(len(_name(each)) for each in ordered)
     return tuple(
-        f"{_name(each):<{width}}  {_bar(each, first, max(last - first, 1))}  {_answer(each)}".rstrip()
-        for each in ordered
+        f"{_name(each):<{width}}  {_bar(each, places)}  {_answer(each)}".rstrip() for each in ordered
     )
 
 
@@ -32,12 +33,10 @@ def _name(operation: Operation) -> str:
     return name if len(name) <= NAME_MAX else name[: NAME_MAX - 1] + "…"
 
 
-def _bar(operation: Operation, first: int, span: int) -> str:
-    start = max(0, (operation.sent_ns - first) * (WIDTH - 2) // span)
-    if operation.ends_ns == FOREVER:
-        return " " * start + "|" + "=" * (WIDTH - 2 - start) + ">"
-    end = max(start + 1, (operation.ends_ns - first) * (WIDTH - 1) // span)
-    return (" " * start + "|" + "=" * (end - start - 1) + "|").ljust(WIDTH)
+def _bar(operation: Operation, places: Mapping[int, int]) -> str:
+    start, end = places[operation.sent_ns], places[operation.ends_ns] + 1
+    last = ">" if operation.ends_ns == FOREVER else "|"
+    return (" " * start + "|" + "=" * (end - start - 1) + last).ljust(WIDTH)
 
 
 def _answer(operation: Operation) -> str:

@@ -237,7 +237,7 @@ def overdrafts(opening: int, attempts: Sequence[Attempt]) -> Refutation | None:
     )
     if opening < 0 or taken_back:
         return None
-    below = [each for each in attempts if each.shown is not None and each.shown < 0]
+    below = [each for each in attempts if (each.shown or 0) < 0 and not says_nothing(each)]
     if not below:
         return None
     first = min(below, key=lambda each: (each.method is not Method.BET, each.deadline))
