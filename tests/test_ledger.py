@@ -263,7 +263,8 @@ class RightWallet:
         key = (request.method, request.transaction_id)
         if request.transaction_id in store:
             again: dict[str, int | str] = {"first": self.answers[key], "current": self.balance}
-            return again[self.repeats] if self.repeats in again else "refused"
+            refused: int | str = "refused"
+            return again.get(self.repeats, refused)
         if not self._apply(request, request.transaction_id, request.amount):
             return "refused"
         store[request.transaction_id] = request.amount
