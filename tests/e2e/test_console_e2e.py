@@ -1,0 +1,306 @@
+"""The console in a real Chromium: live, filtered, by keyboard, at 100,000 exchanges, on a phone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+
+from control_client import Control, controlled
+from simulator.delivery.journal_rows import COLUMNS
+from simulator.event_streams import STREAMS_MAX
+
+pytestmark = pytest.mark.e2e
+
+DESKTOP = {"width": 1440, "height": 900}
+PHONE = {"width": 360, "height": 780}
+PAGES = (
+    "/",
+    "/console/players",
+    "/console/player?agent=demo&player=1000",
+    "/console/sessions",
+    "/console/findings",
+    "/console/undelivered",
+    "/console/latency",
+    "/console/exchange/1",
+)
+MANY = 100_000
+
+
+@contextmanager
+def page_of(browser: Browser, control: Control, path: str = "/", **options: Any) -> Iterator[Page]:
+    """A page that fails the test for whatever its console complains of."""
+    given = {"viewport": DESKTOP, "locale": "en-US", "base_url": control.played.url, **options}
+    context = browser.new_context(**given)
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    # What a route refuses, Chromium writes down by itself.
+    page.on("console", lambda said: complaints.append(said.text) if _is_complaint(said) else None)
+    try:
+        page.goto(path)
+        yield page
+        assert complaints == []
+    finally:
+        context.close()
+
+
+def _is_complaint(said: ConsoleMessage) -> bool:
+    return said.type == "error" and not said.text.startswith("Failed to load resource")
+
+
+@pytest.fixture
+def control() -> Iterator[Control]:
+    """A server with a wallet that charges a bet again when it is sent again."""
+    with controlled("bet-charged-again") as found:
+        yield found
+
+
+def live(page: Page) -> None:
+    """Wait until the page is told what happens."""
+    expect(page.locator("#live")).to_have_text("Live")
+
+
+def rows(page: Page) -> Any:
+    """The rows of the journal."""
+    return page.locator("li.row")
+
+
+def test_what_happens_is_on_the_page_at_once_with_icon_and_word(browser: Browser, control: Control) -> None:
+    """A bet comes in as a row; sent again, its row says that it is wrong."""
+    control.read()
+    with page_of(browser, control) as page:
+        live(page)
+        number = control.bet("10.00")["exchanges"][0]
+        row = page.locator(f'li.row[data-number="{number}"]')
+        expect(row.locator(".outcome")).to_have_text("accepted")
+        expect(row.locator(".outcome svg use")).to_have_attribute("href", "#i-accepted")
+        expect(row.locator(".balance")).to_have_text("990.00")
+        again = control.do("POST", f"/journal/{number}/resend")["exchanges"][0]
+        wrong = page.locator(f'li.row[data-number="{again}"]')
+        expect(wrong.locator(".verdict")).to_have_text("wrong")
+        expect(wrong.locator(".mark.rule")).to_have_text("IDE-01")
+        control.do("POST", "/reset")
+        expect(rows(page)).to_have_count(0)
+        expect(page.locator("#empty")).to_be_visible()
+
+
+def test_the_keyboard_is_enough(browser: Browser, control: Control) -> None:
+    """Arrows move, Enter opens, Escape closes, / filters as one types."""
+    for player in ("1000", "1001", "1002"):
+        control.bet(player=player)
+    with page_of(browser, control) as page:
+        live(page)
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("ArrowDown")
+        second = rows(page).nth(1)
+        expect(second.locator("a")).to_be_focused()
+        page.keyboard.press("Enter")
+        detail = page.locator("#detail")
+        number = second.get_attribute("data-number")
+        expect(detail.locator("article")).to_have_attribute("data-number", str(number))
+        page.keyboard.press("ArrowDown")
+        expect(detail.locator("article")).not_to_have_attribute("data-number", str(number))
+        page.keyboard.press("Escape")
+        expect(detail).to_be_hidden()
+        expect(rows(page).nth(2).locator("a")).to_be_focused()
+        page.keyboard.press("/")
+        expect(page.locator("#search")).to_be_focused()
+        page.keyboard.type('"1001"')
+        expect(rows(page).locator(".player")).to_have_text(["1001"])
+        assert "text=" in page.url
+        page.keyboard.press("Escape")
+        page.keyboard.press("Escape")
+        expect(rows(page)).to_have_count(3)
+
+
+def test_one_exchange_shows_both_sides_and_is_sent_again(browser: Browser, control: Control) -> None:
+    """Side by side, as curl in the clipboard, and a finding in words once it is sent again."""
+    control.read()
+    number = control.bet("10.00")["exchanges"][0]
+    with page_of(browser, control) as page:
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        live(page)
+        page.locator(f'li.row[data-number="{number}"]').click()
+        sides = page.locator("#detail .sides > section")
+        left, right = sides.nth(0).bounding_box(), sides.nth(1).bounding_box()
+        assert left is not None
+        assert right is not None
+        assert left["x"] < right["x"]
+        assert left["y"] == right["y"]
+        expect(sides.nth(0)).to_contain_text('"amount": "10.00"')
+        expect(sides.nth(1)).to_contain_text('"balance": "990.00"')
+        page.get_by_role("button", name="Copy as curl").click()
+        expect(page.locator(".toast")).to_have_text("Copied")
+        assert page.evaluate("navigator.clipboard.readText()").startswith("curl ")
+        page.get_by_role("button", name="Send again").click()
+        expect(page.locator(".toast.accepted")).to_contain_text("Sent again: accepted")
+        page.locator('li.row[data-verdict="wrong"]').click()
+        expect(page.locator("#detail .finding")).to_contain_text("a bet that is sent again is charged again")
+        expect(page.locator("#detail .attempts li")).to_have_count(2)
+        with page.expect_download() as saved:
+            page.get_by_role("link", name="As scenario").click()
+        assert "resend: b1" in saved.value.path().read_text()
+
+
+def crowd(control: Control) -> None:
+    """A hundred thousand exchanges in the journal, without a wallet's time for each."""
+    store = control.api.state.delivery.journal._store
+    texts = dict.fromkeys(("game", "fault", "problem", "findings", "content_type", "reply_headers"), "''")
+    numbers = dict.fromkeys(("at_ms", "sent_ns", "reply_bytes"), "n")
+    values = {
+        **texts,
+        **numbers,
+        # Nothing that is news.
+        "change": "0",
+        "agent": "'demo'",
+        "session": "'demo-' || (n % 500)",
+        "player": "1000 + n % 700",
+        "method": "'transaction_bet'",
+        "transaction_id": "'bet-' || n",
+        "outcome": "CASE n % 1000 WHEN 0 THEN 'unknown' ELSE 'accepted' END",
+        "verdict": "'right'",
+        "purpose": "'round'",
+        "attempt": "1",
+        "amount": "1000",
+        "balance": "100000 - n",
+        "expected": "100000 - n",
+        "http_status": "200",
+        "duration_ns": "n * 1000",
+        "request_body": "CAST('{\"transaction_id\":\"bet-' || n || '\"}' AS BLOB)",
+        "reply_body": "x'7b7d'",
+    }
+    chosen = ", ".join(values[name] for name in COLUMNS)
+    store.write(
+        f"WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {MANY}) "
+        f"INSERT INTO exchanges ({', '.join(COLUMNS)}, bytes) SELECT {chosen}, 500 FROM numbers"
+    )
+
+
+def test_a_hundred_thousand_exchanges_stay_usable(browser: Browser, control: Control) -> None:
+    """The page holds few rows however far one scrolls, gets back those it let go, and the server filters."""
+    crowd(control)
+    with page_of(browser, control) as page:
+        live(page)
+        expect(rows(page).first).to_have_attribute("data-number", str(MANY))
+        lowest = MANY
+        for _ in range(25):
+            page.locator("#rows").evaluate("box => { box.scrollTop = box.scrollHeight; }")
+            expect(rows(page).last).not_to_have_attribute("data-number", str(lowest))
+            lowest = int(str(rows(page).last.get_attribute("data-number")))
+        assert lowest <= MANY - 2500
+        assert rows(page).count() < 1000
+        page.locator("#rows").evaluate("box => { box.scrollTop = 0; }")
+        expect(page.locator(f'li.row[data-number="{MANY}"]')).to_be_visible()
+        page.get_by_label("Outcome").select_option("unknown")
+        expect(rows(page)).to_have_count(100)
+        page.get_by_label("Filter by text").fill("bet-77000")
+        expect(rows(page)).to_have_count(1)
+        page.keyboard.press("Enter")
+        page.locator("#search").fill("#4711")
+        page.keyboard.press("Enter")
+        expect(page.locator("#detail article")).to_have_attribute("data-number", "4711")
+
+
+def test_who_reads_further_down_is_not_pushed_about(browser: Browser, control: Control) -> None:
+    """News wait above, counted, until one asks for them."""
+    for _ in range(60):
+        control.do("POST", "/webhooks", {"webhook": {"method": "account_details", "user_id": "1000"}})
+    with page_of(browser, control) as page:
+        live(page)
+        page.locator("#rows").evaluate("box => { box.scrollTop = 600; }")
+        control.do("POST", "/webhooks", {"webhook": {"method": "account_details", "user_id": "1001"}})
+        news = page.locator("#news")
+        expect(news).to_have_text("1 new")
+        assert page.locator("#rows").evaluate("box => box.scrollTop") == 600
+        news.click()
+        expect(rows(page).first.locator(".player")).to_have_text("1001")
+
+
+def test_a_page_beyond_the_cap_polls_and_says_so(browser: Browser, control: Control) -> None:
+    """It shows what happens all the same."""
+    host, _, port = control.played.url.removeprefix("http://").partition(":")
+    with ExitStack() as held:
+        for _ in range(STREAMS_MAX):
+            connection = held.enter_context(closing(HTTPConnection(host, int(port), timeout=30)))
+            connection.request("GET", "/console/events")
+            # It is the answer that holds the connection.
+            reply = held.enter_context(closing(connection.getresponse()))
+            assert reply.status == 200
+        with page_of(browser, control) as page:
+            expect(page.locator("#live")).to_have_text("Polling")
+            control.bet("3.00")
+            expect(page.locator("li.row .amount", has_text="3.00")).to_be_visible()
+
+
+def test_a_browser_logs_in_with_the_token(browser: Browser) -> None:
+    """A wrong one is told; the right one leads to the page that was asked for."""
+    with controlled(admin_token="s3cret") as control, page_of(browser, control, "/console/findings") as page:
+        page.get_by_label("Admin token").fill("wrong")
+        page.get_by_role("button", name="Log in").click()
+        expect(page.get_by_role("alert")).to_have_text("This is not the admin token.")
+        page.get_by_label("Admin token").fill("s3cret")
+        page.get_by_role("button", name="Log in").click()
+        expect(page.get_by_role("heading", name="Findings")).to_be_visible()
+        live(page)
+        page.get_by_role("button", name="Log out").click()
+        expect(page.get_by_label("Admin token")).to_be_visible()
+
+
+def test_a_game_is_launched_from_the_console_and_demo_calls_no_wallet(
+    browser: Browser, control: Control
+) -> None:
+    """It opens in a page of its own; the session is in the list and can be ended."""
+    with page_of(browser, control, "/console/sessions") as page:
+        page.get_by_label("Type").select_option("DEMO")
+        page.get_by_role("button", name="Launch").click()
+        with page.context.expect_page() as opened:
+            page.get_by_role("link", name=re.compile("Open the game")).click()
+        assert "/play/" in opened.value.url
+        expect(page.get_by_role("cell", name="DEMO", exact=True)).to_be_visible()
+        expect(page.get_by_text("For DEMO sessions: 0.")).to_be_visible()
+        page.get_by_role("button", name="End").click()
+        expect(page.get_by_role("cell", name="over")).to_be_visible()
+
+
+@pytest.mark.parametrize(("locale", "word"), [("tr-TR", "Günlük"), ("pt-BR", "Diário"), ("en-GB", "Journal")])
+def test_the_console_speaks_the_browsers_language(
+    browser: Browser, control: Control, locale: str, word: str
+) -> None:
+    """And another one when it is chosen."""
+    with page_of(browser, control, locale=locale) as page:
+        expect(page.locator("nav [aria-current]")).to_have_text(word)
+        page.locator(".lang select").select_option("tr")
+        expect(page.locator("nav [aria-current]")).to_have_text("Günlük")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_every_page_fits_its_screen(
+    browser: Browser, control: Control, screenshots: Path, viewport: dict[str, int], scheme: str
+) -> None:
+    """Nothing is wider than the screen; a picture of each page is kept to be looked at."""
+    path = control.seat()
+    for _ in range(12):
+        control.spin(path, "5.00")
+    number = control.bet("10.00")["exchanges"][0]
+    wrong = control.do("POST", f"/journal/{number}/resend")["exchanges"][0]
+    kind = f"{'phone' if viewport is PHONE else 'desktop'}-{scheme}"
+    with page_of(browser, control, viewport=viewport, color_scheme=scheme) as page:
+        for place in (*PAGES, f"/console/exchange/{wrong}"):
+            page.goto(place)
+            expect(page.locator("#main")).to_be_visible()
+            width = page.evaluate("document.documentElement.scrollWidth")
+            assert width <= viewport["width"], place
+            name = re.sub(r"\W+", "-", place.partition("?")[0]).strip("-") or "journal"
+            page.screenshot(path=screenshots / f"{name}-{kind}.png")
+        page.goto("/")
+        page.locator(f'li.row[data-number="{wrong}"]').click()
+        expect(page.locator("#detail .finding")).to_be_visible()
+        page.screenshot(path=screenshots / f"console-detail-{kind}.png")
