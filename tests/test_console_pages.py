@@ -259,3 +259,35 @@ def test_static_files_are_ours_and_need_no_token() -> None:
                 assert b"://" not in re.sub(rb"http://www.w3.org/\S+", b"", reply.data), file.name
         assert control.api.client.get("/console/static/../access.py").status_code == 404
         assert json.loads(control.api.client.get("/console/static/nothing.js").data)["status"] is False
+
+
+def _colours(css: str) -> dict[str, str]:
+    return dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", css))
+
+
+def _brightness(colour: str) -> float:
+    """Relative luminance (WCAG 2)."""
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_colour_of_a_text_stands_out_from_its_ground(scheme: str) -> None:
+    """4.5 to 1 at least, and 3 to 1 for the edges of what can be filled in or pressed (WCAG 2, AA)."""
+    css = (FOLDER.parent / "static" / "console.css").read_text()
+    light, _, rest = css.partition("@media (prefers-color-scheme: dark)")
+    colours = _colours(light if scheme == "light" else rest.partition("* { box-sizing")[0])
+    grounds = ("card", "ground", "hover", "chosen")
+    pairs = [
+        (ink, ground)
+        for ink in ("ink", "soft", "accent", "good", "bad", "warn", "note")
+        for ground in grounds
+    ]
+    pairs += [(ink, f"{ink}-ground") for ink in ("good", "bad", "warn", "note")]
+    pairs += [(ink, f"{kind}-ground") for ink in ("ink", "soft") for kind in ("bad", "warn", "note")]
+    pairs += [("accent-ink", "accent"), ("key", "card")]
+    edges = [("edge", ground) for ground in ("card", "ground")]
+    for ink, ground in [*pairs, *edges]:
+        high, low = sorted((_brightness(colours[ink]), _brightness(colours[ground])), reverse=True)
+        assert (high + 0.05) / (low + 0.05) >= (3 if ink == "edge" else 4.5), f"{ink} on {ground}"

@@ -14,6 +14,7 @@ WIDTH, HEIGHT = 960, 300
 LEFT, RIGHT, TOP, BOTTOM = 92, 12, 14, 34
 TICKS = 5
 GRIDS = 4
+COLUMNS_MIN = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,8 @@ def balance_plot(points: Sequence[BalancePoint]) -> BalancePlot | None:
         for place, point in enumerate(points)
         if point.answered is not None and point.expected is not None and point.answered != point.expected
     )
-    steps = [Money(low + (high - low) * step // GRIDS) for step in range(GRIDS + 1)]
+    step = _even_step(high - low)
+    steps = [Money(amount) for amount in range(-(-low // step) * step, high + 1, step)]
     places = sorted({round(step * (len(points) - 1) / (TICKS - 1)) for step in range(TICKS)})
     return BalancePlot(
         _path([None if p.answered is None else (x_of(i), y_of(p.answered)) for i, p in enumerate(points)]),
@@ -95,6 +97,14 @@ def balance_plot(points: Sequence[BalancePoint]) -> BalancePlot | None:
         tuple(Grid(y_of(amount), format_money(amount)) for amount in steps),
         tuple(Tick(x_of(place), points[place].at_ms) for place in places),
     )
+
+
+def _even_step(span: int) -> int:
+    """Cents between two lines across the plot: 1, 2 or 5 and noughts, for GRIDS lines or a few more."""
+    wanted, power = max(span // GRIDS, 1), 1
+    while power * 10 <= wanted:
+        power *= 10
+    return max(times * power for times in (1, 2, 5) if times * power <= wanted)
 
 
 def _path(places: Sequence[tuple[float, float] | None]) -> str:
@@ -148,7 +158,7 @@ def latency_columns(counts: Sequence[LatencyCount]) -> tuple[Column, ...]:
     seen = [bounds.index(each.below_ms) for each in counts]
     if not seen:
         return ()
-    shown = bounds[: max(seen) + 1]
+    shown = bounds[: max(*seen, COLUMNS_MIN - 1) + 1]
     totals = [sum(each.count for each in counts if each.below_ms == bound) for bound in shown]
     per_call = (HEIGHT - TOP - BOTTOM) / max(totals)
     step = (WIDTH - LEFT - RIGHT) / len(shown)
