@@ -4,6 +4,7 @@ from __future__ import annotations
 
 COMMANDS = {
     "run": "Run scenarios against an operator's wallet and judge it.",
+    "judge": "Judge calls that were recorded anywhere, concurrent ones too.",
     "check": "Read scenario files and say what is wrong with them.",
     "list": "List the scenarios, or the catalogue and what covers each check.",
     "init": "Write a commented configuration and a first scenario here.",

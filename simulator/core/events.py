@@ -8,6 +8,7 @@ from dataclasses import field
 from simulator.core.findings import Finding, Outcome, Place, Verdict
 from simulator.core.frozen import Frozen
 from simulator.core.money import Money
+from simulator.core.roles import CallForm
 from simulator.core.scenario import Scenario
 from simulator.core.webhooks import Exchange
 from simulator.errors import ExitCode
@@ -41,7 +42,8 @@ class Opening(Frozen, kw_only=True):
 class ExchangeRecorded(Frozen, kw_only=True):
     """One call that was sent. `purpose`: step, probe, adjust, preflight, restore, or settle.
 
-    `outcome` and `balance` are as read from the reply; `label` is the file's name of the step.
+    `outcome` and `balance` are as read from the reply; `label` is the file's name of the step; `form` is
+    how the call is written, which decides whether it may be refused.
     `scenario_id` is None for preflight and restore. `duration` of the call stands in the exchange.
     """
 
@@ -53,6 +55,7 @@ class ExchangeRecorded(Frozen, kw_only=True):
     balance: Money | None
     label: str = ""
     place: Place | None = None
+    form: CallForm = CallForm.CANONICAL
 
 
 class StepFinished(Frozen, kw_only=True):

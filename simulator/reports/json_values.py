@@ -41,6 +41,7 @@ def exchange_object(event: ExchangeRecorded) -> JsonObject:
         "purpose": event.purpose,
         "line": place.line if place else None,
         "game_id": None,
+        "form": event.form,
         "fault": exchange.fault,
         "http": None,
     }

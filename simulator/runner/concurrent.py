@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from simulator.core.consistency import HistoryVerdict, Operation, check_history
+from simulator.core.consistency import Consistency, HistoryVerdict, MoneyVerdict, Operation, check_history
 from simulator.core.findings import Outcome, Place
 from simulator.core.ledger import Book, Ledger
 from simulator.core.money import Money
-from simulator.core.roles import CallForm
 from simulator.core.scenario import Expect, Parallel
 from simulator.core.situations import Situation
 from simulator.core.webhooks import Method
@@ -66,8 +65,7 @@ class Bursts:
     def _record(self, done: Done) -> Call:
         planned = done.planned
         why = Why(self._scenario_id, "step", planned.label, planned.place)
-        well_formed = planned.form.form is not CallForm.MALFORMED
-        return self._context.record(done.exchange, why, well_formed=well_formed)
+        return self._context.record(done.exchange, why, form=planned.form.form)
 
     def _claims(self, planned: Planned, call: Call) -> None:
         if planned.expect != Expect() and planned.fault is None:
@@ -100,7 +98,12 @@ class Bursts:
         return None
 
     def _tell(self, book: Book, verdict: HistoryVerdict, call: Call, place: Place) -> None:
-        # Not linearizable is no accusation yet: a right wallet may commit first and read afterwards.
+        # Not linearizable is no accusation yet: a right wallet may commit first and read afterwards. Where the
+        # money is proven right and only that is left open, the warning says just so (decision 007).
+        shown_late = verdict.verdict is Consistency.INCONSISTENT and verdict.money is MoneyVerdict.RIGHT
+        if verdict.tier is None and shown_late:
+            self._judge.finder.mild(Situation.EFFECT_THEN_READ, call, place, detail=verdict.explanation)
+            return
         if verdict.tier is None:
             self._judge.unproven.append(f"line {place.line}: {verdict.explanation}")
             return

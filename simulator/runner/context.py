@@ -10,6 +10,7 @@ from simulator.core.events import Event, ExchangeRecorded
 from simulator.core.findings import Place
 from simulator.core.frozen import Frozen
 from simulator.core.reading import Reading, read_reply
+from simulator.core.roles import CallForm
 from simulator.core.scenario import FaultSpec
 from simulator.core.webhooks import Exchange, NoReply, WebhookRequest, WireRequest
 from simulator.core.wire import WireProfile
@@ -107,7 +108,12 @@ class RunContext:
         self.stopping = self.stopping or reason
 
     def call(
-        self, request: WebhookRequest | None, wire: WireRequest, why: Why, *, well_formed: bool = True
+        self,
+        request: WebhookRequest | None,
+        wire: WireRequest,
+        why: Why,
+        *,
+        form: CallForm = CallForm.CANONICAL,
     ) -> Call:
         """Send, record and read one call. Raises Stopped when the run is ending."""
         if self.stopping:
@@ -118,7 +124,7 @@ class RunContext:
             for lost in interrupt.exchanges:
                 self.record(lost, why)
             raise
-        return self.record(exchange, why, well_formed=well_formed)
+        return self.record(exchange, why, form=form)
 
     def disturb(
         self, request: WebhookRequest, wire: WireRequest, fault: FaultSpec, why: Why
@@ -134,14 +140,14 @@ class RunContext:
             raise
         return tuple(self.record(exchange, why) for exchange in exchanges)
 
-    def record(self, exchange: Exchange, why: Why, *, well_formed: bool = True) -> Call:
+    def record(self, exchange: Exchange, why: Why, *, form: CallForm = CallForm.CANONICAL) -> Call:
         """Put an exchange into the event stream and read its reply."""
         reading = read_reply(
             exchange.request,
             exchange.reply,
             self.profile,
             injected=exchange.fault is not None,
-            well_formed=well_formed,
+            well_formed=form is not CallForm.MALFORMED,
         )
         request = exchange.request
         event = ExchangeRecorded(
@@ -153,6 +159,7 @@ class RunContext:
             balance=reading.balance,
             label=why.label,
             place=why.place,
+            form=form,
         )
         with self._lock:
             self.calls += 1

@@ -73,7 +73,7 @@ class Opening:
     def _call(self, method: Method, player: str, amount: Money) -> bool:
         request = WebhookRequest(method, player, amount, self._script.new_id("adjust"), DEFAULT_GAME)
         sent = self._script.flow_call(request)
-        call = self._context.call(sent.request, sent.wire, self._why)
+        call = self._context.call(sent.request, sent.wire, self._why, form=CallForm.OPTIONAL)
         outcome = self._judge.money_call(Form(CallForm.OPTIONAL, request), call, self._place)
         if method is Method.BET and outcome is Outcome.ACCEPTED:
             self._script.accepted_bet(request)

@@ -197,9 +197,7 @@ class Steps:
 
     def _call(self, sent: Sent, place: Place, label: str) -> Call:
         why = Why(self._scenario.id, "step", label, place)
-        return self._context.call(
-            sent.request, sent.wire, why, well_formed=sent.form.form is not sent.form.form.MALFORMED
-        )
+        return self._context.call(sent.request, sent.wire, why, form=sent.form.form)
 
     def _judge_call(self, sent: Sent, call: Call, place: Place, label: str) -> Outcome:
         if sent.form.request is None:
@@ -271,8 +269,7 @@ class Steps:
     def _send(self, step: Send) -> None:
         wire, form = self._script.send_step(step, self._ledger)
         why = Why(self._scenario.id, "step", step.label, step.place)
-        well_formed = form.form is not form.form.MALFORMED
-        call = self._context.call(form.request, wire, why, well_formed=well_formed)
+        call = self._context.call(form.request, wire, why, form=form.form)
         outcome = call.reading.outcome
         if form.request is None:
             self._judge.hostile_call(call, self._ledger.books, step.place)
