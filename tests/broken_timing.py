@@ -12,6 +12,7 @@ from small_wallet import Fields, Refusal, SmallWallet
 LATE_S = 0.35
 SLOW_S = 1.05
 LIMIT_CENTS = 50_00
+SLOW_WIN_CENTS = 40
 
 
 class KnowsNoChunks(SmallWallet):
@@ -47,12 +48,12 @@ class LimitsWins(SmallWallet):
 
 
 class SleepsOnce(SmallWallet):
-    """Answers one win after a second."""
+    """Answers one win of the scenario after a second."""
 
     slept = False
 
     def win(self, player: str, amount: int, transaction_id: str, game: str) -> Fields:
-        if not self.slept:
+        if not self.slept and amount == SLOW_WIN_CENTS:
             self.slept = True
             time.sleep(SLOW_S)
         return super().win(player, amount, transaction_id, game)
