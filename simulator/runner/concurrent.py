@@ -19,6 +19,9 @@ from simulator.runner.finder import MoneyFacts
 from simulator.runner.judge import Judge
 from simulator.runner.script import Script
 
+SEARCH_BUDGET = 3_000
+"""Places that the checker looks at in vain for one player's burst: a second or so, not a minute."""
+
 
 class Bursts:
     """The `parallel` steps of one scenario."""
@@ -84,7 +87,9 @@ class Bursts:
             return
         call, balance = read
         history.append(_read_operation(len(answered), call, balance))
-        verdict = check_history(book.balances[0], history, terms=book.terms, before=book)
+        verdict = check_history(
+            book.balances[0], history, terms=book.terms, before=book, budget=SEARCH_BUDGET
+        )
         self._tell(book, verdict, call, place)
         if book.player not in self._judge.finder.blocked:
             book.absorb(history, balance)
@@ -98,8 +103,8 @@ class Bursts:
         return None
 
     def _tell(self, book: Book, verdict: HistoryVerdict, call: Call, place: Place) -> None:
-        # Not linearizable is no accusation yet: a right wallet may commit first and read afterwards. Where the
-        # money is proven right and only that is left open, the warning says just so (decision 007).
+        # Not linearizable is no accusation yet: a right wallet may commit first and read afterwards. Where
+        # the money is proven right and only that is left open, the warning says just so (decision 007).
         shown_late = verdict.verdict is Consistency.INCONSISTENT and verdict.money is MoneyVerdict.RIGHT
         if verdict.tier is None and shown_late:
             self._judge.finder.mild(Situation.EFFECT_THEN_READ, call, place, detail=verdict.explanation)
