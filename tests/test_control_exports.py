@@ -113,6 +113,23 @@ def test_an_exported_scenario_passes_on_a_right_wallet_and_fails_as_the_wrong_on
         assert done.returncode == code, f"{text}\n{done.stdout}\n{done.stderr}"
 
 
+@pytest.mark.parametrize(("defects", "code"), [((), 0), (("bet-charged-again",), 1)])
+def test_exported_lines_are_judged(tmp_path: Path, defects: tuple[str, ...], code: int) -> None:
+    """A right wallet's are consistent, those of one that charges twice are not."""
+    with controlled(*defects) as control:
+        path = control.seat()
+        control.spin(path)
+        control.api.client.post(f"{path}/trouble", json={"kind": "lose_reply"}, headers={"X-Play": "1"})
+        control.spin(path, "5.00")
+        number = control.bet("7.00")["exchanges"][0]
+        control.do("POST", f"/journal/{number}/resend")
+        file = tmp_path / "played.ndjson"
+        file.write_text(exported(control, "ndjson"))
+    done = simulate("judge", str(file), folder=tmp_path)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "1 player" in done.stdout
+
+
 def entry(method: Method, transaction_id: str, cents: int, **changes: Any) -> Entry:
     """An exchange in the journal."""
     fields: dict[str, Any] = {

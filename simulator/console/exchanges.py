@@ -7,8 +7,9 @@ from typing import Any
 
 from simulator.agents import Agents
 from simulator.core.curl import Headers, curl_line, mask_headers, merged_headers
+from simulator.core.findings import Outcome
 from simulator.core.money import Money, format_money
-from simulator.core.webhooks import WireRequest
+from simulator.core.webhooks import Method, WireRequest
 from simulator.delivery.journal_entry import Entry, PlayFinding
 
 Json = dict[str, Any]
@@ -85,6 +86,16 @@ def curl_of(entry: Entry, agents: Agents) -> str | None:
         return None
     wire = WireRequest(entry.request_body, entry.content_type, headers=agent.wire.headers)
     return curl_line(agent.target.url, wire, agent.target.headers)
+
+
+def balance_before(entry: Entry) -> Money | None:
+    """What the player had before the exchange, as its answer tells it; None where it tells no balance."""
+    if entry.balance is None:
+        return None
+    before = int(entry.balance)
+    if entry.outcome is Outcome.ACCEPTED and entry.amount is not None:
+        before += entry.amount if entry.method == Method.BET else -entry.amount
+    return Money(max(0, before))
 
 
 def money_text(amount: Money | None) -> str | None:

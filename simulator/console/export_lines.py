@@ -1,6 +1,6 @@
 """The journal as the lines that a run's NDJSON report has, so that `betrontech-sim judge` reads both.
 
-An `opening` line stands before a player's first exchange, as soon as a balance read says what it opens with.
+An `opening` line stands before a player's first exchange that tells a balance.
 """
 
 from __future__ import annotations
@@ -8,15 +8,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from simulator.console.exchanges import Json, body_json, money_text
+from simulator.console.exchanges import Json, balance_before, body_json, money_text
 from simulator.core.money import Money
-from simulator.core.webhooks import Method
+from simulator.core.roles import CallForm
 from simulator.delivery.journal import Journal
 from simulator.delivery.journal_entry import Entry, Filter, Purpose
 
 PAGE = 500
 _PURPOSES = {Purpose.PROBE: "probe"}
 """In a report's words: a read of the ledger's own is a probe, everything else a step."""
+_FORMS = {Purpose.HAND: CallForm.ODD}
+"""What a person puts together may be refused, however it is written."""
 
 
 def lines_of(journal: Journal, wanted: Filter) -> Iterator[str]:
@@ -26,10 +28,10 @@ def lines_of(journal: Journal, wanted: Filter) -> Iterator[str]:
     while True:
         page = journal.earliest(wanted, after=number, limit=PAGE)
         for entry in page:
-            player = (entry.agent, entry.player)
-            if player not in opened and entry.method == Method.BALANCE and entry.balance is not None:
+            player, balance = (entry.agent, entry.player), balance_before(entry)
+            if player not in opened and balance is not None:
                 opened.add(player)
-                yield _line("opening", opening_json(entry, entry.balance))
+                yield _line("opening", opening_json(entry, balance))
             yield _line("exchange", exchange_json(entry))
         if len(page) < PAGE:
             return
@@ -58,6 +60,7 @@ def exchange_json(entry: Entry) -> Json:
         "purpose": _PURPOSES.get(entry.purpose, "step"),
         "line": None,
         "game_id": entry.game or None,
+        "form": _FORMS.get(entry.purpose, CallForm.CANONICAL),
         "fault": entry.fault or None,
         "http": entry.http_status,
     }

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from simulator.console.exchanges import balance_before
 from simulator.core.money import Money, format_money
 from simulator.core.scenario import DEFAULT_OPENING, FaultKind
 from simulator.core.webhooks import Method
@@ -46,16 +47,8 @@ def _document(entries: Sequence[Entry]) -> str:
 
 def _opening(entries: Sequence[Entry]) -> Money:
     """The balance before the first call that may have moved money, as the wallet's own answers tell it."""
-    for entry in entries:
-        if entry.balance is None:
-            continue
-        before = int(entry.balance)
-        if entry.method == Method.BET and entry.amount is not None:
-            before += entry.amount
-        elif entry.method in (Method.WIN, Method.REFUND) and entry.amount is not None:
-            before -= entry.amount
-        return Money(max(0, before))
-    return DEFAULT_OPENING
+    told = (balance for entry in entries if (balance := balance_before(entry)) is not None)
+    return next(told, DEFAULT_OPENING)
 
 
 @dataclass(slots=True)
