@@ -47,7 +47,7 @@ class _Flight:
 
 
 def history(traffic: Traffic) -> list[Operation]:
-    """Calls of a right wallet in the order of sending; with `then_read`, some answers come from a late read."""
+    """Calls of a right wallet as they were sent; with `then_read`, some answers come from a late read."""
     return _Busy(traffic).run()
 
 
