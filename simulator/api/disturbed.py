@@ -14,7 +14,7 @@ from flask import Blueprint, Response, after_this_request, request
 from simulator.api.errors import to_json
 from simulator.api_faults import ApiFault, ApiFaultKind, ApiFaults
 
-WAITING_MAX = 12
+WAITING_MAX = 8
 """So many answers come late at the same time: each holds a thread, and the others are for everybody else."""
 GARBAGE = b"\x16\x03\x01 this is no HTTP, on purpose \xff\xfe\r\n\r\n"
 _RST_AT_CLOSE = struct.pack("ii", 1, 0)

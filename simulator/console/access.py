@@ -136,7 +136,8 @@ def _authority(url: str) -> str:
 def _hostname(authority: str) -> str:
     """The host of HOST:PORT, an IPv6 address without its brackets."""
     if authority.startswith("["):
-        return authority[1:].partition("]")[0]
+        address, bracket, _ = authority[1:].partition("]")
+        return address if bracket else authority
     return authority.partition(":")[0].lower().rstrip(".")
 
 

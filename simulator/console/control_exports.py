@@ -16,7 +16,7 @@ from simulator.delivery.journal import PAGE_MAX, Journal
 from simulator.delivery.journal_entry import Entry, Filter
 from simulator.server_state import ServerState
 
-EXPORTS_MAX = 4
+EXPORTS_MAX = 2
 """A whole journal takes a while to leave, and holds a thread of the server for so long."""
 _CHUNK_LINES = 100
 

@@ -17,7 +17,7 @@ from simulator.delivery.journal import PAGE_MAX, Journal
 from simulator.delivery.journal_entry import Entry, Filter
 from simulator.server_state import ServerState
 
-WAITS_MAX = 8
+WAITS_MAX = 6
 """Each call that waits holds a thread of the server."""
 WAIT_MS_MAX = 60_000
 SLICE_S = 0.5

@@ -15,7 +15,7 @@ from simulator.console.problems import Code, Denied, answer
 from simulator.console.wanted import FILTERS, filter_of
 from simulator.core.money import format_money
 from simulator.delivery.journal import PAGE_MAX
-from simulator.delivery.obligations import Obligation
+from simulator.delivery.obligations import Obligation, State
 from simulator.server_state import ServerState
 from simulator.sessions import Session, SessionKind
 
@@ -110,7 +110,10 @@ def add_obligations(routes: Blueprint, state: ServerState) -> None:
             {
                 "pending": [obligation_json(each) for each in pending[:PAGE_MAX]],
                 "undelivered": [obligation_json(each) for each in undelivered[:PAGE_MAX]],
-                "counts": {"pending": len(pending), "undelivered": len(undelivered)},
+                "counts": {
+                    "pending": delivery.owing(State.DUE),
+                    "undelivered": delivery.owing(State.UNDELIVERED),
+                },
             }
         )
 

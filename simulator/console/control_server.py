@@ -12,6 +12,7 @@ from simulator.console.fields import body_of, query_of
 from simulator.console.launching import agent_named
 from simulator.console.problems import Code, Denied, answer
 from simulator.delivery.clock import Pace
+from simulator.delivery.obligations import State
 from simulator.server_state import ServerState
 
 ADVANCE_MS_MAX = 366 * 24 * 3600 * 1000
@@ -91,7 +92,10 @@ def state_json(state: ServerState) -> dict[str, Any]:
         "sessions": len(state.sessions.all()),
         "exchanges": delivery.journal.count(),
         "change": delivery.journal.change,
-        "obligations": {"pending": len(delivery.pending()), "undelivered": len(delivery.undelivered())},
+        "obligations": {
+            "pending": delivery.owing(State.DUE),
+            "undelivered": delivery.owing(State.UNDELIVERED),
+        },
         "calls": {"charged": counts.charged, "demo": counts.demo},
         "faults": len(state.faults.all()),
     }

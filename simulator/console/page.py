@@ -14,6 +14,7 @@ from simulator.console.access import Access
 from simulator.console.texts import NAMES, Texts, lang_wanted, texts_of
 from simulator.core.money import Money, format_money
 from simulator.delivery.journal_entry import Entry
+from simulator.delivery.obligations import State
 from simulator.server_state import ServerState
 
 # Scripts and styles are files of ours; nothing else may run, be framed, or be asked for.
@@ -65,7 +66,7 @@ class Frame:
             "is_part": request.args.get("part") == "1",
             "guarded": self.access.token is not None,
             "here": request.path,
-            "undelivered_count": len(delivery.undelivered()),
+            "undelivered_count": delivery.owing(State.UNDELIVERED),
             "change": delivery.journal.change,
             **_written(texts),
         }

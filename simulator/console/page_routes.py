@@ -16,6 +16,7 @@ from simulator.console.pretty import shown_body
 from simulator.console.problems import Code, Denied, answer
 from simulator.console.wanted import FILTERS, WORDS, filter_of
 from simulator.delivery.journal_entry import Entry, Filter
+from simulator.delivery.obligations import State
 
 ROWS = 100
 SESSIONS_SHOWN = 500
@@ -154,7 +155,7 @@ def add_finding_pages(routes: Blueprint, frame: Frame) -> None:
             "undelivered.html",
             pending=pending[:ROWS],
             undelivered=undelivered[:ROWS],
-            pending_count=len(pending),
+            pending_count=delivery.owing(State.DUE),
             now_ms=frame.state.clock.now_ms(),
         )
 

@@ -24,7 +24,7 @@ from simulator.delivery.journal import Journal
 from simulator.delivery.journal_entry import Purpose
 from simulator.delivery.journal_store import JournalStore
 from simulator.delivery.ladders import Ladder
-from simulator.delivery.obligations import Obligation, Obligations
+from simulator.delivery.obligations import Obligation, Obligations, State
 from simulator.delivery.parties import Agent, GameSession, is_demo
 from simulator.delivery.player_queues import PlayerQueues
 from simulator.delivery.round_driver import RoundDriver, RoundResult
@@ -161,6 +161,10 @@ class RoundDelivery:
     def undelivered(self) -> list[Obligation]:
         """What was given up at the ladder's end, and is owed all the same."""
         return self._obligations.undelivered()
+
+    def owing(self, state: State) -> int:
+        """How many obligations are in that state."""
+        return self._obligations.count(state)
 
     def drained(self, timeout_s: float) -> bool:
         """Wait until nothing is pending; False when the time is over before."""
