@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from enum import StrEnum
 from itertools import count
 
@@ -80,14 +79,14 @@ class ApiFault(Frozen, kw_only=True):
     status: int = 0
 
 
-@dataclass(slots=True)
 class _Standing:
     """A fault with what it has seen: `calls` of its route, of which it disturbed `done`."""
 
-    fault: ApiFault
-    strikes: Callable[[int], bool]
-    calls: int = 0
-    done: int = 0
+    def __init__(self, fault: ApiFault) -> None:
+        self.fault = fault
+        self.strikes = _strikes(fault.when)
+        self.calls = 0
+        self.done = 0
 
 
 class FaultCount(Frozen):
@@ -98,13 +97,13 @@ class FaultCount(Frozen):
     disturbed: int
 
 
-@dataclass(slots=True)
 class ApiFaults:
     """The faults that stand; for any threads. Where several strike at one call, the oldest wins."""
 
-    _standing: dict[int, _Standing] = field(default_factory=dict)
-    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    def __init__(self) -> None:
+        self._standing: dict[int, _Standing] = {}
+        self._numbers = count(1)
+        self._lock = threading.Lock()
 
     def add(self, make: Callable[[int], ApiFault]) -> ApiFault:
         """Put a fault up; `make` is given its number. OverflowError when there are FAULTS_MAX of them."""
@@ -112,7 +111,7 @@ class ApiFaults:
             if len(self._standing) >= FAULTS_MAX:
                 raise OverflowError(f"there are {FAULTS_MAX} faults already; remove some")
             fault = make(next(self._numbers))
-            self._standing[fault.number] = _Standing(fault, _strikes(fault.when))
+            self._standing[fault.number] = _Standing(fault)
             return fault
 
     def remove(self, number: int) -> None:

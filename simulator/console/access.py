@@ -11,7 +11,7 @@ import ipaddress
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from urllib.parse import urlsplit
 
 from flask import Request
@@ -19,14 +19,14 @@ from werkzeug.wrappers import Response
 
 from simulator.agents import same_text
 from simulator.console.problems import Code, Denied
+from simulator.core.frozen import Frozen
 
 LIFETIME_S = 12 * 3600
 _FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
 _HOW = "set one with --admin-token (serve.admin_token, BETRONTECH_SIM_ADMIN_TOKEN), then send it or log in"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
+class Access(Frozen, kw_only=True):
     """The guard of one server. `token` None opens it to loopback; `key` signs cookies.
 
     `now_s` is real time: moving the simulator's clock logs nobody out.

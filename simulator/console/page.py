@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +11,7 @@ from flask import Response, get_template_attribute, render_template, request
 from simulator import __version__
 from simulator.console.access import Access
 from simulator.console.texts import NAMES, Texts, lang_wanted, texts_of
+from simulator.core.frozen import Frozen
 from simulator.core.money import Money, format_money
 from simulator.delivery.journal_entry import Entry
 from simulator.delivery.obligations import State
@@ -31,8 +31,7 @@ _HEADERS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(Frozen):
     """Makes pages of one server. `texts` are those of the request's language."""
 
     state: ServerState

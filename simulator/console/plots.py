@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from simulator.core.findings import Outcome
+from simulator.core.frozen import Frozen
 from simulator.core.money import Money, format_money
 from simulator.delivery.journal import BalancePoint
 from simulator.delivery.journal_latency import BOUNDS_MS, LatencyCount
@@ -17,24 +17,21 @@ GRIDS = 4
 COLUMNS_MIN = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Grid:
+class Grid(Frozen):
     """A line across the plot and its amount."""
 
     y: float
     label: str
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(Frozen):
     """A place below the plot, and the time there in Unix milliseconds."""
 
     x: float
     at_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(Frozen):
     """An exchange where the wallet's balance is not the ledger's."""
 
     x: float
@@ -45,8 +42,7 @@ class Gap:
     expected: str
 
 
-@dataclass(frozen=True, slots=True)
-class BalancePlot:
+class BalancePlot(Frozen):
     """Both balances as paths, stretch by stretch where one is not known, and the gaps between them."""
 
     answered: str
@@ -120,8 +116,7 @@ def _path(places: Sequence[tuple[float, float] | None]) -> str:
     return "".join(parts) + ("h4" if len(parts) == 1 else "")
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
+class Bar(Frozen):
     """One outcome in one class of latency."""
 
     outcome: Outcome
@@ -132,8 +127,7 @@ class Bar:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Frozen):
     """A class of latency: from, below, and how many by outcome. `below_ms` None: all above the last bound."""
 
     from_ms: int

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+
+from simulator.core.frozen import Frozen
 
 PIECES_MAX = 4000
 CHARS_MAX = 65_536
@@ -15,8 +16,7 @@ Piece = tuple[str, str]
 """A kind (key, text, number, word, or empty) and the characters."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(Frozen):
     """A body in pieces. `whole` is False where it was cut."""
 
     pieces: tuple[Piece, ...]
