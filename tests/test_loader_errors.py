@@ -168,6 +168,26 @@ STEP_SLIPS = {
         "- bet: {amount: 1.00, raw: {amount: 1}, omit: [amount]}",
         '1:8 "amount" is both replaced by raw and left out by omit',
     ),
+    "an id that the second run would meet again": (
+        "- bet: {amount: 1.00, raw: {transaction_id: abc}}",
+        '1:45 the transaction_id "abc" is the same in every run, and a wallet takes it once only; '
+        'write "${run}-abc"',
+    ),
+    "such an id as a number": (
+        "- win: {amount: 1.00, raw: {transaction_id: 77}}",
+        '1:45 the transaction_id "77" is the same in every run, and a wallet takes it once only; '
+        'write "${run}-77"',
+    ),
+    "such an id in a copied call": (
+        """- send: {body: '{"method":"transaction_bet","transaction_id":"T1"}'}""",
+        '1:16 the transaction_id "T1" is the same in every run, and a wallet takes it once only; '
+        'write "${id}"',
+    ),
+    "such an id in a call written as JSON": (
+        "- send: {json: {method: transaction_win, transaction_id: T1}}",
+        '1:58 the transaction_id "T1" is the same in every run, and a wallet takes it once only; '
+        'write "${id}"',
+    ),
     "body twice": ("- send: {body: a, json: {}}", '1:9 send has both "body" and "json"'),
     "body that is no text": (
         "- send: {body: {a: 1}}",

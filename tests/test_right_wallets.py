@@ -35,3 +35,12 @@ def test_a_right_wallet_is_not_accused(wallet: type[SmallWallet]) -> None:
         run = run_against(endpoint, (), PLAYERS)
     assert run.findings == {}
     assert run.exit_code is ExitCode.PASSED
+
+
+def test_a_second_run_meets_no_id_of_the_first() -> None:
+    """Scenarios that choose the exact form of an id pass again on a wallet that remembers the first run."""
+    with serving(SmallWallet()) as endpoint:
+        runs = [
+            run_against(endpoint, ("scenarios/hostile-input", "scenarios/idempotency"), PLAYERS) for _ in "12"
+        ]
+    assert [run.findings for run in runs] == [{}, {}]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from yaml.nodes import Node
+from decimal import Decimal
 
+from yaml.nodes import MappingNode, Node
+
+from simulator.core import exact_json
 from simulator.core.draft import Draft
-from simulator.core.exact_json import write
 from simulator.core.scenario import Balance, Bet, Details, Expect, JsonValue, Refund, Resend, Send, Win
 from simulator.core.step_kind import Values
+from simulator.core.webhooks import Method
+from simulator.core.yaml_nodes import shortened
 
 _SINGLE_CALLS = (Details, Balance, Bet, Win, Refund, Resend, Send)
 """What can be released together with others."""
@@ -28,6 +32,9 @@ def finish_bet(values: Values, node: Node, draft: Draft) -> None:
     """A bet or win has expectations, and may have changes."""
     finish_read(values, node, draft)
     _finish_changes(values, node, draft)
+    fixed = _fixed_id((values.get("raw") or {}).get("transaction_id"))
+    if fixed is not None:
+        _note_fixed_id(fixed, "${run}", _value_at(node, "raw", "transaction_id"), draft)
 
 
 def finish_refund(values: Values, node: Node, draft: Draft) -> None:
@@ -59,7 +66,11 @@ def finish_send(values: Values, node: Node, draft: Draft) -> None:
     value: JsonValue = values.pop("json", None)
     if text is not None and has_json:
         draft.problems.add(node, 'send has both "body" and "json"')
-    rendered = write(value) if has_json else text or ""
+    fixed = _fixed_id_of_call(value if has_json else text)
+    if fixed is not None:
+        place = _value_at(node, "json", "transaction_id") if has_json else _value_at(node, "body")
+        _note_fixed_id(fixed, "${id}", place, draft)
+    rendered = exact_json.write(value) if has_json else text or ""
     values["body"] = rendered.encode("utf-8", "surrogatepass")
 
 
@@ -75,3 +86,40 @@ def finish_parallel(values: Values, node: Node, draft: Draft) -> None:
             draft.problems.add_at(place.line, place.column, message, place.width)
         else:
             draft.problems.add(node, message)
+
+
+def _fixed_id_of_call(body: JsonValue) -> str | None:
+    """The id of a bet or win that is written out whole, and so is the same in every run."""
+    if isinstance(body, str):
+        try:
+            body = exact_json.parse(body).value
+        except ValueError:
+            return None
+    if not isinstance(body, dict) or body.get("method") not in (Method.BET.value, Method.WIN.value):
+        return None
+    return _fixed_id(body.get("transaction_id"))
+
+
+def _fixed_id(value: JsonValue) -> str | None:
+    """What a wallet could keep as an id, unless a run makes it its own."""
+    if isinstance(value, Decimal):
+        return str(value)
+    return value if isinstance(value, str) and value.strip() and "${" not in value else None
+
+
+def _note_fixed_id(fixed: str, own: str, place: Node, draft: Draft) -> None:
+    """A second run would be told "seen before", and accuse a right wallet of taking nothing."""
+    example = f"{own}-{fixed}" if own == "${run}" else own
+    message = (
+        f'the transaction_id "{shortened(fixed)}" is the same in every run, and a wallet takes it once only; '
+        f'write "{shortened(example)}"'
+    )
+    draft.problems.add(place, message)
+
+
+def _value_at(node: Node, *keys: str) -> Node:
+    """The value under these keys, or as near to it as the mapping goes."""
+    for key in keys:
+        pairs = node.value if isinstance(node, MappingNode) else ()
+        node = next((value for name, value in pairs if name.value == key), node)
+    return node
