@@ -139,7 +139,7 @@ def test_news_carry_escaped_rows(control: Control) -> None:
 def test_the_list_is_filtered_by_the_server_without_a_script(control: Control) -> None:
     """By the form's own fields; what is chosen stays chosen."""
     text = text_of(control, "/?verdict=wrong&player=1000")
-    rows = re.findall(r'<li class="row" data-number="(\d+)" data-outcome="\w+" data-verdict="(\w+)">', text)
+    rows = re.findall(r'<li class="row" data-number="(\d+)" data-outcome="\w+" data-verdict="(\w+)"', text)
     assert {verdict for _, verdict in rows} == {"wrong"}
     assert '<option value="wrong" selected>' in text
     assert f"{len(rows)} of " in text

@@ -17,6 +17,7 @@ from api_client import LAUNCH, encoded
 from control_client import Control, controlled
 from served import SECONDS_MAX, Served, serving
 from simulator.console.feed import BACKLOG_MAX
+from simulator.delivery.journal_entry import Verdict
 from simulator.event_streams import STREAMS_MAX
 
 PLAY = {"X-Play": "1", "Content-Type": "application/json"}
@@ -147,6 +148,21 @@ def test_a_stream_is_filtered_by_the_server_and_tells_later_words_on_a_row() -> 
             rows = [event(reply)[2], event(reply)[2]]
         assert [row["number"] for row in rows] == [again, again]
         assert 'data-verdict="wrong"' in rows[1]["html"]
+
+
+def test_a_row_that_is_wanted_no_more_is_told_to_who_polls() -> None:
+    """Without HTML; what it was never asked about is not told at all."""
+    with controlled() as control:
+        control.read()
+        journal = control.api.state.delivery.journal
+        asked_for = f"/console/news?since={journal.change}&player=1000&method=transaction_bet&verdict=right"
+        number = control.bet()["exchanges"][0]
+        control.read("1001")
+        client = control.api.client
+        assert 'data-verdict="right"' in client.get(asked_for).get_json()["rows"][0]["html"]
+        journal.judge(number, Verdict.WRONG, None, ())
+        told_now = client.get(asked_for).get_json()
+        assert told_now["rows"] == [{"number": number, "change": journal.change, "html": None}]
 
 
 def test_whoever_is_too_far_behind_begins_anew() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from simulator.delivery.journal import Journal
 from simulator.delivery.journal_entry import Entry, Filter
@@ -18,7 +19,10 @@ BACKLOG_MAX = 1000
 
 @dataclass(slots=True)
 class Feed:
-    """What happens after the change `since`; `show` makes a row's HTML. `moved` says when to begin anew."""
+    """What happens after the change `since`; `show` makes a row's HTML.
+
+    A row that a later word put outside of what is wanted is told, too, without HTML: a page may show it.
+    """
 
     journal: Journal
     wanted: Filter
@@ -31,27 +35,39 @@ class Feed:
             self.since = self.journal.change
             return [StreamEvent(self.since, "reset", "{}")]
         now = self.journal.change
-        found = self.journal.wait(self.since, self.wanted, timeout_s=WAIT_S, limit=BATCH)
+        found = self.journal.wait(self.since, self.wanted.standing, timeout_s=WAIT_S, limit=BATCH)
         if found:
             self.since = found[-1].change
         elif self.since >= self.journal.cleared:
             # What was not wanted has been passed, too.
             self.since = max(self.since, now)
-        return [StreamEvent(each.change, "exchange", json.dumps(self._row(each))) for each in found]
+        return [StreamEvent(row["change"], "exchange", json.dumps(row)) for row in self._rows(found)]
 
     def news(self) -> dict[str, object]:
         """The same without waiting, for a page that polls."""
         if self._is_behind():
             return {"reset": True, "change": self.journal.change, "rows": []}
         now = self.journal.change
-        found = self.journal.since(self.since, self.wanted, limit=BACKLOG_MAX)
-        change = max(now, found[-1].change) if found and len(found) < BACKLOG_MAX else now
-        return {"reset": False, "change": change, "rows": [self._row(each) for each in found]}
+        found = self.journal.since(self.since, self.wanted.standing, limit=BACKLOG_MAX)
+        last = found[-1].change if found else now
+        # Where not all was given out, what comes after the last one is still to be asked for.
+        change = last if len(found) == BACKLOG_MAX else max(now, last)
+        return {"reset": False, "change": change, "rows": self._rows(found)}
 
     def _is_behind(self) -> bool:
         journal = self.journal
         behind = journal.change - self.since
         return self.since < journal.cleared or behind < 0 or behind > BACKLOG_MAX
 
-    def _row(self, entry: Entry) -> dict[str, object]:
-        return {"number": entry.number, "change": entry.change, "html": self.show(entry)}
+    def _rows(self, found: list[Entry]) -> list[dict[str, Any]]:
+        numbers = {each.number for each in found}
+        if self.wanted != self.wanted.standing:
+            numbers = self.journal.matching(numbers, self.wanted)
+        return [
+            {
+                "number": each.number,
+                "change": each.change,
+                "html": self.show(each) if each.number in numbers else None,
+            }
+            for each in found
+        ]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import Response, get_template_attribute, render_template, request
+from flask import Response, g, get_template_attribute, render_template, request
 
 from simulator import __version__
 from simulator.console.access import Access
@@ -54,6 +54,10 @@ class Frame(Frozen):
         macro = get_template_attribute("console/row.html", "row")
         return lambda entry: " ".join(str(macro(entry, shared)).split("\n"))
 
+    def note_change(self) -> None:
+        """Keep, before a page reads anything, how far the journal had come."""
+        g.since = self.state.delivery.journal.change
+
     def _shared(self) -> dict[str, Any]:
         lang, delivery = lang_wanted(request), self.state.delivery
         texts = texts_of(lang)
@@ -66,7 +70,8 @@ class Frame(Frozen):
             "guarded": self.access.token is not None,
             "here": request.path,
             "undelivered_count": delivery.owing(State.UNDELIVERED),
-            "change": delivery.journal.change,
+            # Of before anything on the page was read: what happened since then is told to it.
+            "since": g.get("since", 0),
             **_written(texts),
         }
 

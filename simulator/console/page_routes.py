@@ -33,19 +33,16 @@ def add_journal_pages(routes: Blueprint, frame: Frame) -> None:
     def journal_page() -> Response:
         fields = query_of(request, *FILTERS, *_VIEW)
         wanted = filter_of(fields)
-        change, entries = journal.change, _rows(frame, fields, wanted)
         return frame.page(
             "journal.html",
             wanted=asdict(wanted),
             words=WORDS,
             agents=[agent.code for agent in state.agents.all()],
-            entries=entries,
+            entries=_rows(frame, fields, wanted),
             page_size=ROWS,
-            since=change,
             total=journal.count(),
             # A text is looked for row by row: nobody waits for the end of that.
             found=None if wanted.text else journal.count(wanted),
-            reset_to=journal.cleared,
         )
 
     @routes.get("/console/rows")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from simulator.core.findings import Outcome
 from simulator.core.frozen import Frozen
 from simulator.core.money import Money, format_money
-from simulator.delivery.journal import BalancePoint
+from simulator.delivery.journal_counts import BalancePoint
 from simulator.delivery.journal_latency import BOUNDS_MS, LatencyCount
 
 WIDTH, HEIGHT = 960, 300

@@ -40,6 +40,7 @@ def page_blueprint(state: ServerState, access: Access) -> Blueprint:
     )
     frame = Frame(state, access)
     add_guard(routes, frame, access)
+    routes.before_request(frame.note_change)
     routes.after_request(guard_page)
     add_login(routes, frame, access)
     add_journal_pages(routes, frame)

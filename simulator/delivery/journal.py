@@ -7,13 +7,19 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from simulator.core.findings import Severity
-from simulator.core.frozen import Frozen
 from simulator.core.money import Money
+from simulator.delivery.journal_counts import (
+    BalancePoint,
+    FindingCount,
+    PlayerCount,
+    balance_points,
+    finding_counts,
+    player_counts,
+)
 from simulator.delivery.journal_entry import Entry, Filter, PlayFinding, Verdict
 from simulator.delivery.journal_latency import LatencyCount, latency_counts, latency_query
 from simulator.delivery.journal_rows import (
@@ -22,7 +28,6 @@ from simulator.delivery.journal_rows import (
     condition_of,
     entry_of,
     findings_text,
-    money_of,
     values_of,
 )
 from simulator.delivery.journal_store import JournalStore
@@ -34,37 +39,6 @@ _SCAN_ROWS = 5000
 _DROP_ROWS = 5000
 _CHANGE = "change"
 _CLEARED = "cleared"
-
-
-class FindingCount(Frozen):
-    """Findings of one kind: `latest` is the number of the last exchange that showed it."""
-
-    rule: str
-    severity: Severity
-    cause: str
-    message: str
-    why: str
-    count: int
-    first: int
-    latest: int
-
-
-class BalancePoint(Frozen):
-    """A player's balance at one exchange: as answered, and as the ledger has it."""
-
-    number: int
-    at_ms: int
-    answered: Money | None
-    expected: Money | None
-
-
-class PlayerCount(Frozen):
-    """A player in the journal: how many exchanges, and the last of them."""
-
-    agent: str
-    player: str
-    exchanges: int
-    latest: int
 
 
 class Journal:
@@ -209,6 +183,13 @@ class Journal:
         )
         return [entry_of(row) for row in rows]
 
+    def matching(self, numbers: Collection[int], wanted: Filter) -> set[int]:
+        """Which of those entries the filter wants as they are now; at most PAGE_MAX."""
+        conditions, values = condition_of(wanted)
+        where = " AND ".join([f"number IN ({', '.join('?' * len(numbers))})", *conditions])
+        rows = self._store.read(f"SELECT number FROM exchanges WHERE {where}", (*numbers, *values))
+        return {row[0] for row in rows}
+
     def wait(
         self, change: int, wanted: Filter | None = None, *, timeout_s: float, limit: int = PAGE_MAX
     ) -> list[Entry]:
@@ -238,30 +219,15 @@ class Journal:
 
     def findings(self) -> list[FindingCount]:
         """Every kind of finding, counted, the latest first."""
-        rows = self._store.read(
-            "SELECT rule, severity, cause, message, why, count(*), min(number), max(number) FROM findings "
-            "GROUP BY rule, severity, cause, message, why ORDER BY max(number) DESC LIMIT ?",
-            (PAGE_MAX,),
-        )
-        return [FindingCount(row[0], Severity(row[1]), *row[2:]) for row in rows]
+        return finding_counts(self._store, limit=PAGE_MAX)
 
     def balances(self, agent: str, player: str, *, limit: int = PAGE_MAX) -> list[BalancePoint]:
         """The player's latest balances, oldest first."""
-        rows = self._store.read(
-            "SELECT number, at_ms, balance, expected FROM exchanges WHERE player = ? AND agent = ? AND "
-            "(balance IS NOT NULL OR expected IS NOT NULL) ORDER BY number DESC LIMIT ?",
-            (player, agent, min(limit, PAGE_MAX)),
-        )
-        return [BalancePoint(row[0], row[1], money_of(row[2]), money_of(row[3])) for row in reversed(rows)]
+        return balance_points(self._store, agent, player, limit=min(limit, PAGE_MAX))
 
     def players(self, *, limit: int = PAGE_MAX) -> list[PlayerCount]:
         """The players that have exchanges, the latest first."""
-        rows = self._store.read(
-            "SELECT agent, player, count(*), max(number) FROM exchanges WHERE player != '' "
-            "GROUP BY player, agent ORDER BY max(number) DESC LIMIT ?",
-            (min(limit, PAGE_MAX),),
-        )
-        return [PlayerCount(*row) for row in rows]
+        return player_counts(self._store, limit=min(limit, PAGE_MAX))
 
     def latencies(self, wanted: Filter | None = None) -> list[LatencyCount]:
         """How long the answered exchanges took, the fastest first."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import field, replace
 from enum import StrEnum
 
 from simulator.core.findings import Outcome, Severity
@@ -102,3 +102,8 @@ class Filter(Frozen, kw_only=True):
     transaction_id: str = ""
     purpose: str = ""
     text: str = field(default="")
+
+    @property
+    def standing(self) -> Filter:
+        """The part of it that no later word on an entry can change the answer to."""
+        return replace(self, verdict="", text="")

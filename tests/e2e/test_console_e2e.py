@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, expect
 
+from console_page import DESKTOP, live, page_of, rows
 from control_client import Control, controlled
 from simulator.delivery.journal_rows import COLUMNS
 from simulator.event_streams import STREAMS_MAX
 
 pytestmark = pytest.mark.e2e
 
-DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 360, "height": 780}
 PAGES = (
     "/",
@@ -33,43 +32,11 @@ PAGES = (
 MANY = 100_000
 
 
-@contextmanager
-def page_of(browser: Browser, control: Control, path: str = "/", **options: Any) -> Iterator[Page]:
-    """A page that fails the test for whatever its console complains of."""
-    given = {"viewport": DESKTOP, "locale": "en-US", "base_url": control.played.url, **options}
-    context = browser.new_context(**given)
-    page = context.new_page()
-    complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    # What a route refuses, Chromium writes down by itself.
-    page.on("console", lambda said: complaints.append(said.text) if _is_complaint(said) else None)
-    try:
-        page.goto(path)
-        yield page
-        assert complaints == []
-    finally:
-        context.close()
-
-
-def _is_complaint(said: ConsoleMessage) -> bool:
-    return said.type == "error" and not said.text.startswith("Failed to load resource")
-
-
 @pytest.fixture
 def control() -> Iterator[Control]:
     """A server with a wallet that charges a bet again when it is sent again."""
     with controlled("bet-charged-again") as found:
         yield found
-
-
-def live(page: Page) -> None:
-    """Wait until the page is told what happens."""
-    expect(page.locator("#live")).to_have_text("Live")
-
-
-def rows(page: Page) -> Any:
-    """The rows of the journal."""
-    return page.locator("li.row")
 
 
 def test_what_happens_is_on_the_page_at_once_with_icon_and_word(browser: Browser, control: Control) -> None:

@@ -1,13 +1,14 @@
 // The journal's page: the list, live and filtered as one types, an exchange beside it, and the keyboard.
 
-import { Detail } from "./detail.js";
-import { Live } from "./live.js";
+import { Detail, failed } from "./detail.js";
+import { Live, showState } from "./live.js";
 import { Rows } from "./rows.js";
-import { call } from "./server.js";
+import { Problem, call } from "./server.js";
 import { fill, number, texts } from "./texts.js";
 
 const TYPING_MS = 180;
 const COUNT_MS = 1500;
+const AGAIN_MS = 2000;
 
 export class Journal {
   #list = document.getElementById("rows");
@@ -17,14 +18,16 @@ export class Journal {
   #rows;
   #detail;
   #live;
-  #held = [];
+  // The numbers of those that wait above, while one reads further down.
+  #held = new Set();
+  #beginnings = 0;
   #typing = null;
   #counting = null;
 
   constructor() {
     this.#rows = new Rows(this.#list, this.#query);
     this.#detail = new Detail(document.getElementById("detail"), (shown) => this.#leave(shown));
-    this.#follow(Number(this.#list.dataset.since));
+    this.#follow(Number(document.body.dataset.since));
     this.#list.addEventListener("click", (event) => this.#clicked(event));
     this.#list.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     this.#news.addEventListener("click", () => this.#showNews());
@@ -55,25 +58,37 @@ export class Journal {
   #take(news) {
     this.#count();
     // Who reads further down is not pushed about: what is new waits above.
-    if (this.#rows.isAtTop && this.#held.length === 0) {
+    if (this.#rows.isBeginning || (this.#rows.isAtTop && this.#held.size === 0)) {
       this.#rows.take(news);
       return;
     }
-    this.#rows.take(news.filter((each) => this.#rows.row(each.number)));
-    this.#held.push(...news.map((each) => each.number).filter((each) => each > this.#rows.newest));
-    const waiting = new Set(this.#held).size;
-    this.#news.hidden = waiting === 0;
-    this.#news.textContent = fill(texts.news, { n: number.format(waiting) });
+    const { newest } = this.#rows;
+    this.#rows.take(news.filter((each) => each.number <= newest));
+    for (const each of news) {
+      if (each.number <= newest) continue;
+      if (each.html === null) this.#held.delete(each.number);
+      else this.#held.add(each.number);
+    }
+    this.#tellHeld();
+  }
+
+  #tellHeld() {
+    this.#news.hidden = this.#held.size === 0;
+    this.#news.textContent = fill(texts.news, { n: number.format(this.#held.size) });
   }
 
   async #showNews() {
-    this.#held = [];
-    this.#news.hidden = true;
-    await this.#rows.reload();
+    this.#held.clear();
+    this.#tellHeld();
+    try {
+      await this.#rows.reload();
+    } catch (error) {
+      if (error.name !== "AbortError") failed(error);
+    }
   }
 
   #scrolled() {
-    if (this.#rows.isAtTop && this.#held.length > 0) this.#showNews();
+    if (this.#rows.isAtTop && this.#held.size > 0) this.#showNews();
   }
 
   #count() {
@@ -106,18 +121,25 @@ export class Journal {
   }
 
   async #begin() {
-    this.#held = [];
-    this.#news.hidden = true;
+    const beginning = ++this.#beginnings;
+    // What was wanted before is not to come among what is wanted now.
+    this.#live.close();
+    this.#held.clear();
+    this.#tellHeld();
     const query = this.#query;
     try {
-      const since = (await call("GET", "/_sim/state")).change;
+      const { change } = await call("GET", "/_sim/state");
+      if (beginning !== this.#beginnings) return;
       await this.#rows.reload(query);
-      this.#follow(since);
+      this.#follow(change);
       if (this.#detail.number !== null) this.#select(this.#detail.number);
       this.#count();
     } catch (error) {
       // A filter that was typed further meanwhile has begun anew itself.
-      if (error.name !== "AbortError") this.#follow(0);
+      if (beginning !== this.#beginnings || error.name === "AbortError") return;
+      if (!(error instanceof Problem)) throw error;
+      showState("offline");
+      setTimeout(() => beginning === this.#beginnings && this.#begin(), AGAIN_MS);
     }
   }
 

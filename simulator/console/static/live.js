@@ -1,6 +1,6 @@
 // What happens in the journal, as it happens: an event stream; and where there is none, asking again and again.
 
-import { call } from "./server.js";
+import { Problem, call } from "./server.js";
 import { texts } from "./texts.js";
 
 const ASK_MS = 1000;
@@ -77,20 +77,25 @@ export class Live {
 
   #poll() {
     if (this.#asking !== null) return;
-    this.#ask();
     this.#asking = setInterval(() => this.#ask(), ASK_MS);
+    this.#ask();
   }
 
   async #ask() {
     try {
       const news = await call("GET", this.#path("news"));
-      if (this.#closed) return;
-      if (news.reset) this.reset();
-      else this.#taken(news.rows);
-      this.#change = news.change;
+      // Too late: a stream has begun meanwhile, from where this one asked.
+      if (this.#closed || this.#asking === null) return;
       showState("polling");
-    } catch {
-      showState("offline");
+      if (news.reset) {
+        this.reset();
+        return;
+      }
+      this.#taken(news.rows);
+      this.#change = Math.max(this.#change, news.change);
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      if (!this.#closed && this.#asking !== null) showState("offline");
     }
   }
 }

@@ -2,15 +2,22 @@
 
 import { failed, worded } from "./detail.js";
 import { Live } from "./live.js";
-import { call, part } from "./server.js";
+import { Problem, call, part } from "./server.js";
 import { fill, localTimes, texts, toast } from "./texts.js";
 
 const REST_MS = 700;
+
+/** No answer: nothing is fresh, and it is asked for again. What is no Problem is a mistake of ours. */
+function unanswered(error) {
+  if (!(error instanceof Problem)) throw error;
+  return false;
+}
 
 export class Region {
   #root = document.querySelector("[data-region]");
   #due = null;
   #live = null;
+  #isStale = false;
 
   constructor() {
     localTimes(this.#root);
@@ -19,34 +26,51 @@ export class Region {
     this.#root.addEventListener("change", (event) => {
       if (event.target.closest("#filters")) event.target.form.requestSubmit();
     });
-    this.#begin();
+    this.#begin(Number(document.body.dataset.since));
   }
 
-  async #begin() {
-    const { change } = await call("GET", "/_sim/state").catch(() => ({ change: 0 }));
-    const again = () => this.#again();
+  #begin(change) {
     this.#live?.close();
-    this.#live = new Live(change, new URLSearchParams(), { take: again, reset: again });
+    this.#live = new Live(change, new URLSearchParams(), {
+      take: () => this.#again(),
+      reset: () => this.#beginAnew(),
+    });
+  }
+
+  async #beginAnew() {
+    const { change } = await call("GET", "/_sim/state").catch(() => ({}));
+    if (change !== undefined) this.#begin(change);
+    this.#again();
   }
 
   #again() {
     this.#due ??= setTimeout(async () => {
+      const isFresh = !this.#isInUse && (await this.#fetch().catch(unanswered));
       this.#due = null;
-      // Who is filling in a form, or reading a marked text, is left alone.
-      if (this.#root.contains(document.activeElement) && document.activeElement.matches("input, select")) return;
-      if (!getSelection().isCollapsed) return;
-      const open = [...this.#root.querySelectorAll("details")].map((each) => each.open);
-      const kept = this.#root.querySelector("[data-launched]")?.cloneNode(true);
-      const html = await part(location.href);
-      const template = document.createElement("template");
-      template.innerHTML = html;
-      localTimes(template.content);
-      const fresh = template.content.querySelector("[data-region]");
-      if (!fresh) return;
-      for (const [place, each] of fresh.querySelectorAll("details").entries()) each.open = open[place] ?? each.open;
-      if (kept) fresh.querySelector("[data-launched]")?.replaceWith(kept);
-      this.#root.replaceChildren(...fresh.childNodes);
+      if (!isFresh || this.#isStale) this.#again();
     }, REST_MS);
+    this.#isStale = true;
+  }
+
+  /** Who is filling in a form, or reading a marked text, is left alone for now. */
+  get #isInUse() {
+    const { activeElement } = document;
+    return (this.#root.contains(activeElement) && activeElement.matches("input, select")) || !getSelection().isCollapsed;
+  }
+
+  async #fetch() {
+    this.#isStale = false;
+    const template = document.createElement("template");
+    template.innerHTML = await part(location.href);
+    localTimes(template.content);
+    const fresh = template.content.querySelector("[data-region]");
+    if (!fresh || this.#isInUse) return false;
+    const open = [...this.#root.querySelectorAll("details")].map((each) => each.open);
+    for (const [place, each] of fresh.querySelectorAll("details").entries()) each.open = open[place] ?? each.open;
+    const kept = this.#root.querySelector("[data-launched]")?.cloneNode(true);
+    if (kept) fresh.querySelector("[data-launched]")?.replaceWith(kept);
+    this.#root.replaceChildren(...fresh.childNodes);
+    return true;
   }
 
   async #clicked(event) {

@@ -1,12 +1,12 @@
 // The list of exchanges, windowed: chunks of rows far from the view give their rows back and keep their height.
 
-import { part } from "./server.js";
-import { localTimes } from "./texts.js";
+import { Problem, part } from "./server.js";
+import { localTimes, texts } from "./texts.js";
 
 const NEAR_PX = 1600;
 const CHUNK_ROWS = 100;
 
-/** The rows of a text of HTML that the server escaped. */
+/** The content of a text of HTML that the server escaped. */
 function parsed(html) {
   const template = document.createElement("template");
   template.innerHTML = html;
@@ -14,13 +14,26 @@ function parsed(html) {
   return template.content;
 }
 
+const numberOf = (row) => Number(row.dataset.number);
+
+/** The numbers that a chunk reaches from and to, also while it has given its rows back. */
+const highest = (chunk) => (chunk.dataset.emptied ? Number(chunk.dataset.first) : numberOf(chunk.firstElementChild));
+const lowest = (chunk) => (chunk.dataset.emptied ? Number(chunk.dataset.last) : numberOf(chunk.lastElementChild));
+
 export class Rows {
   #root;
   #query;
   #near;
   #end;
+  // Older ones are loaded down to here, and whether there are more.
+  #oldest = 0;
+  #hasOlder = false;
   #loading = null;
   #generation = 0;
+  // News that came while rows were on their way: those may have been written before.
+  #coming = 0;
+  #meanwhile = [];
+  isBeginning = false;
 
   constructor(root, query) {
     this.#root = root;
@@ -34,8 +47,7 @@ export class Rows {
     root.append(this.#end);
     document.getElementById("more")?.remove();
     localTimes(root);
-    for (const chunk of this.#chunks) this.#near.observe(chunk);
-    this.#near.observe(this.#end);
+    this.#put(this.#chunks[0]);
   }
 
   get #chunks() {
@@ -46,8 +58,9 @@ export class Rows {
     return this.#root.scrollTop < 8;
   }
 
-  get count() {
-    return this.#root.querySelectorAll("li.row").length;
+  get newest() {
+    const top = this.#chunks[0];
+    return top ? highest(top) : 0;
   }
 
   row(number) {
@@ -60,69 +73,103 @@ export class Rows {
     const generation = ++this.#generation;
     this.#loading?.abort();
     this.#loading = new AbortController();
-    const html = await part(`/console/rows?${query}`, this.#loading.signal);
-    this.#loading = null;
-    if (generation !== this.#generation) return;
-    for (const chunk of this.#chunks) {
-      this.#near.unobserve(chunk);
-      chunk.remove();
-    }
-    this.#put(parsed(html).firstElementChild);
-    this.#root.scrollTop = 0;
-    document.getElementById("empty").hidden = this.count > 0;
-  }
-
-  /** Show rows that are new on top, and put those that have a new word on them in place of the old. */
-  take(news) {
-    for (const { number, html } of news) {
-      const fresh = parsed(html).firstElementChild;
-      const shown = this.row(number);
-      if (shown) {
-        if (shown.contains(document.activeElement)) fresh.dataset.focus = "1";
-        if (shown.hasAttribute("aria-current")) fresh.setAttribute("aria-current", "true");
-        shown.replaceWith(fresh);
-        if (fresh.dataset.focus) fresh.firstElementChild.focus({ preventScroll: true });
-      } else if (number > this.newest) {
-        fresh.classList.add("fresh");
-        this.#top().prepend(fresh);
+    this.isBeginning = true;
+    try {
+      await this.#load(query, this.#loading.signal, (chunk) => {
+        if (generation !== this.#generation) return;
+        for (const each of this.#chunks) this.#drop(each);
+        this.#hasOlder = false;
+        this.#put(chunk);
+        this.#root.scrollTop = 0;
+      });
+    } finally {
+      if (generation === this.#generation) {
+        this.#loading = null;
+        this.isBeginning = false;
       }
     }
-    document.getElementById("empty").hidden = this.count > 0;
+    this.#tellEmpty();
   }
 
-  get newest() {
-    return Number(this.#chunks[0]?.dataset.first ?? 0);
+  /** Show news at their places: rows that are new, rows with a new word on them, and rows not wanted any more. */
+  take(news) {
+    if (this.#coming > 0) this.#meanwhile.push(...news);
+    for (const each of news) this.#take(each);
+    this.#tellEmpty();
   }
 
-  /** The chunk that new rows go into: a full one is left behind by another. */
-  #top() {
-    let top = this.#chunks[0];
-    if (!top || top.children.length >= CHUNK_ROWS) {
+  #take({ number, change, html }) {
+    const shown = this.row(number);
+    if (shown && Number(shown.dataset.change) > change) return;
+    if (html === null) {
+      this.#remove(shown);
+      return;
+    }
+    const fresh = parsed(html).firstElementChild;
+    if (!shown) {
+      this.#insert(fresh, number);
+      return;
+    }
+    const hadFocus = shown.contains(document.activeElement);
+    if (shown.hasAttribute("aria-current")) fresh.setAttribute("aria-current", "true");
+    shown.replaceWith(fresh);
+    if (hadFocus) fresh.firstElementChild.focus({ preventScroll: true });
+  }
+
+  #remove(shown) {
+    const chunk = shown?.parentElement;
+    shown?.remove();
+    if (chunk && !chunk.firstElementChild) this.#drop(chunk);
+  }
+
+  /** A row that was judged late comes after newer ones: its place goes by its number, not by its coming. */
+  #insert(fresh, number) {
+    // What lies further down comes with its neighbours, once one scrolls there.
+    if (this.#hasOlder && number < this.#oldest) return;
+    fresh.classList.add("fresh");
+    const chunks = this.#chunks;
+    const place = chunks.findIndex((each) => lowest(each) < number);
+    const below = chunks[place];
+    const above = place < 0 ? chunks.at(-1) : chunks[place - 1];
+    if (below && number < highest(below)) {
+      // A chunk without rows gets this one together with the others.
+      if (below.dataset.emptied) return;
+      [...below.children].find((row) => numberOf(row) < number).before(fresh);
+    } else if (above && !above.dataset.emptied) {
+      above.append(fresh);
+    } else if (below && !below.dataset.emptied && below.children.length < CHUNK_ROWS) {
+      below.prepend(fresh);
+    } else {
       const chunk = document.createElement("ol");
       chunk.className = "chunk";
-      chunk.dataset.full = "1";
-      if (top) top.before(chunk);
-      else this.#end.before(chunk);
+      chunk.append(fresh);
+      (below ?? this.#end).before(chunk);
       this.#near.observe(chunk);
-      top = chunk;
     }
-    // The rows tell the chunk's ends, once the one that comes is in it.
-    queueMicrotask(() => Rows.#mark(top));
-    return top;
   }
 
-  static #mark(chunk) {
-    if (!chunk.firstElementChild) return;
-    chunk.dataset.first = chunk.firstElementChild.dataset.number;
-    chunk.dataset.last = chunk.lastElementChild.dataset.number;
+  #tellEmpty() {
+    document.getElementById("empty").hidden = this.#chunks.length > 0;
   }
 
+  /** Add a chunk of the server's below all others. */
   #put(chunk) {
-    this.#end.before(chunk);
-    this.#near.observe(chunk);
+    this.#hasOlder = chunk.dataset.full === "1";
+    if (chunk.firstElementChild) {
+      this.#oldest = lowest(chunk);
+      this.#end.before(chunk);
+      this.#near.observe(chunk);
+    } else {
+      chunk.remove();
+    }
     // Observed anew, the end tells at once whether still more rows fit.
     this.#near.unobserve(this.#end);
     this.#near.observe(this.#end);
+  }
+
+  #drop(chunk) {
+    this.#near.unobserve(chunk);
+    chunk.remove();
   }
 
   #seen(seen) {
@@ -140,35 +187,63 @@ export class Rows {
   #empty(chunk) {
     if (chunk.dataset.emptied || !chunk.firstElementChild || chunk.contains(document.activeElement)) return;
     chunk.style.height = `${chunk.getBoundingClientRect().height}px`;
-    chunk.dataset.emptied = String(chunk.children.length);
+    [chunk.dataset.first, chunk.dataset.last, chunk.dataset.emptied] = [highest(chunk), lowest(chunk), "1"];
     chunk.replaceChildren();
   }
 
   async #refill(chunk) {
-    const before = Number(chunk.dataset.first) + 1;
-    const html = await part(`/console/rows?${this.#with(before)}`);
-    if (!chunk.isConnected || !chunk.dataset.emptied) return;
-    const rows = [...parsed(html).firstElementChild.children];
-    chunk.replaceChildren(...rows.slice(0, Number(chunk.dataset.emptied)));
-    chunk.style.height = "";
+    const [first, last] = [highest(chunk), lowest(chunk)];
+    const rows = [];
+    let [before, isAll] = [first + 1, false];
+    const add = (found) => {
+      rows.push(...[...found.children].filter((row) => numberOf(row) >= last));
+      isAll = found.dataset.full !== "1" || numberOf(found.lastElementChild) <= last;
+      if (!isAll) before = lowest(found);
+      else if (chunk.isConnected && chunk.dataset.emptied) this.#fill(chunk, rows);
+    };
+    try {
+      // More than a page, where late rows came between.
+      while (!isAll) await this.#load(this.#with(before), undefined, add);
+    } catch (error) {
+      // Whoever comes by again asks again.
+      if (!(error instanceof Problem)) throw error;
+    }
+  }
+
+  #fill(chunk, rows) {
     delete chunk.dataset.emptied;
+    chunk.style.height = "";
+    chunk.replaceChildren(...rows);
+    if (rows.length === 0) this.#drop(chunk);
   }
 
   async #older() {
-    const last = this.#chunks.at(-1);
-    if (this.#loading || !last || last.dataset.full !== "1") return;
+    if (this.#loading || !this.#hasOlder) return;
     const generation = this.#generation;
     this.#loading = new AbortController();
     try {
-      const html = await part(`/console/rows?${this.#with(last.dataset.last)}`, this.#loading.signal);
-      if (generation !== this.#generation) return;
-      const chunk = parsed(html).firstElementChild;
-      if (!chunk.firstElementChild) last.dataset.full = "0";
-      else this.#put(chunk);
+      await this.#load(this.#with(this.#oldest), this.#loading.signal, (chunk) => {
+        if (generation === this.#generation) this.#put(chunk);
+      });
     } catch (error) {
-      if (error.name !== "AbortError") throw error;
+      if (error.name !== "AbortError" && !(error instanceof Problem)) throw error;
     } finally {
       if (generation === this.#generation) this.#loading = null;
+    }
+  }
+
+  /** Fetch rows and use them; what was told meanwhile is told again, since they may not know of it. */
+  async #load(query, signal, use) {
+    this.#coming += 1;
+    try {
+      const chunk = parsed(await part(`/console/rows?${query}`, signal)).querySelector("ol.chunk");
+      if (!chunk) throw new Problem(texts.no_answer);
+      use(chunk);
+    } finally {
+      this.#coming -= 1;
+      const missed = this.#meanwhile;
+      if (this.#coming === 0) this.#meanwhile = [];
+      for (const each of missed) this.#take(each);
     }
   }
 

@@ -1,6 +1,6 @@
 // News of the journal as they come: an event stream, and where there is none, asking again and again.
 
-import { get } from "./server.js";
+import { Problem, get } from "./server.js";
 
 const ASK_MS = 1000;
 const STREAM_AGAIN_MS = 30_000;
@@ -12,16 +12,20 @@ export function follow(take, tell) {
 
   const taken = (entries) => {
     if (entries.length === 0) return;
-    change = entries.at(-1).change;
+    change = Math.max(change, entries.at(-1).change);
     take(entries);
   };
 
   async function ask() {
     try {
-      taken((await get(`journal?since=${change}`)).entries);
+      const { entries } = await get(`journal?since=${change}`);
+      // Too late: a stream has begun meanwhile, from where this one asked.
+      if (asking === null) return;
       tell("polling");
-    } catch {
-      tell("offline");
+      taken(entries);
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      if (asking !== null) tell("offline");
     }
   }
 
@@ -40,8 +44,8 @@ export function follow(take, tell) {
         return;
       }
       if (asking === null) {
-        ask();
         asking = setInterval(ask, ASK_MS);
+        ask();
       }
       setTimeout(stream, STREAM_AGAIN_MS);
     });

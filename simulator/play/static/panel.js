@@ -54,7 +54,7 @@ export class Panel {
         row.firstElementChild.open = before.firstElementChild.open;
         before.replaceWith(row);
       } else {
-        this.rows.prepend(row);
+        this.#place(row, entry.number);
       }
       this.byNumber.set(entry.number, row);
     }
@@ -62,6 +62,13 @@ export class Panel {
       this.byNumber.delete(Number(this.rows.lastElementChild.dataset.number));
       this.rows.lastElementChild.remove();
     }
+  }
+
+  /** The newest on top. A row that was judged late comes after newer ones, so its coming says nothing. */
+  #place(row, number) {
+    const below = [...this.rows.children].find((each) => Number(each.dataset.number) < number);
+    if (below) below.before(row);
+    else this.rows.append(row);
   }
 
   async #trouble(button) {
