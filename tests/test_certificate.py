@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import json
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -34,36 +34,40 @@ class Hostile(SmallWallet):
 def certified(wallet: SmallWallet, port_free: bool = True) -> tuple[dict[str, Any], str]:
     """The certificate of one run, its clock and port blanked."""
     with serving(wallet) as endpoint:
-        streams = io.StringIO(), io.StringIO()
-        certificate = Certificate(*streams, python="3.x")
+        certificate = Certificate(python="3.x", conditions={"timeout": "5 s"})
         settings = RunSettings(endpoint=endpoint, players=PLAYERS, paths=PATHS, seed=5)
         run_suite(settings, certificate.on)
-        certificate.close()
-    texts = [stream.getvalue() for stream in streams]
+    page, text = certificate.texts()
     if port_free:
-        texts = [text.replace(endpoint, "ENDPOINT") for text in texts]
-    document = json.loads(texts[0])
-    page = texts[1].replace(str(document["clock"]["issued_at"]), "CLOCK")
+        page, text = page.replace(endpoint, "ENDPOINT"), text.replace(endpoint, "ENDPOINT")
+    document = json.loads(text)
+    page = page.replace(str(document["clock"]["issued_at"]), "CLOCK")
     document.pop("clock")
     return document, page
 
 
+@cache
+def one_of(wallet: type[SmallWallet]) -> tuple[dict[str, Any], str]:
+    """A certificate of such a wallet, the same for every test that only reads it."""
+    return certified(wallet())
+
+
 def test_the_same_run_gives_the_same_bytes() -> None:
     """Same seed and same replies: equal documents and pages, the clock aside."""
-    assert certified(SmallWallet()) == certified(SmallWallet())
-    assert certified(Hostile()) == certified(Hostile())
+    assert certified(SmallWallet()) == one_of(SmallWallet)
+    assert certified(Hostile()) == one_of(Hostile)
 
 
 def test_another_reply_is_another_hash() -> None:
     """The hash of the calls depends on what the operator answered."""
-    right, wrong = certified(SmallWallet())[0], certified(Hostile())[0]
+    right, wrong = one_of(SmallWallet)[0], one_of(Hostile)[0]
     assert right["hashes"]["log"] != wrong["hashes"]["log"]
     assert right["hashes"]["suite"] == wrong["hashes"]["suite"]
 
 
 def test_a_certificate_says_what_was_not_proven() -> None:
     """Open checks with their reasons, and that no race was provoked."""
-    document, _ = certified(SmallWallet())
+    document, _ = one_of(SmallWallet)
     left = {each["what"]: each["why"] for each in document["not_proven"]}
     assert "races" in left
     assert any(what.startswith("SEC-01") for what in left)
@@ -74,7 +78,7 @@ def test_a_certificate_says_what_was_not_proven() -> None:
 
 def test_a_finding_comes_with_its_evidence() -> None:
     """Rule, message, ledger line, fix and the scenarios that met it; no random id of the run."""
-    document, _ = certified(Hostile())
+    document, _ = one_of(Hostile)
     finding = next(each for each in document["findings"] if each["severity"] == "error")
     assert finding["rule"].startswith("REF")
     assert "RUN" in finding["curl"]
@@ -95,29 +99,32 @@ class _Tags(HTMLParser):
 
 def test_the_page_is_whole_and_escapes_what_the_operator_said() -> None:
     """One file: no script, nothing from outside, and foreign text as text."""
-    _, page = certified(Hostile())
+    _, page = one_of(Hostile)
     tags = _Tags()
     tags.feed(page)
     assert "script" not in tags.names
     assert tags.names.count("h1") == 1
 
 
-def test_an_interrupted_run_is_no_certificate() -> None:
-    """What ran is written, and marked as incomplete."""
-    streams = io.StringIO(), io.StringIO()
-    certificate = Certificate(*streams, python="3.x")
-    with serving(SmallWallet()) as endpoint:
+def test_a_run_that_did_not_come_to_its_end_is_no_certificate() -> None:
+    """Interrupted, or stopped early: what ran is written, and marked as incomplete."""
+    certificate = Certificate(python="3.x", conditions={})
+    stopped = Certificate(python="3.x", conditions={})
+    with serving(Hostile()) as endpoint:
         events: list[Event] = []
         run_suite(RunSettings(endpoint=endpoint, players=PLAYERS, paths=PATHS), events.append)
+        run_suite(RunSettings(endpoint=endpoint, players=PLAYERS, paths=PATHS, maxfail=1), stopped.on)
     for event in events[: len(events) // 2]:
         certificate.on(event)
-    certificate.close()
-    assert json.loads(streams[0].getvalue())["complete"] is False
-    assert "no certificate" in streams[1].getvalue()
+    for each in certificate, stopped:
+        page, text = each.texts()
+        assert json.loads(text)["complete"] is False
+        assert "no certificate" in page
 
 
 def test_certify_writes_both_files_and_ends_like_a_run(tmp_path: Path) -> None:
-    """Through the installed script: exit code of the run, files where --out says."""
+    """Through the installed script, and all of the suite whatever the configuration selects."""
+    (tmp_path / "betrontech-sim.yaml").write_text("tags: [smoke]\nfail_fast: true\npolicy: {zero_win: any}\n")
     with serving(SmallWallet()) as endpoint:
         players = [word for player in PLAYERS for word in ("--player", player)]
         done = simulate("certify", "--endpoint", endpoint, *players, "--out", "paper", folder=tmp_path)
@@ -126,4 +133,21 @@ def test_certify_writes_both_files_and_ends_like_a_run(tmp_path: Path) -> None:
     assert document["exit_code"] == 0
     assert document["complete"] is True
     assert {group["name"] for group in document["groups"]} >= {"contract", "money", "refunds"}
-    assert "</html>" in (tmp_path / "paper/certificate.html").read_text("utf-8")
+    assert document["run"]["conditions"]["policy"] == "zero_win=any"
+    assert sum(document["run"]["counts"].values()) == document["run"]["scenarios"]
+    page = (tmp_path / "paper/certificate.html").read_text("utf-8")
+    assert "</html>" in page
+    assert "policy: zero_win=any" in page
+
+
+def test_where_no_run_began_an_earlier_certificate_stands(tmp_path: Path) -> None:
+    """Neither an empty new file nor an emptied old one."""
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old/certificate.json").write_text("{}")
+    for folder in "old", "new":
+        done = simulate(
+            "certify", "--endpoint", "http://8.8.8.8/", "--player", "1", "--out", folder, folder=tmp_path
+        )
+        assert done.returncode == 4
+    assert [file.name for file in (tmp_path / "old").iterdir()] == ["certificate.json"]
+    assert list((tmp_path / "new").iterdir()) == []

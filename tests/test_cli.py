@@ -178,6 +178,18 @@ def test_a_reader_that_goes_away_is_no_error_of_ours(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (2, "")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("command", ["check", "explain"])
+def test_output_that_finds_no_room_is_no_bug_of_ours(tmp_path: Path, command: str) -> None:
+    """A full disk is said as such, whether it shows at the first line or at the end."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [SCRIPT, command], cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 4
+    assert done.stderr == "Error: the output cannot be written: No space left on device\n"
+
+
 def test_help_can_be_asked_for_with_standard_output_closed(tmp_path: Path) -> None:
     """A service manager may start us without any stream."""
     done = subprocess.run(

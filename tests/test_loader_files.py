@@ -158,3 +158,38 @@ def test_the_loader_knows_all_rules_and_all_knobs() -> None:
     assert named == set(RULES)
     assert {knob: words[:-1] for knob, words in POLICY_KNOBS.items()} == KNOBS
     assert {words[-1] for words in POLICY_KNOBS.values()} == {"any"}
+
+
+@pytest.mark.usefixtures("here")
+def test_an_id_selects_what_a_report_calls_so() -> None:
+    """A scenario of several, a row of its cases, or all rows, as `list` and reports print them."""
+    assert ids("table.yaml#One") == ["table.yaml#One"]
+    assert ids("table.yaml#Two[b]") == ["table.yaml#Two[b]"]
+    assert ids("table.yaml#Two", "table.yaml:2") == [
+        "table.yaml#Two[a]",
+        "table.yaml#Two[b]",
+        "table.yaml#One",
+    ]
+    with pytest.raises(
+        UsageError, match=r'no scenario of the file has this id; did you mean "table\.yaml#One"'
+    ):
+        ids("table.yaml#Onne")
+
+
+@pytest.mark.usefixtures("here")
+def test_a_pattern_that_no_shell_expanded_is_expanded() -> None:
+    """As in a container's command, where there is no shell; one that fits nothing is an error."""
+    assert ids("mine/*.y*ml") == ["mine/a.yml", "mine/b.yaml"]
+    with pytest.raises(UsageError, match=r"no file or folder fits mine/\*\.json"):
+        ids("mine/*.json")
+
+
+def test_a_path_that_leads_nowhere_says_how(here: Path) -> None:
+    """An empty one, as an unset variable makes it, a link whose target is gone, and the configuration."""
+    (here / "link.yaml").symlink_to("gone.yaml")
+    with pytest.raises(UsageError, match="a PATH is empty"):
+        ids("")
+    with pytest.raises(UsageError, match=r"link\.yaml is a link to what is not there: gone\.yaml"):
+        ids("link.yaml")
+    with pytest.raises(UsageError, match=r"betrontech-sim\.yaml is the configuration; it holds no scenario"):
+        ids("mine/betrontech-sim.yaml")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,17 @@ from typing import Any
 import click
 
 from simulator.cli.options import settings_command
+from simulator.core.money import format_money
 from simulator.errors import ExitCode, UsageError
-from simulator.settings import load_run_settings
+from simulator.settings import Probe, RunSettings, load_run_settings
 from simulator.settings.run_table import HOW, OUTPUT, TARGET
+from simulator.settings.table import Section
+
+_ENDS_EARLY = frozenset({"fail_fast", "maxfail"})
+_WHOLE = Section(HOW.title, tuple(row for row in HOW.rows if row.name not in _ENDS_EARLY))
 
 
-@settings_command("certify", TARGET, HOW, OUTPUT)
+@settings_command("certify", TARGET, _WHOLE, OUTPUT)
 @click.option(
     "--out",
     "folder",
@@ -28,29 +34,77 @@ def command(folder: Path, **flags: Any) -> ExitCode:
     """Run the whole bundled suite in its order and write a certificate.
 
     The certificate is a self-assessment: it says what was shown, by what evidence, and what was not proven.
+    What a configuration says on which scenarios run, and when to stop, does not count here.
     """
-    settings = replace(load_run_settings(flags), quiet=True)
+    settings = _of_the_whole_suite(load_run_settings(flags))
     # The sender costs most of a start: help and wrong flags answer without it.
     from simulator.cli.run_reports import open_reports
     from simulator.reports.certificate import Certificate
     from simulator.runner import run_suite
 
+    files = _writable(folder, ("certificate.html", "certificate.json"))
+    certificate = Certificate(platform.python_version(), _conditions(settings))
+    try:
+        with open_reports(settings) as reports:
+
+            def on(event: Any) -> None:
+                certificate.on(event)
+                reports.on(event)
+
+            code = run_suite(settings, on)
+    finally:
+        _write(files, certificate.texts() if certificate.begun else None)
+    click.echo(f"certificate  {', '.join(map(str, files))}")
+    return code
+
+
+def _of_the_whole_suite(settings: RunSettings) -> RunSettings:
+    """A certificate of a part would pass for one of all."""
+    return replace(settings, quiet=True, keyword="", tags=(), level=None, last_failed=False, maxfail=None)
+
+
+def _conditions(settings: RunSettings) -> dict[str, str]:
+    """What the run was given that bears on its verdicts; no secrets."""
+    hooks = {"seed": settings.seed_hook, "restart": settings.restart_hook, "block": settings.block_hook}
+    pinned = ", ".join(f"{knob}={value}" for knob, value in settings.policy.items())
+    latency = settings.latency_ms_max
+    limit = settings.max_bet
+    given = {
+        "players": str(len(settings.players)),
+        "in parallel": str(settings.jobs),
+        "timeout": f"{settings.timeout_s:g} s",
+        "hooks": ", ".join(name for name, hook in hooks.items() if hook is not None) or "none",
+        "policy": pinned,
+        "faults": ", ".join(fault.value for fault in settings.faults),
+        "slowest answer allowed": "" if latency is None else f"{latency} ms",
+        "limit of a bet": "" if limit is None else format_money(limit),
+        "warnings count as errors": "yes" if settings.strict else "",
+        "balance reads": "" if settings.probe is Probe.AUTO else settings.probe.value,
+        "pauses multiplied by": "" if settings.time_scale == 1 else f"{settings.time_scale:g}",
+        "certificate of the server": "not checked" if settings.insecure else "",
+    }
+    return {name: value for name, value in given.items() if value}
+
+
+def _writable(folder: Path, names: Sequence[str]) -> list[Path]:
+    """The files, found writable before anything is sent. An earlier certificate stands until the end."""
+    files = [folder / name for name in names]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        json_stream = (folder / "certificate.json").open("w", encoding="utf-8", newline="\n")
-        html_stream = (folder / "certificate.html").open("w", encoding="utf-8", newline="\n")
+        for file in files:
+            file.open("a", encoding="utf-8").close()
     except OSError as error:
         raise UsageError(f"--out {folder}: the certificate cannot be written: {error.strerror}") from None
-    with json_stream, html_stream, open_reports(settings) as reports:
-        certificate = Certificate(json_stream, html_stream, platform.python_version())
+    return files
 
-        def on(event: Any) -> None:
-            certificate.on(event)
-            reports.on(event)
 
-        try:
-            code = run_suite(settings, on)
-        finally:
-            certificate.close()
-    click.echo(f"certificate  {folder / 'certificate.html'}, {folder / 'certificate.json'}")
-    return code
+def _write(files: Sequence[Path], texts: Sequence[str] | None) -> None:
+    """Write the certificate; where no run began, leave nothing that looks like one."""
+    try:
+        for index, file in enumerate(files):
+            if texts is not None:
+                file.write_text(texts[index], encoding="utf-8", newline="\n")
+            elif not file.stat().st_size:
+                file.unlink()
+    except OSError as error:
+        raise UsageError(f"{files[0].parent}: the certificate is incomplete: {error.strerror}") from None

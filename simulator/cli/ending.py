@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,8 @@ from simulator.cli.group import NAME, group
 from simulator.cli.output import drop_output, prepare_output
 from simulator.errors import ExitCode, ScenarioError, SimulatorError
 
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+
 
 def run_to_the_end(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; only interpreter exits are raised."""
@@ -29,6 +32,10 @@ def run_to_the_end(arguments: Sequence[str] | None = None) -> int:
             drop_output(sys.stdout)
             # What was asked for did not reach its reader.
             code = ExitCode.INTERRUPTED
+        except OSError as error:
+            # Buffered output that found no room only at the end.
+            drop_output(sys.stdout)
+            code = _no_room(error)
     return int(code)
 
 
@@ -51,9 +58,21 @@ def _exit_code(arguments: Sequence[str]) -> int:
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
         raise
+    except OSError as error:
+        return _no_room(error) if error.errno in _NO_ROOM else _bug(error, arguments)
     except Exception as bug:
-        _say(_bug_report(bug, debug="--debug" in arguments or _debug_by_variable()))
-        return ExitCode.INTERNAL
+        return _bug(bug, arguments)
+
+
+def _bug(bug: Exception, arguments: Sequence[str]) -> ExitCode:
+    _say(_bug_report(bug, debug="--debug" in arguments or _debug_by_variable()))
+    return ExitCode.INTERNAL
+
+
+def _no_room(error: OSError) -> ExitCode:
+    """Files of ours say so themselves: what is left is standard output."""
+    _say(f"Error: the output cannot be written: {error.strerror}")
+    return ExitCode.USAGE
 
 
 @contextmanager

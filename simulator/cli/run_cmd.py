@@ -17,8 +17,8 @@ from simulator.settings.run_table import RUN_SECTIONS
 def command(paths: tuple[str, ...], **flags: Any) -> ExitCode:
     """Run scenarios against an operator's wallet and judge it.
 
-    PATH is a scenario file or a folder of them; with :LINE the scenario that stands there. Without any the
-    bundled suite runs. Balances are moved, and each player's is brought back at the end.
+    PATH is a scenario file or a folder of them; with :LINE, #NAME or [ROW] one scenario of the file. Without
+    any the bundled suite runs. Balances are moved, and each player's is brought back at the end.
 
     \b
     betrontech-sim run --endpoint http://localhost:9000/betrontech_api --player 1000

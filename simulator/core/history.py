@@ -66,8 +66,9 @@ class Operation(Frozen):
     def name(self) -> str:
         """How a sentence calls it: ``bet b1 of 10.00``, ``balance read``."""
         words = [self.method.noun]
-        if self.label or self.transaction_id:
-            words.append(self.label or str(self.transaction_id))
+        label = self.label or self.transaction_id
+        if label and label not in words[0].split():
+            words.append(label)
         if self.amount is not None:
             words += ["of", format_money(self.amount)]
         return " ".join(words)

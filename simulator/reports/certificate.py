@@ -8,9 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import TextIO
 
 from simulator.core.coverage import OPEN_REASONS
 from simulator.core.events import Event, ExchangeRecorded, ScenarioFinished
@@ -41,15 +40,15 @@ _WORST_FIRST = (
     Verdict.SKIPPED,
 )
 """What a group is called. What was skipped beside passes stands among what was not proven."""
+_TO_THE_END = (ExitCode.PASSED, ExitCode.FOUND, ExitCode.INCONCLUSIVE)
 
 
 class Certificate:
-    """A fold over one run. `python` is the version of the interpreter; the streams get JSON and HTML."""
+    """A fold over one run. `python` is the interpreter's version, `conditions` what the run was given."""
 
-    def __init__(self, json_stream: TextIO, html_stream: TextIO, python: str) -> None:
-        self._json_stream = json_stream
-        self._html_stream = html_stream
+    def __init__(self, python: str, conditions: Mapping[str, str]) -> None:
         self._python = python
+        self._conditions = dict(conditions)
         self._tally = Tally()
         self._log = CallLog()
         self._finished: list[ScenarioFinished] = []
@@ -63,13 +62,16 @@ class Certificate:
             self._log.finished(event)
             self._finished.append(event)
 
-    def close(self) -> None:
-        """Write both files."""
+    @property
+    def begun(self) -> bool:
+        """Whether there is a run to certify."""
+        return self._tally.started is not None
+
+    def texts(self) -> tuple[str, str]:
+        """The certificate as HTML and as JSON. Call it once, at the end."""
         self._finished += self._tally.finish()
         document = self._document()
-        json.dump(document, self._json_stream, indent=1, ensure_ascii=True)
-        self._json_stream.write("\n")
-        self._html_stream.write(page(document))
+        return page(document), json.dumps(document, indent=1, ensure_ascii=True) + "\n"
 
     # --- inside ------------------------------------------------------------------------------------
 
@@ -84,7 +86,7 @@ class Certificate:
         return {
             "kind": "betrontech-simulator certificate",
             "statement": STATEMENT,
-            "complete": exit_code in (ExitCode.PASSED, ExitCode.FOUND, ExitCode.INCONCLUSIVE),
+            "complete": ended is not None and not ended.root_cause and exit_code in _TO_THE_END,
             "outcome": OUTCOMES[exit_code],
             "exit_code": int(exit_code),
             "clock": {
@@ -97,7 +99,9 @@ class Certificate:
                 "seed": started.seed if started else None,
                 "simulator": started.version if started else None,
                 "python": self._python,
+                "conditions": self._conditions,
                 "scenarios": len(self._finished),
+                "counts": _counts(self._finished),
                 "calls": self._log.calls,
             },
             "groups": _by(self._finished, lambda scenario: _group(scenario.place.file)),
@@ -168,6 +172,11 @@ def _open(what: str, why: str) -> JsonObject:
 
 def _met(sighting: Sighting) -> JsonObject:
     return {"where": sighting.where, "name": sighting.name, "rule": sighting.finding.rule}
+
+
+def _counts(finished: Sequence[ScenarioFinished]) -> JsonObject:
+    counts = Counter(event.verdict for event in finished)
+    return {verdict.value: counts[verdict] for verdict in Verdict if counts[verdict]}
 
 
 def _group(file: str) -> str:

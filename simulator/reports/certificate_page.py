@@ -44,8 +44,9 @@ def _head(document: dict[str, Any], title: str, outcome: str) -> str:
     facts = {
         "Endpoint": run["endpoint"],
         "Issued": clock["issued_at"],
-        "Scenarios": run["scenarios"],
+        "Scenarios": f"{run['scenarios']}: {_listed(run['counts'], '{1} {0}')}",
         "Calls": run["calls"],
+        "Conditions": _listed(run["conditions"], "{0}: {1}", "; "),
         "Wire profile": run["wire"],
         "Seed": run["seed"],
         "Versions": f"betrontech-sim {run['simulator']}, Python {run['python']}",
@@ -60,6 +61,10 @@ def _head(document: dict[str, Any], title: str, outcome: str) -> str:
         f'<header class="{escape(outcome)}"><p class=seal aria-hidden=true>{_MARKS.get(outcome, "!")}</p>'
         f"<h1>{escape(title)}</h1>{torn}<p>{escape(str(document['statement']))}</p><dl>{rows}</dl></header>"
     )
+
+
+def _listed(values: dict[str, Any], form: str, between: str = ", ") -> str:
+    return between.join(form.format(name, value) for name, value in values.items())
 
 
 def _section(title: str, content: str) -> str:

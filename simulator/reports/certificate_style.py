@@ -40,5 +40,7 @@ pre { margin: .25rem 0 0; padding: .75rem; background: var(--panel); border: 1px
 code, pre { font-family: ui-monospace, "DejaVu Sans Mono", Consolas, monospace; }
 summary { cursor: pointer; margin-top: .75rem; }
 @media (max-width: 36rem) { dl > div, dl.open > div { grid-template-columns: 1fr; } }
-@media print { main { max-width: none; padding: 0; } body { font-size: 11px; } }
+@media print { main { max-width: none; padding: 0; } body, thead th { font-size: 11px; }
+  h1 { font-size: 18px; } h2 { font-size: 14px; margin-top: 1.5rem; break-after: avoid; }
+  header, .verdict, article { print-color-adjust: exact; } tr, dl > div { break-inside: avoid; } }
 """

@@ -1,4 +1,4 @@
-"""Scenario files on disk: paths, folders and `PATH:LINE` as a user gives them → loaded scenarios.
+"""Scenario files on disk: paths, folders, `PATH:LINE` and ids as a user gives them → loaded scenarios.
 
 What stands in a file is the loader's business (`core.scenario_yaml`). The bundled suite is found here too:
 in the package, as the wheel carries it, or in the repository of an editable install.
@@ -12,6 +12,7 @@ import posixpath
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from glob import glob
 from pathlib import Path
 
 import simulator
@@ -28,6 +29,7 @@ FILES_MAX = 10_000
 _ENDINGS = (".yaml", ".yml")
 _NOT_SCENARIOS = frozenset({"betrontech-sim.yaml"})
 _PATH_AND_LINE = re.compile(r"(.+):(\d{1,9})")
+_PATH_AND_NAME = re.compile(r"(.+?\.ya?ml)([#\[].+)")
 
 
 def bundled_suite() -> Path:
@@ -43,9 +45,10 @@ def bundled_suite() -> Path:
 def load_scenarios(paths: Sequence[str]) -> tuple[Scenario, ...]:
     """The scenarios of files and folders, in order, each once; none means the bundled suite.
 
-    `PATH:LINE` takes the scenario, or the row of its cases, that stands on that line. Names that begin with
-    `_` or `.` are left out of folders: such files are there to be used. Raises ScenarioFileError with the
-    problems of all files, UsageError for a path that is not there.
+    `PATH:LINE` takes the scenario, or the row of its cases, that stands on that line, `PATH#NAME` and
+    `PATH[ROW]` the one with that id. Names that begin with `_` or `.` are left out of folders: such files are
+    there to be used. Raises ScenarioFileError with the problems of all files, UsageError for a path that is
+    not there.
     """
     loaded = Loaded(paths)
     if loaded.problems:
@@ -72,18 +75,21 @@ class Loaded:
             # A file that others use brings its problems once.
             self.problems.extend(problem for problem in error.problems if problem not in self.problems)
             return ()
-        return [scenario for line in file.lines for scenario in _at(loaded, line, file)] or (
-            () if file.lines else loaded
+        return [scenario for part in file.parts for scenario in _part_of(loaded, part, file)] or (
+            () if file.parts else loaded
         )
 
 
 class _File:
-    """A file as it is shown, where it is, and the lines that were asked for; none means all of it."""
+    """A file as it is shown, where it is, and what was asked for of it; nothing means all.
 
-    def __init__(self, shown: str, path: Path, lines: Sequence[int] = ()) -> None:
+    A part is a line, or the end of an id: `#NAME`, `[ROW]`, or both.
+    """
+
+    def __init__(self, shown: str, path: Path, parts: Sequence[int | str] = ()) -> None:
         self.shown = shown
         self.path = path
-        self.lines = list(lines)
+        self.parts = list(parts)
 
 
 def _content(file: _File) -> bytes:
@@ -125,30 +131,52 @@ def _found(paths: Sequence[str]) -> list[_File]:
     """The files of all paths, each once, in the order given."""
     files: dict[Path, _File] = {}
     for given in paths:
-        for file in _at_path(given):
+        for file in (file for path in _expanded(given) for file in _at_path(path)):
             known = files.setdefault(file.path.resolve(), file)
             if known is not file:
-                # All of it and a line of it: all of it.
-                known.lines = [*known.lines, *file.lines] if known.lines and file.lines else []
+                # All of it and a part of it: all of it.
+                known.parts = [*known.parts, *file.parts] if known.parts and file.parts else []
         if len(files) > FILES_MAX:
             raise UsageError(f"{given}: more than {FILES_MAX:,} scenario files")
     return list(files.values())
 
 
+def _expanded(given: str) -> list[str]:
+    """The paths that a pattern stands for, where no shell expanded it."""
+    if not ("*" in given or "?" in given) or Path(given).exists():
+        return [given]
+    matches = glob(given, recursive=True)  # noqa: PTH207  # Path.glob takes no pattern with a root
+    found = [path for path in sorted(matches) if _is_to_run(posixpath.basename(path))]
+    if not found:
+        raise UsageError(f"no file or folder fits {given}")
+    return found
+
+
+def _is_to_run(name: str) -> bool:
+    return name[:1] not in ("_", ".") and name not in _NOT_SCENARIOS
+
+
 def _at_path(given: str) -> Iterator[_File]:
-    shown, line = posixpath.normpath(given.replace(os.sep, "/")), None
+    if not given:
+        raise UsageError('a PATH is empty; "." is this folder')
+    shown, part = posixpath.normpath(given.replace(os.sep, "/")), None
     path = _real(shown)
     if not path.exists():
-        match = _PATH_AND_LINE.fullmatch(shown)
-        if match is not None:
-            shown, line = match[1], int(match[2])
-            path = _real(shown)
+        if match := _PATH_AND_LINE.fullmatch(shown):
+            shown, part = match[1], int(match[2])
+        elif match := _PATH_AND_NAME.fullmatch(shown):
+            shown, part = match[1], match[2]
+        path = _real(shown)
     if path.is_dir():
-        if line is not None:
+        if part is not None:
             raise UsageError(f"{given}: {shown} is a folder; a line is of a file")
         yield from _in_folder(shown, path)
+    elif path.name in _NOT_SCENARIOS and path.exists():
+        raise UsageError(f"{shown} is the configuration; it holds no scenario")
     elif path.exists():
-        yield _File(shown, path, [] if line is None else [line])
+        yield _File(shown, path, [] if part is None else [part])
+    elif path.is_symlink():
+        raise UsageError(f"{shown} is a link to what is not there: {path.readlink()}")
     else:
         raise UsageError(f"there is no file or folder {shown}{_nearest_path(shown, path)}")
 
@@ -166,11 +194,25 @@ def _in_folder(shown: str, folder: Path) -> Iterator[_File]:
         folders[:] = sorted(name for name in folders if name[0] not in "._")
         inside = Path(parent).relative_to(folder).as_posix()
         for name in sorted(names):
-            if name.endswith(_ENDINGS) and name[0] not in "._" and name not in _NOT_SCENARIOS:
+            if name.endswith(_ENDINGS) and _is_to_run(name):
                 yield _File(posixpath.normpath(posixpath.join(shown, inside, name)), Path(parent, name))
 
 
-# --- lines -----------------------------------------------------------------------------------------
+# --- parts -----------------------------------------------------------------------------------------
+
+
+def _part_of(scenarios: Sequence[Scenario], part: int | str, file: _File) -> list[Scenario]:
+    return _at(scenarios, part, file) if isinstance(part, int) else _called(scenarios, part, file)
+
+
+def _called(scenarios: Sequence[Scenario], name: str, file: _File) -> list[Scenario]:
+    """The scenario with that id, or all rows of its cases."""
+    wanted = file.shown + name
+    there = [each for each in scenarios if each.id == wanted or each.id.startswith(f"{wanted}[")]
+    if not there:
+        near = did_you_mean(wanted, [each.id for each in scenarios])
+        raise UsageError(f"{wanted}: no scenario of the file has this id{near}")
+    return there
 
 
 def _at(scenarios: Sequence[Scenario], line: int, file: _File) -> list[Scenario]:

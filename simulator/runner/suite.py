@@ -135,10 +135,8 @@ class _Run:
         if context.stopping:
             self._notes.extend(self._restore.left_as_it_is())
         if context.open_bets:
-            self._notes.append(
-                f"SES-06: {context.open_bets} bets of the scenarios have neither a win nor a refund "
-                "after them"
-            )
+            bets = "1 bet has" if context.open_bets == 1 else f"{context.open_bets:,} bets have"
+            self._notes.append(f"SES-06: {bets} neither a win nor a refund after them in the scenarios")
         code = self._exit_code(unreachable)
         context.emit(
             RunFinished(

@@ -205,7 +205,7 @@ def _faults(text: str) -> tuple[FaultKind, ...]:
         return tuple(FaultKind)
     for word in words:
         if word not in set(FaultKind):
-            raise Unfit(f"expected all, or some of {_listed(FaultKind)}{did_you_mean(word, FaultKind)}")
+            raise Unfit(f"expected all, or some of {_listed(FaultKind)}", did_you_mean(word, FaultKind))
     return tuple(FaultKind(word) for word in words)
 
 
