@@ -159,7 +159,8 @@ def _is_to_run(name: str) -> bool:
 def _at_path(given: str) -> Iterator[_File]:
     if not given:
         raise UsageError('a PATH is empty; "." is this folder')
-    shown, part = posixpath.normpath(given.replace(os.sep, "/")), None
+    shown = posixpath.normpath(given.replace(os.sep, "/"))
+    part: int | str | None = None
     path = _real(shown)
     if not path.exists():
         if match := _PATH_AND_LINE.fullmatch(shown):
