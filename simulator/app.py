@@ -70,7 +70,7 @@ def make_state(
     agents = Agents(make_agent(account, settings) for account in settings.accounts)
     catalogue = catalogue or make_catalogue(settings.seed, settings.games)
     store = JournalStore(settings.data)
-    clock = clock or kept_clock(store, Pace.REAL if settings.real_time else Pace.JUMPING)
+    clock = clock or kept_clock(store, Pace.REAL if settings.real_time else Pace.AT_ONCE)
     ladder = ladder_named(settings.ladder)
     delivery = RoundDelivery(store, Journal(store), clock, ladder, agents.of_code, seed=settings.seed)
     key = derived_key(secret, "game sessions")

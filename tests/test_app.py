@@ -10,10 +10,15 @@ from simulator.delivery.clock import Pace
 from simulator.settings import ServeSettings
 
 
-@pytest.mark.parametrize(("real_time", "pace"), [(True, Pace.REAL), (False, Pace.JUMPING)])
-def test_the_clock_waits_or_jumps_as_the_setting_says(real_time: bool, pace: Pace) -> None:
-    """--real-time is how people wait, --no-real-time how tests do."""
+@pytest.mark.parametrize(("real_time", "pace"), [(True, Pace.REAL), (False, Pace.AT_ONCE)])
+def test_the_ladder_waits_where_the_setting_says_so(real_time: bool, pace: Pace) -> None:
+    """--real-time is how people wait; without it nobody does."""
     assert make_state(ServeSettings(real_time=real_time)).clock.pace is pace
+
+
+def test_the_ladder_does_not_wait_unless_it_is_told_to() -> None:
+    """A day of retries runs in a second."""
+    assert make_state(ServeSettings()).clock.pace is Pace.AT_ONCE
 
 
 @pytest.mark.parametrize("path", ["/nowhere", "/api", "/api/", "/api/games", "/games/all", "/%00", "/ü"])

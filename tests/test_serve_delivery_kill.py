@@ -62,7 +62,7 @@ def test_after_kill_9_everything_owed_is_delivered_and_the_money_is_right(tmp_pa
             play_until_killed(server.endpoint, tmp_path, ROUNDS_BEFORE_KILL)
         owed = owed_in(tmp_path)
         assert owed
-        with playing(server.endpoint, folder=tmp_path, ladder="patient", pace=Pace.JUMPING) as play:
+        with playing(server.endpoint, folder=tmp_path, ladder="patient", pace=Pace.AT_ONCE) as play:
             assert play.delivery.drained(30)
             assert play.delivery.undelivered() == []
             for method, transaction, body in owed:

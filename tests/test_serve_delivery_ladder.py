@@ -46,12 +46,12 @@ def test_an_unknown_ladder_is_answered_with_the_one_that_was_meant() -> None:
 
 
 @pytest.mark.parametrize("name", ["patient", "hammer", "ci", "none"])
-def test_every_rung_is_climbed_in_virtual_time_and_what_nobody_answered_stays(name: str) -> None:
+def test_every_rung_is_climbed_at_once_and_what_nobody_answered_stays(name: str) -> None:
+    """And the clock that tokens end by is where it was."""
     with (
         ScriptedServer(accepts_only_bets) as server,
-        playing(server.url(), ladder=name, pace=Pace.JUMPING) as play,
+        playing(server.url(), ladder=name, pace=Pace.AT_ONCE) as play,
     ):
-        began_ms = play.delivery.clock.now_ms()
         play.delivery.play(play.session(), STAKE, drawn=DOUBLE)
         assert play.delivery.drained(60)
         rungs = LADDERS[name].waits_ms
@@ -63,7 +63,7 @@ def test_every_rung_is_climbed_in_virtual_time_and_what_nobody_answered_stays(na
         )
         (given_up,) = play.delivery.undelivered()
         assert (given_up.state, given_up.attempts) == (State.UNDELIVERED, wins)
-        assert play.delivery.clock.now_ms() - began_ms >= sum(rungs)
+        assert play.delivery.clock.offset_ms == 0
         assert play.delivery.pending() == []
 
 
@@ -157,6 +157,40 @@ def test_an_operator_that_is_down_gets_its_refund_when_it_is_back() -> None:
             assert play.delivery.drained(10)
             assert server.operator.count_calls()["refund"] == 1
             assert money_at(server) == 10000
+
+
+def test_a_wallet_that_is_not_there_is_waited_for_at_any_pace() -> None:
+    """Its ladder is not used up while it starts again; the first call that reaches it brings what is owed."""
+    with (
+        wallet() as server,
+        playing(NOWHERE.format(port=closed_port()), ladder="patient", pace=Pace.AT_ONCE) as play,
+    ):
+        delivery = play.delivery
+        delivery.play(play.session(), STAKE, drawn=DOUBLE)
+        (owed,) = delivery.pending()
+        assert owed.due_ms > delivery.clock.now_ms()
+        with playing(server.endpoint) as other:
+            play.agents["demo"] = other.agents["demo"]
+        delivery.read_balance(play.session("1001", 2))
+        assert delivery.drained(10)
+        assert server.operator.count_calls()["refund"] == 1
+        assert delivery.undelivered() == []
+
+
+def test_what_is_owed_to_an_agent_that_is_not_there_waits_at_any_pace() -> None:
+    """Nobody can be called; once it is back, nothing is left to wait for."""
+    with wallet() as server, playing(server.endpoint, ladder="patient") as play:
+        delivery = play.delivery
+        delivery.trouble.disturb_next(play.session().id, method=Method.WIN)
+        delivery.play(play.session(), STAKE, drawn=DOUBLE)
+        demo = play.agents.pop("demo")
+        delivery.clock.pace = Pace.AT_ONCE
+        delivery.clock.advance(0)
+        assert not delivery.drained(0.1)
+        play.agents["demo"] = demo
+        delivery.clock.advance(0)
+        assert delivery.drained(10)
+        assert money_at(server) == 11000
 
 
 def test_two_simulators_cannot_share_a_folder(tmp_path: Path) -> None:

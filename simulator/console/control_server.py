@@ -43,7 +43,7 @@ def add_server(routes: Blueprint, state: ServerState) -> None:
 
 
 def add_clock(routes: Blueprint, state: ServerState) -> None:
-    """The clock that tokens, sessions and the ladder go by."""
+    """The clock that tokens, sessions and the ladder go by, and whether the ladder waits."""
 
     @routes.get("/clock")
     def read_clock() -> Response:
@@ -61,7 +61,7 @@ def add_clock(routes: Blueprint, state: ServerState) -> None:
     @routes.put("/clock")
     def set_pace() -> Response:
         real_time = body_of(request, "real_time").flag("real_time")
-        state.clock.pace = Pace.REAL if real_time else Pace.JUMPING
+        state.clock.pace = Pace.REAL if real_time else Pace.AT_ONCE
         # Whoever waits for the ladder looks at the pace anew.
         state.clock.advance(0)
         return answer(clock_json(state))
@@ -102,6 +102,6 @@ def state_json(state: ServerState) -> dict[str, Any]:
 
 
 def clock_json(state: ServerState) -> dict[str, Any]:
-    """The simulator's time, how far it was pushed ahead, and whether waiting takes as long as it takes."""
+    """The simulator's time, how far it was pushed ahead, and whether the ladder waits by it."""
     clock = state.clock
     return {"now_ms": clock.now_ms(), "ahead_ms": clock.offset_ms, "real_time": clock.pace is Pace.REAL}

@@ -1,4 +1,4 @@
-"""The clock that tokens expire by and the ladder waits by: it ticks like any clock, and can be pushed ahead.
+"""The clock of tokens, sessions and the ladder's rungs: it ticks like any clock, and can be pushed ahead.
 
 Latencies of calls are not its business: those come from the machine's monotonic clock.
 """
@@ -16,17 +16,17 @@ _OFFSET = "clock_offset_ms"
 
 
 class Pace(StrEnum):
-    """How waiting passes. REAL: as long as it takes. JUMPING: nobody waits, time goes to what is due."""
+    """How the ladder's waiting passes. REAL: as long as it takes. AT_ONCE: the next rung comes at once."""
 
     REAL = "real"
-    JUMPING = "jumping"
+    AT_ONCE = "at once"
 
 
 class Clock:
     """Unix time in milliseconds, never backwards; safe to use from any thread.
 
-    `offset_ms` is how far the clock is ahead of the machine's. The clock itself never jumps: whoever
-    has nothing to do but wait asks `advance_to`, if `pace` says so.
+    `offset_ms` is how far the clock is ahead of the machine's: people push it. Deliveries never do, whatever
+    their `pace`, since tokens and sessions of others end by the same clock.
     """
 
     def __init__(self, offset_ms: int = 0, pace: Pace = Pace.REAL) -> None:
@@ -61,12 +61,6 @@ class Clock:
             self._offset_ms += by_ms
         self._tell()
         return self.now_ms()
-
-    def advance_to(self, due_ms: int) -> None:
-        """Push the clock ahead to that time; nothing happens where it has passed."""
-        with self._lock:
-            self._offset_ms += max(0, due_ms - self.now_ms())
-        self._tell()
 
     def wait_s(self, due_ms: int) -> float:
         """How many seconds of the machine's time lie before `due_ms`; 0 when it has passed."""

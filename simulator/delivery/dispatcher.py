@@ -34,6 +34,7 @@ class Dispatcher:
     def __init__(
         self,
         deliverer: Deliverer,
+        is_away: Callable[[str], bool],
         obligations: Obligations,
         queues: PlayerQueues,
         clock: Clock,
@@ -41,6 +42,7 @@ class Dispatcher:
         find_agent: Callable[[str], Agent | None],
     ) -> None:
         self._deliverer = deliverer
+        self._is_away = is_away
         self._obligations = obligations
         self._queues = queues
         self._clock = clock
@@ -101,7 +103,7 @@ class Dispatcher:
 
     def _hand_out(self) -> float | None:
         """Give workers what is due; returns how long to wait for the next, None for as long as it takes."""
-        now_ms = self._clock.now_ms()
+        wait_s: float | None = None
         # So many players that one of them is free, or all workers are busy.
         for owed in self._obligations.next_due(2 * WORKERS + 1):
             player = (owed.agent, owed.player)
@@ -109,14 +111,26 @@ class Dispatcher:
                 return None
             if player in self._busy:
                 continue
-            if owed.due_ms > now_ms:
-                if self._clock.pace is Pace.JUMPING and not self._busy:
-                    self._clock.advance_to(owed.due_ms)
-                    return 0
-                return self._clock.wait_s(owed.due_ms)
+            if not self._is_due(owed):
+                # They come in the order of their rungs: the first one is the next.
+                wait_s = self._clock.wait_s(owed.due_ms) if wait_s is None else wait_s
+                continue
             self._busy.add(player)
             self._workers.submit(self._send, owed, player)
-        return None
+        return wait_s
+
+    def _is_due(self, owed: Obligation) -> bool:
+        """Whether its time has come, or need not be waited for.
+
+        A wallet that is not there is waited for at any pace: it may be starting again, and its ladder would
+        be at its end meanwhile.
+        """
+        if owed.due_ms <= self._clock.now_ms():
+            return True
+        if self._clock.pace is Pace.REAL or self._is_away(owed.agent):
+            return False
+        agent = self._find_agent(owed.agent)
+        return agent is not None and agent.target is not None
 
     def _send(self, owed: Obligation, player: Player) -> None:
         try:
@@ -136,12 +150,7 @@ class Dispatcher:
     def _attempt(self, number: int) -> None:
         # Somebody may have delivered it by hand while it waited for its turn.
         owed = self._obligations.of(number)
-        if (
-            self._stopping
-            or owed is None
-            or owed.state is not State.DUE
-            or owed.due_ms > self._clock.now_ms()
-        ):
+        if self._stopping or owed is None or owed.state is not State.DUE or not self._is_due(owed):
             return
         agent = self._find_agent(owed.agent)
         if agent is None or agent.target is None:
@@ -160,8 +169,9 @@ class Dispatcher:
             return  # we cut the call short ourselves: no attempt
         attempts = owed.attempts + 1
         wait_ms = self._ladder.wait_ms(attempts)
-        # Rungs count from when the last one was due, so that time pushed ahead climbs all it passes.
-        next_ms = None if wait_ms is None else owed.due_ms + wait_ms
+        # Rungs count from when the last one was due, so that time pushed ahead climbs all it passes; where it
+        # was not waited for, from now.
+        next_ms = None if wait_ms is None else min(owed.due_ms, self._clock.now_ms()) + wait_ms
         self._obligations.attempted(owed.number, attempts, next_ms)
 
 

@@ -72,12 +72,12 @@ class RoundDelivery:
         self._seed = seed
         self._run = run or secrets.token_hex(5)
         self._ids = count(1)
-        self._calls = WalletCalls()
+        self._calls = WalletCalls(lambda: self._dispatcher.wake())
         self._queues = PlayerQueues()
         self._obligations = Obligations(store)
         self._deliverer = Deliverer(self._calls, journal, self.watch, clock)
         self._dispatcher = Dispatcher(
-            self._deliverer, self._obligations, self._queues, clock, ladder, find_agent
+            self._deliverer, self._calls.is_away, self._obligations, self._queues, clock, ladder, find_agent
         )
         self._turns = WalletTurns(self._queues, find_agent, self._dispatcher.wake)
         self.by_hand = HandDelivery(

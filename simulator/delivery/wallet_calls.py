@@ -6,7 +6,7 @@ What is recorded, owed or judged because of it is decided elsewhere.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from simulator.core.findings import Outcome
@@ -42,10 +42,13 @@ class WalletCalls:
     """Calls wallets, each agent's by a sender of its own; for any threads.
 
     `charged_calls` and `demo_calls` count the calls that left, by what the session was played for.
+    `found_again` is called when somebody is there to call again.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, found_again: Callable[[], None] = lambda: None) -> None:
+        self._found_again = found_again
         self._senders: dict[str, Sender] = {}
+        self._away: set[str] = set()
         self._lock = threading.Lock()
         self.charged_calls = 0
         self.demo_calls = 0
@@ -70,10 +73,26 @@ class WalletCalls:
             exchanges: tuple[Exchange, ...] = (sender.call(request, wire),)
         else:
             exchanges = sender.disturb(request, wire, fault)
-        return tuple(
+        sent = tuple(
             Sent(each, read_reply(request, each.reply, agent.wire, injected=each.fault is not None))
             for each in exchanges
         )
+        self._note_away(agent.code, is_away=all(each.nothing_sent for each in sent))
+        return sent
+
+    def is_away(self, agent_code: str) -> bool:
+        """Whether the latest call to that agent's wallet found nobody to connect to."""
+        return agent_code in self._away
+
+    def _note_away(self, agent_code: str, *, is_away: bool) -> None:
+        with self._lock:
+            was_away = agent_code in self._away
+            if is_away:
+                self._away.add(agent_code)
+            else:
+                self._away.discard(agent_code)
+        if was_away and not is_away:
+            self._found_again()
 
     def stop(self) -> None:
         """End all calls under way: they come back as unknown. Close the connections."""

@@ -124,9 +124,9 @@ SIMULATED = Section(
             "real_time",
             "--real-time",
             kinds.SWITCH,
-            "Wait on the ladder; with --no-real-time the clock, which tokens expire by, jumps ahead instead.",
+            "Wait between attempts; else the next comes at once, unless nothing connects to the wallet.",
             key="serve.real_time",
-            default="true",
+            default="false",
         ),
         Setting(
             "data",

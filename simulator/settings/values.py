@@ -130,7 +130,7 @@ class ServeSettings(Frozen, kw_only=True):
 
     `webhook_url` None leaves CHARGED launches to an error that names the setting; `data` None keeps all in
     memory; `admin_token` None opens console and control API on loopback only. `agents` are those besides
-    the one that the single settings describe. Without `real_time` the clock jumps to what is due next.
+    the one that the single settings describe. Without `real_time` nobody waits on the ladder.
     """
 
     host: str = "127.0.0.1"
@@ -152,7 +152,7 @@ class ServeSettings(Frozen, kw_only=True):
     games: int = 100
     seed: int = 1
     ladder: Ladder = Ladder.PATIENT
-    real_time: bool = True
+    real_time: bool = False
     data: Path | None = None
     with_operator: bool = False
     json_logs: bool = False
