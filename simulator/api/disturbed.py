@@ -78,7 +78,8 @@ def _broken(answered: Response, fault: ApiFault) -> Response:
                 pass
         _gone()
 
-    broken = Response(told(), answered.status_code, answered.headers)
+    # A copy: those of a list are shared by all its answers.
+    broken = Response(told(), answered.status_code, list(answered.headers))
     broken.headers["Content-Length"] = str(len(body))
     return broken
 

@@ -37,13 +37,15 @@ def api_blueprint(state: ServerState) -> Blueprint:
 
     @routes.get("/api/games/provider")
     def list_providers() -> Response:
-        tokens.agent(request.environ.get("HTTP_AUTHORIZATION"))
-        return providers.answer(request.environ)
+        environ = request.environ
+        tokens.agent(environ.get("HTTP_AUTHORIZATION"))
+        return providers.answer(environ)
 
     @routes.get("/api/games/all")
     def list_games() -> Response:
-        tokens.agent(request.environ.get("HTTP_AUTHORIZATION"))
-        return games.answer(request.environ)
+        environ = request.environ
+        tokens.agent(environ.get("HTTP_AUTHORIZATION"))
+        return games.answer(environ)
 
     @routes.get("/openapi.json")
     def openapi() -> Response:
