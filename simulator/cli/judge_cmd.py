@@ -36,11 +36,12 @@ def judge(file: str, report: str | None, strict: bool) -> ExitCode:
     target = _target(report)
     found: list[Judged] = []
     ranks: list[int] = []
-    calls = 0
+    calls = shared = 0
     with _lines(file) as lines:
         histories = Histories(file)
         for each in histories.judge(lines):
             calls += each.calls
+            shared += each.shared
             ranks.append(each.rank)
             if target is not None:
                 found.append(each)
@@ -51,7 +52,7 @@ def judge(file: str, report: str | None, strict: bool) -> ExitCode:
     if target is not None:
         _write(target, judged_json(found))
     if target != "-":
-        click.echo(summary_text(histories.players, calls, ranks))
+        click.echo(summary_text(histories.players, calls, ranks, shared))
     worst = 3 if 3 in ranks or (strict and 1 in ranks) else max(ranks)
     return _CODES[worst]
 

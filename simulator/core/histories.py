@@ -19,12 +19,16 @@ from simulator.core.webhooks import Method
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """The verdict on one segment: where it began, how many calls it has."""
+    """The verdict on one segment: where it began, how many calls it has.
+
+    `shared` counts the calls whose id another player used as well: a wallet may ignore those.
+    """
 
     player: str
     place: str
     calls: int
     verdict: HistoryVerdict
+    shared: int = 0
 
     @property
     def rank(self) -> int:
@@ -89,7 +93,7 @@ class Histories:
         foreign = {each.index for each in operations if self._is_foreign(each)}
         verdict = check_history(segment.opening, operations, foreign=foreign)
         segment.operations = []
-        yield Judged(player, segment.place, len(operations), verdict)
+        yield Judged(player, segment.place, len(operations), verdict, len(foreign))
 
     def _is_foreign(self, operation: Operation) -> bool:
         """Whether another player's call with that id was sent before this one was over."""

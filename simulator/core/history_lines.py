@@ -82,6 +82,8 @@ class _Line:
         if answered is not None and answered < sent:
             raise self._bad("answered_ns", f"nothing earlier than sent_ns ({sent})")
         form = self._word("form", [each.value for each in CallForm], optional=True)
+        if form is None and Method(method).moves_money:
+            self._need_whole_call(Method(method))
         return Operation(
             index=index,
             player=self.player(),
@@ -96,6 +98,13 @@ class _Line:
             form=CallForm(form) if form else CallForm.CANONICAL,
             label=self._text("label") or "",
         )
+
+    def _need_whole_call(self, method: Method) -> None:
+        """A call without its amount would be judged as one that may not move money. Raises BadLine."""
+        if self._text("transaction_id") is None:
+            raise self._bad("transaction_id", f'the id of the {method.noun}, or "form":"malformed" beside it')
+        if self._money("amount") is None and method is not Method.REFUND:
+            raise self._bad("amount", f'the amount of the {method.noun}, or "form":"malformed" beside it')
 
     def player(self) -> str:
         found = self._value.get("player")

@@ -24,11 +24,18 @@ def judged_text(judged: Judged) -> str:
     return "\n".join([*lines, *(f"    {visible(lane)}" for lane in verdict.lanes)])
 
 
-def summary_text(players: int, calls: int, ranks: Iterable[int]) -> str:
-    """The last line: how many histories there were, and what became of them."""
+def summary_text(players: int, calls: int, ranks: Iterable[int], shared: int = 0) -> str:
+    """The last lines: how many histories there were, what became of them, and what weakens the verdicts."""
     found = list(ranks)
     counts = [f"{found.count(rank):,} {_WORDS[rank]}" for rank in (0, 1, 2, 3) if rank in found]
-    return f"{plural(players, 'player')}, {plural(calls, 'call')}: {', '.join(counts)}"
+    summary = f"{plural(players, 'player')}, {plural(calls, 'call')}: {', '.join(counts)}"
+    if not shared:
+        return summary
+    carry = f"{plural(shared, 'call')} {'carries' if shared == 1 else 'carry'}"
+    return (
+        f"note: {carry} an id that another player used as well; a wallet may ignore those, so that less is "
+        f"proven\n{summary}"
+    )
 
 
 def judged_json(judged: Iterable[Judged]) -> str:
@@ -56,4 +63,5 @@ def _object(judged: Judged) -> dict[str, object]:
         "lanes": list(verdict.lanes),
         "place": judged.place,
         "calls": judged.calls,
+        "shared_ids": judged.shared,
     }

@@ -1,0 +1,88 @@
+"""README and docs lead where they say, and name only what there is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from command_line import simulate
+from simulator.cli.commands import COMMANDS
+from simulator.cli.group import group
+
+HOME = Path(__file__).parent.parent
+PAGES = [HOME / "README.md", HOME / "CHANGELOG.md", *sorted((HOME / "docs").rglob("*.md"))]
+NAMES = [page.relative_to(HOME).as_posix() for page in PAGES]
+
+_FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
+_HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
+_CALL = re.compile(r"betrontech-sim(?:\s+--debug)? ([a-z][a-z-]*)([^`\n]*)")
+_FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
+_MAKE = re.compile(r"\bmake ([a-z]+)")
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub gives the headings of a page."""
+    headings = _HEADING.findall(_FENCE.sub("", page.read_text("utf-8")))
+    return {re.sub(r"[^\w\- ]", "", each.replace("`", "").lower()).replace(" ", "-") for each in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    """A relative link to a file or folder that is there, an anchor to a heading that is there."""
+    broken = []
+    for link in _LINK.findall(_FENCE.sub("", page.read_text("utf-8"))):
+        if "://" in link:
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            broken.append(link)
+    assert broken == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_every_command_and_flag_exists(page: Path) -> None:
+    """What a reader copies is a command of ours, with flags that it has."""
+    wrong = []
+    text = re.sub(r"\\\n\s*", " ", page.read_text("utf-8"))
+    for name, rest in _CALL.findall(text):
+        if name not in COMMANDS:
+            wrong.append(name)
+            continue
+        command = group.commands.get(name) or group.get_command(None, name)  # type: ignore[arg-type]  # unused there
+        assert command is not None
+        known = {flag for each in command.params for flag in (*each.opts, *each.secondary_opts)} | {"--help"}
+        wrong += [f"{name} {flag}" for flag in _FLAG.findall(rest.partition("#")[0]) if flag not in known]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_every_target_of_make_exists(page: Path) -> None:
+    """In code only: prose may make things of other kinds."""
+    targets = set(re.findall(r"^([a-z0-9]+):", (HOME / "Makefile").read_text("utf-8"), re.MULTILINE))
+    code = "\n".join(re.findall(r"`[^`\n]+`|^\$ .*$", page.read_text("utf-8"), re.MULTILINE))
+    assert set(_MAKE.findall(code)) <= targets
+
+
+def test_the_readme_names_every_command() -> None:
+    """The table is complete; healthcheck is a container's business."""
+    table = (HOME / "README.md").read_text("utf-8").partition("## The commands")[2].partition("\n## ")[0]
+    assert [name for name in COMMANDS if f"`{name}" not in table and name != "healthcheck"] == []
+
+
+def test_the_readme_is_short() -> None:
+    """It is read; what is longer stands in docs."""
+    assert len((HOME / "README.md").read_text("utf-8").splitlines()) <= 150
+
+
+def test_the_recorded_history_is_judged_as_shown(tmp_path: Path) -> None:
+    """The example of docs/consistency.md, to the letter."""
+    page = (HOME / "docs/consistency.md").read_text("utf-8")
+    match = re.search(r"^```ndjson\n(.*?)^```\n```text\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert match is not None
+    (tmp_path / "calls.ndjson").write_text(match[1], "utf-8")
+    done = simulate("judge", "calls.ndjson", folder=tmp_path)
+    assert (done.returncode, done.stdout) == (1, match[2])

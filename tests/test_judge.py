@@ -1,0 +1,134 @@
+"""`betrontech-sim judge` reads histories from anywhere: what it takes, and what it says of the rest."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from command_line import simulate
+from simulator.core.histories import Histories, Judged
+from simulator.core.history_lines import BadLine
+
+OPENING: dict[str, object] = {"type": "opening", "player": "p1", "balance": "100.00"}
+BET: dict[str, object] = {
+    "type": "exchange", "player": "p1", "method": "transaction_bet", "transaction_id": "b1",
+    "amount": "10.00", "game_id": "g", "sent_ns": 1, "answered_ns": 9, "outcome": "accepted",
+    "balance": "90.00",
+}  # fmt: skip
+
+
+def judged(*lines: dict[str, object] | str) -> list[Judged]:
+    """The verdicts on these lines."""
+    texts = [line if isinstance(line, str) else json.dumps(line) for line in lines]
+    return list(Histories("calls.ndjson").judge(texts))
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (OPENING, BET),
+        (OPENING, "", "\r\n", BET),
+        (OPENING, {"type": "step", "player": 7}, {"no": "type"}, BET),
+        ({**OPENING, "currency": "TRY"}, {**BET, "trace": [1, None]}),
+        (OPENING, {**BET, "balance": None}),
+        ({**OPENING, "balance": 100}, {**BET, "balance": 90.0, "amount": 10}),
+        (OPENING, {**BET, "answered_ns": 1}),
+        (OPENING, {**BET, "sent_ns": 1_759_999_999_999_999_998, "answered_ns": 1_759_999_999_999_999_999}),
+        (OPENING, {**BET, "answered_ns": None, "outcome": "unknown", "balance": None}),
+    ],
+    ids=[
+        "plain",
+        "blank-lines",
+        "other-types",
+        "other-keys",
+        "no-balance",
+        "numbers",
+        "no-time",
+        "epoch",
+        "open",
+    ],
+)
+def test_lines_from_elsewhere_are_taken(lines: tuple[dict[str, object] | str, ...]) -> None:
+    """Blank lines, other types and keys, JSON numbers, wall clocks and calls without an answer."""
+    assert [each.rank for each in judged(*lines)] == [0]
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"player": "p2"}, 'player: expected an opening line before it, found a call of "p2"'),
+        ({"player": 7}, "player: expected a text, found 7"),
+        ({"method": "bet"}, 'method: expected one of account_details, user_balance, .*, found "bet"'),
+        ({"amount": None}, "amount: expected the amount of the bet, .*, found null"),
+        ({"transaction_id": None}, "transaction_id: expected the id of the bet, .*, found null"),
+        ({"transaction_id": 7}, "transaction_id: expected a text, or null, found 7"),
+        ({"sent_ns": None}, "sent_ns: expected a whole number of nanoseconds, found null"),
+        ({"answered_ns": 0}, "answered_ns: expected nothing earlier than sent_ns \\(1\\), found 0"),
+        ({"answered_ns": 9.5}, "answered_ns: expected a whole number of nanoseconds .*, found 9.5"),
+        ({"answered_ns": 10**40}, "answered_ns: expected .* at most 30 digits, found 1000"),
+        ({"outcome": "acepted"}, 'outcome: .*, found "acepted"; did you mean "accepted"'),
+        ({"balance": "90,00"}, 'balance: expected an amount like "100.00", or null, found "90,00"'),
+        ({"balance": 90.001}, "balance: .*, found 90.001; .* has 3 decimals"),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_a_line_that_cannot_be_is_told_with_its_place(changed: dict[str, object], message: str) -> None:
+    """File, line, key, what was expected and what was found."""
+    with pytest.raises(BadLine, match=rf"^calls\.ndjson:2: {message}"):
+        judged(OPENING, {**BET, **changed})
+
+
+@pytest.mark.parametrize(
+    "text", ["hello", "[1]", '{"type":', '{"type":"exchange","balance":NaN}', "[" * 5000]
+)
+def test_a_line_that_is_no_object_is_told_with_its_place(text: str) -> None:
+    """Neither a crash nor a line that is passed over."""
+    with pytest.raises(BadLine, match=r"^calls\.ndjson:2: expected a JSON object, found "):
+        judged(OPENING, text)
+
+
+def test_a_malformed_call_may_lack_its_amount() -> None:
+    """Where the line says so: it may not move money then."""
+    bet = {**BET, "amount": None, "form": "malformed", "outcome": "refused", "balance": None}
+    assert [each.rank for each in judged(OPENING, bet)] == [0]
+
+
+def test_an_opening_begins_a_history_anew() -> None:
+    """Each segment is judged by itself, from the balance and the place of its opening."""
+    lost = {**BET, "transaction_id": "b2", "balance": "50.00"}
+    found = judged(OPENING, BET, {**OPENING, "balance": "50.00"}, lost)
+    assert [(each.place, each.calls, each.rank) for each in found] == [
+        ("calls.ndjson:1", 1, 0),
+        ("calls.ndjson:3", 1, 3),
+    ]
+
+
+def test_thousands_of_players_are_judged_in_one_go(tmp_path: Path) -> None:
+    """From a file with the marks that Windows leaves, through the installed script, with a report."""
+    lines = []
+    for number in range(2_000):
+        player = f"p{number}"
+        lines += [
+            json.dumps({**OPENING, "player": player}),
+            json.dumps({**BET, "player": player, "transaction_id": player}),
+        ]
+    lines.append(
+        json.dumps({**BET, "player": "p7", "transaction_id": "b2", "sent_ns": 20, "answered_ns": 21})
+    )
+    (tmp_path / "calls.ndjson").write_text("\ufeff" + "\r\n".join(lines), "utf-8", newline="")
+    done = simulate("judge", "calls.ndjson", "--report", "json:verdicts.json", folder=tmp_path)
+    assert done.returncode == 1, done.stderr
+    assert "2,000 players, 2,001 calls: 1,999 consistent, 1 inconsistent" in done.stdout
+    players = json.loads((tmp_path / "verdicts.json").read_text("utf-8"))["players"]
+    assert [name for name, each in players.items() if each["money"] == "wrong"] == ["p7"]
+
+
+def test_ids_that_players_share_are_told(tmp_path: Path) -> None:
+    """They weaken the verdict: a right wallet may take the second player's call for a repeat."""
+    lines = [OPENING, BET, {**OPENING, "player": "p2"}, {**BET, "player": "p2", "balance": "100.00"}]
+    (tmp_path / "calls.ndjson").write_text("\n".join(map(json.dumps, lines)), "utf-8")
+    done = simulate("judge", "calls.ndjson", folder=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert "note: 2 calls carry an id that another player used as well" in done.stdout
