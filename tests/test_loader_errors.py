@@ -108,6 +108,12 @@ STEP_SLIPS = {
         '2:11 no step is called "frist"; did you mean "first"?',
     ),
     "no label at all": ("- bet: 1.00\n- refund: b1", '2:11 no step is called "b1"; no step has an id'),
+    "misspelt last": (
+        "- bet: {amount: 1.00, id: b1}\n- resend: lst",
+        '2:11 no step is called "lst"; did you mean "last"?',
+    ),
+    "a step without its colon": ("- bet 10.00", '1:3 a colon is missing: write "bet: 10.00"'),
+    "a dash alone": ("- balance\n-", "2:2 a dash without a step after it"),
     "label by line": (
         "- bet: 1.00\n- resend: bet@2",
         '2:11 "bet@2" is no label; give the step that you mean an id',

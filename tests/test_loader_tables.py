@@ -164,6 +164,10 @@ USES = {
     ),
     "nothing in it": ("use: empty.yaml", "empty.yaml holds no scenario that can be used"),
     "itself": ("use: x.yaml", "x.yaml uses itself"),
+    "label of a used step": (
+        "use: {file: deposit.yaml, with: {who: player, amount: 1.00}}}, {resend: Deposit.b1",
+        'no step is called "Deposit.b1"; did you mean "deposit.b1"?',
+    ),
     "each other": ("use: back.yaml", "x.yaml uses itself"),
     "missing column": (
         "use: {file: deposit.yaml, with: {who: player}}",

@@ -239,7 +239,10 @@ class Book:
                     seen[late.identity()] = late
                     queue.append(late)
             if len(seen) > MAX_WORLDS:
-                raise TooManyWorlds(f"{len(seen)} possible states of player {self.player}")
+                raise TooManyWorlds(
+                    f"too many calls without an answer leave player {self.player} over {MAX_WORLDS:,} "
+                    "possible states; send them again before more are lost"
+                )
         return list(seen.values())
 
     def _late_arrivals(self, world: World) -> Iterator[World]:

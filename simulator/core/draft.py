@@ -39,6 +39,7 @@ class _Reference(NamedTuple):
     step: str
     order: int
     problems: ProblemList
+    scope: str
 
 
 StepsReader = Callable[[Node, "Draft"], "tuple[Step, ...]"]
@@ -115,7 +116,7 @@ class Draft:
     def refer(self, node: Node, label: str, step: str) -> str:
         """Note a reference to a label; whether it exists is known at the scenario's end."""
         full = self.scope + label
-        self.references.append(_Reference(node, full, step, self.order, self.problems))
+        self.references.append(_Reference(node, full, step, self.order, self.problems, self.scope))
         return full
 
     def check_references(self) -> None:
@@ -135,15 +136,16 @@ class Draft:
 
     def _note_unknown(self, reference: _Reference) -> None:
         kinds = {"bet", "win"} if reference.step == "refund" else {"bet", "win", "refund"}
-        scope, _, label = reference.label.rpartition(".")
-        prefix = f"{scope}." if scope else ""
+        written = reference.label.removeprefix(reference.scope)
         near = [
-            name.removeprefix(prefix)
+            name.removeprefix(reference.scope)
             for name, (kind, _, _) in self.labels.items()
-            if kind in kinds and "@" not in name and name.startswith(prefix)
+            if kind in kinds and "@" not in name and name.startswith(reference.scope)
         ]
-        hint = did_you_mean_or_valid(label, near) if near else "; no step has an id"
-        reference.problems.add(reference.node, f"no step is called {_shown(reference.label)}{hint}")
+        if near and reference.step == "resend":
+            near.append("last")
+        hint = did_you_mean_or_valid(written, near) if near else "; no step has an id"
+        reference.problems.add(reference.node, f"no step is called {_shown(written)}{hint}")
 
 
 def _shown(label: str) -> str:

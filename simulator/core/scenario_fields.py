@@ -66,7 +66,9 @@ def _read_rule(node: Node, _: Draft) -> str:
         known = [
             f"{group}-{number:02d}" for group, count in RULE_COUNTS.items() for number in range(1, count + 1)
         ]
-        hint = did_you_mean_or_valid(text, known)
+        # IDE-1 is IDE-01, not IDE-17.
+        padded = re.sub(r"(?<=\D)(\d)$", r"0\1", text.upper())
+        hint = did_you_mean_or_valid(padded, known)
         raise Wrong(node, f'no rule has the id "{shortened(text)}"{hint}')
     return text
 

@@ -97,6 +97,11 @@ def _used(kind: StepKind, key: Node, value: Node | None, draft: Draft) -> tuple[
 def _refuse_kind(key: Node) -> NoReturn:
     if type(key) is not ScalarNode:
         raise Wrong(key, f"the kind of a step is one word; found {noun_of(key)}")
+    if not key.value:
+        raise Wrong(key, "a dash without a step after it")
+    word, _, rest = key.value.partition(" ")
+    if word in KINDS and rest:
+        raise Wrong(key, f'a colon is missing: write "{shortened(f"{word}: {rest}")}"')
     hint = did_you_mean_or_valid(key.value, KINDS)
     raise Wrong(key, f'unknown step "{shortened(key.value)}"{hint}')
 

@@ -20,7 +20,7 @@ EXIT_MEANINGS = {
     ExitCode.INTERNAL: "a mistake of the simulator, not of the operator",
     ExitCode.USAGE: "the command, its configuration or a scenario cannot be used",
     ExitCode.NOTHING_SELECTED: "no scenario was selected",
-    ExitCode.INCONCLUSIVE: "nothing could be proven",
+    ExitCode.INCONCLUSIVE: "nothing wrong was seen, and not everything could be proven",
     ExitCode.UNREACHABLE: "the endpoint did not answer before any verdict",
 }
 RESULT_WORDS = {
