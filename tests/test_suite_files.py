@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from simulator.core.amounts import Drawn
 from simulator.core.coverage import OPEN_REASONS, coverage
 from simulator.core.findings import Level
 from simulator.core.rules import CATALOGUE, RULES, Rule
-from simulator.core.scenario import Scenario
+from simulator.core.scenario import Bet, Parallel, Scenario, Win
 from simulator.core.scenario_yaml import load_text
 
 SUITE = Path(__file__).parent.parent / "scenarios"
@@ -48,6 +49,23 @@ def test_no_two_files_have_the_same_name() -> None:
 def test_a_scenario_is_never_more_binding_than_its_check(scenario: Scenario) -> None:
     """Advice must not fail a run that asked for no more than what is documented."""
     assert scenario.level.rank >= RULES[scenario.covers[0]].level.rank
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [each for each in SCENARIOS if any(isinstance(step, Parallel) for step in each.steps)],
+    ids=lambda scenario: scenario.id,
+)
+def test_amounts_drawn_for_a_burst_can_all_differ(scenario: Scenario) -> None:
+    """Alike amounts hide which call was lost, and leave more orders than can be tried."""
+    for burst in [step for step in scenario.steps if isinstance(step, Parallel)]:
+        ranges = [
+            step.amount
+            for step in burst.steps
+            if isinstance(step, Bet | Win) and isinstance(step.amount, Drawn)
+        ]
+        cents = {cent for drawn in ranges for cent in range(drawn.low, drawn.high + 1)}
+        assert len(ranges) * burst.times <= len(cents)
 
 
 @pytest.mark.parametrize(
