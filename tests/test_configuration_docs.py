@@ -9,7 +9,7 @@ import pytest
 import configuration_page
 from settings_sources import load
 from simulator.cli import init_cmd
-from simulator.settings import CommandHook, HttpHook
+from simulator.settings import HttpHook
 from simulator.settings.run_table import RUN
 
 STARTERS = Path(init_cmd.__file__).parent / "starters"
@@ -45,6 +45,6 @@ def test_every_key_stands_in_the_starter(tmp_path: Path, monkeypatch: pytest.Mon
     settings = load(file=text)
     assert settings.headers == (("Authorization", "Bearer secret"),)
     assert isinstance(settings.seed_hook, HttpHook)
-    assert isinstance(settings.restart_hook, CommandHook)
+    assert isinstance(settings.restart_hook, HttpHook)
     words = {line.strip().partition(":")[0] for line in text.splitlines()}
     assert {str(row.key).rpartition(".")[2] for row in RUN if row.key} <= words
