@@ -59,7 +59,6 @@ def make_state(
     *,
     catalogue: Catalogue | None = None,
     public_url: str | None = None,
-    clock: Clock | None = None,
     secret: bytes | None = None,
 ) -> ServerState:
     """The parts of one server. `secret` signs access tokens and game URLs. What is not given is drawn anew.
@@ -70,7 +69,7 @@ def make_state(
     agents = Agents(make_agent(account, settings) for account in settings.accounts)
     catalogue = catalogue or make_catalogue(settings.seed, settings.games)
     store = JournalStore(settings.data)
-    clock = clock or kept_clock(store, Pace.REAL if settings.real_time else Pace.AT_ONCE)
+    clock = kept_clock(store, Pace.REAL if settings.real_time else Pace.AT_ONCE)
     ladder = ladder_named(settings.ladder)
     delivery = RoundDelivery(store, Journal(store), clock, ladder, agents.of_code, seed=settings.seed)
     key = derived_key(secret, "game sessions")

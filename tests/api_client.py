@@ -10,7 +10,6 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from simulator.app import create_app, make_state
-from simulator.delivery.clock import Clock
 from simulator.settings import ServeSettings
 
 WEBHOOK_URL = "http://127.0.0.1:9/betrontech_api"
@@ -35,9 +34,9 @@ class Api:
     """One server's API without a socket. `clock` is the server's."""
 
     def __init__(self, **settings: Any) -> None:
-        self.clock = Clock()
         self.settings = ServeSettings(**{"webhook_url": WEBHOOK_URL, **settings})
-        self.state = make_state(self.settings, clock=self.clock)
+        self.state = make_state(self.settings)
+        self.clock = self.state.clock
         self.app = create_app(self.state)
         self.client: FlaskClient = self.app.test_client()
 

@@ -25,5 +25,6 @@ switch (document.body.dataset.page) {
     document.getElementById("live").hidden = true;
     break;
   default:
-    break;
+    // Nothing on the page changes.
+    document.getElementById("live")?.remove();
 }

@@ -38,6 +38,8 @@ export class Panel {
   /** Show what is armed. */
   arm(armed) {
     if (!armed) return;
+    // What was armed has struck: the note is true no more.
+    if (this.noted && !armed[this.noted]) this.#say("");
     this.armed = armed;
     for (const button of this.buttons ?? []) {
       if (!button.hasAttribute("aria-pressed")) continue;
@@ -75,18 +77,24 @@ export class Panel {
     const kind = button.dataset.trouble;
     const body = kind === "slow_down" ? { kind, slow_ms: this.armed.slow_down ? 0 : SLOW_MS } : { kind };
     button.setAttribute("aria-busy", "true");
-    this.note.textContent = "";
+    this.#say("");
     try {
       const answer = await post("trouble", body);
       this.took(answer);
       const outcome = answer.outcome ? WORDS[`outcome_${answer.outcome}`] : null;
       const state = this.armed[kind] ? WORDS.armed : null;
-      this.note.textContent = [button.textContent, outcome ?? state].filter(Boolean).join(": ");
+      this.#say([button.textContent, outcome ?? state].filter(Boolean).join(": "), state ? kind : null);
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
-      this.note.textContent = fill(WORDS.not_done, { reason: error.body.message ?? error.code });
+      this.#say(fill(WORDS.not_done, { reason: error.body.message ?? error.code }));
     } finally {
       button.removeAttribute("aria-busy");
     }
+  }
+
+  /** Write a note; `armed` is the trouble that it is about, until that strikes. */
+  #say(text, armed = null) {
+    this.note.textContent = text;
+    this.noted = armed;
   }
 }
