@@ -11,10 +11,12 @@ LOCKS := requirements.lock requirements-build.lock
 EXPORT := --no-emit-project --no-header --no-annotate --format requirements-txt
 CODE := setup.py $(wildcard simulator tests benchmarks examples)
 PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
+# pytest and its plugins rewrite 500 modules: once, not in every process of every run.
+unexport PYTHONDONTWRITEBYTECODE
 BENCHMARKS := $(subst /,.,$(basename $(wildcard benchmarks/[a-z]*.py)))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check format bench e2e crosscheck container lock clean
+.PHONY: help demo serve test lint check format bench e2e crosscheck container lock clean
 
 help: ## list what make can do here
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,11 +30,13 @@ serve: $(VENV)/.runtime ## start the API, the games and a reference operator to 
 test: $(VENV)/.dev ## run the tests
 	$(PYTEST)
 
-check: $(VENV)/.dev ## format, lint, types and tests: what CI runs
+lint: $(VENV)/.dev ## check format, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy $(CODE)
-	$(PYTEST)
+
+# `make check test` tests once: CI does.
+check: lint test ## format, lint, types and tests: what CI runs
 
 format: $(VENV)/.dev ## put the code into the format that check wants
 	$(BIN)/ruff format .
