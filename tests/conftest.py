@@ -1,4 +1,4 @@
-"""What tests of pages share: a real Chromium, or a reason why there is none."""
+"""What tests share: settings of Hypothesis, and for pages a real Chromium, or a reason why there is none."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -21,6 +22,9 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+# How long an example takes says more of what else the machine does than of the code.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 SCREENSHOTS = Path(__file__).parent.parent / "reports" / "screenshots"
 
 

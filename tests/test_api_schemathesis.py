@@ -29,7 +29,7 @@ SCHEMA = schemathesis.openapi.from_path(str(OPENAPI_FILE))
 
 
 @SCHEMA.parametrize()
-@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(max_examples=50, suppress_health_check=list(HealthCheck), derandomize=True)
 def test_the_server_keeps_its_description(case: schemathesis.Case[Any], access: tuple[str, str]) -> None:
     """Requests in and out of the description, all of schemathesis' checks."""
     url, token = access

@@ -37,7 +37,7 @@ def test_every_studio_of_the_market_comes_before_any_invented_one() -> None:
 
 
 @given(seed=st.integers(0, 2**31 - 1), games=st.integers(1, 600), fewer=st.integers(1, 600))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_game_keeps_its_id_whatever_the_catalogue_s_length(seed: int, games: int, fewer: int) -> None:
     """The same seed gives the same games, and a shorter catalogue is the beginning of a longer one."""
     fewer = min(fewer, games)

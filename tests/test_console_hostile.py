@@ -105,7 +105,7 @@ def test_whatever_is_asked_is_answered_without_a_5xx(control: Control) -> None:
                 reply.close()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(st.dictionaries(st.sampled_from(FIELDS), st.text(max_size=30), max_size=4), st.text(max_size=30))
 def test_any_query_and_any_cookie_is_answered(control: Control, query: dict[str, str], cookie: str) -> None:
     """Pages, their parts, and the journal."""

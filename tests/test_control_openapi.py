@@ -68,7 +68,7 @@ SCHEMA = schemathesis.openapi.from_path(str(OPENAPI_FILE))
 
 
 @SCHEMA.parametrize()
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(max_examples=40, suppress_health_check=list(HealthCheck), derandomize=True)
 def test_the_server_keeps_its_description(case: schemathesis.Case[Any], url: str) -> None:
     """Requests in and out of the description: no 5xx but a 503 that says so, no answer of another shape."""
     if case.path == "/journal/wait":

@@ -46,7 +46,7 @@ def echo() -> Iterator[tuple[ScriptedServer, list[bytes]]]:
         yield server, said
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(data=replies())
 def test_any_bytes_at_all_make_one_exchange_and_no_second_request(
     echo: tuple[ScriptedServer, list[bytes]], data: bytes

@@ -296,7 +296,7 @@ calls = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.lists(st.tuples(calls, st.booleans()), max_size=14), st.sampled_from(["first", "current", "refused"])
 )
@@ -313,7 +313,7 @@ def test_a_right_wallet_is_never_accused(sent: list[tuple[WebhookRequest, bool]]
     assert book.read(Money(wallet.balance))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(calls, min_size=1, max_size=10), st.data())
 def test_money_that_moves_outside_the_calls_is_seen_at_the_next_read(
     sent: list[WebhookRequest], data: st.DataObject

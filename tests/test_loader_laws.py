@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import yaml
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from yaml.nodes import MappingNode, Node, SequenceNode
 
@@ -145,7 +145,6 @@ TREES = [tree for text in CORPUS for tree in yaml.compose_all(text, yaml.CBaseLo
 
 
 @given(st.sampled_from(TREES), st.data())
-@settings(deadline=None)
 def test_swapped_nodes(tree: Node, data: st.DataObject) -> None:
     """Valid values where they do not belong: a list for a text, a step for an amount."""
     swapped = _swap(tree, data, _nodes(tree))

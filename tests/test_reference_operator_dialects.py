@@ -178,7 +178,7 @@ def test_whatever_is_called_each_id_moves_its_money_once(dialects: tuple[str, ..
     """balance = opening - bets + wins + refunds, for any calls, in every dialect and in all at once."""
     with in_process(OperatorSettings(players=0, dialects=dialects)) as caller:
 
-        @settings(max_examples=25, deadline=None)
+        @settings(max_examples=25)
         @given(CALLS)
         def play(calls: list[tuple[str, str, str, str, str]]) -> None:
             keepers = {"p1": Bookkeeper(), "p2": Bookkeeper()}

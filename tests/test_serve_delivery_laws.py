@@ -94,7 +94,7 @@ class Person:
             attempt()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(stories)
 def test_the_wallet_ends_with_what_the_rounds_add_up_to(story: list[list[Action]]) -> None:
     """Each part of the story is a run of the simulator on the same folder."""

@@ -191,7 +191,7 @@ def test_what_follows_a_refused_body_is_no_request(served: Served) -> None:
 
 
 @given(query=st.binary(max_size=300), path=st.sampled_from(sorted(ROUTES)))
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 def test_any_bytes_in_a_query_are_answered(served: Served, query: bytes, path: str) -> None:
     """Percent signs, semicolons, broken UTF-8: whatever stands there, somebody answers."""
     line = bytes(each for each in query if each > 32 and each != 127)
@@ -202,7 +202,7 @@ def test_any_bytes_in_a_query_are_answered(served: Served, query: bytes, path: s
 @given(
     value=st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=200)
 )
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 def test_any_authorization_is_answered(served: Served, value: str) -> None:
     """Whatever the header says, it is 401 or was right."""
     for path in ("/api/auth/authentication", "/api/games/all"):
