@@ -7,8 +7,8 @@ because that has tests of its own (test_ledger.py).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from simulator.core.findings import Outcome
 from simulator.core.history import Operation
@@ -18,8 +18,7 @@ from simulator.core.webhooks import Method, WebhookRequest
 from simulator.core.worlds import Terms
 
 
-@dataclass(frozen=True)
-class State:
+class State(NamedTuple):
     """What a wallet is after some of the calls. Dictionaries are never changed in place.
 
     `open_bets` are counted bets whose refund was never seen; `order` numbers what happened.
@@ -66,8 +65,7 @@ class LiteralView:
         return self.terms.blocked or (limit is not None and (request.amount or 0) > limit)
 
 
-@dataclass(frozen=True)
-class Point:
+class Point(NamedTuple):
     """A place in the search: the wallet, and which operations are done, have arrived, or were seen."""
 
     state: State
@@ -98,6 +96,12 @@ class LiteralHistory:
         self.foreign = foreign
         self.opening = opening
         self._known: set[Any] = set()
+        self._answers = [each for each in self.operations if not _unknown(each)]
+        # What was over before an operation was sent: always the same, and asked at every place.
+        self._before = {
+            each.index: [other for other in self.operations if other.ends_ns < each.sent_ns]
+            for each in self.operations
+        }
 
     def has_order(self) -> bool:
         """Try every order."""
@@ -105,7 +109,7 @@ class LiteralHistory:
         return self._reaches_the_end(self._look(Point(start, frozenset(), frozenset(), frozenset())))
 
     def _reaches_the_end(self, point: Point) -> bool:
-        if all(self._explained(each, point) for each in self.operations if not _unknown(each)):
+        if all(self._explained(each, point) for each in self._answers):
             return True
         key = _key(point)
         if key in self._known:
@@ -123,7 +127,7 @@ class LiteralHistory:
                 continue
             if each.is_read:
                 if each.balance == point.state.balance:
-                    yield replace(point, done=point.done | {each.index})
+                    yield point._replace(done=point.done | {each.index})
                 continue
             if _unknown(each) and each.index not in point.arrived:
                 yield self._arrived(point, each)
@@ -131,10 +135,7 @@ class LiteralHistory:
 
     def _must_wait(self, operation: Operation, point: Point) -> bool:
         """Whether something unexplained was over before it was sent."""
-        return any(
-            other.ends_ns < operation.sent_ns and not self._explained(other, point)
-            for other in self.operations
-        )
+        return not all(self._explained(other, point) for other in self._before[operation.index])
 
     def _answered(self, point: Point, each: Operation) -> Iterator[Point]:
         state = point.state
@@ -144,7 +145,7 @@ class LiteralHistory:
                 continue
             after = _become(state, each, branch, None if _unknown(each) else role)
             seen = point.seen if each.balance is not None and branch.answers is not None else {each.index}
-            yield replace(point, state=after, done=point.done | {each.index}, seen=point.seen | seen)
+            yield Point(after, point.done | {each.index}, point.arrived, point.seen | seen)
 
     def _branches(self, state: State, each: Operation) -> tuple[Role, list[Branch]]:
         if not self.terms.exists:
@@ -169,8 +170,8 @@ class LiteralHistory:
         entries = state.entries
         if each.form is not CallForm.MALFORMED and key not in entries:
             entries = {**entries, key: Pending(each.request, each.form)}
-        after = _noted(replace(state, entries=entries, order=state.order + 1), each, None)
-        return replace(point, state=after, arrived=point.arrived | {each.index})
+        after = _noted(state._replace(entries=entries, order=state.order + 1), each, None)
+        return point._replace(state=after, arrived=point.arrived | {each.index})
 
     def _look(self, point: Point) -> Point:
         """With `then_read`: note which answers show what is there now, after the effect of their id."""
@@ -183,7 +184,7 @@ class LiteralHistory:
             and each.balance == point.state.balance
             and (each.index in point.done or _has_effect(point.state, each))
         }
-        return replace(point, seen=point.seen | now)
+        return point._replace(seen=point.seen | now)
 
 
 def _unknown(operation: Operation) -> bool:
@@ -199,19 +200,19 @@ def _become(state: State, each: Operation, branch: Branch, role: Role | None) ->
     entries = state.entries
     if branch.entry is not None:
         entries = {**entries, (each.method, str(each.transaction_id)): branch.entry}
-    after = replace(state, balance=state.balance + branch.moves, entries=entries, order=state.order + 1)
+    after = state._replace(balance=state.balance + branch.moves, entries=entries, order=state.order + 1)
     return _noted(after, each, role)
 
 
 def _noted(state: State, each: Operation, role: Role | None) -> State:
     id_ = str(each.transaction_id)
     if each.method is Method.WIN:
-        return replace(state, last_win={**state.last_win, each.game_id: state.order})
+        return state._replace(last_win={**state.last_win, each.game_id: state.order})
     if each.method is Method.REFUND:
         open_bets = {bet: game for bet, game in state.open_bets.items() if bet != id_}
-        return replace(state, open_bets=open_bets, refund_seen=state.refund_seen | {id_})
+        return state._replace(open_bets=open_bets, refund_seen=state.refund_seen | {id_})
     if role is Role.FRESH_BET and id_ not in state.refund_seen:
-        return replace(state, open_bets={**state.open_bets, id_: each.game_id})
+        return state._replace(open_bets={**state.open_bets, id_: each.game_id})
     return state
 
 
@@ -219,7 +220,7 @@ def _key(point: Point) -> Any:
     """Equal for points with the same future: of the order, only whether a win came after a bet counts."""
     state = point.state
     entries = frozenset(
-        (key, entry._replace(order=0), state.last_win.get(entry.game, -1) > entry.order)
+        (key, entry.amount, entry.after, entry.game, state.last_win.get(entry.game, -1) > entry.order)
         if isinstance(entry, Applied)
         else (key, type(entry).__name__, str(entry))
         for key, entry in state.entries.items()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scenario_texts import load, problems
+from simulator.core import draft
 from simulator.core.amounts import Written
 from simulator.core.money import Money
 from simulator.core.scenario import Bet, Resend, Send, Win
@@ -208,8 +209,9 @@ def test_a_slip_in_a_used_file_is_told_there() -> None:
     assert (problem.place.file, problem.source_line) == ("y.yaml", "  - bte: 1.00")
 
 
-def test_files_that_use_each_other_again_and_again_end() -> None:
+def test_files_that_use_each_other_again_and_again_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each file uses the next one twice: a million steps of a few lines are over the limit."""
+    monkeypatch.setattr(draft, "STEPS_MAX", 10_000)
     files = {
         f"f{number}_yaml": f"steps: [use: f{number + 1}.yaml, use: f{number + 1}.yaml]"
         for number in range(18)

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from scenario_texts import EVERY_FORM, load, problems
-from simulator.core import draft, scenario_yaml, yaml_nodes
+from simulator.core import columns, draft, scenario_yaml, yaml_nodes
 from simulator.core.problems import ScenarioFileError
 from simulator.core.scenario import Bet, Send
 from simulator.core.scenario_yaml import load_text
@@ -159,8 +159,9 @@ def _doubling(first: str) -> str:
     return "\n".join(lines)
 
 
-def test_aliases_that_double_are_told() -> None:
+def test_aliases_that_double_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forty lines that mean a million million values, in JSON and in columns."""
+    monkeypatch.setattr(columns, "PARTS_MAX", 50_000)
     found = problems(f"steps:\n  - send:\n      json:\n{_indent(_doubling('x'), 8)}")
     assert any("more than 100,000 parts" in problem.message for problem in found)
     found = problems(f"cases: {{a: {{}}}}\nsteps: [balance]\npolicy:\n{_indent(_doubling('x'), 2)}")

@@ -26,12 +26,12 @@ _LIKELY = {
     "answers": ("contract", "timeouts"),
     "arithmetic": ("money",),
     "durability": ("durability", "idempotency"),
-    "form": ("contract",),
+    "form": ("contract", "limits"),
     "funds": ("funds",),
     "idempotency": ("idempotency",),
     "identity": ("idempotency", "unknown", "hostile-input"),
     "races": ("concurrency",),
-    "refunds": ("refunds", "ordering"),
+    "refunds": ("refunds", "ordering", "idempotency"),
     "rounds": ("rounds", "ordering"),
 }
 """Folders of the suite that are made for the defects of a group: they run first, the others after them."""
