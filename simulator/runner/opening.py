@@ -12,7 +12,8 @@ from simulator.runner.context import RunContext, Why
 from simulator.runner.judge import Judge
 from simulator.runner.script import DEFAULT_GAME, Script
 
-ADJUSTING_CALLS_MAX = 60
+ADJUSTING_CALLS_MAX = 2_500
+"""A jackpot of 99,999,999.99 is taken back in bets of 50,000.00."""
 
 
 class CannotReach(Exception):
@@ -40,12 +41,12 @@ class Opening:
     def reach(self, player: str, balance: Money, target: Money) -> bool:
         """Adjust until the player has `target`. False when the wallet got the money wrong on the way.
 
-        Raises CannotReach.
+        Raises CannotReach, as soon as it is seen that it would take too many calls.
         """
         self._judge.ledger = Ledger()
         book = self._judge.ledger.open(player, balance)
         self._judge.trails.open(player, balance)
-        chunk: Money | None = None
+        chunk = self._context.settings.max_bet
         for _ in range(ADJUSTING_CALLS_MAX):
             missing = target - book.balances[0]
             if missing == 0:
@@ -57,6 +58,8 @@ class Opening:
                 accepted = self._call(Method.BET, player, chunk)
             if player in self._judge.finder.blocked:
                 return False
+            if accepted and chunk is not None and -missing > chunk * ADJUSTING_CALLS_MAX:
+                raise CannotReach(_too_far(player, book.balances[0], target, chunk))
             if not accepted:
                 if missing > 0 or chunk is None or chunk <= 1:
                     raise CannotReach(_refusal(player, book.balances[0], target))
@@ -81,7 +84,15 @@ class Opening:
 
 
 def _refusal(player: str, balance: Money, target: Money) -> str:
+    return f"{_cannot(player, balance, target)}: the operator refused the adjusting calls"
+
+
+def _too_far(player: str, balance: Money, target: Money, bet: Money) -> str:
     return (
-        f"player {player} has {format_money(balance)} and cannot be brought to {format_money(target)}: "
-        "the operator refused the adjusting calls"
+        f"{_cannot(player, balance, target)}: with bets of {format_money(bet)} that takes more than "
+        f"{ADJUSTING_CALLS_MAX:,} calls"
     )
+
+
+def _cannot(player: str, balance: Money, target: Money) -> str:
+    return f"player {player} has {format_money(balance)} and cannot be brought to {format_money(target)}"

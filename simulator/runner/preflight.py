@@ -39,16 +39,20 @@ class Preflight:
         self._context = context
         self._scenario = Scenario(id="preflight", name="Preflight", place=PLACE, steps=())
         self.errors: list[Finding] = []
+        self._checked = 0
         self._finder = Finder(context, self._scenario, forms, self._tell)
 
     def check(self, player: str) -> Money:
         """Returns the balance that the player had. Raises RootCause, EndpointUnreachable."""
+        # Ids are never those of another player: some wallets take an id from one player only.
+        prefix = f"{self._context.run}y{self._checked:x}"
+        self._checked += 1
         script = Script(
             self._scenario,
             {MAIN_PLAYER: player},
             self._context.profile,
             self._context.games,
-            f"{self._context.run}0",
+            prefix,
             Random(0),
         )
         balance = self._balance(player)

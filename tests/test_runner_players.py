@@ -1,0 +1,74 @@
+"""Players of a pool: whoever can be used is used, and is brought to the balance that a scenario names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from simulator.core.findings import Verdict
+from simulator.core.money import Money
+from simulator.errors import ExitCode
+from small_wallet import PLAYERS, Fields, Refusal, SmallWallet, serving
+from suite_runs import SuiteRun, run_against
+
+LIMIT = Money(500_00)
+
+
+class IdsOfAll(SmallWallet):
+    """A transaction_id is one player's; another who comes with it is refused. Ten players."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.balances = {str(number): 100_00 for number in range(1000, 1010)}
+        self.owners: dict[str, str] = {}
+
+    def call(self, fields: Fields) -> Fields:
+        player = str(fields.get("user_id"))
+        if self.owners.setdefault(str(fields.get("transaction_id", player)), player) != player:
+            raise Refusal("DOUBLED_TRANSACTION")
+        return super().call(fields)
+
+
+class LimitedBets(SmallWallet):
+    """Bets of up to 500.00, and rich players."""
+
+    def __init__(self, opening: int = 100_000_00) -> None:
+        super().__init__()
+        self.balances = dict.fromkeys(PLAYERS, opening)
+
+    def bet(self, player: str, amount: int, transaction_id: str, game: str) -> Fields:
+        if amount > LIMIT:
+            raise Refusal("LIMIT")
+        return super().bet(player, amount, transaction_id, game)
+
+
+def one_bet(wallet: SmallWallet, folder: Path, **settings: object) -> SuiteRun:
+    """A run of one scenario with all the wallet's players."""
+    file = folder / "own.yaml"
+    file.write_text("steps: [bet: 1.00]\n", "utf-8")
+    with serving(wallet) as endpoint:
+        return run_against(endpoint, [str(file)], tuple(wallet.balances), **settings)
+
+
+def test_no_player_is_asked_with_an_id_of_another(tmp_path: Path) -> None:
+    """Where ids are unique across players, the tenth player can be used as the first can."""
+    assert one_bet(IdsOfAll(), tmp_path).exit_code is ExitCode.PASSED
+
+
+@pytest.mark.parametrize("named", [None, LIMIT])
+def test_a_rich_player_is_brought_down_in_bets_of_the_limit(tmp_path: Path, named: Money | None) -> None:
+    """Whether the limit is configured or found out; and the balance is put back."""
+    wallet = LimitedBets()
+    assert one_bet(wallet, tmp_path, max_bet=named).exit_code is ExitCode.PASSED
+    assert set(wallet.balances.values()) == {100_000_00}
+
+
+def test_a_player_who_is_far_too_rich_is_left_alone(tmp_path: Path) -> None:
+    """Millions of calls are not even begun: the scenario is skipped with the reason."""
+    run = one_bet(LimitedBets(opening=10**15), tmp_path, max_bet=LIMIT)
+    (finished,) = run.finished.values()
+    assert finished.verdict is Verdict.SKIPPED
+    assert "with bets of 500.00 that takes more than 2,500 calls" in finished.reason
+    assert run.end is not None
+    assert run.end.calls < 30
