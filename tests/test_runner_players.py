@@ -72,3 +72,16 @@ def test_a_player_who_is_far_too_rich_is_left_alone(tmp_path: Path) -> None:
     assert "with bets of 500.00 that takes more than 2,500 calls" in finished.reason
     assert run.end is not None
     assert run.end.calls < 30
+
+
+def test_what_is_tagged_long_begins_first_when_several_players_are_worked(tmp_path: Path) -> None:
+    """No worker is left alone with it at the end."""
+    documents = [f"name: {number}\nsteps: [bet: 1.00, win: 1.00]\n" for number in range(20)]
+    documents.append("name: The long one\ntags: [long]\nsteps: [bet: 1.00]\n")
+    file = tmp_path / "own.yaml"
+    file.write_text("---\n".join(documents), "utf-8")
+    with serving(SmallWallet()) as endpoint:
+        run = run_against(endpoint, [str(file)], PLAYERS, jobs=2)
+    ended = [event.scenario.name for event in run.finished.values()]
+    assert len(ended) == 21
+    assert ended.index("The long one") < 10
