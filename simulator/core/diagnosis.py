@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simulator.core.findings import Outcome
-from simulator.core.money import Money
+from simulator.core.money import CENT, Money
 from simulator.core.roles import Role
 from simulator.core.situations import Situation as S
 
@@ -71,7 +71,9 @@ def _bet(role: Role, outcome: Outcome, amount: Money, moved: Money) -> S:
     if role is Role.FOREIGN_ID_BET:
         return S.SAME_ID_OTHER_PLAYER_MOVED if moved else S.ANSWER_BALANCE_WRONG
     if moved:
-        return S.ODD_AMOUNT_WRONG if role is Role.ODD_BET else S.BET_WRONG_AMOUNT
+        return (
+            S.ODD_AMOUNT_WRONG if role is Role.ODD_BET else _other_amount(-moved, amount, S.BET_WRONG_AMOUNT)
+        )
     if role is Role.SHARED_ID_BET:
         return S.SHARED_ID_SWALLOWED
     return S.REPEAT_OF_REFUSED_WRONG if role is Role.REFUSED_BEFORE_BET else S.BET_NOT_TAKEN
@@ -85,7 +87,7 @@ def _win(role: Role, outcome: Outcome, amount: Money, moved: Money) -> S:
     if role is Role.FOREIGN_ID_WIN:
         return S.SAME_ID_OTHER_PLAYER_MOVED if moved else S.ANSWER_BALANCE_WRONG
     if moved:
-        return S.WIN_WRONG_AMOUNT
+        return _other_amount(moved, amount, S.WIN_WRONG_AMOUNT)
     return S.SHARED_ID_SWALLOWED if role is Role.SHARED_ID_WIN else S.WIN_NOT_CREDITED
 
 
@@ -99,11 +101,18 @@ def _refund(outcome: Outcome, stake: Money, moved: Money) -> S:
     if moved < 0:
         return S.REFUND_DEBITED
     if moved > stake:
-        return S.REFUND_OVER_STAKE
-    if outcome is Outcome.REFUSED and not moved:
-        return S.REFUND_REFUSED
+        return _other_amount(moved, stake, S.REFUND_OVER_STAKE)
+    if outcome is Outcome.REFUSED:
+        return S.REFUND_REFUSED_BUT_CREDITED if moved else S.REFUND_REFUSED
     if not moved:
         return S.REFUND_NOT_CREDITED
-    if moved == stake and outcome is Outcome.ACCEPTED:
-        return S.ANSWER_BALANCE_WRONG
-    return S.REFUND_WRONG_AMOUNT
+    if moved == stake:
+        return S.ANSWER_BALANCE_WRONG if outcome is Outcome.ACCEPTED else S.REFUND_WRONG_AMOUNT
+    return _other_amount(moved, stake, S.REFUND_WRONG_AMOUNT)
+
+
+def _other_amount(moved: int, amount: Money, otherwise: S) -> S:
+    """Another amount than the one that was sent, by a mistake that shows in the figures."""
+    if amount > CENT and abs(moved - amount) == CENT:
+        return S.CENT_OFF
+    return S.HUNDREDFOLD if moved == 100 * amount else otherwise

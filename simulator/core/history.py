@@ -64,10 +64,11 @@ class Operation(Frozen):
 
     @property
     def name(self) -> str:
-        """How a sentence calls it: ``bet b1 of 10.00``, ``balance read``."""
-        words = [self.method.noun]
-        label = self.label or self.transaction_id
-        if label and label not in words[0].split():
+        """How a sentence calls it: ``bet b1 of 10.00``, ``bet@7 of 10.00``, ``balance read``."""
+        noun = self.method.noun
+        label = self.label or self.transaction_id or noun
+        words = [label] if label.startswith(f"{noun}@") else [noun]
+        if label not in (*noun.split(), *words):
             words.append(label)
         if self.amount is not None:
             words += ["of", format_money(self.amount)]

@@ -34,6 +34,7 @@ class Situation(StrEnum):
     LATE_BET_TAKEN = "late-bet-taken"
     REFUND_NOT_CREDITED = "refund-not-credited"
     REFUND_REFUSED = "refund-refused"
+    REFUND_REFUSED_BUT_CREDITED = "refund-refused-but-credited"
     REFUND_WRONG_AMOUNT = "refund-wrong-amount"
     REFUND_OVER_STAKE = "refund-over-stake"
     REFUND_DEBITED = "refund-debited"
@@ -50,6 +51,9 @@ class Situation(StrEnum):
     UNKNOWN_PLAYER_ACCEPTED = "unknown-player-accepted"
     BALANCE_READ_WRONG = "balance-read-wrong"
     STALE_READ = "stale-read"
+    READ_CONTRADICTS = "read-contradicts-answers"
+    CENT_OFF = "cent-off"
+    HUNDREDFOLD = "hundredfold"
     ANSWER_BALANCE_WRONG = "answer-balance-wrong"
     ODD_AMOUNT_WRONG = "odd-amount-wrong"
     MALFORMED_ACCEPTED = "malformed-accepted"
@@ -90,6 +94,7 @@ DEFAULT_RULE: dict[Situation, str] = {
     _S.LATE_BET_TAKEN: "ORD-02",
     _S.REFUND_NOT_CREDITED: "REF-01",
     _S.REFUND_REFUSED: "REF-01",
+    _S.REFUND_REFUSED_BUT_CREDITED: "REF-01",
     _S.REFUND_WRONG_AMOUNT: "REF-01",
     _S.REFUND_OVER_STAKE: "REF-05",
     _S.REFUND_DEBITED: "REF-01",
@@ -106,6 +111,9 @@ DEFAULT_RULE: dict[Situation, str] = {
     _S.UNKNOWN_PLAYER_ACCEPTED: "UNK-02",
     _S.BALANCE_READ_WRONG: "MON-15",
     _S.STALE_READ: "CON-11",
+    _S.READ_CONTRADICTS: "CON-11",
+    _S.CENT_OFF: "MON-15",
+    _S.HUNDREDFOLD: "CON-06",
     _S.ANSWER_BALANCE_WRONG: "CON-11",
     _S.ODD_AMOUNT_WRONG: "MON-06",
     _S.MALFORMED_ACCEPTED: "BAD-02",

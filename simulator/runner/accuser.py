@@ -9,12 +9,18 @@ from simulator.core.findings import Outcome, Place
 from simulator.core.ledger import Book
 from simulator.core.money import Money
 from simulator.core.roles import Tombstone
+from simulator.core.scenario import FaultKind
 from simulator.core.situations import Situation
 from simulator.core.webhooks import Method
 from simulator.runner.context import Call
 from simulator.runner.finder import Finder, MoneyFacts
 from simulator.runner.made import TRAIL_STEPS_MAX, Made, Suspect, Trails
 
+_TAKEN_AGAIN = (
+    Situation.REPEATED_BET_TAKEN_AGAIN,
+    Situation.REPEATED_WIN_CREDITED_AGAIN,
+    Situation.REPEATED_REFUND_CREDITED_AGAIN,
+)
 _VAGUE = (Situation.ANSWER_BALANCE_WRONG, Situation.BALANCE_READ_WRONG)
 
 
@@ -26,6 +32,7 @@ class Accuser:
         self._trails = trails
         self._unconfirmed: dict[str, deque[Made]] = defaultdict(lambda: deque(maxlen=TRAIL_STEPS_MAX))
         self._unanswered: dict[str, list[Made]] = defaultdict(list)
+        self._doubted: dict[str, Money] = {}
 
     def remember(self, made: Made) -> None:
         """A call whose answer was possible, until a read confirms it."""
@@ -41,10 +48,15 @@ class Accuser:
         """No world allows the answer. `actual` is the balance read after it, None if it could not be."""
         moved = None if actual is None else Money(actual - made.balance_before)
         outcome = made.call.reading.outcome
+        shown = self._contradicted(book, made)
+        if shown is not None:
+            self.wrong_read(book.player, made.balance_before, shown, made.call, made.place)
+            return
         situation = situation_of(made.role, outcome, made.request.amount, moved, made.stake(book))
+        situation = _doubled(made, situation, moved)
         if situation is Situation.BLOCKED_PLAYER_WRONG and not book.terms.blocked:
             situation = Situation.LIMIT_IGNORED
-        expected = _expected(book, made)
+        expected = made.expected(book)
         wrong = made.call.reading.balance if actual is None or actual in expected else actual
         facts = MoneyFacts(book.player, expected, wrong, self._trails.line(book.player), made.label)
         self._finder.money(situation, made.call, made.place, facts, made.request.method)
@@ -69,10 +81,32 @@ class Accuser:
                 return
         self._finder.money(Situation.BALANCE_READ_WRONG, read, place, facts, Method.BALANCE)
 
-    def stale_read(self, book: Book, stale: Money, current: Money, read: Call, place: Place) -> None:
-        """A read was wrong, and the next one right."""
-        facts = MoneyFacts(book.player, (current,), stale, self._trails.line(book.player))
-        self._finder.money(Situation.STALE_READ, read, place, facts, Method.BALANCE)
+    def wrong_read(self, player: str, wrong: Money, current: Money, read: Call, place: Place) -> None:
+        """A read was wrong, and another one right: it is behind, or it was never this player's."""
+        facts = MoneyFacts(player, (current,), wrong, self._trails.line(player))
+        behind = self._trails.had(player, wrong)
+        situation = Situation.STALE_READ if behind else Situation.READ_CONTRADICTS
+        self._finder.money(situation, read, place, facts, Method.BALANCE)
+
+    def doubt(self, player: str, shown: Money) -> None:
+        """The scenario's first read is not the balance that was shown last: the next answer will tell."""
+        self._doubted[player] = shown
+
+    def answered_right(self, book: Book) -> bool:
+        """Whether the last call of that player was answered with the balance that the ledger has."""
+        unconfirmed = self._unconfirmed.get(book.player)
+        if not unconfirmed:
+            return True
+        reading = unconfirmed[-1].call.reading
+        return reading.outcome is Outcome.ACCEPTED and reading.balance in book.balances
+
+    def _contradicted(self, book: Book, made: Made) -> Money | None:
+        """The balance from before the scenario, if this answer goes on from it, not from the first read."""
+        doubted, answered = self._doubted.get(book.player), made.call.reading.balance
+        expected = made.expected(book)
+        if doubted is None or answered is None or len(expected) != 1:
+            return None
+        return doubted if answered == doubted + expected[0] - made.balance_before else None
 
     def _guilt(self, book: Book, made: Made, difference: int) -> Situation | None:
         """What this call did if all of the difference is its own; None when that is no known mistake."""
@@ -83,7 +117,16 @@ class Accuser:
             return None
         outcome = made.call.reading.outcome
         situation = situation_of(made.role, outcome, made.request.amount, moved, made.stake(book))
+        situation = _doubled(made, situation, moved)
         return None if situation in _VAGUE else situation
+
+
+def _doubled(made: Made, situation: Situation, moved: Money | None) -> Situation:
+    """Of a call that we sent twice at once, what was done twice is one race, whichever copy shows it."""
+    if made.call.exchange.fault != FaultKind.DUPLICATE.value:
+        return situation
+    twice = moved is not None and made.request.amount and abs(moved) == 2 * made.request.amount
+    return Situation.DOUBLE_EFFECT if twice or situation in _TAKEN_AGAIN else situation
 
 
 def _came_late(book: Book, made: Made, difference: int) -> bool:
@@ -94,13 +137,3 @@ def _came_late(book: Book, made: Made, difference: int) -> bool:
     key = (Method.REFUND, request.transaction_id)
     called_off = [book.fact(*key), *(world.delta.get(key) for world in book.worlds)]
     return difference == -(request.amount or 0) and any(isinstance(entry, Tombstone) for entry in called_off)
-
-
-def _expected(book: Book, made: Made) -> tuple[Money, ...]:
-    """The balances that a right wallet could have after this call."""
-    balances = {
-        Money(world.balance + branch.moves)
-        for world in book.worlds
-        for branch in book.branches(world, made.request, made.form)
-    }
-    return tuple(sorted(balances)) or book.balances

@@ -6,7 +6,7 @@ What was answered is judged as a concurrent history, in `concurrent`.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 
 from simulator.core.findings import Place
@@ -65,8 +65,13 @@ def plan(step: Parallel, script: Script, ledger: Ledger, profile: WireProfile) -
     ]
 
 
-def release(calls: Sequence[Planned], in_flight: int, sender: Sender) -> list[Done]:
-    """Send them all, at most `in_flight` at once; returns what came of each, in the order of sending."""
+def release(
+    calls: Sequence[Planned], in_flight: int, sender: Sender, stopping: Callable[[], bool] = lambda: False
+) -> list[Done]:
+    """Send them all, at most `in_flight` at once; returns what came of each, in the order of sending.
+
+    What was not sent when `stopping` turns true stays unsent.
+    """
     width = min(in_flight, len(calls))
     sender.warm_up(width)
     start = threading.Barrier(width)
@@ -79,7 +84,7 @@ def release(calls: Sequence[Planned], in_flight: int, sender: Sender) -> list[Do
         while True:
             with turn:
                 planned = next(queue, None)
-            if planned is None:
+            if planned is None or stopping():
                 return
             done.extend(Done(planned, exchange) for exchange in _send(planned, sender))
 
@@ -106,11 +111,10 @@ def _planned(step: Step, script: Script, ledger: Ledger, profile: WireProfile) -
             sent = script.refund_step(step, ledger)
             yield Planned(sent.request, sent.wire, sent.form, step.label, step.place, step.expect, step.fault)
         case Resend():
+            label = script.label_again(step)
             for _ in range(step.times):
                 sent = script.resend_step(step, ledger)
-                yield Planned(
-                    sent.request, sent.wire, sent.form, "resend", step.place, step.expect, step.fault
-                )
+                yield Planned(sent.request, sent.wire, sent.form, label, step.place, step.expect, step.fault)
         case Send():
             wire, form = script.send_step(step, ledger)
             yield Planned(form.request, wire, form, step.label, step.place, step.expect)

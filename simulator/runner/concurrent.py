@@ -47,7 +47,8 @@ class Bursts:
                 self._judge.read(book, step.place)
         calls = plan(step, self._script, self._ledger, self._context.profile)
         self._ledger.share(_ids_of_several_players(calls))
-        done = release(calls, step.in_flight, self._context.sender)
+        context = self._context
+        done = release(calls, step.in_flight, context.sender, lambda: bool(context.stopping))
         answered = [(each, self._record(each)) for each in done]
         for each, call in answered:
             self._judge.note_reply(call, each.planned.place)
@@ -93,6 +94,7 @@ class Bursts:
         self._tell(book, verdict, call, place)
         if book.player not in self._judge.finder.blocked:
             book.absorb(history, balance)
+            self._context.shown[book.player] = balance
             self._judge.trails.open(book.player, balance)
 
     def _quiesced(self, book: Book, place: Place) -> tuple[Call, Money] | None:

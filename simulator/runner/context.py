@@ -9,6 +9,7 @@ from collections.abc import Callable
 from simulator.core.events import Event, ExchangeRecorded
 from simulator.core.findings import Place
 from simulator.core.frozen import Frozen
+from simulator.core.money import Money
 from simulator.core.reading import Reading, read_reply
 from simulator.core.roles import CallForm
 from simulator.core.scenario import FaultSpec
@@ -16,6 +17,7 @@ from simulator.core.webhooks import Exchange, NoReply, WebhookRequest, WireReque
 from simulator.core.wire import WireProfile
 from simulator.delivery.sender import CallInterrupted, Sender
 from simulator.runner.dialect import DialectLog
+from simulator.runner.patience import Patience
 from simulator.settings import RunSettings
 
 SILENT_CALLS_MAX = 5
@@ -52,7 +54,9 @@ class RunContext:
     """One run: settings, the way out, and the stream that everything is told to.
 
     `emit` may be called from any thread. `run` is the random part of this run's transaction ids. `kept` holds
-    the latest exchanges of every scenario that is running.
+    the latest exchanges of every scenario that is running. `stopping` is why no scenario may call any more;
+    while `ending`, what has to be put in order after the scenarios may. `shown` is the balance that the
+    operator last showed for a player and that was right, as long as it is known.
     """
 
     def __init__(
@@ -74,7 +78,10 @@ class RunContext:
         self.calls = 0
         self.open_bets = 0
         self.stopping = ""
+        self.ending = False
         self._sender: Sender | None = None
+        self.shown: dict[str, Money] = {}
+        self.patience = Patience()
         self._silent = 0
         self._lock = threading.Lock()
 
@@ -116,7 +123,7 @@ class RunContext:
         form: CallForm = CallForm.CANONICAL,
     ) -> Call:
         """Send, record and read one call. Raises Stopped when the run is ending."""
-        if self.stopping:
+        if self.stopping and not self.ending:
             raise Stopped(self.stopping)
         try:
             exchange = self.sender.call(request, wire)
@@ -168,6 +175,11 @@ class RunContext:
             self.kept[why.scenario_id].append(event)
         self._watch_silence(exchange)
         return Call(exchange, reading)
+
+    @property
+    def gone(self) -> bool:
+        """Whether the operator stopped answering."""
+        return self._silent >= SILENT_CALLS_MAX
 
     def _watch_silence(self, exchange: Exchange) -> None:
         if not isinstance(exchange.reply, NoReply):

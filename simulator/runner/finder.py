@@ -76,6 +76,7 @@ class Finder:
     ) -> None:
         """A money finding: an error whatever the rule's level; nothing more is sent for that player."""
         self.blocked.add(facts.player)
+        self._context.shown.pop(facts.player, None)
         self._make(situation, Severity.ERROR, call.exchange.wire, place, facts, method)
 
     def mild(
@@ -118,7 +119,9 @@ class Finder:
             )
 
     def expectation(self, message: str, call: Call, place: Place) -> None:
-        """What the author of the scenario claimed does not hold."""
+        """What the author of the scenario claimed does not hold, unless the ledger has said worse of it."""
+        if any(told.place == place and _is_money_error(told) for told in self.found):
+            return
         severity = Severity.WARNING if self._scenario.level is Level.ADVICE else Severity.ERROR
         words = MoneyFacts("", (), None, "", message)
         rule = f":{self._scenario.covers[0]}" if self._scenario.covers else ""
@@ -181,6 +184,10 @@ class Finder:
         """The call as a command line, secrets masked."""
         settings = self._context.settings
         return curl_line(settings.endpoint, wire, settings.headers)
+
+
+def _is_money_error(finding: Finding) -> bool:
+    return finding.severity is Severity.ERROR and not finding.cause.startswith("form:")
 
 
 def _form_cause(rule: str, form: str) -> str:

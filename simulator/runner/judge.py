@@ -4,7 +4,7 @@ nothing, and makes findings of what no right wallet does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from simulator.core.findings import Outcome, Place
 from simulator.core.forms import Form
@@ -23,7 +23,11 @@ from simulator.settings import Probe
 
 
 class Judge:
-    """One scenario's ledger and findings. Players are user ids here."""
+    """One scenario's ledger and findings. Players are user ids here.
+
+    `unanswered` are those of whom nobody knows what became of a call, by no fault of ours: what an author
+    expects afterwards may fail because of that alone.
+    """
 
     def __init__(self, context: RunContext, scenario_id: str | None, finder: Finder, ledger: Ledger) -> None:
         self._context = context
@@ -31,6 +35,7 @@ class Judge:
         self.finder = finder
         self.ledger = ledger
         self.unproven: list[str] = []
+        self.unanswered: set[str] = set()
         self.trails = Trails()
         self._accuser = Accuser(finder, self.trails)
 
@@ -48,11 +53,14 @@ class Judge:
         reading = call.reading
         judged = self._observe(book, form, call)
         made = Made(request, form.form, call, judged.role, place, before, label)
-        self.trails.note(made, book)
+        if reading.outcome is Outcome.UNKNOWN and reading.balance is None and call.exchange.fault is None:
+            self.unanswered.add(book.player)
+        self.trails.note(made, book.balances if judged.possible else made.expected(book))
         if not judged.possible:
-            self._accuser.impossible_answer(book, made, self._balance_after(book, made))
+            self._impossible(book, made)
             return reading.outcome
         self._accuser.remember(made)
+        self._note_shown(made, book)
         self._mild_findings(made)
         if self._wants_probe(judged):
             self._probe(book, made)
@@ -92,15 +100,44 @@ class Judge:
             return None
         if book.read(balance):
             self._accuser.confirm(book.player)
+            self._context.shown[book.player] = balance
             return balance
         second = self.ask_balance(book.player, place, purpose)
         again = second.reading.balance
+        if (again is None or not book.read(again)) and self._accuser.answered_right(book):
+            awaited = self.await_balance(book.player, place, book.balances)
+            again = again if awaited is None else awaited
         if again is not None and book.read(again):
             self._accuser.confirm(book.player)
-            self._accuser.stale_read(book, balance, again, first, place)
+            self._accuser.wrong_read(book.player, balance, again, first, place)
+            self._context.shown[book.player] = again
             return again
         self._accuser.impossible_read(book, balance if again is None else again, first, place, suspect)
         return balance
+
+    def await_balance(self, player: str, place: Place, wanted: Collection[Money]) -> Money | None:
+        """Read again until a wanted balance is shown, as far as the run has patience; else None."""
+        return self._context.patience.await_balance(
+            lambda: self.ask_balance(player, place).reading.balance, wanted
+        )
+
+    def opening_balance(self, player: str, call: Call, place: Place) -> Money | None:
+        """The balance that a scenario begins with, from its first read; None if that shows none.
+
+        A read that differs from what the operator showed last is looked at again. If it stays it is believed,
+        until the next answer contradicts it.
+        """
+        balance, shown = call.reading.balance, self._context.shown.get(player)
+        if balance is None or shown is None or balance == shown:
+            return balance
+        if self.await_balance(player, place, (shown,)) is None:
+            self._accuser.doubt(player, shown)
+            return balance
+        self._accuser.wrong_read(player, balance, shown, call, place)
+        # The balance is known again, and the scenario can be played.
+        self.finder.blocked.discard(player)
+        self._context.shown[player] = shown
+        return shown
 
     def ask_balance(self, player: str, place: Place, purpose: str = "probe") -> Call:
         """One `user_balance` call; its form is judged, its number is not."""
@@ -144,12 +181,27 @@ class Judge:
                 if other is not book and other.terms.exists:
                     self.read(other, made.place, suspect=suspect)
 
+    def _impossible(self, book: Book, made: Made) -> None:
+        """No right wallet gives this answer, unless the balances that were read before were wrong."""
+        actual, answered = self._balance_after(book, made), made.call.reading.balance
+        if actual is not None and answered is not None and actual != answered:
+            player, place = book.player, made.place
+            if self.await_balance(player, place, (answered,)) is not None:
+                # Nothing was sent in between: the reads are behind the answers.
+                self._accuser.wrong_read(player, actual, answered, made.call, place)
+                self._context.shown[player] = answered
+                return
+        self._accuser.impossible_answer(book, made, actual)
+        if answered is not None and made.call.reading.outcome is Outcome.ACCEPTED:
+            # Right or wrong, it is what the wallet goes on from; reads may be what is wrong.
+            self._context.shown[book.player] = answered
+
     def _balance_after(self, book: Book, made: Made) -> Money | None:
         """Where the money is after an answer that cannot be; None when nobody can say."""
         if not book.terms.exists:
             return None
         actual = self.ask_balance(book.player, made.place).reading.balance
-        if actual == made.balance_before and made.role.moves:
+        if (actual == made.balance_before and made.role.moves) or actual != made.call.reading.balance:
             # A wallet may answer before its own reads see the change: look once more before accusing.
             actual = self.ask_balance(book.player, made.place).reading.balance
         return actual
@@ -174,6 +226,13 @@ class Judge:
             self.finder.mild(Situation.READ_REFUSED, call, place, Method.BALANCE)
         self.unproven.append(f"line {place.line}: the balance could not be read")
 
+    def broken_claim(self, message: str, call: Call, player: str, place: Place) -> None:
+        """What the author of the scenario claimed of this call does not hold."""
+        if player in self.unanswered:
+            self.unproven.append(f"line {place.line}: {message}, after a call that got no usable answer")
+        else:
+            self.finder.expectation(message, call, place)
+
     def note_reply(self, call: Call, place: Place) -> None:
         """What the reply alone shows: its form, and how this operator writes money and refusals."""
         self.finder.reply_form(call, place)
@@ -182,6 +241,12 @@ class Judge:
             if value is not None:
                 self._context.dialect.note(knob, value, evidence=f"HTTP {reading.http_status}")
                 self.finder.policy(knob, value, call, place)
+
+    def _note_shown(self, made: Made, book: Book) -> None:
+        if book.ambiguous:
+            self._context.shown.pop(book.player, None)
+        elif made.role.moves and made.call.reading.outcome is Outcome.ACCEPTED:
+            self._context.shown[book.player] = book.balances[0]
 
     def _note_dialect(self, made: Made, book: Book) -> None:
         reading = made.call.reading

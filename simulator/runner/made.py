@@ -41,6 +41,17 @@ class Made(Frozen):
         bet = book.fact(Method.BET, self.request.transaction_id)
         return Money(bet.amount) if isinstance(bet, Applied) else None
 
+    def expected(self, book: Book) -> tuple[Money, ...]:
+        """The balances that a right wallet could have after this call, answered as it was if that may be."""
+        branches = [
+            (branch.outcome, Money(world.balance + branch.moves))
+            for world in book.worlds
+            for branch in book.branches(world, self.request, self.form)
+        ]
+        answered = self.call.reading.outcome
+        alike = {balance for outcome, balance in branches if outcome is answered}
+        return tuple(sorted(alike or {balance for _, balance in branches})) or book.balances
+
     def settled(self, balance_after: Money) -> Outcome:
         """The outcome, where an answer without a clear one was settled by a balance read."""
         outcome = self.call.reading.outcome
@@ -88,12 +99,17 @@ class Trails:
         """Begin a player's line."""
         self._trails[player] = deque([(None, (balance,))], maxlen=TRAIL_STEPS_MAX + 1)
 
-    def note(self, made: Made, book: Book) -> None:
+    def note(self, made: Made, balances: tuple[Money, ...]) -> None:
         """Add a call, and the balances that are possible after it."""
-        trail = self._trails.get(book.player)
+        player = made.request.player
+        trail = self._trails.get(player)
         if trail is None:
-            trail = self._trails[book.player] = deque(maxlen=TRAIL_STEPS_MAX + 1)
-        trail.append((made, book.balances[:3]))
+            trail = self._trails[player] = deque(maxlen=TRAIL_STEPS_MAX + 1)
+        trail.append((made, balances[:3]))
+
+    def had(self, player: str, balance: Money) -> bool:
+        """Whether that was a balance of the player some calls ago."""
+        return any(balance in balances for _, balances in self._trails.get(player, ()))
 
     def line(self, player: str) -> str:
         """A player's line."""

@@ -34,8 +34,9 @@ class Opening:
         """The player's balance before anything is done. Raises CannotReach."""
         for _ in range(2):
             call = self._judge.ask_balance(player, self._place, self._why.purpose)
-            if call.reading.balance is not None:
-                return call.reading.balance
+            balance = self._judge.opening_balance(player, call, self._place)
+            if balance is not None:
+                return balance
         raise CannotReach(f"the balance of player {player} cannot be read")
 
     def reach(self, player: str, balance: Money, target: Money) -> bool:

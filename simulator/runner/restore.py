@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from random import Random
 
 from simulator.core.findings import Finding
@@ -22,20 +23,34 @@ class Restore:
     def __init__(self, context: RunContext) -> None:
         self._context = context
         self._before: dict[str, Money] = {}
+        self._back: set[str] = set()
+        self._given_up = False
 
     def remember(self, player: str, balance: Money) -> None:
         """The balance that this player had."""
         self._before[player] = balance
 
     def left_as_it_is(self) -> list[str]:
-        """A note for a run that ended early: nobody's balance was put back."""
-        if not self._before:
+        """A note for a run that ended early: who was not put back, and what each had."""
+        left = [item for item in self._before.items() if item[0] not in self._back]
+        if not left:
             return []
-        balances = ", ".join(
-            f"{player} had {format_money(b)}" for player, b in list(self._before.items())[:5]
-        )
-        more = f" and {len(self._before) - 5} more" if len(self._before) > 5 else ""
+        balances = ", ".join(f"{player} had {format_money(b)}" for player, b in left[:5])
+        more = f" and {len(left) - 5} more" if len(left) > 5 else ""
         return [f"the run ended early, so balances were not put back: {balances}{more}"]
+
+    def hurriedly(self, limit_s: float) -> list[str]:
+        """`all` after an interrupt: what is under way when the time is up is given up, and told."""
+        timer = threading.Timer(limit_s, self._give_up)
+        timer.start()
+        try:
+            notes = self.all()
+        except KeyboardInterrupt:
+            return self.left_as_it_is()
+        finally:
+            timer.cancel()
+            timer.join()
+        return self.left_as_it_is() if self._given_up else notes
 
     def all(self) -> list[str]:
         """Bring every player back; returns a note for each that is not."""
@@ -46,9 +61,16 @@ class Restore:
             except (CannotReach, Stopped) as error:
                 notes.append(f"player {player} was not brought back to {format_money(balance)}: {error}")
                 continue
-            if not restored:
+            if restored:
+                self._back.add(player)
+            else:
                 notes.append(f"player {player} was not brought back to {format_money(balance)}")
         return notes
+
+    def _give_up(self) -> None:
+        self._given_up = True
+        self._context.ending = False
+        self._context.sender.cancel()
 
     def _one(self, player: str, balance: Money, number: int) -> bool:
         scenario = Scenario(id="restore", name="Restore", place=PLACE, steps=())

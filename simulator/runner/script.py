@@ -77,6 +77,7 @@ class Script:
         self._drawn: set[Money] = set()
         self._sent: dict[str, Sent] = {}
         self._last: Sent | None = None
+        self._last_label = "call"
         self._reserved: dict[str, tuple[str, Money]] = {}
         self._written_ids: dict[str, str] = {}
         self._last_bet: dict[str, Money] = {}
@@ -142,6 +143,10 @@ class Script:
             sent = self._write(request, sent.raw, sent.omit, sent.open_round)
         self._last = self._either(sent, step.expect.outcome)
         return self._last
+
+    def label_again(self, step: Resend) -> str:
+        """How reports call what that step sends: ``b1 again``."""
+        return f"{step.of or self._last_label} again"
 
     def send_step(self, step: Send, ledger: Ledger) -> tuple[WireRequest, Form]:
         """The bytes of a `send` step with its placeholders filled in, and what they read as."""
@@ -254,6 +259,7 @@ class Script:
     def _keep(self, label: str, sent: Sent, ledger: Ledger) -> Sent:
         self._sent[label] = sent
         self._last = sent
+        self._last_label = label
         if "transaction_id" in sent.raw and sent.request.transaction_id is not None:
             ledger.watch_exact_id(sent.request.transaction_id)
         return sent

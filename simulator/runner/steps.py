@@ -169,7 +169,7 @@ class Steps:
     # --- money -------------------------------------------------------------------------------------
 
     def _money(self, sent: Sent, step: Bet | Win | Refund | Resend) -> Outcome:
-        label = getattr(step, "label", None) or "resend"
+        label = self._script.label_again(step) if isinstance(step, Resend) else step.label
         if step.fault is not None:
             return self._disturbed(sent, step, step.fault, label)
         call = self._call(sent, step.place, label)
@@ -220,8 +220,10 @@ class Steps:
             took_ms = (call.exchange.latency_ns or 0) // 1_000_000
             words = f"answered after {took_ms} ms, the limit is {latency_ms_max} ms"
             self._judge.finder.mild(Situation.SLOW, call, place, detail=words)
+        request = call.exchange.request
+        player = "" if request is None else request.player
         for message in check_claims(expect, call, outcome):
-            self._judge.finder.expectation(message, call, place)
+            self._judge.broken_claim(message, call, player, place)
 
     # --- reads -------------------------------------------------------------------------------------
 
@@ -234,7 +236,7 @@ class Steps:
         if found is not None and step.is_ is not None and found != step.is_:
             call = self._judge.ask_balance(book.player, step.place)
             words = f"balance: the scenario says {format_money(step.is_)}, found {format_money(found)}"
-            self._judge.finder.expectation(words, call, step.place)
+            self._judge.broken_claim(words, call, book.player, step.place)
         elif step.expect != Expect():
             call = self._judge.ask_balance(book.player, step.place, "step")
             self._claims(step.expect, call, call.reading.outcome, step.place)

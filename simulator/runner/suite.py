@@ -37,6 +37,8 @@ from simulator.settings.wire import wire_profile
 
 KNOWN_GAMES = frozenset({DEFAULT_GAME, "SLOT_002", "SLOT_003"})
 INTERRUPTED = "interrupted"
+PUT_BACK_S = 2.0
+"""How long balances may take to be put back after an interrupt."""
 
 
 def run_suite(settings: RunSettings, report: Callable[[Event], None]) -> ExitCode:
@@ -134,15 +136,13 @@ class _Run:
             context.stop(root_cause)
         try:
             self._work()
-            if not context.stopping:
-                self._notes.extend(self._restore.all())
+            self._notes.extend(self._put_back(hopeless=bool(root_cause)))
         except KeyboardInterrupt:
             context.stop(INTERRUPTED)
+            self._notes.extend(self._restore.left_as_it_is())
         finally:
             self._hooks.close()
             context.close()
-        if context.stopping:
-            self._notes.extend(self._restore.left_as_it_is())
         if context.open_bets:
             bets = "1 bet has" if context.open_bets == 1 else f"{context.open_bets:,} bets have"
             self._notes.append(f"SES-06: {bets} neither a win nor a refund after them in the scenarios")
@@ -162,6 +162,16 @@ class _Run:
         return code
 
     # --- inside ------------------------------------------------------------------------------------
+
+    def _put_back(self, *, hopeless: bool) -> list[str]:
+        """Bring the players back to their balances, after an interrupt in a moment; returns what to note."""
+        context = self._context
+        if hopeless or context.gone:
+            return self._restore.left_as_it_is()
+        context.ending = True
+        if context.stopping == INTERRUPTED:
+            return self._restore.hurriedly(PUT_BACK_S)
+        return self._restore.all()
 
     def _observed(self, report: Callable[[Event], None]) -> Callable[[Event], None]:
         def on(event: Event) -> None:
@@ -190,10 +200,10 @@ class _Run:
         try:
             self._context.sender = Sender(self._target or _waited_for(settings))
             for player in settings.players or self._cast.take({"player": PlayerSpec()}).values():
+                balance = preflight.balance(player)
                 if not self._cast.seeded:
-                    self._restore.remember(player, preflight.check(player))
-                else:
-                    preflight.check(player)
+                    self._restore.remember(player, balance)
+                preflight.check(player, balance)
         except EndpointUnreachable as error:
             return str(error), True
         except (RootCause, NoPlayer, Stopped) as error:

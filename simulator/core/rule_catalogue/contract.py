@@ -136,7 +136,7 @@ RULES = (
             "100}.{cents % 100:02d}\", or number_format($x, 2, '.', '') in PHP, or toFixed(2) on a "
             "decimal type."
         ),
-        situations=frozenset(),
+        situations=frozenset({_S.HUNDREDFOLD}),
     ),
     Rule(
         id="CON-07",

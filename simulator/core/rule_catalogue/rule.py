@@ -37,6 +37,7 @@ FRESH_BET = frozenset(
         _S.BET_CREDITED,
         _S.BET_REFUSED,
         _S.BET_REFUSED_BUT_TAKEN,
+        _S.CENT_OFF,
     }
 )
 """A bet that should simply be taken."""
@@ -47,6 +48,7 @@ FRESH_WIN = frozenset(
         _S.WIN_WRONG_AMOUNT,
         _S.WIN_REFUSED,
         _S.WIN_REFUSED_BUT_CREDITED,
+        _S.CENT_OFF,
     }
 )
 """A win that should simply be credited."""
@@ -55,6 +57,8 @@ FRESH_REFUND = frozenset(
     {
         _S.REFUND_NOT_CREDITED,
         _S.REFUND_REFUSED,
+        _S.REFUND_REFUSED_BUT_CREDITED,
+        _S.CENT_OFF,
         _S.REFUND_WRONG_AMOUNT,
         _S.REFUND_DEBITED,
     }
@@ -64,7 +68,7 @@ FRESH_REFUND = frozenset(
 ANSWER = frozenset({_S.ANSWER_BALANCE_WRONG, _S.NO_ANSWER})
 """The money may be right and the answer is not."""
 
-READ = frozenset({_S.BALANCE_READ_WRONG, _S.STALE_READ, _S.READ_REFUSED, _S.NO_ANSWER})
+READ = frozenset({_S.BALANCE_READ_WRONG, _S.STALE_READ, _S.READ_CONTRADICTS, _S.READ_REFUSED, _S.NO_ANSWER})
 """`user_balance` does not show the balance."""
 
 REPEATED = frozenset(

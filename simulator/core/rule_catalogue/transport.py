@@ -67,6 +67,7 @@ RULES = (
                 _S.WIN_NOT_CREDITED,
                 _S.REFUND_NOT_CREDITED,
                 _S.STALE_READ,
+                _S.READ_CONTRADICTS,
                 _S.BALANCE_READ_WRONG,
                 _S.ANSWER_BALANCE_WRONG,
             }

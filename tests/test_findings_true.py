@@ -1,0 +1,288 @@
+"""What a finding says is what the wallet did: wrong wallets whose mistake is easily taken for another one."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from simulator.core.findings import Verdict
+from simulator.errors import ExitCode
+from small_wallet import Answer, Fields, Refusal, SmallWallet, serving
+from suite_runs import SuiteRun, run_against
+
+ONE = ("1000",)
+
+
+def played(wallet: SmallWallet, folder: Path, *texts: str, **settings: object) -> SuiteRun:
+    """Run scenarios of these texts, one after the other, against the wallet with one player."""
+    paths = []
+    for number, text in enumerate(texts):
+        path = folder / f"{number}.yaml"
+        path.write_text(text)
+        paths.append(str(path))
+    with serving(wallet) as endpoint:
+        return run_against(endpoint, paths, ONE, **settings)
+
+
+def causes(run: SuiteRun) -> set[str]:
+    """The causes of all errors."""
+    return {finding.cause for _, finding in run.errors}
+
+
+# --- before the suite ------------------------------------------------------------------------------
+
+
+class RefusesAfterWin(SmallWallet):
+    """Credits wins and answers that it has not."""
+
+    def win(self, player: str, amount: int, transaction_id: str, game: str) -> Fields:
+        super().win(player, amount, transaction_id, game)
+        raise Refusal("ERROR")
+
+
+def test_a_win_that_is_refused_and_paid_is_a_finding_of_the_preflight(tmp_path: Path) -> None:
+    """Not "does the player exist?": money was paid that nobody knows of."""
+    run = played(RefusesAfterWin(), tmp_path, "steps: [bet: 1.00]\n")
+    assert causes(run) == {"win-refused-but-credited"}
+    assert run.exit_code is ExitCode.FOUND
+    assert run.end is not None
+    assert "the balance went from 99.99 to 100.00 (+0.01)" in run.end.root_cause
+
+
+class FailsAfterBet(SmallWallet):
+    """Charges bets and answers with HTTP 500."""
+
+    def answer_fields(self, fields: Fields) -> Answer:
+        answer = super().answer_fields(fields)
+        return Answer(500, b"oops") if fields.get("method") == "transaction_bet" else answer
+
+
+def test_a_bet_that_is_charged_before_http_500_is_told_so(tmp_path: Path) -> None:
+    """The root cause names the status and the money."""
+    run = played(FailsAfterBet(), tmp_path, "steps: [bet: 1.00]\n")
+    assert run.end is not None
+    assert "HTTP 500" in run.end.root_cause
+    assert "the balance went from 100.00 to 99.99 (-0.01)" in run.end.root_cause
+
+
+# --- amounts ---------------------------------------------------------------------------------------
+
+
+class RefusesAfterRefund(SmallWallet):
+    """Pays refunds and answers that it has not."""
+
+    def refund(self, player: str, amount: int, transaction_id: str) -> Fields:
+        super().refund(player, amount, transaction_id)
+        raise Refusal("ERROR")
+
+
+class WritesCents(SmallWallet):
+    """Right, but balances are in cents."""
+
+    def written(self, cents: int) -> str:
+        return str(cents)
+
+
+class LosesCents(SmallWallet):
+    """Every third movement loses a cent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.moves = 0
+
+    def move(self, player: str, cents: int) -> Fields:
+        self.moves += 1
+        return super().move(player, cents - (self.moves % 3 == 0))
+
+
+REFUND = "steps:\n  - bet: {amount: 5.00, id: b1}\n  - refund: b1\n"
+ROUND = "steps:\n  - bet: 5.00\n  - win: 7.00\n"
+
+
+@pytest.mark.parametrize(
+    ("wallet", "text", "cause"),
+    [
+        (RefusesAfterRefund(), REFUND, "refund-refused-but-credited"),
+        (WritesCents(), ROUND, "hundredfold"),
+        (LosesCents(), ROUND, "cent-off"),
+    ],
+    ids=["refund-refused-and-paid", "cents", "drift"],
+)
+def test_the_figures_name_the_mistake(wallet: SmallWallet, text: str, cause: str, tmp_path: Path) -> None:
+    """One cause, and the one that it is."""
+    assert causes(played(wallet, tmp_path, text)) == {cause}
+
+
+class ChargesBothCopies(SmallWallet):
+    """Looks first whether a bet is known, and charges it afterwards."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looked = threading.Barrier(2)
+
+    def bet(self, player: str, amount: int, transaction_id: str, game: str) -> Fields:
+        if amount == 500:
+            self.lock.release()
+            self.looked.wait(10)
+            self.lock.acquire()
+            return self.move(player, -amount)
+        return super().bet(player, amount, transaction_id, game)
+
+
+def test_a_call_that_arrives_twice_and_counts_twice_is_a_double_effect(tmp_path: Path) -> None:
+    """Not "another amount than the one that was sent"."""
+    run = played(ChargesBothCopies(), tmp_path, "steps:\n  - bet: {amount: 5.00, fault: duplicate}\n")
+    assert causes(run) == {"double-effect"}
+
+
+# --- reads -----------------------------------------------------------------------------------------
+
+
+class CachesReads(SmallWallet):
+    """`user_balance` looks at every fourth read; answers are right."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cached: dict[str, Fields] = {}
+        self.reads = 0
+
+    def call(self, fields: Fields) -> Fields:
+        player = self.player_of(fields)
+        if fields.get("method") != "user_balance":
+            return super().call(fields)
+        self.reads += 1
+        if self.reads % 4 == 1 or player not in self.cached:
+            self.cached[player] = self.accepted(player)
+        return self.cached[player]
+
+
+class ReadsReplica(SmallWallet):
+    """`user_balance` is an eighth of a second behind."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.past: list[tuple[float, int]] = []
+
+    def move(self, player: str, cents: int) -> Fields:
+        self.past.append((time.monotonic(), self.balances[player]))
+        return super().move(player, cents)
+
+    def call(self, fields: Fields) -> Fields:
+        if fields.get("method") == "user_balance":
+            self.player_of(fields)
+            then = time.monotonic() - 0.125
+            behind = [balance for moved, balance in self.past if moved > then]
+            if behind:
+                return {"status": 1, "balance": self.written(behind[0])}
+        return super().call(fields)
+
+
+@pytest.mark.parametrize("kind", [CachesReads, ReadsReplica])
+def test_reads_that_are_behind_are_not_taken_for_money(kind: type[SmallWallet], tmp_path: Path) -> None:
+    """However often it happens, and in whichever read: the money is right and the reads are wrong."""
+    texts = [
+        ROUND,
+        "player: {balance: 70.00}\n" + REFUND,
+        "steps:\n  - bet: 1.00\n  - bet: all+1.00\n",
+        ROUND,
+    ]
+    run = played(kind(), tmp_path, *texts)
+    assert run.exit_code is ExitCode.FOUND
+    assert causes(run) <= {"stale-read", "read-contradicts-answers"}
+
+
+class ShowsNeighbour(SmallWallet):
+    """`user_balance` shows another player's money each third time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.balances["1001"] = 777_77
+        self.reads = 0
+
+    def call(self, fields: Fields) -> Fields:
+        if fields.get("method") == "user_balance":
+            self.reads += 1
+            if self.reads % 3 == 0:
+                return self.accepted("1001")
+        return super().call(fields)
+
+
+def test_another_players_balance_is_not_called_an_older_one(tmp_path: Path) -> None:
+    """The number that was shown was never this player's."""
+    assert causes(played(ShowsNeighbour(), tmp_path, ROUND, REFUND)) == {"read-contradicts-answers"}
+
+
+# --- what follows from a missing answer ------------------------------------------------------------
+
+
+class LosesOneBet(SmallWallet):
+    """Answers one bet with HTTP 500 and does not charge it."""
+
+    def answer_fields(self, fields: Fields) -> Answer:
+        if fields.get("amount") == "5.00" and fields["method"] == "transaction_bet":
+            return Answer(500, b"oops")
+        return super().answer_fields(fields)
+
+
+def test_what_an_author_expects_after_a_missing_answer_is_no_finding_of_its_own(tmp_path: Path) -> None:
+    """The missing answer is the finding; the balance that follows from it is not another one."""
+    text = "steps:\n  - bet: {amount: 5.00, expect: accepted}\n  - balance: 95.00\n"
+    run = played(LosesOneBet(), tmp_path, text)
+    (error,) = run.errors
+    assert error[1].message == "HTTP 500 instead of the documented answer"
+
+
+class AnswersTooMuch(SmallWallet):
+    """After the preflight every answer is larger than any answer may be."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
+
+    def reply(self, value: Fields, status: int = 200) -> Answer:
+        self.calls += 1
+        return super().reply(value if self.calls <= 4 else {**value, "pad": "x" * 1_100_000}, status)
+
+
+def test_a_scenario_that_is_skipped_for_what_the_operator_does_wrong_has_failed(tmp_path: Path) -> None:
+    """An error in the summary and exit 6 below it would contradict each other."""
+    run = played(AnswersTooMuch(), tmp_path, ROUND)
+    assert run.with_verdict(Verdict.FAILED)
+    assert run.exit_code is ExitCode.FOUND
+
+
+# --- concurrent calls ------------------------------------------------------------------------------
+
+
+class PaysRefundsAgain(SmallWallet):
+    """A refund that is sent again is paid again."""
+
+    def refund(self, player: str, amount: int, transaction_id: str) -> Fields:
+        self.applied.pop((player, "refund", transaction_id), None)
+        return super().refund(player, amount, transaction_id)
+
+
+def test_a_lane_is_named_by_the_step_that_it_repeats(tmp_path: Path) -> None:
+    """``refund r1 again``, not ``refund resend``."""
+    text = (
+        "steps:\n  - bet: {amount: 10.00, id: b1}\n"
+        "  - parallel:\n      - refund: {of: b1, id: r1}\n      - resend: {step: r1, times: 3}\n"
+    )
+    run = played(PaysRefundsAgain(), tmp_path, text)
+    lanes = [lane for _, finding in run.errors for lane in finding.lanes]
+    assert any("refund r1 of 10.00" in lane for lane in lanes)
+    assert sum("refund r1 again of 10.00" in lane for lane in lanes) == 3
+
+
+# --- the end ---------------------------------------------------------------------------------------
+
+
+def test_a_run_that_stops_early_puts_balances_back_all_the_same(tmp_path: Path) -> None:
+    """`--maxfail` ends the run, not the promise that players have what they had."""
+    wallet = LosesCents()
+    run = played(wallet, tmp_path, "player: {balance: 40.00}\n" + ROUND, ROUND, maxfail=1)
+    assert run.with_verdict(Verdict.BLOCKED)
+    assert abs(wallet.balances["1000"] - 100_00) <= 3
