@@ -17,6 +17,7 @@ from simulator.api.errors import Refusal, refusal_of_status
 
 GOODBYE_S = 0.25
 """How long a client has to close its end once we have closed ours."""
+LOOK_UP_S = 0.1
 _REASONS = {400: "Bad Request", 414: "URI Too Long", 431: "Request Header Fields Too Large"}
 
 
@@ -34,6 +35,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         """SIGINT and SIGQUIT: at once."""
         self._tell()
         super().handle_quit(sig, frame)
+
+    def wait_for_and_dispatch_events(self, timeout: float | None) -> None:
+        """As gunicorn does; once it stops it looks up often, or a wait begun late outlasts its grace."""
+        super().wait_for_and_dispatch_events(timeout if self.alive else min(timeout or LOOK_UP_S, LOOK_UP_S))
 
     def _tell(self) -> None:
         if self.stopping is not None:
