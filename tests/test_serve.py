@@ -172,7 +172,8 @@ def test_logs_in_json_are_one_object_a_line_without_secrets(tmp_path: Path) -> N
         launched(served, token, agent_token='se"cret-key', type="DEMO")
         asked(served, "/healthz")
         asked(served, "/nowhere/demo-token/se%22cret-key/%0a{x}")
-        asked(served, f"/play/{'t' * 30}")
+        for slashes in ("/play/", "//play//"):
+            asked(served, f"{slashes}{'t' * 30}")
         served.stop()
         lines = [json.loads(line) for line in served.log.read_text().splitlines()]
     # A line is written once its answer is sent, so that two of them may come in either order.
@@ -182,6 +183,7 @@ def test_logs_in_json_are_one_object_a_line_without_secrets(tmp_path: Path) -> N
         ("request", "GET", "/api/games/game_launch", 200),
         ("request", "GET", r"/nowhere/***/***/\n{x}", 404),
         ("request", "GET", "/play/***", 404),
+        ("request", "GET", "//play//***", 404),
     }
     assert all(line["took_ms"] >= 0 and line["level"] == "info" for line in lines)
 

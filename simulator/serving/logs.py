@@ -20,7 +20,7 @@ from gunicorn.glogging import Logger
 from simulator.settings import ServeSettings
 
 _MASK = "***"
-_GAME_TOKEN = re.compile(r"(/play/)[^/]+")
+_GAME_TOKEN = re.compile(r"(/play/+)[^/]+")
 _UNLOGGED = frozenset({"/healthz", "/readyz"})
 PATH_SHOWN_MAX = 200
 
