@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
+from http.client import HTTPException
+from time import monotonic
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,7 +16,9 @@ from delivery_calls import BET, SHORT_S, WIRE, answer, no_reply
 from scripted_server import ACCEPTED, CHUNKED, Peer, ScriptedServer, answering, reply
 from simulator.core.webhooks import NoReply, NoReplyKind, Reply
 from simulator.delivery.guard import make_target
+from simulator.delivery.http_reply import HttpReply
 from simulator.delivery.sender import Sender
+from simulator.delivery.stream import ReplyTooLargeError, Stream
 
 LATE = b"HTTP/1.1 103 Early Hints\r\n\r\n" + reply(ACCEPTED, "200 OK", "Connection: close")
 SOUND = [reply(), CHUNKED, LATE, reply(b"", "204 No Content"), reply(ACCEPTED, version="1.0")]
@@ -66,6 +70,49 @@ def test_any_bytes_at_all_make_one_exchange_and_no_second_request(
             assert detail
             assert kind in (NoReplyKind.CLOSED, NoReplyKind.GARBAGE, NoReplyKind.OVERSIZED, NoReplyKind.RESET)
             assert exchange.answered_ns is None
+
+
+class Dripping(socket.socket):
+    """Gives a byte at a time."""
+
+    def recv(self, _size: int, flags: int = 0) -> bytes:
+        return super().recv(1, flags)
+
+
+def read_from(kind: type[socket.socket], data: bytes) -> object:
+    """What these bytes are as a reply, or how they are none."""
+    ours, theirs = socket.socketpair()
+    with theirs, kind(fileno=ours.detach()) as sock:
+        theirs.sendall(data)
+        theirs.shutdown(socket.SHUT_WR)
+        stream = Stream(sock)
+        stream.arm(monotonic() + 60, len(data))
+        read = HttpReply(stream, "POST")
+        try:
+            read.begin()
+            return read.status, read.fields, read.whole_body(1000), read.will_close
+        except (HTTPException, OSError, ReplyTooLargeError) as error:
+            return type(error), str(error)
+
+
+HEAD_LINES = [
+    "",
+    " folded",
+    "\tfolded",
+    "A: b",
+    "a : b",
+    "A:",
+    ": b",
+    "Connection: close",
+    "Content-Length: 3",
+]
+HEADS = st.lists(st.sampled_from(HEAD_LINES).flatmap(lambda line: st.sampled_from([line, line + "\r"])))
+
+
+@given(data=replies() | HEADS.map(lambda lines: "\n".join(["HTTP/1.1 200 OK", *lines, "\r\nabc"]).encode()))
+def test_a_reply_reads_alike_in_whatever_pieces_it_comes(data: bytes) -> None:
+    """A head that has come whole is read in another way than one that comes by and by."""
+    assert read_from(socket.socket, data) == read_from(Dripping, data)
 
 
 @pytest.mark.parametrize("size", range(0, len(reply()), 7))

@@ -137,24 +137,33 @@ class WebhookSession(Session):
     def __init__(self, adapter: WebhookAdapter) -> None:
         super().__init__()
         self.trust_env = False
-        self.adapters.clear()
-        self.mount("http://", adapter)
-        self.mount("https://", adapter)
+        self._adapter = adapter
+
+    def get_adapter(self, url: str | bytes) -> WebhookAdapter:  # noqa: ARG002 - the signature is that of requests
+        """The one there is, whatever the scheme."""
+        return self._adapter
 
     def resolve_redirects(self, *_: object, **__: object) -> Iterator[Response]:
         """None: requests would look at the Location of each reply, and fail on a bad one."""
         return iter(())
 
 
+# What a response begins with: nobody looks into its jar of cookies, and one more for each call costs time.
+_BLANK = vars(Response())
+
+
 def _response(request: WebhookCall, reply: HttpReply, body: bytes) -> Response:
-    response = Response()
-    response.status_code = reply.status
-    response.reason = reply.reason
-    response.url = request.url or ""
-    response.request = request
-    # The headers stay in it, in order and spelling: the mapping of requests would keep neither.
-    response.raw = reply
-    # The body is read whole, under deadline and bound; requests must not stream from the socket again.
-    response._content = body
-    response._content_consumed = True  # type: ignore[attr-defined]  # the stubs leave it out
+    response = Response.__new__(Response)
+    vars(response).update(
+        _BLANK,
+        status_code=reply.status,
+        reason=reply.reason,
+        url=request.url or "",
+        request=request,
+        # The headers stay in it, in order and spelling: the mapping of requests would keep neither.
+        raw=reply,
+        # The body is read whole, under deadline and bound; requests must not stream from the socket again.
+        _content=body,
+        _content_consumed=True,
+    )
     return response

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 HEAD_BYTES_MAX = 65_536
 HEADERS_MAX = 200
+_HEAD_PLAIN_BYTES_MAX = 3 * HEADERS_MAX
+"""Nearly every head is shorter, comes whole and is split at once. No more lines than allowed fit in."""
 INTERIM_MAX = 16
 _LINE_KEPT_BYTES_MAX = 256
 """Longer lines are read anew each time. Most of a reply's head stands so in the one before, too."""
@@ -75,6 +77,9 @@ class HttpReply(HTTPResponse):
         return _status(line) if len(line) <= _LINE_KEPT_BYTES_MAX else _status.__wrapped__(line)
 
     def _header_lines(self) -> tuple[tuple[str, str], ...]:
+        lines = self._source.header_lines(_HEAD_PLAIN_BYTES_MAX)
+        if lines is not None:
+            return tuple(map(_field, lines))
         fields: list[tuple[str, str]] = []
         size = 0
         while True:

@@ -99,6 +99,21 @@ class Stream:
         self._at = end
         return line
 
+    def header_lines(self, bytes_max: int) -> list[bytes] | None:
+        """The lines up to an empty one, without `\\n`, where all lie here and none is folded.
+
+        None, and nothing is read, where not: `readline` takes all there is. For after it has read a line.
+        """
+        before = self._at - 1
+        end = self._buffer.find(b"\n\r\n", before, before + bytes_max)
+        if end < 0 or before < 0:
+            return None
+        block = self._buffer[before : end + 1]
+        if b"\n\n" in block or b"\n " in block or b"\n\t" in block:
+            return None
+        self._at = end + 3
+        return block.split(b"\n")[1:-1]
+
     def read(self, size: int | None = -1) -> bytes:
         """Exactly `size` bytes, fewer at the end of file; without a size, all until the end of file."""
         wanted = None if size is None or size < 0 else size
