@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from play_server import PlayServer, play_server, seed_where
 from scripted_server import ScriptedServer, answering, reply
 from simulator.core.outcomes import Spin
+from simulator.core.webhooks import Method
 
 pytestmark = pytest.mark.e2e
 
@@ -176,6 +177,17 @@ def test_a_lost_reply_ends_in_a_refund_in_the_panel(open_game: Open, server: Pla
     expect(page.locator("[data-trouble=lose_reply]")).to_have_attribute("aria-pressed", "false")
     expect(page.locator("#balance")).to_have_text("1,000.00")
     assert server.money_at_operator("1010") == "1000.00"
+
+
+def test_a_promise_that_was_kept_is_no_longer_shown(open_game: Open) -> None:
+    """A win whose reply was lost is sent again: the player reads that it is paid, and sees the balance."""
+    with play_server(seed=seed_where(won)) as server:
+        page = ready(open_game(server.launch()))
+        server.api.state.delivery.trouble.disturb_next("demo-1", method=Method.WIN)
+        spin(page)
+        expect(page.locator("#message")).to_have_text("Your win has been paid.")
+        expect(page.locator("#notice")).to_be_hidden()
+        expect(page.locator("#balance")).to_have_text(grouped(server.money_at_operator()))
 
 
 def test_trouble_is_made_by_its_buttons(open_game: Open) -> None:

@@ -17,6 +17,7 @@ const SETTLE_MS = 1500;
 const SETTLE_ASKS_MAX = 40;
 const RETRIED = new Set(["BALANCE", "CONNECTION", "SERVER"]);
 const OVER = new Set(["OVER", "UNKNOWN"]); // to a player, a forgotten session is one that is over
+const PROMISED = new Set(["BET_PENDING", "WIN_PENDING"]);
 
 const byId = (id) => document.getElementById(id);
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -52,6 +53,7 @@ function complain(problem) {
   const word = OVER.has(problem) ? "over" : problem.toLowerCase();
   notice.querySelector("p").textContent = texts[`problem_${word}`] ?? texts.problem_server;
   notice.querySelector("button").hidden = !RETRIED.has(problem);
+  notice.dataset.problem = problem;
   notice.hidden = false;
   say("");
 }
@@ -75,11 +77,23 @@ function settle() {
       if (answer.pending) continue;
       settling = null;
       took(answer);
+      await tellSettled();
       history.refresh();
       return;
     }
     settling = null;
   })();
+}
+
+/** What was promised has come: say so in place of the promise. What was given up stays promised. */
+async function tellSettled() {
+  const { rounds } = await get("history").catch(() => ({ rounds: [] }));
+  const settled = texts[`settled_${rounds[0]?.standing}`];
+  const notice = byId("notice");
+  if (spinning || notice.hidden || !PROMISED.has(notice.dataset.problem) || !settled) return;
+  notice.hidden = true;
+  say(settled);
+  announce(settled);
 }
 
 async function open() {
