@@ -286,3 +286,15 @@ def test_a_run_that_stops_early_puts_balances_back_all_the_same(tmp_path: Path) 
     run = played(wallet, tmp_path, "player: {balance: 40.00}\n" + ROUND, ROUND, maxfail=1)
     assert run.with_verdict(Verdict.BLOCKED)
     assert abs(wallet.balances["1000"] - 100_00) <= 3
+
+
+def test_open_bets_are_named_by_scenario_and_never_for_the_bundled_suite(tmp_path: Path) -> None:
+    """An author wants to know where; of the bundled suite's thousand single bets nobody does."""
+    run = played(SmallWallet(), tmp_path, "steps:\n  - bet: 1.00\n  - bet: 2.00\n", ROUND)
+    assert run.end is not None
+    (note,) = run.end.notes
+    assert note == f"SES-06: 2 bets have neither a win nor a refund afterwards: {tmp_path}/0.yaml (2)"
+    with serving(SmallWallet()) as endpoint:
+        bundled = run_against(endpoint, (), ONE, keyword="one-cent")
+    assert bundled.end is not None
+    assert bundled.end.notes == ()

@@ -17,6 +17,7 @@ from simulator.core.webhooks import Exchange, NoReply, WebhookRequest, WireReque
 from simulator.core.wire import WireProfile
 from simulator.delivery.sender import CallInterrupted, Sender
 from simulator.runner.dialect import DialectLog
+from simulator.runner.open_bets import OpenBets
 from simulator.runner.patience import Patience
 from simulator.settings import RunSettings
 
@@ -76,7 +77,7 @@ class RunContext:
         self.dialect = DialectLog()
         self.kept: dict[str, deque[ExchangeRecorded]] = {}
         self.calls = 0
-        self.open_bets = 0
+        self.open_bets = OpenBets()
         self.stopping = ""
         self.ending = False
         self._sender: Sender | None = None
@@ -99,11 +100,6 @@ class RunContext:
         """Close the connections."""
         if self._sender is not None:
             self._sender.close()
-
-    def note_open_bets(self, count: int) -> None:
-        """Count the bets that a scenario leaves open; a round ends with a win, if of 0.00, or a refund."""
-        with self._lock:
-            self.open_bets += count
 
     def emit(self, event: Event) -> None:
         """Hand an event to the reports, one at a time."""

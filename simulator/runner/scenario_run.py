@@ -131,7 +131,8 @@ class ScenarioRun:
                     steps.run(self._scenario.finally_, always=True)
             self._last_reads()
             context = self._context
-            context.note_open_bets(sum(book.open_bets() for book in self._ledger.books.values()))
+            open_bets = sum(book.open_bets() for book in self._ledger.books.values())
+            context.open_bets.note(self._scenario.id, open_bets)
         except (CannotSend, TooManyWorlds, HookFailed, Stopped) as error:
             return str(error)
         return "; ".join(self._judge.unproven)

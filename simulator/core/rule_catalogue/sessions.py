@@ -71,8 +71,8 @@ RULES = (
         title="every bet ends in a win or a refund",
         level=Level.INDUSTRY,
         meaning=(
-            "Every bet ends in a win, of 0.00 or more, or in a refund. Bets that stay open are listed at "
-            "the end of a run as a note; a tip to the dealer stays open by nature."
+            "Every bet ends in a win, of 0.00 or more, or in a refund. Bets that your own scenarios leave "
+            "open are told in a note at the end of a run; a tip to the dealer stays open by nature."
         ),
         why="An open bet is a round that nobody settled: money in limbo that an auditor will ask about.",
         source='Microgaming ("must reach completed or cancelled"), LPM.',
