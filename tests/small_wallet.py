@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from typing import Any
 
 PLAYERS = ("1000", "1001")
@@ -158,16 +158,21 @@ class SmallWallet:
         return self.accepted(player)
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
+class _OneAtATime(HTTPServer):
+    """Serves a connection until it is closed, and only then the next."""
+
     request_queue_size = 128
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Callers that give up are what some scenarios are about."""
 
 
+class _Server(ThreadingHTTPServer, _OneAtATime):
+    daemon_threads = True
+
+
 @contextmanager
-def serving(wallet: SmallWallet) -> Iterator[str]:
+def serving(wallet: SmallWallet, *, one_at_a_time: bool = False) -> Iterator[str]:
     """The wallet on a real socket; gives its endpoint."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -201,7 +206,7 @@ def serving(wallet: SmallWallet) -> Iterator[str]:
         def log_message(self, format: str, *args: object) -> None:
             """Tests stay silent."""
 
-    server = _Server(("127.0.0.1", 0), Handler)
+    server = (_OneAtATime if one_at_a_time else _Server)(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:

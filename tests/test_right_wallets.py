@@ -44,3 +44,13 @@ def test_a_second_run_meets_no_id_of_the_first() -> None:
             run_against(endpoint, ("scenarios/hostile-input", "scenarios/idempotency"), PLAYERS) for _ in "12"
         ]
     assert [run.findings for run in runs] == [{}, {}]
+
+
+def test_a_wallet_that_serves_one_connection_at_a_time_is_not_accused() -> None:
+    """No connection stands open while others wait: simple servers know no threads."""
+    wanted = ("two-bets-one-balance", "busy-player", "two-players-same-ids")
+    paths = [f"scenarios/concurrency/{name}.yaml" for name in wanted]
+    with serving(SmallWallet(), one_at_a_time=True) as endpoint:
+        run = run_against(endpoint, paths, PLAYERS, timeout_s=2.0)
+    assert run.findings == {}
+    assert run.exit_code is ExitCode.PASSED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 import time
 from collections import deque
@@ -102,16 +103,16 @@ class Sender:
             threading.Thread(target=lambda: others.append(self.carry(request, wire, manner, name)))
             for _ in range(manner.copies - 1)
         ]
-        for copy in copies:
-            copy.start()
+        for each in copies:
+            each.start()
         try:
             own = (self.carry(request, wire, manner, name),)
-            for copy in copies:
-                copy.join()
+            for each in copies:
+                each.join()
         except KeyboardInterrupt as interrupt:
             self.cancel()
-            for copy in copies:
-                copy.join()
+            for each in copies:
+                each.join()
             own = interrupt.exchanges if isinstance(interrupt, CallInterrupted) else own
             raise CallInterrupted((*own, *others)) from interrupt
         return tuple(sorted((*own, *others), key=lambda exchange: exchange.sent_ns))
@@ -126,6 +127,12 @@ class Sender:
         finally:
             self._give_back(lane)
         return None
+
+    def apart(self) -> Sender:
+        """One to the same target with connections of its own; `cancel` of either ends the calls of both."""
+        own = copy.copy(self)
+        own._idle = deque()
+        return own
 
     def warm_up(self, connections: int = 1) -> int:
         """Open connections ahead, so that calls released together do not wait for handshakes.
@@ -145,6 +152,14 @@ class Sender:
                 self._give_back(lane)
         return ready
 
+    def cool_down(self) -> None:
+        """Close the connections that are free now; a wallet that serves one at a time waits for each."""
+        while self._idle:
+            try:
+                self._idle.pop().adapter.close()
+            except IndexError:
+                return
+
     def cancel(self) -> None:
         """End all calls under way: they return at once as unknown. Safe in a signal handler."""
         for lane in self._busy.copy():
@@ -153,8 +168,7 @@ class Sender:
     def close(self) -> None:
         """Close the connections that are free now, and the others as their calls end."""
         self._closed = True
-        while self._idle:
-            self._idle.pop().adapter.close()
+        self.cool_down()
 
     def __enter__(self) -> Self:
         return self

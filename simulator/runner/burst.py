@@ -72,7 +72,17 @@ def release(
 
     What was not sent when `stopping` turns true stays unsent.
     """
-    width = min(in_flight, len(calls))
+    # As many connections as workers, and nobody else's: a wallet that serves one connection at a time waits
+    # for the next call on each, so none may stand open with nobody to use it.
+    sender.cool_down()
+    with sender.apart() as own:
+        done = _released(calls, min(in_flight, len(calls)), own, stopping)
+    return sorted(done, key=lambda each: each.exchange.sent_ns)
+
+
+def _released(
+    calls: Sequence[Planned], width: int, sender: Sender, stopping: Callable[[], bool]
+) -> list[Done]:
     sender.warm_up(width)
     start = threading.Barrier(width)
     queue = iter(calls)
@@ -85,6 +95,7 @@ def release(
             with turn:
                 planned = next(queue, None)
             if planned is None or stopping():
+                sender.cool_down()
                 return
             done.extend(Done(planned, exchange) for exchange in _send(planned, sender))
 
@@ -93,7 +104,7 @@ def release(
         wait(workers)
     for worker in workers:
         worker.result()
-    return sorted(done, key=lambda each: each.exchange.sent_ns)
+    return done
 
 
 def _send(planned: Planned, sender: Sender) -> Iterable[Exchange]:
