@@ -23,7 +23,7 @@ OPEN_REASONS: dict[str, str] = {
     **{f"SEC-{number:02d}": _AGREED for number in range(1, 7)},
     "SEC-08": "needs calls from an address that is not on the list",
     "SES-03": _CLOCK,
-    "SES-06": "told as a note at the end of a run of one's own scenarios: open bets are nobody's mistake by themselves",
+    "SES-06": "told as a note on one's own scenarios: open bets are nobody's mistake by themselves",
     "DEM-01": _OURS,
     "DEM-02": "needs to know which players of the target are for DEMO",
     "DEM-03": "needs DEMO sessions, which send nothing to the wallet",
