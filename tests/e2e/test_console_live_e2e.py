@@ -108,6 +108,26 @@ def test_rows_far_from_the_view_stay_complete(browser: Browser, control: Control
         assert numbers(page)[:100] == there[:100]
 
 
+def test_an_exchange_that_is_looked_at_shows_what_is_said_of_it_later(
+    browser: Browser, control: Control
+) -> None:
+    """Its verdict, and that it was sent again; what the reader has unfolded stays so."""
+    journal = journal_of(control)
+    number = control.bet()["exchanges"][0]
+    judge(journal, number, Verdict.OPEN)
+    with page_of(browser, control) as page:
+        live(page)
+        page.locator(f'li.row[data-number="{number}"]').click()
+        detail = page.locator("#detail")
+        detail.locator("summary").first.click()
+        expect(detail.locator(".verdict").first).to_have_text("open")
+        judge(journal, number, Verdict.RIGHT)
+        expect(detail.locator(".verdict").first).to_have_text("right")
+        expect(detail.locator("details").first).to_have_attribute("open", "")
+        page.get_by_role("button", name="Send again").click()
+        expect(detail.locator(".attempts li")).to_have_count(2)
+
+
 def test_what_happens_while_the_list_is_fetched_is_in_it(browser: Browser, control: Control) -> None:
     """The list was written before, and comes after the news."""
     journal = journal_of(control)

@@ -3,12 +3,12 @@
 import { Problem, call, part } from "./server.js";
 import { fill, localTimes, texts, toast } from "./texts.js";
 
-/** Make the buttons of an exchange below `root` work. */
-export function listen(root, open) {
+/** Make the buttons of an exchange below `root` work. `resent` is called when it was sent again. */
+export function listen(root, open, resent = () => {}) {
   root.addEventListener("click", (event) => {
     const button = event.target.closest("button, a");
     if (!button) return;
-    if (button.dataset.resend) resend(button);
+    if (button.dataset.resend) resend(button).then(resent);
     if (button.dataset.copy) copy(root);
     if (button.dataset.open && open && !event.metaKey && !event.ctrlKey) {
       event.preventDefault();
@@ -61,7 +61,7 @@ export class Detail {
   constructor(box, closed) {
     this.#box = box;
     this.closed = closed;
-    listen(box, (number) => this.open(number));
+    listen(box, (number) => this.open(number), () => this.refresh());
     box.addEventListener("click", (event) => {
       if (!event.target.closest("#close")) return;
       event.preventDefault();
@@ -74,17 +74,37 @@ export class Detail {
   }
 
   async open(number) {
+    this.number = number;
+    await this.#show(() => {
+      this.#box.hidden = false;
+      this.#box.scrollTop = 0;
+      document.body.dataset.detail = "open";
+    });
+  }
+
+  /** It has a new word on it, or was sent again: show that, and leave the rest as the reader has it. */
+  async refresh() {
+    // Who has marked a text is about to copy it.
+    if (!this.isOpen || !getSelection().isCollapsed) return;
+    const folds = () => [...this.#box.querySelectorAll("details")];
+    const open = folds().map((each) => each.open);
+    const hadFocus = this.#box.contains(document.activeElement);
+    await this.#show(() => {
+      for (const [place, each] of folds().entries()) each.open = open[place] ?? each.open;
+      if (hadFocus) this.#box.querySelector("[data-resend]")?.focus({ preventScroll: true });
+    });
+  }
+
+  async #show(placed) {
     this.#asking?.abort();
     this.#asking = new AbortController();
-    this.number = number;
+    const { number } = this;
     try {
       const html = await part(`/console/exchange/${number}`, this.#asking.signal);
       if (this.number !== number) return;
       this.#box.innerHTML = html;
       localTimes(this.#box);
-      this.#box.hidden = false;
-      this.#box.scrollTop = 0;
-      document.body.dataset.detail = "open";
+      placed();
     } catch (error) {
       if (error.name !== "AbortError") failed(error);
     }

@@ -57,6 +57,7 @@ export class Journal {
 
   #take(news) {
     this.#count();
+    if (news.some((each) => each.number === this.#detail.number)) this.#detail.refresh();
     // Who reads further down is not pushed about: what is new waits above.
     if (this.#rows.isBeginning || (this.#rows.isAtTop && this.#held.size === 0)) {
       this.#rows.take(news);
