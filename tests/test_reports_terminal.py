@@ -22,6 +22,7 @@ from report_stories import (
 )
 from simulator.core.events import DialectObserved, Event, FindingRaised, ScenarioStarted
 from simulator.core.findings import Place, Severity, Verdict
+from simulator.core.scenario import Parallel, Scenario
 from simulator.errors import ExitCode
 
 
@@ -223,3 +224,65 @@ def test_quiet_prints_the_failures_and_one_last_line() -> None:
     )
     assert len(quiet.splitlines()) == 1
     assert "error[REF-03]" in on_screen(REPEATED_REFUND, verbosity=-1)
+
+
+# --- roots and what follows from them --------------------------------------------------------------
+
+
+def burst(file: str) -> Scenario:
+    """A scenario that sends calls together."""
+    return replace(a_scenario(file), steps=(Parallel(place=Place(file, 5), steps=()),))
+
+
+def failed(scenario: Scenario, cause: str, message: str) -> list[Event]:
+    return ran(scenario, Verdict.FAILED, a_finding(cause=cause, message=message))
+
+
+@pytest.mark.parametrize(
+    ("root", "root_scenario", "follower", "follower_scenario"),
+    [
+        ("repeated-bet-taken-again", a_scenario("a.yaml"), "double-effect", burst("b.yaml")),
+        ("lost-update", burst("b.yaml"), "refund-not-credited", burst("c.yaml")),
+    ],
+    ids=["in-sequence-before-together", "burst-before-the-calls-after-it"],
+)
+def test_what_may_follow_from_another_cause_stands_under_it(
+    root: str, root_scenario: Scenario, follower: str, follower_scenario: Scenario
+) -> None:
+    """Even where it touches more scenarios, and its frame comes last."""
+    more = [
+        event
+        for number in range(3)
+        for event in failed(replace(follower_scenario, id=f"{number}.yaml"), follower, "follows")
+    ]
+    text = told(
+        "terminal", [start(), *more, *failed(root_scenario, root, "comes first"), end(ExitCode.FOUND)]
+    )
+    summary = text.split("\n\n", 2)[2].split("\n")
+    assert "comes first" in summary[1]
+    assert summary[2].strip() == "and what may follow from it, or show the same in other calls:"
+    assert "follows" in summary[3]
+    assert text.rindex("comes first") < text.rindex("follows")
+
+
+def test_reads_that_are_wrong_come_before_the_money_that_they_make_look_wrong() -> None:
+    """The other causes are told as what may follow."""
+    reads = [
+        event
+        for number in range(3)
+        for event in failed(a_scenario(f"{number}.yaml"), "stale-read", "reads lag")
+    ]
+    money = failed(a_scenario("z.yaml"), "bet-not-taken", "bets are not taken")
+    summary = told("terminal", [start(), *money, *reads, end(ExitCode.FOUND)]).split("\n\n", 2)[2].split("\n")
+    assert "reads lag" in summary[1]
+    assert "bets are not taken" in summary[3]
+
+
+def test_an_operator_that_stopped_answering_is_told_first() -> None:
+    """What was found on the way down may be a part of it."""
+    blocked = ran(a_scenario("scenarios/b.yaml"), Verdict.BLOCKED, reason="gone")
+    events = [start(), *ran(a_scenario(), Verdict.FAILED, a_finding()), *blocked]
+    gone = "the operator stopped answering: connection refused"
+    text = told("terminal", [*events, end(ExitCode.FOUND, root_cause=gone, gone=True)])
+    assert text.index(f"STOPPED  {gone}") < text.index("error[REF-03]", text.index("STOPPED"))
+    assert "1 scenario did not run" in text

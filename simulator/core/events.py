@@ -96,6 +96,7 @@ class DialectObserved(Frozen, kw_only=True):
 class RunFinished(Frozen, kw_only=True):
     """`counts` by verdict; `calls` that were sent; `root_cause` is why scenarios were blocked, or empty.
 
+    `gone` says that the operator stopped answering in the middle.
     `times`, by `Finding.cause`: how often the run met what it told once, as it does with forms of replies.
     """
 
@@ -105,6 +106,7 @@ class RunFinished(Frozen, kw_only=True):
     calls: int
     dialect: tuple[DialectObserved, ...] = ()
     root_cause: str = ""
+    gone: bool = False
     notes: tuple[str, ...] = field(default=())
     times: Mapping[str, int] = field(default_factory=dict)
 

@@ -5,13 +5,16 @@ How a cause is printed stands in `summary` and `frame`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from simulator.core.events import ScenarioFinished
 from simulator.core.findings import Finding, Severity
 from simulator.core.frozen import Frozen
-from simulator.core.scenario import Scenario
+from simulator.core.scenario import FaultKind, Parallel, Repeat, Scenario, Step
+from simulator.core.situations import Situation
 
+_READS = frozenset({Situation.STALE_READ, Situation.READ_CONTRADICTS})
+_TOGETHER = frozenset({Situation.LOST_UPDATE, Situation.DOUBLE_EFFECT, Situation.CONCURRENT_WRONG})
 _RANK = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
 
 
@@ -50,9 +53,10 @@ class Sighting(Frozen):
 
 
 class Cause:
-    """All sightings of one cause; `times` counts every occurrence."""
+    """All sightings of one cause; `times` counts every occurrence. `key` is the findings' `cause`."""
 
-    def __init__(self) -> None:
+    def __init__(self, key: str) -> None:
+        self.key = key
         self.sightings: list[Sighting] = []
         self.times = 0
 
@@ -74,6 +78,11 @@ class Cause:
         return others
 
     @property
+    def in_sequence(self) -> bool:
+        """Whether it was met where calls are sent one after the other."""
+        return any(each.scenario is None or not _is_burst(each.scenario.steps) for each in self.sightings)
+
+    @property
     def severity(self) -> Severity:
         """The worst among the sightings."""
         return self.shown.finding.severity
@@ -82,6 +91,29 @@ class Cause:
     def scenario_count(self) -> int:
         """How many scenarios it touches."""
         return len({sighting.scenario.id for sighting in self.sightings if sighting.scenario})
+
+
+def that_may_follow(errors: Sequence[Cause]) -> list[Cause]:
+    """Causes of failure that the others may have made: they may be gone when the others are mended.
+
+    Balances that are read wrongly make money look wrong. What calls do wrong one after the other they do
+    wrong together, too. What only a burst has upset is upset in the calls after it.
+    """
+    money = [cause for cause in errors if ":" not in cause.key]
+    reads = [cause for cause in money if cause.key in _READS and cause.in_sequence]
+    if reads:
+        most = max(cause.scenario_count for cause in reads)
+        return [cause for cause in money if cause.key not in _READS and cause.scenario_count < most]
+    together = [cause for cause in money if cause.key in _TOGETHER]
+    if any(cause.in_sequence for cause in money if cause not in together):
+        return together
+    return [cause for cause in money if cause not in together] if together else []
+
+
+def roots_first(errors: Sequence[Cause]) -> list[Cause]:
+    """The same causes, those that may follow from others last."""
+    following = that_may_follow(errors)
+    return [cause for cause in errors if cause not in following] + following
 
 
 class Causes:
@@ -113,7 +145,8 @@ class Causes:
 
     def _add(self, sighting: Sighting) -> None:
         finding = sighting.finding
-        cause = self._by_key.setdefault(finding.cause or f"{finding.rule} {finding.message}", Cause())
+        key = finding.cause or f"{finding.rule} {finding.message}"
+        cause = self._by_key.setdefault(key, Cause(key))
         cause.sightings.append(sighting)
         cause.times += finding.count
 
@@ -126,3 +159,14 @@ def _rank(cause: Cause) -> tuple[int, bool, int, tuple[int, int, str, int]]:
         -cause.scenario_count,
         shown.simplicity,
     )
+
+
+def _is_burst(steps: Iterable[Step]) -> bool:
+    """Whether calls are sent together somewhere in these steps."""
+    for step in steps:
+        if isinstance(step, Parallel) or (isinstance(step, Repeat) and _is_burst(step.steps)):
+            return True
+        fault = getattr(step, "fault", None)
+        if fault is not None and fault.kind is FaultKind.DUPLICATE:
+            return True
+    return False

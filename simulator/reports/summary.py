@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from simulator.core.findings import Severity
-from simulator.reports.causes import Cause, Sighting
+from simulator.core.findings import Severity, Verdict
+from simulator.reports.causes import Cause, Sighting, roots_first, that_may_follow
 from simulator.reports.closing import closing, result_line
 from simulator.reports.frame import FrameStyle, frame, headline, severity_tag
 from simulator.reports.overview import Overview
@@ -24,7 +24,7 @@ def summary(
     """The whole end of a run; `every` shows each cause in full, however many there are."""
     yield from _root_cause(overview, style)
     yield from _index(overview, style)
-    yield from _frames(overview.of_severity(Severity.ERROR), style, every=every)
+    yield from _frames(roots_first(overview.of_severity(Severity.ERROR)), style, every=every)
     yield from _briefs(overview.of_severity(Severity.WARNING), style, every=every)
     yield from _briefs(overview.of_severity(Severity.NOTE), style, every=every)
     yield from closing(overview, style, reports)
@@ -33,7 +33,7 @@ def summary(
 def failures_only(overview: Overview, style: FrameStyle) -> Iterator[str]:
     """What `-q` leaves: the errors, and the last line."""
     yield from _root_cause(overview, style)
-    yield from _frames(overview.of_severity(Severity.ERROR), style, every=False)
+    yield from _frames(roots_first(overview.of_severity(Severity.ERROR)), style, every=False)
     yield result_line(overview, style)
 
 
@@ -42,6 +42,11 @@ def _root_cause(overview: Overview, style: FrameStyle) -> Iterator[str]:
         first, *rest = overview.root_cause.splitlines()
         yield f"{style.ink.bad('NOT RUN')}  {style.ink.strong(visible(first))}"
         yield from (f"         {visible(line)}" for line in rest)
+        yield ""
+    elif overview.gone:
+        yield f"{style.ink.bad('STOPPED')}  {style.ink.strong(visible(overview.root_cause))}"
+        held = overview.counts[Verdict.BLOCKED]
+        yield f"         {plural(held, 'scenario')} did not run; what stands below may be a part of it"
         yield ""
 
 
@@ -53,11 +58,18 @@ def _index(overview: Overview, style: FrameStyle) -> Iterator[str]:
         return
     extent = f"{plural(len(touched), 'scenario')}, {plural(len(errors), 'cause')}"
     yield style.ink.strong(f"{extent} of failure")
-    for cause in errors:
-        finding = cause.shown.finding
-        count = style.ink.faint(f"  {plural(cause.scenario_count, 'scenario')}")
-        yield f"  {severity_tag(finding, style.ink)} {visible(finding.message)}{count}"
+    following = that_may_follow(errors)
+    yield from (_indexed(cause, style, "  ") for cause in errors if cause not in following)
+    if following:
+        yield style.ink.faint("  and what may follow from it, or show the same in other calls:")
+        yield from (_indexed(cause, style, "    ") for cause in following)
     yield ""
+
+
+def _indexed(cause: Cause, style: FrameStyle, indent: str) -> str:
+    finding = cause.shown.finding
+    count = style.ink.faint(f"  {plural(cause.scenario_count, 'scenario')}")
+    return f"{indent}{severity_tag(finding, style.ink)} {visible(finding.message)}{count}"
 
 
 def _frames(causes: Sequence[Cause], style: FrameStyle, *, every: bool) -> Iterator[str]:

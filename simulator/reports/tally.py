@@ -92,6 +92,11 @@ class Tally:
         return self.ended.root_cause if self.ended else ""
 
     @property
+    def gone(self) -> bool:
+        """Whether the run ended because the operator stopped answering."""
+        return self.ended is not None and self.ended.gone
+
+    @property
     def nothing_ran(self) -> bool:
         """Whether a root cause, as the preflight finds one, kept every scenario from running."""
         held = self.counts[Verdict.BLOCKED] + self.counts[Verdict.SKIPPED]

@@ -155,6 +155,7 @@ class _Run:
                 calls=context.calls,
                 dialect=context.dialect.observed(),
                 root_cause="" if context.stopping == INTERRUPTED else context.stopping,
+                gone=context.gone,
                 notes=tuple(self._notes),
                 times=self._forms.times(),
             )
