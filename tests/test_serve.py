@@ -60,10 +60,11 @@ def test_one_line_says_that_it_is_ready_and_the_rest_is_silence(tmp_path: Path) 
 def test_variables_meant_for_other_servers_change_nothing(tmp_path: Path) -> None:
     """gunicorn's own variables would make several workers, each with a state of its own."""
     foreign = {"WEB_CONCURRENCY": "3", "PORT": "1", "GUNICORN_CMD_ARGS": "--workers 3 --bind 127.0.0.1:1"}
+    foreign["HOME"] = str(tmp_path)
     with serving(tmp_path, **foreign) as served:
         tokens = [token_of(served) for _ in range(8)]
         assert {asked(served, "/api/games/all", token).status for token in tokens} == {200}
-        assert not (Path.home() / ".gunicorn").exists()
+        assert not (tmp_path / ".gunicorn").exists()
 
 
 def test_settings_come_from_variables_and_file_too(tmp_path: Path) -> None:

@@ -26,6 +26,9 @@ def command(paths: tuple[str, ...], **flags: Any) -> ExitCode:
     """
     settings = load_run_settings(flags, paths)
     # The sender costs most of a start: help and wrong flags answer without it.
+    from simulator.cli.deferred import defer_what_requests_imports
+
+    defer_what_requests_imports()
     from simulator.cli.run_reports import open_reports
     from simulator.runner import run_suite
 

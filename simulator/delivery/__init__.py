@@ -2,7 +2,3 @@
 
 What a reply means is read in `core`; what to send next is the runner's and the games' business.
 """
-
-from simulator.delivery.deferred import defer_what_requests_imports
-
-defer_what_requests_imports()

@@ -40,7 +40,7 @@ def defer_what_requests_imports() -> None:
     charsets = _defer("charset_normalizer")
     if charsets is not None:
         # requests looks whether the version suits it; that is a module of one line.
-        vars(charsets)["__version__"] = import_module("charset_normalizer.version").__version__
+        vars(charsets)["__version__"] = import_module(f"{charsets.__name__}.version").__version__
 
 
 def _defer(name: str) -> _Deferred | None:

@@ -7,9 +7,16 @@ import sys
 
 import pytest
 
+DEFERRED = """
+from simulator.cli.deferred import defer_what_requests_imports
+defer_what_requests_imports()
+import simulator.delivery.sender
+"""
 NOT_YET = """
 import sys
-import simulator.delivery.sender
+from simulator.cli import main
+assert main(["run", "--endpoint", "http://127.0.0.1:1/", "--player", "1000"]) == 7
+assert "requests" in sys.modules
 loaded = {"charset_normalizer.api", "idna.core", "importlib.metadata._adapters"} & set(sys.modules)
 assert not loaded, loaded
 """
@@ -41,7 +48,7 @@ def python(code: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_a_sender_is_there_without_them() -> None:
+def test_a_run_does_without_them() -> None:
     """Nothing on the way to a webhook asks anything of them."""
     python(NOT_YET)
 
@@ -49,7 +56,7 @@ def test_a_sender_is_there_without_them() -> None:
 @pytest.mark.parametrize("use", USED.values(), ids=USED)
 def test_they_are_themselves_once_used(use: str) -> None:
     """For whoever uses them in the same process, requests included."""
-    python(f"import simulator.delivery.sender\n{use}")
+    python(f"{DEFERRED}{use}")
 
 
 def test_what_was_there_before_is_left_alone() -> None:
@@ -57,7 +64,8 @@ def test_what_was_there_before_is_left_alone() -> None:
     python(
         "import sys, charset_normalizer, importlib.metadata, idna\n"
         "names = ('charset_normalizer', 'importlib.metadata', 'idna')\n"
-        "before = [sys.modules[name] for name in names]\nimport simulator.delivery.sender\n"
+        "before = [sys.modules[name] for name in names]\n"
+        f"{DEFERRED}"
         "assert [sys.modules[name] for name in names] == before\n"
         "assert {type(module).__name__ for module in before} == {'module'}"
     )
