@@ -9,9 +9,11 @@ import socket
 import threading
 from multiprocessing.connection import Connection
 
+import pytest
+
 from delivery_calls import BET, SHORT_S, WIRE, answer, no_reply, sender_for
 from scripted_server import ACCEPTED, Peer, ScriptedServer, answering, closed_port, once, reply
-from simulator.core.webhooks import Exchange, NoReplyKind, WireRequest
+from simulator.core.webhooks import Exchange, NoReply, NoReplyKind, Reply, WireRequest
 from simulator.delivery.guard import make_target
 from simulator.delivery.sender import CallInterrupted, Sender
 
@@ -45,6 +47,38 @@ def test_a_kept_connection_closed_on_the_request_is_unknown_and_not_sent_again()
         assert no_reply(sender.call(BET, WIRE)).kind is NoReplyKind.STALE
         assert len(server.requests) == 2
         assert server.connections == 1
+
+
+def test_after_a_kept_connection_was_closed_on_a_call_each_call_has_its_own() -> None:
+    """One call is lost to a wallet that closes connections without a word, and not one in ten."""
+
+    def three_only(peer: Peer) -> None:
+        for _ in range(3):
+            peer.request()
+            peer.send(reply())
+        peer.request()
+
+    with ScriptedServer(three_only) as server, sender_for(server) as sender:
+        kinds = [type(sender.call(BET, WIRE).reply) for _ in range(12)]
+        assert kinds == [Reply] * 3 + [NoReply] + [Reply] * 8
+        assert server.connections == 9
+
+
+def test_a_connection_that_was_idle_for_long_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers close idle connections, and a call must not meet that moment."""
+
+    def patient(peer: Peer) -> None:
+        while True:
+            peer.request()
+            peer.send(reply())
+
+    with ScriptedServer(patient) as server, sender_for(server) as sender:
+        answer(sender.call(BET, WIRE))
+        answer(sender.call(BET, WIRE))
+        assert server.connections == 1
+        monkeypatch.setattr("simulator.delivery.adapter.IDLE_NS_MAX", 0)
+        answer(sender.call(BET, WIRE))
+        assert server.connections == 2
 
 
 def test_bytes_nobody_asked_for_are_never_read_as_the_next_answer() -> None:

@@ -9,6 +9,7 @@ import pytest
 from simulator.core.findings import Verdict
 from simulator.core.money import Money
 from simulator.errors import ExitCode
+from simulator.settings import CommandHook
 from small_wallet import PLAYERS, Fields, Refusal, SmallWallet, serving
 from suite_runs import SuiteRun, run_against
 
@@ -85,3 +86,13 @@ def test_what_is_tagged_long_begins_first_when_several_players_are_worked(tmp_pa
     ended = [event.scenario.name for event in run.finished.values()]
     assert len(ended) == 21
     assert ended.index("The long one") < 10
+
+
+def test_a_seed_hook_may_name_its_player_by_a_number(tmp_path: Path) -> None:
+    """Ids are numbers in many databases; on the wire they are text."""
+    file = tmp_path / "own.yaml"
+    file.write_text("steps: [bet: 1.00]\n", "utf-8")
+    hook = CommandHook(("echo", '{"user_id": 1000}'))
+    with serving(SmallWallet()) as endpoint:
+        run = run_against(endpoint, [str(file)], (), seed_hook=hook)
+    assert run.exit_code is ExitCode.PASSED

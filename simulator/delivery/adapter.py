@@ -16,6 +16,8 @@ from simulator.delivery.http_reply import HEAD_BYTES_MAX, HttpReply
 from simulator.delivery.message import Manner, Message
 from simulator.delivery.stream import Stream
 
+IDLE_NS_MAX = 1_000_000_000
+"""Servers close a kept-alive connection after two seconds or five: a call must not meet that moment."""
 _SEND_BROKE = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
 
@@ -33,7 +35,7 @@ class WebhookCall(PreparedRequest):
 class WebhookAdapter(BaseAdapter):
     """Carries calls over one connection of its own; for one thread at a time.
 
-    `answered_ns` is that of the last call that has an answer.
+    `answered_ns` is that of the last call that has an answer; `used` says that the connection carried one.
     """
 
     def __init__(self, route: Route) -> None:
@@ -41,7 +43,7 @@ class WebhookAdapter(BaseAdapter):
         self._route = route
         self._stream: Stream | None = None
         self._line: Stream | None = None  # that of the call under way, or of the last one
-        self._used = False
+        self.used = False
         self._cancelled = False
         self._started_ns = 0
         self.answered_ns = 0
@@ -70,7 +72,7 @@ class WebhookAdapter(BaseAdapter):
         line.arm(deadline, target.max_reply_bytes + HEAD_BYTES_MAX)
         if self._cancelled:
             raise CallFailed(NoReplyKind.INJECTED, self.abandoned().detail)
-        reused, self._used = self._used, True
+        reused, self.used = self.used, True
         try:
             reply, body = self._converse(line, request)
         except Exception as error:
@@ -102,13 +104,14 @@ class WebhookAdapter(BaseAdapter):
     def connect(self, deadline: float | None = None) -> Stream:
         """The connection, opened where there is none that can still carry a call; raises CallFailed."""
         if self._stream is not None:
-            if self._stream.idle():
+            long_idle = self.used and monotonic_ns() - self.answered_ns > IDLE_NS_MAX
+            if self._stream.idle() and not long_idle:
                 return self._stream
             self.close()
         target = self._route.target
         soon = monotonic() + target.connect_timeout_s
         self._stream = open_stream(self._route, soon if deadline is None else min(deadline, soon))
-        self._used = False
+        self.used = False
         return self._stream
 
     def abandoned(self) -> NoReply:

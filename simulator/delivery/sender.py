@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from simulator.core.scenario import FaultSpec
-from simulator.core.webhooks import Exchange, NoReply, Reply, WebhookRequest, WireRequest
+from simulator.core.webhooks import Exchange, NoReply, NoReplyKind, Reply, WebhookRequest, WireRequest
 from simulator.delivery.adapter import WebhookAdapter, WebhookCall, WebhookSession
 from simulator.delivery.connection import Route
 from simulator.delivery.failures import CallFailed
@@ -59,6 +59,8 @@ class Sender:
         self._idle: deque[_Lane] = deque()
         self._busy: set[_Lane] = set()
         self._closed = False
+        # Set once a kept-alive connection was closed as a call went out: one call is lost so, not one in ten.
+        self._one_call_each = threading.Event()
         head_of(target, WireRequest(b""))
 
     def call(self, request: WebhookRequest | None, wire: WireRequest) -> Exchange:
@@ -78,6 +80,8 @@ class Sender:
         try:
             reply = _answer(lane, WebhookCall(self._url, message, manner))
             answered_ns = adapter.answered_ns if isinstance(reply, Reply) else None
+            if isinstance(reply, NoReply) and reply.kind is NoReplyKind.STALE:
+                self._one_call_each.set()
             return Exchange(request, wire, reply, adapter.sent_ns, answered_ns, fault)
         except KeyboardInterrupt as interrupt:
             adapter.close()
@@ -197,9 +201,9 @@ class Sender:
 
     def _give_back(self, lane: _Lane) -> None:
         self._busy.discard(lane)
-        if self._closed:
+        if self._closed or (self._one_call_each.is_set() and lane.adapter.used):
             lane.adapter.close()
-        else:
+        if not self._closed:
             self._idle.append(lane)
 
 

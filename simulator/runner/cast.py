@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from itertools import count
 
 from simulator.core.money import format_money
@@ -107,4 +108,6 @@ class Cast:
         except HookFailed as error:
             raise NoPlayer(str(error)) from None
         named = answer.get("user_id")
+        if isinstance(named, Decimal):
+            return f"{named:f}"
         return named if isinstance(named, str) and named else user_id
