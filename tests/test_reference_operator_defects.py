@@ -194,3 +194,12 @@ def test_all_defects_of_a_group_work_together(group: str) -> None:
                 send(caller, money(method, f"t{number // 2}", "1.00"))
         caller.post("/_operator/restart")
         assert caller.send("GET", "/healthz", b"")[0] == 200
+
+
+@pytest.mark.parametrize("group", sorted({defect.group for defect in DEFECTS.values()}))
+def test_all_defects_of_a_group_work_together(group: str) -> None:
+    """A read is answered wrongly perhaps, and never with an error that no defect is about."""
+    defects = tuple(name for name, defect in DEFECTS.items() if defect.group == group)
+    body = b'{"method": "user_balance", "user_id": "p1"}'
+    with in_process(OperatorSettings(players=0, defects=defects)) as caller:
+        assert caller.send("POST", "/betrontech_api", body)[0] == 200

@@ -104,7 +104,7 @@ def that_may_follow(errors: Sequence[Cause]) -> list[Cause]:
     if reads:
         most = max(cause.scenario_count for cause in reads)
         return [cause for cause in money if cause.key not in _READS and cause.scenario_count < most]
-    together = [cause for cause in money if cause.key in _TOGETHER]
+    together = [cause for cause in money if cause.key in _TOGETHER | _READS]
     if any(cause.in_sequence for cause in money if cause not in together):
         return together
     return [cause for cause in money if cause not in together] if together else []

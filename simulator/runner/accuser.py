@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
+from collections.abc import Mapping
 
 from simulator.core.diagnosis import situation_of
 from simulator.core.findings import Outcome, Place
@@ -25,10 +26,14 @@ _VAGUE = (Situation.ANSWER_BALANCE_WRONG, Situation.BALANCE_READ_WRONG)
 
 
 class Accuser:
-    """Names situations for one scenario. Knows the calls that no balance read has confirmed yet."""
+    """Names situations for one scenario. Knows the calls that no balance read has confirmed yet.
 
-    def __init__(self, finder: Finder, trails: Trails) -> None:
+    `shown` are the balances that the operator showed last, of all players.
+    """
+
+    def __init__(self, finder: Finder, trails: Trails, shown: Mapping[str, Money]) -> None:
         self._finder = finder
+        self._shown = shown
         self._trails = trails
         self._unconfirmed: dict[str, deque[Made]] = defaultdict(lambda: deque(maxlen=TRAIL_STEPS_MAX))
         self._unanswered: dict[str, list[Made]] = defaultdict(list)
@@ -84,7 +89,8 @@ class Accuser:
     def wrong_read(self, player: str, wrong: Money, current: Money, read: Call, place: Place) -> None:
         """A read was wrong, and another one right: it is behind, or it was never this player's."""
         facts = MoneyFacts(player, (current,), wrong, self._trails.line(player))
-        behind = self._trails.had(player, wrong)
+        anothers = any(wrong == shown for other, shown in self._shown.items() if other != player)
+        behind = self._trails.had(player, wrong) and not anothers
         situation = Situation.STALE_READ if behind else Situation.READ_CONTRADICTS
         self._finder.money(situation, read, place, facts, Method.BALANCE)
 

@@ -37,7 +37,7 @@ class Judge:
         self.unproven: list[str] = []
         self.unanswered: set[str] = set()
         self.trails = Trails()
-        self._accuser = Accuser(finder, self.trails)
+        self._accuser = Accuser(finder, self.trails, context.shown)
 
     # --- money calls -------------------------------------------------------------------------------
 

@@ -68,8 +68,10 @@ class ReplyOk(Webhook):
 @defect("thousands-separators", 'Balances have thousands separators: "1,234.56".', Kind.FORM, GROUP)
 class ThousandsSeparators(Webhook):
     def money(self, cents: int) -> str:
-        units, _, rest = super().money(cents).partition(".")
-        return f"{int(units):,}.{rest}"
+        # Other defects may have written the rest already.
+        written = super().money(cents)
+        units = written[: len(written) - len(written.lstrip("-0123456789"))]
+        return f"{int(units):,}{written[len(units) :]}"
 
 
 @defect("comma-decimals", 'Balances have a decimal comma: "90,50".', Kind.FORM, GROUP)
