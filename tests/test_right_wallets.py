@@ -32,7 +32,7 @@ class RefusesLongIds(SmallWallet):
 def test_a_right_wallet_is_not_accused(wallet: type[SmallWallet]) -> None:
     """Exit 0 and no finding, not even a warning."""
     with serving(wallet()) as endpoint:
-        run = run_against(endpoint, (), PLAYERS)
+        run = run_against(endpoint, (), PLAYERS, timeout_s=30.0)  # the machine may be busy with other tests
     assert run.findings == {}
     assert run.exit_code is ExitCode.PASSED
 
