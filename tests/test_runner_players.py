@@ -88,6 +88,19 @@ def test_what_is_tagged_long_begins_first_when_several_players_are_worked(tmp_pa
     assert ended.index("The long one") < 10
 
 
+def test_nobody_waits_for_a_scenario_that_cannot_restart_the_wallet(tmp_path: Path) -> None:
+    """Without a hook it is skipped, and it comes last: a thousand slow calls do not hold up the others."""
+    documents = ["name: The long one\ntags: [long]\nsteps: [repeat: {times: 200, steps: [bet: 0.01]}]\n"]
+    documents.append("name: Restarts\nsteps: [restart]\n")
+    documents += [f"name: {number}\nsteps: [bet: 1.00]\n" for number in range(5)]
+    file = tmp_path / "own.yaml"
+    file.write_text("---\n".join(documents), "utf-8")
+    with serving(SmallWallet()) as endpoint:
+        run = run_against(endpoint, [str(file)], PLAYERS, jobs=2)
+    ended = [event.scenario.name for event in run.finished.values()]
+    assert ended[-1] == "The long one"
+
+
 def test_a_seed_hook_may_name_its_player_by_a_number(tmp_path: Path) -> None:
     """Ids are numbers in many databases; on the wire they are text."""
     file = tmp_path / "own.yaml"

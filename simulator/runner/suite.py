@@ -77,12 +77,19 @@ def selected(settings: RunSettings) -> tuple[Scenario, ...]:
 
 
 def _turns(scenarios: Sequence[Scenario], jobs: int) -> list[tuple[int, Scenario]]:
-    """The scenarios with their numbers, as workers take them: several begin with those tagged `long`.
+    """The scenarios with their numbers, as workers take them.
 
-    Otherwise the last of a thousand slow calls would be waited for when all other players are through.
+    Several begin with those tagged `long`, or the last of a thousand slow calls would be waited for when
+    all other players are through; and end with those that all others must wait for.
     """
     numbered = list(enumerate(scenarios, start=1))
-    return numbered if jobs == 1 else sorted(numbered, key=lambda each: "long" not in each[1].tags)
+    return numbered if jobs == 1 else sorted(numbered, key=lambda each: _rank(each[1]))
+
+
+def _rank(scenario: Scenario) -> int:
+    if "restart" in scenario.needs:
+        return 2
+    return 0 if "long" in scenario.tags else 1
 
 
 class _Tally:
@@ -240,7 +247,8 @@ class _Run:
                 return
             run = ScenarioRun(scenario, number, self._context, self._cast, self._hooks, self._forms)
             # Others would meet an operator that is not there, and be right to complain.
-            with self._stage.hold(alone="restart" in scenario.needs):
+            restarts = "restart" in scenario.needs and self._settings.restart_hook is not None
+            with self._stage.hold(alone=restarts):
                 ended = run.run()
             failures_max = self._settings.maxfail
             failures = self._tally.verdicts[Verdict.FAILED]
