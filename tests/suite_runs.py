@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from simulator.core.events import DialectObserved, Event, FindingRaised, RunFinished, ScenarioFinished
 from simulator.core.findings import Finding, Severity, Verdict
 from simulator.errors import ExitCode
 from simulator.runner import run_suite
 from simulator.settings import RunSettings
+from small_wallet import SmallWallet, serving
+
+ONE = ("1000",)
 
 
 @dataclass(slots=True)
@@ -67,3 +71,19 @@ def run_with(settings: RunSettings) -> SuiteRun:
     run = SuiteRun()
     run.exit_code = run_suite(settings, run.on)
     return run
+
+
+def played(wallet: SmallWallet, folder: Path, *texts: str, **settings: object) -> SuiteRun:
+    """Run scenarios of these texts, one after the other, against the wallet with one player."""
+    paths = []
+    for number, text in enumerate(texts):
+        path = folder / f"{number}.yaml"
+        path.write_text(text)
+        paths.append(str(path))
+    with serving(wallet) as endpoint:
+        return run_against(endpoint, paths, ONE, **settings)
+
+
+def causes(run: SuiteRun) -> set[str]:
+    """The causes of all errors."""
+    return {finding.cause for _, finding in run.errors}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -11,26 +10,7 @@ import pytest
 from simulator.core.findings import Verdict
 from simulator.errors import ExitCode
 from small_wallet import Answer, Fields, Refusal, SmallWallet, serving
-from suite_runs import SuiteRun, run_against
-
-ONE = ("1000",)
-
-
-def played(wallet: SmallWallet, folder: Path, *texts: str, **settings: object) -> SuiteRun:
-    """Run scenarios of these texts, one after the other, against the wallet with one player."""
-    paths = []
-    for number, text in enumerate(texts):
-        path = folder / f"{number}.yaml"
-        path.write_text(text)
-        paths.append(str(path))
-    with serving(wallet) as endpoint:
-        return run_against(endpoint, paths, ONE, **settings)
-
-
-def causes(run: SuiteRun) -> set[str]:
-    """The causes of all errors."""
-    return {finding.cause for _, finding in run.errors}
-
+from suite_runs import ONE, causes, played, run_against
 
 # --- before the suite ------------------------------------------------------------------------------
 
@@ -138,81 +118,24 @@ def test_a_call_that_arrives_twice_and_counts_twice_is_a_double_effect(tmp_path:
     assert causes(run) == {"double-effect"}
 
 
-# --- reads -----------------------------------------------------------------------------------------
-
-
-class CachesReads(SmallWallet):
-    """`user_balance` looks at every fourth read; answers are right."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.cached: dict[str, Fields] = {}
-        self.reads = 0
-
-    def call(self, fields: Fields) -> Fields:
-        player = self.player_of(fields)
-        if fields.get("method") != "user_balance":
-            return super().call(fields)
-        self.reads += 1
-        if self.reads % 4 == 1 or player not in self.cached:
-            self.cached[player] = self.accepted(player)
-        return self.cached[player]
-
-
-class ReadsReplica(SmallWallet):
-    """`user_balance` is an eighth of a second behind."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.past: list[tuple[float, int]] = []
+class ChargesTwice(SmallWallet):
+    """Takes a stake of 5.00 twice."""
 
     def move(self, player: str, cents: int) -> Fields:
-        self.past.append((time.monotonic(), self.balances[player]))
-        return super().move(player, cents)
-
-    def call(self, fields: Fields) -> Fields:
-        if fields.get("method") == "user_balance":
-            self.player_of(fields)
-            then = time.monotonic() - 0.125
-            behind = [balance for moved, balance in self.past if moved > then]
-            if behind:
-                return {"status": 1, "balance": self.written(behind[0])}
-        return super().call(fields)
+        return super().move(player, 2 * cents if cents == -500 else cents)
 
 
-@pytest.mark.parametrize("kind", [CachesReads, ReadsReplica])
-def test_reads_that_are_behind_are_not_taken_for_money(kind: type[SmallWallet], tmp_path: Path) -> None:
-    """However often it happens, and in whichever read: the money is right and the reads are wrong."""
-    texts = [
-        ROUND,
-        "player: {balance: 70.00}\n" + REFUND,
-        "steps:\n  - bet: 1.00\n  - bet: all+1.00\n",
-        ROUND,
-    ]
-    run = played(kind(), tmp_path, *texts)
-    assert run.exit_code is ExitCode.FOUND
-    assert causes(run) <= {"stale-read", "read-contradicts-answers"}
-
-
-class ShowsNeighbour(SmallWallet):
-    """`user_balance` shows another player's money each third time."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.balances["1001"] = 777_77
-        self.reads = 0
-
-    def call(self, fields: Fields) -> Fields:
-        if fields.get("method") == "user_balance":
-            self.reads += 1
-            if self.reads % 3 == 0:
-                return self.accepted("1001")
-        return super().call(fields)
-
-
-def test_another_players_balance_is_not_called_an_older_one(tmp_path: Path) -> None:
-    """The number that was shown was never this player's."""
-    assert causes(played(ShowsNeighbour(), tmp_path, ROUND, REFUND)) == {"read-contradicts-answers"}
+def test_a_balance_that_is_wrong_already_accuses_no_later_call(tmp_path: Path) -> None:
+    """Neither another player's refund nor a malformed call has moved what was moved before."""
+    text = (
+        "players: {other: {balance: 60.00}}\nsteps:\n  - bet: {amount: 5.00, id: b1}\n"
+        "  - refund: {of: b1, player: other}\n  - send: {body: '{', player: other}\n"
+    )
+    path = tmp_path / "own.yaml"
+    path.write_text(text)
+    with serving(ChargesTwice()) as endpoint:
+        run = run_against(endpoint, [str(path)])
+    assert causes(run) == {"bet-wrong-amount"}
 
 
 # --- what follows from a missing answer ------------------------------------------------------------

@@ -71,7 +71,7 @@ class Judge:
         """Judge bytes that are no webhook: whatever the answer, no player's balance moves."""
         self.finder.reply_form(call, place)
         for book in players.values():
-            if book.terms.exists:
+            if self._is_known(book):
                 self.read(book, place, suspect=Suspect(Situation.MALFORMED_MOVED, call))
         if call.reading.outcome is Outcome.ACCEPTED:
             self.finder.mild(Situation.MALFORMED_ACCEPTED, call, place)
@@ -178,8 +178,12 @@ class Judge:
         if situation is not None:
             suspect = Suspect(situation, made.call, made.request.method)
             for other in self.ledger.books.values():
-                if other is not book and other.terms.exists:
+                if other is not book and self._is_known(other):
                     self.read(other, made.place, suspect=suspect)
+
+    def _is_known(self, book: Book) -> bool:
+        """Whether a balance of that player proves anything: after a money finding it is wrong already."""
+        return book.terms.exists and book.player not in self.finder.blocked
 
     def _impossible(self, book: Book, made: Made) -> None:
         """No right wallet gives this answer, unless the balances that were read before were wrong."""
