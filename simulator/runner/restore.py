@@ -17,6 +17,10 @@ from simulator.runner.preflight import PLACE
 from simulator.runner.script import Script
 
 
+HURRY_S = 2.0
+"""How long balances may take to be put back after an interrupt."""
+
+
 class Restore:
     """Remembers the balances that players had before the run."""
 
@@ -38,6 +42,13 @@ class Restore:
         balances = ", ".join(f"{player} had {format_money(b)}" for player, b in left[:5])
         more = f" and {len(left) - 5} more" if len(left) > 5 else ""
         return [f"the run ended early, so balances were not put back: {balances}{more}"]
+
+    def at_the_end(self, *, hopeless: bool, in_hurry: bool) -> list[str]:
+        """Bring every player back if that can be done, after an interrupt in a moment; returns what to note."""
+        if hopeless or self._context.gone:
+            return self.left_as_it_is()
+        self._context.ending = True
+        return self.hurriedly(HURRY_S) if in_hurry else self.all()
 
     def hurriedly(self, limit_s: float) -> list[str]:
         """`all` after an interrupt: what is under way when the time is up is given up, and told."""

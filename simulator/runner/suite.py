@@ -37,8 +37,6 @@ from simulator.settings.wire import wire_profile
 
 KNOWN_GAMES = frozenset({DEFAULT_GAME, "SLOT_002", "SLOT_003"})
 INTERRUPTED = "interrupted"
-PUT_BACK_S = 2.0
-"""How long balances may take to be put back after an interrupt."""
 
 
 def run_suite(settings: RunSettings, report: Callable[[Event], None]) -> ExitCode:
@@ -143,7 +141,8 @@ class _Run:
             context.stop(root_cause)
         try:
             self._work()
-            self._notes.extend(self._put_back(hopeless=bool(root_cause)))
+            in_hurry = context.stopping == INTERRUPTED
+            self._notes.extend(self._restore.at_the_end(hopeless=bool(root_cause), in_hurry=in_hurry))
         except KeyboardInterrupt:
             context.stop(INTERRUPTED)
             self._notes.extend(self._restore.left_as_it_is())
@@ -170,16 +169,6 @@ class _Run:
         return code
 
     # --- inside ------------------------------------------------------------------------------------
-
-    def _put_back(self, *, hopeless: bool) -> list[str]:
-        """Bring the players back to their balances, after an interrupt in a moment; returns what to note."""
-        context = self._context
-        if hopeless or context.gone:
-            return self._restore.left_as_it_is()
-        context.ending = True
-        if context.stopping == INTERRUPTED:
-            return self._restore.hurriedly(PUT_BACK_S)
-        return self._restore.all()
 
     def _observed(self, report: Callable[[Event], None]) -> Callable[[Event], None]:
         def on(event: Event) -> None:

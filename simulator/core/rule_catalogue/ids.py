@@ -51,7 +51,9 @@ RULES = (
         fix=(
             "Key stored answers by player as well, or build the answer from the player's own row each time."
         ),
-        situations=frozenset({_S.ANSWER_BALANCE_WRONG, _S.SAME_ID_OTHER_PLAYER_MOVED, _S.STALE_READ}),
+        situations=frozenset(
+            {_S.ANSWER_BALANCE_WRONG, _S.SAME_ID_OTHER_PLAYER_MOVED, _S.STALE_READ, _S.READ_CONTRADICTS}
+        ),
     ),
     Rule(
         id="IDE-12",
@@ -154,6 +156,7 @@ RULES = (
                 _S.WIN_NOT_CREDITED,
                 _S.REFUND_NOT_CREDITED,
                 _S.STALE_READ,
+                _S.READ_CONTRADICTS,
                 _S.BALANCE_READ_WRONG,
                 _S.READ_REFUSED,
             }
