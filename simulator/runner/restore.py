@@ -16,7 +16,6 @@ from simulator.runner.opening import CannotReach, Opening
 from simulator.runner.preflight import PLACE
 from simulator.runner.script import Script
 
-
 HURRY_S = 2.0
 """How long balances may take to be put back after an interrupt."""
 
