@@ -43,7 +43,7 @@ class Restore:
         return [f"the run ended early, so balances were not put back: {balances}{more}"]
 
     def at_the_end(self, *, hopeless: bool, in_hurry: bool) -> list[str]:
-        """Bring every player back if that can be done, after an interrupt in a moment; returns what to note."""
+        """Bring every player back if that can be done, in a moment after an interrupt; returns notes."""
         if hopeless or self._context.gone:
             return self.left_as_it_is()
         self._context.ending = True
