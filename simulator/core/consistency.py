@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 from simulator.core.book import Book
 from simulator.core.checker.explain import Explainer
@@ -29,7 +30,7 @@ __all__ = ["BUDGET", "Consistency", "HistoryVerdict", "MoneyVerdict", "Operation
 
 BUDGET = 20_000
 """How many places a search may look at in vain before it is given up as inconclusive."""
-TRIES = 1_000
+TRIES = 300
 """The same for each of the many small checks that an explanation takes."""
 LANES_MAX = 12
 
@@ -95,15 +96,21 @@ class _History:
 
     def __init__(self, operations: Sequence[Operation], trial: Trial, small: Trial) -> None:
         self._operations = operations
-        self._hidden = hide_concurrent_balances(operations)
         self._trial = trial
         self._small = small
 
+    @cached_property
+    def _hidden(self) -> list[Operation]:
+        return hide_concurrent_balances(self._operations)
+
     def judge(self) -> HistoryVerdict:
-        wrong = self._trial.refuted(self._hidden, sums)
-        if wrong is not None:
-            return self._money_wrong(wrong)
-        strict = self._trial.strict(self._operations)
+        # Most histories are right, and an order of them is found at once.
+        strict = self._trial.quick(self._operations)
+        if strict.answer is not Answer.ORDER:
+            wrong = self._trial.refuted(self._hidden, sums)
+            if wrong is not None:
+                return self._money_wrong(wrong)
+            strict = self._trial.strict(self._operations, strict.answer)
         if strict.answer is Answer.ORDER:
             return HistoryVerdict(_CONSISTENT, MoneyVerdict.RIGHT, 1, final_balances=_balances(strict))
         then_read = self._trial.then_read(self._operations)
@@ -130,10 +137,13 @@ class _History:
         )
 
     def _money_wrong(self, why: Refutation | None) -> HistoryVerdict:
-        if why is None:
-            situation, sentence, core = Explainer(self._hidden, self._check_quiet).explain()
-        else:
+        overdraft = None if why else self._trial.refuted(self._operations, overdrafts)
+        if why is not None:
             situation, sentence, core = self._with_twins(why)
+        elif overdraft is not None:
+            situation, sentence, core = overdraft.situation, overdraft.sentence, overdraft.core
+        else:
+            situation, sentence, core = Explainer(self._hidden, self._check_quiet).explain()
         return HistoryVerdict(
             _INCONSISTENT, MoneyVerdict.WRONG, 3, situation, sentence, core, lanes(core[:LANES_MAX])
         )
@@ -146,7 +156,7 @@ class _History:
         if twins is None or twins.situation not in (Situation.LOST_UPDATE, Situation.OVERDRAFT):
             return why.situation, why.sentence, why.core
         effects = {_effect(each) for each in twins.core}
-        if twins.situation is Situation.LOST_UPDATE and -why.off not in effects:
+        if twins.situation is Situation.LOST_UPDATE and not (twins.collides or -why.off in effects):
             return why.situation, why.sentence, why.core
         sentence = f"{twins.sentence.rstrip('.')}: {why.figures}."
         return twins.situation, sentence, (*twins.core, why.core[-1])

@@ -133,6 +133,8 @@ class Case:
         self.idlers = Lane(idlers)
         self.movers = Lane(movers)
         self.unknowns = Lane(unknowns)
+        stepping = {id(each): each for found in effects.values() for each in found}
+        self.steps = Lane(sorted(stepping.values(), key=_sent))
         answered = [each for each in self.attempts if not each.unknown]
         self.arrivals = Lane([each for each in unknowns if not each.group.lonely])
         self.by_deadline = sorted(answered, key=lambda each: each.deadline)

@@ -6,7 +6,7 @@ crosscheck in the tests compares what is concluded from it with every order.)
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence, Set
 
 from simulator.core.checker.attempts import Attempt, Group
 from simulator.core.findings import Outcome
@@ -56,9 +56,9 @@ def possible_moves(attempts: Sequence[Attempt]) -> set[int]:
     return {-bet + win + refund for bet in taken for win in given for refund in back}
 
 
-def sums_of(options: Iterable[Collection[int]]) -> set[int]:
-    """Every sum of one option each. Raises TooManySums."""
-    sums = {0}
+def sums_of(options: Iterable[Collection[int]], sums: Set[int] = frozenset({0})) -> set[int]:
+    """Every sum of one option each, and one of the given sums. Raises TooManySums."""
+    sums = set(sums)
     for each in options:
         if len(each) == 1:
             (only,) = each

@@ -6,7 +6,7 @@ part cut off, with answers hidden, with one mistake put right.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from simulator.core.checker.search import Answer
@@ -14,10 +14,11 @@ from simulator.core.findings import Outcome
 from simulator.core.history import FOREVER, Operation, without_balance
 from simulator.core.money import format_money
 from simulator.core.situations import Situation
+from simulator.core.webhooks import Method
 
 Check = Callable[[Sequence[Operation]], Answer]
 
-OPERATIONS_MAX = 60_000
+OPERATIONS_MAX = 30_000
 """Over all tries of one explanation together: it must not take longer than the check."""
 SUSPECTS_MAX = 60
 """How many of the latest answers are tried as the mistake."""
@@ -61,16 +62,19 @@ class Explainer:
     # --- the one mistake -------------------------------------------------------------------------------
 
     def _repair(self, operations: Sequence[Operation]) -> tuple[Situation, str] | None:
-        """The first single mistake that would explain it, the latest answers first."""
+        """The first mistake that would explain it: the likeliest kinds first, of these the latest answers."""
         answered = [each for each in operations if each.ends_ns < FOREVER]
         suspects = sorted(answered, key=lambda each: -each.ends_ns)[:SUSPECTS_MAX]
-        for repairs in (_mistakes, _odd_answers):
+        for mistake in MISTAKES:
             for suspect in suspects:
-                for situation, sentence, changed in repairs(operations, suspect):
-                    if self._left <= 0:
-                        return None
-                    if self._passes(changed):
-                        return situation, sentence
+                found = mistake(operations, suspect)
+                if found is None:
+                    continue
+                if self._left <= 0:
+                    return None
+                situation, sentence, changed = found
+                if self._passes(changed):
+                    return situation, sentence
         return None
 
     # --- the handful -------------------------------------------------------------------------------------
@@ -123,37 +127,96 @@ def _shown(operation: Operation) -> str:
 _Repair = tuple[Situation, str, list[Operation]]
 
 
-def _mistakes(operations: Sequence[Operation], suspect: Operation) -> Iterator[_Repair]:
-    """Money that moved otherwise than it was answered."""
-    name = suspect.name
-    if not suspect.method.moves_money:
-        return
-    if suspect.outcome is Outcome.REFUSED:
-        applied = replace(suspect, outcome=Outcome.ACCEPTED, balance=None)
-        yield (
-            Situation.CONCURRENT_WRONG,
-            f"{name} was refused and yet took effect",
-            _with(operations, applied),
-        )
-        without = [each for each in operations if each is not suspect]
-        yield Situation.CONCURRENT_WRONG, f"{name} was refused without a reason", without
-        return
-    again = replace(suspect, index=FOREVER, transaction_id=f"{suspect.transaction_id} again", balance=None)
+def _refused_and_done(operations: Sequence[Operation], suspect: Operation) -> _Repair | None:
+    if not suspect.method.moves_money or suspect.outcome is not Outcome.REFUSED:
+        return None
+    applied = replace(suspect, outcome=Outcome.ACCEPTED, balance=None)
+    sentence = f"{suspect.name} was refused and yet took effect"
+    return Situation.CONCURRENT_WRONG, sentence, _with(operations, applied)
+
+
+def _refused_for_nothing(operations: Sequence[Operation], suspect: Operation) -> _Repair | None:
+    if not suspect.method.moves_money or suspect.outcome is not Outcome.REFUSED:
+        return None
     without = [each for each in operations if each is not suspect]
-    yield Situation.LOST_UPDATE, f"{name} was accepted and took no effect", without
-    yield Situation.DOUBLE_EFFECT, f"{name} took effect twice", [*operations, again]
-    alone = _with(operations, replace(again, index=suspect.index))
-    yield Situation.DOUBLE_EFFECT, f"{name} took effect though it must not have any", alone
+    return Situation.CONCURRENT_WRONG, f"{suspect.name} was refused without a reason", without
 
 
-def _odd_answers(operations: Sequence[Operation], suspect: Operation) -> Iterator[_Repair]:
-    """A wrong number in an answer, with the money right."""
-    if suspect.balance is None:
-        return
+def _refund_and_bet(operations: Sequence[Operation], suspect: Operation) -> _Repair | None:
+    """Both accepted, and the player's money is gone."""
+    if suspect.method is not Method.REFUND or suspect.outcome is not Outcome.ACCEPTED:
+        return None
+    bet = next((each for each in operations if _is_bet_of(each, suspect)), None)
+    if bet is None:
+        return None
+    without = [each for each in operations if each is not suspect]
+    sentence = f"{suspect.name} was accepted, and {bet.name} stands all the same"
+    return Situation.LATE_BET_TAKEN, sentence, without
+
+
+def _is_bet_of(operation: Operation, refund: Operation) -> bool:
+    return operation.method is Method.BET and operation.transaction_id == refund.transaction_id
+
+
+def _no_effect(operations: Sequence[Operation], suspect: Operation) -> _Repair | None:
+    if not suspect.method.moves_money or suspect.outcome is Outcome.REFUSED:
+        return None
+    without = [each for each in operations if each is not suspect]
+    return Situation.LOST_UPDATE, f"{suspect.name} was accepted and took no effect", without
+
+
+def _none_of_its_kind(operations: Sequence[Operation], suspect: Operation) -> _Repair | None:
+    if not suspect.method.moves_money or suspect.outcome is Outcome.REFUSED:
+        return None
+    method = suspect.method
+    without = [each for each in operations if each.method is not method or each.outcome is Outcome.REFUSED]
+    sentence = f"none of the {method.noun}s took effect, though they were accepted"
+    return Situation.LOST_UPDATE, sentence, without
+
+
+def _twice(operations: Sequence[Operation], suspect: Operation) -> _Repair | None:
+    if not suspect.method.moves_money or suspect.outcome is Outcome.REFUSED:
+        return None
+    sentence = f"{suspect.name} took effect twice"
+    return Situation.DOUBLE_EFFECT, sentence, [*operations, _again(suspect)]
+
+
+def _for_nothing(operations: Sequence[Operation], suspect: Operation) -> _Repair | None:
+    if not suspect.method.moves_money or suspect.outcome is Outcome.REFUSED:
+        return None
+    alone = _with(operations, replace(_again(suspect), index=suspect.index))
+    return Situation.DOUBLE_EFFECT, f"{suspect.name} took effect though it must not have any", alone
+
+
+def _again(operation: Operation) -> Operation:
+    return replace(operation, index=FOREVER, transaction_id=f"{operation.transaction_id} again", balance=None)
+
+
+def _odd_answer(operations: Sequence[Operation], suspect: Operation) -> _Repair | None:
+    """A wrong number in an answer, with the money right: seen by what is shown later."""
+    if suspect.balance is None or not any(_shows_later(each, suspect) for each in operations):
+        return None
     shown = format_money(suspect.balance)
     kind = Situation.STALE_READ if suspect.is_read else Situation.CONCURRENT_WRONG
     sentence = f"{suspect.name} shows {shown}, which was not the balance at any moment of that call"
-    yield kind, sentence, _with(operations, without_balance(suspect))
+    return kind, sentence, _with(operations, without_balance(suspect))
+
+
+def _shows_later(operation: Operation, suspect: Operation) -> bool:
+    return operation.balance is not None and operation.ends_ns > suspect.ends_ns
+
+
+MISTAKES: tuple[Callable[[Sequence[Operation], Operation], _Repair | None], ...] = (
+    _refund_and_bet,
+    _refused_and_done,
+    _no_effect,
+    _none_of_its_kind,
+    _twice,
+    _for_nothing,
+    _refused_for_nothing,
+    _odd_answer,
+)
+"""What may have gone wrong with one answer, as a history with that put right; None where it cannot have."""
 
 
 def _with(operations: Sequence[Operation], changed: Operation) -> list[Operation]:

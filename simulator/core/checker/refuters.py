@@ -30,6 +30,7 @@ class Refutation(NamedTuple):
     """Why no order explains a history; `core` are the operations that the sentence is about.
 
     `figures` says how a balance differs from what it should be, and `off` by how much, where that is known.
+    `collides`: nothing contradicts the answers but that some calls started from the same balances.
     """
 
     situation: Situation
@@ -37,6 +38,7 @@ class Refutation(NamedTuple):
     core: tuple[Operation, ...]
     figures: str = ""
     off: int = 0
+    collides: bool = False
 
 
 # --- sums ------------------------------------------------------------------------------------------
@@ -77,7 +79,8 @@ class _Running:
         self._base = opening
         self._groups: dict[int, list[Attempt]] = {}
         self._options: dict[int, set[int]] = {}
-        self._sums: set[int] | None = {0}
+        self._sums: set[int] = {0}
+        self._is_stale = False
 
     def add(self, attempt: Attempt) -> None:
         """Take in one more."""
@@ -89,18 +92,27 @@ class _Running:
         attempts = self._groups.setdefault(key, [])
         attempts.append(attempt)
         options = possible_moves(attempts)
-        if options != self._options.get(key, {0}):
-            self._options[key] = options
-            self._sums = None
+        if options == self._options.get(key, {0}):
+            return
+        if key in self._options or self._is_stale:
+            self._is_stale = True
+        else:
+            self._combine(self._sums, [options])
+        self._options[key] = options
 
     def balances(self) -> set[int] | None:
         """The possible balances; None when there are too many."""
-        if self._sums is None:
-            try:
-                self._sums = sums_of(self._options.values())
-            except TooManySums:
-                return None
-        return {self._base + each for each in self._sums}
+        if self._is_stale:
+            self._is_stale = False
+            self._combine({0}, self._options.values())
+        return None if self._is_stale else {self._base + each for each in self._sums}
+
+    def _combine(self, sums: set[int], options: Iterable[set[int]]) -> None:
+        """Add what some more groups may have moved; what is too much now may be less later."""
+        try:
+            self._sums = sums_of(options, sums)
+        except TooManySums:
+            self._is_stale = True
 
 
 def wrong_sum(at: Attempt, possible: set[int], between: Sequence[Attempt], last_shown: int) -> Refutation:
@@ -166,7 +178,11 @@ def _lost(lost: Sequence[Attempt]) -> str:
     names = list(dict.fromkeys(each.operation.name for each in lost))
     if len(names) == 1:
         return f"{names[0]} was accepted and left no trace"
-    return f"one of {', '.join(names[:-1])} and {names[-1]} was accepted and left no trace"
+    return f"one of {_listed(names)} was accepted and left no trace"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 # --- degrees ---------------------------------------------------------------------------------------
@@ -189,25 +205,47 @@ def degrees(opening: int, attempts: Sequence[Attempt]) -> Refutation | None:
     short = [balance for balance, count in surplus.items() if count < 0]
     if not short:
         return None
-    options = [possible_steps(each) for each in attempts if certain_move(each) is None]
-    options += [{0, each.moves} for each in attempts if certain_move(each) and each.shown is None]
-    options = [each for each in options if each != {0}]
-    unreached = [each for each in short if not _may_be_reached(each, surplus, options)]
+    loose = [(each, possible_steps(each) - {0}) for each in attempts if _is_loose(each)]
+    loose = [(each, moves) for each, moves in loose if moves]
+    unreached = _out_of_reach(short, surplus, loose)
     missing = -sum(surplus[each] for each in short)
-    if not unreached and missing <= len(options):
+    if not unreached and missing <= len(loose):
         return None
-    return _left_too_often(unreached or short, left, surplus)
+    found = _left_too_often(unreached or short, left, surplus)
+    return found._replace(collides=all(surplus[each] + len(left[each]) > 0 for each in short))
 
 
-def _may_be_reached(balance: int, surplus: Counter[int], options: list[set[int]]) -> bool:
-    """Whether uncertain movements can lead there from a balance that was reached more often than left."""
-    if not options:
-        return False
+def _is_loose(attempt: Attempt) -> bool:
+    """Whether it is not known where, or whether at all, it is a step in the walk."""
+    move = certain_move(attempt)
+    return move is None or (move != 0 and attempt.shown is None)
+
+
+def _out_of_reach(
+    short: list[int], surplus: Counter[int], loose: Sequence[tuple[Attempt, set[int]]]
+) -> list[int]:
+    """Where loose steps cannot lead from a balance that was reached more often than left.
+
+    A loose step whose answer shows a balance leads there, and nowhere else.
+    """
     try:
-        possible = sums_of(options)
+        anywhere = sums_of(moves | {0} for each, moves in loose if each.shown is None)
     except TooManySums:
-        return True
-    return any(balance - other in possible for other, count in surplus.items() if count > 0)
+        return []
+    ways = {
+        (each.shown - move, each.shown) for each, moves in loose if each.shown is not None for move in moves
+    }
+    reached = {balance for balance, count in surplus.items() if count > 0}
+    grows = True
+    while grows:
+        more = {to for start, to in ways if to not in reached and _leads(reached, start, anywhere)}
+        reached |= more
+        grows = bool(more)
+    return [each for each in short if not _leads(reached, each, anywhere)]
+
+
+def _leads(reached: Iterable[int], wanted: int, moves: set[int]) -> bool:
+    return any(wanted - each in moves for each in reached)
 
 
 def _left_too_often(
@@ -219,9 +257,12 @@ def _left_too_often(
     names = [f"{each.operation.name} (→ {format_money(Money(each.shown or 0))})" for each in culprits[:3]]
     start = format_money(Money(worst))
     if len(culprits) > 1:
-        sentence = f"{_capital(' and '.join(names))} both started from {start}, which was there only once"
-        if surplus[worst] + len(culprits) < 1:
-            sentence = f"{_capital(' and '.join(names))} started from {start}, which was never there"
+        all_of_them = _capital(_listed(names))
+        sentence = f"{all_of_them} {'both' if len(names) == 2 else 'all'} started from {start}"
+        times = surplus[worst] + len(culprits)
+        sentence += ", which was there only once" if times == 1 else f", which was there {times} times"
+        if times < 1:
+            sentence = f"{all_of_them} started from {start}, which was never there"
         return Refutation(Situation.LOST_UPDATE, sentence + ".", _operations(culprits[:3]))
     sentence = f"{_capital(names[0])} started from {start}, which was never there."
     return Refutation(Situation.MONEY_FROM_NOWHERE, sentence, _operations(culprits))

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from itertools import islice
 
+from simulator.core.checker.ahead import is_within_reach, useful_unknowns
 from simulator.core.checker.attempts import Attempt
 from simulator.core.checker.case import Case
 from simulator.core.checker.guide import by_answers, by_urgency, urgency
@@ -24,6 +25,10 @@ _Place = tuple[int, int, bool, Iterator[Choice] | None]
 """Where to go back to: the wallet's mark, the most urgent attempt, whether a choice was tried, the others."""
 
 
+WARY = 64
+"""For how many places after a dead end it is looked ahead: most histories never need it."""
+
+
 class Answer(StrEnum):
     """What a search found."""
 
@@ -33,15 +38,16 @@ class Answer(StrEnum):
 
 
 class Search:
-    """One search over one case. `nodes_left` is what is left of the budget."""
+    """One search over one case. `budget` is how many places may be looked at in vain."""
 
     def __init__(self, case: Case, terms: Terms, budget: int) -> None:
         self.case = case
-        self.nodes_left = budget
+        self._budget = budget
         start = case.start
         self.wallet = Wallet(start.balance, start.order, terms, case.games, then_read=case.then_read)
         self._urgent = 0
         self._until = -FOREVER
+        self._wary = 0
         self._known: set[int] = set()
         self._stack: list[_Place] = []
 
@@ -51,23 +57,30 @@ class Search:
             if self._settle():
                 return Answer.ORDER
             state = self._state()
-            if state not in self._known and not self._is_hopeless():
-                if self.nodes_left <= 0:
-                    return Answer.GAVE_UP
-                self.nodes_left -= 1
+            if state not in self._known and self._may_go_on():
                 self._known.add(state)
                 self._stack.append((self.wallet.mark(), self._urgent, False, None))
+            else:
+                self._budget -= 1
             if not self._go_on():
-                return Answer.NO_ORDER
+                return Answer.GAVE_UP if self._budget < 0 else Answer.NO_ORDER
 
-    def _is_hopeless(self) -> bool:
-        """Whether nothing can come of this place, as far as that is seen at a glance."""
-        return False
+    def _may_go_on(self) -> bool:
+        """Whether something may come of this place, as far as that is seen at a glance."""
+        if not self._wary:
+            return True
+        self._wary -= 1
+        return is_within_reach(self._urgent_attempt, self.case, self.wallet.balance, self._until)
+
+    @property
+    def _urgent_attempt(self) -> Attempt | None:
+        answered = self.case.by_deadline
+        return answered[self._urgent] if self._urgent < len(answered) else None
 
     def _go_on(self) -> bool:
         """Take a choice that was not tried, at the latest place that has one; False when there is none."""
         stack = self._stack
-        while stack:
+        while stack and self._budget >= 0:
             mark, self._urgent, tried, choices = stack[-1]
             self.wallet.undo_to(mark)
             self._look()
@@ -83,6 +96,8 @@ class Search:
                 choice = next(choices, None)
             if choice is None:
                 stack.pop()
+                self._budget -= 1
+                self._wary = WARY
             elif self._take(choice):
                 return True
         return False
@@ -180,9 +195,8 @@ class Search:
         else:
             lane = case.effects_at.get(balance)
             yield from sorted(lane.waiting(until), key=urgency) if lane else ()
-            urgent = case.by_deadline[self._urgent] if self._urgent < len(case.by_deadline) else None
-            yield from by_urgency(case.movers.waiting(until), balance, urgent)
-        yield from case.unknowns.waiting(until)
+            yield from by_urgency(case.movers.waiting(until), balance, self._urgent_attempt)
+        yield from useful_unknowns(case, balance, until)
 
     def _answers_later(self) -> list[Attempt]:
         window = self.case.movers.waiting(self._until)

@@ -7,16 +7,31 @@ from dataclasses import dataclass
 
 from simulator.core.checker.attempts import Attempt
 from simulator.core.checker.case import Case
-from simulator.core.checker.leaps import REACHES, Leaps
+from simulator.core.checker.proposed import Proposed
 from simulator.core.checker.reachable import out_of_reach
 from simulator.core.checker.refuters import Refutation, degrees, overdrafts, sums
 from simulator.core.checker.search import Answer, Search
 from simulator.core.checker.start import Start
+from simulator.core.checker.visits import Reach, Visits
 from simulator.core.history import Operation
 from simulator.core.worlds import Terms
 
 SMALL = 12
 """Histories up to this length are searched whole at once."""
+
+QUICK_BUDGET = 300
+"""How many places the first look may look at in vain."""
+LATER_READS_BUDGET = 1_000
+"""The same for answers from a later read, where no row of visits was found."""
+VISITS_MAX = 3_000
+"""Of longer histories no row of visits is looked for."""
+REACHES = (
+    Reach(ways=16, nearest=30, choices=2, skipped=1, hidden=4),
+    Reach(ways=16, nearest=4, choices=2, skipped=4, hidden=-1),
+    Reach(ways=60, nearest=30, choices=2, skipped=1, hidden=4),
+    Reach(ways=48, nearest=6, choices=3, skipped=4, hidden=-1),
+)
+"""By turns for wallets that read at once and answer in any order, and for those that read late."""
 
 Refuter = Callable[[int, Sequence[Attempt]], Refutation | None]
 
@@ -39,17 +54,30 @@ class Trial:
         self._foreign = foreign
         self._budget = budget
 
-    def strict(self, operations: Sequence[Operation]) -> Found:
-        """Is there an order that explains every answer?"""
-        return self._find(operations, (overdrafts, degrees), then_read=False)
+    def quick(self, operations: Sequence[Operation]) -> Found:
+        """Is an order that explains every answer found almost without trying others?"""
+        return self._search(operations, min(self._budget, QUICK_BUDGET), then_read=False)
+
+    def strict(self, operations: Sequence[Operation], known: Answer = Answer.GAVE_UP) -> Found:
+        """Is there an order that explains every answer? `known` is what a quicker look has found."""
+        refutation = self._refuted(operations, (overdrafts, degrees))
+        if refutation is not None or known is Answer.NO_ORDER:
+            return Found(Answer.NO_ORDER, refutation=refutation)
+        return self._search(operations, self._budget, then_read=False)
 
     def then_read(self, operations: Sequence[Operation]) -> Found:
         """Is there one if answers show a balance from between their own effect and their end?"""
-        return self._find(operations, (out_of_reach,), then_read=True)
+        refutation = self._refuted(operations, (out_of_reach,))
+        if refutation is not None:
+            return Found(Answer.NO_ORDER, refutation=refutation)
+        return self._search(operations, self._budget, then_read=True)
 
     def quiet(self, hidden: Sequence[Operation]) -> Found:
         """Is there one for a history whose concurrent balances are hidden?"""
-        return self._find(hidden, (sums,), then_read=False)
+        refutation = self.refuted(hidden, sums)
+        if refutation is not None:
+            return Found(Answer.NO_ORDER, refutation=refutation)
+        return self._search(hidden, self._budget, then_read=False)
 
     def refuted(self, operations: Sequence[Operation], refuter: Refuter) -> Refutation | None:
         """What a refuter says, if it does so whatever the history starts from."""
@@ -61,29 +89,31 @@ class Trial:
                 return None
         return found
 
-    def _find(
-        self, operations: Sequence[Operation], refuters: Sequence[Refuter], *, then_read: bool
-    ) -> Found:
-        for refuter in refuters:
-            refutation = self.refuted(operations, refuter)
-            if refutation is not None:
-                return Found(Answer.NO_ORDER, refutation=refutation)
+    def _refuted(self, operations: Sequence[Operation], refuters: Sequence[Refuter]) -> Refutation | None:
+        found = (self.refuted(operations, refuter) for refuter in refuters)
+        return next((refutation for refutation in found if refutation is not None), None)
+
+    def _search(self, operations: Sequence[Operation], budget: int, *, then_read: bool) -> Found:
         answers = set()
         for start in self._starts:
             answer = Answer.NO_ORDER
-            for search in self._searches(operations, start, then_read):
+            for search in self._searches(operations, start, budget, then_read):
                 answer = search.run()
                 if answer is Answer.ORDER:
                     return Found(answer, search.wallet.balance)
             answers.add(answer)
         return Found(Answer.GAVE_UP if Answer.GAVE_UP in answers else Answer.NO_ORDER)
 
-    def _searches(self, operations: Sequence[Operation], start: Start, then_read: bool) -> Iterator[Search]:
+    def _searches(
+        self, operations: Sequence[Operation], start: Start, budget: int, then_read: bool
+    ) -> Iterator[Search]:
         """What to try: the last one is the one whose failure counts."""
-        if then_read and len(operations) > SMALL:
+        if then_read and SMALL < len(operations) <= VISITS_MAX:
+            budget = min(budget, LATER_READS_BUDGET)
             for reach in REACHES:
-                yield Leaps(
-                    Case(operations, start, then_read=True, foreign=self._foreign), self._terms, reach
-                )
+                case = Case(operations, start, then_read=True, foreign=self._foreign)
+                order = Visits(case, reach).order()
+                if order is not None:
+                    yield Proposed(case, self._terms, order)
         case = Case(operations, start, then_read=then_read, foreign=self._foreign)
-        yield Search(case, self._terms, self._budget + 3 * len(operations))
+        yield Search(case, self._terms, budget)
