@@ -131,4 +131,26 @@ def test_ids_that_players_share_are_told(tmp_path: Path) -> None:
     (tmp_path / "calls.ndjson").write_text("\n".join(map(json.dumps, lines)), "utf-8")
     done = simulate("judge", "calls.ndjson", folder=tmp_path)
     assert done.returncode == 0, done.stdout
-    assert "note: 2 calls carry an id that another player used as well" in done.stdout
+    assert "note: 1 call was taken as ignored" in done.stdout
+
+
+def calls_of(player: str, start: int, *answers: str) -> list[dict[str, object]]:
+    """Bet b1 of 10.00, when that is over b2 of 20.00, and then a read of the last balance."""
+    lines: list[dict[str, object]] = []
+    for place, (amount, balance) in enumerate(zip(("10.00", "20.00"), answers, strict=True)):
+        sent = start + 4 * place
+        bet = {**BET, "player": player, "transaction_id": f"b{place + 1}", "amount": amount}
+        lines.append({**bet, "balance": balance, "sent_ns": sent, "answered_ns": sent + 1})
+    read = {"method": "user_balance", "transaction_id": None, "amount": None}
+    return [*lines, {**lines[-1], **read, "sent_ns": start + 10, "answered_ns": start + 11}]
+
+
+@pytest.mark.parametrize("first", ["swallowed", "counted"])
+def test_a_lost_bet_is_none_because_another_player_used_its_id(first: str) -> None:
+    """Ids may count once for all players or once for each; what one player shows holds for the other."""
+    openings = [{**OPENING, "player": player} for player in ("p1", "p2", "p3")]
+    swallowed = calls_of("p2", 100, "100.00", "100.00")
+    counted = calls_of("p3", 200, "90.00", "70.00")
+    lines = [*openings, *calls_of("p1", 1, "90.00", "70.00"), *swallowed]
+    found = {each.player: each.rank for each in judged(*lines, *(counted if first == "counted" else []))}
+    assert found == ({"p1": 0, "p2": 0} if first == "swallowed" else {"p1": 0, "p2": 3, "p3": 0})

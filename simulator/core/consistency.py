@@ -168,6 +168,8 @@ class _History:
         if strict.answer is Answer.GAVE_UP and not impossible:
             return HistoryVerdict(_INCONCLUSIVE, money, None, None, _GAVE_UP, final_balances=_balances(quiet))
         why = then_read.refutation or strict.refutation
+        if strict.refutation is not None and strict.refutation.collides:
+            why = strict.refutation
         if why is not None:
             situation, sentence, core = why.situation, why.sentence, why.core
         elif impossible:

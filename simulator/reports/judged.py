@@ -31,10 +31,10 @@ def summary_text(players: int, calls: int, ranks: Iterable[int], shared: int = 0
     summary = f"{plural(players, 'player')}, {plural(calls, 'call')}: {', '.join(counts)}"
     if not shared:
         return summary
-    carry = f"{plural(shared, 'call')} {'carries' if shared == 1 else 'carry'}"
+    were = f"{plural(shared, 'call')} {'was' if shared == 1 else 'were'}"
     return (
-        f"note: {carry} an id that another player used as well; a wallet may ignore those, so that less is "
-        f"proven\n{summary}"
+        f"note: {were} taken as ignored: another player had used the id, and a wallet's ids may count once "
+        f"for all players\n{summary}"
     )
 
 
