@@ -4,7 +4,7 @@ A player's segment goes from one opening line to the next. It is judged as soon 
 holds no more than what is under way.
 
 Where players share ids, a right wallet may take the second player's call for a repeat of the first's, or
-apply it for each player; but it does the one or the other. So whoever shares ids is judged as one whose calls all
+apply it for each player; but it does the one or the other. So who shares ids is judged as one whose calls all
 count, unless only the other reading explains them, and nothing in the whole file shows that they count.
 """
 
