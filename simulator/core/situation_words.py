@@ -62,7 +62,7 @@ CAUSE_TITLE: dict[_S, str] = {
     _S.MONEY_FROM_NOWHERE: "the balance changes with nothing of ours in flight",
     _S.LOST_UPDATE: "concurrent calls overwrite each other's effect",
     _S.DOUBLE_EFFECT: "one call takes effect twice under concurrency",
-    _S.EFFECT_THEN_READ: "an answer shows a balance from after its own effect",
+    _S.EFFECT_THEN_READ: "answers of concurrent calls show balances in no one order; the money is right",
     _S.CONCURRENT_WRONG: "no order of the concurrent calls explains the answers",
 }
 
