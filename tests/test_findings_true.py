@@ -177,6 +177,16 @@ def test_a_scenario_that_is_skipped_for_what_the_operator_does_wrong_has_failed(
     assert run.exit_code is ExitCode.FOUND
 
 
+def test_every_claim_that_does_not_hold_is_told(tmp_path: Path) -> None:
+    """One claim of an author's does not speak for another."""
+    text = "steps:\n  - bet: {amount: 5.00, expect: {http: 403, body: {bonus: true}}}\n"
+    run = played(SmallWallet(), tmp_path, text)
+    assert [finding.message for _, finding in run.errors] == [
+        "expected HTTP 403, found 200",
+        'expected the body to contain {"bonus":true}',
+    ]
+
+
 # --- concurrent calls ------------------------------------------------------------------------------
 
 

@@ -74,6 +74,17 @@ class Situation(StrEnum):
 
 
 _S = Situation
+_OF_CLAIMS = frozenset({_S.EXPECTATION_FAILED, _S.POLICY_BROKEN, _S.SLOW})
+
+
+def breaks_the_law(cause: str) -> bool:
+    """Whether a finding's `cause` is what no right wallet does, whoever asks.
+
+    Neither the form of a reply is that, nor what an author, a policy or a limit of time claims.
+    """
+    kind = cause.partition(":")[0]
+    return kind in set(Situation) and kind not in _OF_CLAIMS
+
 
 DEFAULT_RULE: dict[Situation, str] = {
     _S.BET_NOT_TAKEN: "CON-03",

@@ -11,7 +11,7 @@ from simulator.core.events import ScenarioFinished
 from simulator.core.findings import Finding, Severity
 from simulator.core.frozen import Frozen
 from simulator.core.scenario import FaultKind, Parallel, Repeat, Scenario, Step
-from simulator.core.situations import Situation
+from simulator.core.situations import Situation, breaks_the_law
 
 _READS = frozenset({Situation.STALE_READ, Situation.READ_CONTRADICTS})
 _TOGETHER = frozenset({Situation.LOST_UPDATE, Situation.DOUBLE_EFFECT, Situation.CONCURRENT_WRONG})
@@ -99,7 +99,7 @@ def that_may_follow(errors: Sequence[Cause]) -> list[Cause]:
     Balances that are read wrongly make money look wrong. What calls do wrong one after the other they do
     wrong together, too. What only a burst has upset is upset in the calls after it.
     """
-    money = [cause for cause in errors if ":" not in cause.key]
+    money = [cause for cause in errors if breaks_the_law(cause.key)]
     reads = [cause for cause in money if cause.key in _READS and cause.in_sequence]
     if reads:
         most = max(cause.scenario_count for cause in reads)
