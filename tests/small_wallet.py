@@ -158,7 +158,7 @@ class SmallWallet:
         return self.accepted(player)
 
 
-class _OneAtATime(HTTPServer):
+class _Server(HTTPServer):
     """Serves a connection until it is closed, and only then the next."""
 
     request_queue_size = 128
@@ -167,7 +167,7 @@ class _OneAtATime(HTTPServer):
         """Callers that give up are what some scenarios are about."""
 
 
-class _Server(ThreadingHTTPServer, _OneAtATime):
+class _ThreadingServer(ThreadingHTTPServer, _Server):
     daemon_threads = True
 
 
@@ -206,7 +206,7 @@ def serving(wallet: SmallWallet, *, one_at_a_time: bool = False) -> Iterator[str
         def log_message(self, format: str, *args: object) -> None:
             """Tests stay silent."""
 
-    server = (_OneAtATime if one_at_a_time else _Server)(("127.0.0.1", 0), Handler)
+    server = (_Server if one_at_a_time else _ThreadingServer)(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:

@@ -67,6 +67,7 @@ class Operation(Frozen):
         """How a sentence calls it: ``bet b1 of 10.00``, ``bet@7 of 10.00``, ``balance read``."""
         noun = self.method.noun
         label = self.label or self.transaction_id or noun
+        # A label that only repeats the step's kind says nothing more, and ``bet@7`` says it already.
         words = [label] if label.startswith(f"{noun}@") else [noun]
         if label not in (*noun.split(), *words):
             words.append(label)

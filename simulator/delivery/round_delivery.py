@@ -72,6 +72,7 @@ class RoundDelivery:
         self._seed = seed
         self._run = run or secrets.token_hex(5)
         self._ids = count(1)
+        # The dispatcher is made of what is made of the calls.
         self._calls = WalletCalls(lambda: self._dispatcher.wake())
         self._queues = PlayerQueues()
         self._obligations = Obligations(store)

@@ -45,7 +45,7 @@ class WalletCalls:
     `found_again` is called when somebody is there to call again.
     """
 
-    def __init__(self, found_again: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, found_again: Callable[[], None]) -> None:
         self._found_again = found_again
         self._senders: dict[str, Sender] = {}
         self._away: set[str] = set()

@@ -28,7 +28,7 @@ _VAGUE = (Situation.ANSWER_BALANCE_WRONG, Situation.BALANCE_READ_WRONG)
 class Accuser:
     """Names situations for one scenario. Knows the calls that no balance read has confirmed yet.
 
-    `shown` are the balances that the operator showed last, of all players.
+    `shown` are the balances that the operator showed last, of all players; see `RunContext`.
     """
 
     def __init__(self, finder: Finder, trails: Trails, shown: Mapping[str, Money]) -> None:
@@ -52,13 +52,11 @@ class Accuser:
     def impossible_answer(self, book: Book, made: Made, actual: Money | None) -> None:
         """No world allows the answer. `actual` is the balance read after it, None if it could not be."""
         moved = None if actual is None else Money(actual - made.balance_before)
-        outcome = made.call.reading.outcome
         shown = self._contradicted(book, made)
         if shown is not None:
             self.wrong_read(book.player, made.balance_before, shown, made.call, made.place)
             return
-        situation = situation_of(made.role, outcome, made.request.amount, moved, made.stake(book))
-        situation = _doubled(made, situation, moved)
+        situation = _situation(book, made, moved)
         if situation is Situation.BLOCKED_PLAYER_WRONG and not book.terms.blocked:
             situation = Situation.LIMIT_IGNORED
         expected = made.expected(book)
@@ -89,7 +87,8 @@ class Accuser:
     def wrong_read(self, player: str, wrong: Money, current: Money, read: Call, place: Place) -> None:
         """A read was wrong, and another one right: it is behind, or it was never this player's."""
         facts = MoneyFacts(player, (current,), wrong, self._trails.line(player))
-        anothers = any(wrong == shown for other, shown in self._shown.items() if other != player)
+        # A copy: with -j the scenarios of other players write into it meanwhile.
+        anothers = any(wrong == shown for other, shown in dict(self._shown).items() if other != player)
         behind = self._trails.had(player, wrong) and not anothers
         situation = Situation.STALE_READ if behind else Situation.READ_CONTRADICTS
         self._finder.money(situation, read, place, facts, Method.BALANCE)
@@ -121,14 +120,17 @@ class Accuser:
         latest = self._unconfirmed[book.player][-1]
         if made is not latest and moved not in (0, 2 * effect):
             return None
-        outcome = made.call.reading.outcome
-        situation = situation_of(made.role, outcome, made.request.amount, moved, made.stake(book))
-        situation = _doubled(made, situation, moved)
+        situation = _situation(book, made, moved)
         return None if situation in _VAGUE else situation
 
 
-def _doubled(made: Made, situation: Situation, moved: Money | None) -> Situation:
-    """Of a call that we sent twice at once, what was done twice is one race, whichever copy shows it."""
+def _situation(book: Book, made: Made, moved: Money | None) -> Situation:
+    """What it is that this call did, if it moved so much; None where nobody can say how much it was.
+
+    Of a call that we sent twice at once, what was done twice is one race, whichever copy shows it.
+    """
+    outcome = made.call.reading.outcome
+    situation = situation_of(made.role, outcome, made.request.amount, moved, made.stake(book))
     if made.call.exchange.fault != FaultKind.DUPLICATE.value:
         return situation
     twice = moved is not None and made.request.amount and abs(moved) == 2 * made.request.amount

@@ -66,7 +66,7 @@ def plan(step: Parallel, script: Script, ledger: Ledger, profile: WireProfile) -
 
 
 def release(
-    calls: Sequence[Planned], in_flight: int, sender: Sender, stopping: Callable[[], bool] = lambda: False
+    calls: Sequence[Planned], in_flight: int, sender: Sender, stopping: Callable[[], bool]
 ) -> list[Done]:
     """Send them all, at most `in_flight` at once; returns what came of each, in the order of sending.
 

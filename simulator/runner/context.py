@@ -56,8 +56,9 @@ class RunContext:
 
     `emit` may be called from any thread. `run` is the random part of this run's transaction ids. `kept` holds
     the latest exchanges of every scenario that is running. `stopping` is why no scenario may call any more;
-    while `ending`, what has to be put in order after the scenarios may. `shown` is the balance that the
-    operator last showed for a player and that was right, as long as it is known.
+    while `ending`, what has to be put in order after the scenarios may. `shown`, by player, is the
+    balance that the operator last showed and goes on from, as far as it is known. A player is one scenario's
+    at a time; the mapping is shared by all.
     """
 
     def __init__(

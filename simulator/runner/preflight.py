@@ -50,7 +50,6 @@ class Preflight:
             raise EndpointUnreachable(self._unreachable(call.exchange.reply))
         if call.reading.balance is None:
             self._unusable(call, "the balance read", player)
-        assert call.reading.balance is not None
         return call.reading.balance
 
     def check(self, player: str, balance: Money) -> None:
@@ -90,7 +89,7 @@ class Preflight:
             # The first bet may meet a connection that was just closed; the second has one of its own.
             amount = WHOLE_UNIT
             call = self._call(script, Method.BET, player, amount)
-        if not _usable(call):
+        if not _is_usable(call):
             what = f"a bet of {format_money(amount)} with a balance of {format_money(balance)}"
             self._unusable(call, what, player, before=balance)
         return Money(balance - amount) if call.reading.balance is None else call.reading.balance
@@ -100,7 +99,7 @@ class Preflight:
         if isinstance(call.exchange.reply, NoReply):
             # As with the bets; a win is sent again until it is answered.
             call = self._again(call)
-        if _usable(call):
+        if _is_usable(call):
             if call.reading.balance is not None:
                 self._context.shown[player] = call.reading.balance
             return
@@ -163,7 +162,7 @@ class Preflight:
         )
 
 
-def _usable(call: Call) -> bool:
+def _is_usable(call: Call) -> bool:
     return call.reading.outcome is Outcome.ACCEPTED or (
         call.reading.outcome is Outcome.UNKNOWN and call.reading.balance is not None
     )

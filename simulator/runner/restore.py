@@ -47,14 +47,16 @@ class Restore:
         if hopeless or self._context.gone:
             return self.left_as_it_is()
         self._context.ending = True
-        return self.hurriedly(HURRY_S) if in_hurry else self.all()
+        return self._hurriedly() if in_hurry else self._all()
 
-    def hurriedly(self, limit_s: float) -> list[str]:
-        """`all` after an interrupt: what is under way when the time is up is given up, and told."""
-        timer = threading.Timer(limit_s, self._give_up)
+    # --- inside ------------------------------------------------------------------------------------
+
+    def _hurriedly(self) -> list[str]:
+        """After an interrupt: what is under way when the time is up is given up, and told."""
+        timer = threading.Timer(HURRY_S, self._give_up)
         timer.start()
         try:
-            notes = self.all()
+            notes = self._all()
         except KeyboardInterrupt:
             return self.left_as_it_is()
         finally:
@@ -62,7 +64,7 @@ class Restore:
             timer.join()
         return self.left_as_it_is() if self._given_up else notes
 
-    def all(self) -> list[str]:
+    def _all(self) -> list[str]:
         """Bring every player back; returns a note for each that is not."""
         notes = []
         for number, (player, balance) in enumerate(self._before.items()):
