@@ -50,6 +50,14 @@ def wanted_rows(page: Page, expected: list[int]) -> None:
     assert numbers(page) == expected
 
 
+def scroll_down(page: Page) -> None:
+    """So far that the rows at the top are given back."""
+    for _ in range(4):
+        shown = rows(page).last.get_attribute("data-number")
+        page.locator("#rows").evaluate("box => { box.scrollTop = box.scrollHeight; }")
+        expect(rows(page).last).not_to_have_attribute("data-number", str(shown))
+
+
 def test_a_row_that_was_judged_before_it_was_told_stands_at_its_place(
     browser: Browser, control: Control
 ) -> None:
@@ -91,10 +99,7 @@ def test_rows_far_from_the_view_stay_complete(browser: Browser, control: Control
     with page_of(browser, control, "/?verdict=wrong") as page:
         live(page)
         box = page.locator("#rows")
-        for _ in range(4):
-            shown = rows(page).last.get_attribute("data-number")
-            box.evaluate("box => { box.scrollTop = box.scrollHeight; }")
-            expect(rows(page).last).not_to_have_attribute("data-number", str(shown))
+        scroll_down(page)
         expect(page.locator(f'li.row[data-number="{kept[-1]}"]')).to_have_count(0)
         for number in kept[::25]:
             judge(journal, number, Verdict.WRONG)
@@ -106,6 +111,33 @@ def test_rows_far_from_the_view_stay_complete(browser: Browser, control: Control
         expect(page.locator(f'li.row[data-number="{kept[-1]}"]')).to_be_visible()
         there = sorted(set(kept) - {kept[-2], kept[1]}, reverse=True)
         assert numbers(page)[:100] == there[:100]
+
+
+def test_what_is_said_of_rows_while_they_come_back_is_on_them(browser: Browser, control: Control) -> None:
+    """Also where they come in two pages, and the word falls between the two."""
+    journal = journal_of(control)
+    kept = [record(journal, Verdict.OPEN if n % 25 == 0 else Verdict.WRONG) for n in range(500)]
+    held: list[tuple[Route, APIResponse]] = []
+
+    def hold(route: Route) -> None:
+        held.append((route, route.fetch()))
+        judge(journal, kept[-2], Verdict.RIGHT)
+        record(journal, Verdict.WRONG)
+
+    with page_of(browser, control, "/?verdict=wrong") as page:
+        live(page)
+        box = page.locator("#rows")
+        scroll_down(page)
+        for number in kept[::25]:
+            judge(journal, number, Verdict.WRONG)
+        page.route(re.compile(f"before={kept[-1] + 1}(&|$)"), hold, times=1)
+        box.evaluate("box => { box.scrollTop = 0; }")
+        # The next one is shown: the page has been told of all before it.
+        expect(page.locator(f'li.row[data-number="{kept[-1] + 1}"]')).to_be_visible()
+        [(route, written)] = held
+        route.fulfill(response=written)
+        expect(page.locator(f'li.row[data-number="{kept[-1]}"]')).to_be_visible()
+        assert kept[-2] not in numbers(page)
 
 
 def test_an_exchange_that_is_looked_at_shows_what_is_said_of_it_later(

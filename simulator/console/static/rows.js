@@ -201,12 +201,16 @@ export class Rows {
       if (!isAll) before = lowest(found);
       else if (chunk.isConnected && chunk.dataset.emptied) this.#fill(chunk, rows);
     };
+    // Until the last page is there: what is told of the first meanwhile has no row yet to stand on.
+    this.#coming += 1;
     try {
       // More than a page, where late rows came between.
       while (!isAll) await this.#load(this.#with(before), undefined, add);
     } catch (error) {
       // Whoever comes by again asks again.
       if (!(error instanceof Problem)) throw error;
+    } finally {
+      this.#arrived();
     }
   }
 
@@ -240,11 +244,15 @@ export class Rows {
       if (!chunk) throw new Problem(texts.no_answer);
       use(chunk);
     } finally {
-      this.#coming -= 1;
-      const missed = this.#meanwhile;
-      if (this.#coming === 0) this.#meanwhile = [];
-      for (const each of missed) this.#take(each);
+      this.#arrived();
     }
+  }
+
+  #arrived() {
+    this.#coming -= 1;
+    const missed = this.#meanwhile;
+    if (this.#coming === 0) this.#meanwhile = [];
+    for (const each of missed) this.#take(each);
   }
 
   #with(before) {
