@@ -76,11 +76,6 @@ class Operation(Frozen):
         return " ".join(words)
 
 
-def precedes(first: Operation, second: Operation) -> bool:
-    """Whether the first was over before the second was sent."""
-    return first.ends_ns < second.sent_ns
-
-
 def without_balance(operation: Operation) -> Operation:
     """The same operation, with the balance of its answer hidden."""
     return replace(operation, balance=None)

@@ -9,7 +9,6 @@ BET = "transaction_bet"
 WIN = "transaction_win"
 REFUND = "refund"
 METHODS = (ACCOUNT_DETAILS, USER_BALANCE, BET, WIN, REFUND)
-MONEY_METHODS = (BET, WIN, REFUND)
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ def _root_cause(overview: Overview, style: FrameStyle) -> Iterator[str]:
     elif overview.gone:
         yield f"{style.ink.bad('STOPPED')}  {style.ink.strong(visible(overview.root_cause))}"
         held = overview.counts[Verdict.BLOCKED]
-        yield f"         {plural(held, 'scenario')} did not run; what stands below may be a part of it"
+        yield f"         {plural(held, 'scenario')} did not run; what was found before may have that cause"
         yield ""
 
 

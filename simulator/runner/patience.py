@@ -14,7 +14,7 @@ FRUITLESS_MAX = 5
 
 
 class Patience:
-    """What one run has of it."""
+    """What one run has of it, for all its threads: whether two count a wait as one does not matter."""
 
     def __init__(self) -> None:
         self._left = FRUITLESS_MAX
