@@ -1,8 +1,8 @@
 """Modules that requests imports and no webhook needs are loaded when something is first asked of them.
 
 They guess at encodings, know international names, and tell urllib3 the version of h2: a good part of the time
-that `import requests` takes, which is most of what a user waits for the first call. importlib's LazyLoader would
-load them at once: requests asks for a version, and urllib3 takes a function.
+that `import requests` takes, which is most of what a user waits for the first call. importlib's LazyLoader
+would load them at once: requests asks for a version, and urllib3 takes a function.
 
 For a command line only: one thread may not import a part of such a module by its own name (`idna.core`) while
 another is the first to use the whole, or each waits for the other. No code of a run imports such a part.
