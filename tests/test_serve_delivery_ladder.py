@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from scripted_server import Peer, ScriptedServer, answering, closed_port, reply
-from serve_play import DOUBLE, LOSS, STAKE, money_at, playing, wallet
+from serve_play import DOUBLE, LOSS, STAKE, LaunchInTest, SessionInTest, money_at, playing, wallet
 from simulator.core.findings import Outcome
 from simulator.core.webhooks import Method
 from simulator.delivery.clock import Clock, Pace
+from simulator.delivery.dispatcher import WORKERS
+from simulator.delivery.guard import make_target
 from simulator.delivery.journal_entry import Filter
 from simulator.delivery.journal_store import JournalStore
 from simulator.delivery.ladders import LADDERS, ladder_named
@@ -175,6 +178,24 @@ def test_a_wallet_that_is_not_there_is_waited_for_at_any_pace() -> None:
         assert delivery.drained(10)
         assert server.operator.count_calls()["refund"] == 1
         assert delivery.undelivered() == []
+
+
+def test_a_wallet_that_is_waited_for_keeps_no_other_waiting() -> None:
+    """However many players of it are owed something."""
+    with (
+        wallet() as server,
+        playing(NOWHERE.format(port=closed_port()), ladder="patient", pace=Pace.AT_ONCE) as play,
+    ):
+        delivery = play.delivery
+        for number in range(2 * WORKERS + 1):
+            delivery.play(play.session(str(1000 + number), number), STAKE, drawn=DOUBLE)
+        there = replace(play.agents["demo"], code="acme", target=make_target(server.endpoint))
+        play.agents["acme"] = there
+        seat = SessionInTest(LaunchInTest(there))
+        delivery.trouble.disturb_next(seat.id, method=Method.WIN)
+        delivery.play(seat, STAKE, drawn=DOUBLE)
+        answered = Filter(agent="acme", method=Method.WIN.value, outcome=Outcome.ACCEPTED.value)
+        assert delivery.journal.wait(0, answered, timeout_s=3)
 
 
 def test_what_is_owed_to_an_agent_that_is_not_there_waits_at_any_pace() -> None:

@@ -104,7 +104,8 @@ class Dispatcher:
     def _hand_out(self) -> float | None:
         """Give workers what is due; returns how long to wait for the next, None for as long as it takes."""
         wait_s: float | None = None
-        # So many players that one of them is free, or all workers are busy.
+        # So many players that one of them is free, or all workers are busy. Of each agent: those of a wallet
+        # that is waited for must not hide the others'.
         for owed in self._obligations.next_due(2 * WORKERS + 1):
             player = (owed.agent, owed.player)
             if len(self._busy) >= WORKERS:

@@ -175,13 +175,15 @@ class Obligations:
         return self._read("state = ?", (State.DUE.value,), limit)
 
     def next_due(self, players: int) -> list[Obligation]:
-        """The next one of each player, of so many players, those first who have waited longest."""
+        """The next one of each player, of so many players of each agent, who has waited longest first."""
         rows = self._store.read(
-            f"SELECT {_COLUMNS}, min(due_ms * 1000000000 + number) FROM obligations WHERE state = ? "
-            "GROUP BY agent, player ORDER BY due_ms, number LIMIT ?",
+            f"SELECT {_COLUMNS} FROM "
+            "(SELECT *, row_number() OVER (PARTITION BY agent ORDER BY due_ms, number) AS turn FROM "
+            "(SELECT *, min(due_ms * 1000000000 + number) FROM obligations WHERE state = ? "
+            "GROUP BY agent, player)) WHERE turn <= ? ORDER BY due_ms, number",
             (State.DUE.value, players),
         )
-        return [_obligation(*row[:-1]) for row in rows]
+        return [_obligation(*row) for row in rows]
 
     def undelivered(self, limit: int = OPEN_MAX) -> list[Obligation]:
         """What was given up, and is owed all the same."""
