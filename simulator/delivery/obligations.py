@@ -176,11 +176,17 @@ class Obligations:
 
     def next_due(self, players: int) -> list[Obligation]:
         """The next one of each player, of so many players of each agent, who has waited longest first."""
+        of_players = (
+            "SELECT number, agent, due_ms, min(due_ms * 1000000000 + number) FROM obligations "
+            "WHERE state = ? GROUP BY agent, player"
+        )
+        turns = (
+            "SELECT number, row_number() OVER (PARTITION BY agent ORDER BY due_ms, number) AS turn "
+            f"FROM ({of_players})"
+        )
         rows = self._store.read(
-            f"SELECT {_COLUMNS} FROM "
-            "(SELECT *, row_number() OVER (PARTITION BY agent ORDER BY due_ms, number) AS turn FROM "
-            "(SELECT *, min(due_ms * 1000000000 + number) FROM obligations WHERE state = ? "
-            "GROUP BY agent, player)) WHERE turn <= ? ORDER BY due_ms, number",
+            f"SELECT {_COLUMNS} FROM obligations WHERE number IN "
+            f"(SELECT number FROM ({turns}) WHERE turn <= ?) ORDER BY due_ms, number",
             (State.DUE.value, players),
         )
         return [_obligation(*row) for row in rows]
