@@ -138,7 +138,7 @@ def test_a_win_without_answer_is_pending_until_the_ladder_delivers_it() -> None:
     silent = reply(b"", "502 Bad Gateway")
     with (
         ScriptedServer(answering(accepted, silent, paid)) as wallet,
-        play_server(webhook_url=wallet.url(), seed=WON) as server,
+        play_server(webhook_url=wallet.url(), seed=WON, real_time=True) as server,
     ):
         page = page_of(server)
         played = page.spun()

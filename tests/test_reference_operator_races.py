@@ -13,6 +13,7 @@ from simulator.reference_operator import DEFECTS, Kind, OperatorSettings
 from simulator.reference_operator.server import OperatorServer
 
 AT_ONCE = 16
+TRIES = 6
 Play = Callable[[Caller, int], Fields]
 
 
@@ -65,9 +66,9 @@ RACES: list[tuple[str, Play, str]] = [
 def test_a_race_moves_the_money_wrong_and_the_right_wallet_keeps_it(
     name: str, play: Play, right: str
 ) -> None:
-    """The same calls at once on both."""
+    """The same calls at once on both; on a busy machine they may not meet every time."""
     assert measure((), play)[0] == right
-    assert measure((name,), play)[0] != right
+    assert any(measure((name,), play)[0] != right for _ in range(TRIES))
 
 
 @pytest.mark.parametrize("name", [name for name, defect in DEFECTS.items() if defect.kind is Kind.RACE])
