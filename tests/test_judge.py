@@ -10,6 +10,7 @@ import pytest
 from command_line import simulate
 from simulator.core.histories import Histories, Judged
 from simulator.core.history_lines import BadLine
+from simulator.core.situations import Situation
 
 OPENING: dict[str, object] = {"type": "opening", "player": "p1", "balance": "100.00"}
 BET: dict[str, object] = {
@@ -154,3 +155,24 @@ def test_a_lost_bet_is_none_because_another_player_used_its_id(first: str) -> No
     lines = [*openings, *calls_of("p1", 1, "90.00", "70.00"), *swallowed]
     found = {each.player: each.rank for each in judged(*lines, *(counted if first == "counted" else []))}
     assert found == ({"p1": 0, "p2": 0} if first == "swallowed" else {"p1": 0, "p2": 3, "p3": 0})
+
+
+def test_refunds_that_all_came_to_nothing_are_named_as_one_mistake() -> None:
+    """Three bets, all refunded at once, and none of the money came back."""
+    bets = [
+        {
+            **BET,
+            "transaction_id": f"b{n}",
+            "amount": f"{n}.00",
+            "balance": None,
+            "sent_ns": 10 * n,
+            "answered_ns": 10 * n + 1,
+        }
+        for n in (1, 2, 4)
+    ]
+    refunds = [{**each, "method": "refund", "sent_ns": 100, "answered_ns": 120} for each in bets]
+    read = {**BET, "method": "user_balance", "transaction_id": None, "amount": None}
+    lines = [OPENING, *bets, *refunds, {**read, "sent_ns": 200, "answered_ns": 201, "balance": "93.00"}]
+    [found] = judged(*lines)
+    assert found.verdict.situation is Situation.REFUND_NOT_CREDITED
+    assert found.verdict.explanation.startswith("None of the refunds took effect")

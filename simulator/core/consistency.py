@@ -16,9 +16,10 @@ from functools import cached_property
 from simulator.core.book import Book
 from simulator.core.checker.explain import Explainer
 from simulator.core.checker.lanes import lanes
-from simulator.core.checker.refuters import Refutation, degrees, overdrafts, sums
+from simulator.core.checker.refuters import Refutation, degrees, overdrafts
 from simulator.core.checker.search import Answer
 from simulator.core.checker.start import starts
+from simulator.core.checker.sums import sums
 from simulator.core.checker.trial import Found, Trial
 from simulator.core.history import Operation, ends_quietly, hide_concurrent_balances
 from simulator.core.money import Money, format_money

@@ -65,8 +65,8 @@ class Explainer:
         """The first mistake that would explain it: the likeliest kinds first, of these the latest answers."""
         answered = [each for each in operations if each.ends_ns < FOREVER]
         suspects = sorted(answered, key=lambda each: -each.ends_ns)[:SUSPECTS_MAX]
-        for mistake in MISTAKES:
-            for suspect in suspects:
+        for fits, mistake in MISTAKES:
+            for suspect in filter(fits, suspects):
                 found = mistake(operations, suspect)
                 if found is None:
                     continue
@@ -128,23 +128,19 @@ _Repair = tuple[Situation, str, list[Operation]]
 
 
 def _refused_and_done(operations: Sequence[Operation], suspect: Operation) -> _Repair | None:
-    if not suspect.method.moves_money or suspect.outcome is not Outcome.REFUSED:
-        return None
     applied = replace(suspect, outcome=Outcome.ACCEPTED, balance=None)
     sentence = f"{suspect.name} was refused and yet took effect"
     return Situation.CONCURRENT_WRONG, sentence, _with(operations, applied)
 
 
 def _refused_for_nothing(operations: Sequence[Operation], suspect: Operation) -> _Repair | None:
-    if not suspect.method.moves_money or suspect.outcome is not Outcome.REFUSED:
-        return None
     without = [each for each in operations if each is not suspect]
     return Situation.CONCURRENT_WRONG, f"{suspect.name} was refused without a reason", without
 
 
 def _refund_and_bet(operations: Sequence[Operation], suspect: Operation) -> _Repair | None:
     """Both accepted, and the player's money is gone."""
-    if suspect.method is not Method.REFUND or suspect.outcome is not Outcome.ACCEPTED:
+    if suspect.method is not Method.REFUND:
         return None
     bet = next((each for each in operations if _is_bet_of(each, suspect)), None)
     if bet is None:
@@ -155,19 +151,16 @@ def _refund_and_bet(operations: Sequence[Operation], suspect: Operation) -> _Rep
 
 
 def _is_bet_of(operation: Operation, refund: Operation) -> bool:
-    return operation.method is Method.BET and operation.transaction_id == refund.transaction_id
+    same = operation.method is Method.BET and operation.transaction_id == refund.transaction_id
+    return same and operation.outcome is Outcome.ACCEPTED
 
 
 def _no_effect(operations: Sequence[Operation], suspect: Operation) -> _Repair | None:
-    if not suspect.method.moves_money or suspect.outcome is Outcome.REFUSED:
-        return None
     without = [each for each in operations if each is not suspect]
     return Situation.LOST_UPDATE, f"{suspect.name} was accepted and took no effect", without
 
 
 def _none_of_its_kind(operations: Sequence[Operation], suspect: Operation) -> _Repair | None:
-    if not suspect.method.moves_money or suspect.outcome is Outcome.REFUSED:
-        return None
     method = suspect.method
     without = [each for each in operations if each.method is not method or each.outcome is Outcome.REFUSED]
     sentence = f"none of the {method.noun}s took effect, though they were accepted"
@@ -175,15 +168,11 @@ def _none_of_its_kind(operations: Sequence[Operation], suspect: Operation) -> _R
 
 
 def _twice(operations: Sequence[Operation], suspect: Operation) -> _Repair | None:
-    if not suspect.method.moves_money or suspect.outcome is Outcome.REFUSED:
-        return None
     sentence = f"{suspect.name} took effect twice"
     return Situation.DOUBLE_EFFECT, sentence, [*operations, _again(suspect)]
 
 
 def _for_nothing(operations: Sequence[Operation], suspect: Operation) -> _Repair | None:
-    if not suspect.method.moves_money or suspect.outcome is Outcome.REFUSED:
-        return None
     alone = _with(operations, replace(_again(suspect), index=suspect.index))
     return Situation.DOUBLE_EFFECT, f"{suspect.name} took effect though it must not have any", alone
 
@@ -206,17 +195,31 @@ def _shows_later(operation: Operation, suspect: Operation) -> bool:
     return operation.balance is not None and operation.ends_ns > suspect.ends_ns
 
 
-MISTAKES: tuple[Callable[[Sequence[Operation], Operation], _Repair | None], ...] = (
-    _refund_and_bet,
-    _refused_and_done,
-    _no_effect,
-    _none_of_its_kind,
-    _twice,
-    _for_nothing,
-    _refused_for_nothing,
-    _odd_answer,
+def _is_refused(operation: Operation) -> bool:
+    return operation.method.moves_money and operation.outcome is Outcome.REFUSED
+
+
+def _is_accepted(operation: Operation) -> bool:
+    return operation.method.moves_money and operation.outcome is Outcome.ACCEPTED
+
+
+def _shows(operation: Operation) -> bool:
+    return operation.balance is not None
+
+
+MISTAKES: tuple[
+    tuple[Callable[[Operation], bool], Callable[[Sequence[Operation], Operation], _Repair | None]], ...
+] = (
+    (_is_accepted, _refund_and_bet),
+    (_is_refused, _refused_and_done),
+    (_is_accepted, _no_effect),
+    (_is_accepted, _none_of_its_kind),
+    (_is_accepted, _twice),
+    (_is_accepted, _for_nothing),
+    (_is_refused, _refused_for_nothing),
+    (_shows, _odd_answer),
 )
-"""What may have gone wrong with one answer, as a history with that put right; None where it cannot have."""
+"""What may have gone wrong with which answers, as a history with that put right; None where it cannot."""
 
 
 def _with(operations: Sequence[Operation], changed: Operation) -> list[Operation]:

@@ -9,9 +9,10 @@ from simulator.core.checker.attempts import Attempt
 from simulator.core.checker.case import Case
 from simulator.core.checker.proposed import Proposed
 from simulator.core.checker.reachable import out_of_reach
-from simulator.core.checker.refuters import Refutation, degrees, overdrafts, sums
+from simulator.core.checker.refuters import Refutation, degrees, overdrafts
 from simulator.core.checker.search import Answer, Search
 from simulator.core.checker.start import Start
+from simulator.core.checker.sums import sums
 from simulator.core.checker.visits import Reach, Visits
 from simulator.core.history import Operation
 from simulator.core.worlds import Terms
