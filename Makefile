@@ -13,7 +13,6 @@ CODE := setup.py $(wildcard simulator tests benchmarks examples)
 PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 # pytest and its plugins rewrite 500 modules: once, not in every process of every run.
 unexport PYTHONDONTWRITEBYTECODE
-BENCHMARKS := $(subst /,.,$(basename $(wildcard benchmarks/[a-z]*.py)))
 
 .DEFAULT_GOAL := help
 .PHONY: help demo serve test lint check format bench e2e crosscheck container lock clean
@@ -43,7 +42,7 @@ format: $(VENV)/.dev ## put the code into the format that check wants
 	$(BIN)/ruff check --fix .
 
 bench: $(VENV)/.dev ## measure, each figure beside its baseline
-	@for module in $(BENCHMARKS); do $(BIN)/python -m $$module || exit 1; done
+	$(BIN)/python -m benchmarks
 
 e2e: $(VENV)/.dev ## run the tests that drive a real Chromium, and fail where there is none
 	REQUIRE_E2E=1 $(BIN)/python -m pytest -q -m e2e
