@@ -26,10 +26,10 @@ def test_a_right_wallet_is_consistent_however_busy(in_flight: int) -> None:
     assert judged(traffic, history(traffic)).verdict is Consistency.CONSISTENT
 
 
-@pytest.mark.parametrize("in_flight", [8, 24])
+@pytest.mark.parametrize("in_flight", [8, 24, 64, 100])
 def test_equal_amounts_are_decided_too(in_flight: int) -> None:
     """Bets and wins of one amount, so that many calls start from every balance."""
-    traffic = Traffic(600, in_flight=in_flight, amounts=(100, 100))
+    traffic = Traffic(400, in_flight=in_flight, amounts=(100, 100), lost=0.0, refunds=0.0, repeats=0.0)
     assert judged(traffic, history(traffic)).verdict is Consistency.CONSISTENT
 
 

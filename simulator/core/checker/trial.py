@@ -14,6 +14,7 @@ from simulator.core.checker.search import Answer, Search
 from simulator.core.checker.start import Start
 from simulator.core.checker.sums import sums
 from simulator.core.checker.visits import Reach, Visits
+from simulator.core.checker.walks import Walks
 from simulator.core.history import Operation
 from simulator.core.worlds import Terms
 
@@ -24,8 +25,10 @@ QUICK_BUDGET = 300
 """How many places the first look may look at in vain."""
 LATER_READS_BUDGET = 1_000
 """The same for answers from a later read, where no row of visits was found."""
-VISITS_MAX = 3_000
-"""Of longer histories no row of visits is looked for."""
+PROPOSED_MAX = 3_000
+"""For longer histories no order is proposed."""
+WAYS = (64, 500)
+"""How many walks are followed side by side, where many calls start from every balance."""
 REACHES = (
     Reach(ways=16, nearest=30, choices=2, skipped=1, hidden=4),
     Reach(ways=16, nearest=4, choices=2, skipped=4, hidden=-1),
@@ -109,12 +112,22 @@ class Trial:
         self, operations: Sequence[Operation], start: Start, budget: int, then_read: bool
     ) -> Iterator[Search]:
         """What to try: the last one is the one whose failure counts."""
-        if then_read and SMALL < len(operations) <= VISITS_MAX:
-            budget = min(budget, LATER_READS_BUDGET)
-            for reach in REACHES:
-                case = Case(operations, start, then_read=True, foreign=self._foreign)
-                order = Visits(case, reach).order()
-                if order is not None:
-                    yield Proposed(case, self._terms, order)
+        if SMALL < len(operations) <= PROPOSED_MAX:
+            if then_read:
+                yield from self._proposed(operations, start, REACHES)
+                budget = min(budget, LATER_READS_BUDGET)
+            elif budget > QUICK_BUDGET:
+                yield from self._proposed(operations, start, WAYS)
         case = Case(operations, start, then_read=then_read, foreign=self._foreign)
         yield Search(case, self._terms, budget)
+
+    def _proposed(
+        self, operations: Sequence[Operation], start: Start, settings: Sequence[Reach | int]
+    ) -> Iterator[Search]:
+        for setting in settings:
+            then_read = isinstance(setting, Reach)
+            case = Case(operations, start, then_read=then_read, foreign=self._foreign)
+            guide = Visits(case, setting) if isinstance(setting, Reach) else Walks(case, setting)
+            order = guide.order()
+            if order is not None:
+                yield Proposed(case, self._terms, order)
