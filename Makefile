@@ -1,7 +1,7 @@
 # All set-up is done by the targets themselves: only python3 (3.11 or newer), pip and make are needed.
 PYTHON ?= python3
-# Tests run in this many processes; 0 is one process without xdist's set-up.
-WORKERS ?= 2
+# Tests run in this many processes (many wait for sockets and browsers); 0 is one process without xdist's set-up.
+WORKERS ?= 3
 # How many random histories `make crosscheck` compares.
 HISTORIES ?= 100000
 VENV := .venv
