@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from crosscheck import disagreements
+from crosscheck import compare, disagreements
 
 HISTORIES = 2_500
 
@@ -19,3 +19,8 @@ def test_the_checker_agrees_with_every_order(part: int) -> None:
     assert [compared.seed for compared in disagreements(seeds, counts)] == []
     for tier in ("tier 1", "tier 2", "tier 3"):
         assert any(kind.startswith(tier) for kind in counts), counts
+
+
+def test_a_first_answer_without_a_balance_is_not_put_anywhere() -> None:
+    """A repeated refund showed the balance at which the first, silent one had come; found at 97,845."""
+    assert compare(97_845).agrees

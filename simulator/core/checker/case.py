@@ -206,7 +206,9 @@ def _describe(attempt: Attempt, refused_wins: bool, then_read: bool) -> None:
         for each in group.attempts
     )
     attempt.moves = _guess(attempt)
-    attempt.idle = group.lonely or (attempt.method is Method.REFUND and no_bet)
+    # A repeat may show the balance of the first answer: then the moment of a silent first one matters.
+    silent = attempt.shown is None and any(each.shown is not None for each in group.of(attempt.method))
+    attempt.idle = group.lonely or (attempt.method is Method.REFUND and no_bet and not silent)
     attempt.quick_refusal = (
         attempt.wanted is Outcome.REFUSED
         and attempt.method is Method.BET
