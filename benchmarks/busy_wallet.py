@@ -6,8 +6,8 @@ import random
 from dataclasses import dataclass
 from heapq import heappop, heappush
 
+from simulator.core.calls import Operation
 from simulator.core.findings import Outcome
-from simulator.core.history import Operation
 from simulator.core.money import Money
 from simulator.core.webhooks import Method
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.busy_wallet import Traffic, history
 from benchmarks.figure import Figure, compared
-from simulator.core.consistency import Consistency, check_history
+from simulator.history.check import Consistency, check_history
 
 FEW = 1_000
 MANY = 100_000

@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Flask
 
-from simulator.serving.server import Server, listen
+from simulator.serve.gunicorn import Server, listen
 from simulator.settings import ServeSettings
 
 

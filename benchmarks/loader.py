@@ -9,8 +9,8 @@ from time import process_time
 import yaml
 
 from benchmarks.figure import Figure, compared
-from simulator.core.scenario import Scenario
-from simulator.core.scenario_yaml import load_text
+from simulator.core.steps import Scenario
+from simulator.scenario.reader import load_text
 
 TARGET_RATIO = 0.7
 STEPS = 10_000

@@ -9,9 +9,10 @@ from time import perf_counter
 
 from benchmarks.figure import Figure, compared
 from simulator.core.money import Money
-from simulator.core.reading import read_reply
 from simulator.core.webhooks import Method, Reply, WebhookRequest
-from simulator.core.wire import BETRONTECH, write
+from simulator.judge.replies import read_reply
+from simulator.wire.profiles import BETRONTECH
+from simulator.wire.writing import write
 
 TARGET_RATIO = 2.0
 CALLS = 4_000

@@ -11,7 +11,7 @@ from time import perf_counter
 from benchmarks import bare, wallet
 from benchmarks.figure import Figure, compared
 from simulator.cli.run_reports import open_reports
-from simulator.runner import run_suite
+from simulator.run.suite import run_suite
 from simulator.settings import load_run_settings
 
 STEPS = 1_000

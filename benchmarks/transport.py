@@ -8,8 +8,8 @@ from time import perf_counter
 from benchmarks import bare, wallet
 from benchmarks.figure import Figure, compared
 from simulator.core.webhooks import Method, Reply, WebhookRequest, WireRequest
-from simulator.delivery.sender import Sender
-from simulator.delivery.target import Endpoint, Target
+from simulator.wire.sender import Sender
+from simulator.wire.target import Endpoint, Target
 
 CALLS = 400
 PAIRS = 15

@@ -8,30 +8,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-# A constant, because importlib.metadata costs milliseconds at every start; a test holds it to pyproject.toml.
-__version__ = "0.1.0"
-
 if TYPE_CHECKING:
-    from simulator.core.consistency import check_history as check_history
-    from simulator.core.history import Operation as Operation
+    from simulator.core.calls import Operation as Operation
     from simulator.errors import ExitCode as ExitCode
     from simulator.errors import SimulatorError as SimulatorError
+    from simulator.history.check import check_history as check_history
     from simulator.reference_operator.server import OperatorServer as OperatorServer
-    from simulator.runner import run_suite as run_suite
-    from simulator.runner.files import load_scenarios as load_scenarios
+    from simulator.run.suite import run_suite as run_suite
+    from simulator.scenario.files import load_scenarios as load_scenarios
     from simulator.settings import HttpHook as HttpHook
     from simulator.settings import RunSettings as RunSettings
+
+# A constant, because importlib.metadata costs milliseconds at every start; a test holds it to pyproject.toml.
+__version__ = "0.1.0"
 
 _HOMES = {
     "ExitCode": "simulator.errors",
     "HttpHook": "simulator.settings",
-    "Operation": "simulator.core.history",
+    "Operation": "simulator.core.calls",
     "OperatorServer": "simulator.reference_operator.server",
     "RunSettings": "simulator.settings",
     "SimulatorError": "simulator.errors",
-    "check_history": "simulator.core.consistency",
-    "load_scenarios": "simulator.runner.files",
-    "run_suite": "simulator.runner",
+    "check_history": "simulator.history.check",
+    "load_scenarios": "simulator.scenario.files",
+    "run_suite": "simulator.run.suite",
 }
 
 __all__ = ["__version__", *_HOMES]

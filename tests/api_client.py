@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from simulator.app import create_app, make_state
+from simulator.serve.app import create_app, make_state
 from simulator.settings import ServeSettings
 
 WEBHOOK_URL = "http://127.0.0.1:9/betrontech_api"

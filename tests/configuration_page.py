@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from simulator.settings.run_table import RUN_SECTIONS
-from simulator.settings.serve_table import SERVE_SECTIONS
-from simulator.settings.table import DEBUG, Section, Setting
+from simulator.settings.table import DEBUG, RUN_SECTIONS, SERVE_SECTIONS, Section, Setting
 
 PAGE = Path(__file__).parent.parent / "docs" / "configuration.md"
 

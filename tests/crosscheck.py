@@ -13,10 +13,11 @@ from dataclasses import dataclass
 
 from literal_history import LiteralHistory
 from right_wallets import Recipe, history_of, mutate
-from simulator.core.consistency import HistoryVerdict, check_history
-from simulator.core.history import Operation, ends_quietly, hide_concurrent_balances
+from simulator.core.calls import Operation
 from simulator.core.money import Money
-from simulator.core.worlds import Terms
+from simulator.history.check import HistoryVerdict, check_history
+from simulator.history.operations import ends_quietly, hide_concurrent_balances
+from simulator.law.book import Terms
 
 ATTEMPTS_MAX = 9
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from scripted_server import Script, ScriptedServer
 from simulator.core.webhooks import Exchange, Method, NoReply, Reply, WebhookRequest, WireRequest
-from simulator.delivery.guard import make_target
-from simulator.delivery.sender import Sender
+from simulator.wire.sender import Sender
+from simulator.wire.target import make_target
 
 BET = WebhookRequest(Method.BET, "1000")
 WIRE = WireRequest(b'{"method":"transaction_bet","user_id":"1000","amount":"10.00"}')

@@ -8,9 +8,7 @@ from xml.etree import ElementTree
 from report_stories import (
     told,
 )
-from simulator.core.events import (
-    Event,
-)
+from simulator.report.events import Event
 
 
 def junit(events: list[Event]) -> ElementTree.Element:

@@ -10,12 +10,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from simulator.core.calls import CallForm, Operation
 from simulator.core.findings import Outcome
-from simulator.core.history import Operation
-from simulator.core.law import Branch, law
-from simulator.core.roles import Applied, CallForm, Entry, Pending, Role, Tombstone, role_of
 from simulator.core.webhooks import Method, WebhookRequest
-from simulator.core.worlds import Terms
+from simulator.law.book import Terms
+from simulator.law.roles import Applied, Branch, Entry, Pending, Role, Tombstone, law, role_of
 
 
 class State(NamedTuple):

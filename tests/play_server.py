@@ -14,7 +14,7 @@ from flask import Flask
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from api_client import Api, field
-from simulator.core.outcomes import VOLATILITIES, Spin, spin
+from simulator.core.rounds import VOLATILITIES, Spin, spin
 from simulator.reference_operator.server import OperatorServer
 from simulator.reference_operator.settings import OperatorSettings
 

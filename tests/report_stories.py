@@ -5,7 +5,12 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Sequence
 
-from simulator.core.events import (
+from simulator.core.findings import Finding, Outcome, Place, Severity, Verdict
+from simulator.core.money import Money
+from simulator.core.steps import Scenario
+from simulator.core.webhooks import Exchange, Method, NoReply, Reply, WebhookRequest, WireRequest
+from simulator.errors import ExitCode
+from simulator.report.events import (
     DialectObserved,
     Event,
     ExchangeRecorded,
@@ -15,12 +20,8 @@ from simulator.core.events import (
     ScenarioFinished,
     ScenarioStarted,
 )
-from simulator.core.findings import Finding, Outcome, Place, Severity, Verdict
-from simulator.core.money import Money
-from simulator.core.scenario import Scenario
-from simulator.core.webhooks import Exchange, Method, NoReply, Reply, WebhookRequest, WireRequest
-from simulator.errors import ExitCode
-from simulator.reports import Report, TerminalReport, open_report, render
+from simulator.report.tally import Report, open_report, render
+from simulator.report.terminal import TerminalReport
 
 REFUND_FILE = "scenarios/refunds/refund-repeated.yaml"
 REFUND_TEXT = """\

@@ -9,10 +9,9 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+from simulator.core.calls import CallForm, Operation
 from simulator.core.findings import Outcome
-from simulator.core.history import Operation
 from simulator.core.money import Money
-from simulator.core.roles import CallForm
 from simulator.core.webhooks import Method
 
 Answer = tuple[Outcome, int | None]

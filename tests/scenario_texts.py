@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from simulator.core.problems import Problem, ScenarioFileError
-from simulator.core.scenario import Scenario, Step
-from simulator.core.scenario_yaml import load_text
+from simulator.core.steps import Scenario, Step
+from simulator.scenario.reader import load_text
+from simulator.scenario.yaml import Problem, ScenarioFileError
 
 SUITE = Path(__file__).parent.parent / "scenarios"
 

@@ -8,17 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from simulator.core.money import Money
-from simulator.core.outcomes import Spin
-from simulator.core.wire import BETRONTECH, WireProfile
-from simulator.delivery.clock import Pace, kept_clock
-from simulator.delivery.guard import make_target
-from simulator.delivery.journal import Journal
-from simulator.delivery.journal_store import JournalStore
-from simulator.delivery.ladders import LADDERS
-from simulator.delivery.round_delivery import RoundDelivery
-from simulator.delivery.target import Target
+from simulator.core.profiles import WireProfile
+from simulator.core.rounds import Spin
 from simulator.reference_operator.server import OperatorServer
 from simulator.reference_operator.settings import OperatorSettings
+from simulator.serve.clock import LADDERS, Pace, kept_clock
+from simulator.serve.delivery import RoundDelivery
+from simulator.serve.journal import Journal
+from simulator.serve.store import JournalStore
+from simulator.wire.profiles import BETRONTECH
+from simulator.wire.target import Target, make_target
 
 STAKE = Money(1000)
 LOSS, DOUBLE = Spin(0), Spin(200)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from simulator.core.events import DialectObserved, Event, FindingRaised, RunFinished, ScenarioFinished
 from simulator.core.findings import Finding, Severity, Verdict
 from simulator.errors import ExitCode
-from simulator.runner import run_suite
+from simulator.report.events import DialectObserved, Event, FindingRaised, RunFinished, ScenarioFinished
+from simulator.run.suite import run_suite
 from simulator.settings import RunSettings
 from small_wallet import SmallWallet, serving
 

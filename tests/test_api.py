@@ -11,8 +11,8 @@ import jwt
 import pytest
 
 from api_client import Api, encoded, error_of, field
-from simulator.api.access import CACHED_MAX
-from simulator.server_state import derived_key
+from simulator.serve.api.routes import CACHED_MAX
+from simulator.serve.state import derived_key
 from simulator.settings import AgentSettings
 
 HOUR_MS = 3_600_000

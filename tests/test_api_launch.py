@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import pytest
 
 from api_client import LAUNCH, WEBHOOK_URL, Api, encoded, error_of, field
-from simulator.sessions import Lang, Session, SessionKind
+from simulator.serve.accounts import Lang, Session, SessionKind
 from simulator.settings import AgentSettings
 
 PATH = "/api/games/game_launch"

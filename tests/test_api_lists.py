@@ -8,7 +8,7 @@ import json
 import pytest
 
 from api_client import Api, error_of
-from simulator.api.prebuilt import accepts_gzip
+from simulator.serve.api.prebuilt import accepts_gzip
 
 PROVIDERS, GAMES = "/api/games/provider", "/api/games/all"
 

@@ -8,10 +8,10 @@ from typing import Any
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from api_client import LAUNCH, Api
-from simulator.api.errors import Code
-from simulator.api.routes import OPENAPI_FILE
 from simulator.core.webhooks import Method
-from simulator.core.wire import BETRONTECH
+from simulator.serve.answers import ApiError
+from simulator.serve.api.routes import OPENAPI_FILE
+from simulator.wire.profiles import BETRONTECH
 
 API = Api()
 DOCUMENT: dict[str, Any] = json.loads(OPENAPI_FILE.read_bytes())
@@ -45,7 +45,7 @@ def test_the_file_describes_every_route_below_api() -> None:
 def test_the_file_names_every_error_and_every_parameter() -> None:
     """Error codes are those of the table, launch parameters those of the reference."""
     schemas = DOCUMENT["components"]["schemas"]
-    assert schemas["Error"]["properties"]["error"]["enum"] == [code.name for code in Code]
+    assert schemas["Error"]["properties"]["error"]["enum"] == [code.name for code in ApiError]
     listed = DOCUMENT["paths"]["/games/game_launch"]["get"]["parameters"]
     assert [parameter["name"] for parameter in listed] == list(LAUNCH)
     assert [parameter["name"] for parameter in listed if not parameter["required"]] == ["lang"]

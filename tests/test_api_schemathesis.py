@@ -12,7 +12,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from api_client import encoded
 from served import serving
-from simulator.api.routes import OPENAPI_FILE
+from simulator.serve.api.routes import OPENAPI_FILE
 from test_serve_php import authenticated, json_of
 
 

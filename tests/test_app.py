@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from api_client import Api, error_of
-from simulator.app import make_state
-from simulator.delivery.clock import Pace
+from simulator.serve.app import make_state
+from simulator.serve.clock import Pace
 from simulator.settings import ServeSettings
 
 

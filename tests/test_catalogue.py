@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.core.catalogue import MARKET_GAMES, make_catalogue, slug_of
-from simulator.core.outcomes import VOLATILITIES
-from simulator.core.studios import STUDIOS
+from simulator.core.rounds import VOLATILITIES
+from simulator.serve.catalogue import MARKET_GAMES, STUDIOS, make_catalogue, slug_of
 
 
 def test_the_reference_s_examples_stand_in_it() -> None:
@@ -76,7 +75,7 @@ def test_the_market_s_titles_need_no_faker() -> None:
     """Faker is imported only where names have to be invented."""
     for games, needed in ((MARKET_GAMES, "False"), (MARKET_GAMES + 1, "True")):
         code = (
-            "import sys; from simulator.core.catalogue import make_catalogue; "
+            "import sys; from simulator.serve.catalogue import make_catalogue; "
             f"make_catalogue(1, {games}); print('faker' in sys.modules)"
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

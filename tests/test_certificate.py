@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from command_line import simulate
-from simulator.core.events import Event
-from simulator.reports.certificate import Certificate
-from simulator.runner import run_suite
+from simulator.report.certificate import Certificate
+from simulator.report.events import Event
+from simulator.run.suite import run_suite
 from simulator.settings import RunSettings
 from small_wallet import PLAYERS, Answer, SmallWallet, serving
 

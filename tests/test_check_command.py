@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from command_line import simulate
-from simulator.core.scenario_schema import scenario_schema
+from simulator.scenario.schema import scenario_schema
 
 
 def test_check_of_right_files_says_how_many(tmp_path: Path) -> None:

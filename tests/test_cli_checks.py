@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from command_line import simulate
-from simulator.core.coverage import OPEN_REASONS
-from simulator.core.rules import CATALOGUE, RULES
 from simulator.errors import ExitCode
+from simulator.law.rules import CATALOGUE, RULES
+from simulator.report.coverage import OPEN_REASONS
 
 
 def test_explain_tells_what_why_who_how_and_which_scenario(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from command_line import SECONDS_MAX, environment
-from simulator.settings.run_table import RUN
+from simulator.settings.table import RUN
 
 # Without what would wait or look up names: the lists are many.
 ROWS = [row for row in RUN if row.name not in {"wait_for_s", "proxy"}]

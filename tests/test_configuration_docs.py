@@ -8,9 +8,9 @@ import pytest
 
 import configuration_page
 from settings_sources import load
-from simulator.cli import init_cmd
+from simulator.cli import authoring_cmd as init_cmd
 from simulator.settings import HttpHook
-from simulator.settings.run_table import RUN
+from simulator.settings.table import RUN
 
 STARTERS = Path(init_cmd.__file__).parent / "starters"
 

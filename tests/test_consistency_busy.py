@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.busy_wallet import Traffic, history
-from simulator.core.consistency import Consistency, HistoryVerdict, MoneyVerdict, check_history
-from simulator.core.history import Operation
+from simulator.core.calls import Operation
 from simulator.core.money import Money
-from simulator.core.situations import Situation
 from simulator.core.webhooks import Method
+from simulator.history.check import Consistency, HistoryVerdict, MoneyVerdict, check_history
+from simulator.law.situations import Situation
 
 
 def judged(traffic: Traffic, calls: list[Operation]) -> HistoryVerdict:

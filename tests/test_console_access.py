@@ -9,8 +9,8 @@ import pytest
 from werkzeug.test import TestResponse
 
 from api_client import Api, error_of
-from simulator.console.access import LIFETIME_S, Access
-from simulator.console.problems import Denied
+from simulator.serve.answers import Denied
+from simulator.serve.console.access import LIFETIME_S, Access
 
 TOKEN = "correct horse"
 HTML = {"Accept": "text/html"}

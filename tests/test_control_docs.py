@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 from control_client import controlled
-from simulator.console.control_routes import OPENAPI_FILE
+from simulator.serve.console.control import OPENAPI_FILE
 
 PAGE = (Path(__file__).parent.parent / "docs" / "control-api.md").read_text("utf-8")
 

@@ -11,16 +11,24 @@ import pytest
 from command_line import simulate
 from control_client import Control, controlled
 from scenario_texts import load
-from simulator.console.export_scenario import scenario_yaml
-from simulator.core.events import ExchangeRecorded
+from simulator.core.calls import FaultKind
 from simulator.core.findings import Outcome
 from simulator.core.money import Money
-from simulator.core.scenario import FaultKind
-from simulator.core.webhooks import Exchange, Method, NoReply, NoReplyKind, Reply, WebhookRequest, WireRequest
-from simulator.delivery.journal_entry import Entry, Purpose, Verdict
+from simulator.core.webhooks import (
+    Exchange,
+    Method,
+    NoReply,
+    NoReplyKind,
+    Reply,
+    WebhookRequest,
+    WireRequest,
+)
 from simulator.reference_operator import OperatorSettings
 from simulator.reference_operator.server import OperatorServer
-from simulator.reports.json_values import exchange_object
+from simulator.report.events import ExchangeRecorded
+from simulator.report.json import exchange_object
+from simulator.serve.console.exports import scenario_yaml
+from simulator.serve.journal import Entry, EntryVerdict, Purpose
 
 
 def exported(control: Control, name: str, query: str = "") -> str:
@@ -146,7 +154,7 @@ def entry(method: Method, transaction_id: str, cents: int, **changes: Any) -> En
         "outcome": Outcome.ACCEPTED,
         "balance": None,
         "expected": None,
-        "verdict": Verdict.RIGHT,
+        "verdict": EntryVerdict.RIGHT,
         "fault": "",
         "http_status": 200,
         "duration_ns": 1,

@@ -12,7 +12,16 @@ import pytest
 
 from api_client import Api, encoded
 from served import Served, exchange, serving
-from simulator.api_faults import ApiFault, ApiFaultKind, ApiFaults, ApiRoute, Chance, Every, First, When
+from simulator.serve.api.faults import (
+    ApiFault,
+    ApiFaultKind,
+    ApiFaults,
+    ApiRoute,
+    Chance,
+    Every,
+    First,
+    When,
+)
 
 LOGIN = (
     b"POST /api/auth/authentication HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n"

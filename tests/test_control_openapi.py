@@ -14,10 +14,10 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from api_client import Api
 from served import serving
-from simulator.api_faults import ApiFaultKind, ApiRoute
-from simulator.console.control_routes import OPENAPI_FILE
-from simulator.console.problems import Code
-from simulator.console.wanted import FILTERS, WORDS
+from simulator.serve.answers import ConsoleError
+from simulator.serve.api.faults import ApiFaultKind, ApiRoute
+from simulator.serve.console.control import OPENAPI_FILE
+from simulator.serve.fields import FILTERS, WORDS
 
 DOCUMENT: dict[str, Any] = json.loads(OPENAPI_FILE.read_bytes())
 
@@ -47,7 +47,9 @@ def test_the_file_is_served_and_describes_every_route() -> None:
 def test_the_file_has_the_words_of_the_code() -> None:
     """Error codes, filters, faults and routes are those that there are."""
     components = DOCUMENT["components"]
-    assert set(components["schemas"]["Error"]["properties"]["error"]["enum"]) >= {code.name for code in Code}
+    assert set(components["schemas"]["Error"]["properties"]["error"]["enum"]) >= {
+        code.name for code in ConsoleError
+    }
     assert tuple(components["parameters"]) == FILTERS
     for name, words in WORDS.items():
         assert components["parameters"][name]["schema"]["enum"] == [*map(str, words), ""]

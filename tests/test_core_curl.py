@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from delivery_calls import BET, sender_for
 from scripted_server import ScriptedServer, answering, reply
-from simulator.core.curl import MASK, curl_line, mask_headers
-from simulator.core.webhooks import WireRequest
+from simulator.core.webhooks import MASK, WireRequest, curl_line, mask_headers
 
 SHELL = shutil.which("bash") or "sh"
 

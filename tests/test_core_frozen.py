@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.core.frozen import Frozen
+from simulator.core.values import Frozen
 
 
 class Coin(Frozen):

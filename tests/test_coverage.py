@@ -15,10 +15,10 @@ import pytest
 import broken_calls
 import broken_money
 import broken_timing
-from simulator.cli.embedded import embedded_operator, settings_for
-from simulator.core.coverage import coverage
+from simulator.cli.mutants_cmd import embedded_operator, settings_for
 from simulator.core.money import Money
-from simulator.runner.files import load_scenarios
+from simulator.report.coverage import coverage
+from simulator.scenario.files import load_scenarios
 from simulator.settings import RunSettings
 from small_wallet import PLAYERS, SmallWallet, serving
 from suite_runs import run_with

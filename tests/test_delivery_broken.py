@@ -21,8 +21,8 @@ from scripted_server import (
     reply,
 )
 from simulator.core.webhooks import NoReplyKind, WireRequest
-from simulator.delivery.guard import make_target
-from simulator.delivery.sender import Sender
+from simulator.wire.sender import Sender
+from simulator.wire.target import make_target
 
 
 def _reset(peer: Peer) -> None:

@@ -10,10 +10,10 @@ import pytest
 
 from command_line import simulate
 from scripted_server import ACCEPTED, Peer, Script, ScriptedServer, answering, closed_port, once, reply
-from simulator.core.wire import BETRONTECH
-from simulator.delivery.doctor import Check, Health, diagnose
-from simulator.delivery.guard import make_target
 from simulator.errors import EndpointUnreachable
+from simulator.run.doctor import Check, Health, diagnose
+from simulator.wire.profiles import BETRONTECH
+from simulator.wire.target import make_target
 
 
 def examine(

@@ -8,11 +8,11 @@ import pytest
 
 from delivery_calls import BET, SHORT_S, WIRE, answer, no_reply, sender_for
 from scripted_server import ACCEPTED, Peer, ScriptedServer, answering, closed_port, reply
-from simulator.core.scenario import FaultKind, FaultSpec
+from simulator.core.calls import FaultKind, FaultSpec
 from simulator.core.webhooks import NoReplyKind, WireRequest
-from simulator.delivery.faults import FAULTS
-from simulator.delivery.guard import make_target
-from simulator.delivery.sender import Sender
+from simulator.wire.faults import FAULTS
+from simulator.wire.sender import Sender
+from simulator.wire.target import make_target
 
 
 def spec(kind: FaultKind) -> FaultSpec:

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.delivery.endpoint import parse_endpoint, parse_proxy
-from simulator.delivery.guard import LOCAL_NETWORKS, Resolve, admit, make_target
 from simulator.errors import EndpointUnreachable, UsageError
+from simulator.wire.target import LOCAL_NETWORKS, Resolve, admit, make_target, parse_endpoint, parse_proxy
 
 _URLISH = st.text("abx019.:/@[]%#?\\-_ü~ ", max_size=40)
 

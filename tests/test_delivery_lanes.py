@@ -14,8 +14,8 @@ import pytest
 from delivery_calls import BET, SHORT_S, WIRE, answer, no_reply, sender_for
 from scripted_server import ACCEPTED, Peer, ScriptedServer, answering, closed_port, once, reply
 from simulator.core.webhooks import Exchange, NoReply, NoReplyKind, Reply, WireRequest
-from simulator.delivery.guard import make_target
-from simulator.delivery.sender import CallInterrupted, Sender
+from simulator.wire.sender import CallInterrupted, Sender
+from simulator.wire.target import make_target
 
 
 def test_a_kept_connection_that_the_server_closed_is_replaced_before_the_first_byte() -> None:
@@ -76,7 +76,7 @@ def test_a_connection_that_was_idle_for_long_is_not_used_again(monkeypatch: pyte
         answer(sender.call(BET, WIRE))
         answer(sender.call(BET, WIRE))
         assert server.connections == 1
-        monkeypatch.setattr("simulator.delivery.adapter.IDLE_NS_MAX", 0)
+        monkeypatch.setattr("simulator.wire.connection.IDLE_NS_MAX", 0)
         answer(sender.call(BET, WIRE))
         assert server.connections == 2
 

@@ -15,10 +15,9 @@ from hypothesis import strategies as st
 from delivery_calls import BET, SHORT_S, WIRE, answer, no_reply
 from scripted_server import ACCEPTED, CHUNKED, Peer, ScriptedServer, answering, reply
 from simulator.core.webhooks import NoReply, NoReplyKind, Reply
-from simulator.delivery.guard import make_target
-from simulator.delivery.http_reply import HttpReply
-from simulator.delivery.sender import Sender
-from simulator.delivery.stream import ReplyTooLargeError, Stream
+from simulator.wire.http import HttpReply, ReplyTooLargeError, Stream
+from simulator.wire.sender import Sender
+from simulator.wire.target import make_target
 
 LATE = b"HTTP/1.1 103 Early Hints\r\n\r\n" + reply(ACCEPTED, "200 OK", "Connection: close")
 SOUND = [reply(), CHUNKED, LATE, reply(b"", "204 No Content"), reply(ACCEPTED, version="1.0")]

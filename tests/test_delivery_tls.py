@@ -15,11 +15,11 @@ import pytest
 
 from delivery_calls import BET, SHORT_S, WIRE, answer, no_reply
 from scripted_server import ACCEPTED, Peer, Script, ScriptedServer, answering, closed_port, once, reply
-from simulator.core.scenario import FaultKind, FaultSpec
+from simulator.core.calls import FaultKind, FaultSpec
 from simulator.core.webhooks import NoReplyKind
-from simulator.delivery.guard import make_target
-from simulator.delivery.sender import Sender
 from simulator.errors import ConfigurationError, UsageError
+from simulator.wire.sender import Sender
+from simulator.wire.target import make_target
 
 _NEW_CERTIFICATE = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="certificates are made with openssl")

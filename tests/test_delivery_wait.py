@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from scripted_server import Peer, ScriptedServer, answering, closed_port, reply
-from simulator.delivery.guard import make_target
-from simulator.delivery.target import Target
-from simulator.delivery.wait import wait_for
 from simulator.errors import EndpointUnreachable, UsageError
+from simulator.wire.sender import wait_for
+from simulator.wire.target import Target, make_target
 
 BOUND_S = 20.0
 

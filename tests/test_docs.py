@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from command_line import simulate
-from simulator.cli.commands import COMMANDS
-from simulator.cli.group import group
+from simulator.cli.commands import COMMANDS, group
 
 HOME = Path(__file__).parent.parent
 PAGES = [HOME / "README.md", HOME / "CHANGELOG.md", *sorted((HOME / "docs").rglob("*.md"))]

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from command_line import simulate
-from simulator.core.histories import Histories, Judged
-from simulator.core.history_lines import BadLine
-from simulator.core.situations import Situation
+from simulator.history.files import BadLine, Histories, JudgedHistory
+from simulator.law.situations import Situation
 
 OPENING: dict[str, object] = {"type": "opening", "player": "p1", "balance": "100.00"}
 BET: dict[str, object] = {
@@ -20,7 +19,7 @@ BET: dict[str, object] = {
 }  # fmt: skip
 
 
-def judged(*lines: dict[str, object] | str) -> list[Judged]:
+def judged(*lines: dict[str, object] | str) -> list[JudgedHistory]:
     """The verdicts on these lines."""
     texts = [line if isinstance(line, str) else json.dumps(line) for line in lines]
     return list(Histories("calls.ndjson").judge(texts))

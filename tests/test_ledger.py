@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from simulator.core.calls import CallForm
 from simulator.core.findings import Outcome
-from simulator.core.ledger import Book, Judged, Ledger, Terms
 from simulator.core.money import Money
-from simulator.core.roles import CallForm, Role
 from simulator.core.webhooks import Method, WebhookRequest
+from simulator.law.book import Book, Ledger, Observation, Terms
+from simulator.law.roles import Role
 
 OPENING = Money(100_00)
 LOSSES_MAX = 4
@@ -37,7 +38,7 @@ def opened(balance: int = OPENING, terms: Terms | None = None) -> Book:
 
 def tell(
     book: Book, request: WebhookRequest, answer: int | str, form: CallForm = CallForm.CANONICAL
-) -> Judged:
+) -> Observation:
     """Tell the ledger of an answer: a balance in cents, "refused", or "unknown"."""
     if isinstance(answer, int):
         return book.observe(request, form, Outcome.ACCEPTED, Money(answer))

@@ -10,17 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scenario_texts import EVERY_FORM, load, steps
-from simulator.core.amounts import AllOf, Amount, Drawn, OfLimit, TimesBet, Written
+from simulator.core.calls import FaultKind, FaultSpec
 from simulator.core.findings import Level, Place
-from simulator.core.money import Money, format_money
-from simulator.core.scenario import (
+from simulator.core.money import AllOf, Amount, Drawn, Money, OfLimit, TimesBet, Written, format_money
+from simulator.core.steps import (
     MAIN_PLAYER,
     Balance,
     Bet,
     Expect,
     Expected,
-    FaultKind,
-    FaultSpec,
     Parallel,
     Play,
     PlayerSpec,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scenario_texts import load, problems, step_problems
-from simulator.core.problems import PROBLEMS_MAX, SHOWN_MAX, ScenarioFileError
+from simulator.scenario.yaml import PROBLEMS_MAX, SHOWN_MAX, ScenarioFileError
 
 STEP_SLIPS = {
     "misspelt key": (

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from simulator.core.problems import ScenarioFileError
-from simulator.core.rules import RULES
-from simulator.core.scenario_fields import POLICY_KNOBS, RULE_COUNTS
 from simulator.errors import UsageError
-from simulator.runner.dialect import KNOBS
-from simulator.runner.files import bundled_suite, load_scenarios
+from simulator.law.roles import KNOBS
+from simulator.law.rules import RULES
+from simulator.scenario.files import bundled_suite, load_scenarios
+from simulator.scenario.table import POLICY_KNOBS, RULE_COUNTS
+from simulator.scenario.yaml import ScenarioFileError
 
 TABLE = """\
 name: One

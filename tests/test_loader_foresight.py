@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scenario_texts import SUITE, load, problems, steps
-from simulator.core import foresight
+from simulator.scenario import dry_run as foresight
 
 CONTRADICTIONS = {
     "balance after a bet": (

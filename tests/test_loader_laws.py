@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from yaml.nodes import MappingNode, Node, SequenceNode
 
 from scenario_texts import EVERY_FORM, SUITE
-from simulator.core.problems import Problem, ScenarioFileError
-from simulator.core.scenario import Scenario
-from simulator.core.scenario_yaml import load_text
+from simulator.core.steps import Scenario
+from simulator.scenario.reader import load_text
+from simulator.scenario.yaml import Problem, ScenarioFileError
 
 CASES = """\
 players: {other: {balance: 5.00}}

@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from scenario_texts import load, problems
-from simulator.core import draft
-from simulator.core.amounts import Written
-from simulator.core.money import Money
-from simulator.core.scenario import Bet, Resend, Send, Win
+from simulator.core.money import Money, Written
+from simulator.core.steps import Bet, Resend, Send, Win
+from simulator.scenario import shapes as draft
 
 TABLE = """\
 name: Bets around the balance

@@ -8,10 +8,21 @@ import sys
 import pytest
 
 from scenario_texts import EVERY_FORM, load, problems
-from simulator.core import columns, draft, scenario_yaml, yaml_nodes
-from simulator.core.problems import ScenarioFileError
-from simulator.core.scenario import Bet, Send
-from simulator.core.scenario_yaml import load_text
+from simulator.core.steps import Bet, Send
+from simulator.scenario import (
+    reader as columns,
+)
+from simulator.scenario import (
+    reader as scenario_yaml,
+)
+from simulator.scenario import (
+    shapes as draft,
+)
+from simulator.scenario import (
+    yaml as yaml_nodes,
+)
+from simulator.scenario.reader import load_text
+from simulator.scenario.yaml import ScenarioFileError
 
 SURPRISES = [
     "NO",
@@ -200,7 +211,7 @@ WITHOUT_C = """
 import sys
 sys.modules["yaml._yaml"] = None
 import yaml
-from simulator.core.scenario_yaml import load_text
+from simulator.scenario.reader import load_text
 from simulator.errors import ScenarioError
 assert not yaml.__with_libyaml__
 print(load_text(sys.stdin.buffer.read(), "x.yaml", None))

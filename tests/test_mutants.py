@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from simulator.cli.mutants_cmd import hunt
-from simulator.core.rules import CATALOGUE
-from simulator.reference_operator import DEFECTS, Kind
-from simulator.runner.files import load_scenarios
+from simulator.law.rules import CATALOGUE
+from simulator.reference_operator import DEFECTS, DefectKind
+from simulator.scenario.files import load_scenarios
 
 SUITE = load_scenarios(())
 CATALOGUE_IDS = {rule.id for rule in CATALOGUE}
-RACES = [name for name, defect in DEFECTS.items() if defect.kind is Kind.RACE]
+RACES = [name for name, defect in DEFECTS.items() if defect.kind is DefectKind.RACE]
 
 
 @pytest.mark.parametrize("name", DEFECTS)
@@ -32,5 +32,5 @@ def test_a_race_is_caught_whatever_the_seed(name: str, seed: int) -> None:
 def test_there_are_defects_enough_and_each_kind_has_some() -> None:
     """At least fifty, with races and durability among them."""
     assert len(DEFECTS) >= 50
-    assert {defect.kind for defect in DEFECTS.values()} == set(Kind)
+    assert {defect.kind for defect in DEFECTS.values()} == set(DefectKind)
     assert len(RACES) >= 5

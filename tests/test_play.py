@@ -13,8 +13,8 @@ from play_page import Page, answered, page_of, refused
 from play_server import PlayServer, play_server, seed_where
 from scripted_server import Peer, ScriptedServer, reply
 from simulator.core.money import Money, parse_written
-from simulator.play.purses import PLAY_MONEY
-from simulator.play.reels import winning_lines
+from simulator.serve.play.reels import winning_lines
+from simulator.serve.play.seats import PLAY_MONEY
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import pytest
 
 from play_page import Page, page_of, refused
 from play_server import PlayServer, play_server
-from simulator.sessions import LIFETIME_S
+from simulator.serve.accounts import LIFETIME_S
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{7*7}}"
 

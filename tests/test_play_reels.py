@@ -11,14 +11,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator import play
 from simulator.core.money import ZERO, Money
-from simulator.core.outcomes import VOLATILITIES, spin
-from simulator.play.reels import BONUS_COUNT, Picture, picture_of, winning_lines
-from simulator.play.stakes import FIRST, stake_ladder
-from simulator.play.symbols import BONUS, LINES, REELS, ROWS, SYMBOLS
-from simulator.play.texts import texts_of
-from simulator.sessions import Lang
+from simulator.core.rounds import VOLATILITIES, spin
+from simulator.serve import play
+from simulator.serve.accounts import Lang
+from simulator.serve.play.reels import (
+    BONUS,
+    BONUS_COUNT,
+    LINES,
+    REELS,
+    ROWS,
+    SYMBOLS,
+    Picture,
+    picture_of,
+    winning_lines,
+)
+from simulator.serve.play.seats import FIRST, stake_ladder
+from simulator.serve.texts import texts_of
 
 PLAY = Path(play.__file__).parent
 PAYOUTS = st.integers(1, 10_000_000).map(Money)
@@ -109,12 +118,12 @@ def flat(texts: Any, prefix: str = "") -> dict[str, str]:
 @pytest.mark.parametrize("lang", Lang)
 def test_languages_have_the_same_texts_with_the_same_places(lang: Lang) -> None:
     """Nothing is left untranslated, and no translation forgets a figure."""
-    english, other = flat(texts_of(Lang.ENGLISH)), flat(texts_of(lang))
+    english, other = flat(texts_of("play", Lang.ENGLISH)), flat(texts_of("play", lang))
     assert other.keys() == english.keys()
     for name, text in other.items():
         assert sorted(re.findall(r"{\w+}", text)) == sorted(re.findall(r"{\w+}", english[name])), name
         assert text or name.startswith("money."), name
-    assert set(texts_of(lang)["symbols"]) == {*SYMBOLS, BONUS}
+    assert set(texts_of("play", lang)["symbols"]) == {*SYMBOLS, BONUS}
 
 
 def test_every_text_is_used() -> None:

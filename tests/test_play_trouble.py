@@ -14,7 +14,7 @@ import pytest
 from play_page import Page, answered, page_of, refused
 from play_server import PlayServer, play_server, seed_where
 from scripted_server import ScriptedServer, answering, reply
-from simulator.event_streams import STREAMS_MAX, EventStreams
+from simulator.serve.streams import STREAMS_MAX, EventStreams
 
 LOST = seed_where(lambda drawn: drawn.factor_hundredths == 0, rounds=3)
 WON = seed_where(lambda drawn: drawn.factor_hundredths > 0, rounds=2)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from simulator.core.calls import Reading
 from simulator.core.findings import Outcome, Severity
 from simulator.core.money import Money
-from simulator.core.reading import Reading, read_reply
+from simulator.core.profiles import WireProfile
 from simulator.core.webhooks import Method, NoReply, NoReplyKind, Reply, WebhookRequest
-from simulator.core.wire import BETRONTECH, DRAKON, WireProfile
+from simulator.judge.replies import read_reply
+from simulator.wire.profiles import BETRONTECH, DRAKON
 
 ACCEPTED, REFUSED, UNKNOWN = Outcome.ACCEPTED, Outcome.REFUSED, Outcome.UNKNOWN
 ERROR, WARNING, NOTE = Severity.ERROR, Severity.WARNING, Severity.NOTE

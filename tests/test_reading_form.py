@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from simulator.core.calls import Reading
 from simulator.core.findings import Outcome, Severity
 from simulator.core.money import Money
-from simulator.core.reading import Reading, read_reply
-from simulator.core.reading.deviation import SHOWN_CHARACTERS
+from simulator.core.profiles import MAX_MONEY_DIGITS, MoneyForm, ReplyFields
 from simulator.core.webhooks import Method, Reply, WebhookRequest
-from simulator.core.wire import BETRONTECH, MoneyForm, ReplyFields
-from simulator.core.wire.profile import MAX_MONEY_DIGITS
+from simulator.judge.reading import SHOWN_CHARACTERS
+from simulator.judge.replies import read_reply
+from simulator.wire.profiles import BETRONTECH
 
 ERROR, WARNING = Severity.ERROR, Severity.WARNING
 BET = WebhookRequest(Method.BET, "12345", Money(1000), "TXN_ABC123", "SLOT_001")

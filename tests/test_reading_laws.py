@@ -9,12 +9,12 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from simulator.core import exact_json
+from simulator.core import json as exact_json
 from simulator.core.findings import Outcome, Severity
 from simulator.core.money import Money, format_money
-from simulator.core.reading import read_reply
 from simulator.core.webhooks import Method, NoReply, NoReplyKind, Reply, WebhookRequest
-from simulator.core.wire import BETRONTECH, DRAKON
+from simulator.judge.replies import read_reply
+from simulator.wire.profiles import BETRONTECH, DRAKON
 
 PROFILES = st.sampled_from([BETRONTECH, DRAKON])
 REQUESTS = st.none() | st.builds(

@@ -7,7 +7,7 @@ import pytest
 
 from operator_caller import in_process
 from operator_script import METHODS, money, run, send
-from simulator.reference_operator import DEFECTS, Kind, OperatorSettings
+from simulator.reference_operator import DEFECTS, DefectKind, OperatorSettings
 
 LONG = "n" * 24, "n" * 64, "n" * 128
 SHOWN = [
@@ -170,14 +170,14 @@ SHOWN_ELSEWHERE = {
 
 def test_every_defect_that_needs_no_race_is_shown() -> None:
     """A defect that nobody has seen may not be one."""
-    sequential = {name for name, defect in DEFECTS.items() if defect.kind is not Kind.RACE}
+    sequential = {name for name, defect in DEFECTS.items() if defect.kind is not DefectKind.RACE}
     assert sequential - {row[0] for row in SHOWN} == SHOWN_ELSEWHERE
 
 
 def test_there_are_enough_defects_and_each_is_described() -> None:
     """At least 50, at least 35 of them without races; one sentence each."""
     assert len(DEFECTS) >= 50
-    assert sum(defect.kind in (Kind.SEQUENTIAL, Kind.FORM) for defect in DEFECTS.values()) >= 35
+    assert sum(defect.kind in (DefectKind.SEQUENTIAL, DefectKind.FORM) for defect in DEFECTS.values()) >= 35
     for name, defect in DEFECTS.items():
         assert defect.name == name
         assert defect.description.endswith(".")

@@ -9,7 +9,7 @@ from threading import Barrier
 import pytest
 
 from operator_caller import Caller, Fields, connected
-from simulator.reference_operator import DEFECTS, Kind, OperatorSettings
+from simulator.reference_operator import DEFECTS, DefectKind, OperatorSettings
 from simulator.reference_operator.server import OperatorServer
 
 AT_ONCE = 16
@@ -71,7 +71,7 @@ def test_a_race_moves_the_money_wrong_and_the_right_wallet_keeps_it(
     assert any(measure((name,), play)[0] != right for _ in range(TRIES))
 
 
-@pytest.mark.parametrize("name", [name for name, defect in DEFECTS.items() if defect.kind is Kind.RACE])
+@pytest.mark.parametrize("name", [name for name, defect in DEFECTS.items() if defect.kind is DefectKind.RACE])
 def test_a_race_defect_is_right_one_call_at_a_time(name: str) -> None:
     """No sequential suite can see it."""
     with OperatorServer(OperatorSettings(players=0, defects=(name,))) as server, connected(server) as caller:
@@ -147,4 +147,4 @@ def test_a_charged_bet_can_end_without_an_answer() -> None:
 def test_every_race_defect_is_shown() -> None:
     """A defect that nobody has seen may not be one."""
     shown = {row[0] for row in RACES} | {"lost-update-once-in-50", "current-player-race", "busy-answers-500"}
-    assert shown == {name for name, defect in DEFECTS.items() if defect.kind is Kind.RACE}
+    assert shown == {name for name, defect in DEFECTS.items() if defect.kind is DefectKind.RACE}

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from report_stories import a_finding, a_scenario, an_exchange, end, on_screen, ran, start, told
-from simulator.core.events import Event, FindingRaised, ScenarioFinished
 from simulator.core.findings import Finding, Place, Severity, Verdict
 from simulator.errors import ExitCode
+from simulator.report.events import Event, FindingRaised, ScenarioFinished
 
 # Everything a str can hold: control characters, lone surrogates, right-to-left text, emoji, markup.
 AWKWARD = st.sampled_from(

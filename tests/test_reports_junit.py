@@ -17,12 +17,9 @@ from report_stories import (
     ran,
     start,
 )
-from simulator.core.events import (
-    Event,
-    FindingRaised,
-)
 from simulator.core.findings import Verdict
 from simulator.errors import ExitCode
+from simulator.report.events import Event, FindingRaised
 
 
 def test_junit_tells_failures_skips_and_where_they_stand() -> None:

@@ -23,10 +23,10 @@ from report_stories import (
     start,
     told,
 )
-from simulator.core.events import DialectObserved, Event
 from simulator.core.findings import Verdict
 from simulator.core.webhooks import NoReply, NoReplyKind, Reply
 from simulator.errors import ExitCode
+from simulator.report.events import DialectObserved, Event
 
 
 def test_the_wire_dump_shows_both_directions() -> None:
@@ -113,7 +113,7 @@ def test_a_call_too_long_for_a_screen_is_not_printed_on_it() -> None:
 PROGRESS_PROGRAM = """
 import sys
 sys.path.insert(0, "tests")
-import simulator.reports.progress as progress
+import simulator.report.terminal as progress
 from report_stories import *
 progress.APPEARS_AFTER_S = {appears_after_s}
 report = TerminalReport(sys.stdout, width=80, progress={progress})

@@ -20,10 +20,10 @@ from report_stories import (
     start,
     told,
 )
-from simulator.core.events import DialectObserved, Event, FindingRaised, ScenarioStarted
 from simulator.core.findings import Place, Severity, Verdict
-from simulator.core.scenario import Parallel, Scenario
+from simulator.core.steps import Parallel, Scenario
 from simulator.errors import ExitCode
+from simulator.report.events import DialectObserved, Event, FindingRaised, ScenarioStarted
 
 
 def test_a_failure_is_framed_as_the_design_shows() -> None:

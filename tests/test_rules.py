@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.core.rules import CATALOGUE, RULES, Rule, UnknownRule, rule, rule_of
-from simulator.core.scenario_fields import RULE_COUNTS
-from simulator.core.situation_words import CAUSE_TITLE, WHY
-from simulator.core.situations import DEFAULT_RULE, METHOD_RULE, Situation
 from simulator.core.webhooks import Method
+from simulator.law.rule_catalogue.rule import Rule
+from simulator.law.rules import CATALOGUE, RULES, UnknownRule, rule, rule_of
+from simulator.law.situation_words import CAUSE_TITLE, WHY
+from simulator.law.situations import DEFAULT_RULE, METHOD_RULE, Situation
+from simulator.scenario.table import RULE_COUNTS
 
 CATALOGUE_SIZES = {
     "CON": 17, "MON": 15, "IDE": 17, "ORD": 9, "REF": 14, "INS": 6, "UNK": 9, "CCY": 9, "TMO": 9,

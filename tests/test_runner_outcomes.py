@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from simulator.core.events import Event, ExchangeRecorded
 from simulator.core.findings import Verdict
 from simulator.errors import ExitCode
 from simulator.reference_operator import OperatorSettings
 from simulator.reference_operator.server import OperatorServer
-from simulator.runner import run_suite
+from simulator.report.events import Event, ExchangeRecorded
+from simulator.run.suite import run_suite
 from simulator.settings import HttpHook, Probe, RunSettings
 from small_wallet import PLAYERS, Answer, Fields, Refusal, SmallWallet, serving
 from suite_runs import SuiteRun, run_against
@@ -220,7 +220,7 @@ def test_a_fault_leaves_both_worlds_until_an_answer_settles_them(
 
 def test_the_fault_matrix_names_the_cell(operator: OperatorServer, tmp_path: Path) -> None:
     """Every scenario again with each fault at each money step, the fault and its line in the id."""
-    from simulator.core.scenario import FaultKind
+    from simulator.core.calls import FaultKind
 
     path = write(tmp_path, "steps:\n  - bet: 1.00\n  - win: 2.00\n")
     run = run_against(operator.endpoint, [path], faults=(FaultKind.RESET, FaultKind.LOST_REPLY))

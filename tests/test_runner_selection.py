@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.core.events import ScenarioFinished
 from simulator.core.findings import Level, Place, Verdict
-from simulator.core.scenario import Details, Scenario
+from simulator.core.steps import Details, Scenario
 from simulator.errors import NothingSelected, UsageError
-from simulator.runner.last_run import STATE_FILE, LastRun, read_last_failed
-from simulator.runner.selection import KEYWORD_DEPTH_MAX, select
+from simulator.report.events import ScenarioFinished
+from simulator.run.context import STATE_FILE, LastRun, read_last_failed
+from simulator.scenario.files import KEYWORD_DEPTH_MAX, select
 
 
 def scenario(name: str, *tags: str, level: Level = Level.INDUSTRY) -> Scenario:

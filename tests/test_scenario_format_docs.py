@@ -9,14 +9,12 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from simulator.core.problems import ScenarioFileError
-from simulator.core.scenario import Scenario
-from simulator.core.scenario_fields import POLICY_KNOBS, SCENARIO_FIELDS
-from simulator.core.scenario_schema import scenario_schema
-from simulator.core.scenario_yaml import load_text
-from simulator.core.step_fields import STEP_KINDS
-from simulator.core.step_kind import StepKind
-from simulator.core.step_values import EXPECT_FIELDS
+from simulator.core.steps import Scenario
+from simulator.scenario.kinds import EXPECT_FIELDS
+from simulator.scenario.reader import load_text
+from simulator.scenario.schema import scenario_schema
+from simulator.scenario.table import POLICY_KNOBS, SCENARIO_FIELDS, STEP_KINDS, StepKind
+from simulator.scenario.yaml import ScenarioFileError
 
 PAGE = (Path(__file__).parent.parent / "docs" / "scenario-format.md").read_text("utf-8")
 BLOCK = re.compile(

@@ -10,10 +10,9 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from scenario_texts import EVERY_FORM, SUITE, load
-from simulator.core.problems import ScenarioFileError
-from simulator.core.scenario_fields import SCENARIO_FIELDS
-from simulator.core.scenario_schema import scenario_schema
-from simulator.core.step_fields import STEP_KINDS
+from simulator.scenario.schema import scenario_schema
+from simulator.scenario.table import SCENARIO_FIELDS, STEP_KINDS
+from simulator.scenario.yaml import ScenarioFileError
 
 SCHEMA = scenario_schema()
 VALIDATOR = Draft202012Validator(SCHEMA)

@@ -11,14 +11,13 @@ from scripted_server import Peer, ScriptedServer, answering, closed_port, reply
 from serve_play import DOUBLE, LOSS, STAKE, LaunchInTest, SessionInTest, money_at, playing, wallet
 from simulator.core.findings import Outcome
 from simulator.core.webhooks import Method
-from simulator.delivery.clock import Clock, Pace
-from simulator.delivery.dispatcher import WORKERS
-from simulator.delivery.guard import make_target
-from simulator.delivery.journal_entry import Filter
-from simulator.delivery.journal_store import JournalStore
-from simulator.delivery.ladders import LADDERS, ladder_named
-from simulator.delivery.obligations import State
 from simulator.errors import UsageError
+from simulator.serve.clock import LADDERS, Clock, Pace, ladder_named
+from simulator.serve.dispatcher import WORKERS
+from simulator.serve.journal import Filter
+from simulator.serve.obligations import State
+from simulator.serve.store import JournalStore
+from simulator.wire.target import make_target
 
 HOUR_MS = 3_600_000
 NOWHERE = "http://127.0.0.1:{port}/betrontech_api"

@@ -11,7 +11,7 @@ from scripted_server import Peer, ScriptedServer, reply
 from serve_play import DOUBLE, LOSS, playing, wallet
 from simulator.core.findings import Outcome
 from simulator.core.money import Money
-from simulator.delivery.journal_entry import Filter, Verdict
+from simulator.serve.journal import EntryVerdict, Filter
 
 THREADS = 32
 ROUNDS = 6
@@ -83,8 +83,8 @@ def test_many_players_at_once_leave_the_wallet_with_what_the_ledger_expects() ->
         with ThreadPoolExecutor(8) as threads:
             list(threads.map(spins, sessions))
         journal = play.delivery.journal
-        assert journal.count(Filter(verdict=Verdict.WRONG)) == 0
-        assert journal.count(Filter(verdict=Verdict.RIGHT)) >= 8 * 8
+        assert journal.count(Filter(verdict=EntryVerdict.WRONG)) == 0
+        assert journal.count(Filter(verdict=EntryVerdict.RIGHT)) >= 8 * 8
         for session in sessions:
             found = server.operator.find_player(session.launch.player)
             assert found is not None

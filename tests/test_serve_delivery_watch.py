@@ -7,16 +7,16 @@ import pytest
 import simulator.reference_operator.app  # noqa: F401  (imported to fill the registry of dialects)
 from scripted_server import ScriptedServer, once
 from serve_play import DOUBLE, LOSS, STAKE, Play, money_at, playing, wallet
+from simulator.core.calls import Call
 from simulator.core.findings import Outcome, Severity
 from simulator.core.money import Money, format_money
-from simulator.core.reading import read_reply
 from simulator.core.webhooks import Exchange, Method, Reply, WebhookRequest, WireRequest
-from simulator.core.wire import BETRONTECH
-from simulator.delivery.journal_entry import Filter, PlayFinding, Verdict
-from simulator.delivery.wallet_calls import Sent
-from simulator.delivery.watch import CALLS_MAX, UNANSWERED_MAX
+from simulator.judge.replies import read_reply
 from simulator.reference_operator.server import OperatorServer
 from simulator.reference_operator.switches import DIALECTS
+from simulator.serve.journal import EntryVerdict, Filter, PlayFinding
+from simulator.serve.watch import CALLS_MAX, UNANSWERED_MAX
+from simulator.wire.profiles import BETRONTECH
 
 
 def everything(play: Play) -> None:
@@ -43,7 +43,7 @@ def everything(play: Play) -> None:
 
 def wrong(play: Play) -> list[PlayFinding]:
     """Findings that are errors about money."""
-    entries = play.delivery.journal.earliest(Filter(verdict=Verdict.WRONG), limit=1000)
+    entries = play.delivery.journal.earliest(Filter(verdict=EntryVerdict.WRONG), limit=1000)
     return [each for entry in entries for each in entry.findings if not each.cause.startswith("form:")]
 
 
@@ -99,12 +99,12 @@ def test_form_is_a_finding_and_no_wrong_money(form: str) -> None:
         assert wrong(play) == []
 
 
-def balance_read(balance: Money) -> Sent:
+def balance_read(balance: Money) -> Call:
     """A read that the wallet answered."""
     request = WebhookRequest(Method.BALANCE, "1000")
     reply = Reply(200, (), f'{{"status":1,"balance":"{format_money(balance)}"}}'.encode())
     exchange = Exchange(request, WireRequest(b""), reply, 0, 1)
-    return Sent(exchange, read_reply(request, reply, BETRONTECH))
+    return Call(exchange, read_reply(request, reply, BETRONTECH))
 
 
 def someone_moves(server: OperatorServer, by: str) -> None:
@@ -120,7 +120,7 @@ def test_money_moved_by_another_hand_is_a_note_and_the_ledger_goes_on_from_there
         result = play.delivery.play(session, STAKE, drawn=DOUBLE)
         assert result.outcome is Outcome.ACCEPTED
         (bet,) = play.delivery.journal.latest(Filter(method=Method.BET))
-        assert bet.verdict is Verdict.NOTED
+        assert bet.verdict is EntryVerdict.NOTED
         (finding,) = bet.findings
         assert finding.severity is Severity.NOTE
         assert "someone else uses this player" in finding.message
@@ -137,7 +137,7 @@ def test_another_hand_seen_at_a_launch_is_a_note() -> None:
         opening = play.delivery.open_wallet(play.session(number=2))
         assert opening.balance == Money(7770)
         (read, *_) = play.delivery.journal.latest(Filter(method=Method.BALANCE))
-        assert (read.verdict, len(read.findings)) == (Verdict.NOTED, 1)
+        assert (read.verdict, len(read.findings)) == (EntryVerdict.NOTED, 1)
 
 
 def test_a_blocked_player_may_be_refused() -> None:
@@ -161,7 +161,7 @@ def test_what_the_ledger_says_later_reaches_who_already_saw_the_exchange() -> No
         news = play.delivery.journal.since(seen)
         assert [each.change for each in news] == sorted(each.change for each in news)
         (bet,) = (each for each in news if each.method == Method.BET)
-        assert bet.verdict is Verdict.NOTED
+        assert bet.verdict is EntryVerdict.NOTED
         assert bet.change > max(each.number for each in news)
 
 
@@ -173,7 +173,7 @@ def test_books_are_closed_in_time_and_the_next_one_goes_on() -> None:
         verdicts = {
             each.verdict for each in play.delivery.journal.latest(Filter(method=Method.BET), limit=20)
         }
-        assert verdicts == {Verdict.RIGHT}
+        assert verdicts == {EntryVerdict.RIGHT}
         first = play.delivery.journal.earliest(Filter(method=Method.BET), limit=1)[0]
         play.delivery.by_hand.resend(first.number)
         assert wrong(play) == []
@@ -187,7 +187,7 @@ def test_an_unknown_player_has_no_book_and_no_verdict() -> None:
         assert (opening.balance, opening.balance_outcome) == (None, Outcome.REFUSED)
         assert opening.problem
         play.delivery.play(stranger, STAKE, drawn=DOUBLE)
-        assert {each.verdict for each in play.delivery.journal.latest()} == {Verdict.UNJUDGED}
+        assert {each.verdict for each in play.delivery.journal.latest()} == {EntryVerdict.UNJUDGED}
 
 
 def test_a_wallet_that_is_gone_costs_the_ledger_no_more_each_time() -> None:
@@ -198,4 +198,7 @@ def test_a_wallet_that_is_gone_costs_the_ledger_no_more_each_time() -> None:
             assert play.delivery.play(play.session(), STAKE, drawn=DOUBLE).outcome is Outcome.UNKNOWN
             assert len(play.delivery.watch.balances(player)) <= 2**UNANSWERED_MAX
         assert len(play.delivery.pending()) == 30
-        assert {each.verdict for each in play.delivery.journal.latest()} <= {Verdict.OPEN, Verdict.UNJUDGED}
+        assert {each.verdict for each in play.delivery.journal.latest()} <= {
+            EntryVerdict.OPEN,
+            EntryVerdict.UNJUDGED,
+        }

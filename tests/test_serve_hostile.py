@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from served import Answer, Served, exchange, serving
-from simulator.app import BODY_BYTES_MAX
-from simulator.serving.server import THREADS
+from simulator.serve.app import BODY_BYTES_MAX
+from simulator.serve.gunicorn import THREADS
 
 TOKEN, SECRET_KEY, ADMIN = "agent-token-9d1", "secret-key-77c", "admin-token-e05"
 ROUTES = {

@@ -12,10 +12,19 @@ from hypothesis import strategies as st
 
 from simulator.core.findings import Outcome, Severity
 from simulator.core.money import Money
-from simulator.delivery.journal import PAGE_MAX, Journal
-from simulator.delivery.journal_entry import Entry, Filter, PlayFinding, Purpose, Verdict
-from simulator.delivery.journal_rows import COLUMNS, SELECT, condition_of
-from simulator.delivery.journal_store import JournalStore
+from simulator.serve.journal import (
+    COLUMNS,
+    PAGE_MAX,
+    SELECT,
+    Entry,
+    EntryVerdict,
+    Filter,
+    Journal,
+    PlayFinding,
+    Purpose,
+    condition_of,
+)
+from simulator.serve.store import JournalStore
 
 MANY = 100_000
 
@@ -33,7 +42,7 @@ BET = Entry(
     outcome=Outcome.ACCEPTED,
     balance=Money(9000),
     expected=Money(9000),
-    verdict=Verdict.RIGHT,
+    verdict=EntryVerdict.RIGHT,
     fault="",
     http_status=200,
     duration_ns=1_500_000,
@@ -104,7 +113,7 @@ entries = st.builds(
     outcome=st.sampled_from(Outcome),
     balance=st.none() | st.integers(-(10**30), 10**30).map(Money),
     expected=st.none() | st.integers(-(10**30), 10**30).map(Money),
-    verdict=st.sampled_from(Verdict),
+    verdict=st.sampled_from(EntryVerdict),
     fault=st.text(max_size=5),
     http_status=st.none() | st.integers(100, 999),
     duration_ns=st.none() | st.integers(0, 2**60),
@@ -136,7 +145,7 @@ def test_every_field_of_a_filter_narrows() -> None:
         transaction_id="bet-9",
         purpose=Purpose.HAND,
         outcome=Outcome.REFUSED,
-        verdict=Verdict.WRONG,
+        verdict=EntryVerdict.WRONG,
         reply_body=b"Insufficient funds: 100%_sure",
     )
     kept.record(BET)
@@ -194,10 +203,14 @@ def test_a_reader_that_resumes_gets_what_is_new_and_what_was_said_since() -> Non
     seen = kept.change
     assert kept.since(seen) == []
     second = kept.record(BET)
-    kept.judge(first.number, Verdict.WRONG, Money(8000), (FINDING,))
+    kept.judge(first.number, EntryVerdict.WRONG, Money(8000), (FINDING,))
     news = kept.since(seen)
     assert numbers(news) == [second.number, first.number]
-    assert (news[1].verdict, news[1].expected, news[1].findings) == (Verdict.WRONG, Money(8000), (FINDING,))
+    assert (news[1].verdict, news[1].expected, news[1].findings) == (
+        EntryVerdict.WRONG,
+        Money(8000),
+        (FINDING,),
+    )
     assert kept.since(news[-1].change) == []
 
 

@@ -11,20 +11,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator import sessions
-from simulator.agents import Agent, Agents
-from simulator.core.catalogue import Game, make_catalogue
-from simulator.core.wire import BETRONTECH
-from simulator.session_book import SessionFile
-from simulator.sessions import (
+from simulator.serve import accounts as sessions
+from simulator.serve.accounts import (
     LIFETIME_S,
+    Agent,
+    Agents,
     EndedSession,
     Lang,
     Launch,
+    SessionFile,
     SessionKind,
     SessionStore,
     UnknownSession,
 )
+from simulator.serve.catalogue import Game, make_catalogue
+from simulator.wire.profiles import BETRONTECH
 
 AGENT = Agent("demo", "demo-token", "demo-secret", BETRONTECH)
 LAUNCH = Launch(

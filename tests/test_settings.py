@@ -19,10 +19,7 @@ from simulator.settings import (
     ServeSettings,
     load_serve_settings,
 )
-from simulator.settings.all_tables import ALL
-from simulator.settings.run_table import RUN
-from simulator.settings.serve_table import SERVE
-from simulator.settings.table import Setting
+from simulator.settings.table import ALL, RUN, SERVE, Setting
 
 
 @pytest.fixture(autouse=True)

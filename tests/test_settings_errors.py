@@ -15,8 +15,7 @@ from simulator.core.findings import Level
 from simulator.core.money import Money
 from simulator.errors import UsageError
 from simulator.settings import Probe, ReportKind, ReportTarget, load_run_settings
-from simulator.settings.all_tables import ALL
-from simulator.settings.run_table import RUN
+from simulator.settings.table import ALL, RUN
 
 
 @pytest.fixture(autouse=True)

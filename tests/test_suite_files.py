@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from simulator.core.amounts import Drawn
-from simulator.core.coverage import OPEN_REASONS, coverage
 from simulator.core.findings import Level
-from simulator.core.rules import CATALOGUE, RULES, Rule
-from simulator.core.scenario import Bet, Parallel, Scenario, Win
-from simulator.core.scenario_yaml import load_text
+from simulator.core.money import Drawn
+from simulator.core.steps import Bet, Parallel, Scenario, Win
+from simulator.law.rule_catalogue.rule import Rule
+from simulator.law.rules import CATALOGUE, RULES
+from simulator.report.coverage import OPEN_REASONS, coverage
+from simulator.scenario.reader import load_text
 
 SUITE = Path(__file__).parent.parent / "scenarios"
 FILES = sorted(SUITE.rglob("*.yaml"))

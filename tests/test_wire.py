@@ -8,18 +8,13 @@ from typing import Any
 
 import pytest
 
-from simulator.core.exact_json import NotJson, parse
-from simulator.core.exact_json import write as write_json
+from simulator.core.json import NotJson, parse
+from simulator.core.json import write as write_json
 from simulator.core.money import Money
 from simulator.core.webhooks import Method, WebhookRequest
-from simulator.core.wire import (
-    BETRONTECH,
-    DRAKON,
-    OpenRound,
-    profile_named,
-    write,
-)
 from simulator.errors import ExitCode, UsageError
+from simulator.wire.profiles import BETRONTECH, DRAKON, profile_named
+from simulator.wire.writing import OpenRound, write
 
 BET = WebhookRequest(Method.BET, "12345", Money(1000), "TXN_ABC123", "SLOT_001")
 WIN = WebhookRequest(Method.WIN, "12345", Money(5000), "TXN_WIN456", "SLOT_001")

@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.core.money import Money
+from simulator.core.profiles import WireProfile
 from simulator.core.webhooks import Method, WebhookRequest
-from simulator.core.wire import BETRONTECH, DRAKON, PROFILES, WireProfile, read_request, write
+from simulator.wire.profiles import BETRONTECH, DRAKON, PROFILES
+from simulator.wire.writing import read_request, write
 
 BET = WebhookRequest(Method.BET, "12345", Money(1000), "TXN_ABC123", "SLOT_001")
 

@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 
 from simulator.core.findings import Outcome
 from simulator.core.money import Money
-from simulator.core.reading import read_reply
 from simulator.core.webhooks import Method, Reply, WebhookRequest
-from simulator.core.wire import BETRONTECH, DRAKON, read_request, write
-from simulator.core.wire.yaml_profile import load_profile
 from simulator.errors import ConfigurationError, ExitCode, UsageError
+from simulator.judge.replies import read_reply
+from simulator.scenario.profile_file import load_profile
 from simulator.settings.wire import wire_profile
+from simulator.wire.profiles import BETRONTECH, DRAKON
+from simulator.wire.writing import read_request, write
 
 BET = WebhookRequest(Method.BET, "1000", Money(1050), "T1", "SLOT_001")
 GUIDE = Path(__file__).parents[1] / "docs" / "wire-profiles.md"
@@ -68,8 +69,8 @@ def test_the_guides_second_profile_lists_its_own_fields() -> None:
 
 def test_the_guide_names_every_key_and_word() -> None:
     """A key that the guide forgets would be found by nobody."""
-    from simulator.core.wire.profile import Source
-    from simulator.core.wire.yaml_profile import KEYS, REPLY_KEYS
+    from simulator.core.profiles import Source
+    from simulator.scenario.profile_file import KEYS, REPLY_KEYS
 
     text = GUIDE.read_text("utf-8")
     for word in (*KEYS, *Source):

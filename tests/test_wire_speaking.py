@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from simulator.core.money import Money
 from simulator.core.webhooks import Method, WebhookRequest
-from simulator.core.wire import BETRONTECH, DRAKON, read_request, spoken, write
-from simulator.core.wire.yaml_profile import load_profile
+from simulator.scenario.profile_file import load_profile
+from simulator.wire.profiles import BETRONTECH, DRAKON
+from simulator.wire.writing import read_request, spoken, write
 
 RENAMED = load_profile(
     "name: renamed\nmethods: {transaction_bet: debit}\n"

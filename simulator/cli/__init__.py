@@ -18,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     gc.set_threshold(GARBAGE_OBJECTS_MIN)
     try:
         # Importing click takes longest: an interrupt meanwhile must end like any other, without a traceback.
-        from simulator.cli.ending import run_to_the_end
+        from simulator.cli.commands import run_to_the_end
 
         return run_to_the_end(arguments)
     except KeyboardInterrupt:

@@ -14,10 +14,10 @@ from simulator.cli.options import settings_command
 from simulator.core.money import format_money
 from simulator.errors import ExitCode, UsageError
 from simulator.settings import Probe, RunSettings, load_run_settings
-from simulator.settings.run_table import HOW, OUTPUT, TARGET
-from simulator.settings.table import Section
+from simulator.settings.table import HOW, OUTPUT, TARGET, Section
 
 _ENDS_EARLY = frozenset({"fail_fast", "maxfail"})
+
 _WHOLE = Section(HOW.title, tuple(row for row in HOW.rows if row.name not in _ENDS_EARLY))
 
 
@@ -39,8 +39,8 @@ def command(folder: Path, **flags: Any) -> ExitCode:
     settings = _of_the_whole_suite(load_run_settings(flags))
     # The sender costs most of a start: help and wrong flags answer without it.
     from simulator.cli.run_reports import open_reports
-    from simulator.reports.certificate import Certificate
-    from simulator.runner import run_suite
+    from simulator.report.certificate import Certificate
+    from simulator.run.suite import run_suite
 
     files = _writable(folder, ("certificate.html", "certificate.json"))
     certificate = Certificate(platform.python_version(), _conditions(settings))

@@ -10,15 +10,14 @@ import click
 
 from simulator.cli.options import settings_command
 from simulator.errors import ExitCode, UsageError
-from simulator.reports.screen_text import visible, without_login
+from simulator.report.text import visible, without_login
 from simulator.settings import load_values
-from simulator.settings.run_table import TARGET
-from simulator.settings.table import CONFIG, Section, pick
+from simulator.settings.table import CONFIG, TARGET, Section, pick
 from simulator.settings.wire import wire_profile
 
 if TYPE_CHECKING:
-    from simulator.delivery.doctor import Check
-    from simulator.delivery.target import Target
+    from simulator.run.doctor import Check
+    from simulator.wire.target import Target
 
 DOCTOR = Section(
     TARGET.title,
@@ -31,9 +30,13 @@ DOCTOR = Section(
         CONFIG,
     ),
 )
+
 NOBODY = "1000"
+
 TIMEOUT_S = 5.0
+
 WIDTH = 100
+
 _CLOSING = {
     ExitCode.PASSED: "The wallet answers: betrontech-sim run judges its money.",
     ExitCode.INCONCLUSIVE: "Somebody answers, and refuses the player: are the path and --player right?",
@@ -69,8 +72,8 @@ def command(**flags: Any) -> ExitCode:
 
 def _checks(values: Mapping[str, Any]) -> Iterator[Check]:
     # The sender costs most of a start: help and wrong flags answer without it.
-    from simulator.delivery.doctor import diagnose, in_container
-    from simulator.delivery.guard import make_target
+    from simulator.run.doctor import diagnose, in_container
+    from simulator.wire.target import make_target
 
     def reach() -> Target:
         cacert = values.get("cacert")

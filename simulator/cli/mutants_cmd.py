@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 import click
 
-from simulator.cli.embedded import embedded_operator, settings_for
-from simulator.core.events import Event, FindingRaised
 from simulator.core.findings import Finding, Severity
-from simulator.core.nearest import did_you_mean
-from simulator.core.scenario import Scenario
+from simulator.core.money import Money
+from simulator.core.steps import Scenario
+from simulator.core.words import did_you_mean
 from simulator.errors import ExitCode, UsageError
-from simulator.reference_operator import DEFECTS, Defect, Kind
-from simulator.runner import run_scenarios
-from simulator.runner.files import load_scenarios
+from simulator.reference_operator import DEFECTS, Defect, DefectKind, OperatorSettings
+from simulator.reference_operator.server import OperatorServer
+from simulator.report.events import Event, FindingRaised
+from simulator.run.suite import run_scenarios, run_suite
+from simulator.scenario.files import load_scenarios
+from simulator.settings import HttpHook, RunSettings
 
 TIMEOUT_S = 2.0
 
@@ -51,7 +54,7 @@ class Hunt:
             self.finding, self.scenario_id = event.finding, event.scenario_id or "preflight"
 
     def _catches(self, finding: Finding) -> bool:
-        tells_form = self.defect.kind is Kind.FORM and finding.cause.startswith("form:")
+        tells_form = self.defect.kind is DefectKind.FORM and finding.cause.startswith("form:")
         return finding.severity is Severity.ERROR or (tells_form and finding.severity is Severity.WARNING)
 
 
@@ -115,3 +118,38 @@ def _line(caught: Hunt) -> str:
         return f"SURVIVED  {name}  {caught.defect.description}"
     finding = caught.finding
     return f"caught    {name}  {finding.rule:<7} {finding.cause:<34} {caught.scenario_id}"
+
+
+# --- embedded -------------------------------------------------------------------------------------
+# Runs against the reference operator inside this process, for `demo` and `mutants`.
+
+MAX_BET = "50000.00"
+"""Above every bet of the bundled suite that must be taken."""
+
+
+@contextmanager
+def embedded_operator(
+    *, defects: tuple[str, ...] = (), dialects: tuple[str, ...] = (), seed: int = 0
+) -> Iterator[OperatorServer]:
+    """A reference operator on a free port of loopback, as long as the context lasts."""
+    settings = OperatorSettings(defects=defects, dialects=dialects, seed=seed, max_bet=MAX_BET)
+    with OperatorServer(settings) as operator:
+        yield operator
+
+
+def settings_for(operator: OperatorServer, **changes: object) -> RunSettings:
+    """Run settings with every hook that the reference operator has, and its limit."""
+    base, limit = f"{operator.base_url}/_operator", operator.operator.max_bet
+    settings = RunSettings(
+        endpoint=operator.endpoint,
+        seed_hook=HttpHook(f"{base}/players"),
+        restart_hook=HttpHook(f"{base}/restart"),
+        block_hook=HttpHook(f"{base}/players/{{user_id}}/block"),
+        max_bet=None if limit is None else Money(limit),
+    )
+    return replace(settings, **changes)  # type: ignore[arg-type]  # names are checked by replace
+
+
+def run_against(operator: OperatorServer, report: Callable[[Event], None], **changes: object) -> ExitCode:
+    """One run of the bundled suite, or of `paths=`, against an embedded operator."""
+    return run_suite(settings_for(operator, **changes), report)

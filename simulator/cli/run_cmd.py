@@ -9,7 +9,7 @@ import click
 from simulator.cli.options import settings_command
 from simulator.errors import ExitCode
 from simulator.settings import load_run_settings
-from simulator.settings.run_table import RUN_SECTIONS
+from simulator.settings.table import RUN_SECTIONS
 
 
 @settings_command("run", *RUN_SECTIONS)
@@ -26,11 +26,8 @@ def command(paths: tuple[str, ...], **flags: Any) -> ExitCode:
     """
     settings = load_run_settings(flags, paths)
     # The sender costs most of a start: help and wrong flags answer without it.
-    from simulator.cli.deferred import defer_what_requests_imports
-
-    defer_what_requests_imports()
     from simulator.cli.run_reports import open_reports
-    from simulator.runner import run_suite
+    from simulator.run.suite import run_suite
 
     with open_reports(settings) as reports:
         return run_suite(settings, reports.on)

@@ -9,11 +9,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
-from simulator.cli.output import drop_output
-from simulator.core.events import Event
+from simulator.cli.commands import drop_output
 from simulator.errors import UsageError
-from simulator.reports import Report, TerminalReport, open_report
-from simulator.runner.last_run import LastRun
+from simulator.report.events import Event
+from simulator.report.tally import Report, open_report
+from simulator.report.terminal import TerminalReport
+from simulator.run.context import LastRun
 from simulator.settings import ReportTarget, RunSettings
 
 STANDARD_OUTPUT = Path("-")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from simulator.core.frozen import Frozen
+from simulator.core.values import Frozen
 
 
 class Level(StrEnum):

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import re
-from typing import NewType
+from typing import TYPE_CHECKING, NewType
+
+from simulator.core.values import Frozen
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 Money = NewType("Money", int)
 """An amount in hundredths of the unit (cents, kuruş, centavos); never a float. 10.50 is ``Money(1050)``."""
 
 ZERO = Money(0)
+
 CENT = Money(1)
 
 _CANONICAL = re.compile(r"-?\d+\.\d{2}", re.ASCII)
+
 _WRITTEN = re.compile(r"(-?)(\d+)(?:\.(\d{1,}))?", re.ASCII)
 
 
@@ -48,3 +55,42 @@ def parse_written(text: str) -> Money:
         raise ValueError(f'"{text}" has {len(decimals)} decimals; money has two, rounding hides cents')
     amount = int(units + decimals.ljust(2, "0"))
     return Money(-amount if sign else amount)
+
+
+# --- amounts --------------------------------------------------------------------------------------
+# Amounts as a scenario writes them, before a run makes money of them.
+
+
+class Written(Frozen):
+    """An amount as the author wrote it; `text` is kept for reports."""
+
+    money: Money
+    text: str
+
+
+class AllOf(Frozen):
+    """`all` or `all+0.01`: the player's whole balance, and `plus` more."""
+
+    plus: Money = ZERO
+
+
+class OfLimit(Frozen):
+    """`limit` or `limit+0.01`: the operator's limit on one bet, and `plus` more."""
+
+    plus: Money = ZERO
+
+
+class TimesBet(Frozen):
+    """`x2.40`: that many times the player's last accepted bet, rounded down to cents."""
+
+    factor: Fraction
+
+
+class Drawn(Frozen):
+    """`0.10..5.00`, or `~5.00` (half to one and a half times it): drawn from the seed, own cents."""
+
+    low: Money
+    high: Money
+
+
+Amount = Written | AllOf | OfLimit | TimesBet | Drawn

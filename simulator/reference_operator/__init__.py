@@ -6,15 +6,15 @@ It shares no code with the simulator that judges it: neither money nor model.
 from simulator.reference_operator.app import create_operator
 from simulator.reference_operator.operator import InvalidSetting
 from simulator.reference_operator.settings import OperatorSettings, UnknownName
-from simulator.reference_operator.switches import DEFECTS, DIALECTS, Defect, Dialect, Kind
+from simulator.reference_operator.switches import DEFECTS, DIALECTS, Defect, DefectKind, Dialect
 
 __all__ = [
     "DEFECTS",
     "DIALECTS",
     "Defect",
+    "DefectKind",
     "Dialect",
     "InvalidSetting",
-    "Kind",
     "OperatorSettings",
     "UnknownName",
     "create_operator",

@@ -19,6 +19,7 @@ from simulator.reference_operator.settings import OperatorSettings
 from simulator.reference_operator.wallet import ACTIVE
 
 BODY_BYTES_MAX = 64 * 1024
+
 BLOCKED = 0
 
 

@@ -4,15 +4,20 @@ from dataclasses import dataclass
 from typing import Any
 
 ACCOUNT_DETAILS = "account_details"
+
 USER_BALANCE = "user_balance"
+
 BET = "transaction_bet"
+
 WIN = "transaction_win"
+
 REFUND = "refund"
+
 METHODS = (ACCOUNT_DETAILS, USER_BALANCE, BET, WIN, REFUND)
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class WebhookCall:
     """One webhook call as it was sent: a JSON object whose fields nobody has checked yet."""
 
     method: str
@@ -39,7 +44,7 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedCall:
     """Not done, and nothing moved. `balance` in cents where the player is known.
 
     `http_status` is None where the webhook's habit decides (200 here, as the protocol's `status` field
@@ -53,7 +58,7 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Details:
+class AccountDetails:
     """The player's master data."""
 
     user_id: str
@@ -61,12 +66,12 @@ class Details:
     name: str
 
 
-Answer = Accepted | Refused | Details
+Answer = Accepted | RefusedCall | AccountDetails
 
 
-class Refusal(Exception):
+class CallRefused(Exception):
     """Raised inside a transaction: rolls it back, so that a refused call leaves no trace."""
 
-    def __init__(self, refused: Refused) -> None:
+    def __init__(self, refused: RefusedCall) -> None:
         super().__init__(refused.message)
         self.refused = refused

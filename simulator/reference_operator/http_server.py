@@ -19,11 +19,15 @@ from urllib.parse import unquote_to_bytes
 from wsgiref.types import WSGIApplication
 
 LINE_BYTES_MAX = 65536
+
 HEADERS_MAX = 100
+
 BODY_BYTES_MAX = (
     16 * 1024 * 1024
 )  # read off the wire; what is too much for the app, the app refuses by itself
+
 BACKLOG = 1024
+
 STOP_WAIT_S = 5.0
 
 

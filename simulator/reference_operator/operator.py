@@ -18,7 +18,7 @@ from simulator.reference_operator.switches import (
     select,
 )
 from simulator.reference_operator.wallet import ACTIVE, ID_LENGTH_MAX, is_id
-from simulator.reference_operator.webhook import Reply, Webhook
+from simulator.reference_operator.webhook import Webhook, WebhookReply
 
 
 class InvalidSetting(ValueError):
@@ -52,7 +52,7 @@ class Operator:
                 if books.player(str(number)) is None:
                     books.open_player(Player(str(number), self.opening, self.opening, ACTIVE))
 
-    def receive(self, body: bytes) -> Reply:
+    def receive(self, body: bytes) -> WebhookReply:
         """Answer one webhook call."""
         webhook = self.webhook
         call, reply = webhook.receive(body)

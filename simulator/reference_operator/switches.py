@@ -14,10 +14,11 @@ from simulator.reference_operator.wallet import Wallet
 from simulator.reference_operator.webhook import Webhook
 
 Part = type[Wallet] | type[Webhook]
+
 AnyPart = TypeVar("AnyPart", bound=Part)
 
 
-class Kind(Enum):
+class DefectKind(Enum):
     """What it takes to see a defect."""
 
     SEQUENTIAL = "sequential"  # one call after the other
@@ -35,7 +36,7 @@ class Defect:
 
     name: str
     description: str
-    kind: Kind
+    kind: DefectKind
     group: str
     part: Part
     needs: str = ""
@@ -51,11 +52,12 @@ class Dialect:
 
 
 DEFECTS: dict[str, Defect] = {}
+
 DIALECTS: dict[str, Dialect] = {}
 
 
 def defect(
-    name: str, description: str, kind: Kind, group: str, needs: str = ""
+    name: str, description: str, kind: DefectKind, group: str, needs: str = ""
 ) -> Callable[[AnyPart], AnyPart]:
     """Enter the class below into the registry of defects."""
 

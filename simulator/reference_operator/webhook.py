@@ -18,11 +18,11 @@ from simulator.reference_operator.calls import (
     USER_BALANCE,
     WIN,
     Accepted,
+    AccountDetails,
     Answer,
-    Call,
-    Details,
-    Refusal,
-    Refused,
+    CallRefused,
+    RefusedCall,
+    WebhookCall,
 )
 from simulator.reference_operator.cents import write_cents
 from simulator.reference_operator.wallet import Wallet
@@ -31,7 +31,7 @@ JSON_TYPE = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class WebhookReply:
     """One HTTP answer. With `dropped` the connection is closed instead, without a byte."""
 
     body: bytes
@@ -45,7 +45,7 @@ class Webhook:
 
     def __init__(self, wallet: Wallet) -> None:
         self.wallet = wallet
-        self.methods: dict[str, Callable[[Call], Answer]] = {
+        self.methods: dict[str, Callable[[WebhookCall], Answer]] = {
             ACCOUNT_DETAILS: wallet.account_details,
             USER_BALANCE: wallet.user_balance,
             BET: wallet.transaction_bet,
@@ -53,42 +53,42 @@ class Webhook:
             REFUND: wallet.refund,
         }
 
-    def receive(self, body: bytes) -> tuple[Call, Reply]:
+    def receive(self, body: bytes) -> tuple[WebhookCall, WebhookReply]:
         """Answer one call. The call comes back too, for whoever counts calls."""
         call = self.read(body)
         return call, self.reply(call, self.answer(call))
 
-    def read(self, body: bytes) -> Call:
+    def read(self, body: bytes) -> WebhookCall:
         """The call in the body. Its method is empty where the body is not a JSON object."""
         try:
             fields = json.loads(body, parse_float=Decimal, parse_constant=refuse_constant)
         except (ValueError, RecursionError):
-            return Call("", {})
+            return WebhookCall("", {})
         method = fields.get("method") if isinstance(fields, dict) else None
-        return Call(method, fields) if isinstance(method, str) else Call("", {})
+        return WebhookCall(method, fields) if isinstance(method, str) else WebhookCall("", {})
 
-    def answer(self, call: Call) -> Answer:
+    def answer(self, call: WebhookCall) -> Answer:
         handle = self.methods.get(call.method)
         if handle is None:
-            return Refused("INVALID_METHOD", "expected a JSON object whose method is one of the five")
+            return RefusedCall("INVALID_METHOD", "expected a JSON object whose method is one of the five")
         try:
             return handle(call)
-        except Refusal as refusal:
+        except CallRefused as refusal:
             return refusal.refused
 
-    def reply(self, call: Call, answer: Answer) -> Reply:
-        http_status = answer.http_status if isinstance(answer, Refused) else None
-        return Reply(self.encode(self.fields(call, answer)), http_status or 200)
+    def reply(self, call: WebhookCall, answer: Answer) -> WebhookReply:
+        http_status = answer.http_status if isinstance(answer, RefusedCall) else None
+        return WebhookReply(self.encode(self.fields(call, answer)), http_status or 200)
 
-    def fields(self, call: Call, answer: Answer) -> dict[str, Any]:
+    def fields(self, call: WebhookCall, answer: Answer) -> dict[str, Any]:
         """The JSON object of the reply."""
         match answer:
             case Accepted(balance, status):
                 return {"status": status, "balance": self.money(balance)}
-            case Refused(code, message, balance):
+            case RefusedCall(code, message, balance):
                 refused = {"status": 0, "error": code, "message": message}
                 return refused if balance is None else refused | {"balance": self.money(balance)}
-            case Details(user_id, email, name):
+            case AccountDetails(user_id, email, name):
                 return {"user_id": user_id, "email": email, "name_jogador": name}
 
     def money(self, cents: int) -> str:

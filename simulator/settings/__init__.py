@@ -4,20 +4,20 @@
 reader of the environment, `load` puts the layers together: flag over environment over file over default.
 """
 
-from simulator.settings.load import load_run_settings, load_serve_settings, load_values
-from simulator.settings.values import (
+from simulator.settings.kinds import (
     AgentSettings,
     Color,
     CommandHook,
     Hook,
     HttpHook,
-    Ladder,
+    LadderName,
     Probe,
     ReportKind,
     ReportTarget,
     RunSettings,
     ServeSettings,
 )
+from simulator.settings.load import load_run_settings, load_serve_settings, load_values
 
 __all__ = [
     "AgentSettings",
@@ -25,7 +25,7 @@ __all__ = [
     "CommandHook",
     "Hook",
     "HttpHook",
-    "Ladder",
+    "LadderName",
     "Probe",
     "ReportKind",
     "ReportTarget",

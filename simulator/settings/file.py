@@ -7,11 +7,10 @@ from pathlib import Path
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from simulator.core.nearest import did_you_mean
-from simulator.core.problems import EnoughProblems, ProblemList
-from simulator.core.yaml_nodes import compose, decode, is_empty, noun_of
+from simulator.core.words import did_you_mean
 from simulator.errors import ConfigurationError
-from simulator.settings.resolve import Given
+from simulator.scenario.yaml import EnoughProblems, ProblemList, compose, decode, is_empty, noun_of
+from simulator.settings.load import Given
 from simulator.settings.table import Setting
 
 # Key → its items. Not yet by name: two commands may have a setting of one name, each with a key of its own.

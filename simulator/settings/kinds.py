@@ -9,27 +9,193 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from simulator.core.frozen import Frozen
+from simulator.core.calls import FaultKind
+from simulator.core.findings import Level
 from simulator.core.money import Money, parse_written
-from simulator.core.nearest import did_you_mean
-from simulator.core.scenario import FaultKind
-from simulator.settings.values import CommandHook, Hook, HttpHook, ReportKind, ReportTarget
+from simulator.core.values import Frozen
+from simulator.core.words import did_you_mean
+
+
+class Probe(StrEnum):
+    """When the runner reads a balance of its own accord (scenario format, steps)."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+class Color(StrEnum):
+    """Whether the terminal report is coloured; auto asks the terminal and NO_COLOR."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+class LadderName(StrEnum):
+    """When an unanswered win or refund is sent again; `delivery.ladders` has the waits."""
+
+    PATIENT = "patient"
+    HAMMER = "hammer"
+    NONE = "none"
+    CI = "ci"
+
+
+class ReportKind(StrEnum):
+    """The reports that `--report` writes."""
+
+    JUNIT = "junit"
+    JSON = "json"
+    NDJSON = "ndjson"
+
+
+class ReportTarget(Frozen):
+    """A report and the file it goes to; the file "-" is standard output."""
+
+    kind: ReportKind
+    file: Path
+
+
+class HttpHook(Frozen):
+    """A hook that is a URL to call."""
+
+    url: str = field(repr=False)
+
+
+class CommandHook(Frozen):
+    """A hook that is a command to start, split into its arguments."""
+
+    arguments: tuple[str, ...] = field(repr=False)
+
+
+Hook = HttpHook | CommandHook
+
+
+class RunSettings(Frozen, kw_only=True):
+    """Everything that decides what a run does. No default names an operator or a player.
+
+    `paths` are scenario files and folders, with `:LINE` where given; none means the bundled suite. `maxfail`
+    None never stops early. `wait_for_s` is how long to wait for the endpoint to come up; `time_scale`
+    multiplies the pauses that scenarios ask for. `latency_ms_max` and `max_bet` None leave those unchecked.
+    """
+
+    endpoint: str
+    players: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    wire: str = "betrontech"
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    timeout_s: float = 5.0
+    wait_for_s: float = 0.0
+    allow_hosts: tuple[str, ...] = ()
+    cacert: Path | None = None
+    insecure: bool = False
+    proxy: str | None = field(default=None, repr=False)
+    seed_hook: Hook | None = None
+    restart_hook: Hook | None = None
+    block_hook: Hook | None = None
+    keyword: str = ""
+    tags: tuple[str, ...] = ()
+    level: Level | None = None
+    last_failed: bool = False
+    faults: tuple[FaultKind, ...] = ()
+    seed: int = 0
+    jobs: int = 1
+    maxfail: int | None = None
+    strict: bool = False
+    probe: Probe = Probe.AUTO
+    policy: Mapping[str, str] = field(default_factory=dict)
+    latency_ms_max: int | None = None
+    max_bet: Money | None = None
+    time_scale: float = 1.0
+    full: bool = False
+    reports: tuple[ReportTarget, ...] = ()
+    verbose: bool = False
+    quiet: bool = False
+    color: Color = Color.AUTO
+
+
+class AgentSettings(Frozen, kw_only=True):
+    """One operator's account with us. `webhook_url` None leaves CHARGED launches to an error."""
+
+    code: str
+    token: str = field(repr=False)
+    secret_key: str = field(repr=False)
+    webhook_url: str | None = None
+    wire: str = "betrontech"
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+
+
+class ServeSettings(Frozen, kw_only=True):
+    """Everything that decides what the server is. Secrets stay out of its repr.
+
+    `webhook_url` None leaves CHARGED launches to an error that names the setting; `data` None keeps all in
+    memory; `admin_token` None opens console and control API on loopback only. `agents` are those besides
+    the one that the single settings describe. Without `real_time` nobody waits on the ladder.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    public_url: str | None = None
+    admin_token: str | None = field(default=None, repr=False)
+    webhook_url: str | None = None
+    agent_code: str = "demo"
+    agent_token: str = field(default="demo-token", repr=False)
+    agent_secret_key: str = field(default="demo-secret", repr=False)
+    wire: str = "betrontech"
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    agents: tuple[AgentSettings, ...] = ()
+    timeout_s: float = 5.0
+    allow_hosts: tuple[str, ...] = ()
+    cacert: Path | None = None
+    insecure: bool = False
+    proxy: str | None = field(default=None, repr=False)
+    games: int = 100
+    seed: int = 1
+    ladder: LadderName = LadderName.PATIENT
+    real_time: bool = False
+    data: Path | None = None
+    with_operator: bool = False
+    json_logs: bool = False
+
+    @property
+    def accounts(self) -> tuple[AgentSettings, ...]:
+        """Every agent: the one of the single settings first."""
+        first = AgentSettings(
+            code=self.agent_code,
+            token=self.agent_token,
+            secret_key=self.agent_secret_key,
+            webhook_url=self.webhook_url,
+            wire=self.wire,
+            headers=self.headers,
+        )
+        return (first, *self.agents)
+
+
+# --- kinds ----------------------------------------------------------------------------------------
 
 PLAYERS_MAX = 10_000
+
 DURATION_S_MAX = 86_400.0
 
 # Texts, not compiled patterns: a run compiles only those that it needs.
 _DURATION = r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m)?"
+
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, None: 1.0}
+
 _PLAYER_RANGE = r"([0-9]{1,18})\.\.([0-9]{1,18})"
+
 _HEADER_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+
 _HOST = r"[0-9A-Za-z_](?:[0-9A-Za-z_-]{0,61}[0-9A-Za-z_])?"
+
 _TRUE = frozenset({"true", "yes", "on", "1"})
+
 _FALSE = frozenset({"false", "no", "off", "0"})
 
 
@@ -41,7 +207,7 @@ class Unfit(ValueError):
         self.hint = hint
 
 
-class Kind(Frozen):
+class ValueKind(Frozen):
     """How one item of a setting is read.
 
     `expects` completes "expected …". `gather` makes the setting's value of all items; None means that the
@@ -55,9 +221,6 @@ class Kind(Frozen):
     gather: Callable[[Sequence[Any]], Any] | None = None
     joiner: str | None = None
     mapped: Callable[[Iterable[tuple[str, str]]], str] | None = None
-
-
-# --- readers of one item ---------------------------------------------------------------------------
 
 
 def _text(text: str) -> str:
@@ -218,9 +381,6 @@ def _listed(words: Iterable[str]) -> str:
     return f"{', '.join(most)} or {last}"
 
 
-# --- kinds -----------------------------------------------------------------------------------------
-
-
 def _flat(items: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
     players = tuple(dict.fromkeys(player for item in items for player in item))
     if len(players) > PLAYERS_MAX:
@@ -232,12 +392,12 @@ def _mapping(items: Sequence[tuple[str, str]]) -> Mapping[str, str]:
     return dict(items)
 
 
-def many(kind: Kind) -> Kind:
+def many(kind: ValueKind) -> ValueKind:
     """The kind of a list of such items."""
-    return Kind(kind.metavar, kind.expects, kind.parse, tuple)
+    return ValueKind(kind.metavar, kind.expects, kind.parse, tuple)
 
 
-def whole(low: int, high: int) -> Kind:
+def whole(low: int, high: int) -> ValueKind:
     """A whole number within bounds, both included."""
 
     def parse(text: str) -> int:
@@ -245,10 +405,10 @@ def whole(low: int, high: int) -> Kind:
             raise ValueError
         return int(text)
 
-    return Kind("N", f"a whole number from {low} to {high}", parse)
+    return ValueKind("N", f"a whole number from {low} to {high}", parse)
 
 
-def choice(words: type[StrEnum]) -> Kind:
+def choice(words: type[StrEnum]) -> ValueKind:
     """One word of an enumeration."""
 
     def parse(text: str) -> StrEnum:
@@ -256,28 +416,118 @@ def choice(words: type[StrEnum]) -> Kind:
             raise Unfit(f"expected {_listed(words)}", did_you_mean(text, words))
         return words(text)
 
-    return Kind("|".join(words), _listed(words), parse)
+    return ValueKind("|".join(words), _listed(words), parse)
 
 
-TEXT = Kind("TEXT", "some text", _text)
+TEXT = ValueKind("TEXT", "some text", _text)
+
 TEXTS = many(TEXT)
-FILE = Kind("FILE", "the name of a file", lambda text: Path(_text(text)))
-FOLDER = Kind("DIR", "the name of a folder", lambda text: Path(_text(text)))
-SWITCH = Kind("", "true or false", _switch)
-DURATION_S = Kind("DURATION", "a duration like 250ms, 3s or 2m", _duration_s)
-DURATION_ABOVE_ZERO_S = Kind("DURATION", "a duration like 250ms, 3s or 2m", _duration_above_zero_s)
-DURATION_MS = Kind("DURATION", "a duration like 250ms, 3s or 2m", _duration_ms)
-FACTOR = Kind("FACTOR", "a number such as 0.1 or 1", _factor)
-MONEY = Kind("AMOUNT", "an amount above zero like 10.00", _money)
-ENDPOINT = Kind("URL", "a URL like http://localhost:9000/betrontech_api", _url_without_login)
-URL = Kind("URL", "a URL like https://simulator.example", _url)
-HOST = Kind("ADDRESS", "a host name or an address like 127.0.0.1", _allowed_host)
-AGENT_CODE = Kind("CODE", "letters, digits, - and _", _agent_code)
-PROXY = Kind("URL", "a URL like http://localhost:3128", _url)
-ALLOWED_HOSTS = many(Kind("NAME", "a host name or address, without scheme and port", _allowed_host))
-PLAYERS = Kind("ID", "a user id, or a range of them like 1000..1099", _players, _flat)
-HEADERS = Kind("'NAME: VALUE'", "a header like 'X-Api-Key: abc'", _header, tuple, ": ")
-PAIRS = Kind("NAME=VALUE", "a name and its value like late_bet=refused", _pair, _mapping, "=")
-HOOK = Kind("URL|COMMAND", "a URL or a command line", _hook)
-FAULTS = Kind("LIST", f"all, or some of {_listed(FaultKind)}, with commas", _faults, _distinct_faults)
-REPORTS = Kind("KIND:FILE", f"KIND:FILE, where KIND is {_listed(ReportKind)}", _report, tuple, ":")
+
+FILE = ValueKind("FILE", "the name of a file", lambda text: Path(_text(text)))
+
+FOLDER = ValueKind("DIR", "the name of a folder", lambda text: Path(_text(text)))
+
+SWITCH = ValueKind("", "true or false", _switch)
+
+DURATION_S = ValueKind("DURATION", "a duration like 250ms, 3s or 2m", _duration_s)
+
+DURATION_ABOVE_ZERO_S = ValueKind("DURATION", "a duration like 250ms, 3s or 2m", _duration_above_zero_s)
+
+DURATION_MS = ValueKind("DURATION", "a duration like 250ms, 3s or 2m", _duration_ms)
+
+FACTOR = ValueKind("FACTOR", "a number such as 0.1 or 1", _factor)
+
+MONEY = ValueKind("AMOUNT", "an amount above zero like 10.00", _money)
+
+ENDPOINT = ValueKind("URL", "a URL like http://localhost:9000/betrontech_api", _url_without_login)
+
+URL = ValueKind("URL", "a URL like https://simulator.example", _url)
+
+HOST = ValueKind("ADDRESS", "a host name or an address like 127.0.0.1", _allowed_host)
+
+AGENT_CODE = ValueKind("CODE", "letters, digits, - and _", _agent_code)
+
+PROXY = ValueKind("URL", "a URL like http://localhost:3128", _url)
+
+ALLOWED_HOSTS = many(ValueKind("NAME", "a host name or address, without scheme and port", _allowed_host))
+
+PLAYERS = ValueKind("ID", "a user id, or a range of them like 1000..1099", _players, _flat)
+
+HEADERS = ValueKind("'NAME: VALUE'", "a header like 'X-Api-Key: abc'", _header, tuple, ": ")
+
+PAIRS = ValueKind("NAME=VALUE", "a name and its value like late_bet=refused", _pair, _mapping, "=")
+
+HOOK = ValueKind("URL|COMMAND", "a URL or a command line", _hook)
+
+FAULTS = ValueKind("LIST", f"all, or some of {_listed(FaultKind)}, with commas", _faults, _distinct_faults)
+
+REPORTS = ValueKind("KIND:FILE", f"KIND:FILE, where KIND is {_listed(ReportKind)}", _report, tuple, ":")
+
+
+# --- agent_kind -----------------------------------------------------------------------------------
+# How an agent is written as one item: NAME=VALUE words on the command line, a mapping in the file. Pure.
+
+
+def _agent_token(text: str) -> str:
+    if not text or ":" in text:
+        # Credentials are split at the first colon.
+        raise ValueError
+    return text
+
+
+AGENT_TOKEN = ValueKind("TEXT", "some text without a colon", _agent_token)
+
+_PARTS: dict[str, ValueKind] = {
+    "code": AGENT_CODE,
+    "token": AGENT_TOKEN,
+    "secret_key": TEXT,
+    "webhook_url": ENDPOINT,
+    "wire": TEXT,
+    "headers": HEADERS,
+}
+
+_NEEDED = ("code", "token", "secret_key")
+
+
+def _agent(text: str) -> AgentSettings:
+    found: dict[str, list[Any]] = {}
+    for word in _words(text):
+        name, equals, value = word.partition("=")
+        if name not in _PARTS or not equals:
+            hint = did_you_mean(name, _PARTS) or f"; it has {', '.join(_PARTS)}"
+            raise Unfit(f'an agent has no "{name[:60]}"{hint}')
+        found.setdefault(name, []).append(_part(name, value))
+    missing = [name for name in _NEEDED if name not in found]
+    if missing:
+        raise Unfit(f"an agent needs {', '.join(_NEEDED)}; {missing[0]} is missing")
+    twice = [name for name, values in found.items() if len(values) > 1 and name != "headers"]
+    if twice:
+        raise Unfit(f"{twice[0]} stands there twice")
+    headers = tuple(found.pop("headers", ()))
+    return AgentSettings(headers=headers, **{name: values[0] for name, values in found.items()})
+
+
+def _words(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError:
+        raise Unfit("a quote is not closed") from None
+
+
+def _part(name: str, value: str) -> Any:
+    parse: Callable[[str], Any] = _PARTS[name].parse
+    try:
+        return parse(value)
+    except Unfit as error:
+        raise Unfit(f"{name} of an agent: {error}") from None
+    except ValueError:
+        raise Unfit(f"{name} of an agent: expected {_PARTS[name].expects}") from None
+
+
+def _as_words(pairs: Iterable[tuple[str, str]]) -> str:
+    return shlex.join(f"{name}={value}" for name, value in pairs)
+
+
+AGENTS = ValueKind(
+    "'NAME=VALUE …'", "an agent like 'code=acme token=t secret_key=s'", _agent, tuple, None, _as_words
+)

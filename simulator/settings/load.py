@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from simulator.core.values import Frozen
+from simulator.core.words import did_you_mean
 from simulator.errors import ConfigurationError
-from simulator.settings.all_tables import ALL
-from simulator.settings.environment import colour_refused, environment_layer, variables
-from simulator.settings.resolve import Given, Layer, resolve
-from simulator.settings.run_table import RUN
-from simulator.settings.serve_table import SERVE
-from simulator.settings.table import CONFIG, CONFIG_FILE, Setting
-from simulator.settings.values import Color, RunSettings, ServeSettings
+from simulator.settings.kinds import Color, RunSettings, ServeSettings, Unfit
+from simulator.settings.table import (
+    ALL,
+    CONFIG,
+    CONFIG_FILE,
+    DEBUG,
+    ENVIRONMENT_PREFIX,
+    RUN,
+    SERVE,
+    Setting,
+)
 
 # Short, because people type it; it only has to differ from the seed of the run before.
 _SEEDS = 1_000_000
@@ -113,3 +121,143 @@ def _missing(what: str, flag: str) -> str:
         f"no {what} is given: say it with {flag}, {row.variable}, or {row.key}: in {CONFIG_FILE} "
         "(betrontech-sim init writes one)"
     )
+
+
+# --- environment ----------------------------------------------------------------------------------
+# The environment: the only place in the project that reads it.
+
+# Kubernetes and Docker describe a service called betrontech-sim (or betrontech-sim-anything) to every
+# container beside it by such variables; nobody wrote them, so they are no settings.
+_INJECTED_NAME = r".*(_SERVICE_HOST|_SERVICE_PORT(_.+)?|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
+
+_INJECTED_PORT = r"(tcp|udp|sctp)://"
+
+
+def variables() -> Mapping[str, str]:
+    """The process's own environment."""
+    return os.environ
+
+
+def environment_layer(rows: Iterable[Setting], environment: Mapping[str, str]) -> Layer:
+    """What the environment says of these rows. A variable that is empty counts as not set.
+
+    Raises ConfigurationError for a variable that begins like ours and is none.
+    """
+    ours = {
+        name: value
+        for name, value in environment.items()
+        if name.startswith(ENVIRONMENT_PREFIX) and not _injected(name, value)
+    }
+    known = {row.variable for row in ALL}
+    unknown = sorted(ours.keys() - known)
+    if unknown:
+        raise ConfigurationError("\n".join(_unknown(name, known) for name in unknown))
+    return {row.name: _items(row, ours[row.variable]) for row in rows if ours.get(row.variable, "").strip()}
+
+
+def debug_wanted(environment: Mapping[str, str]) -> bool:
+    """Whether the debug variable is on; never an error, since it is asked while an error is reported."""
+    return environment.get(DEBUG.variable, "").casefold() in {"true", "yes", "on", "1"}
+
+
+def colour_refused(environment: Mapping[str, str]) -> bool:
+    """Whether NO_COLOR asks for no colours (no-color.org: present and not empty)."""
+    return environment.get("NO_COLOR", "") != ""
+
+
+def _injected(name: str, value: str) -> bool:
+    injected_port = name.endswith("_PORT") and re.match(_INJECTED_PORT, value) is not None
+    return (
+        injected_port or re.fullmatch(_INJECTED_NAME, name.removeprefix(ENVIRONMENT_PREFIX[:-1])) is not None
+    )
+
+
+def _items(row: Setting, value: str) -> tuple[Given, ...]:
+    if row.kind.gather is None:
+        return (Given(value.strip(), row.variable),)
+    return tuple(Given(line.strip(), row.variable) for line in value.splitlines() if line.strip())
+
+
+def _unknown(name: str, known: set[str]) -> str:
+    readable = name[:80].encode("ascii", "backslashreplace").decode("ascii")
+    return f"{readable}: no environment variable of ours is called so{did_you_mean(name, known)}"
+
+
+# --- resolve --------------------------------------------------------------------------------------
+# From layers of texts to values: flag over environment over file over default. Pure.
+
+SHOWN_MAX = 80
+
+# Control characters, and bytes of the command line or environment that were no UTF-8.
+_UNREADABLE = r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]"
+
+
+class Given(Frozen):
+    """One item of a setting as somebody wrote it; `where` is the flag, the variable or file:line:column."""
+
+    text: str
+    where: str
+
+
+# What one source (flags, environment, file) says: setting name → its items.
+Layer = Mapping[str, tuple[Given, ...]]
+
+
+def resolve(rows: Iterable[Setting], *layers: Layer) -> dict[str, Any]:
+    """Field name → value, of every row that a layer names; the first layer to name it wins.
+
+    Every layer is checked, also where another one wins, so that a mistake does not wait for its day.
+    Raises ConfigurationError with every problem found.
+    """
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for row in rows:
+        for layer in reversed(layers):
+            items = layer.get(row.name)
+            if items:
+                _read(row, items, values, problems)
+    if problems:
+        raise ConfigurationError("\n".join(problems))
+    return values
+
+
+def _read(row: Setting, items: tuple[Given, ...], values: dict[str, Any], problems: list[str]) -> None:
+    parsed = []
+    for item in items:
+        try:
+            parsed.append(_parsed(row, item.text))
+        except ValueError as error:
+            problems.append(_problem(row, item, error))
+    if len(parsed) < len(items):
+        return
+    if row.kind.gather is None:
+        values[row.name] = parsed[-1]
+        return
+    try:
+        values[row.name] = row.kind.gather(parsed)
+    except Unfit as error:
+        problems.append(f"{items[0].where}: {error}")
+
+
+def _parsed(row: Setting, text: str) -> Any:
+    if not text.isprintable() and re.search(_UNREADABLE, text):
+        raise Unfit("a control character or a byte that is no text cannot stand here")
+    return row.kind.parse(text)
+
+
+def _problem(row: Setting, item: Given, error: ValueError) -> str:
+    reason = str(error) if isinstance(error, Unfit) else f"expected {row.kind.expects}"
+    found = shown(row, item.text)
+    told = reason if found in reason else f"{reason}; found {found}"
+    return f"{item.where}: {told}{error.hint if isinstance(error, Unfit) else ''}"
+
+
+def shown(row: Setting, text: str) -> str:
+    """A value as a message may show it: quoted, cut, and not at all where it is a secret."""
+    if row.secret:
+        return "a value that is not shown because it may hold a secret"
+    if "://" in text and "@" in text:
+        return "a URL that is not shown because it may hold a login"
+    cut = text if len(text) <= SHOWN_MAX else text[:SHOWN_MAX] + "…"
+    # JSON's escapes keep the message on one line, whatever was typed.
+    return json.dumps(cut, ensure_ascii=any(0xD800 <= ord(letter) <= 0xDFFF for letter in cut))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from simulator.core.wire import WireProfile, profile_named
+from simulator.core.profiles import WireProfile
 from simulator.errors import ConfigurationError, UsageError
+from simulator.wire.profiles import profile_named
 
 _SUFFIXES = (".yaml", ".yml")
 
@@ -22,7 +23,7 @@ def wire_profile(named: str) -> WireProfile:
         except UsageError as error:
             raise UsageError(f"{error} (a profile of your own is a .yaml file)") from None
     # A run with a shipped profile needs no YAML for it.
-    from simulator.core.wire.yaml_profile import load_profile
+    from simulator.scenario.profile_file import load_profile
 
     try:
         text = path.read_bytes().decode("utf-8-sig")

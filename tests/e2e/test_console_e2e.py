@@ -13,8 +13,8 @@ from playwright.sync_api import Browser, expect
 
 from console_page import DESKTOP, live, page_of, rows
 from control_client import Control, controlled
-from simulator.delivery.journal_rows import COLUMNS
-from simulator.event_streams import STREAMS_MAX
+from simulator.serve.journal import COLUMNS
+from simulator.serve.streams import STREAMS_MAX
 
 pytestmark = pytest.mark.e2e
 

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from play_server import PlayServer, play_server, seed_where
 from scripted_server import ScriptedServer, answering, reply
-from simulator.core.outcomes import Spin
+from simulator.core.rounds import Spin
 from simulator.core.webhooks import Method
 
 pytestmark = pytest.mark.e2e

@@ -5,6 +5,7 @@ ends between the look and the act, others come in, and a second one begins.
 """
 
 import time
+from collections import OrderedDict
 from dataclasses import dataclass, replace
 from threading import Lock, local
 
@@ -14,17 +15,19 @@ from simulator.reference_operator.calls import (
     WIN,
     Accepted,
     Answer,
-    Call,
     MoneyCall,
-    Refused,
+    RefusedCall,
+    WebhookCall,
 )
-from simulator.reference_operator.database import Books, Database, Player
+from simulator.reference_operator.database import Books, Database, Effect, Player
 from simulator.reference_operator.defects.writing import RACE_WINDOW_S, forget, reread, split
-from simulator.reference_operator.switches import Kind, defect
+from simulator.reference_operator.switches import DefectKind, defect
 from simulator.reference_operator.wallet import Wallet
 
-GROUP = "races"
+RACES = "races"
+
 ARRIVAL_S = 0.001
+
 BETS_PER_LOSS = 50
 
 
@@ -33,25 +36,28 @@ class LostUpdate(Wallet):
 
     raced = ""
 
-    def find_player(self, books: Books, call: Call) -> Player:
+    def find_player(self, books: Books, call: WebhookCall) -> Player:
         player = super().find_player(books, call)
         if call.method == self.raced:
             split(books)
         return player
 
 
-@defect("lost-update-on-bets", "Two bets at once: one is charged, both are answered.", Kind.RACE, GROUP)
+@defect("lost-update-on-bets", "Two bets at once: one is charged, both are answered.", DefectKind.RACE, RACES)
 class LostUpdateOnBets(LostUpdate):
     raced = BET
 
 
-@defect("lost-update-on-wins", "Two wins at once: one is paid, both are answered.", Kind.RACE, GROUP)
+@defect("lost-update-on-wins", "Two wins at once: one is paid, both are answered.", DefectKind.RACE, RACES)
 class LostUpdateOnWins(LostUpdate):
     raced = WIN
 
 
 @defect(
-    "lost-update-on-refunds", "Two refunds at once: one is credited, both are answered.", Kind.RACE, GROUP
+    "lost-update-on-refunds",
+    "Two refunds at once: one is credited, both are answered.",
+    DefectKind.RACE,
+    RACES,
 )
 class LostUpdateOnRefunds(LostUpdate):
     raced = REFUND
@@ -73,17 +79,19 @@ class CheckThenAct(Wallet):
         return super().apply(books, player, call, moved)
 
 
-@defect("repeated-bet-race", "The same bet sent twice at once is charged twice.", Kind.RACE, GROUP)
+@defect("repeated-bet-race", "The same bet sent twice at once is charged twice.", DefectKind.RACE, RACES)
 class RepeatedBetRace(CheckThenAct):
     raced = BET
 
 
-@defect("repeated-win-race", "The same win sent twice at once is paid twice.", Kind.RACE, GROUP)
+@defect("repeated-win-race", "The same win sent twice at once is paid twice.", DefectKind.RACE, RACES)
 class RepeatedWinRace(CheckThenAct):
     raced = WIN
 
 
-@defect("repeated-refund-race", "The same refund sent twice at once is credited twice.", Kind.RACE, GROUP)
+@defect(
+    "repeated-refund-race", "The same refund sent twice at once is credited twice.", DefectKind.RACE, RACES
+)
 class RepeatedRefundRace(CheckThenAct):
     raced = REFUND
 
@@ -109,7 +117,10 @@ class BetInTwoSteps(Wallet):
 
 
 @defect(
-    "overdraft-race", "Two bets at once spend the same money: the balance goes below zero.", Kind.RACE, GROUP
+    "overdraft-race",
+    "Two bets at once spend the same money: the balance goes below zero.",
+    DefectKind.RACE,
+    RACES,
 )
 class OverdraftRace(BetInTwoSteps):
     checks_funds_again = False
@@ -118,8 +129,8 @@ class OverdraftRace(BetInTwoSteps):
 @defect(
     "bet-refund-race",
     "A refund that comes while its bet is being charged finds no bet, is answered, and the stake is gone.",
-    Kind.RACE,
-    GROUP,
+    DefectKind.RACE,
+    RACES,
 )
 class BetRefundRace(BetInTwoSteps):
     checks_refund_again = False
@@ -137,8 +148,8 @@ class LastBet:
 @defect(
     "lost-update-once-in-50",
     f"Of {BETS_PER_LOSS} bets one, if it meets another, starts from the same balance: a charge is lost.",
-    Kind.RACE,
-    GROUP,
+    DefectKind.RACE,
+    RACES,
 )
 class LostUpdateOnceIn50(Wallet):
     """The interleaving (both read, one writes, the other writes) is played, not provoked, to be exact."""
@@ -150,7 +161,7 @@ class LostUpdateOnceIn50(Wallet):
         self.bets_since_loss = BETS_PER_LOSS // 2
         self.arrived = local()
 
-    def transaction_bet(self, call: Call) -> Answer:
+    def transaction_bet(self, call: WebhookCall) -> Answer:
         self.arrived.after = self.bets
         time.sleep(ARRIVAL_S)
         return super().transaction_bet(call)
@@ -174,13 +185,13 @@ class LostUpdateOnceIn50(Wallet):
 @defect(
     "current-player-race",
     "The current player is one variable for all threads: a bet is answered with another's balance.",
-    Kind.RACE,
-    GROUP,
+    DefectKind.RACE,
+    RACES,
 )
 class CurrentPlayerRace(Wallet):
     current = ""
 
-    def transaction_bet(self, call: Call) -> Answer:
+    def transaction_bet(self, call: WebhookCall) -> Answer:
         self.current = str(call.fields.get("user_id"))
         answer = super().transaction_bet(call)
         time.sleep(RACE_WINDOW_S)
@@ -192,19 +203,132 @@ class CurrentPlayerRace(Wallet):
 @defect(
     "busy-answers-500",
     "A bet that meets another one gets HTTP 500, database is locked; nothing moves.",
-    Kind.RACE,
-    GROUP,
+    DefectKind.RACE,
+    RACES,
 )
 class BusyAnswers500(Wallet):
     def __init__(self, database: Database, max_bet: int | None = None, seed: int = 0) -> None:
         super().__init__(database, max_bet, seed)
         self.busy = Lock()
 
-    def transaction_bet(self, call: Call) -> Answer:
+    def transaction_bet(self, call: WebhookCall) -> Answer:
         if not self.busy.acquire(blocking=False):
-            return Refused("INTERNAL_ERROR", "database is locked", None, 500)
+            return RefusedCall("INTERNAL_ERROR", "database is locked", None, 500)
         try:
             time.sleep(ARRIVAL_S)
             return super().transaction_bet(call)
         finally:
             self.busy.release()
+
+
+# --- durability -----------------------------------------------------------------------------------
+# Wallets that forget: after a restart, or after enough other calls.
+
+DURABILITY = "durability"
+
+REMEMBERED_IDS = 10
+
+
+class IdsInMemory(Wallet):
+    """What was applied is known from memory: the last `remembered_max` ids of `methods`, until a restart."""
+
+    methods: tuple[str, ...] = (BET, WIN, REFUND)
+    remembered_max = 1_000_000
+
+    def __init__(self, database: Database, max_bet: int | None = None, seed: int = 0) -> None:
+        super().__init__(database, max_bet, seed)
+        self.remembered: OrderedDict[tuple[str, str, str], None] = OrderedDict()
+
+    def find_effect(self, books: Books, call: MoneyCall, method: str) -> Effect | None:
+        known = (call.user_id, method, call.transaction_id) in self.remembered
+        if method == call.method and method in self.methods and not known:
+            forget(books, call, method)
+        return super().find_effect(books, call, method)
+
+    def apply(self, books: Books, player: Player, call: MoneyCall, moved: int) -> Answer:
+        self.remembered[call.user_id, call.method, call.transaction_id] = None
+        while len(self.remembered) > self.remembered_max:
+            self.remembered.popitem(last=False)
+        return super().apply(books, player, call, moved)
+
+
+@defect(
+    "bet-ids-lost-at-restart",
+    "Bets that were charged are known from memory: after a restart they are charged again.",
+    DefectKind.DURABILITY,
+    DURABILITY,
+    needs="restart",
+)
+class BetIdsLostAtRestart(IdsInMemory):
+    methods = (BET,)
+
+
+@defect(
+    "credit-ids-lost-at-restart",
+    "Wins and refunds that were paid are known from memory: after a restart they are paid again.",
+    DefectKind.DURABILITY,
+    DURABILITY,
+    needs="restart",
+)
+class CreditIdsLostAtRestart(IdsInMemory):
+    methods = (WIN, REFUND)
+
+
+@defect(
+    "ids-bounded",
+    f"The last {REMEMBERED_IDS} ids are known: an older call that is sent again moves money again.",
+    DefectKind.DURABILITY,
+    DURABILITY,
+)
+class IdsBounded(IdsInMemory):
+    remembered_max = REMEMBERED_IDS
+
+
+@defect(
+    "tombstones-lost-at-restart",
+    "Refunds that came before their bets are known from memory: after a restart the late bet is charged.",
+    DefectKind.DURABILITY,
+    DURABILITY,
+    needs="restart",
+)
+class TombstonesLostAtRestart(Wallet):
+    def __init__(self, database: Database, max_bet: int | None = None, seed: int = 0) -> None:
+        super().__init__(database, max_bet, seed)
+        with database.transaction() as books:
+            books.execute(
+                "DELETE FROM effects WHERE method = ? AND NOT EXISTS (SELECT 1 FROM effects AS bet WHERE "
+                "bet.user_id = effects.user_id AND bet.transaction_id = effects.transaction_id "
+                "AND bet.method = ?)",
+                (REFUND, BET),
+            )
+
+
+@defect(
+    "last-effect-lost-at-restart",
+    "Answers are sent before the write is on disk: a restart takes each player's last movement back.",
+    DefectKind.DURABILITY,
+    DURABILITY,
+    needs="restart",
+)
+class LastEffectLostAtRestart(Wallet):
+    def __init__(self, database: Database, max_bet: int | None = None, seed: int = 0) -> None:
+        super().__init__(database, max_bet, seed)
+        with database.transaction() as books:
+            lost = books.execute("SELECT max(number), user_id, moved FROM effects GROUP BY user_id")
+            for number, user_id, moved in lost.fetchall():
+                books.execute("DELETE FROM effects WHERE number = ?", (number,))
+                books.execute("UPDATE players SET balance = balance - ? WHERE user_id = ?", (moved, user_id))
+
+
+@defect(
+    "unsaved-balance-lost-at-restart",
+    "Effects are written, balances kept in memory: a restart brings back the opening balance.",
+    DefectKind.DURABILITY,
+    DURABILITY,
+    needs="restart",
+)
+class UnsavedBalanceLostAtRestart(Wallet):
+    def __init__(self, database: Database, max_bet: int | None = None, seed: int = 0) -> None:
+        super().__init__(database, max_bet, seed)
+        with database.transaction() as books:
+            books.execute("UPDATE players SET balance = opening")

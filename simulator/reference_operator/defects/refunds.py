@@ -2,27 +2,38 @@
 
 # ruff: noqa: ARG002 -- a defect may decide by less than the method that it overrides is given
 
-from simulator.reference_operator.calls import BET, REFUND, WIN, Accepted, Answer, MoneyCall, Refusal
+from simulator.reference_operator.calls import (
+    BET,
+    REFUND,
+    WIN,
+    Accepted,
+    Answer,
+    CallRefused,
+    MoneyCall,
+    WebhookCall,
+)
 from simulator.reference_operator.database import Books, Database, Effect, Player
 from simulator.reference_operator.defects.writing import apply_again, forget
-from simulator.reference_operator.switches import Kind, defect
+from simulator.reference_operator.switches import DefectKind, defect
 from simulator.reference_operator.wallet import Wallet, refusal
 
-GROUP = "refunds"
+REFUNDS = "refunds"
 
 
 @defect(
     "refund-swallowed-as-duplicate",
     "A refund carries its bet's id and is taken for a repeat of it: answered with success, never credited.",
-    Kind.SEQUENTIAL,
-    GROUP,
+    DefectKind.SEQUENTIAL,
+    REFUNDS,
 )
 class RefundSwallowedAsDuplicate(Wallet):
     def refund_bet(self, books: Books, player: Player, refund: MoneyCall, bet: Effect) -> Answer:
         return Accepted(player.balance)
 
 
-@defect("unknown-refund-credited", "A refund of a bet that never was is credited.", Kind.SEQUENTIAL, GROUP)
+@defect(
+    "unknown-refund-credited", "A refund of a bet that never was is credited.", DefectKind.SEQUENTIAL, REFUNDS
+)
 class UnknownRefundCredited(Wallet):
     def refund_unknown(self, books: Books, player: Player, refund: MoneyCall) -> Answer:
         return self.apply(books, player, refund, refund.amount)
@@ -31,8 +42,8 @@ class UnknownRefundCredited(Wallet):
 @defect(
     "refund-credits-sent-amount",
     "A refund credits the amount it carries: 500.00 for a bet of 10.00.",
-    Kind.SEQUENTIAL,
-    GROUP,
+    DefectKind.SEQUENTIAL,
+    REFUNDS,
 )
 class RefundCreditsSentAmount(Wallet):
     def refund_bet(self, books: Books, player: Player, refund: MoneyCall, bet: Effect) -> Answer:
@@ -42,8 +53,8 @@ class RefundCreditsSentAmount(Wallet):
 @defect(
     "refund-of-refused-bet-credited",
     "A bet that was refused for funds is kept all the same, and its refund is credited.",
-    Kind.SEQUENTIAL,
-    GROUP,
+    DefectKind.SEQUENTIAL,
+    REFUNDS,
 )
 class RefundOfRefusedBetCredited(Wallet):
     def __init__(self, database: Database, max_bet: int | None = None, seed: int = 0) -> None:
@@ -53,7 +64,7 @@ class RefundOfRefusedBetCredited(Wallet):
     def check_bet(self, books: Books, player: Player, bet: MoneyCall) -> None:
         try:
             super().check_bet(books, player, bet)
-        except Refusal:
+        except CallRefused:
             self.refused[player.user_id, bet.transaction_id] = bet.amount
             raise
 
@@ -67,8 +78,8 @@ class RefundOfRefusedBetCredited(Wallet):
 @defect(
     "refund-debits",
     "A refund takes the stake a second time instead of giving it back.",
-    Kind.SEQUENTIAL,
-    GROUP,
+    DefectKind.SEQUENTIAL,
+    REFUNDS,
 )
 class RefundDebits(Wallet):
     def refund_bet(self, books: Books, player: Player, refund: MoneyCall, bet: Effect) -> Answer:
@@ -87,8 +98,8 @@ def find_strangers_bet(books: Books, refund: MoneyCall) -> tuple[str, int] | Non
 @defect(
     "refund-pays-whoever-asks",
     "Bets are looked up by id alone: the refund of another player's bet is credited to whoever asks.",
-    Kind.SEQUENTIAL,
-    GROUP,
+    DefectKind.SEQUENTIAL,
+    REFUNDS,
 )
 class RefundPaysWhoeverAsks(Wallet):
     def refund_unknown(self, books: Books, player: Player, refund: MoneyCall) -> Answer:
@@ -101,8 +112,8 @@ class RefundPaysWhoeverAsks(Wallet):
 @defect(
     "refund-by-stranger-pays-owner",
     "Bets are looked up by id alone: anybody's refund gives the bet back to its owner.",
-    Kind.SEQUENTIAL,
-    GROUP,
+    DefectKind.SEQUENTIAL,
+    REFUNDS,
 )
 class RefundByStrangerPaysOwner(Wallet):
     def refund_unknown(self, books: Books, player: Player, refund: MoneyCall) -> Answer:
@@ -116,8 +127,8 @@ class RefundByStrangerPaysOwner(Wallet):
 @defect(
     "refund-without-tombstone",
     "The refund of a bet that has not come yet gets success and is forgotten: the late bet is charged.",
-    Kind.SEQUENTIAL,
-    GROUP,
+    DefectKind.SEQUENTIAL,
+    REFUNDS,
 )
 class RefundWithoutTombstone(Wallet):
     def refund_unknown(self, books: Books, player: Player, refund: MoneyCall) -> Answer:
@@ -127,8 +138,8 @@ class RefundWithoutTombstone(Wallet):
 @defect(
     "refund-of-win-credited",
     "A refund that carries the id of a win pays the win again.",
-    Kind.SEQUENTIAL,
-    GROUP,
+    DefectKind.SEQUENTIAL,
+    REFUNDS,
 )
 class RefundOfWinCredited(Wallet):
     def refund_unknown(self, books: Books, player: Player, refund: MoneyCall) -> Answer:
@@ -141,8 +152,8 @@ class RefundOfWinCredited(Wallet):
 @defect(
     "refund-deletes-bet",
     "A refund deletes its bet's row: when the bet is sent again it is new, and is charged.",
-    Kind.SEQUENTIAL,
-    GROUP,
+    DefectKind.SEQUENTIAL,
+    REFUNDS,
 )
 class RefundDeletesBet(Wallet):
     def refund_bet(self, books: Books, player: Player, refund: MoneyCall, bet: Effect) -> Answer:
@@ -155,8 +166,8 @@ class RefundDeletesBet(Wallet):
 @defect(
     "partial-refunds-add-up",
     "Refunds of less than the stake credit what they say, each time the amount is another one.",
-    Kind.SEQUENTIAL,
-    GROUP,
+    DefectKind.SEQUENTIAL,
+    REFUNDS,
 )
 class PartialRefundsAddUp(Wallet):
     def refund_bet(self, books: Books, player: Player, refund: MoneyCall, bet: Effect) -> Answer:
@@ -173,8 +184,8 @@ class PartialRefundsAddUp(Wallet):
 @defect(
     "only-last-bet-refundable",
     "Only the player's last bet is known: the refund of an earlier one is refused.",
-    Kind.SEQUENTIAL,
-    GROUP,
+    DefectKind.SEQUENTIAL,
+    REFUNDS,
 )
 class OnlyLastBetRefundable(Wallet):
     def refund_bet(self, books: Books, player: Player, refund: MoneyCall, bet: Effect) -> Answer:
@@ -185,4 +196,145 @@ class OnlyLastBetRefundable(Wallet):
         ).fetchone()
         if last != (bet.transaction_id,):
             raise refusal(player, "INVALID_TRANSACTION", "not the last bet")
+        return super().refund_bet(books, player, refund, bet)
+
+
+# --- rounds ---------------------------------------------------------------------------------------
+# Wallets with their own idea of a round: one win, one game, one player at a time.
+
+ROUNDS = "rounds"
+
+
+def find_last(books: Books, player: Player, column: str, method: str) -> str | None:
+    """`column` of the player's last effect of this method."""
+    row = books.execute(
+        f"SELECT {column} FROM effects WHERE user_id = ? AND method = ? ORDER BY number DESC LIMIT 1",
+        (player.user_id, method),
+    ).fetchone()
+    return row[0] if row else None
+
+
+@defect(
+    "second-win-swallowed",
+    "A bet is settled by its first win: further ones are answered with success and not paid.",
+    DefectKind.SEQUENTIAL,
+    ROUNDS,
+)
+class SecondWinSwallowed(Wallet):
+    def apply(self, books: Books, player: Player, call: MoneyCall, moved: int) -> Answer:
+        last = books.execute(
+            "SELECT method FROM effects WHERE user_id = ? AND game_id = ? ORDER BY number DESC LIMIT 1",
+            (player.user_id, call.game_id),
+        ).fetchone()
+        if call.method == WIN and last == (WIN,):
+            return super().apply(books, player, call, 0)
+        return super().apply(books, player, call, moved)
+
+
+@defect(
+    "lobby-switch-loses-win",
+    "Only the game of the last bet is open: a win for the game before it is refused.",
+    DefectKind.SEQUENTIAL,
+    ROUNDS,
+)
+class LobbySwitchLosesWin(Wallet):
+    def check_win(self, books: Books, player: Player, win: MoneyCall) -> None:
+        game_id = find_last(books, player, "game_id", BET)
+        if game_id is not None and game_id != win.game_id:
+            raise refusal(player, "INVALID_GAME", "this game is not open")
+
+
+@defect(
+    "late-win-refused",
+    "A win must follow its bet at once: after three more bets it is refused.",
+    DefectKind.SEQUENTIAL,
+    ROUNDS,
+)
+class LateWinRefused(Wallet):
+    def check_win(self, books: Books, player: Player, win: MoneyCall) -> None:
+        last_bets = books.execute(
+            "SELECT game_id FROM effects WHERE user_id = ? AND method = ? ORDER BY number DESC LIMIT 3",
+            (player.user_id, BET),
+        ).fetchall()
+        if len(last_bets) == 3 and (win.game_id,) not in last_bets:
+            raise refusal(player, "ROUND_CLOSED", "this round is over")
+
+
+@defect(
+    "zero-win-closes-round",
+    "After a win of 0.00 the round counts as lost: a real win of the same game is answered and not paid.",
+    DefectKind.SEQUENTIAL,
+    ROUNDS,
+)
+class ZeroWinClosesRound(Wallet):
+    def apply(self, books: Books, player: Player, call: MoneyCall, moved: int) -> Answer:
+        last = books.execute(
+            "SELECT method, amount FROM effects WHERE user_id = ? AND game_id = ? "
+            "ORDER BY number DESC LIMIT 1",
+            (player.user_id, call.game_id),
+        ).fetchone()
+        if call.method == WIN and last == (WIN, 0):
+            return super().apply(books, player, call, 0)
+        return super().apply(books, player, call, moved)
+
+
+class LastBettor(Wallet):
+    """Remembers who bet last in one variable for everybody."""
+
+    def __init__(self, database: Database, max_bet: int | None = None, seed: int = 0) -> None:
+        super().__init__(database, max_bet, seed)
+        self.last_bettor = ""
+
+    def apply(self, books: Books, player: Player, call: MoneyCall, moved: int) -> Answer:
+        if call.method == BET:
+            self.last_bettor = player.user_id
+        return super().apply(books, player, call, moved)
+
+
+@defect(
+    "win-paid-to-last-bettor",
+    "The current player is one variable for everybody: a win goes to whoever bet last.",
+    DefectKind.SEQUENTIAL,
+    ROUNDS,
+)
+class WinPaidToLastBettor(LastBettor):
+    def apply(self, books: Books, player: Player, call: MoneyCall, moved: int) -> Answer:
+        bettor = books.player(self.last_bettor)
+        if call.method != WIN or bettor is None or bettor.user_id == player.user_id:
+            return super().apply(books, player, call, moved)
+        books.set_balance(bettor.user_id, bettor.balance + moved)
+        super().apply(books, player, call, 0)
+        return Accepted(player.balance + moved)
+
+
+@defect(
+    "balance-of-last-bettor",
+    "The current player is one variable for everybody: user_balance shows the money of whoever bet last.",
+    DefectKind.SEQUENTIAL,
+    ROUNDS,
+)
+class BalanceOfLastBettor(LastBettor):
+    def user_balance(self, call: WebhookCall) -> Answer:
+        with self.database.transaction() as books:
+            player = self.find_player(books, call)
+            bettor = books.player(self.last_bettor) or player
+        return Accepted(bettor.balance, player.status)
+
+
+@defect(
+    "one-refund-a-game",
+    "A game is refunded once: the refund of a second bet on it is answered with success and not credited.",
+    DefectKind.SEQUENTIAL,
+    ROUNDS,
+)
+class OneRefundAGame(Wallet):
+    def refund_bet(self, books: Books, player: Player, refund: MoneyCall, bet: Effect) -> Answer:
+        refunded = books.execute(
+            "SELECT 1 FROM effects AS refund JOIN effects AS bet ON bet.user_id = refund.user_id "
+            "AND bet.transaction_id = refund.transaction_id AND bet.method = ? "
+            "WHERE refund.user_id = ? AND refund.method = ? AND bet.game_id = ?",
+            (BET, player.user_id, refund.method, bet.game_id),
+        ).fetchone()
+        if refunded:
+            return self.apply(books, player, refund, 0)
         return super().refund_bet(books, player, refund, bet)

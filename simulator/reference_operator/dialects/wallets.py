@@ -16,16 +16,17 @@ from simulator.reference_operator.calls import (
     WIN,
     Accepted,
     Answer,
-    Call,
+    CallRefused,
     MoneyCall,
-    Refusal,
-    Refused,
+    RefusedCall,
+    WebhookCall,
 )
 from simulator.reference_operator.database import Books, Database, Effect, Player
 from simulator.reference_operator.switches import dialect
 from simulator.reference_operator.wallet import Wallet, refusal
 
 SECOND_QUERY_DELAY_S = 0.003
+
 ODD_AMOUNT = re.compile(r"([0-9]{1,13})(?:\.([0-9]{1,2}))?")
 
 
@@ -107,11 +108,11 @@ class UnknownRefundRefused(Wallet):
 class UnknownRefundRemembered(Wallet):
     def refund_unknown(self, books: Books, player: Player, refund: MoneyCall) -> Answer:
         super().refund_unknown(books, player, refund)
-        return Refused("INVALID_TRANSACTION", "no such bet", player.balance)
+        return RefusedCall("INVALID_TRANSACTION", "no such bet", player.balance)
 
     def answer_repeat(self, books: Books, player: Player, call: MoneyCall, earlier: Effect) -> Answer:
         if call.method == REFUND and earlier.moved == 0:
-            return Refused("INVALID_TRANSACTION", "no such bet", player.balance)
+            return RefusedCall("INVALID_TRANSACTION", "no such bet", player.balance)
         return super().answer_repeat(books, player, call, earlier)
 
     def answer_late_bet(self, player: Player, bet: MoneyCall) -> Answer:
@@ -216,7 +217,7 @@ class IdsGlobal(Wallet):
             (method, call.transaction_id, call.user_id),
         ).fetchone()
         if used_by_another:
-            raise Refusal(Refused("DUPLICATE", "this id was used before"))
+            raise CallRefused(RefusedCall("DUPLICATE", "this id was used before"))
         return super().find_effect(books, call, method)
 
 
@@ -224,7 +225,7 @@ class IdsGlobal(Wallet):
     "odd-amounts-accepted", 'Amounts such as "10", "10.0", " 10.00" and the number 10.5 are read exactly.'
 )
 class OddAmountsAccepted(Wallet):
-    def read_amount(self, player: Player, call: Call) -> int:
+    def read_amount(self, player: Player, call: WebhookCall) -> int:
         amount = call.fields.get("amount")
         if isinstance(amount, int | Decimal) and not isinstance(amount, bool):
             amount = f"{amount:f}" if isinstance(amount, Decimal) else str(amount)
@@ -236,7 +237,7 @@ class OddAmountsAccepted(Wallet):
 
 @dialect("number-ids-accepted", "A user_id that is sent as a number is the same player.")
 class NumberIdsAccepted(Wallet):
-    def find_player(self, books: Books, call: Call) -> Player:
+    def find_player(self, books: Books, call: WebhookCall) -> Player:
         user_id = call.fields.get("user_id")
         if isinstance(user_id, int) and not isinstance(user_id, bool):
             call = replace(call, fields=call.fields | {"user_id": str(user_id)})
@@ -245,7 +246,7 @@ class NumberIdsAccepted(Wallet):
 
 @dialect("game-id-optional", "Bets and wins without a game_id are applied.")
 class GameIdOptional(Wallet):
-    def read_game_id(self, player: Player, call: Call) -> str:
+    def read_game_id(self, player: Player, call: WebhookCall) -> str:
         return "" if call.fields.get("game_id") is None else super().read_game_id(player, call)
 
 
@@ -253,16 +254,16 @@ class GameIdOptional(Wallet):
     "commit-then-read", "Money moves in one transaction; the balance of the answer is read in a second one."
 )
 class CommitThenRead(Wallet):
-    def transaction_bet(self, call: Call) -> Answer:
+    def transaction_bet(self, call: WebhookCall) -> Answer:
         return self.read_again(call, super().transaction_bet(call))
 
-    def transaction_win(self, call: Call) -> Answer:
+    def transaction_win(self, call: WebhookCall) -> Answer:
         return self.read_again(call, super().transaction_win(call))
 
-    def refund(self, call: Call) -> Answer:
+    def refund(self, call: WebhookCall) -> Answer:
         return self.read_again(call, super().refund(call))
 
-    def read_again(self, call: Call, answer: Answer) -> Answer:
+    def read_again(self, call: WebhookCall, answer: Answer) -> Answer:
         if not isinstance(answer, Accepted):
             return answer
         time.sleep(SECOND_QUERY_DELAY_S)

@@ -1,0 +1,265 @@
+"""A scenario as typed steps, each with its place in the file. Reading YAML is `scenario_yaml`'s."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import field
+from enum import StrEnum
+
+from simulator.core.calls import FaultSpec
+from simulator.core.findings import Level, Outcome, Place
+from simulator.core.json import JsonValue
+from simulator.core.money import Amount, Money
+from simulator.core.values import Frozen
+
+
+class Expected(StrEnum):
+    """What an author says of the outcome; `either` alone widens what the ledger allows."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    EITHER = "either"
+
+    def admits(self, outcome: Outcome) -> bool:
+        """Whether that outcome is what was expected (unknown never is)."""
+        if self is Expected.EITHER:
+            return outcome is not Outcome.UNKNOWN
+        return outcome.value == self.value
+
+
+class Expect(Frozen):
+    """What an author claims of one reply; None claims nothing.
+
+    `http` is an HTTP status or a class such as "2xx"; `within_ns` a latency; `body` a part of the reply's
+    JSON object that must be equal.
+    """
+
+    outcome: Expected | None = None
+    balance: Money | None = None
+    http: str | None = None
+    within_ns: int | None = None
+    body: Mapping[str, JsonValue] | None = None
+
+
+NO_EXPECT = Expect()
+
+
+class Details(Frozen, kw_only=True):
+    """`account_details`."""
+
+    place: Place
+    player: str | None = None
+    expect: Expect = NO_EXPECT
+
+
+class Balance(Frozen, kw_only=True):
+    """`user_balance`; `is_` is the amount it must be, None leaves that to the ledger."""
+
+    place: Place
+    is_: Money | None = None
+    player: str | None = None
+    expect: Expect = NO_EXPECT
+
+
+class Bet(Frozen, kw_only=True):
+    """`transaction_bet`. `label` is the author's `id:` or one the loader made (`bet@LINE`)."""
+
+    place: Place
+    label: str
+    amount: Amount
+    game: str | None = None
+    player: str | None = None
+    fault: FaultSpec | None = None
+    expect: Expect = NO_EXPECT
+    raw: Mapping[str, JsonValue] = field(default_factory=dict)
+    omit: frozenset[str] = frozenset()
+
+
+class Win(Frozen, kw_only=True):
+    """`transaction_win`; fields as in `Bet`."""
+
+    place: Place
+    label: str
+    amount: Amount
+    game: str | None = None
+    player: str | None = None
+    fault: FaultSpec | None = None
+    expect: Expect = NO_EXPECT
+    raw: Mapping[str, JsonValue] = field(default_factory=dict)
+    omit: frozenset[str] = frozenset()
+
+
+class Refund(Frozen, kw_only=True):
+    """`refund`. Exactly one of `of` (a step's label, maybe a later one) and `transaction_id` is set.
+
+    `amount` None takes the stake of the bet that `of` names.
+    """
+
+    place: Place
+    label: str
+    of: str | None = None
+    transaction_id: str | None = None
+    amount: Amount | None = None
+    player: str | None = None
+    fault: FaultSpec | None = None
+    expect: Expect = NO_EXPECT
+    raw: Mapping[str, JsonValue] = field(default_factory=dict)
+    omit: frozenset[str] = frozenset()
+
+
+class Resend(Frozen, kw_only=True):
+    """The same bytes again. `of` is a step's label, or None for `last`.
+
+    `amount` and `player` change that one field of the repeated request.
+    """
+
+    place: Place
+    of: str | None = None
+    times: int = 1
+    amount: Amount | None = None
+    player: str | None = None
+    fault: FaultSpec | None = None
+    expect: Expect = NO_EXPECT
+
+
+class Round(Frozen, kw_only=True):
+    """Whole game rounds by the provider's own rules; `win` None plays the outcome model."""
+
+    place: Place
+    bet: Amount
+    win: Amount | None = None
+    spins: int = 1
+    game: str | None = None
+    player: str | None = None
+
+
+class Play(Frozen, kw_only=True):
+    """A realistic session from the outcome model; `volatility` is low, medium or high."""
+
+    place: Place
+    rounds: int
+    stake: Amount
+    volatility: str = "medium"
+    seed: int | None = None
+    game: str | None = None
+    player: str | None = None
+
+
+class Parallel(Frozen, kw_only=True):
+    """Steps released together, `times` over, at most `in_flight` at once; judged as a history."""
+
+    place: Place
+    steps: tuple[Step, ...]
+    times: int = 1
+    in_flight: int = 100
+
+
+class Repeat(Frozen, kw_only=True):
+    """The steps again and again; labels mean the latest pass."""
+
+    place: Place
+    times: int
+    steps: tuple[Step, ...]
+
+
+class Send(Frozen, kw_only=True):
+    """Anything at all: `body` is the exact text. What reads as a canonical webhook is judged as one.
+
+    `${player}`, `${balance}`, `${run}` and `${number}` in the body become the player's user_id, its balance,
+    RUN, and RUN as a number.
+    """
+
+    place: Place
+    label: str
+    body: bytes
+    content_type: str = "application/json"
+    http_method: str = "POST"
+    headers: tuple[tuple[str, str], ...] = ()
+    player: str | None = None
+    expect: Expect = NO_EXPECT
+
+
+class Restart(Frozen, kw_only=True):
+    """The target's `restart` hook."""
+
+    place: Place
+
+
+class Block(Frozen, kw_only=True):
+    """The target's `block` hook, for one player; it stays blocked until the scenario's end."""
+
+    place: Place
+    player: str | None = None
+
+
+class Wait(Frozen, kw_only=True):
+    """A pause, compressed by `--time-scale`."""
+
+    place: Place
+    duration_ns: int
+
+
+Step = (
+    Details
+    | Balance
+    | Bet
+    | Win
+    | Refund
+    | Resend
+    | Round
+    | Play
+    | Parallel
+    | Repeat
+    | Send
+    | Restart
+    | Block
+    | Wait
+)
+
+DEFAULT_OPENING = Money(100_00)
+
+
+class PlayerSpec(Frozen):
+    """A player of a scenario: the balance it starts with, or one who does not exist."""
+
+    balance: Money = DEFAULT_OPENING
+    exists: bool = True
+    blocked: bool = False
+
+
+MAIN_PLAYER = "player"
+"""The name of the player that steps without `player:` speak of."""
+
+
+class Scenario(Frozen, kw_only=True):
+    """One test: a scenario, or one row of its `cases`.
+
+    `id` is unique in a run: `path/to/file.yaml`, `…#name` where a file holds several, `…[row]` for a case.
+    `place` is where it begins, for a case its row. `source` is the whole file by lines, for the frame that a
+    report prints; `used_sources` are those of the files that it uses. `lines` are the first and the last
+    line of it in the file, `row_lines` those of its row. `players` maps a name to its spec; `MAIN_PLAYER` is
+    always there. `needs` holds what the steps and players ask for besides what the author named.
+    """
+
+    id: str
+    name: str
+    place: Place
+    steps: tuple[Step, ...]
+    finally_: tuple[Step, ...] = ()
+    level: Level = Level.INDUSTRY
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    covers: tuple[str, ...] = ()
+    players: Mapping[str, PlayerSpec] = field(default_factory=lambda: {MAIN_PLAYER: PlayerSpec()})
+    policy: Mapping[str, str] = field(default_factory=dict)
+    needs: frozenset[str] = frozenset()
+    skip: str | None = None
+    xfail: str | None = None
+    source: tuple[str, ...] = ()
+    used_sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    lines: tuple[int, int] = (1, 1)
+    row_lines: tuple[int, int] | None = None
+
+    def source_of(self, file: str) -> tuple[str, ...]:
+        """The lines of the file that a step of this scenario stands in."""
+        return self.source if file == self.place.file else self.used_sources.get(file, ())

@@ -1,0 +1,367 @@
+"""Concurrent histories: is there an order of the calls that the ledger allows?
+
+The parts stand in `checker`; the law is `law`'s. What is said here of a history never depends on luck: an
+order that explains it is found, or every order is excluded, or the verdict is inconclusive.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+from simulator.core.calls import Operation
+from simulator.core.money import Money, format_money
+from simulator.core.webhooks import Method
+from simulator.history.attempts import Attempt
+from simulator.history.explain import Explainer
+from simulator.history.operations import ends_quietly, hide_concurrent_balances, lanes
+from simulator.history.orders import Reach, Visits, Walks
+from simulator.history.problem import Case, Start, starts
+from simulator.history.refuters import Refutation, degrees, out_of_reach, overdrafts, sums
+from simulator.history.search import Answer, Proposed, Search
+from simulator.law.book import Book, Terms
+from simulator.law.situations import Situation
+
+__all__ = ["BUDGET", "Consistency", "HistoryVerdict", "MoneyVerdict", "Operation", "check_history"]
+
+BUDGET = 20_000
+"""How many places a search may look at in vain before it is given up as inconclusive."""
+
+TRIES = 300
+"""The same for each of the many small checks that an explanation takes."""
+
+LANES_MAX = 12
+
+
+class Consistency(StrEnum):
+    """Whether some order explains every answer."""
+
+    CONSISTENT = "consistent"
+    INCONSISTENT = "inconsistent"
+    INCONCLUSIVE = "inconclusive"
+
+
+class MoneyVerdict(StrEnum):
+    """Whether the outcomes explain the balances that were read with nothing else going on."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    UNPROVEN = "unproven"
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryVerdict:
+    """What a history shows.
+
+    `tier` 1: an order explains every answer. 2: only if each answer shows a balance from between its own
+    effect and its end. 3: nothing explains it. None: not decided. `core` are the operations that contradict
+    each other; `lanes` the same as lines of text over time. `final_balances` are those that the wallet may
+    have at the end, as far as orders were found.
+    """
+
+    verdict: Consistency
+    money: MoneyVerdict
+    tier: int | None
+    situation: Situation | None = None
+    explanation: str = ""
+    core: tuple[Operation, ...] = ()
+    lanes: tuple[str, ...] = ()
+    final_balances: tuple[Money, ...] = ()
+
+
+def check_history(
+    opening: Money,
+    operations: Sequence[Operation],
+    *,
+    terms: Terms | None = None,
+    before: Book | None = None,
+    foreign: Collection[int] = (),
+    budget: int = BUDGET,
+) -> HistoryVerdict:
+    """Judge the calls of one player.
+
+    `before` is the player's book as it was before the history; it wins over `opening`. `foreign` are the
+    indices of operations whose id another player used too.
+    """
+    begun = list(starts(opening, before))
+    trials = [Trial(begun, terms or Terms(), foreign, each) for each in (budget, min(budget, TRIES))]
+    with _without_collector():
+        return _History(operations, *trials).judge()
+
+
+class _History:
+    """One history on its way to a verdict: first whether the money is right, then what the answers say."""
+
+    def __init__(self, operations: Sequence[Operation], trial: Trial, small: Trial) -> None:
+        self._operations = operations
+        self._trial = trial
+        self._small = small
+
+    @cached_property
+    def _hidden(self) -> list[Operation]:
+        return hide_concurrent_balances(self._operations)
+
+    def judge(self) -> HistoryVerdict:
+        # Most histories are right, and an order of them is found at once.
+        strict = self._trial.quick(self._operations)
+        if strict.answer is not Answer.ORDER:
+            wrong = self._trial.refuted(self._hidden, sums)
+            if wrong is not None:
+                return self._money_wrong(wrong)
+            strict = self._trial.strict(self._operations, strict.answer)
+        if strict.answer is Answer.ORDER:
+            return HistoryVerdict(_CONSISTENT, MoneyVerdict.RIGHT, 1, final_balances=_balances(strict))
+        then_read = self._trial.then_read(self._operations)
+        if then_read.answer is Answer.ORDER:
+            return self._effect_then_read(strict, then_read)
+        quiet = self._trial.quiet(self._hidden)
+        if quiet.answer is Answer.NO_ORDER:
+            return self._money_wrong(quiet.refutation)
+        return self._answers_wrong(strict, then_read, quiet)
+
+    def _effect_then_read(self, strict: Found, then_read: Found) -> HistoryVerdict:
+        """The money is right; whether all answers are, only if the strict search came to an end."""
+        decided = strict.answer is Answer.NO_ORDER
+        why = strict.refutation
+        return HistoryVerdict(
+            _INCONSISTENT if decided else _INCONCLUSIVE,
+            MoneyVerdict.RIGHT,
+            2 if decided else None,
+            Situation.EFFECT_THEN_READ if decided else None,
+            _said_later(why) if decided else _GAVE_UP,
+            core=why.core if why else (),
+            lanes=lanes(why.core) if why else (),
+            final_balances=_balances(then_read),
+        )
+
+    def _money_wrong(self, why: Refutation | None) -> HistoryVerdict:
+        overdraft = None if why else self._trial.refuted(self._operations, overdrafts)
+        if why is not None:
+            situation, sentence, core = self._with_twins(why)
+        elif overdraft is not None:
+            situation, sentence, core = overdraft.situation, overdraft.sentence, overdraft.core
+        else:
+            situation, sentence, core = Explainer(self._hidden, self._check_quiet).explain()
+        return HistoryVerdict(
+            _INCONSISTENT, MoneyVerdict.WRONG, 3, situation, sentence, core, lanes(core[:LANES_MAX])
+        )
+
+    def _with_twins(self, why: Refutation) -> tuple[Situation, str, tuple[Operation, ...]]:
+        """An effect is missing: the two calls that started from one balance are better evidence, if seen."""
+        twins = self._trial.refuted(self._operations, overdrafts) or self._trial.refuted(
+            self._operations, degrees
+        )
+        if twins is None or twins.situation not in (Situation.LOST_UPDATE, Situation.OVERDRAFT):
+            return why.situation, why.sentence, why.core
+        effects = {_effect(each) for each in twins.core}
+        if twins.situation is Situation.LOST_UPDATE and not (twins.collides or -why.off in effects):
+            return why.situation, why.sentence, why.core
+        sentence = f"{twins.sentence.rstrip('.')}: {why.figures}."
+        return twins.situation, sentence, (*twins.core, why.core[-1])
+
+    def _answers_wrong(self, strict: Found, then_read: Found, quiet: Found) -> HistoryVerdict:
+        proven = quiet.answer is Answer.ORDER and ends_quietly(self._hidden)
+        money = MoneyVerdict.RIGHT if proven else MoneyVerdict.UNPROVEN
+        impossible = then_read.answer is Answer.NO_ORDER
+        if strict.answer is Answer.GAVE_UP and not impossible:
+            return HistoryVerdict(_INCONCLUSIVE, money, None, None, _GAVE_UP, final_balances=_balances(quiet))
+        why = then_read.refutation or strict.refutation
+        if strict.refutation is not None and strict.refutation.collides:
+            why = strict.refutation
+        if why is not None:
+            situation, sentence, core = why.situation, why.sentence, why.core
+        elif impossible:
+            situation, sentence, core = Explainer(self._operations, self._check_then_read).explain()
+        else:
+            situation, sentence, core = Explainer(self._operations, self._check_strict).explain()
+        if not impossible:
+            sentence = f"{sentence} {_UNDECIDED}"
+        return HistoryVerdict(
+            _INCONSISTENT,
+            money,
+            3 if impossible else None,
+            situation if impossible else None,
+            sentence,
+            core,
+            lanes(core[:LANES_MAX]),
+            _balances(quiet),
+        )
+
+    def _check_strict(self, operations: Sequence[Operation]) -> Answer:
+        return self._small.strict(operations).answer
+
+    def _check_then_read(self, operations: Sequence[Operation]) -> Answer:
+        return self._small.then_read(operations).answer
+
+    def _check_quiet(self, operations: Sequence[Operation]) -> Answer:
+        return self._small.quiet(operations).answer
+
+
+def _balances(found: Found) -> tuple[Money, ...]:
+    return () if found.balance is None else (Money(found.balance),)
+
+
+def _said_later(why: Refutation | None) -> str:
+    """The sentence of tier 2, with an example where one is known."""
+    shown = next((each for each in why.core if each.balance is not None), None) if why else None
+    if shown is None or shown.balance is None:
+        return _THEN_READ
+    example = f"{shown.name} shows {format_money(shown.balance)}, when other calls had taken effect as well"
+    return f"{_THEN_READ} For example, {example}."
+
+
+def _effect(operation: Operation) -> int:
+    amount = operation.amount or Money(0)
+    return -amount if operation.method is Method.BET else amount
+
+
+_CONSISTENT, _INCONSISTENT, _INCONCLUSIVE = Consistency
+
+_THEN_READ = (
+    "The money is right, but no order of the calls explains every answer: each shows a balance from between "
+    "its own effect and its end, as a wallet does that reads its balance in a second query."
+)
+
+_GAVE_UP = (
+    "Too many orders of the calls are possible to try them all; more different amounts make it easy to tell."
+)
+
+_UNDECIDED = "Whether answers from a later read would explain it was not found out: too many orders."
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """A check makes many small values that all stay: the collector would look at them again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+# --- trial ----------------------------------------------------------------------------------------
+# One history against all it may start from: refuters first, then the searches.
+
+SMALL = 12
+"""Histories up to this length are searched whole at once."""
+
+QUICK_BUDGET = 300
+"""How many places the first look may look at in vain."""
+
+LATER_READS_BUDGET = 1_000
+"""The same for answers from a later read, where no row of visits was found."""
+
+PROPOSED_MAX = 3_000
+"""For longer histories no order is proposed."""
+
+WAYS = (64, 500)
+"""How many walks are followed side by side, where many calls start from every balance."""
+
+REACHES = (
+    Reach(ways=16, nearest=30, choices=2, skipped=1, hidden=4),
+    Reach(ways=16, nearest=4, choices=2, skipped=4, hidden=-1),
+    Reach(ways=60, nearest=30, choices=2, skipped=1, hidden=4),
+    Reach(ways=48, nearest=6, choices=3, skipped=4, hidden=-1),
+)
+"""By turns for wallets that read at once and answer in any order, and for those that read late."""
+
+Refuter = Callable[[int, Sequence[Attempt]], Refutation | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What came of it: the balance at the end of the order that was found, or why there is none."""
+
+    answer: Answer
+    balance: int | None = None
+    refutation: Refutation | None = None
+
+
+class Trial:
+    """The searches of one check. `budget` is how many places a search may look at in vain."""
+
+    def __init__(self, starts: Sequence[Start], terms: Terms, foreign: Collection[int], budget: int) -> None:
+        self._starts = starts
+        self._terms = terms
+        self._foreign = foreign
+        self._budget = budget
+
+    def quick(self, operations: Sequence[Operation]) -> Found:
+        """Is an order that explains every answer found almost without trying others?"""
+        return self._search(operations, min(self._budget, QUICK_BUDGET), then_read=False)
+
+    def strict(self, operations: Sequence[Operation], known: Answer = Answer.GAVE_UP) -> Found:
+        """Is there an order that explains every answer? `known` is what a quicker look has found."""
+        refutation = self._refuted(operations, (overdrafts, degrees))
+        if refutation is not None or known is Answer.NO_ORDER:
+            return Found(Answer.NO_ORDER, refutation=refutation)
+        return self._search(operations, self._budget, then_read=False)
+
+    def then_read(self, operations: Sequence[Operation]) -> Found:
+        """Is there one if answers show a balance from between their own effect and their end?"""
+        refutation = self._refuted(operations, (out_of_reach,))
+        if refutation is not None:
+            return Found(Answer.NO_ORDER, refutation=refutation)
+        return self._search(operations, self._budget, then_read=True)
+
+    def quiet(self, hidden: Sequence[Operation]) -> Found:
+        """Is there one for a history whose concurrent balances are hidden?"""
+        refutation = self.refuted(hidden, sums)
+        if refutation is not None:
+            return Found(Answer.NO_ORDER, refutation=refutation)
+        return self._search(hidden, self._budget, then_read=False)
+
+    def refuted(self, operations: Sequence[Operation], refuter: Refuter) -> Refutation | None:
+        """What a refuter says, if it does so whatever the history starts from."""
+        found = None
+        for start in self._starts:
+            case = Case(operations, start, then_read=False, foreign=self._foreign)
+            found = refuter(start.balance, case.attempts) if self._terms.exists else None
+            if found is None:
+                return None
+        return found
+
+    def _refuted(self, operations: Sequence[Operation], refuters: Sequence[Refuter]) -> Refutation | None:
+        found = (self.refuted(operations, refuter) for refuter in refuters)
+        return next((refutation for refutation in found if refutation is not None), None)
+
+    def _search(self, operations: Sequence[Operation], budget: int, *, then_read: bool) -> Found:
+        answers = set()
+        for start in self._starts:
+            answer = Answer.NO_ORDER
+            for search in self._searches(operations, start, budget, then_read):
+                answer = search.run()
+                if answer is Answer.ORDER:
+                    return Found(answer, search.wallet.balance)
+            answers.add(answer)
+        return Found(Answer.GAVE_UP if Answer.GAVE_UP in answers else Answer.NO_ORDER)
+
+    def _searches(
+        self, operations: Sequence[Operation], start: Start, budget: int, then_read: bool
+    ) -> Iterator[Search]:
+        """What to try: the last one is the one whose failure counts."""
+        if SMALL < len(operations) <= PROPOSED_MAX:
+            if then_read:
+                yield from self._proposed(operations, start, REACHES)
+                budget = min(budget, LATER_READS_BUDGET)
+            elif budget > QUICK_BUDGET:
+                yield from self._proposed(operations, start, WAYS)
+        case = Case(operations, start, then_read=then_read, foreign=self._foreign)
+        yield Search(case, self._terms, budget)
+
+    def _proposed(
+        self, operations: Sequence[Operation], start: Start, settings: Sequence[Reach | int]
+    ) -> Iterator[Search]:
+        for setting in settings:
+            then_read = isinstance(setting, Reach)
+            case = Case(operations, start, then_read=then_read, foreign=self._foreign)
+            guide = Visits(case, setting) if isinstance(setting, Reach) else Walks(case, setting)
+            order = guide.order()
+            if order is not None:
+                yield Proposed(case, self._terms, order)

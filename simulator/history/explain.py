@@ -1,0 +1,228 @@
+"""Which few operations of a history contradict each other, and the one mistake that would explain it.
+
+Used where no refuter has a sentence. Everything here is tried out by checking changed histories: with a later
+part cut off, with answers hidden, with one mistake put right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from simulator.core.calls import FOREVER, Operation
+from simulator.core.findings import Outcome
+from simulator.core.money import format_money
+from simulator.core.webhooks import Method
+from simulator.history.operations import without_balance
+from simulator.history.search import Answer
+from simulator.law.situations import Situation
+
+Check = Callable[[Sequence[Operation]], Answer]
+
+OPERATIONS_MAX = 30_000
+"""Over all tries of one explanation together: it must not take longer than the check."""
+
+SUSPECTS_MAX = 60
+"""How many of the latest answers are tried as the mistake."""
+
+
+class Explainer:
+    """Explains one history of which `check` says that it has no order."""
+
+    def __init__(self, operations: Sequence[Operation], check: Check) -> None:
+        self._operations = list(operations)
+        self._check = check
+        self._left = OPERATIONS_MAX
+
+    def explain(self) -> tuple[Situation, str, tuple[Operation, ...]]:
+        """The situation, a sentence, and the handful of operations that contradict each other."""
+        prefix = self._shortest_prefix()
+        last = max(prefix, key=lambda each: each.ends_ns if each.ends_ns < FOREVER else -1)
+        situation, sentence = self._repair(prefix) or (Situation.CONCURRENT_WRONG, "")
+        core = self._handful(prefix)
+        said = f"No order of the calls explains the answer of {last.name}{_shown(last)}."
+        if sentence:
+            said += f" One explanation: {sentence}."
+        return situation, said, core
+
+    # --- the shortest failing prefix -------------------------------------------------------------------
+
+    def _shortest_prefix(self) -> list[Operation]:
+        """Up to the first answer that nothing explains: answers after it are taken as not yet given."""
+        ends = sorted({each.ends_ns for each in self._operations if each.ends_ns < FOREVER})
+        low, high = 0, len(ends) - 1
+        best = self._operations
+        while low < high:
+            middle = (low + high) // 2
+            shorter = _until(self._operations, ends[middle])
+            if self._fails(shorter):
+                high, best = middle, shorter
+            else:
+                low = middle + 1
+        return best
+
+    # --- the one mistake -------------------------------------------------------------------------------
+
+    def _repair(self, operations: Sequence[Operation]) -> tuple[Situation, str] | None:
+        """The first mistake that would explain it: the likeliest kinds first, of these the latest answers."""
+        answered = [each for each in operations if each.ends_ns < FOREVER]
+        suspects = sorted(answered, key=lambda each: -each.ends_ns)[:SUSPECTS_MAX]
+        for fits, mistake in MISTAKES:
+            for suspect in filter(fits, suspects):
+                found = mistake(operations, suspect)
+                if found is None:
+                    continue
+                if self._left <= 0:
+                    return None
+                situation, sentence, changed = found
+                if self._passes(changed):
+                    return situation, sentence
+        return None
+
+    # --- the handful -------------------------------------------------------------------------------------
+
+    def _handful(self, operations: Sequence[Operation]) -> tuple[Operation, ...]:
+        """What is left when every answer that can be hidden is: without any of them there is an order."""
+        kept = [each for each in operations if each.ends_ns < FOREVER]
+        size = max(1, len(kept) // 2)
+        current = list(operations)
+        while size >= 1 and self._left > 0:
+            place = 0
+            while place < len(kept) and self._left > 0:
+                hidden = {each.index for each in kept[place : place + size]}
+                shorter = [_unanswered(each) if each.index in hidden else each for each in current]
+                if self._fails(shorter):
+                    kept = kept[:place] + kept[place + size :]
+                    current = shorter
+                else:
+                    place += size
+            size //= 2
+        return tuple(kept)
+
+    # --- trying out --------------------------------------------------------------------------------------
+
+    def _fails(self, operations: Sequence[Operation]) -> bool:
+        self._left -= len(operations)
+        return self._left > 0 and self._check(operations) is Answer.NO_ORDER
+
+    def _passes(self, operations: Sequence[Operation]) -> bool:
+        self._left -= len(operations)
+        return self._check(operations) is Answer.ORDER
+
+
+def _until(operations: Sequence[Operation], moment: int) -> list[Operation]:
+    return [
+        each if each.ends_ns <= moment else _unanswered(each) for each in operations if each.sent_ns <= moment
+    ]
+
+
+def _unanswered(operation: Operation) -> Operation:
+    return replace(operation, answered_ns=None, outcome=Outcome.UNKNOWN, balance=None)
+
+
+def _shown(operation: Operation) -> str:
+    if operation.balance is not None and operation.outcome is not Outcome.REFUSED:
+        return f" (→ {format_money(operation.balance)})"
+    return " (refused)" if operation.outcome is Outcome.REFUSED else ""
+
+
+_Repair = tuple[Situation, str, list[Operation]]
+
+
+def _refused_and_done(operations: Sequence[Operation], suspect: Operation) -> _Repair | None:
+    applied = replace(suspect, outcome=Outcome.ACCEPTED, balance=None)
+    sentence = f"{suspect.name} was refused and yet took effect"
+    return Situation.CONCURRENT_WRONG, sentence, _with(operations, applied)
+
+
+def _refused_for_nothing(operations: Sequence[Operation], suspect: Operation) -> _Repair | None:
+    without = [each for each in operations if each is not suspect]
+    return Situation.CONCURRENT_WRONG, f"{suspect.name} was refused without a reason", without
+
+
+def _refund_and_bet(operations: Sequence[Operation], suspect: Operation) -> _Repair | None:
+    """Both accepted, and the player's money is gone."""
+    if suspect.method is not Method.REFUND:
+        return None
+    bet = next((each for each in operations if _is_bet_of(each, suspect)), None)
+    if bet is None:
+        return None
+    without = [each for each in operations if each is not suspect]
+    sentence = f"{suspect.name} was accepted, and {bet.name} stands all the same"
+    return Situation.LATE_BET_TAKEN, sentence, without
+
+
+def _is_bet_of(operation: Operation, refund: Operation) -> bool:
+    same = operation.method is Method.BET and operation.transaction_id == refund.transaction_id
+    return same and operation.outcome is Outcome.ACCEPTED
+
+
+def _no_effect(operations: Sequence[Operation], suspect: Operation) -> _Repair | None:
+    without = [each for each in operations if each is not suspect]
+    return Situation.LOST_UPDATE, f"{suspect.name} was accepted and took no effect", without
+
+
+def _none_of_its_kind(operations: Sequence[Operation], suspect: Operation) -> _Repair | None:
+    method = suspect.method
+    without = [each for each in operations if each.method is not method or each.outcome is Outcome.REFUSED]
+    sentence = f"none of the {method.noun}s took effect, though they were accepted"
+    return Situation.LOST_UPDATE, sentence, without
+
+
+def _twice(operations: Sequence[Operation], suspect: Operation) -> _Repair | None:
+    sentence = f"{suspect.name} took effect twice"
+    return Situation.DOUBLE_EFFECT, sentence, [*operations, _again(suspect)]
+
+
+def _for_nothing(operations: Sequence[Operation], suspect: Operation) -> _Repair | None:
+    alone = _with(operations, replace(_again(suspect), index=suspect.index))
+    return Situation.DOUBLE_EFFECT, f"{suspect.name} took effect though it must not have any", alone
+
+
+def _again(operation: Operation) -> Operation:
+    return replace(operation, index=FOREVER, transaction_id=f"{operation.transaction_id} again", balance=None)
+
+
+def _odd_answer(operations: Sequence[Operation], suspect: Operation) -> _Repair | None:
+    """A wrong number in an answer, with the money right: seen by what is shown later."""
+    if suspect.balance is None or not any(_shows_later(each, suspect) for each in operations):
+        return None
+    shown = format_money(suspect.balance)
+    kind = Situation.STALE_READ if suspect.is_read else Situation.CONCURRENT_WRONG
+    sentence = f"{suspect.name} shows {shown}, which was not the balance at any moment of that call"
+    return kind, sentence, _with(operations, without_balance(suspect))
+
+
+def _shows_later(operation: Operation, suspect: Operation) -> bool:
+    return operation.balance is not None and operation.ends_ns > suspect.ends_ns
+
+
+def _is_refused(operation: Operation) -> bool:
+    return operation.method.moves_money and operation.outcome is Outcome.REFUSED
+
+
+def _is_accepted(operation: Operation) -> bool:
+    return operation.method.moves_money and operation.outcome is Outcome.ACCEPTED
+
+
+def _shows(operation: Operation) -> bool:
+    return operation.balance is not None
+
+
+MISTAKES: tuple[
+    tuple[Callable[[Operation], bool], Callable[[Sequence[Operation], Operation], _Repair | None]], ...
+] = (
+    (_is_accepted, _refund_and_bet),
+    (_is_refused, _refused_and_done),
+    (_is_accepted, _no_effect),
+    (_is_accepted, _none_of_its_kind),
+    (_is_accepted, _twice),
+    (_is_accepted, _for_nothing),
+    (_is_refused, _refused_for_nothing),
+    (_shows, _odd_answer),
+)
+"""What may have gone wrong with which answers, as a history with that put right; None where it cannot."""
+
+
+def _with(operations: Sequence[Operation], changed: Operation) -> list[Operation]:
+    return [changed if each.index == changed.index else each for each in operations]

@@ -1,0 +1,378 @@
+"""What no order can explain, seen without searching for one, each with a sentence that names the culprits.
+
+A refuter that keeps silent proves nothing; what one says is proof. `degrees` looks at answers as steps from
+one balance to another; balances shown with nothing else going on are `sums`'s.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from simulator.core.calls import Operation
+from simulator.core.findings import Outcome
+from simulator.core.money import Money, format_change, format_money
+from simulator.core.webhooks import Method
+from simulator.history.attempts import (
+    Attempt,
+    TooManySums,
+    certain_move,
+    overlapping,
+    possible_moves,
+    possible_steps,
+    says_nothing,
+    sums_of,
+)
+from simulator.law.situations import Situation
+
+
+class Refutation(NamedTuple):
+    """Why no order explains a history; `core` are the operations that the sentence is about.
+
+    `figures` says how a balance differs from what it should be, and `off` by how much, where that is known.
+    `collides`: nothing contradicts the answers but that some calls started from the same balances.
+    """
+
+    situation: Situation
+    sentence: str
+    core: tuple[Operation, ...]
+    figures: str = ""
+    off: int = 0
+    collides: bool = False
+
+
+def degrees(opening: int, attempts: Sequence[Attempt]) -> Refutation | None:
+    """Was a balance left more often than it was reached?
+
+    An accepted bet or win is a step from the balance before to the one that its answer shows; a legal order
+    is a walk over all of these steps.
+    """
+    steps = [each for each in attempts if each.shown is not None and certain_move(each)]
+    left: defaultdict[int, list[Attempt]] = defaultdict(list)
+    surplus: Counter[int] = Counter({opening: 1})
+    for each in steps:
+        assert each.shown is not None
+        left[each.shown - each.moves].append(each)
+        surplus[each.shown] += 1
+        surplus[each.shown - each.moves] -= 1
+    short = [balance for balance, count in surplus.items() if count < 0]
+    if not short:
+        return None
+    loose = [(each, possible_steps(each) - {0}) for each in attempts if _is_loose(each)]
+    loose = [(each, moves) for each, moves in loose if moves]
+    unreached = _out_of_reach(short, surplus, loose)
+    missing = -sum(surplus[each] for each in short)
+    if not unreached and missing <= len(loose):
+        return None
+    found = _left_too_often(unreached or short, left, surplus)
+    return found._replace(collides=all(surplus[each] + len(left[each]) > 0 for each in short))
+
+
+def _is_loose(attempt: Attempt) -> bool:
+    """Whether it is not known where, or whether at all, it is a step in the walk."""
+    move = certain_move(attempt)
+    return move is None or (move != 0 and attempt.shown is None)
+
+
+def _out_of_reach(
+    short: list[int], surplus: Counter[int], loose: Sequence[tuple[Attempt, set[int]]]
+) -> list[int]:
+    """Where loose steps cannot lead from a balance that was reached more often than left.
+
+    A loose step whose answer shows a balance leads there, and nowhere else.
+    """
+    try:
+        anywhere = sums_of(moves | {0} for each, moves in loose if each.shown is None)
+    except TooManySums:
+        return []
+    ways = {
+        (each.shown - move, each.shown) for each, moves in loose if each.shown is not None for move in moves
+    }
+    reached = {balance for balance, count in surplus.items() if count > 0}
+    grows = True
+    while grows:
+        more = {to for start, to in ways if to not in reached and _leads(reached, start, anywhere)}
+        reached |= more
+        grows = bool(more)
+    return [each for each in short if not _leads(reached, each, anywhere)]
+
+
+def _leads(reached: Iterable[int], wanted: int, moves: set[int]) -> bool:
+    return any(wanted - each in moves for each in reached)
+
+
+def _left_too_often(
+    short: Iterable[int], left: dict[int, list[Attempt]], surplus: Counter[int]
+) -> Refutation:
+    """The plainest case: a balance that two calls started from; else one that nobody made."""
+    worst = min(short, key=lambda each: (surplus[each] + len(left[each]) < 1, left[each][0].sent))
+    culprits = sorted(left[worst], key=lambda each: each.sent)
+    names = [f"{each.operation.name} (→ {format_money(Money(each.shown or 0))})" for each in culprits[:3]]
+    start = format_money(Money(worst))
+    if len(culprits) > 1:
+        all_of_them = capital(listed(names))
+        sentence = f"{all_of_them} {'both' if len(names) == 2 else 'all'} started from {start}"
+        times = surplus[worst] + len(culprits)
+        sentence += ", which was there only once" if times == 1 else f", which was there {times} times"
+        if times < 1:
+            sentence = f"{all_of_them} started from {start}, which was never there"
+        return Refutation(Situation.LOST_UPDATE, sentence + ".", operations_of(culprits[:3]))
+    sentence = f"{capital(names[0])} started from {start}, which was never there."
+    return Refutation(Situation.MONEY_FROM_NOWHERE, sentence, operations_of(culprits))
+
+
+def overdrafts(opening: int, attempts: Sequence[Attempt]) -> Refutation | None:
+    """Does an answer show less than nothing, though only money that is there may be taken?"""
+    taken_back = any(
+        each.method is Method.REFUND and each.group.exotic and not each.group.lonely for each in attempts
+    )
+    if opening < 0 or taken_back:
+        return None
+    below = [each for each in attempts if (each.shown or 0) < 0 and not says_nothing(each)]
+    if not below:
+        return None
+    first = min(below, key=lambda each: (each.method is not Method.BET, each.deadline))
+    name, shown = capital(first.operation.name), format_money(Money(first.shown or 0))
+    verb = "left" if first.method is Method.BET else "shows"
+    sentence = f"{name} {verb} {shown}: a bet was accepted without the money for it."
+    return Refutation(Situation.OVERDRAFT, sentence, (first.operation,))
+
+
+def operations_of(attempts: Iterable[Attempt]) -> tuple[Operation, ...]:
+    """What the attempts were made of, each once."""
+    return tuple(dict.fromkeys(each.operation for each in attempts))
+
+
+def capital(text: str) -> str:
+    """A sentence's beginning."""
+    return text[:1].upper() + text[1:]
+
+
+def listed(names: Sequence[str]) -> str:
+    """``a, b and c``."""
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+# --- reachable ------------------------------------------------------------------------------------
+# Does an answer show a balance that the wallet cannot have had while the call was under way?
+# True of wallets that read after their effect as well: whatever overlaps the call may or may not be in
+# the balance, but what was over before is in it, and what was sent afterwards is not.
+
+ATTEMPTS_MAX = 1_000
+
+CENTS_MAX = 10_000_000
+"""Histories that are longer, or move more, are not looked through."""
+
+
+def out_of_reach(opening: int, attempts: Sequence[Attempt]) -> Refutation | None:
+    """The first answer that shows a balance which no choice of the overlapping calls makes."""
+    if len(attempts) > ATTEMPTS_MAX or sum(abs(each.moves) for each in attempts) > CENTS_MAX:
+        return None
+    for each in sorted(attempts, key=lambda each: each.deadline):
+        own = certain_move(each)
+        if each.shown is None or own is None or not (each.is_read or own):
+            continue
+        if not _may_show(opening + own, each, attempts):
+            return _never_there(each, attempts)
+    return None
+
+
+def _may_show(base: int, at: Attempt, attempts: Sequence[Attempt]) -> bool:
+    options: list[set[int]] = []
+    for other in attempts:
+        move = certain_move(other)
+        if other is at or other.sent > at.deadline or move == 0:
+            continue
+        if move is None:
+            options.append(possible_steps(other))
+        elif other.deadline < at.sent:
+            base += move
+        else:
+            options.append({0, move})
+    return _is_sum((at.shown or 0) - base, options)
+
+
+def _is_sum(wanted: int, options: Iterable[set[int]]) -> bool:
+    """Whether one option each adds up to what is wanted. The sums are the bits of a number."""
+    options = [each for each in options if each != {0}]
+    lowest = sum(min(each) for each in options)
+    highest = sum(max(each) for each in options)
+    if not lowest <= wanted <= highest:
+        return False
+    sums = 1
+    for each in options:
+        least = min(each)
+        grown = 0
+        for option in each:
+            grown |= sums << (option - least)
+        sums = grown
+    return bool(sums >> (wanted - lowest) & 1)
+
+
+def _never_there(at: Attempt, attempts: Sequence[Attempt]) -> Refutation:
+    assert at.shown is not None
+    shown = format_money(Money(at.shown))
+    around = [
+        each for each in attempts if each is not at and each.method.moves_money and overlapping(each, at)
+    ]
+    stale = at.is_read or any(each.shown == at.shown and each.deadline < at.sent for each in attempts)
+    situation = Situation.STALE_READ if stale else Situation.CONCURRENT_WRONG
+    name = at.operation.name
+    sentence = (
+        f"{name[:1].upper()}{name[1:]} shows {shown}, which was not the balance at any moment of that call."
+    )
+    core = (at, *sorted(around, key=lambda each: each.sent)[:6])
+    return Refutation(situation, sentence, tuple(each.operation for each in core))
+
+
+# --- sums -----------------------------------------------------------------------------------------
+# Is a balance that was shown in quiet the sum of what happened before? If not, which calls explain it?
+
+
+def sums(opening: int, attempts: Sequence[Attempt]) -> Refutation | None:
+    """Is a balance that was shown in quiet not the sum of what happened before?
+
+    The attempts are those of a history whose concurrent balances are hidden: whatever was sent before a shown
+    balance was also answered before it, or never.
+    """
+    by_sent = sorted(attempts, key=lambda each: each.sent)
+    quiet = sorted((each for each in attempts if _shows_present(each)), key=lambda each: each.deadline)
+    running = _Running(opening)
+    last_shown, place, since = opening, 0, 0
+    for each in quiet:
+        while place < len(by_sent) and by_sent[place].sent <= each.deadline:
+            running.add(by_sent[place])
+            place += 1
+        possible = running.balances()
+        if possible is None:
+            return None
+        if each.shown not in possible:
+            return wrong_sum(each, possible, by_sent[since:place], last_shown)
+        last_shown, since = each.shown or 0, place
+    return None
+
+
+def _shows_present(attempt: Attempt) -> bool:
+    """Whether its answer shows the balance of its own moment: a repeat may show that of the first answer."""
+    return attempt.shown is not None and certain_move(attempt) is not None and not says_nothing(attempt)
+
+
+class _Running:
+    """What the balance may be after the attempts so far."""
+
+    def __init__(self, opening: int) -> None:
+        self._base = opening
+        self._groups: dict[int, list[Attempt]] = {}
+        self._options: dict[int, set[int]] = {}
+        self._sums: set[int] = {0}
+        self._is_stale = False
+
+    def add(self, attempt: Attempt) -> None:
+        """Take in one more."""
+        move = certain_move(attempt)
+        if move is not None:
+            self._base += move
+            return
+        key = id(attempt) if attempt.group.lonely else id(attempt.group)
+        attempts = self._groups.setdefault(key, [])
+        attempts.append(attempt)
+        options = possible_moves(attempts)
+        if options == self._options.get(key, {0}):
+            return
+        if key in self._options or self._is_stale:
+            self._is_stale = True
+        else:
+            self._combine(self._sums, [options])
+        self._options[key] = options
+
+    def balances(self) -> set[int] | None:
+        """The possible balances; None when there are too many."""
+        if self._is_stale:
+            self._is_stale = False
+            self._combine({0}, self._options.values())
+        return None if self._is_stale else {self._base + each for each in self._sums}
+
+    def _combine(self, sums: set[int], options: Iterable[set[int]]) -> None:
+        """Add what some more groups may have moved; what is too much now may be less later."""
+        try:
+            self._sums = sums_of(options, sums)
+        except TooManySums:
+            self._is_stale = True
+
+
+def wrong_sum(at: Attempt, possible: set[int], between: Sequence[Attempt], last_shown: int) -> Refutation:
+    """Name what made a quiet balance wrong; `between` are the attempts since the last one that was right."""
+    assert at.shown is not None
+    nearest = min(possible, key=lambda each: abs(each - (at.shown or 0)))
+    off = at.shown - nearest
+    shown, expected = format_money(Money(at.shown)), format_money(Money(nearest))
+    figures = f"the balance is {shown} and should be {expected} ({format_change(Money(off))})"
+    moving = [each for each in between if each.method.moves_money]
+    if not moving and at.is_read:
+        was = format_money(Money(last_shown))
+        sentence = f"The balance went from {was} to {shown} with nothing of ours in flight"
+        return _said(Situation.MONEY_FROM_NOWHERE, sentence, "someone else uses this player", off, [at])
+    situation, sentence, culprits = _culprits(moving, off)
+    if not sentence:
+        return _said(situation, "No single call explains the difference", figures, off, [at])
+    return _said(situation, sentence, figures, off, [*culprits, at])
+
+
+def _said(situation: Situation, sentence: str, figures: str, off: int, core: Sequence[Attempt]) -> Refutation:
+    return Refutation(situation, f"{capital(sentence)}: {figures}.", operations_of(core), figures, off)
+
+
+def _culprits(moving: Sequence[Attempt], off: int) -> tuple[Situation, str, list[Attempt]]:
+    """Which calls would explain that the balance is off by so much."""
+    acting = [each for each in moving if each.wanted is Outcome.ACCEPTED]
+    repeated = _repeated_effect(acting, off)
+    if repeated:
+        name, times = repeated[0].operation.name, len(repeated)
+        return (
+            Situation.DOUBLE_EFFECT,
+            f"{name} was sent {times} times and took effect more than once",
+            repeated,
+        )
+    lost = [each for each in acting if each.moves == -off][:3]
+    if lost:
+        return Situation.LOST_UPDATE, _lost(lost), lost
+    double = [each for each in acting if each.moves == off][:1]
+    if double:
+        return Situation.DOUBLE_EFFECT, f"{double[0].operation.name} seems to have taken effect twice", double
+    for method, situation in _ALL_LOST:
+        kind = [each for each in acting if each.method is method]
+        if len(kind) > 1 and sum(each.moves for each in kind) == -off:
+            return situation, f"none of the {method.noun}s took effect, though they were accepted", kind
+    refused = [each for each in moving if each.wanted is Outcome.REFUSED and each.moves == off][:1]
+    if refused:
+        sentence = f"{refused[0].operation.name} was refused and yet took effect"
+        return Situation.CONCURRENT_WRONG, sentence, refused
+    return Situation.CONCURRENT_WRONG, "", []
+
+
+_ALL_LOST = (
+    (Method.REFUND, Situation.REFUND_NOT_CREDITED),
+    (Method.WIN, Situation.LOST_UPDATE),
+    (Method.BET, Situation.LOST_UPDATE),
+)
+
+
+def _repeated_effect(acting: Sequence[Attempt], off: int) -> list[Attempt]:
+    """The attempts of an id that was sent several times, and whose effect divides the difference."""
+    groups: defaultdict[tuple[Method, int], list[Attempt]] = defaultdict(list)
+    for each in acting:
+        if not each.group.lonely and each.moves:
+            groups[each.method, id(each.group)].append(each)
+    for found in groups.values():
+        times, rest = divmod(off, found[0].moves)
+        if len(found) > 1 and rest == 0 and 1 <= times < len(found):
+            return found
+    return []
+
+
+def _lost(lost: Sequence[Attempt]) -> str:
+    names = list(dict.fromkeys(each.operation.name for each in lost))
+    if len(names) == 1:
+        return f"{names[0]} was accepted and left no trace"
+    return f"one of {listed(names)} was accepted and left no trace"

@@ -1,0 +1,298 @@
+"""The wallet as one order of the attempts has it: a state that can be moved forwards and back.
+
+What it may do next is asked of the law, attempt by attempt; nothing about money is decided here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from simulator.core.calls import CallForm
+from simulator.core.findings import Outcome
+from simulator.core.webhooks import Method, WebhookRequest
+from simulator.history.attempts import Attempt, Group, RoundsOfGame
+from simulator.law.book import Terms
+from simulator.law.roles import Applied, Branch, Entry, Mark, Pending, Role, Tombstone, law, role_of
+
+_BALANCE_FACTOR = 0x9E3779B97F4A7C15
+
+_MASK = (1 << 64) - 1
+
+_SLOTS = {Method.BET: "bet", Method.WIN: "win", Method.REFUND: "refund"}
+
+_SLOT_NUMBERS = {"bet": 1, "win": 2, "refund": 3}
+
+
+class Step(NamedTuple):
+    """Something that may happen next. Without a branch, an attempt without an answer merely arrives."""
+
+    attempt: Attempt
+    role: Role | None
+    branch: Branch | None
+
+
+class ModelWallet:
+    """A balance, what is known of each id, and a log of changes to undo.
+
+    With `then_read`, an answer may show any balance from its own effect until its end, as wallets do that
+    commit and read their balance afterwards; else it shows the balance that its effect made. `unseen` are
+    then the attempts that took effect while the balance they show has not been there yet, and `moved` counts
+    the steps that moved the balance.
+    """
+
+    __slots__ = (
+        "_games_matter", "_log", "balance", "current", "games", "hash", "moved", "order", "terms",
+        "then_read", "unseen",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        balance: int,
+        order: int,
+        terms: Terms,
+        games: Mapping[str | None, RoundsOfGame],
+        *,
+        then_read: bool,
+    ) -> None:
+        self.balance = balance
+        self.order = order
+        self.terms = terms
+        self.games = games
+        self.then_read = then_read
+        self.hash = 0
+        self.moved = 0
+        self.unseen: dict[Attempt, None] = {}
+        self.current: Attempt | None = None
+        self._games_matter = any(game.refuses_wins or game.refuses_refunds for game in games.values())
+        self._log: list[tuple[Attempt, int, int] | tuple[object, str, object]] = []
+
+    # --- what the law asks: always about the current attempt ------------------------------------------
+
+    def entry(self, method: Method, transaction_id: str) -> Entry | None:  # noqa: ARG002  # the protocol's
+        """What is known of the id under that method."""
+        assert self.current is not None
+        return self.current.group.entry(method)
+
+    def used_otherwise(self, request: WebhookRequest) -> bool:
+        """Whether the id, or one that a careless wallet takes for it, stands for another call."""
+        assert self.current is not None
+        group = self.current.group
+        other = group.bet if request.method is Method.WIN else group.win
+        return self.current.near or isinstance(other, Applied)
+
+    def used_by_another(self, request: WebhookRequest) -> bool:  # noqa: ARG002  # the protocol's
+        """Whether another player used the id before."""
+        assert self.current is not None
+        return self.current.foreign
+
+    def has_open_bet(self, game: str | None) -> bool:
+        """Whether an accepted bet of the game is open: no refund of it was seen."""
+        found = self.games.get(game)
+        return found is not None and found.open + found.open_before > 0
+
+    def won_since(self, bet: Applied) -> bool:
+        """Whether a win of the bet's game came after it."""
+        found = self.games.get(bet.game)
+        return found is not None and found.last_win > bet.order
+
+    def bars(self, request: WebhookRequest) -> bool:
+        """Whether the player may not bet so much, or at all."""
+        limit = self.terms.max_bet
+        return self.terms.blocked or (
+            limit is not None and request.amount is not None and request.amount > limit
+        )
+
+    def must_refuse(self, attempt: Attempt) -> bool:
+        """Whether an ordinary bet with an id of its own may only be refused now."""
+        return attempt.amount > self.balance or not self.terms.exists or self.bars(attempt.request)
+
+    # --- what may happen -----------------------------------------------------------------------------
+
+    def steps(self, attempt: Attempt) -> list[Step]:
+        """Everything that the law lets the wallet do with this attempt now, and its answer agrees with."""
+        if not self.terms.exists:
+            fits = attempt.wanted is Outcome.REFUSED
+            return [Step(attempt, Role.STRANGER, Branch(Outcome.REFUSED, 0, None))] if fits else []
+        self.current = attempt
+        role = role_of(self, attempt.request, attempt.form)
+        wanted, shown = attempt.wanted, None if self.then_read else attempt.shown
+        return [
+            Step(attempt, role, branch)
+            for branch in law(role, self, attempt.request, self.order)
+            if branch.outcome is wanted
+            and (shown is None or branch.answers is None or shown in branch.answers)
+        ]
+
+    def harmless(self, attempt: Attempt, steps: list[Step]) -> Step | None:
+        """The step that may be taken at once, because no order would be better for waiting with it.
+
+        It moves no money, and what the wallet remembers of it forbids nothing later.
+        """
+        if not steps:
+            return None
+        role = steps[0].role
+        known = attempt.group.entry(attempt.method)
+        if role is Role.STRANGER or role is Role.MALFORMED:
+            return steps[0]
+        if isinstance(known, Applied | Tombstone):
+            return None if attempt.timed else steps[0]
+        if attempt.held:
+            return None
+        if attempt.wanted is Outcome.REFUSED or role is Role.LATE_BET:
+            return steps[0]
+        unmoved = all(step.branch is not None and step.branch.moves == 0 for step in steps)
+        return steps[0] if unmoved and attempt.idle else None
+
+    # --- moving forwards and back ----------------------------------------------------------------------
+
+    def mark(self) -> int:
+        """The present, for `undo_to`."""
+        return len(self._log)
+
+    def take(self, step: Step) -> None:
+        """Let it happen."""
+        attempt, role, branch = step
+        # Never taken back: all that counts is that what comes later has a higher number.
+        self.order += 1
+        if branch is None:
+            self._arrive(attempt)
+            return
+        self._finish(attempt)
+        if branch.entry is not None and not attempt.group.lonely:
+            self._remember(attempt, branch.entry)
+        if self._games_matter:
+            self._note(attempt, None if attempt.unknown else role)
+        self.balance += branch.moves
+        if self.then_read:
+            if branch.moves:
+                self._change(self, "moved", self.moved + 1)
+            self._note_shown(attempt, branch)
+
+    def take_read(self, attempt: Attempt) -> None:
+        """Let a balance read happen."""
+        self._finish(attempt)
+        if self.then_read:
+            self._change(attempt, "seen", True)
+
+    def see(self, attempt: Attempt) -> None:
+        """Note that the balance an answer shows is there, after the attempt's effect."""
+        self._change(attempt, "seen", True)
+        self.unseen.pop(attempt, None)
+        self._rehash(attempt.token * 3 & _MASK)
+
+    def undo_to(self, mark: int) -> None:
+        """Go back to a moment of the past."""
+        log = self._log
+        while len(log) > mark:
+            changed, second, third = log.pop()
+            if isinstance(second, str):
+                setattr(changed, second, third)
+                if second == "seen" and isinstance(changed, Attempt) and changed.done:
+                    self.unseen[changed] = None
+            else:
+                assert isinstance(changed, Attempt)
+                assert isinstance(third, int)
+                changed.reopen()
+                if self.unseen:
+                    self.unseen.pop(changed, None)
+                self.balance, self.hash = second, third
+
+    @property
+    def identity(self) -> int:
+        """Equal for states that have the same future."""
+        return self.hash ^ (self.balance * _BALANCE_FACTOR & _MASK)
+
+    # --- inside --------------------------------------------------------------------------------------
+
+    def _finish(self, attempt: Attempt) -> None:
+        self._log.append((attempt, self.balance, self.hash))
+        attempt.done = True
+        self.hash ^= attempt.token
+
+    def _change(self, changed: object, name: str, value: object) -> None:
+        self._log.append((changed, name, getattr(changed, name)))
+        setattr(changed, name, value)
+
+    def _rehash(self, token: int) -> None:
+        self._change(self, "hash", self.hash ^ token)
+
+    def _remember(self, attempt: Attempt, entry: Entry) -> None:
+        group, slot = attempt.group, _SLOTS[attempt.method]
+        before = getattr(group, slot)
+        if before == entry:
+            return
+        self._change(group, slot, entry)
+        self._rehash(_print(group, slot, before) ^ _print(group, slot, entry))
+
+    def _arrive(self, attempt: Attempt) -> None:
+        self._change(attempt, "arrived", True)
+        self._rehash(attempt.token * 5 & _MASK)
+        lonely = attempt.group.lonely
+        if (
+            not lonely
+            and attempt.group.entry(attempt.method) is None
+            and attempt.form is not CallForm.MALFORMED
+        ):
+            self._remember(attempt, Pending(attempt.request, attempt.form))
+        if self._games_matter:
+            self._note(attempt, None)
+
+    def _note(self, attempt: Attempt, role: Role | None) -> None:
+        """What of an attempt matters to other calls of its game."""
+        group, game = attempt.group, attempt.game
+        match attempt.method:
+            case Method.WIN:
+                self._change(game, "last_win", self.order)
+            case Method.BET if role is Role.FRESH_BET and group.lonely:
+                self._change(game, "open", game.open + 1)
+            case Method.BET if role is Role.FRESH_BET and not group.refund_seen:
+                self._change(group, "counted_in", game)
+                self._change(game, "open", game.open + 1)
+                self._rehash(group.token ^ game.token)
+            case Method.REFUND if not (group.refund_seen or group.lonely):
+                self._change(group, "refund_seen", True)
+                self._close_bet(group)
+            case _:
+                pass
+
+    def _close_bet(self, group: Group) -> None:
+        counted, bet = group.counted_in, group.bet
+        if counted is not None:
+            self._change(counted, "open", counted.open - 1)
+            self._change(group, "counted_in", None)
+            self._rehash(group.token ^ counted.token)
+        elif group.known_before and isinstance(bet, Applied):
+            game = self.games.get(bet.game)
+            if game is not None and game.open_before > 0:
+                self._change(game, "open_before", game.open_before - 1)
+
+    def _note_shown(self, attempt: Attempt, branch: Branch) -> None:
+        """With `then_read`: an answer that says nothing of the balance is seen at once."""
+        known = attempt.group.entry(attempt.method)
+        first = known.after if isinstance(known, Applied | Tombstone) else None
+        if attempt.seen:
+            return
+        if attempt.shown is None:
+            self._change(attempt, "seen", True)
+        elif branch.answers is None or attempt.shown in (self.balance, first):
+            self.see(attempt)
+        else:
+            attempt.born = self.moved
+            self.unseen[attempt] = None
+
+
+def _print(group: Group, name: str, entry: Entry | None) -> int:
+    """What of an entry tells two states apart."""
+    slot = _SLOT_NUMBERS[name]
+    match entry:
+        case Applied():
+            return hash((group.number, slot, 1, entry.amount, entry.after, hash(entry.game)))
+        case Tombstone():
+            return hash((group.number, slot, 2, entry.after))
+        case Mark():
+            return hash((group.number, slot, 3))
+        case Pending():
+            return hash((group.number, slot, 4))
+        case None:
+            return 0

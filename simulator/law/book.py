@@ -1,0 +1,488 @@
+"""One player's part of the ledger: what every world knows, and the worlds that are possible.
+
+A call maps every world to the worlds it may become; when none is left, the operator did something that no
+right wallet does. What that was is named in `diagnosis`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+from simulator.core.calls import CallForm, Operation
+from simulator.core.findings import Outcome
+from simulator.core.money import Money
+from simulator.core.values import Frozen
+from simulator.core.webhooks import Method, WebhookRequest
+from simulator.law.roles import Applied, Branch, Entry, Mark, Pending, Role, law, role_of
+
+
+class Book:
+    """One player's part of the ledger: the facts all worlds share, and the worlds."""
+
+    def __init__(self, player: str, balance: Money, terms: Terms, ids: SharedIds) -> None:
+        self.player = player
+        self.terms = terms
+        self.worlds = [World(balance, {})]
+        self.ids = ids
+        self._pendings: dict[Key, Entry] = {}
+        # By method and then by id: a pair as the key of each would be a fifth of what an effect takes.
+        self._facts: dict[Method, dict[str, Entry]] = {method: {} for method in Method}
+        self._order = 0
+        self.played = Games()
+
+    # --- asking ------------------------------------------------------------------------------------
+
+    @property
+    def balances(self) -> tuple[Money, ...]:
+        """The balances this player may have now, smallest first."""
+        if len(self.worlds) == 1:
+            return (Money(self.worlds[0].balance),)
+        return tuple(sorted({Money(world.balance) for world in self.worlds}))
+
+    @property
+    def ambiguous(self) -> bool:
+        """Whether more than one balance is possible."""
+        return len(self.worlds) > 1 and len({world.balance for world in self.worlds}) > 1
+
+    def fact(self, method: Method, transaction_id: str) -> Entry | None:
+        """What every world knows of that id."""
+        return self._facts[method].get(transaction_id)
+
+    def open_bets(self) -> int:
+        """Bets that were charged and neither refunded nor followed by a win in their game."""
+        view = View(self, self.worlds[0])
+        return sum(
+            isinstance(entry, Applied)
+            and entry.amount > 0
+            and not isinstance(self.fact(Method.REFUND, transaction_id), Applied)
+            and not view.won_since(entry)
+            for transaction_id, entry in self._facts[Method.BET].items()
+        )
+
+    def role(self, request: WebhookRequest, form: CallForm) -> Role:
+        """The role of a call in the first world, before it is sent."""
+        if not self.terms.exists:
+            return Role.STRANGER
+        return role_of(View(self, self.worlds[0]), request, form)
+
+    @property
+    def order(self) -> int:
+        """The place of the latest call in the player's order."""
+        return self._order
+
+    @property
+    def games(self) -> dict[str | None, tuple[int, int]]:
+        """By game: how many accepted bets are open, and the place of the last win (-1: none)."""
+        return self.played.all()
+
+    def unanswered(self, world: World) -> list[Pending]:
+        """The calls that may still take effect in this world."""
+        return [entry for entry in {**self._pendings, **world.delta}.values() if isinstance(entry, Pending)]
+
+    # --- telling -----------------------------------------------------------------------------------
+
+    def observe(
+        self,
+        request: WebhookRequest,
+        form: CallForm,
+        outcome: Outcome,
+        balance: Money | None,
+        *,
+        nothing_sent: bool = False,
+    ) -> Observation:
+        """Take in one answered (or unanswered) call of a money method.
+
+        `balance` is what an accepting reply shows. The worlds stay as they were when nothing is possible.
+        Raises TooManyWorlds.
+        """
+        role = self.role(request, form)
+        if nothing_sent or role is Role.STRANGER:
+            return Observation(
+                role is not Role.STRANGER or outcome is not Outcome.ACCEPTED, role, settled=True
+            )
+        self._order += 1
+        after: list[World] = []
+        for world in self._with_late_arrivals():
+            # Nearly always there is one world, and its role is known already.
+            branches = self.branches(world, request, form, role=role if world is self.worlds[0] else None)
+            after.extend(self._successors(world, branches, request, form, outcome, balance))
+        if not after:
+            return Observation(False, role, settled=False)
+        self._note_game(request, role, outcome)
+        self._settle(after)
+        return Observation(True, role, settled=not self.ambiguous)
+
+    def read(self, balance: Money) -> bool:
+        """Take in a balance read with nothing in flight; False (and no change) when no world has it."""
+        matching = [world for world in self._with_late_arrivals() if world.balance == balance]
+        if matching:
+            self._settle(matching)
+        return bool(matching)
+
+    def absorb(self, calls: Iterable[Operation], balance: Money) -> None:
+        """Take in a burst that was judged as a whole, and the balance read after it.
+
+        An id that got no answer may or may not be in that balance. Raises TooManyWorlds.
+        """
+        unanswered: dict[Key, Operation] = {}
+        calls = tuple(calls)
+        self._count_open_bets(calls)
+        for call in calls:
+            if call.transaction_id is None or not call.method.moves_money or call.form is CallForm.MALFORMED:
+                continue
+            self._order += 1
+            key = (call.method, call.transaction_id)
+            if call.method is Method.WIN:
+                self.played.win(call.game_id, self._order)
+            if call.outcome is Outcome.ACCEPTED:
+                self._facts[call.method][call.transaction_id] = self._applied(call, balance)
+            elif call.outcome is Outcome.UNKNOWN:
+                unanswered.setdefault(key, call)
+            else:
+                self._facts[call.method].setdefault(call.transaction_id, Mark.REFUSED)
+        worlds = [World(balance, {})]
+        for key, call in unanswered.items():
+            if isinstance(self.fact(*key), Applied):
+                continue
+            if 2 * len(worlds) > MAX_WORLDS:
+                raise TooManyWorlds(f"{len(unanswered)} unanswered calls of player {self.player}")
+            either = (Pending(call.request, call.form, self._order), self._applied(call, balance))
+            worlds = [World(balance, {**world.delta, key: entry}) for world in worlds for entry in either]
+        self._settle(worlds)
+
+    def _count_open_bets(self, calls: Sequence[Operation]) -> None:
+        """Which bets are open after a burst: one that may have been refunded in it is not."""
+        refunded = {call.transaction_id or "" for call in calls if call.method is Method.REFUND}
+        taken = {
+            call.transaction_id: call.game_id
+            for call in calls
+            if call.method is Method.BET and call.outcome is Outcome.ACCEPTED and call.transaction_id
+        }
+        for bet_id, game in taken.items():
+            if bet_id not in refunded and not isinstance(self.fact(Method.BET, bet_id), Applied):
+                self.played.bet(game)
+        for bet_id in refunded:
+            bet = self.fact(Method.BET, bet_id)
+            if isinstance(bet, Applied) and not isinstance(self.fact(Method.REFUND, bet_id), Applied):
+                self.played.refund(bet.game)
+
+    def _applied(self, call: Operation, balance: Money) -> Applied:
+        after = balance if call.balance is None else call.balance
+        return Applied(call.amount or 0, after, self._order, call.game_id)
+
+    # --- the law -----------------------------------------------------------------------------------
+
+    def _successors(
+        self,
+        world: World,
+        branches: list[Branch],
+        request: WebhookRequest,
+        form: CallForm,
+        outcome: Outcome,
+        balance: Money | None,
+    ) -> Iterator[World]:
+        if outcome is not Outcome.UNKNOWN:
+            for branch in branches:
+                if branch.outcome is outcome and (
+                    outcome is Outcome.REFUSED
+                    or balance is None
+                    or branch.answers is None
+                    or balance in branch.answers
+                ):
+                    yield self._become(world, request, branch)
+            return
+        yield self._become(world, request, Branch(outcome, 0, self._pending(world, request, form)))
+        for branch in branches:
+            if branch.outcome is Outcome.ACCEPTED:
+                yield self._become(world, request, branch)
+
+    def branches(
+        self,
+        world: World,
+        request: WebhookRequest,
+        form: CallForm,
+        order: int | None = None,
+        role: Role | None = None,
+    ) -> list[Branch]:
+        """Everything that a right wallet may do with this call in this world.
+
+        `order` is when the call was sent, if not last; `role` that of the call in this world, if known.
+        """
+        view = View(self, world)
+        role = role_of(view, request, form) if role is None else role
+        return list(law(role, view, request, self._order if order is None else order))
+
+    def _pending(self, world: World, request: WebhookRequest, form: CallForm) -> Entry | None:
+        if form is CallForm.MALFORMED or request.transaction_id is None:
+            return None
+        known = View(self, world).entry(request.method, request.transaction_id)
+        return Pending(request, form, self._order) if known is None or isinstance(known, Mark) else known
+
+    def _become(self, world: World, request: WebhookRequest, branch: Branch) -> World:
+        if branch.entry is None or request.transaction_id is None:
+            return world if branch.moves == 0 else World(world.balance + branch.moves, world.delta)
+        key = (request.method, request.transaction_id)
+        if branch.moves == 0 and View(self, world).entry(*key) == branch.entry:
+            return world
+        return World(world.balance + branch.moves, {**world.delta, key: branch.entry})
+
+    def _with_late_arrivals(self) -> list[World]:
+        """The worlds, and those in which calls without an answer took effect in the meantime."""
+        found = self.worlds
+        if not self._pendings and not any(world.delta for world in found):
+            return found
+        seen = {world.identity(): world for world in found}
+        queue = list(found)
+        while queue:
+            for late in self._late_arrivals(queue.pop()):
+                if late.identity() not in seen:
+                    seen[late.identity()] = late
+                    queue.append(late)
+            if len(seen) > MAX_WORLDS:
+                raise TooManyWorlds(
+                    f"too many calls without an answer leave player {self.player} over {MAX_WORLDS:,} "
+                    "possible states; send them again before more are lost"
+                )
+        return list(seen.values())
+
+    def _late_arrivals(self, world: World) -> Iterator[World]:
+        entries = {**self._pendings, **world.delta}
+        for entry in entries.values():
+            if isinstance(entry, Pending):
+                for branch in self.branches(world, entry.request, entry.form, entry.order):
+                    if branch.outcome is Outcome.ACCEPTED:
+                        yield self._become(world, entry.request, branch)
+
+    # --- keeping the books small -------------------------------------------------------------------
+
+    def _settle(self, worlds: list[World]) -> None:
+        if len(worlds) > 1:
+            worlds = list({world.identity(): world for world in worlds}.values())
+        if len(worlds) > 1:
+            self.worlds = worlds
+            return
+        world = worlds[0]
+        if world.delta:
+            for (method, transaction_id), entry in world.delta.items():
+                self._facts[method][transaction_id] = entry
+            self._remember_pendings(world.delta)
+            world = World(world.balance, {})
+        self.worlds = [world]
+
+    def _remember_pendings(self, delta: dict[Key, Entry]) -> None:
+        for key, entry in delta.items():
+            if isinstance(entry, Pending):
+                self._pendings[key] = entry
+            else:
+                self._pendings.pop(key, None)
+
+    def _note_game(self, request: WebhookRequest, role: Role, outcome: Outcome) -> None:
+        if request.method is Method.WIN:
+            self.played.win(request.game_id, self._order)
+        elif request.method is Method.BET and outcome is Outcome.ACCEPTED and role is Role.FRESH_BET:
+            self.played.bet(request.game_id)
+        elif role in (Role.DUE_REFUND, Role.LOOSE_REFUND) and request.transaction_id is not None:
+            bet = self.fact(Method.BET, request.transaction_id)
+            if isinstance(bet, Applied):
+                self.played.refund(bet.game)
+
+
+# --- ledger ---------------------------------------------------------------------------------------
+# The model of an operator's wallet: which replies are possible, player by player, as sets of worlds.
+# What one player's wallet may do stands in `book` and `law`; here stands what players and ids have to do
+# with one another.
+
+__all__ = ["Book", "Ledger", "Observation", "Terms", "TooManyWorlds", "World"]
+
+
+class Ledger:
+    """What the money of all players of one scenario should be."""
+
+    def __init__(self) -> None:
+        self.books: dict[str, Book] = {}
+        self._shared: frozenset[str] = frozenset()
+        self._exact_ids: dict[str, set[str]] = {}
+
+    def open(self, player: str, balance: Money, terms: Terms | None = None) -> Book:
+        """Begin a player's book at the balance that was read or seeded."""
+        book = Book(player, balance, terms or Terms(), self)
+        self.books[player] = book
+        return book
+
+    def watch_exact_id(self, transaction_id: str) -> None:
+        """Note an id whose exact form matters, so that its near relatives count as shared ids."""
+        for folded in near_forms(transaction_id):
+            self._exact_ids.setdefault(folded, set()).add(transaction_id)
+
+    def share(self, transaction_ids: frozenset[str]) -> None:
+        """Note ids that several players use at the same time, so that nobody can say who was first."""
+        self._shared |= transaction_ids
+
+    def used_otherwise(self, book: Book, request: WebhookRequest) -> bool:
+        """Whether the id, or one that a careless wallet takes for it, stands for another call."""
+        assert request.transaction_id is not None
+        other = Method.BET if request.method is Method.WIN else Method.WIN
+        if isinstance(book.fact(other, request.transaction_id), Applied):
+            return True
+        if not self._exact_ids:
+            return False
+        relatives = (self._exact_ids.get(form, set()) for form in near_forms(request.transaction_id))
+        return any(near - {request.transaction_id} for near in relatives)
+
+    def used_by_another(self, book: Book, request: WebhookRequest) -> bool:
+        """Whether another player's bet (or, for a win, win) of this id was sent before."""
+        if len(self.books) < 2:
+            return False
+        assert request.transaction_id is not None
+        if request.transaction_id in self._shared:
+            return True
+        method = Method.BET if request.method is Method.REFUND else request.method
+        return any(
+            isinstance(other.fact(method, request.transaction_id), Applied)
+            for other in self.books.values()
+            if other is not book
+        )
+
+
+# --- near_ids -------------------------------------------------------------------------------------
+# Transaction ids that a careless wallet takes for one another: collations, casts, cut-off columns.
+
+_TRUNCATIONS = (24, 32, 64, 128)
+
+
+def near_forms(transaction_id: str) -> Iterator[str]:
+    """The forms under which wallets confuse ids: case, blanks, leading zeros, cut-off columns."""
+    folded = transaction_id.strip().casefold()
+    yield "folded:" + folded
+    head, _, tail = folded.rpartition("-")
+    if tail.isdigit():
+        yield f"number:{head}-{int(tail)}" if len(tail) < 40 else "number:" + folded
+    for length in _TRUNCATIONS:
+        if len(folded) > length:
+            yield f"cut{length}:" + folded[:length]
+
+
+# --- view -----------------------------------------------------------------------------------------
+# One world of a book as `roles` and `law` look at it.
+
+
+class SharedIds(Protocol):
+    """What a book must know of other calls and players: see `ledger.Ledger`."""
+
+    def used_otherwise(self, book: Book, request: WebhookRequest) -> bool: ...
+
+    def used_by_another(self, book: Book, request: WebhookRequest) -> bool: ...
+
+
+class View:
+    """A world, and what is known of the player besides (`roles.View`)."""
+
+    __slots__ = ("_book", "balance", "world")
+
+    def __init__(self, book: Book, world: World) -> None:
+        self._book = book
+        self.world = world
+        self.balance = world.balance
+
+    def entry(self, method: Method, transaction_id: str) -> Entry | None:
+        if self.world.delta:
+            found = self.world.delta.get((method, transaction_id))
+            if found is not None:
+                return found
+        return self._book.fact(method, transaction_id)
+
+    def used_otherwise(self, request: WebhookRequest) -> bool:
+        return self._book.ids.used_otherwise(self._book, request)
+
+    def used_by_another(self, request: WebhookRequest) -> bool:
+        return self._book.ids.used_by_another(self._book, request)
+
+    def has_open_bet(self, game: str | None) -> bool:
+        return self._book.played.open_bets(game) > 0
+
+    def won_since(self, bet: Applied) -> bool:
+        return self._book.played.last_win(bet.game) > bet.order
+
+    def bars(self, request: WebhookRequest) -> bool:
+        terms = self._book.terms
+        over = terms.max_bet is not None and request.amount is not None and request.amount > terms.max_bet
+        return terms.blocked or over
+
+
+# --- worlds ---------------------------------------------------------------------------------------
+# Possible states of one player's wallet, and what is said of a call by them.
+
+Key = tuple[Method, str]
+
+MAX_WORLDS = 4096
+"""More unknown calls than this many combinations are not followed; the scenario is inconclusive."""
+
+
+class TooManyWorlds(Exception):
+    """The unknown calls of one player combine to more worlds than are followed."""
+
+
+class World:
+    """One possible state of a player's wallet: a balance, and what differs from the other worlds."""
+
+    __slots__ = ("balance", "delta")
+
+    def __init__(self, balance: int, delta: dict[Key, Entry]) -> None:
+        self.balance = balance
+        self.delta = delta
+
+    def identity(self) -> tuple[int, frozenset[tuple[Key, Entry]]]:
+        """Equal for worlds that cannot be told apart."""
+        return self.balance, frozenset(self.delta.items())
+
+
+class Games:
+    """What a player's games are at: how many accepted bets are open, and when the last win was sent."""
+
+    def __init__(self) -> None:
+        self._open_bets: dict[str | None, int] = {}
+        self._last_win: dict[str | None, int] = {}
+
+    def bet(self, game: str | None) -> None:
+        """A bet was accepted."""
+        self._open_bets[game] = self._open_bets.get(game, 0) + 1
+
+    def refund(self, game: str | None) -> None:
+        """A bet was given back."""
+        if self._open_bets.get(game):
+            self._open_bets[game] -= 1
+
+    def win(self, game: str | None, order: int) -> None:
+        """A win was sent, at that place of the player's order."""
+        self._last_win[game] = order
+
+    def open_bets(self, game: str | None) -> int:
+        """How many are open."""
+        return self._open_bets.get(game, 0)
+
+    def last_win(self, game: str | None) -> int:
+        """The place of the last win, -1 where there was none."""
+        return self._last_win.get(game, -1)
+
+    def all(self) -> dict[str | None, tuple[int, int]]:
+        """By game: the open bets, and the place of the last win."""
+        names = {*self._open_bets, *self._last_win}
+        return {name: (self.open_bets(name), self.last_win(name)) for name in names}
+
+
+class Observation(NamedTuple):
+    """What the ledger says of one call. `possible` is False when no world allows the answer."""
+
+    possible: bool
+    role: Role
+    settled: bool
+    """Whether one balance is left; if not, a balance read tells the worlds apart."""
+
+
+class Terms(Frozen):
+    """What is known of a player besides the calls: `max_bet` is a limit the operator configured."""
+
+    exists: bool = True
+    blocked: bool = False
+    max_bet: Money | None = None

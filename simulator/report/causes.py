@@ -1,0 +1,211 @@
+"""Findings grouped by what causes them: one defect is one entry, however many scenarios meet it.
+
+How a cause is printed stands in `summary` and `frame`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from simulator.core.calls import FaultKind
+from simulator.core.findings import Finding, Severity, Verdict
+from simulator.core.steps import Parallel, Repeat, Scenario, Step
+from simulator.core.values import Frozen
+from simulator.law.situations import Situation, breaks_the_law
+from simulator.report.events import ScenarioFinished
+from simulator.report.tally import Tally
+
+_READS = frozenset({Situation.STALE_READ, Situation.READ_CONTRADICTS})
+
+_TOGETHER = frozenset({Situation.LOST_UPDATE, Situation.DOUBLE_EFFECT, Situation.CONCURRENT_WRONG})
+
+_RANK = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
+
+
+class Sighting(Frozen):
+    """One finding where it was met; `scenario` is None for a finding of the preflight.
+
+    `size` is the number of calls of the scenario: the smallest explains the cause best.
+    """
+
+    finding: Finding
+    scenario: Scenario | None
+    size: int
+
+    @property
+    def scenario_id(self) -> str:
+        """Empty for the preflight."""
+        return self.scenario.id if self.scenario else ""
+
+    @property
+    def where(self) -> str:
+        """``file:line`` of the step, or of the scenario; ``preflight`` where there is no scenario."""
+        if self.scenario is None:
+            return "preflight"
+        return str(self.finding.place or self.scenario.place)
+
+    @property
+    def name(self) -> str:
+        """The scenario's name, empty for the preflight."""
+        return self.scenario.name if self.scenario else ""
+
+    @property
+    def simplicity(self) -> tuple[int, int, str, int]:
+        """Sorts the sighting that explains best first; independent of the order in which workers finish."""
+        line = self.finding.place.line if self.finding.place else 0
+        return (_RANK[self.finding.severity], self.size, self.scenario_id, line)
+
+
+class Cause:
+    """All sightings of one cause; `times` counts every occurrence. `key` is the findings' `cause`."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.sightings: list[Sighting] = []
+        self.times = 0
+
+    @property
+    def shown(self) -> Sighting:
+        """The sighting to print in full."""
+        return min(self.sightings, key=lambda sighting: sighting.simplicity)
+
+    @property
+    def others(self) -> list[Sighting]:
+        """One sighting for each further scenario."""
+        shown = self.shown
+        seen = {shown.scenario_id}
+        others = []
+        for sighting in sorted(self.sightings, key=lambda sighting: sighting.where):
+            if sighting.scenario_id not in seen:
+                seen.add(sighting.scenario_id)
+                others.append(sighting)
+        return others
+
+    @property
+    def in_sequence(self) -> bool:
+        """Whether it was met where calls are sent one after the other."""
+        return any(each.scenario is None or not _is_burst(each.scenario.steps) for each in self.sightings)
+
+    @property
+    def severity(self) -> Severity:
+        """The worst among the sightings."""
+        return self.shown.finding.severity
+
+    @property
+    def scenario_count(self) -> int:
+        """How many scenarios it touches."""
+        return len({sighting.scenario.id for sighting in self.sightings if sighting.scenario})
+
+
+def that_may_follow(errors: Sequence[Cause]) -> list[Cause]:
+    """Causes of failure that the others may have made: they may be gone when the others are mended.
+
+    Balances that are read wrongly make money look wrong. What calls do wrong one after the other they do
+    wrong together, too. What only a burst has upset is upset in the calls after it.
+    """
+    money = [cause for cause in errors if breaks_the_law(cause.key)]
+    reads = [cause for cause in money if cause.key in _READS and cause.in_sequence]
+    if reads:
+        most = max(cause.scenario_count for cause in reads)
+        return [cause for cause in money if cause.key not in _READS and cause.scenario_count < most]
+    together = [cause for cause in money if cause.key in _TOGETHER | _READS]
+    if any(cause.in_sequence for cause in money if cause not in together):
+        return together
+    return [cause for cause in money if cause not in together] if together else []
+
+
+def roots_first(errors: Sequence[Cause]) -> list[Cause]:
+    """The same causes, those that may follow from others last."""
+    following = that_may_follow(errors)
+    return [cause for cause in errors if cause not in following] + following
+
+
+class Causes:
+    """A fold over finished scenarios."""
+
+    def __init__(self) -> None:
+        self._by_key: dict[str, Cause] = {}
+
+    def add_scenario(self, event: ScenarioFinished, *, expected: bool = False) -> None:
+        """Take the findings of a scenario that has ended; `expected` (xfail) leaves its errors out."""
+        for finding in event.findings:
+            if not (expected and finding.severity is Severity.ERROR):
+                self._add(Sighting(finding, event.scenario, event.exchange_count))
+
+    def add_run_findings(self, findings: Iterable[Finding]) -> None:
+        """Take findings that belong to no scenario."""
+        for finding in findings:
+            self._add(Sighting(finding, None, 0))
+
+    def met(self, times: Mapping[str, int]) -> None:
+        """Correct how often a cause was met, by `Finding.cause`."""
+        for name, count in times.items():
+            if name in self._by_key:
+                self._by_key[name].times = count
+
+    def ranked(self) -> list[Cause]:
+        """Errors first, then warnings, then notes; among them the preflight's, then what touches most."""
+        return sorted(self._by_key.values(), key=_rank)
+
+    def _add(self, sighting: Sighting) -> None:
+        finding = sighting.finding
+        key = finding.cause or f"{finding.rule} {finding.message}"
+        cause = self._by_key.setdefault(key, Cause(key))
+        cause.sightings.append(sighting)
+        cause.times += finding.count
+
+
+def _rank(cause: Cause) -> tuple[int, bool, int, tuple[int, int, str, int]]:
+    shown = cause.shown
+    return (
+        _RANK[shown.finding.severity],
+        shown.scenario is not None,
+        -cause.scenario_count,
+        shown.simplicity,
+    )
+
+
+def _is_burst(steps: Iterable[Step]) -> bool:
+    """Whether calls are sent together somewhere in these steps."""
+    for step in steps:
+        if isinstance(step, Parallel) or (isinstance(step, Repeat) and _is_burst(step.steps)):
+            return True
+        fault = getattr(step, "fault", None)
+        if fault is not None and fault.kind is FaultKind.DUPLICATE:
+            return True
+    return False
+
+
+# --- overview -------------------------------------------------------------------------------------
+# What a reader is told at the end: a tally with the causes of findings and the reasons for no verdict.
+
+EXPLAINED = (Verdict.INCONCLUSIVE, Verdict.BLOCKED, Verdict.SKIPPED, Verdict.XPASSED, Verdict.XFAILED)
+"""Verdicts that a reader wants the reason of; that of a failure is its findings."""
+
+
+class Overview(Tally):
+    """A fold; `causes` is complete after `finish`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reasons: dict[Verdict, dict[str, list[Scenario]]] = {}
+        self.causes: list[Cause] = []
+        self._causes = Causes()
+
+    def finish(self) -> list[ScenarioFinished]:
+        cut = super().finish()
+        self._causes.add_run_findings(self.run_findings)
+        self._causes.met(self.ended.times if self.ended else {})
+        self.causes = self._causes.ranked()
+        return cut
+
+    def count(self, event: ScenarioFinished) -> None:
+        super().count(event)
+        self._causes.add_scenario(event, expected=event.verdict is Verdict.XFAILED)
+        if event.verdict in EXPLAINED:
+            by_reason = self.reasons.setdefault(event.verdict, {})
+            by_reason.setdefault(event.reason or "no reason was given", []).append(event.scenario)
+
+    def of_severity(self, severity: Severity) -> list[Cause]:
+        """The causes of that severity, in the order of the summary."""
+        return [cause for cause in self.causes if cause.severity is severity]

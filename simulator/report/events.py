@@ -1,0 +1,124 @@
+"""The event stream of a run: what happened, in order. Every report is a pure fold over it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import field
+
+from simulator.core.calls import CallForm
+from simulator.core.findings import Finding, Outcome, Place, Verdict
+from simulator.core.money import Money
+from simulator.core.steps import Scenario
+from simulator.core.values import Frozen
+from simulator.core.webhooks import Exchange
+from simulator.errors import ExitCode
+
+
+class RunStarted(Frozen, kw_only=True):
+    """`started_at` is ISO 8601; `run` is the random part of every transaction id."""
+
+    run: str
+    seed: int
+    endpoint: str
+    wire: str
+    version: str
+    started_at: str
+    selected: int
+    command: str = "betrontech-sim run"
+
+
+class ScenarioStarted(Frozen, kw_only=True):
+    scenario: Scenario
+
+
+class PlayerOpened(Frozen, kw_only=True):
+    """A scenario takes a player whose balance was read or seeded as `balance`; a history begins."""
+
+    scenario_id: str
+    player: str
+    balance: Money
+
+
+class ExchangeRecorded(Frozen, kw_only=True):
+    """One call that was sent. `purpose`: step, probe, adjust, preflight, restore, or settle.
+
+    `outcome` and `balance` are as read from the reply; `label` is the file's name of the step; `form` is
+    how the call is written, which decides whether it may be refused.
+    `scenario_id` is None for preflight and restore. `duration` of the call stands in the exchange.
+    """
+
+    scenario_id: str | None
+    player: str | None
+    purpose: str
+    exchange: Exchange
+    outcome: Outcome
+    balance: Money | None
+    label: str = ""
+    place: Place | None = None
+    form: CallForm = CallForm.CANONICAL
+
+
+class StepFinished(Frozen, kw_only=True):
+    """`status`: passed, failed or blocked (not sent, because of an earlier finding)."""
+
+    scenario_id: str
+    place: Place
+    status: str
+
+
+class FindingRaised(Frozen, kw_only=True):
+    """`scenario_id` is None for a finding of the preflight."""
+
+    scenario_id: str | None
+    finding: Finding
+
+
+class ScenarioFinished(Frozen, kw_only=True):
+    """`exchanges` are kept only for a scenario that did not pass, unless the run keeps all."""
+
+    scenario: Scenario
+    verdict: Verdict
+    reason: str
+    findings: tuple[Finding, ...]
+    duration_ns: int
+    exchange_count: int
+    exchanges: tuple[ExchangeRecorded, ...] = ()
+
+
+class DialectObserved(Frozen, kw_only=True):
+    """One knob of the dialect: what this operator does, with the sentence that shows it."""
+
+    knob: str
+    value: str
+    evidence: str
+
+
+class RunFinished(Frozen, kw_only=True):
+    """`counts` by verdict; `calls` that were sent; `root_cause` is why scenarios were blocked, or empty.
+
+    `gone` says that the operator stopped answering in the middle.
+    `times`, by `Finding.cause`: how often the run met what it told once, as it does with forms of replies.
+    """
+
+    exit_code: ExitCode
+    duration_ns: int
+    counts: Mapping[Verdict, int]
+    calls: int
+    dialect: tuple[DialectObserved, ...] = ()
+    root_cause: str = ""
+    gone: bool = False
+    notes: tuple[str, ...] = field(default=())
+    times: Mapping[str, int] = field(default_factory=dict)
+
+
+Event = (
+    RunStarted
+    | ScenarioStarted
+    | PlayerOpened
+    | ExchangeRecorded
+    | StepFinished
+    | FindingRaised
+    | ScenarioFinished
+    | DialectObserved
+    | RunFinished
+)

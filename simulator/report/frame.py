@@ -1,0 +1,188 @@
+"""One finding as a frame of lines: place, source with a caret, ledger, why, curl, rerun.
+
+Lines come without line ends, safe for a screen, coloured by the ink handed in.
+"""
+
+from __future__ import annotations
+
+import shlex
+import textwrap
+from collections.abc import Iterable, Iterator
+
+from simulator.core.findings import Finding, Severity
+from simulator.core.money import format_money
+from simulator.core.steps import Scenario
+from simulator.core.values import Frozen
+from simulator.core.webhooks import Exchange, Reply, mask_headers
+from simulator.report.causes import Sighting
+from simulator.report.events import ExchangeRecorded
+from simulator.report.text import Ink, display_width, shorten, visible
+
+VERDICT_WORDS = {Severity.ERROR: "FAIL", Severity.WARNING: "WARN", Severity.NOTE: "NOTE"}
+
+LINES_BEFORE = 2
+
+TRAIL_LENGTH_MAX = 400
+
+CURL_LENGTH_MAX = 4_000
+
+KEY_WIDTH = 7
+
+
+class FrameStyle(Frozen):
+    """How frames are laid out. `width` None (no terminal) wraps and cuts nothing.
+
+    `command` and `seed` make the line that runs a scenario again.
+    """
+
+    ink: Ink
+    width: int | None = None
+    command: str = "betrontech-sim run"
+    seed: int | None = None
+
+
+def frame(sighting: Sighting, style: FrameStyle) -> list[str]:
+    """All that there is to say about one finding."""
+    finding, ink = sighting.finding, style.ink
+    word = ink.severity(finding.severity, VERDICT_WORDS[finding.severity])
+    place = finding.place or (sighting.scenario.place if sighting.scenario else None)
+    gutter = max(2, len(str(place.line))) if place else 2
+    return [
+        f"{word}  {ink.strong(visible(sighting.where))}  {visible(sighting.name)}".rstrip(),
+        headline(finding, ink),
+        *_source(finding, sighting.scenario, gutter, style),
+        *(_facts(finding, sighting.scenario, gutter, style)),
+    ]
+
+
+def headline(finding: Finding, ink: Ink) -> str:
+    """``error[REF-03] the repeated refund was credited again``."""
+    return f"{severity_tag(finding, ink)} {ink.strong(visible(finding.message))}"
+
+
+def severity_tag(finding: Finding, ink: Ink) -> str:
+    """``error[REF-03]``."""
+    return ink.severity(finding.severity, f"{finding.severity.value}[{visible(finding.rule)}]")
+
+
+def rerun(scenario: Scenario, style: FrameStyle) -> str:
+    """The command that runs that scenario again, ready to paste."""
+    several = scenario.id != scenario.place.file
+    target = str(scenario.place) if several else scenario.place.file
+    seed = "" if style.seed is None else f" --seed {style.seed}"
+    return f"{style.command} {shlex.quote(visible(target))}{seed}"
+
+
+def _source(finding: Finding, scenario: Scenario | None, gutter: int, style: FrameStyle) -> list[str]:
+    place, label = finding.place, visible(finding.label)
+    bar = style.ink.hint(f"{'':{gutter}} |")
+    # A step that came in by `use` stands in another file.
+    text = () if place is None or scenario is None else scenario.source_of(place.file)
+    if place is None or not 1 <= place.line <= len(text):
+        return [f"{bar} {label}"] if label else []
+    first = max(1, place.line - LINES_BEFORE)
+    lines = [bar]
+    for number in range(first, place.line + 1):
+        source = visible(text[number - 1].replace("\t", " "))
+        if style.width is not None:
+            source = shorten(source, max(20, style.width - gutter - 3))
+        lines.append(f"{style.ink.hint(f'{number:>{gutter}} |')} {source}".rstrip())
+    before = text[place.line - 1][: place.column - 1].replace("\t", " ")
+    under = text[place.line - 1][place.column - 1 : place.column - 1 + place.width]
+    carets = "^" * max(1, display_width(visible(under)))
+    pointer = style.ink.severity(finding.severity, f"{carets} {label}".rstrip())
+    lines.append(f"{bar} {' ' * display_width(visible(before))}{pointer}")
+    return lines
+
+
+def _facts(finding: Finding, scenario: Scenario | None, gutter: int, style: FrameStyle) -> list[str]:
+    lines = _fact("ledger", _end_of(visible(finding.trail)), gutter, style)
+    lines += [f"{'':{gutter}}   {visible(lane)}" for lane in finding.lanes]
+    lines += _fact("why", visible(finding.why), gutter, style)
+    curl = visible(finding.curl)
+    if len(curl) > CURL_LENGTH_MAX:
+        curl = f"a line of {len(curl):,} characters: it stands in the JSON report"
+    lines += _fact("curl", curl, gutter, style, wrap=False)
+    if scenario is not None:
+        lines += _fact("rerun", rerun(scenario, style), gutter, style, wrap=False)
+    return lines
+
+
+def _fact(key: str, text: str, gutter: int, style: FrameStyle, *, wrap: bool = True) -> list[str]:
+    """``= key  text``; what is meant to be copied is never wrapped."""
+    if not text.strip():
+        return []
+    head = f"{'':{gutter}} {style.ink.hint('=')} {style.ink.strong(f'{key:<{KEY_WIDTH}}')} "
+    if style.width is None or not wrap:
+        return [head + text]
+    indent = gutter + 4 + KEY_WIDTH
+    room = max(20, style.width - indent)
+    parts = textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False)
+    return [head + parts[0], *(" " * indent + part for part in parts[1:])]
+
+
+def _end_of(trail: str) -> str:
+    return trail if len(trail) <= TRAIL_LENGTH_MAX else "… " + trail[-TRAIL_LENGTH_MAX:]
+
+
+# --- wire_dump ------------------------------------------------------------------------------------
+# What `-v` shows of a call: the bytes of both directions, bounded, secrets masked, nothing left to act.
+
+BODY_CHARACTERS_MAX = 4_000
+
+HEADER_CHARACTERS_MAX = 500
+
+HEADERS_MAX = 40
+
+
+def wire_dump(event: ExchangeRecorded, endpoint: str, ink: Ink) -> Iterator[str]:
+    """The lines of one call; a blank one ends it."""
+    exchange = event.exchange
+    yield _heading(event, ink)
+    wire = exchange.wire
+    yield f"  {ink.hint('>')} {visible(wire.http_method)} {visible(endpoint)}"
+    headers = (("Content-Type", wire.content_type), *wire.headers)
+    yield from _message(headers, wire.body, ink.hint(">"))
+    yield from _answer(exchange, ink)
+    yield ""
+
+
+def _heading(event: ExchangeRecorded, ink: Ink) -> str:
+    request = event.exchange.request
+    what = event.label or (request.method.value if request else "bytes")
+    player = f"player {event.player}" if event.player else ""
+    facts = [event.purpose, player, str(event.place or "")]
+    result = event.outcome.value
+    if event.balance is not None:
+        result += f", balance {format_money(event.balance)}"
+    if event.exchange.fault:
+        result += f", fault {event.exchange.fault}"
+    known = "  ".join(visible(fact) for fact in facts if fact)
+    return f"{ink.strong(visible(what))}  {ink.faint(known)}  {visible(result)}"
+
+
+def _answer(exchange: Exchange, ink: Ink) -> Iterator[str]:
+    reply, mark = exchange.reply, ink.odd("<")
+    if not isinstance(reply, Reply):
+        yield f"  {mark} no reply: {visible(reply.kind.value)}, {visible(reply.detail)}"
+        return
+    after = ""
+    if exchange.latency_ns is not None:
+        tenths = exchange.latency_ns // 100_000
+        after = f"  after {tenths // 10:,}.{tenths % 10} ms"
+    yield f"  {mark} HTTP {reply.status}{ink.faint(after)}"
+    yield from _message(reply.headers, reply.body, mark)
+
+
+def _message(headers: Iterable[tuple[str, str]], body: bytes, mark: str) -> Iterator[str]:
+    masked = list(mask_headers(tuple(headers)))
+    for name, value in masked[:HEADERS_MAX]:
+        yield f"  {mark} {visible(f'{name}: {value}'[:HEADER_CHARACTERS_MAX])}"
+    if len(masked) > HEADERS_MAX:
+        yield f"  {mark} +{len(masked) - HEADERS_MAX} more headers"
+    # Cut as bytes first: a character has four of them at most, and a reply can be large.
+    text = body[: 4 * BODY_CHARACTERS_MAX].decode("utf-8", "backslashreplace")[:BODY_CHARACTERS_MAX]
+    for line in text.splitlines():
+        yield f"  {mark} {visible(line)}"
+    if len(body) > len(text.encode()):
+        yield f"  {mark} … {len(body):,} bytes in all"

@@ -1,0 +1,291 @@
+"""The run as one JSON document, written while it runs: a scenario is in the file once it has ended.
+
+``{"seed", "endpoint", …, "scenarios": […], "findings": […], "dialect": {…}, "counts": {…}, …, "exit_code",
+"outcome"}``: what is known first stands first, and no scenario is kept in memory.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from typing import TextIO
+
+from simulator.core.findings import Finding, Place
+from simulator.core.money import Money, format_money
+from simulator.core.steps import Scenario
+from simulator.core.webhooks import Reply
+from simulator.report.events import (
+    DialectObserved,
+    Event,
+    ExchangeRecorded,
+    FindingRaised,
+    PlayerOpened,
+    RunFinished,
+    RunStarted,
+    ScenarioFinished,
+    ScenarioStarted,
+    StepFinished,
+)
+from simulator.report.tally import OUTCOMES, Tally
+from simulator.report.text import without_login
+
+_NOT_STARTED: JsonObject = {"seed": None, "endpoint": None}
+
+
+class JsonReport:
+    """One document; before `close` it is the beginning of one."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._tally = Tally()
+        self._begun = False
+        self._separator = ""
+
+    def on(self, event: Event) -> None:
+        self._tally.on(event)
+        if type(event) is ExchangeRecorded:
+            return
+        match event:
+            case RunStarted():
+                self._begin(run_object(event))
+            case ScenarioFinished():
+                self._scenario(event)
+
+    def close(self) -> None:
+        cut = self._tally.finish()
+        self._begin(_NOT_STARTED)
+        for event in cut:
+            self._scenario(event)
+        tally = self._tally
+        rest: JsonObject = {
+            "findings": [finding_object(finding, None) for finding in tally.run_findings],
+            "dialect": {
+                observed.knob: {"value": observed.value, "evidence": observed.evidence}
+                for observed in tally.dialect.values()
+            },
+            **end_object(tally),
+        }
+        self._stream.write(f"\n],{encode(rest)[1:]}\n")
+        self._stream.flush()
+
+    def _begin(self, header: JsonObject) -> None:
+        if not self._begun:
+            self._begun = True
+            self._stream.write(f'{encode(header)[:-1]},"scenarios":[')
+
+    def _scenario(self, event: ScenarioFinished) -> None:
+        self._begin(_NOT_STARTED)
+        written = {
+            **result_object(event),
+            "findings": [finding_object(finding, event.scenario) for finding in event.findings],
+            "exchanges": [exchange_object(exchange) for exchange in event.exchanges],
+        }
+        self._stream.write(f"{self._separator}\n{encode(written)}")
+        self._stream.flush()
+        self._separator = ","
+
+
+# --- json_values ----------------------------------------------------------------------------------
+# Exchanges, findings and scenarios as JSON objects, the same in every file a run leaves.
+# Money is canonical text, times are integers of nanoseconds, absent facts are null. Headers are left out,
+# and with them every secret of the configuration.
+
+JsonObject = dict[str, object]
+
+encode = json.JSONEncoder(separators=(",", ":")).encode
+"""Compact and pure ASCII: safe in a stream of any encoding."""
+
+
+def exchange_object(event: ExchangeRecorded) -> JsonObject:
+    """What `betrontech-sim judge` reads, and what a person wants to see of one call."""
+    exchange, place = event.exchange, event.place
+    request, reply = exchange.request, exchange.reply
+    written: JsonObject = {
+        "player": event.player,
+        "method": None,
+        "transaction_id": None,
+        "amount": None,
+        "sent_ns": exchange.sent_ns,
+        "answered_ns": exchange.answered_ns,
+        "outcome": event.outcome,
+        "balance": _money(event.balance),
+        "scenario": event.scenario_id,
+        "label": event.label,
+        "purpose": event.purpose,
+        "line": place.line if place else None,
+        "game_id": None,
+        "form": event.form,
+        "fault": exchange.fault,
+        "http": None,
+    }
+    if request is not None:
+        written["player"] = event.player or request.player
+        written["method"] = request.method
+        written["transaction_id"] = request.transaction_id
+        written["amount"] = _money(request.amount)
+        written["game_id"] = request.game_id
+    _put_body(written, "request", exchange.wire.body)
+    if isinstance(reply, Reply):
+        written["http"] = reply.status
+        _put_body(written, "reply", reply.body)
+    else:
+        written["reply"] = None
+        written["no_reply"] = {"kind": reply.kind, "detail": reply.detail}
+    return written
+
+
+def finding_object(finding: Finding, scenario: Scenario | None) -> JsonObject:
+    """A finding; one without a place of its own stands where its scenario stands."""
+    place = finding.place or (scenario.place if scenario else None)
+    return {
+        "rule": finding.rule,
+        "level": rule_level(finding.rule),
+        "severity": finding.severity,
+        "message": finding.message,
+        **place_object(place),
+        "cause": finding.cause,
+        "label": finding.label,
+        "trail": finding.trail,
+        "why": finding.why,
+        "curl": finding.curl,
+        "player": finding.player,
+        "count": finding.count,
+    }
+
+
+def result_object(event: ScenarioFinished) -> JsonObject:
+    """A scenario and its verdict, without findings and exchanges."""
+    scenario = event.scenario
+    return {
+        "id": scenario.id,
+        **place_object(scenario.place),
+        "name": scenario.name,
+        "outcome": event.verdict,
+        "reason": event.reason,
+        "level": scenario.level,
+        "covers": scenario.covers,
+        "tags": scenario.tags,
+        "duration_ns": event.duration_ns,
+        "calls": event.exchange_count,
+    }
+
+
+def run_object(event: RunStarted) -> JsonObject:
+    """What is known when a run starts."""
+    return {
+        "run": event.run,
+        "seed": event.seed,
+        "endpoint": without_login(event.endpoint),
+        "wire": event.wire,
+        "version": event.version,
+        "started_at": event.started_at,
+        "selected": event.selected,
+    }
+
+
+def end_object(tally: Tally) -> JsonObject:
+    """What is known when a run has ended."""
+    ended = tally.ended
+    return {
+        "counts": tally.counts_by_name,
+        "calls": tally.calls,
+        "duration_ns": ended.duration_ns if ended else None,
+        "root_cause": tally.root_cause or None,
+        "notes": ended.notes if ended else (),
+        "times": dict(ended.times) if ended else {},
+        "exit_code": int(tally.exit_code),
+        "outcome": OUTCOMES[tally.exit_code],
+    }
+
+
+def place_object(place: Place | None) -> JsonObject:
+    """``file``, ``line`` and ``column``, null without a place."""
+    if place is None:
+        return {"file": None, "line": None, "column": None}
+    return {"file": place.file, "line": place.line, "column": place.column}
+
+
+@lru_cache(maxsize=512)
+def rule_level(rule_id: str) -> str | None:
+    """How binding the rule is; None for an id that the catalogue does not have."""
+    # The texts of all rules are only wanted once there is a finding.
+    from simulator.law.rules import RULES
+
+    rule = RULES.get(rule_id)
+    return rule.level.value if rule else None
+
+
+def _money(amount: Money | None) -> str | None:
+    return None if amount is None else format_money(amount)
+
+
+def _put_body(written: JsonObject, key: str, body: bytes) -> None:
+    """The text of a body under `key`; bytes that are no UTF-8 as base64 under ``key_base64``."""
+    try:
+        written[key] = body.decode()
+    except UnicodeDecodeError:
+        from base64 import b64encode  # rare: an operator that answers in bytes of another encoding
+
+        written[key] = None
+        written[f"{key}_base64"] = b64encode(body).decode()
+
+
+# --- ndjson ---------------------------------------------------------------------------------------
+# Every event as a line of JSON, flushed at once: what was sent is in the file even after a kill.
+# `betrontech-sim judge` reads the ``opening`` and ``exchange`` lines.
+
+
+class NdjsonReport:
+    """Lines of ``{"type": "run|scenario|opening|exchange|step|finding|result|dialect|end", …}``."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._tally = Tally()
+
+    def on(self, event: Event) -> None:
+        self._tally.on(event)
+        if type(event) is ExchangeRecorded:
+            self._line("exchange", exchange_object(event))
+            return
+        match event:
+            case RunStarted():
+                self._line("run", run_object(event))
+            case ScenarioStarted():
+                self._line("scenario", _scenario_object(event.scenario))
+            case PlayerOpened():
+                opening = {"player": event.player, "balance": format_money(event.balance)}
+                self._line("opening", {**opening, "scenario": event.scenario_id})
+            case StepFinished():
+                step = {"scenario": event.scenario_id, "status": event.status}
+                self._line("step", {**step, **place_object(event.place)})
+            case FindingRaised():
+                scenario = self._tally.running(event.scenario_id)
+                self._line(
+                    "finding", {"scenario": event.scenario_id, **finding_object(event.finding, scenario)}
+                )
+            case ScenarioFinished():
+                self._line("result", result_object(event))
+            case DialectObserved() | RunFinished():
+                pass  # told at the close, when the last word on both is known
+
+    def close(self) -> None:
+        for event in self._tally.finish():
+            self._line("result", result_object(event))
+        for observed in self._tally.dialect.values():
+            evidence = {"value": observed.value, "evidence": observed.evidence}
+            self._line("dialect", {"knob": observed.knob, **evidence})
+        self._line("end", end_object(self._tally))
+
+    def _line(self, kind: str, written: JsonObject) -> None:
+        self._stream.write(f'{{"type":"{kind}",{encode(written)[1:]}\n')
+        self._stream.flush()
+
+
+def _scenario_object(scenario: Scenario) -> JsonObject:
+    return {
+        "scenario": scenario.id,
+        "name": scenario.name,
+        **place_object(scenario.place),
+        "level": scenario.level,
+        "covers": scenario.covers,
+    }

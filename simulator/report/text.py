@@ -1,0 +1,132 @@
+"""Text that is safe on a screen and in a file, whoever wrote it, and how wide it is there.
+
+A hostile reply must not move the cursor, retitle the window or turn a line around, so control characters,
+bidirectional overrides and lone surrogates are written as escapes (``\x1b``). Colours stand in `ink`.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from simulator.core.findings import Severity
+from simulator.core.values import Frozen
+
+# C0 and C1 controls, line separators, bidirectional marks and overrides, invisible tags, halves of
+# surrogate pairs, non-characters. Joiners stay: scripts and emoji need them.
+_UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff"
+    "\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]"
+)
+
+_LOGIN = re.compile(r"(?<=//)[^/?#]*@")
+
+_NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+# What these reports draw with, for a stream whose encoding has no such glyph.
+_PLAIN_GLYPHS = str.maketrans(
+    {"→": "->", "←": "<-", "…": "...", "·": "-", "\u2013": "-", "—": "-", "\u00d7": "x", "\u2212": "-"}
+)
+
+
+def visible(text: str) -> str:
+    """One line in which everything that could act on a terminal is written as an escape."""
+    if text.isascii() and text.isprintable():
+        return text
+    return _UNSAFE.sub(_escape, text)
+
+
+def without_login(url: str) -> str:
+    """The URL with a user and a password in it masked."""
+    return _LOGIN.sub("***@", url)
+
+
+def display_width(text: str) -> int:
+    """Columns that a terminal gives to a visible text: wide characters take two, combining marks none."""
+    if text.isascii():
+        return len(text)
+    return sum(map(_character_width, text))
+
+
+def shorten(text: str, limit: int) -> str:
+    """At most `limit` columns, the cut marked with an ellipsis."""
+    if display_width(text) <= limit:
+        return text
+    kept, width = [], 0
+    for character in text:
+        width += _character_width(character)
+        if width > limit - 1:
+            break
+        kept.append(character)
+    return "".join(kept) + "…"
+
+
+def encodable(text: str, encoding: str) -> str:
+    """The text with what `encoding` lacks replaced: glyphs by plain twins, the rest by escapes."""
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        plain = text.translate(_PLAIN_GLYPHS)
+        return plain.encode(encoding, "backslashreplace").decode(encoding)
+    return text
+
+
+def plural(count: int, noun: str, many: str = "") -> str:
+    """``1 scenario``, ``1,204 calls``; `many` where the plural is not noun + s."""
+    return f"{count:,} {noun if count == 1 else many or noun + 's'}"
+
+
+def _escape(match: re.Match[str]) -> str:
+    character = match.group()
+    code = ord(character)
+    if code > 0xFFFF:
+        return f"\\U{code:08x}"
+    return _NAMED.get(character) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
+
+
+def _character_width(character: str) -> int:
+    if unicodedata.combining(character) or character in "\u200d\ufe0e\ufe0f":
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+# --- ink ------------------------------------------------------------------------------------------
+# Colours for a terminal, as functions from text to text; without colour they change nothing.
+# Written by hand because importing a library for six escape codes costs more than a small run takes.
+
+
+class Ink(Frozen):
+    """What may be painted; `enabled` False leaves every text as it is."""
+
+    enabled: bool
+
+    def strong(self, text: str) -> str:
+        return self._paint("1", text)
+
+    def faint(self, text: str) -> str:
+        return self._paint("2", text)
+
+    def good(self, text: str) -> str:
+        return self._paint("32", text)
+
+    def bad(self, text: str) -> str:
+        return self._paint("1;31", text)
+
+    def odd(self, text: str) -> str:
+        return self._paint("33", text)
+
+    def hint(self, text: str) -> str:
+        return self._paint("36", text)
+
+    def severity(self, severity: Severity, text: str) -> str:
+        """Red for an error, yellow for a warning, cyan for a note."""
+        match severity:
+            case Severity.ERROR:
+                return self.bad(text)
+            case Severity.WARNING:
+                return self.odd(text)
+            case Severity.NOTE:
+                return self.hint(text)
+
+    def _paint(self, code: str, text: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self.enabled and text else text

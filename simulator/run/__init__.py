@@ -1,0 +1,1 @@
+"""The scenario runner: from typed scenarios to exchanges, events and an exit code."""

@@ -1,0 +1,302 @@
+"""What all scenarios of one run share, and how one call is made, recorded and read."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from pathlib import Path
+
+from simulator.core.calls import Call, CallForm, FaultSpec, Why
+from simulator.core.findings import Verdict
+from simulator.core.money import Money
+from simulator.core.profiles import WireProfile
+from simulator.core.webhooks import Exchange, NoReply, WebhookRequest, WireRequest
+from simulator.judge.replies import read_reply
+from simulator.law.roles import KNOBS
+from simulator.report.events import DialectObserved, Event, ExchangeRecorded, ScenarioFinished
+from simulator.settings import RunSettings
+from simulator.wire.sender import CallInterrupted, Sender
+
+SILENT_CALLS_MAX = 5
+"""So many calls in a row without an answer, none of them our doing, and the operator counts as gone."""
+
+
+class Stopped(Exception):
+    """The run ends before this scenario does: an interrupt, or the operator stopped answering."""
+
+
+class RunContext:
+    """One run: settings, the way out, and the stream that everything is told to.
+
+    `emit` may be called from any thread. `run` is the random part of this run's transaction ids. `kept` holds
+    the latest exchanges of every scenario that is running. `stopping` is why no scenario may call any more;
+    while `ending`, what has to be put in order after the scenarios may. `shown`, by player, is the
+    balance that the operator last showed and goes on from, as far as it is known. A player is one scenario's
+    at a time; the mapping is shared by all.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: RunSettings,
+        profile: WireProfile,
+        run: str,
+        games: frozenset[str],
+        report: Callable[[Event], None],
+    ) -> None:
+        self.settings = settings
+        self.profile = profile
+        self.run = run
+        self.games = games
+        self.report = report
+        self.dialect = DialectLog()
+        self.kept: dict[str, deque[ExchangeRecorded]] = {}
+        self.calls = 0
+        self.open_bets = OpenBets()
+        self.stopping = ""
+        self.ending = False
+        self._sender: Sender | None = None
+        self.shown: dict[str, Money] = {}
+        self.patience = Patience()
+        self._silent = 0
+        self._lock = threading.Lock()
+
+    @property
+    def sender(self) -> Sender:
+        """The way out; there is none before the endpoint was reached."""
+        assert self._sender is not None
+        return self._sender
+
+    @sender.setter
+    def sender(self, sender: Sender) -> None:
+        self._sender = sender
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self._sender is not None:
+            self._sender.close()
+
+    def emit(self, event: Event) -> None:
+        """Hand an event to the reports, one at a time."""
+        with self._lock:
+            self.report(event)
+
+    def stop(self, reason: str) -> None:
+        """Let every scenario end at its next call."""
+        self.stopping = self.stopping or reason
+
+    def call(
+        self,
+        request: WebhookRequest | None,
+        wire: WireRequest,
+        why: Why,
+        *,
+        form: CallForm = CallForm.CANONICAL,
+    ) -> Call:
+        """Send, record and read one call. Raises Stopped when the run is ending."""
+        if self.stopping and not self.ending:
+            raise Stopped(self.stopping)
+        try:
+            exchange = self.sender.call(request, wire)
+        except CallInterrupted as interrupt:
+            for lost in interrupt.exchanges:
+                self.record(lost, why)
+            raise
+        return self.record(exchange, why, form=form)
+
+    def disturb(
+        self, request: WebhookRequest, wire: WireRequest, fault: FaultSpec, why: Why
+    ) -> tuple[Call, ...]:
+        """One call under a fault; two exchanges for a duplicate. Raises Stopped when the run is ending."""
+        if self.stopping:
+            raise Stopped(self.stopping)
+        try:
+            exchanges = self.sender.disturb(request, wire, fault)
+        except CallInterrupted as interrupt:
+            for lost in interrupt.exchanges:
+                self.record(lost, why)
+            raise
+        return tuple(self.record(exchange, why) for exchange in exchanges)
+
+    def record(self, exchange: Exchange, why: Why, *, form: CallForm = CallForm.CANONICAL) -> Call:
+        """Put an exchange into the event stream and read its reply."""
+        reading = read_reply(
+            exchange.request,
+            exchange.reply,
+            self.profile,
+            injected=exchange.fault is not None,
+            well_formed=form is not CallForm.MALFORMED,
+        )
+        request = exchange.request
+        event = ExchangeRecorded(
+            scenario_id=why.scenario_id,
+            player=request.player if request is not None else None,
+            purpose=why.purpose,
+            exchange=exchange,
+            outcome=reading.outcome,
+            balance=reading.balance,
+            label=why.label,
+            place=why.place,
+            form=form,
+        )
+        with self._lock:
+            self.calls += 1
+            self.report(event)
+        if why.scenario_id in self.kept:
+            self.kept[why.scenario_id].append(event)
+        self._watch_silence(exchange)
+        return Call(exchange, reading)
+
+    @property
+    def gone(self) -> bool:
+        """Whether the operator stopped answering."""
+        return self._silent >= SILENT_CALLS_MAX
+
+    def _watch_silence(self, exchange: Exchange) -> None:
+        if not isinstance(exchange.reply, NoReply):
+            self._silent = 0
+        elif exchange.fault is None:
+            self._silent += 1
+            if self._silent >= SILENT_CALLS_MAX:
+                self.stop(f"the operator stopped answering: {exchange.reply.detail}")
+
+
+# --- last_run -------------------------------------------------------------------------------------
+# What did not pass in the last run, kept in a file beside the work, for `--last-failed`.
+
+STATE_FILE = Path(".betrontech-sim", "last-run.json")
+"""Below the current folder, since scenario ids are paths seen from there."""
+
+_GOOD = frozenset({Verdict.PASSED, Verdict.XFAILED, Verdict.SKIPPED})
+
+
+def read_last_failed(folder: Path) -> frozenset[str] | None:
+    """Ids of the scenarios that did not pass when last run; None where no run is known."""
+    try:
+        state = json.loads(Path(folder, STATE_FILE).read_bytes())
+        failed = state["failed"]
+        valid = isinstance(failed, list) and all(isinstance(name, str) for name in failed)
+        return frozenset(failed) if valid else None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        # A file that something else wrote or cut is as good as none: everything runs.
+        return None
+
+
+class LastRun:
+    """A fold over events that keeps the file true: what did not run this time keeps its old verdict."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._ran: set[str] = set()
+        self._failed: set[str] = set()
+
+    def on(self, event: Event) -> None:
+        """Take note of a scenario that finished."""
+        if type(event) is ScenarioFinished:
+            self._ran.add(event.scenario.id)
+            if event.verdict not in _GOOD:
+                self._failed.add(event.scenario.id)
+
+    def close(self) -> None:
+        """Write the file; a folder that cannot be written (a container) loses only --last-failed."""
+        if not self._ran:
+            return
+        before = read_last_failed(self._folder) or frozenset()
+        failed = sorted((before - self._ran) | self._failed)
+        file = Path(self._folder, STATE_FILE)
+        with suppress(OSError):
+            file.parent.mkdir(exist_ok=True)
+            text = json.dumps({"failed": failed}, indent=1)
+            file.with_suffix(".new").write_text(text + "\n", "ascii")
+            file.with_suffix(".new").replace(file)
+
+
+# --- open_bets ------------------------------------------------------------------------------------
+# Bets that scenarios leave without a win or a refund: nobody's mistake by themselves, and worth a note.
+
+NAMED_MAX = 3
+
+
+class OpenBets:
+    """How many each scenario of a run has left."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+
+    def note(self, scenario_id: str, count: int) -> None:
+        """Take in a scenario that has ended."""
+        if count:
+            self._counts[scenario_id] = count
+
+    def in_words(self) -> list[str]:
+        """The note: how many, and in which scenarios most; none where there are none."""
+        if not self._counts:
+            return []
+        total = sum(self._counts.values())
+        bets = "1 bet has" if total == 1 else f"{total:,} bets have"
+        most = sorted(self._counts.items(), key=lambda item: (-item[1], item[0]))
+        where = ", ".join(f"{scenario_id} ({count:,})" for scenario_id, count in most[:NAMED_MAX])
+        more = f" and {len(most) - NAMED_MAX:,} more" if len(most) > NAMED_MAX else ""
+        return [f"SES-06: {bets} neither a win nor a refund afterwards: {where}{more}"]
+
+
+# --- patience -------------------------------------------------------------------------------------
+# Looks at a balance again before anybody is accused of having moved it: some reads lag behind.
+
+PAUSES_S = (0.0, 0.0, 0.0, 0.05, 0.1, 0.15, 0.3)
+"""Before each further read: a cache of some reads, or a replica that lags some tenths, shows itself."""
+
+FRUITLESS_MAX = 5
+"""So often in a run the pauses may lead to nothing; after that a balance that disagrees is taken as it is."""
+
+
+class Patience:
+    """What one run has of it, for all its threads: whether two count a wait as one does not matter."""
+
+    def __init__(self) -> None:
+        self._left = FRUITLESS_MAX
+
+    def await_balance(self, read: Callable[[], Money | None], wanted: Collection[Money]) -> Money | None:
+        """Read until one of the wanted balances is shown; None when it never was."""
+        if self._left <= 0:
+            return None
+        for pause_s in PAUSES_S:
+            time.sleep(pause_s)
+            balance = read()
+            if balance in wanted:
+                return balance
+        self._left -= 1
+        return None
+
+
+# --- dialect --------------------------------------------------------------------------------------
+
+
+class DialectLog:
+    """What was observed, from all threads of a run."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, Counter[str]] = defaultdict(Counter)
+        self._evidence: dict[tuple[str, str], str] = {}
+        self._lock = threading.Lock()
+
+    def note(self, knob: str, value: str, evidence: str) -> None:
+        """Count one observation; the first of each value is kept as its evidence."""
+        with self._lock:
+            self._seen[knob][value] += 1
+            self._evidence.setdefault((knob, value), evidence)
+
+    def observed(self) -> tuple[DialectObserved, ...]:
+        """One line a knob; a wallet that does both shows both values, the more frequent first."""
+        lines = []
+        for knob in KNOBS:
+            seen = self._seen.get(knob)
+            if seen:
+                values = [value for value, _ in seen.most_common()]
+                evidence = self._evidence[knob, values[0]]
+                lines.append(DialectObserved(knob=knob, value=", ".join(values), evidence=evidence))
+        return tuple(lines)

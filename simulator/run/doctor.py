@@ -1,0 +1,194 @@
+"""What stands between us and an operator's wallet, as an ordered list of checks; the command prints them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from pathlib import Path
+from time import monotonic_ns
+
+from simulator.core.findings import Outcome, Severity
+from simulator.core.money import format_money
+from simulator.core.profiles import WireProfile
+from simulator.core.values import Frozen
+from simulator.core.webhooks import Exchange, Method, NoReply, NoReplyKind, Reply, WebhookRequest
+from simulator.core.words import status_hint
+from simulator.errors import EndpointUnreachable
+from simulator.judge.replies import read_reply
+from simulator.wire.sender import Sender
+from simulator.wire.target import Target, is_loopback
+from simulator.wire.writing import write
+
+SLOW_NS = 1_000_000_000
+
+CALLS = 3
+
+# Answered by what stands before the wallet, not by the wallet.
+AT_THE_DOOR = frozenset({401, 403, 405, 407, 408, 415, 419, 425, 429})
+
+_CONTAINER_MARKS = ("/.dockerenv", "/run/.containerenv", "/var/run/secrets/kubernetes.io")
+
+BODY_SHOWN_BYTES = 160
+
+
+class Health(StrEnum):
+    """How a check ends; `ODD` works, and is worth knowing."""
+
+    FINE = "ok"
+    ODD = "odd"
+    FAILED = "failed"
+
+
+class Check(Frozen):
+    """One question and its answer. `hint` is what to do; `reached` says that the operator was there."""
+
+    name: str
+    health: Health
+    detail: str
+    hint: str = ""
+    took_ns: int | None = None
+    reached: bool = True
+
+
+def in_container() -> bool:
+    """Whether we seem to run in a container: Docker, Podman and Kubernetes leave these marks."""
+    return any(Path(mark).exists() for mark in _CONTAINER_MARKS)
+
+
+def diagnose(
+    reach: Callable[[], Target], player: str, profile: WireProfile, *, contained: bool
+) -> Iterator[Check]:
+    """Check after check, each as soon as it is known; the first that failed is the last.
+
+    `reach` makes the target (`guard.make_target`) and may raise UsageError. Only `user_balance` is sent:
+    it moves nothing. `contained` says whether we run in a container (`in_container`).
+    """
+    start = monotonic_ns()
+    try:
+        target = reach()
+    except EndpointUnreachable as error:
+        yield Check("name", Health.FAILED, str(error), took_ns=monotonic_ns() - start, reached=False)
+        return
+    yield Check("name", Health.FINE, _leads(target), took_ns=monotonic_ns() - start)
+    with Sender(target) as sender:
+        yield from _connected(sender, target, contained)
+        if sender.reach() is None:
+            yield from _answers(sender, player, profile)
+
+
+def _leads(target: Target) -> str:
+    host = target.endpoint.host
+    if target.proxy is not None:
+        return f"{host} is looked up by the proxy {target.proxy.place}"
+    return host if target.addresses == (host,) else f"{host} is {', '.join(target.addresses)}"
+
+
+def _connected(sender: Sender, target: Target, contained: bool) -> Iterator[Check]:
+    start = monotonic_ns()
+    failure = sender.reach()
+    took_ns = monotonic_ns() - start
+    tls = target.endpoint.scheme == "https"
+    if failure is None:
+        yield Check("connection", Health.FINE, "open" + (", with TLS" if tls else ""), took_ns=took_ns)
+    elif failure.kind is NoReplyKind.TLS:
+        yield Check("connection", Health.FINE, "open", took_ns=took_ns)
+        yield Check("tls", Health.FAILED, failure.detail, reached=False)
+    else:
+        hint = _connection_hint(target, contained)
+        yield Check("connection", Health.FAILED, failure.detail, hint, took_ns, reached=False)
+
+
+def _connection_hint(target: Target, contained: bool) -> str:
+    if target.proxy is not None:
+        return "check --proxy, and that the proxy runs"
+    if contained and target.addresses and all(is_loopback(address) for address in target.addresses):
+        return (
+            f"{target.endpoint.host} is this container itself: call an operator on the host as "
+            "host.docker.internal (on Linux with --add-host host.docker.internal:host-gateway), one in "
+            "another container by its service name"
+        )
+    return (
+        "does the operator run, on that port, and does it listen on that address "
+        "(in a container it must be 0.0.0.0)?"
+    )
+
+
+def _answers(sender: Sender, player: str, profile: WireProfile) -> Iterator[Check]:
+    request = WebhookRequest(Method.BALANCE, player)
+    exchange = sender.call(request, write(request, profile))
+    if isinstance(exchange.reply, NoReply):
+        yield _silence(exchange.reply, exchange)
+        return
+    status = _status(exchange, exchange.reply)
+    yield status
+    if status.health is Health.FAILED:
+        return
+    meaning = list(_meaning(exchange, exchange.reply, player, profile))
+    yield from meaning
+    if any(check.health is Health.FAILED for check in meaning):
+        return
+    more = [sender.call(request, exchange.wire) for _ in range(CALLS - 1)]
+    yield _speed([exchange, *more])
+
+
+def _silence(reply: NoReply, exchange: Exchange) -> Check:
+    hint = {
+        NoReplyKind.TIMEOUT: "is the operator stuck or slow? --timeout 30s waits longer",
+        NoReplyKind.CLOSED: "did the operator crash on the call? look into its log",
+        NoReplyKind.RESET: "did the operator crash on the call? look into its log",
+        NoReplyKind.GARBAGE: "what listens there does not speak HTTP/1.1: is it the right port?",
+        NoReplyKind.OVERSIZED: "a wallet's answer is short: is it the right path?",
+    }.get(reply.kind, "")
+    return Check(
+        "answer", Health.FAILED, reply.detail, hint, monotonic_ns() - exchange.sent_ns, reached=False
+    )
+
+
+def _status(exchange: Exchange, reply: Reply) -> Check:
+    detail, hint = f"HTTP {reply.status}", status_hint(reply.status)
+    if 200 <= reply.status < 300:
+        return Check("answer", Health.FINE, detail, took_ns=exchange.latency_ns)
+    where = reply.header("location")
+    detail += f" to {where}" if where else f": {_shown(reply)}"
+    # A refusal in JSON may have any 4xx: that the player is unknown, say. It is read as one below.
+    refused = (
+        400 <= reply.status < 500 and _is_object(reply) and reply.status not in (401, 403, 405, 407, 419, 429)
+    )
+    return Check("answer", Health.ODD if refused else Health.FAILED, detail, hint, exchange.latency_ns)
+
+
+def _meaning(exchange: Exchange, reply: Reply, player: str, profile: WireProfile) -> Iterator[Check]:
+    reading = read_reply(exchange.request, reply, profile)
+    broken = [each.message for each in reading.deviations if each.severity is Severity.ERROR]
+    if reading.outcome is Outcome.ACCEPTED and reading.balance is not None:
+        yield Check("json", Health.ODD if broken else Health.FINE, "; ".join(broken) or "as documented")
+        yield Check("player", Health.FINE, f"{player} has {format_money(reading.balance)}")
+    elif reading.outcome is Outcome.REFUSED:
+        yield Check("json", Health.FINE, "a refusal that reads as one")
+        hint = "does the player exist? name one with --player"
+        yield Check("player", Health.ODD, f"{player} is refused: {_shown(reply)}", hint)
+    else:
+        hint = 'expected JSON like {"status":1,"balance":"100.50"}'
+        yield Check("json", Health.FAILED, "; ".join(broken) or _shown(reply), hint)
+
+
+def _speed(exchanges: list[Exchange]) -> Check:
+    times = [each.latency_ns for each in exchanges if each.latency_ns is not None]
+    if len(times) < len(exchanges):
+        missing = next(each.reply for each in exchanges if isinstance(each.reply, NoReply))
+        detail = f"{len(exchanges) - len(times)} of {len(exchanges)} calls got no answer: {missing.detail}"
+        return Check("speed", Health.FAILED, detail)
+    slowest = max(times)
+    detail = f"slowest of {len(times)} calls"
+    if slowest > SLOW_NS:
+        return Check("speed", Health.ODD, detail, "a player waits as long for each spin", slowest)
+    return Check("speed", Health.FINE, detail, took_ns=slowest)
+
+
+def _is_object(reply: Reply) -> bool:
+    return reply.body.lstrip()[:1] == b"{"
+
+
+def _shown(reply: Reply) -> str:
+    text = reply.body[:BODY_SHOWN_BYTES].decode("utf-8", "replace").strip()
+    return " ".join(text.split()) or "(an empty body)"

@@ -1,0 +1,199 @@
+"""Where a scenario's players come from: made by the target's seed hook, or taken from a pool of user ids."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from decimal import Decimal
+from itertools import count
+
+from simulator.core import json as exact_json
+from simulator.core.json import JsonValue
+from simulator.core.money import format_money
+from simulator.core.steps import PlayerSpec, Scenario
+from simulator.core.webhooks import NoReply, WireRequest
+from simulator.errors import SimulatorError
+from simulator.settings import CommandHook, Hook, HttpHook, RunSettings
+from simulator.wire.sender import Sender
+from simulator.wire.target import make_target
+
+GHOST = "ghost"
+
+
+class NoPlayer(Exception):
+    """A scenario cannot have the players it needs; the message is why it is skipped."""
+
+
+class Cast:
+    """Hands players to scenarios; no player is in two scenarios at a time."""
+
+    def __init__(self, settings: RunSettings, hooks: Hooks, run: str) -> None:
+        self._hooks = hooks
+        self._seed_hook = settings.seed_hook
+        self._block_hook = settings.block_hook
+        self._run = run
+        self._numbers = count(1)
+        self._free = deque(settings.players)
+        self._named = self._usable = len(settings.players)
+        self._blocked: set[str] = set()
+        self._changed = threading.Condition()
+
+    @property
+    def seeded(self) -> bool:
+        """Whether players are made to order."""
+        return self._seed_hook is not None
+
+    def missing(self, scenario: Scenario) -> str | None:
+        """Why this scenario cannot have its players, known before it runs."""
+        wanted = [spec for spec in scenario.players.values() if spec.exists]
+        if "blocked_player" in scenario.needs and self._block_hook is None:
+            return "needs a blocked player: no block hook is configured"
+        if not self.seeded and len(wanted) > self._named:
+            named = f"{self._named} is named" if self._named == 1 else f"{self._named} are named"
+            return f"needs {len(wanted)} players, {named}; give more with --player"
+        return None
+
+    def take(self, specs: Mapping[str, PlayerSpec]) -> dict[str, str]:
+        """User ids by the scenario's names for its players; waits for the pool. Raises NoPlayer."""
+        real = [name for name, spec in specs.items() if spec.exists]
+        ghosts = {
+            name: f"{self._run}-{GHOST}-{next(self._numbers)}" for name in specs if not specs[name].exists
+        }
+        if self._seed_hook is not None:
+            return ghosts | {name: self._make(self._seed_hook, specs[name]) for name in real}
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._free) >= len(real) or self._usable < len(real))
+            if self._usable < len(real):
+                raise NoPlayer("too few players are left: some could not be unblocked")
+            return ghosts | {name: self._free.popleft() for name in real}
+
+    def block(self, player: str) -> None:
+        """Have the operator block a player, until it is given back. Raises NoPlayer."""
+        self._blocked.add(player)
+        self._set_blocked(player, "true")
+
+    def give_back(self, players: Iterable[str]) -> None:
+        """Return players of the pool, unblocked; made ones are simply forgotten."""
+        if self.seeded:
+            return
+        for player in players:
+            if f"-{GHOST}-" in player:
+                continue
+            usable = self._unblocked(player)
+            with self._changed:
+                if usable:
+                    self._free.append(player)
+                else:
+                    self._usable -= 1
+                self._changed.notify_all()
+
+    def _unblocked(self, player: str) -> bool:
+        """Unblock a player that a scenario blocked; False when that fails, and nobody may have it again."""
+        if player not in self._blocked:
+            return True
+        try:
+            self._set_blocked(player, "false")
+        except NoPlayer:
+            return False
+        self._blocked.discard(player)
+        return True
+
+    def _set_blocked(self, player: str, blocked: str) -> None:
+        assert self._block_hook is not None
+        try:
+            self._hooks.call(self._block_hook, {"user_id": player, "blocked": blocked})
+        except HookFailed as error:
+            raise NoPlayer(str(error)) from None
+
+    def _make(self, hook: Hook, spec: PlayerSpec) -> str:
+        user_id = f"{self._run}-player-{next(self._numbers)}"
+        try:
+            answer = self._hooks.call(hook, {"user_id": user_id, "balance": format_money(spec.balance)})
+        except HookFailed as error:
+            raise NoPlayer(str(error)) from None
+        named = answer.get("user_id")
+        if isinstance(named, Decimal):
+            return f"{named:f}"
+        return named if isinstance(named, str) and named else user_id
+
+
+# --- hooks ----------------------------------------------------------------------------------------
+# The target's hooks: how a player is made or blocked, and how the operator is restarted.
+
+HOOK_TIMEOUT_S = 60.0
+
+
+class HookFailed(SimulatorError):
+    """A hook did not do its work; the message says which and what it answered."""
+
+
+class Hooks:
+    """Calls the hooks of one run. `{name}` in a URL or an argument is replaced by that value."""
+
+    def __init__(self, settings: RunSettings) -> None:
+        self._settings = settings
+        self._senders: dict[str, Sender] = {}
+
+    def call(self, hook: Hook, values: Mapping[str, str]) -> Mapping[str, JsonValue]:
+        """Run one hook: a URL is posted the values as JSON, a command is started.
+
+        Returns the JSON object that it answered or printed, if any. Raises HookFailed.
+        """
+        answer = self._post(hook, values) if isinstance(hook, HttpHook) else _start(hook, values)
+        try:
+            value = exact_json.parse(answer.decode()).value
+        except ValueError:
+            return {}
+        return value if isinstance(value, dict) else {}
+
+    def close(self) -> None:
+        """Close the connections."""
+        for sender in self._senders.values():
+            sender.close()
+
+    def _post(self, hook: HttpHook, values: Mapping[str, str]) -> bytes:
+        url = _filled(hook.url, values)
+        sender = self._senders.get(url)
+        if sender is None:
+            settings = self._settings
+            target = make_target(
+                url, allow_hosts=settings.allow_hosts, timeout_s=HOOK_TIMEOUT_S, insecure=settings.insecure
+            )
+            if settings.cacert is not None:
+                target = replace(target, cacert=str(settings.cacert))
+            sender = Sender(target)
+            if url == hook.url:
+                self._senders[url] = sender
+        body = exact_json.write(dict(values)).encode("ascii")
+        reply = sender.call(None, WireRequest(body)).reply
+        if url != hook.url:
+            sender.close()
+        if isinstance(reply, NoReply):
+            raise HookFailed(f"the hook {url} did not answer: {reply.detail}")
+        if not 200 <= reply.status < 300:
+            shown = reply.body[:200].decode("utf-8", "replace")
+            raise HookFailed(f"the hook {url} answered HTTP {reply.status}: {shown}")
+        return reply.body
+
+
+def _start(hook: CommandHook, values: Mapping[str, str]) -> bytes:
+    # Most runs have no such hook, and start sooner without it.
+    import subprocess
+
+    arguments = [_filled(argument, values) for argument in hook.arguments]
+    try:
+        done = subprocess.run(arguments, capture_output=True, timeout=HOOK_TIMEOUT_S, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise HookFailed(f"the hook {arguments[0]} could not run: {error}") from None
+    if done.returncode != 0:
+        shown = (done.stderr or done.stdout)[-200:].decode("utf-8", "replace").strip()
+        raise HookFailed(f"the hook {arguments[0]} exited with {done.returncode}: {shown}")
+    return done.stdout
+
+
+def _filled(text: str, values: Mapping[str, str]) -> str:
+    for name, value in values.items():
+        text = text.replace("{" + name + "}", value)
+    return text

@@ -1,0 +1,351 @@
+"""Before the suite: is the endpoint there, does it speak JSON, does the player exist and may it play?
+
+If not, that is one root cause with what to check, instead of a hundred failures.
+"""
+
+from __future__ import annotations
+
+import threading
+from random import Random
+from typing import NoReturn
+
+from simulator.core.calls import Call, CallForm, Why
+from simulator.core.findings import Finding, Outcome, Place, Severity
+from simulator.core.money import CENT, Money, format_change, format_money
+from simulator.core.steps import MAIN_PLAYER, Scenario
+from simulator.core.webhooks import Method, NoReply, WebhookRequest
+from simulator.core.words import status_hint
+from simulator.errors import EndpointUnreachable
+from simulator.law.book import Ledger
+from simulator.law.situations import Situation
+from simulator.report.events import FindingRaised
+from simulator.run.context import RunContext, Stopped
+from simulator.run.finder import Finder, FormLog, MoneyFacts
+from simulator.run.judge import Judge
+from simulator.run.script import DEFAULT_GAME, Script
+from simulator.wire.forms import Form
+from simulator.wire.writing import write
+
+PLACE = Place("preflight", 1)
+
+WHOLE_UNIT = Money(100)
+
+
+class RootCause(Exception):
+    """Nothing can be judged; the message says why and what to check."""
+
+
+class Preflight:
+    """The four calls that show whether a player can be used: read, bet 0.01, win 0.01, read.
+
+    Only whether they are answered counts: money that goes wrong already here is found, and told, by the
+    scenarios.
+    """
+
+    def __init__(self, context: RunContext, forms: FormLog) -> None:
+        self._context = context
+        self._scenario = Scenario(id="preflight", name="Preflight", place=PLACE, steps=())
+        self.errors: list[Finding] = []
+        self._checked = 0
+        self._finder = Finder(context, self._scenario, forms, self._tell)
+
+    def balance(self, player: str) -> Money:
+        """The balance that the player has. Raises RootCause, EndpointUnreachable."""
+        call = self._read(player)
+        if isinstance(call.exchange.reply, NoReply):
+            raise EndpointUnreachable(self._unreachable(call.exchange.reply))
+        if call.reading.balance is None:
+            self._unusable(call, "the balance read", player)
+        return call.reading.balance
+
+    def check(self, player: str, balance: Money) -> None:
+        """See that a player with that balance may play. Raises RootCause, EndpointUnreachable."""
+        # Ids are never those of another player: some wallets take an id from one player only.
+        prefix = f"{self._context.run}y{self._checked:x}"
+        self._checked += 1
+        script = Script(
+            self._scenario,
+            {MAIN_PLAYER: player},
+            self._context.profile,
+            self._context.games,
+            prefix,
+            Random(0),
+        )
+        left = self._bet(player, balance, script) if balance >= CENT else balance
+        self._win(player, left, script)
+        self.balance(player)
+
+    # --- inside ------------------------------------------------------------------------------------
+
+    def _tell(self, finding: Finding) -> None:
+        if finding.severity is Severity.ERROR:
+            self.errors.append(finding)
+        self._context.emit(FindingRaised(scenario_id=None, finding=finding))
+
+    def _read(self, player: str) -> Call:
+        request = WebhookRequest(Method.BALANCE, player)
+        return self._context.call(request, write(request, self._context.profile), Why(None, "preflight"))
+
+    def _bet(self, player: str, balance: Money, script: Script) -> Money:
+        """Returns the balance that a bet left."""
+        amount = CENT
+        call = self._call(script, Method.BET, player, amount)
+        lost = isinstance(call.exchange.reply, NoReply)
+        if (lost or call.reading.outcome is Outcome.REFUSED) and balance >= WHOLE_UNIT:
+            # The first bet may meet a connection that was just closed; the second has one of its own.
+            amount = WHOLE_UNIT
+            call = self._call(script, Method.BET, player, amount)
+        if not _is_usable(call):
+            what = f"a bet of {format_money(amount)} with a balance of {format_money(balance)}"
+            self._unusable(call, what, player, before=balance)
+        return Money(balance - amount) if call.reading.balance is None else call.reading.balance
+
+    def _win(self, player: str, balance: Money, script: Script) -> None:
+        call = self._call(script, Method.WIN, player, CENT)
+        if isinstance(call.exchange.reply, NoReply):
+            # As with the bets; a win is sent again until it is answered.
+            call = self._again(call)
+        if _is_usable(call):
+            if call.reading.balance is not None:
+                self._context.shown[player] = call.reading.balance
+            return
+        if call.reading.outcome is Outcome.REFUSED and balance < CENT:
+            raise RootCause(
+                f"player {player} needs money: it has {format_money(balance)} and the operator refuses "
+                "a win; give it some, name another with --player, or configure a seed hook"
+            )
+        self._unusable(call, "a win of 0.01", player, before=balance)
+
+    def _call(self, script: Script, method: Method, player: str, amount: Money) -> Call:
+        request = WebhookRequest(method, player, amount, script.new_id("preflight"), DEFAULT_GAME)
+        sent = script.flow_call(request)
+        if method is Method.BET:
+            script.accepted_bet(request)
+        return self._context.call(sent.request, sent.wire, Why(None, "preflight", "preflight"))
+
+    def _again(self, call: Call) -> Call:
+        exchange = call.exchange
+        return self._context.call(exchange.request, exchange.wire, Why(None, "preflight", "preflight"))
+
+    def _unusable(self, call: Call, what: str, player: str, before: Money | None = None) -> NoReturn:
+        """Nothing can be judged; `before` is the balance that a call without effect leaves."""
+        self._finder.reply_form(call, PLACE)
+        effect = "" if before is None else self._effect(call, player, before)
+        reply = call.exchange.reply
+        if isinstance(reply, NoReply):
+            raise RootCause("\n".join(filter(None, (f"{what} got no answer: {reply.detail}", effect))))
+        shown = reply.body[:200].decode("utf-8", "replace").strip()
+        hint = status_hint(reply.status) or ("" if effect else self._hint(call, player))
+        answered = f"{what} for player {player} was answered HTTP {reply.status}: {shown or '(empty)'}"
+        lines = (answered, effect, hint, self._finder.curl(call.exchange.wire))
+        raise RootCause("\n".join(filter(None, lines)))
+
+    def _effect(self, call: Call, player: str, before: Money) -> str:
+        """What a call did that was not answered with success: no scenario will get far enough to tell."""
+        after = self._read(player).reading.balance
+        request = call.exchange.request
+        assert request is not None
+        bet = request.method is Method.BET
+        if after is None or after == before or (after < before) != bet:
+            return ""
+        if call.reading.outcome is Outcome.REFUSED:
+            situation = Situation.BET_REFUSED_BUT_TAKEN if bet else Situation.WIN_REFUSED_BUT_CREDITED
+            self._finder.money(
+                situation, call, PLACE, MoneyFacts(player, (before,), after, ""), request.method
+            )
+        moved = format_change(Money(after - before))
+        return f"and yet the balance went from {format_money(before)} to {format_money(after)} ({moved})"
+
+    def _hint(self, call: Call, player: str) -> str:
+        if call.reading.outcome is Outcome.REFUSED:
+            return f"does player {player} exist, and may it play? name another with --player"
+        return 'expected JSON like {"status":1,"balance":"100.50"}'
+
+    def _unreachable(self, reply: NoReply) -> str:
+        return (
+            f"nobody answers at {self._context.settings.endpoint}: {reply.detail}\n"
+            "check that the operator runs, and the host and port; --wait-for 30s waits for it to come up"
+        )
+
+
+def _is_usable(call: Call) -> bool:
+    return call.reading.outcome is Outcome.ACCEPTED or (
+        call.reading.outcome is Outcome.UNKNOWN and call.reading.balance is not None
+    )
+
+
+# --- opening --------------------------------------------------------------------------------------
+# Brings a player to a balance with ordinary calls, so that scenarios run against any operator unchanged.
+
+ADJUSTING_CALLS_MAX = 2_500
+"""A jackpot of 99,999,999.99 is taken back in bets of 50,000.00."""
+
+
+class CannotReach(Exception):
+    """The balance cannot be reached; the message is why the scenario is skipped."""
+
+
+class Adjustment:
+    """Adjusting calls for one scenario, judged by the ledger like all others, refusals allowed."""
+
+    def __init__(self, context: RunContext, judge: Judge, script: Script, why: Why, place: Place) -> None:
+        self._context = context
+        self._judge = judge
+        self._script = script
+        self._why = why
+        self._place = place
+
+    def read(self, player: str) -> Money:
+        """The player's balance before anything is done. Raises CannotReach."""
+        for _ in range(2):
+            call = self._judge.ask_balance(player, self._place, self._why.purpose)
+            balance = self._judge.opening_balance(player, call, self._place)
+            if balance is not None:
+                return balance
+        raise CannotReach(f"the balance of player {player} cannot be read")
+
+    def reach(self, player: str, balance: Money, target: Money) -> bool:
+        """Adjust until the player has `target`. False when the wallet got the money wrong on the way.
+
+        Raises CannotReach, as soon as it is seen that it would take too many calls.
+        """
+        self._judge.ledger = Ledger()
+        book = self._judge.ledger.open(player, balance)
+        self._judge.trails.open(player, balance)
+        chunk = self._context.settings.max_bet
+        for _ in range(ADJUSTING_CALLS_MAX):
+            missing = target - book.balances[0]
+            if missing == 0:
+                return True
+            if missing > 0:
+                accepted = self._win(player, Money(missing), book.balances[0])
+            else:
+                chunk = Money(min(-missing, chunk or -missing))
+                accepted = self._call(Method.BET, player, chunk)
+            if player in self._judge.finder.blocked:
+                return False
+            if accepted and chunk is not None and -missing > chunk * ADJUSTING_CALLS_MAX:
+                raise CannotReach(_too_far(player, book.balances[0], target, chunk))
+            if not accepted:
+                if missing > 0 or chunk is None or chunk <= 1:
+                    raise CannotReach(_refusal(player, book.balances[0], target))
+                chunk = Money(chunk // 2)
+        raise CannotReach(_refusal(player, book.balances[0], target))
+
+    def _win(self, player: str, missing: Money, balance: Money) -> bool:
+        """A win, after a bet of a cent in the same game where there is a cent: some wallets ask for one."""
+        staked = balance >= CENT and self._call(Method.BET, player, CENT)
+        if player in self._judge.finder.blocked:
+            return False
+        return self._call(Method.WIN, player, Money(missing + CENT) if staked else missing)
+
+    def _call(self, method: Method, player: str, amount: Money) -> bool:
+        request = WebhookRequest(method, player, amount, self._script.new_id("adjust"), DEFAULT_GAME)
+        sent = self._script.flow_call(request)
+        call = self._context.call(sent.request, sent.wire, self._why, form=CallForm.OPTIONAL)
+        outcome = self._judge.money_call(Form(CallForm.OPTIONAL, request), call, self._place)
+        if method is Method.BET and outcome is Outcome.ACCEPTED:
+            self._script.accepted_bet(request)
+        return outcome is Outcome.ACCEPTED
+
+
+def _refusal(player: str, balance: Money, target: Money) -> str:
+    return f"{_cannot(player, balance, target)}: the operator refused the adjusting calls"
+
+
+def _too_far(player: str, balance: Money, target: Money, bet: Money) -> str:
+    return (
+        f"{_cannot(player, balance, target)}: with bets of {format_money(bet)} that takes more than "
+        f"{ADJUSTING_CALLS_MAX:,} calls"
+    )
+
+
+def _cannot(player: str, balance: Money, target: Money) -> str:
+    return f"player {player} has {format_money(balance)} and cannot be brought to {format_money(target)}"
+
+
+# --- restore --------------------------------------------------------------------------------------
+# At the end each player of the pool is brought back to the balance it had.
+
+HURRY_S = 2.0
+"""How long balances may take to be put back after an interrupt."""
+
+
+class Restore:
+    """Remembers the balances that players had before the run."""
+
+    def __init__(self, context: RunContext) -> None:
+        self._context = context
+        self._before: dict[str, Money] = {}
+        self._back: set[str] = set()
+        self._given_up = False
+
+    def remember(self, player: str, balance: Money) -> None:
+        """The balance that this player had."""
+        self._before[player] = balance
+
+    def left_as_it_is(self) -> list[str]:
+        """A note for a run that ended early: who was not put back, and what each had."""
+        left = [item for item in self._before.items() if item[0] not in self._back]
+        if not left:
+            return []
+        balances = ", ".join(f"{player} had {format_money(b)}" for player, b in left[:5])
+        more = f" and {len(left) - 5} more" if len(left) > 5 else ""
+        return [f"the run ended early, so balances were not put back: {balances}{more}"]
+
+    def at_the_end(self, *, hopeless: bool, in_hurry: bool) -> list[str]:
+        """Bring every player back if that can be done, in a moment after an interrupt; returns notes."""
+        if hopeless or self._context.gone:
+            return self.left_as_it_is()
+        self._context.ending = True
+        return self._hurriedly() if in_hurry else self._all()
+
+    # --- inside ------------------------------------------------------------------------------------
+
+    def _hurriedly(self) -> list[str]:
+        """After an interrupt: what is under way when the time is up is given up, and told."""
+        timer = threading.Timer(HURRY_S, self._give_up)
+        timer.start()
+        try:
+            notes = self._all()
+        except KeyboardInterrupt:
+            return self.left_as_it_is()
+        finally:
+            timer.cancel()
+            timer.join()
+        return self.left_as_it_is() if self._given_up else notes
+
+    def _all(self) -> list[str]:
+        """Bring every player back; returns a note for each that is not."""
+        notes = []
+        for number, (player, balance) in enumerate(self._before.items()):
+            try:
+                restored = self._one(player, balance, number)
+            except (CannotReach, Stopped) as error:
+                notes.append(f"player {player} was not brought back to {format_money(balance)}: {error}")
+                continue
+            if restored:
+                self._back.add(player)
+            else:
+                notes.append(f"player {player} was not brought back to {format_money(balance)}")
+        return notes
+
+    def _give_up(self) -> None:
+        self._given_up = True
+        self._context.ending = False
+        self._context.sender.cancel()
+
+    def _one(self, player: str, balance: Money, number: int) -> bool:
+        scenario = Scenario(id="restore", name="Restore", place=PLACE, steps=())
+        finder = Finder(self._context, scenario, FormLog(), _told_before)
+        judge = Judge(self._context, None, finder, Ledger())
+        prefix = f"{self._context.run}z{number:x}"
+        script = Script(
+            scenario, {MAIN_PLAYER: player}, self._context.profile, self._context.games, prefix, Random(0)
+        )
+        opening = Adjustment(self._context, judge, script, Why(None, "restore"), PLACE)
+        return opening.reach(player, opening.read(player), balance)
+
+
+def _told_before(_finding: Finding) -> None:
+    """What goes wrong while balances are restored, the scenarios have told already."""

@@ -1,0 +1,290 @@
+"""What the steps of one scenario send: amounts, wire ids, bytes. What comes of it is judged elsewhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import field, replace
+from functools import lru_cache
+from random import Random
+
+from simulator.core.calls import CallForm
+from simulator.core.json import JsonValue
+from simulator.core.money import ZERO, AllOf, Amount, Drawn, Money, OfLimit, TimesBet, Written, format_money
+from simulator.core.profiles import WireProfile
+from simulator.core.steps import (
+    MAIN_PLAYER,
+    Bet,
+    Expected,
+    Parallel,
+    Refund,
+    Repeat,
+    Resend,
+    Scenario,
+    Send,
+    Step,
+    Win,
+)
+from simulator.core.values import Frozen
+from simulator.core.webhooks import Method, WebhookRequest, WireRequest, merged_headers
+from simulator.law.book import Ledger
+from simulator.wire.forms import Form, form_of
+from simulator.wire.writing import OpenRound, spoken, write
+
+DEFAULT_GAME = "SLOT_001"
+
+DRAWS_MAX = 20
+
+_NOT_IN_IDS = re.compile(r"[^A-Za-z0-9]+")
+
+_LABEL_LENGTH_MAX = 12
+
+
+class CannotSend(Exception):
+    """A step cannot be written: it speaks of something that has not happened. The message says why."""
+
+
+class Prepared(Frozen):
+    """A money call as it was sent, for the steps that speak of it later."""
+
+    request: WebhookRequest
+    wire: WireRequest
+    form: Form
+    raw: Mapping[str, JsonValue] = field(default_factory=dict)
+    omit: frozenset[str] = frozenset()
+    open_round: OpenRound | None = None
+
+
+class Script:
+    """Turns steps into requests. `players` maps the names of a scenario to user ids.
+
+    `prefix` is unique to this scenario in all runs: every wire id begins with it.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        players: Mapping[str, str],
+        profile: WireProfile,
+        games: frozenset[str],
+        prefix: str,
+        rng: Random,
+    ) -> None:
+        self.prefix = prefix
+        self._players = players
+        self._profile = profile
+        self._games = games
+        self._rng = rng
+        self._count = 0
+        self._drawn: set[Money] = set()
+        self._sent: dict[str, Prepared] = {}
+        self._last: Prepared | None = None
+        self._last_label = "call"
+        self._reserved: dict[str, tuple[str, Money]] = {}
+        self._written_ids: dict[str, str] = {}
+        self._last_bet: dict[str, Money] = {}
+        self._open_rounds: dict[tuple[str, str | None], OpenRound] = {}
+        self._bets = {step.label: step for step in _all_steps(scenario.steps) if isinstance(step, Bet | Win)}
+
+    def player(self, name: str | None) -> str:
+        """The user id of a player that a step names, or of the main player."""
+        return self._players[name or MAIN_PLAYER]
+
+    # --- steps -------------------------------------------------------------------------------------
+
+    def money_step(self, step: Bet | Win, ledger: Ledger) -> Prepared:
+        """The call of a bet or win step. Raises CannotSend."""
+        player = self.player(step.player)
+        method = Method.BET if isinstance(step, Bet) else Method.WIN
+        reserved = self._reserved.pop(step.label, None)
+        if reserved is not None:
+            transaction_id, amount = reserved
+        else:
+            transaction_id, amount = self.new_id(step.label), self.amount(step.amount, player, ledger)
+        game = step.game or DEFAULT_GAME
+        request = WebhookRequest(method, player, amount, transaction_id, game)
+        open_round = self._open_rounds.get((player, game)) if method is Method.WIN else None
+        sent = self._write(request, step.raw, step.omit, open_round)
+        return self._keep(step.label, self._either(sent, step.expect.outcome), ledger)
+
+    def refund_step(self, step: Refund, ledger: Ledger) -> Prepared:
+        """The call of a refund step. Raises CannotSend."""
+        player = self.player(step.player)
+        if step.of is not None:
+            transaction_id, stake = self._bet_of(step.of, player, ledger)
+        else:
+            transaction_id, stake = self.written_id(step.transaction_id or ""), None
+        amount = stake if step.amount is None else self.amount(step.amount, player, ledger)
+        if amount is None:
+            raise CannotSend("a refund by transaction_id needs an amount")
+        request = WebhookRequest(Method.REFUND, player, amount, transaction_id)
+        of_bet = OpenRound(transaction_id, stake or ZERO, self._game_of(step.of))
+        sent = self._write(request, step.raw, step.omit, of_bet)
+        return self._keep(step.label, self._either(sent, step.expect.outcome), ledger)
+
+    def _game_of(self, label: str | None) -> str | None:
+        """The game of the bet with that label, sent already or not; some dialects' refunds name it."""
+        sent = self._sent.get(label) if label is not None else None
+        if sent is not None:
+            return sent.request.game_id
+        bet = self._bets.get(label) if label is not None else None
+        return bet.game if bet is not None else None
+
+    def resend_step(self, step: Resend, ledger: Ledger) -> Prepared:
+        """The call of a resend step: the same bytes, or with one field changed. Raises CannotSend."""
+        sent = self._last if step.of is None else self._sent.get(step.of)
+        if sent is None:
+            raise CannotSend("there is nothing to send again: that step was not sent")
+        changes: dict[str, Money | str] = {}
+        if step.amount is not None:
+            changes["amount"] = self.amount(step.amount, sent.request.player, ledger)
+        if step.player is not None:
+            changes["player"] = self.player(step.player)
+        if changes:
+            request = replace(sent.request, **changes)  # type: ignore[arg-type]  # the two names are fields
+            sent = self._write(request, sent.raw, sent.omit, sent.open_round)
+        self._last = self._either(sent, step.expect.outcome)
+        return self._last
+
+    def label_again(self, step: Resend) -> str:
+        """How reports call what that step sends: ``b1 again``."""
+        return f"{step.of or self._last_label} again"
+
+    def send_step(self, step: Send, ledger: Ledger) -> tuple[WireRequest, Form]:
+        """The bytes of a `send` step with its placeholders filled in, and what they read as."""
+        player = self.player(step.player)
+        body = step.body.decode("utf-8", "surrogateescape")
+        book = ledger.books.get(player)
+        balance = format_money(book.balances[0]) if book is not None else "0.00"
+        body = body.replace("${player}", player).replace("${balance}", balance)
+        if "${id}" in body:
+            body = body.replace("${id}", self.new_id(step.label))
+        body = self._filled(body)
+        raw = spoken(body.encode("utf-8", "surrogateescape"), self._profile)
+        headers = merged_headers(self._profile.headers, step.headers)
+        wire = WireRequest(raw, step.content_type, step.http_method, headers)
+        form = form_of(wire, self._profile, self._games)
+        if form.request is not None and form.request.transaction_id is not None:
+            ledger.watch_exact_id(form.request.transaction_id)
+        if form.form is CallForm.CANONICAL:
+            form = replace(form, form=CallForm.OPTIONAL)
+        return wire, form
+
+    # --- parts -------------------------------------------------------------------------------------
+
+    def new_id(self, label: str) -> str:
+        """A transaction id that no wallet has seen: RUN-label-n."""
+        self._count += 1
+        return f"{self.prefix}-{_in_ids(label)}-{self._count}"
+
+    def written_id(self, text: str) -> str:
+        """An id that the author wrote: the same text is the same id, and no other run's."""
+        if "${" in text:
+            return self._filled(text)
+        return self._written_ids.setdefault(text, f"{self.prefix}-{text}")
+
+    def amount(self, amount: Amount, player: str, ledger: Ledger) -> Money:
+        """The money that an amount means now. Raises CannotSend."""
+        match amount:
+            case Written(money=money):
+                return money
+            case AllOf(plus=plus):
+                return Money(ledger.books[player].balances[0] + plus)
+            case OfLimit(plus=plus):
+                limit = ledger.books[player].terms.max_bet
+                if limit is None:
+                    raise CannotSend("the operator's limit on a bet is not configured")
+                return Money(limit + plus)
+            case TimesBet(factor=factor):
+                if player not in self._last_bet:
+                    raise CannotSend("an amount like x2.40 needs an accepted bet before it")
+                return Money(int(self._last_bet[player] * factor))
+            case Drawn(low=low, high=high):
+                return self._draw(low, high)
+
+    def _draw(self, low: int, high: int) -> Money:
+        """An amount of its own where there are enough: alike amounts hide which call was lost in a race."""
+        for _ in range(DRAWS_MAX):
+            drawn = Money(self._rng.randint(low, high))
+            if drawn not in self._drawn:
+                break
+        self._drawn.add(drawn)
+        return drawn
+
+    def accepted_bet(self, request: WebhookRequest) -> None:
+        """Remember the bet that a later win belongs to."""
+        if request.amount is None:
+            return
+        self._last_bet[request.player] = request.amount
+        if request.transaction_id is not None:
+            self._open_rounds[request.player, request.game_id] = OpenRound(
+                request.transaction_id, request.amount, request.game_id
+            )
+
+    def flow_call(self, request: WebhookRequest) -> Prepared:
+        """A call that a flow asks for, written as documented."""
+        open_round = self._open_rounds.get((request.player, request.game_id))
+        wire = write(request, self._profile, open_round=open_round)
+        return Prepared(request, wire, Form(self._form(request), request), open_round=open_round)
+
+    def _form(self, request: WebhookRequest) -> CallForm:
+        known = request.method is Method.REFUND or request.game_id in self._games
+        return CallForm.CANONICAL if known else CallForm.OPTIONAL
+
+    def _write(
+        self,
+        request: WebhookRequest,
+        raw: Mapping[str, JsonValue],
+        omit: frozenset[str],
+        open_round: OpenRound | None,
+    ) -> Prepared:
+        if not raw and not omit:
+            wire = write(request, self._profile, open_round=open_round)
+            return Prepared(request, wire, Form(self._form(request), request), open_round=open_round)
+        filled = {key: self._fill(value) for key, value in raw.items()}
+        wire = write(request, self._profile, filled, omit, open_round)
+        form = form_of(wire, self._profile, self._games)
+        return Prepared(form.request or request, wire, form, filled, omit, open_round)
+
+    def _fill(self, value: JsonValue) -> JsonValue:
+        return self._filled(value) if isinstance(value, str) else value
+
+    def _filled(self, text: str) -> str:
+        return text.replace("${run}", self.prefix).replace("${number}", str(int(self.prefix, 36)))
+
+    def _either(self, sent: Prepared, expected: Expected | None) -> Prepared:
+        """`expect: either` widens what the ledger allows: applied once, or refused."""
+        if expected is Expected.EITHER and sent.form.form is CallForm.CANONICAL:
+            return replace(sent, form=replace(sent.form, form=CallForm.OPTIONAL))
+        return sent
+
+    def _keep(self, label: str, sent: Prepared, ledger: Ledger) -> Prepared:
+        self._sent[label] = sent
+        self._last = sent
+        self._last_label = label
+        if "transaction_id" in sent.raw and sent.request.transaction_id is not None:
+            ledger.watch_exact_id(sent.request.transaction_id)
+        return sent
+
+    def _bet_of(self, label: str, player: str, ledger: Ledger) -> tuple[str, Money | None]:
+        sent = self._sent.get(label)
+        if sent is not None:
+            return sent.request.transaction_id or self.new_id(label), sent.request.amount
+        bet = self._bets.get(label)
+        if bet is None:
+            raise CannotSend(f'the step "{label}" was not sent')
+        amount = self.amount(bet.amount, self.player(bet.player) if bet.player else player, ledger)
+        return self._reserved.setdefault(label, (self.new_id(label), amount))
+
+
+@lru_cache(maxsize=1024)
+def _in_ids(label: str) -> str:
+    """A step's label as it stands in an id."""
+    return _NOT_IN_IDS.sub("", label)[:_LABEL_LENGTH_MAX]
+
+
+def _all_steps(steps: Iterable[Step]) -> Iterable[Step]:
+    for step in steps:
+        yield step
+        if isinstance(step, Repeat | Parallel):
+            yield from _all_steps(step.steps)

@@ -1,0 +1,516 @@
+"""One scenario from its players to its verdict."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from random import Random
+
+from simulator.core.calls import Call, CallForm, FaultKind, FaultSpec, Why
+from simulator.core.findings import Finding, Outcome, Place, Severity, Verdict
+from simulator.core.money import Money, format_money
+from simulator.core.rounds import VOLATILITIES, Ask, Flow, RoundPlan, draw_spin, play_round
+from simulator.core.steps import (
+    Balance,
+    Bet,
+    Block,
+    Details,
+    Expect,
+    Parallel,
+    Play,
+    Refund,
+    Repeat,
+    Resend,
+    Restart,
+    Round,
+    Scenario,
+    Send,
+    Step,
+    Wait,
+    Win,
+)
+from simulator.core.values import Frozen
+from simulator.core.webhooks import Method, WebhookRequest
+from simulator.errors import EndpointUnreachable
+from simulator.law.book import Book, Ledger, Terms, TooManyWorlds
+from simulator.law.situations import Situation
+from simulator.report.events import (
+    FindingRaised,
+    PlayerOpened,
+    ScenarioFinished,
+    ScenarioStarted,
+    StepFinished,
+)
+from simulator.run.context import RunContext, Stopped
+from simulator.run.finder import Finder, FormLog, check_claims
+from simulator.run.judge import Judge
+from simulator.run.players import Cast, HookFailed, Hooks, NoPlayer
+from simulator.run.preflight import Adjustment as OpeningCalls
+from simulator.run.preflight import CannotReach
+from simulator.run.script import DEFAULT_GAME, CannotSend, Prepared, Script
+from simulator.settings import Probe
+from simulator.wire.sender import wait_for
+from simulator.wire.writing import write
+
+EXCHANGES_KEPT = 500
+"""The latest exchanges of a scenario that did not pass; the NDJSON report has all."""
+
+
+class Ended(Frozen):
+    """A verdict with its reason in words."""
+
+    verdict: Verdict
+    reason: str = ""
+
+
+class ScenarioRun:
+    """One scenario against the operator. `number` is its place in the run, from 1."""
+
+    def __init__(
+        self, scenario: Scenario, number: int, context: RunContext, cast: Cast, hooks: Hooks, forms: FormLog
+    ) -> None:
+        self._scenario = scenario
+        self._number = number
+        self._context = context
+        self._cast = cast
+        self._hooks = hooks
+        self._finder = Finder(context, scenario, forms, self._tell)
+        self._ledger = Ledger()
+        self._judge = Judge(context, scenario.id, self._finder, self._ledger)
+
+    def run(self) -> Ended:
+        """Run it and tell how it ended."""
+        scenario, context = self._scenario, self._context
+        started_ns = time.perf_counter_ns()
+        context.emit(ScenarioStarted(scenario=scenario))
+        kept = context.kept.setdefault(
+            scenario.id, deque(maxlen=None if context.settings.full else EXCHANGES_KEPT)
+        )
+        ended = self._ended()
+        del context.kept[scenario.id]
+        passed = ended.verdict in (Verdict.PASSED, Verdict.SKIPPED)
+        context.emit(
+            ScenarioFinished(
+                scenario=scenario,
+                verdict=ended.verdict,
+                reason=ended.reason,
+                findings=tuple(self._finder.found),
+                duration_ns=time.perf_counter_ns() - started_ns,
+                exchange_count=len(kept),
+                exchanges=tuple(kept) if context.settings.full or not passed else (),
+            )
+        )
+        return ended
+
+    # --- inside ------------------------------------------------------------------------------------
+
+    def _tell(self, finding: Finding) -> None:
+        self._context.emit(FindingRaised(scenario_id=self._scenario.id, finding=finding))
+
+    def _ended(self) -> Ended:
+        if self._context.stopping:
+            return Ended(Verdict.BLOCKED, self._context.stopping)
+        reason = self._scenario.skip or self._missing()
+        if reason:
+            return Ended(Verdict.SKIPPED, reason)
+        try:
+            players = self._cast.take(self._scenario.players)
+        except NoPlayer as error:
+            return Ended(Verdict.SKIPPED, str(error))
+        try:
+            return self._verdict(self._played(players))
+        except (CannotReach, NoPlayer) as error:
+            # An operator that answers nothing usable is not excused by that: what was found counts.
+            found = self._verdict("")
+            return found if found.verdict is Verdict.FAILED else Ended(Verdict.SKIPPED, str(error))
+        finally:
+            self._cast.give_back(players.values())
+
+    def _missing(self) -> str | None:
+        """What of this scenario's needs the target does not have."""
+        settings, needs = self._context.settings, self._scenario.needs
+        if "restart" in needs and settings.restart_hook is None:
+            return "needs a restart hook: none is configured"
+        if "seeding" in needs and settings.seed_hook is None:
+            return "needs a seed hook: none is configured"
+        if "limits" in needs and settings.max_bet is None:
+            return "needs the operator's limit: max_bet is not configured"
+        return self._cast.missing(self._scenario)
+
+    def _played(self, players: dict[str, str]) -> str:
+        """Play it through; returns what could not be proven, or nothing."""
+        rng = Random(f"{self._context.settings.seed}\x1f{self._scenario.id}")
+        script = Script(
+            self._scenario,
+            players,
+            self._context.profile,
+            self._context.games,
+            f"{self._context.run}{self._number:x}",
+            rng,
+        )
+        try:
+            if not self._opened(players, script):
+                return ""
+            steps = Steps(
+                self._scenario, self._context, script, self._judge, self._ledger, rng, self._hooks, self._cast
+            )
+            try:
+                steps.run(self._scenario.steps)
+            finally:
+                if not self._context.stopping:
+                    steps.run(self._scenario.finally_, always=True)
+            self._last_reads()
+            context = self._context
+            open_bets = sum(book.open_bets() for book in self._ledger.books.values())
+            context.open_bets.note(self._scenario.id, open_bets)
+        except (CannotSend, TooManyWorlds, HookFailed, Stopped) as error:
+            return str(error)
+        return "; ".join(self._judge.unproven)
+
+    def _opened(self, players: dict[str, str], script: Script) -> bool:
+        """Bring the players to their balances and open their books."""
+        scenario, context = self._scenario, self._context
+        why = Why(scenario.id, "adjust", "opening", scenario.place)
+        opening = OpeningCalls(context, self._judge, script, why, scenario.place)
+        for name, spec in scenario.players.items():
+            player = players[name]
+            if not spec.exists:
+                self._ledger.open(player, spec.balance, Terms(exists=False))
+                continue
+            balance = opening.read(player)
+            if balance != spec.balance:
+                context.emit(PlayerOpened(scenario_id=scenario.id, player=player, balance=balance))
+                if not opening.reach(player, balance, spec.balance):
+                    return False
+            if spec.blocked:
+                self._cast.block(player)
+            self._judge.ledger = self._ledger
+            self._ledger.open(
+                player, spec.balance, Terms(blocked=spec.blocked, max_bet=context.settings.max_bet)
+            )
+            self._judge.trails.open(player, spec.balance)
+            context.emit(PlayerOpened(scenario_id=scenario.id, player=player, balance=spec.balance))
+        self._judge.ledger = self._ledger
+        return True
+
+    def _last_reads(self) -> None:
+        """What the answers added up to must be in the wallet at the end, too."""
+        if self._context.settings.probe is Probe.NEVER:
+            return
+        last = (self._scenario.finally_ or self._scenario.steps)[-1].place
+        for player, book in self._ledger.books.items():
+            if book.terms.exists and player not in self._finder.blocked:
+                self._judge.read(book, last)
+
+    def _verdict(self, unproven: str) -> Ended:
+        failed = any(finding.severity is Severity.ERROR for finding in self._finder.found)
+        if self._scenario.xfail:
+            return Ended(Verdict.XFAILED if failed else Verdict.XPASSED, self._scenario.xfail)
+        if failed:
+            return Ended(Verdict.FAILED)
+        return Ended(Verdict.INCONCLUSIVE, unproven) if unproven else Ended(Verdict.PASSED)
+
+
+# --- played_rounds --------------------------------------------------------------------------------
+# Whole game rounds within a scenario: the flow says what is asked, the answers say how it goes on.
+
+FLOW_ATTEMPTS = 5
+"""How often a round's win or refund is sent before the round counts as undelivered."""
+
+Make = Callable[[Prepared, Place, str], Outcome]
+"""Makes one call and judges it."""
+
+
+class Rounds:
+    """The `round` and `play` steps of one scenario."""
+
+    def __init__(self, script: Script, judge: Judge, ledger: Ledger, rng: Random, make: Make) -> None:
+        self._script = script
+        self._judge = judge
+        self._ledger = ledger
+        self._rng = rng
+        self._make = make
+
+    def round(self, step: Round) -> None:
+        """Rounds with the win that the author wrote, or one from the outcome model."""
+        player = self._script.player(step.player)
+        for _ in range(step.spins):
+            if player in self._judge.finder.blocked:
+                return
+            stake = self._script.amount(step.bet, player, self._ledger)
+            if step.win is None:
+                win: Money | None = draw_spin(VOLATILITIES["medium"], self._rng).payout(stake)
+            else:
+                self._script.accepted_bet(WebhookRequest(Method.BET, player, stake))
+                win = self._script.amount(step.win, player, self._ledger)
+            self._drive(self._plan(player, step.game, stake, win), step.place)
+
+    def play(self, step: Play) -> None:
+        """A session from the outcome model, until the player cannot pay the stake."""
+        player = self._script.player(step.player)
+        rng = self._rng if step.seed is None else Random(step.seed)
+        for _ in range(step.rounds):
+            stake = self._script.amount(step.stake, player, self._ledger)
+            if player in self._judge.finder.blocked or stake > self._ledger.books[player].balances[0]:
+                return
+            win = draw_spin(VOLATILITIES[step.volatility], rng).payout(stake)
+            self._drive(self._plan(player, step.game, stake, win), step.place)
+
+    def _plan(self, player: str, game: str | None, stake: Money, win: Money | None) -> RoundPlan:
+        bet_id, win_id = self._script.new_id("bet"), self._script.new_id("win")
+        return RoundPlan(player, game or DEFAULT_GAME, bet_id, stake, win_id, win)
+
+    def _drive(self, plan: RoundPlan, place: Place) -> None:
+        """Make the calls that a flow asks for, until it ends or the player is blocked."""
+        flow: Flow = play_round(plan, attempts=FLOW_ATTEMPTS)
+        ask: Ask = next(flow)
+        while True:
+            sent = self._script.flow_call(ask.request)
+            outcome = self._make(sent, place, ask.request.method.noun)
+            if plan.player in self._judge.finder.blocked:
+                return
+            try:
+                ask = flow.send(outcome)
+            except StopIteration:
+                return
+
+
+# --- steps ----------------------------------------------------------------------------------------
+# Runs the steps of one scenario, one after the other.
+
+ODD_DELIVERY = frozenset({FaultKind.CHUNKED, FaultKind.SLOW_BODY, FaultKind.DELAY})
+"""Faults under which the whole call arrives and is answered, if in an unusual way."""
+
+RESTART_S = 60.0
+"""How long an operator may take until it answers again after its restart hook has ended."""
+
+_SETTLING = (Outcome.ACCEPTED, Outcome.REFUSED, Outcome.UNKNOWN)
+
+
+class Steps:
+    """The steps of one scenario against one operator."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        context: RunContext,
+        script: Script,
+        judge: Judge,
+        ledger: Ledger,
+        rng: Random,
+        hooks: Hooks,
+        cast: Cast,
+    ) -> None:
+        self._scenario = scenario
+        self._context = context
+        self._script = script
+        self._judge = judge
+        self._ledger = ledger
+        self._hooks = hooks
+        self._cast = cast
+        self._rounds = Rounds(script, judge, ledger, rng, self.make)
+
+    def run(self, steps: Iterable[Step], *, always: bool = False) -> None:
+        """Run steps; those of a player whose balance is no longer known are blocked, unless `always`.
+
+        Raises CannotSend, TooManyWorlds, Stopped.
+        """
+        for step in steps:
+            if isinstance(step, Repeat):
+                for _ in range(step.times):
+                    self.run(step.steps, always=always)
+                continue
+            blocked = self._judge.finder.blocked
+            if blocked and not always and self._players_of(step) & blocked:
+                self._finished(step.place, "blocked")
+                continue
+            before = len(self._judge.finder.found)
+            self._do(step)
+            self._finished(step.place, "passed" if len(self._judge.finder.found) == before else "failed")
+
+    def _finished(self, place: Place, status: str) -> None:
+        self._context.emit(StepFinished(scenario_id=self._scenario.id, place=place, status=status))
+
+    def _players_of(self, step: Step) -> set[str]:
+        if isinstance(step, Wait | Restart):
+            return set()
+        if isinstance(step, Parallel):
+            return set().union(*(self._players_of(inner) for inner in step.steps))
+        return {self._script.player(getattr(step, "player", None))}
+
+    def _do(self, step: Step) -> None:
+        match step:
+            case Bet() | Win():
+                self._settle_before(step)
+                self._money(self._script.money_step(step, self._ledger), step)
+            case Refund():
+                self._money(self._script.refund_step(step, self._ledger), step)
+            case Resend():
+                for _ in range(step.times):
+                    self._money(self._script.resend_step(step, self._ledger), step)
+            case Balance():
+                self._balance(step)
+            case Details():
+                self._details(step)
+            case Send():
+                self._send(step)
+            case Round():
+                self._rounds.round(step)
+            case Play():
+                self._rounds.play(step)
+            case Wait():
+                time.sleep(step.duration_ns / 1e9 * self._context.settings.time_scale)
+            case Restart():
+                self._restart()
+            case Block():
+                self._block(step)
+            case Parallel():
+                self._parallel(step)
+            case _:
+                raise CannotSend(f"a {type(step).__name__.lower()} step cannot stand here")
+
+    def _parallel(self, step: Parallel) -> None:
+        # The checker of concurrent histories is large, and most scenarios have no use for it.
+        from simulator.run.burst import Bursts
+
+        Bursts(self._context, self._scenario.id, self._script, self._judge, self._ledger).run(step)
+
+    def _restart(self) -> None:
+        hook = self._context.settings.restart_hook
+        if hook is None:
+            raise CannotSend("no restart hook is configured")
+        self._hooks.call(hook, {})
+        target = self._context.sender.target
+        try:
+            wait_for(lambda: target, RESTART_S)
+        except EndpointUnreachable as error:
+            raise CannotSend(f"the operator did not come back after its restart: {error}") from None
+
+    def _block(self, step: Block) -> None:
+        book = self._book(step.player)
+        try:
+            self._cast.block(book.player)
+        except NoPlayer as error:
+            raise CannotSend(str(error)) from None
+        book.terms = replace(book.terms, blocked=True)
+
+    def make(self, sent: Prepared, place: Place, label: str) -> Outcome:
+        """Make one ordinary call and judge it. Raises Stopped."""
+        return self._judge_call(sent, self._call(sent, place, label), place, label)
+
+    # --- money -------------------------------------------------------------------------------------
+
+    def _money(self, sent: Prepared, step: Bet | Win | Refund | Resend) -> Outcome:
+        label = self._script.label_again(step) if isinstance(step, Resend) else step.label
+        if step.fault is not None:
+            return self._disturbed(sent, step, step.fault, label)
+        call = self._call(sent, step.place, label)
+        outcome = self._judge_call(sent, call, step.place, label)
+        self._claims(step.expect, call, outcome, step.place)
+        return outcome
+
+    def _disturbed(
+        self, sent: Prepared, step: Bet | Win | Refund | Resend, fault: FaultSpec, label: str
+    ) -> Outcome:
+        """A call under a fault of ours: what is unknown stays open until an answer or a read settles it."""
+        why = Why(self._scenario.id, "step", label, step.place)
+        calls = self._context.disturb(sent.request, sent.wire, fault, why)
+        if fault.kind in ODD_DELIVERY and sent.form.form is CallForm.CANONICAL:
+            sent = replace(sent, form=replace(sent.form, form=CallForm.OPTIONAL))
+        # Of two copies the one that took effect came first, in whatever order they were answered.
+        outcome = Outcome.UNKNOWN
+        for call in sorted(calls, key=lambda each: _SETTLING.index(each.reading.outcome)):
+            outcome = self._judge_call(sent, call, step.place, label)
+        if fault.kind in ODD_DELIVERY:
+            self._claims(step.expect, calls[0], outcome, step.place)
+        if sent.request.method is Method.BET:
+            self._script.accepted_bet(sent.request)
+        return outcome
+
+    def _call(self, sent: Prepared, place: Place, label: str) -> Call:
+        why = Why(self._scenario.id, "step", label, place)
+        return self._context.call(sent.request, sent.wire, why, form=sent.form.form)
+
+    def _judge_call(self, sent: Prepared, call: Call, place: Place, label: str) -> Outcome:
+        if sent.form.request is None:
+            self._judge.hostile_call(call, self._ledger.books, place)
+            return call.reading.outcome
+        outcome = self._judge.money_call(sent.form, call, place, label)
+        if sent.request.method is Method.BET and outcome is Outcome.ACCEPTED:
+            self._script.accepted_bet(sent.request)
+        return outcome
+
+    def _settle_before(self, step: Bet | Win) -> None:
+        """A step that needs the balance needs one balance: read it when several are possible."""
+        book = self._ledger.books.get(self._script.player(step.player))
+        if book is not None and book.ambiguous:
+            self._judge.read(book, step.place)
+
+    def _claims(self, expect: Expect, call: Call, outcome: Outcome, place: Place) -> None:
+        latency_ms_max = self._context.settings.latency_ms_max
+        if latency_ms_max is not None and (call.exchange.latency_ns or 0) > latency_ms_max * 1_000_000:
+            took_ms = (call.exchange.latency_ns or 0) // 1_000_000
+            words = f"answered after {took_ms} ms, the limit is {latency_ms_max} ms"
+            self._judge.finder.mild(Situation.SLOW, call, place, detail=words)
+        request = call.exchange.request
+        player = "" if request is None else request.player
+        for message in check_claims(expect, call, outcome):
+            self._judge.broken_claim(message, call, player, place)
+
+    # --- reads -------------------------------------------------------------------------------------
+
+    def _balance(self, step: Balance) -> None:
+        book = self._book(step.player)
+        if not book.terms.exists:
+            self._stranger_read(Method.BALANCE, book.player, step.place, step.expect)
+            return
+        found = self._judge.read(book, step.place, purpose="step")
+        if found is not None and step.is_ is not None and found != step.is_:
+            call = self._judge.ask_balance(book.player, step.place)
+            words = f"balance: the scenario says {format_money(step.is_)}, found {format_money(found)}"
+            self._judge.broken_claim(words, call, book.player, step.place)
+        elif step.expect != Expect():
+            call = self._judge.ask_balance(book.player, step.place, "step")
+            self._claims(step.expect, call, call.reading.outcome, step.place)
+
+    def _details(self, step: Details) -> None:
+        book = self._book(step.player)
+        if not book.terms.exists:
+            self._stranger_read(Method.DETAILS, book.player, step.place, step.expect)
+            return
+        call = self._ask(Method.DETAILS, book.player, step.place)
+        self._judge.finder.reply_form(call, step.place)
+        if call.reading.outcome is Outcome.REFUSED:
+            self._judge.finder.mild(Situation.DETAILS_WRONG, call, step.place, Method.DETAILS)
+        self._claims(step.expect, call, call.reading.outcome, step.place)
+
+    def _stranger_read(self, method: Method, player: str, place: Place, expect: Expect) -> None:
+        call = self._ask(method, player, place)
+        if call.reading.outcome is Outcome.ACCEPTED:
+            self._judge.finder.mild(Situation.UNKNOWN_PLAYER_ACCEPTED, call, place, method)
+        self._claims(expect, call, call.reading.outcome, place)
+
+    def _ask(self, method: Method, player: str, place: Place) -> Call:
+        request = WebhookRequest(method, player)
+        why = Why(self._scenario.id, "step", place=place)
+        return self._context.call(request, write(request, self._context.profile), why)
+
+    def _book(self, name: str | None) -> Book:
+        return self._ledger.books[self._script.player(name)]
+
+    # --- anything at all ---------------------------------------------------------------------------
+
+    def _send(self, step: Send) -> None:
+        wire, form = self._script.send_step(step, self._ledger)
+        why = Why(self._scenario.id, "step", step.label, step.place)
+        call = self._context.call(form.request, wire, why, form=form.form)
+        outcome = call.reading.outcome
+        if form.request is None:
+            self._judge.hostile_call(call, self._ledger.books, step.place)
+        elif form.request.method.moves_money:
+            outcome = self._judge.money_call(form, call, step.place, step.label)
+        else:
+            self._judge.sent_read(form.request, call, step.place)
+        self._claims(step.expect, call, outcome, step.place)

@@ -1,0 +1,324 @@
+"""A whole run: scenarios, preflight, players worked in parallel, and what the process exits with."""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import simulator
+from simulator.core.findings import Severity, Verdict
+from simulator.core.steps import PlayerSpec, Scenario
+from simulator.core.words import did_you_mean
+from simulator.errors import EndpointUnreachable, ExitCode, UsageError
+from simulator.law.roles import KNOBS
+from simulator.report.events import Event, FindingRaised, RunFinished, RunStarted, ScenarioFinished
+from simulator.run.context import RunContext, Stopped, read_last_failed
+from simulator.run.finder import FormLog
+from simulator.run.players import Cast, Hooks, NoPlayer
+from simulator.run.preflight import Preflight, Restore, RootCause
+from simulator.run.script import DEFAULT_GAME
+from simulator.scenario.files import load_scenarios, select
+from simulator.settings import HttpHook, RunSettings
+from simulator.settings.wire import wire_profile
+from simulator.wire.sender import Sender
+from simulator.wire.target import Target, make_target
+
+KNOWN_GAMES = frozenset({DEFAULT_GAME, "SLOT_002", "SLOT_003"})
+
+INTERRUPTED = "interrupted"
+
+
+def run_suite(settings: RunSettings, report: Callable[[Event], None]) -> ExitCode:
+    """Run what the settings select, tell every event, and return the exit code.
+
+    Raises SimulatorError before the first event when nothing can start.
+    """
+    return run_scenarios(settings, selected(settings), report)
+
+
+def run_scenarios(
+    settings: RunSettings, scenarios: Sequence[Scenario], report: Callable[[Event], None]
+) -> ExitCode:
+    """`run_suite` with scenarios that are loaded already, in that order."""
+    _check_policy(settings)
+    if not settings.players and settings.seed_hook is None:
+        raise UsageError(
+            "no player: name a user id that the operator knows with --player, "
+            "or make players with --seed-hook"
+        )
+    # With --wait-for the name may not resolve yet, and the waiting is part of the run that is told.
+    target = None if settings.wait_for_s else _target(settings)
+    return _Run(settings, scenarios, target, report).run()
+
+
+def selected(settings: RunSettings) -> tuple[Scenario, ...]:
+    """The scenarios that a run would take, in order. Raises ScenarioError, NothingSelected, UsageError."""
+    scenarios = load_scenarios(settings.paths)
+    failed = read_last_failed(Path()) if settings.last_failed else None
+    chosen = select(scenarios, settings.keyword, settings.tags, settings.level, failed)
+    if not settings.faults:
+        return chosen
+    from simulator.scenario.fault_matrix import fault_matrix  # only --faults needs it
+
+    return fault_matrix(chosen, settings.faults)
+
+
+def _turns(scenarios: Sequence[Scenario], jobs: int) -> list[tuple[int, Scenario]]:
+    """The scenarios with their numbers, as workers take them.
+
+    Several begin with those tagged `long`, or the last of a thousand slow calls would be waited for when
+    all other players are through; and end with those that all others must wait for.
+    """
+    numbered = list(enumerate(scenarios, start=1))
+    return numbered if jobs == 1 else sorted(numbered, key=lambda each: _rank(each[1]))
+
+
+def _rank(scenario: Scenario) -> int:
+    if "restart" in scenario.needs:
+        return 2
+    return 0 if "long" in scenario.tags else 1
+
+
+class _Tally:
+    """What the exit code depends on, gathered from the events as they pass."""
+
+    def __init__(self) -> None:
+        self.verdicts: Counter[Verdict] = Counter()
+        self.error_found = False
+
+    def on(self, event: Event) -> None:
+        if isinstance(event, ScenarioFinished):
+            self.verdicts[event.verdict] += 1
+        elif isinstance(event, FindingRaised) and event.scenario_id is None:
+            self.error_found |= event.finding.severity is Severity.ERROR
+
+
+class _Run:
+    def __init__(
+        self,
+        settings: RunSettings,
+        scenarios: Sequence[Scenario],
+        target: Target | None,
+        report: Callable[[Event], None],
+    ) -> None:
+        self._settings = settings
+        self._scenarios = scenarios
+        self._target = target
+        self._tally = _Tally()
+        self._forms = FormLog()
+        self._hooks = Hooks(settings)
+        self._next = iter(_turns(scenarios, settings.jobs))
+        self._turn = threading.Lock()
+        self._stage = Stage()
+        self._notes: list[str] = []
+        self._context = RunContext(
+            settings=settings,
+            profile=wire_profile(settings.wire),
+            run=secrets.token_hex(3),
+            games=KNOWN_GAMES,
+            report=self._observed(report),
+        )
+        self._cast = Cast(settings, self._hooks, self._context.run)
+        self._restore = Restore(self._context)
+
+    def run(self) -> ExitCode:
+        started_ns = time.perf_counter_ns()
+        context = self._context
+        context.emit(self._started())
+        root_cause, unreachable = self._preflight()
+        if root_cause:
+            context.stop(root_cause)
+        try:
+            self._work()
+            in_hurry = context.stopping == INTERRUPTED
+            self._notes.extend(self._restore.at_the_end(hopeless=bool(root_cause), in_hurry=in_hurry))
+        except KeyboardInterrupt:
+            context.stop(INTERRUPTED)
+            self._notes.extend(self._restore.left_as_it_is())
+        finally:
+            self._hooks.close()
+            context.close()
+        # Of the bundled suite it is known: many of its scenarios are about a single call.
+        if self._settings.paths:
+            self._notes.extend(context.open_bets.in_words())
+        code = self._exit_code(unreachable)
+        context.emit(
+            RunFinished(
+                exit_code=code,
+                duration_ns=time.perf_counter_ns() - started_ns,
+                counts=dict(self._tally.verdicts),
+                calls=context.calls,
+                dialect=context.dialect.observed(),
+                root_cause="" if context.stopping == INTERRUPTED else context.stopping,
+                gone=context.gone,
+                notes=tuple(self._notes),
+                times=self._forms.times(),
+            )
+        )
+        return code
+
+    # --- inside ------------------------------------------------------------------------------------
+
+    def _observed(self, report: Callable[[Event], None]) -> Callable[[Event], None]:
+        def on(event: Event) -> None:
+            self._tally.on(event)
+            report(event)
+
+        return on
+
+    def _started(self) -> RunStarted:
+        settings = self._settings
+        return RunStarted(
+            run=self._context.run,
+            seed=settings.seed,
+            endpoint=settings.endpoint,
+            wire=settings.wire,
+            version=simulator.__version__,
+            started_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            selected=len(self._scenarios),
+            command=_rerun_command(settings),
+        )
+
+    def _preflight(self) -> tuple[str, bool]:
+        """The root cause for which nothing can run, if any, and whether it is that nobody answers."""
+        preflight = Preflight(self._context, self._forms)
+        settings = self._settings
+        try:
+            self._context.sender = Sender(self._target or _waited_for(settings))
+            for player in settings.players or self._cast.take({"player": PlayerSpec()}).values():
+                balance = preflight.balance(player)
+                if not self._cast.seeded:
+                    self._restore.remember(player, balance)
+                preflight.check(player, balance)
+        except EndpointUnreachable as error:
+            return str(error), True
+        except (RootCause, NoPlayer, Stopped) as error:
+            return str(error), False
+        except KeyboardInterrupt:
+            return INTERRUPTED, False
+        return "", False
+
+    def _work(self) -> None:
+        """Let the workers take scenarios until none is left; Ctrl-C ends the calls under way."""
+        # The preflight needs no pool, and its call shows whether anybody is there: it should come soon.
+        from concurrent.futures import Future, ThreadPoolExecutor, wait
+
+        jobs = min(self._settings.jobs, len(self._scenarios))
+        with ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="scenario") as pool:
+            workers: list[Future[None]] = [pool.submit(self._worker) for _ in range(jobs)]
+            try:
+                wait(workers)
+            except KeyboardInterrupt:
+                self._context.stop(INTERRUPTED)
+                self._context.sender.cancel()
+                wait(workers)
+        for worker in workers:
+            worker.result()
+
+    def _worker(self) -> None:
+        from simulator.run.session import ScenarioRun  # not for the preflight, as above
+
+        while True:
+            with self._turn:
+                number, scenario = next(self._next, (0, None))
+            if scenario is None:
+                return
+            run = ScenarioRun(scenario, number, self._context, self._cast, self._hooks, self._forms)
+            # Others would meet an operator that is not there, and be right to complain.
+            restarts = "restart" in scenario.needs and self._settings.restart_hook is not None
+            with self._stage.hold(alone=restarts):
+                ended = run.run()
+            failures_max = self._settings.maxfail
+            failures = self._tally.verdicts[Verdict.FAILED]
+            if ended.verdict is Verdict.FAILED and failures_max is not None and failures >= failures_max:
+                self._context.stop(f"stopped after {failures_max} failed")
+
+    def _exit_code(self, unreachable: bool) -> ExitCode:
+        """The order when several apply: interrupted, found, unreachable, inconclusive, passed."""
+        verdicts = self._tally.verdicts
+        if self._context.stopping == INTERRUPTED:
+            return ExitCode.INTERRUPTED
+        if verdicts[Verdict.FAILED] or verdicts[Verdict.XPASSED] or self._tally.error_found:
+            return ExitCode.FOUND
+        if unreachable:
+            return ExitCode.UNREACHABLE
+        proven = verdicts[Verdict.PASSED] or verdicts[Verdict.XFAILED]
+        if verdicts[Verdict.INCONCLUSIVE] or not proven or self._context.stopping:
+            return ExitCode.INCONCLUSIVE
+        return ExitCode.PASSED
+
+
+def _rerun_command(settings: RunSettings) -> str:
+    """The command that runs against the same operator; scenario and seed are the report's to add."""
+    words = ["betrontech-sim", "run", "--endpoint", settings.endpoint]
+    for player in settings.players[:1]:
+        words += ["--player", player]
+    if isinstance(settings.seed_hook, HttpHook) and not {"?", "@"} & set(settings.seed_hook.url):
+        words += ["--seed-hook", settings.seed_hook.url]
+    return shlex.join(words)
+
+
+def _waited_for(settings: RunSettings) -> Target:
+    from simulator.wire.sender import wait_for  # only --wait-for needs it
+
+    return wait_for(lambda: _target(settings), settings.wait_for_s)
+
+
+def _target(settings: RunSettings) -> Target:
+    return make_target(
+        settings.endpoint,
+        allow_hosts=settings.allow_hosts,
+        headers=settings.headers,
+        timeout_s=settings.timeout_s,
+        connect_timeout_s=settings.timeout_s,
+        cacert=None if settings.cacert is None else str(settings.cacert),
+        insecure=settings.insecure,
+        proxy=settings.proxy,
+    )
+
+
+def _check_policy(settings: RunSettings) -> None:
+    for knob, value in settings.policy.items():
+        if knob not in KNOBS:
+            raise UsageError(f"--policy {knob}: no such knob{did_you_mean(knob, KNOBS)}")
+        if value not in (*KNOBS[knob], "any"):
+            allowed = ", ".join((*KNOBS[knob], "any"))
+            raise UsageError(f'--policy {knob}: expected one of {allowed}, found "{value}"')
+
+
+# --- stage ----------------------------------------------------------------------------------------
+# Who may play at the same time: scenarios share the operator, and one that restarts it has it to itself.
+
+
+class Stage:
+    """Any number of scenarios at once, or one alone. Who wants it alone is not kept waiting by newcomers."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._playing = 0
+        self._taken = False
+
+    @contextmanager
+    def hold(self, *, alone: bool) -> Iterator[None]:
+        """Play as long as the context lasts."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._taken)
+            if alone:
+                self._taken = True
+                self._changed.wait_for(lambda: not self._playing)
+            self._playing += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._playing -= 1
+                if alone:
+                    self._taken = False
+                self._changed.notify_all()

@@ -1,0 +1,389 @@
+"""Scenario files on disk: paths, folders, `PATH:LINE` and ids as a user gives them → loaded scenarios.
+
+What stands in a file is the loader's business (`core.scenario_yaml`). The bundled suite is found here too:
+in the package, as the wheel carries it, or in the repository of an editable install.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import posixpath
+import re
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from glob import glob
+from pathlib import Path
+
+import simulator
+from simulator.core.findings import Level
+from simulator.core.steps import Scenario
+from simulator.core.words import did_you_mean, did_you_mean_or_valid
+from simulator.errors import NothingSelected, UsageError
+from simulator.scenario.reader import load_text
+from simulator.scenario.yaml import Problem, ScenarioFileError
+
+BUNDLE = "scenarios"
+"""The folder of the bundled suite, as paths name it."""
+
+FILES_MAX = 10_000
+
+_ENDINGS = (".yaml", ".yml")
+
+_NOT_SCENARIOS = frozenset({"betrontech-sim.yaml"})
+
+_PATH_AND_LINE = re.compile(r"(.+):(\d{1,9})")
+
+_PATH_AND_NAME = re.compile(r"(.+?\.ya?ml)([#\[].+)")
+
+
+def bundled_suite() -> Path:
+    """Where the bundled scenarios are."""
+    package = Path(simulator.__file__).parent
+    repository = package.parent
+    # An editable install runs out of the repository: its own folder is the one that is edited.
+    if (repository / "pyproject.toml").is_file() and (repository / BUNDLE).is_dir():
+        return repository / BUNDLE
+    return package / BUNDLE
+
+
+def load_scenarios(paths: Sequence[str]) -> tuple[Scenario, ...]:
+    """The scenarios of files and folders, in order, each once; none means the bundled suite.
+
+    `PATH:LINE` takes the scenario, or the row of its cases, that stands on that line, `PATH#NAME` and
+    `PATH[ROW]` the one with that id. Names that begin with `_` or `.` are left out of folders: such files are
+    there to be used. Raises ScenarioFileError with the problems of all files, UsageError for a path that is
+    not there.
+    """
+    loaded = Loaded(paths)
+    if loaded.problems:
+        raise ScenarioFileError(loaded.problems)
+    return loaded.scenarios
+
+
+class Loaded:
+    """What files hold: `scenarios`, `problems`, and the `files` that were read. Raises UsageError."""
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        self.files = _found(paths) if paths else list(_in_folder(BUNDLE, bundled_suite()))
+        self.problems: list[Problem] = []
+        scenarios: list[Scenario] = []
+        with _collector_off():
+            for file in self.files:
+                scenarios.extend(self._load(file))
+        self.scenarios = tuple(scenarios)
+
+    def _load(self, file: _File) -> Sequence[Scenario]:
+        try:
+            loaded = load_text(_content(file), file.shown, _reader(file))
+        except ScenarioFileError as error:
+            # A file that others use brings its problems once.
+            self.problems.extend(problem for problem in error.problems if problem not in self.problems)
+            return ()
+        return [scenario for part in file.parts for scenario in _part_of(loaded, part, file)] or (
+            () if file.parts else loaded
+        )
+
+
+class _File:
+    """A file as it is shown, where it is, and what was asked for of it; nothing means all.
+
+    A part is a line, or the end of an id: `#NAME`, `[ROW]`, or both.
+    """
+
+    def __init__(self, shown: str, path: Path, parts: Sequence[int | str] = ()) -> None:
+        self.shown = shown
+        self.path = path
+        self.parts = list(parts)
+
+
+def _content(file: _File) -> bytes:
+    try:
+        return file.path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{file.shown} cannot be read: {error.strerror}") from None
+
+
+def _reader(file: _File) -> Callable[[str], bytes]:
+    """Reads what a file uses: beside the file itself, which may be in the bundle."""
+    bundled = bundled_suite()
+    from_bundle = file.path.is_relative_to(bundled) and file.shown.startswith(f"{BUNDLE}/")
+
+    def read(shown: str) -> bytes:
+        if from_bundle and shown.startswith(f"{BUNDLE}/"):
+            return (bundled.parent / shown).read_bytes()
+        return _real(shown).read_bytes()
+
+    return read
+
+
+def _real(shown: str) -> Path:
+    """Where a path as shown leads: here, else in the bundle."""
+    path = Path(shown)
+    if not path.exists() and _names_bundle(shown):
+        return bundled_suite().parent / shown
+    return path
+
+
+def _names_bundle(shown: str) -> bool:
+    return shown == BUNDLE or shown.startswith(f"{BUNDLE}/")
+
+
+def _found(paths: Sequence[str]) -> list[_File]:
+    """The files of all paths, each once, in the order given."""
+    files: dict[Path, _File] = {}
+    for given in paths:
+        for file in (file for path in _expanded(given) for file in _at_path(path)):
+            known = files.setdefault(file.path.resolve(), file)
+            if known is not file:
+                # All of it and a part of it: all of it.
+                known.parts = [*known.parts, *file.parts] if known.parts and file.parts else []
+        if len(files) > FILES_MAX:
+            raise UsageError(f"{given}: more than {FILES_MAX:,} scenario files")
+    return list(files.values())
+
+
+def _expanded(given: str) -> list[str]:
+    """The paths that a pattern stands for, where no shell expanded it."""
+    if not ("*" in given or "?" in given) or Path(given).exists():
+        return [given]
+    matches = glob(given, recursive=True)  # noqa: PTH207  # Path.glob takes no pattern with a root
+    found = [path for path in sorted(matches) if _is_to_run(posixpath.basename(path))]
+    if not found:
+        raise UsageError(f"no file or folder fits {given}")
+    return found
+
+
+def _is_to_run(name: str) -> bool:
+    return name[:1] not in ("_", ".") and name not in _NOT_SCENARIOS
+
+
+def _at_path(given: str) -> Iterator[_File]:
+    if not given:
+        raise UsageError('a PATH is empty; "." is this folder')
+    shown = posixpath.normpath(given.replace(os.sep, "/"))
+    part: int | str | None = None
+    path = _real(shown)
+    if not path.exists():
+        if match := _PATH_AND_LINE.fullmatch(shown):
+            shown, part = match[1], int(match[2])
+        elif match := _PATH_AND_NAME.fullmatch(shown):
+            shown, part = match[1], match[2]
+        path = _real(shown)
+    if path.is_dir():
+        if part is not None:
+            raise UsageError(f"{given}: {shown} is a folder; a line is of a file")
+        yield from _in_folder(shown, path)
+    elif path.name in _NOT_SCENARIOS and path.exists():
+        raise UsageError(f"{shown} is the configuration; it holds no scenario")
+    elif path.exists():
+        yield _File(shown, path, [] if part is None else [part])
+    elif path.is_symlink():
+        raise UsageError(f"{shown} is a link to what is not there: {path.readlink()}")
+    else:
+        raise UsageError(f"there is no file or folder {shown}{_nearest_path(shown, path)}")
+
+
+def _nearest_path(shown: str, path: Path) -> str:
+    """What stands beside the missing path under a name like it."""
+    folder = path.parent
+    names = sorted(entry.name for entry in folder.iterdir())[:1000] if folder.is_dir() else []
+    return did_you_mean(posixpath.basename(shown), names)
+
+
+def _in_folder(shown: str, folder: Path) -> Iterator[_File]:
+    """The scenario files of a folder and those within it, sorted."""
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name[0] not in "._")
+        inside = Path(parent).relative_to(folder).as_posix()
+        for name in sorted(names):
+            if name.endswith(_ENDINGS) and _is_to_run(name):
+                yield _File(posixpath.normpath(posixpath.join(shown, inside, name)), Path(parent, name))
+
+
+def _part_of(scenarios: Sequence[Scenario], part: int | str, file: _File) -> list[Scenario]:
+    return _at(scenarios, part, file) if isinstance(part, int) else _called(scenarios, part, file)
+
+
+def _called(scenarios: Sequence[Scenario], name: str, file: _File) -> list[Scenario]:
+    """The scenario with that id, or all rows of its cases."""
+    wanted = file.shown + name
+    there = [each for each in scenarios if each.id == wanted or each.id.startswith(f"{wanted}[")]
+    if not there:
+        near = did_you_mean(wanted, [each.id for each in scenarios])
+        raise UsageError(f"{wanted}: no scenario of the file has this id{near}")
+    return there
+
+
+def _at(scenarios: Sequence[Scenario], line: int, file: _File) -> list[Scenario]:
+    """The row of cases that stands on the line, else every scenario of the document there."""
+    there = [scenario for scenario in scenarios if scenario.lines[0] <= line <= scenario.lines[1]]
+    rows = [
+        scenario
+        for scenario in there
+        if scenario.row_lines is not None and scenario.row_lines[0] <= line <= scenario.row_lines[1]
+    ]
+    if not there:
+        last = max((scenario.lines[1] for scenario in scenarios), default=0)
+        raise UsageError(f"{file.shown}:{line}: no scenario stands there; the file has {last} lines")
+    return rows[:1] or there
+
+
+@contextmanager
+def _collector_off() -> Iterator[None]:
+    """Reading makes many objects and no cycles: the collector would look at each of them again and again."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+# --- selection ------------------------------------------------------------------------------------
+# Which of the loaded scenarios run: by keyword, tag, level, and what the last run left failed. Pure.
+
+KEYWORD_CHARS_MAX = 1000
+
+KEYWORD_DEPTH_MAX = 50
+
+_TOKEN = re.compile(r"[()]|[^\s()]+")
+
+Predicate = Callable[[Scenario], bool]
+
+
+def select(
+    scenarios: Sequence[Scenario],
+    keyword: str = "",
+    tags: Collection[str] = (),
+    level: Level | None = None,
+    last_failed_ids: Collection[str] | None = None,
+) -> tuple[Scenario, ...]:
+    """The scenarios that pass every filter, in their order.
+
+    `keyword` holds words of id, name or tags with not, and, or and parentheses; of `tags` one is enough;
+    `level` keeps what is at least so binding; `last_failed_ids` None keeps all.
+    Raises UsageError for a keyword that cannot be read, NothingSelected, with the filter that left nothing.
+    """
+    left = tuple(scenarios)
+    if not left:
+        raise NothingSelected("no scenario selected: the files hold none")
+    for predicate, reason in _filters(left, keyword, tags, level, last_failed_ids):
+        left = tuple(scenario for scenario in left if predicate(scenario))
+        if not left:
+            raise NothingSelected(f"no scenario selected: {reason}")
+    return left
+
+
+def _filters(
+    scenarios: Sequence[Scenario],
+    keyword: str,
+    tags: Collection[str],
+    level: Level | None,
+    last_failed_ids: Collection[str] | None,
+) -> list[tuple[Predicate, str]]:
+    filters: list[tuple[Predicate, str]] = []
+    if last_failed_ids is not None:
+        failed = frozenset(last_failed_ids)
+        filters.append((lambda scenario: scenario.id in failed, _nothing_failed(failed)))
+    if tags:
+        wanted = frozenset(tags)
+        filters.append((lambda scenario: not wanted.isdisjoint(scenario.tags), _no_tag(scenarios, tags)))
+    if level is not None:
+        rank = level.rank
+        filters.append((lambda scenario: scenario.level.rank <= rank, f"none is as binding as {level}"))
+    if keyword.strip():
+        filters.append((keyword_predicate(keyword), f'none fits the keyword "{keyword}"'))
+    return filters
+
+
+def _nothing_failed(failed: Collection[str]) -> str:
+    if not failed:
+        return "nothing failed in the last run; leave out --last-failed"
+    return "none of these failed in the last run"
+
+
+def _no_tag(scenarios: Sequence[Scenario], tags: Collection[str]) -> str:
+    known = sorted({tag for scenario in scenarios for tag in scenario.tags})
+    hints = (did_you_mean_or_valid(tag, known) for tag in tags if tag not in known)
+    named = " or ".join(f'"{tag}"' for tag in tags)
+    return f"none carries the tag {named}{next((hint for hint in hints if hint), '')}"
+
+
+def keyword_predicate(text: str) -> Predicate:
+    """The meaning of a keyword expression; words side by side must all be there. Raises UsageError."""
+    if len(text) > KEYWORD_CHARS_MAX:
+        raise UsageError(f"--keyword has {len(text)} characters, at most {KEYWORD_CHARS_MAX} are read")
+    return _KeywordParser(_TOKEN.findall(text)).whole()
+
+
+class _KeywordParser:
+    """Recursive descent: or binds weaker than and, and weaker than not."""
+
+    def __init__(self, tokens: list[str]) -> None:
+        self._tokens = tokens
+        self._next = 0
+        self._depth = 0
+
+    def whole(self) -> Predicate:
+        predicate = self._either()
+        if self._peek() is not None:
+            raise self._unexpected("the end")
+        return predicate
+
+    def _peek(self) -> str | None:
+        return self._tokens[self._next] if self._next < len(self._tokens) else None
+
+    def _take(self, word: str) -> bool:
+        if (token := self._peek()) is None or token.lower() != word:
+            return False
+        self._next += 1
+        return True
+
+    def _either(self) -> Predicate:
+        parts = [self._every()]
+        while self._take("or"):
+            parts.append(self._every())
+        return parts[0] if len(parts) == 1 else lambda scenario: any(part(scenario) for part in parts)
+
+    def _every(self) -> Predicate:
+        parts = [self._one()]
+        while (token := self._peek()) is not None and token != ")" and token.lower() != "or":
+            self._take("and")
+            parts.append(self._one())
+        return parts[0] if len(parts) == 1 else lambda scenario: all(part(scenario) for part in parts)
+
+    def _one(self) -> Predicate:
+        self._depth += 1
+        if self._depth > KEYWORD_DEPTH_MAX:
+            raise UsageError(f"--keyword is nested more than {KEYWORD_DEPTH_MAX} deep")
+        try:
+            if self._take("not"):
+                inner = self._one()
+                return lambda scenario: not inner(scenario)
+            if self._take("("):
+                inner = self._either()
+                if not self._take(")"):
+                    raise self._unexpected('")"')
+                return inner
+            return self._word()
+        finally:
+            self._depth -= 1
+
+    def _word(self) -> Predicate:
+        token = self._peek()
+        if token is None or token.lower() in {"and", "or", ")"}:
+            raise self._unexpected("a word")
+        self._next += 1
+        wanted = token.casefold()
+        return lambda scenario: wanted in _words_of(scenario)
+
+    def _unexpected(self, expected: str) -> UsageError:
+        token = self._peek()
+        found = "the end" if token is None else f'"{token}"'
+        return UsageError(f"--keyword: expected {expected}, found {found}")
+
+
+def _words_of(scenario: Scenario) -> str:
+    return "\n".join((scenario.id, scenario.name, *scenario.tags)).casefold()

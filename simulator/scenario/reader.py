@@ -1,0 +1,606 @@
+"""The strict loader: the text of a scenario file → scenarios of typed steps, or all its problems at once.
+
+Pure: other files, which `use` names, are read through an argument. What a step or a scenario may hold stands
+in `step_fields` and `scenario_fields`; how YAML becomes nodes stands in `yaml_nodes`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import PurePosixPath
+from posixpath import dirname, join, normpath
+from typing import Any, NamedTuple, NoReturn
+
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from simulator.core.findings import Level, Place
+from simulator.core.steps import Scenario, Step
+from simulator.core.words import did_you_mean_or_valid
+from simulator.scenario.dry_run import contradictions
+from simulator.scenario.kinds import COLUMN_PATTERN, PLACEHOLDERS, TEXT
+from simulator.scenario.shapes import Budget, Draft, note
+from simulator.scenario.table import CASES, KINDS, SCENARIO_FIELDS, Row, StepKind
+from simulator.scenario.yaml import (
+    DEPTH_MAX,
+    EnoughProblems,
+    Problem,
+    ProblemList,
+    ScenarioFileError,
+    Wrong,
+    compose,
+    decode,
+    is_empty,
+    noun_of,
+    shortened,
+)
+
+Read = Callable[[str], bytes]
+"""Reads the file at a path; raises OSError."""
+
+SCENARIOS_MAX = 10_000
+
+_READ_LAST = {"steps": 1, "finally": 2}
+"""Steps speak of players, and `finally` of the labels of steps, wherever the author put them."""
+
+
+def load_text(data: bytes, file: str, read: Read) -> tuple[Scenario, ...]:
+    """The scenarios of a file, each row of `cases` as one of its own.
+
+    `file` is the path as it is shown. Raises ScenarioFileError with every problem of the file and of those
+    that it uses.
+    """
+    library = Library(read)
+    scenarios: list[Scenario] = []
+    with suppress(EnoughProblems):
+        source = library.add(file, data)
+        for document in _documents(source):
+            scenarios.extend(_scenarios_of(document, library))
+    problems = library.problems()
+    if problems:
+        raise ScenarioFileError(problems)
+    return tuple(scenarios)
+
+
+class _Document(NamedTuple):
+    """One scenario as its author wrote it. `id` and `lines` as in `Scenario`."""
+
+    source: SourceFile
+    number: int
+    node: MappingNode
+    id: str
+    name: str
+    lines: tuple[int, int]
+
+
+def _documents(source: SourceFile) -> Iterator[_Document]:
+    """The documents of a file that are mappings; what else stands there is a problem."""
+    nodes = source.documents
+    if not nodes and not source.problems.found:
+        source.problems.add_at(1, 1, "the file holds no scenario")
+    if len(nodes) > SCENARIOS_MAX:
+        message = f"the file holds {len(nodes):,} scenarios; at most {SCENARIOS_MAX:,} are read"
+        source.problems.add(nodes[SCENARIOS_MAX], message)
+        return
+    names: set[str] = set()
+    for index, node in enumerate(nodes):
+        if type(node) is not MappingNode:
+            source.problems.add(node, f"a scenario is a mapping with steps; found {noun_of(node)}")
+            continue
+        first = node.start_mark.line + 1 if index else 1
+        last = nodes[index + 1].start_mark.line if index + 1 < len(nodes) else max(first, len(source.lines))
+        name = name_in(node)
+        if len(nodes) > 1:
+            _check_name(name, names, node, source)
+        own_id = f"{source.path}#{name}" if len(nodes) > 1 else source.path
+        yield _Document(source, index, node, own_id, name or PurePosixPath(source.path).stem, (first, last))
+
+
+def _check_name(name: str | None, names: set[str], node: MappingNode, source: SourceFile) -> None:
+    """Where a file holds several scenarios, their names tell them apart."""
+    if name is None:
+        source.problems.add(
+            node.value[0][0] if node.value else node, 'one of several scenarios needs a "name"'
+        )
+    elif name in names:
+        key = next(value for key, value in node.value if key.value == "name")
+        source.problems.add(key, f'another scenario of this file is named "{shortened(name)}"')
+    else:
+        names.add(name)
+
+
+def _scenarios_of(document: _Document, library: Library) -> Iterator[Scenario]:
+    """The scenario of a document, or one for each row of its cases."""
+    draft = _draft(document, library)
+    cases = next((value for key, value in document.node.value if key.value == "cases"), None)
+    if cases is None:
+        filled = _filled(document, {}, "the scenario") if "${" in document.source.text else document.node
+        scenario = _scenario(document, filled, None, draft, library)
+        return iter([scenario] if scenario else [])
+    try:
+        rows: list[Row] = CASES.read(cases, draft)
+    except Wrong as wrong:
+        note(wrong, draft)
+        return iter(())
+    return _rows(document, rows, library)
+
+
+def _rows(document: _Document, rows: list[Row], library: Library) -> Iterator[Scenario]:
+    """One scenario a row. The rows of a table stand one after the other: a row ends where the next begins."""
+    used: set[str] = set()
+    for row in rows:
+        filled = _filled(document, row.columns, f'the row "{shortened(row.name)}"', used)
+        scenario = _scenario(document, filled, row, _draft(document, library), library)
+        if scenario is not None:
+            yield scenario
+    for name, node in {name: node for row in rows for name, node in row.columns.items()}.items():
+        if name not in used and name != "name":
+            document.source.problems.add(node, f'the column "{name}" is used nowhere; write "${{{name}}}"')
+
+
+def _filled(
+    document: _Document, columns: dict[str, Node], source: str, used: set[str] | None = None
+) -> MappingNode:
+    """The document with its columns filled in, its table left out."""
+    node = document.node
+    pairs = [(key, value) for key, value in node.value if key.value != "cases"]
+    bare = MappingNode(node.tag, pairs, node.start_mark, node.end_mark, node.flow_style)
+    filling = Filling(columns, document.source.problems, source)
+    try:
+        filled = filling.fill(bare)
+    except Wrong as wrong:
+        document.source.problems.add(wrong.node, wrong.message)
+        return bare
+    if used is not None:
+        used.update(filling.used)
+    assert isinstance(filled, MappingNode)
+    return filled
+
+
+def _draft(document: _Document, library: Library) -> Draft:
+    return Draft(document.source.problems, library.budget, read_steps, library.use)
+
+
+def _scenario(
+    document: _Document, node: MappingNode, row: Row | None, draft: Draft, library: Library
+) -> Scenario | None:
+    """The scenario that the node holds; None with problems."""
+    noted = draft.problems.noted
+    pairs = sorted(node.value, key=lambda pair: _READ_LAST.get(pair[0].value, 0) if _is_word(pair[0]) else 0)
+    ordered = MappingNode(node.tag, pairs, node.start_mark, node.end_mark, node.flow_style)
+    library.under_way.append((document.source.path, document.number))
+    try:
+        values = SCENARIO_FIELDS.read(ordered, draft, pairs[0][0] if pairs else node)
+    finally:
+        library.under_way.pop()
+    draft.check_references()
+    if draft.problems.noted != noted:
+        return None
+    scenario = _build(document, row, draft, values, library)
+    for place, message in contradictions(scenario):
+        library.files[place.file].problems.add_at(place.line, place.column, message, place.width)
+    return scenario
+
+
+def _is_word(key: Node) -> bool:
+    return type(key) is ScalarNode
+
+
+def _build(
+    document: _Document, row: Row | None, draft: Draft, values: dict[str, Any], library: Library
+) -> Scenario:
+    for read_into_draft in ("player", "players", "cases"):
+        values.pop(read_into_draft, None)
+    suffix = f"[{row.name}]" if row else ""
+    name = f"{values.pop('name', None) or document.name}{' ' + suffix if row else ''}"
+    mark = row.node.start_mark if row else document.node.start_mark
+    needs = frozenset(values.pop("needs", ())) | _needs(draft)
+    return Scenario(
+        id=document.id + suffix,
+        name=name,
+        place=Place(document.source.path, mark.line + 1, mark.column + 1),
+        level=values.pop("level", None) or Level.INDUSTRY,
+        players=draft.players,
+        needs=needs,
+        source=document.source.lines,
+        used_sources=library.used_by(document.source.path),
+        lines=document.lines,
+        row_lines=(row.node.start_mark.line + 1, row.last_line) if row else None,
+        **values,
+    )
+
+
+def _needs(draft: Draft) -> frozenset[str]:
+    """What the players and steps ask for, whether or not the author named it."""
+    needs = {*draft.needs}
+    if any(spec.blocked for spec in draft.players.values()):
+        needs.add("blocked_player")
+    if sum(spec.exists for spec in draft.players.values()) > 1:
+        needs.add("two_players")
+    return frozenset(needs)
+
+
+# --- columns --------------------------------------------------------------------------------------
+# `${column}`: whole scalars of a scenario that a row of `cases`, or the `with` of a `use`, fills in.
+
+_COLUMN = re.compile(COLUMN_PATTERN)
+
+_IDS_ONLY = ("run", "number")
+
+_SENT_AS_WRITTEN: Mapping[str, tuple[str, ...]] = {
+    "raw": _IDS_ONLY,
+    "transaction_id": _IDS_ONLY,
+    "body": PLACEHOLDERS,
+    "json": PLACEHOLDERS,
+}
+"""The keys under which a run fills in placeholders, and which."""
+
+PARTS_MAX = 1_000_000
+"""Nodes of one file's scenarios with their columns filled in: aliases of aliases double at each line."""
+
+
+class Filling:
+    """Fills the columns of one row, or of one use, into a tree. `used` are the names that were met."""
+
+    def __init__(self, columns: Mapping[str, Node], problems: ProblemList, source: str) -> None:
+        self.columns = columns
+        self.problems = problems
+        self.source = source
+        self.used: set[str] = set()
+        self.parts = 0
+
+    def fill(self, node: Node, kept: tuple[str, ...] = (), depth: int = 0) -> Node:
+        """The tree with its columns filled in; it shares with the old one what does not change.
+
+        `kept` are the placeholders that a run fills in there. Problems are noted; a tree that is
+        too large raises Wrong.
+        """
+        self.parts += 1
+        if self.parts > PARTS_MAX or depth > DEPTH_MAX:
+            raise Wrong(node, "aliases make this too large, or contain themselves")
+        if type(node) is ScalarNode:
+            return self._scalar(node, kept) if "${" in node.value else node
+        if type(node) is SequenceNode:
+            items = [self.fill(item, kept, depth + 1) for item in node.value]
+            return SequenceNode(node.tag, items, node.start_mark, node.end_mark, node.flow_style)
+        assert isinstance(node, MappingNode)
+        pairs = [
+            (key, self.fill(value, kept or _SENT_AS_WRITTEN.get(key.value, ()), depth + 1))
+            if type(key) is ScalarNode
+            else (key, value)
+            for key, value in node.value
+        ]
+        return MappingNode(node.tag, pairs, node.start_mark, node.end_mark, node.flow_style)
+
+    def _scalar(self, node: ScalarNode, kept: tuple[str, ...]) -> Node:
+        text: str = node.value
+        for match in _COLUMN.finditer(text):
+            name = match[0][2:-1]
+            if name in kept and name not in self.columns:
+                continue
+            if name in PLACEHOLDERS and name not in self.columns:
+                where = ", ".join(key for key, names in _SENT_AS_WRITTEN.items() if name in names)
+                self.problems.add(node, f"{match[0]} is filled in by the run, and only in {where}")
+                self.problems.silence(node)
+                continue
+            if name not in self.columns:
+                hint = did_you_mean_or_valid(name, [*self.columns, *kept])
+                self.problems.add(node, f'{match[0]}: {self.source} has no column "{name}"{hint}')
+                self.problems.silence(node)
+                continue
+            self.used.add(name)
+            if match[0] == text:
+                return self._column(name, kept)
+            self.problems.add(node, f"{match[0]} stands within other text; a column is a whole value")
+            self.problems.silence(node)
+        return node
+
+    def _column(self, name: str, kept: tuple[str, ...]) -> Node:
+        """The value of a column; what it holds may be placeholders of the run, but no columns."""
+        value = self.columns[name]
+        return Filling({}, self.problems, "a column").fill(value, kept)
+
+    def check_used(self, keys: Mapping[str, Node], ignored: frozenset[str] = frozenset()) -> None:
+        """Note each column that is used nowhere, at its key."""
+        for name, key in keys.items():
+            if name not in self.used and name not in ignored:
+                self.problems.add(key, f'no value is ${{{name}}}; the column "{name}" is used nowhere')
+
+
+# --- step_reader ----------------------------------------------------------------------------------
+# Nodes → typed steps, by the table in `step_fields`. What `use` brings in is for `used_files`.
+
+
+def read_steps(node: Node, draft: Draft) -> tuple[Step, ...]:
+    """The steps of a list. Every problem is noted; a step with one is left out of what comes back."""
+    if type(node) is not SequenceNode:
+        raise Wrong(node, f"expected a list of steps, each beginning with a dash; found {noun_of(node)}")
+    if not node.value:
+        raise Wrong(node, "there is no step in the list")
+    draft.budget.take(node, len(node.value))
+    draft.depth += 1
+    if draft.depth > DEPTH_MAX:
+        raise Wrong(node, "the steps contain themselves")
+    steps: list[Step] = []
+    file = draft.problems.file
+    for item in node.value:
+        try:
+            if type(item) is MappingNode and len(item.value) == 1:
+                key, value = item.value[0]
+            else:
+                key, value = _key_and_value(item, draft)
+            kind = KINDS.get(key.value) if type(key) is ScalarNode else None
+            if kind is None:
+                _refuse_kind(key)
+            make = kind.make
+            if make is None:
+                steps.extend(_used(kind, key, value, draft))
+                continue
+            values = _values(kind, key, value, draft)
+            if values is not None:
+                mark = key.start_mark
+                place = Place(file, mark.line + 1, mark.column + 1, kind.width)
+                steps.append(make(place=place, **values))
+        except Wrong as wrong:
+            note(wrong, draft)
+    draft.depth -= 1
+    return tuple(steps)
+
+
+def _values(kind: StepKind, key: Node, value: Node | None, draft: Draft) -> dict[str, Any] | None:
+    """The attributes of the step, None for one with a problem."""
+    problems = draft.problems
+    noted = problems.noted
+    draft.order += 1
+    values = {} if kind.defaults is None else kind.defaults.copy()
+    read_scalar = kind.read_scalar
+    if read_scalar is not None and type(value) is ScalarNode and value.value:
+        try:
+            values[kind.scalar_target] = read_scalar(value, draft)
+        except Wrong as wrong:
+            note(wrong, draft, key)
+    else:
+        _read_values(kind, key, value, draft, values)
+    if kind.labelled:
+        values["label"] = draft.label(kind.name, key.start_mark.line + 1, values.get("label"), key)
+    if kind.betting:
+        draft.bet_seen = True
+    if kind.repeatable:
+        draft.repeatable = True
+    if kind.need is not None:
+        draft.needs.add(kind.need)
+    if problems.noted != noted:
+        return None
+    return values
+
+
+def _used(kind: StepKind, key: Node, value: Node | None, draft: Draft) -> tuple[Step, ...]:
+    """The steps that a `use` brings in."""
+    noted = draft.problems.noted
+    values: dict[str, Any] = {}
+    if type(value) is ScalarNode and value.value:
+        values["file"] = TEXT.read(value, draft)
+    else:
+        _read_values(kind, key, value, draft, values)
+    if draft.problems.noted != noted:
+        return ()
+    return draft.use(key, values["file"], values.get("with", {}), draft)
+
+
+def _refuse_kind(key: Node) -> NoReturn:
+    if type(key) is not ScalarNode:
+        raise Wrong(key, f"the kind of a step is one word; found {noun_of(key)}")
+    if not key.value:
+        raise Wrong(key, "a dash without a step after it")
+    word, _, rest = key.value.partition(" ")
+    if word in KINDS and rest:
+        raise Wrong(key, f'a colon is missing: write "{shortened(f"{word}: {rest}")}"')
+    hint = did_you_mean_or_valid(key.value, KINDS)
+    raise Wrong(key, f'unknown step "{shortened(key.value)}"{hint}')
+
+
+def _key_and_value(item: Node, draft: Draft) -> tuple[Node, Node | None]:
+    """A step that stands alone, as `- balance`, or one that is not written as a step."""
+    if type(item) is ScalarNode:
+        return item, None
+    if type(item) is not MappingNode:
+        raise Wrong(item, f"a step is written `kind: value`; found {noun_of(item)}")
+    _note_several_keys(item, draft)
+    key, value = item.value[0]
+    return key, value
+
+
+def _note_several_keys(item: MappingNode, draft: Draft) -> None:
+    """A step with no key or several; a field that slipped out of its braces is told so."""
+    if not item.value:
+        raise Wrong(item, "the step is empty")
+    first, second = item.value[0][0], item.value[1][0]
+    kind = KINDS.get(first.value) if isinstance(first, ScalarNode) else None
+    inner = kind is not None and any(field.name == second.value for field in kind.record.fields)
+    if kind is not None and inner:
+        field = kind.scalar.name if kind.scalar else ""
+        shown = f"{field}: …, " if field else ""
+        hint = f"{kind.name}: {{{shown}{second.value}: …}}"
+        draft.problems.add(second, f'a step has one key; write "{second.value}" inside: {hint}')
+    elif isinstance(second, ScalarNode) and second.value in KINDS:
+        draft.problems.add(second, f'a step has one key; begin "{second.value}" with a dash of its own')
+    else:
+        draft.problems.add(second, "a step has one key; its fields stand inside, in { }")
+
+
+def _read_values(kind: StepKind, key: Node, value: Node | None, draft: Draft, values: dict[str, Any]) -> None:
+    """Read the mapped, listed or bare form of a step into the values. Raises Wrong for any other."""
+    if value is None or (type(value) is ScalarNode and is_empty(value)):
+        if not kind.bare:
+            raise Wrong(key, f"{kind.name} {_wanted(kind)}")
+        return
+    if type(value) is MappingNode and kind.mapped:
+        values.update(kind.record.read(value, draft, key))
+    elif kind.listed and type(value) is SequenceNode:
+        values["steps"] = draft.read_steps(value, draft)
+    else:
+        raise Wrong(value, f"{kind.name} {_wanted(kind)}; found {noun_of(value)}")
+    if kind.finish is not None:
+        kind.finish(values, value, draft)
+
+
+def _wanted(kind: StepKind) -> str:
+    """What may follow the kind, in words."""
+    forms = []
+    if kind.scalar is not None:
+        forms.append(f'its "{kind.scalar.name}"' if kind.mapped else f"a {kind.scalar.name}")
+    if kind.listed:
+        forms.append("a list of steps")
+    if kind.mapped and kind.record.fields:
+        forms.append("a mapping of " + ", ".join(field.name for field in kind.record.fields))
+    if not forms:
+        return "takes no value"
+    return "needs " + " or ".join(forms)
+
+
+# --- used_files -----------------------------------------------------------------------------------
+# The files of one load: the one asked for, and those whose steps it uses.
+
+USES_DEEP_MAX = 20
+
+FILES_MAX = 500
+
+
+class SourceFile(NamedTuple):
+    """A file's documents as nodes, and the list for its problems. `text` is empty where it is no text."""
+
+    path: str
+    text: str
+    problems: ProblemList
+    documents: list[Node]
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The text by lines."""
+        return self.problems.source
+
+
+class Library:
+    """The files that were read, by path. `read` raises OSError for a file that cannot be read."""
+
+    def __init__(self, read: Callable[[str], bytes]) -> None:
+        self.read = read
+        self.files: dict[str, SourceFile] = {}
+        self.budget = Budget()
+        self.under_way: list[tuple[str, int]] = []
+
+    def add(self, path: str, data: bytes) -> SourceFile:
+        """Take a file's bytes in."""
+        text, problems = decode(data, path)
+        documents = [] if problems.found else compose(text, problems)
+        written = [document for document in documents if not is_empty(document)]
+        source = self.files[path] = SourceFile(path, text, problems, written)
+        return source
+
+    def problems(self) -> list[Problem]:
+        """Every problem of every file, in the order of their lines."""
+        return [
+            problem
+            for source in self.files.values()
+            for problem in sorted(
+                source.problems.found, key=lambda found: (found.place.line, found.place.column)
+            )
+        ]
+
+    def used_by(self, asked_for: str) -> dict[str, tuple[str, ...]]:
+        """The lines of every file but the one that was asked for."""
+        return {path: source.lines for path, source in self.files.items() if path != asked_for}
+
+    def use(self, node: Node, named: str, columns: Mapping[str, Node], draft: Draft) -> tuple[Step, ...]:
+        """The steps of the scenario that a `use` names, their labels behind a prefix. Raises Wrong."""
+        path, _, name = named.partition("#")
+        source = self._find(node, path, draft)
+        index, document = _document(node, source, name)
+        if (source.path, index) in self.under_way:
+            raise Wrong(node, f"{shortened(named)} uses itself")
+        if len(self.under_way) >= USES_DEEP_MAX:
+            raise Wrong(node, f"files use each other more than {USES_DEEP_MAX} deep")
+        self.under_way.append((source.path, index))
+        try:
+            return self._steps(document, source, columns, draft)
+        finally:
+            self.under_way.pop()
+
+    def _steps(
+        self, document: MappingNode, source: SourceFile, columns: Mapping[str, Node], draft: Draft
+    ) -> tuple[Step, ...]:
+        steps = next((value for key, value in document.value if key.value == "steps"), None)
+        if steps is None:
+            raise Wrong(document, 'a scenario needs "steps"')
+        filling = Filling(columns, source.problems, "with")
+        for column in columns.values():
+            if draft.problems is not source.problems:
+                _adopt(column, source.problems, draft.problems)
+        filled = filling.fill(steps)
+        filling.check_used(columns)
+        inner = draft.within(source.problems, _scope(source.path, draft))
+        found = read_steps(filled, inner)
+        draft.take_over(inner)
+        return found
+
+    def _find(self, node: Node, path: str, draft: Draft) -> SourceFile:
+        """The file, read once; its path is relative to that of the file which names it."""
+        here = draft.problems.file
+        full = normpath(join(dirname(here), path)) if path else here
+        if full in self.files:
+            return self.files[full]
+        if len(self.files) >= FILES_MAX:
+            raise Wrong(node, f"more than {FILES_MAX} files are used")
+        try:
+            data = self.read(full)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise Wrong(node, f"{shortened(full)} cannot be read: {reason}") from None
+        return self.add(full, data)
+
+
+def name_in(document: Node) -> str | None:
+    """The name that a scenario gives itself."""
+    if type(document) is MappingNode:
+        for key, value in document.value:
+            if key.value == "name" and type(value) is ScalarNode:
+                return str(value.value)
+    return None
+
+
+def _document(node: Node, source: SourceFile, name: str) -> tuple[int, MappingNode]:
+    """The scenario of that name; without a name, the only one."""
+    found = [(at, document) for at, document in enumerate(source.documents) if type(document) is MappingNode]
+    if not found:
+        raise Wrong(node, f"{source.path} holds no scenario that can be used")
+    names = [name_in(document) or "" for _, document in found]
+    if name:
+        if name not in names:
+            hint = did_you_mean_or_valid(name, filter(None, names))
+            raise Wrong(node, f'{source.path} has no scenario named "{shortened(name)}"{hint}')
+        return found[names.index(name)]
+    if len(found) > 1:
+        raise Wrong(node, f"{source.path} holds {len(found)} scenarios; add which: #{names[0]}")
+    return found[0]
+
+
+def _scope(path: str, draft: Draft) -> str:
+    """The prefix of a used file's labels; a second use of the file gets a number."""
+    stem = re.sub(r"[^A-Za-z0-9_-]+", "-", PurePosixPath(path).stem).strip("_-")[:20] or "used"
+    uses = draft.uses[stem] = draft.uses.get(stem, 0) + 1
+    return f"{draft.scope}{stem}{uses if uses > 1 else ''}."
+
+
+def _adopt(node: Node, used: ProblemList, home: ProblemList, depth: int = 0) -> None:
+    """Let the problems of a value be shown in the file that gives it."""
+    used.adopt(node, home)
+    if depth > 10:
+        return
+    parts: list[Node] = []
+    if type(node) is SequenceNode:
+        parts = node.value
+    elif type(node) is MappingNode:
+        parts = [part for pair in node.value for part in pair]
+    for part in parts:
+        _adopt(part, used, home, depth + 1)

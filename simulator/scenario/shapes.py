@@ -1,0 +1,326 @@
+"""How a mapping of the scenario format is described: value kinds, fields, records; and their one reader.
+
+The tables that use this drive the loader and the JSON Schema alike.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from copy import copy
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from simulator.core.json import JsonValue
+from simulator.core.steps import MAIN_PLAYER, PlayerSpec, Step
+from simulator.core.words import did_you_mean_or_valid
+from simulator.scenario.yaml import DEPTH_MAX, ProblemList, Wrong, is_empty, is_plain, noun_of, shortened
+
+Schema = dict[str, Any]
+"""A part of a JSON Schema (2020-12)."""
+
+
+class ValueKind(NamedTuple):
+    """A kind of value: how a node is read as one, and the JSON Schema of it.
+
+    `read` raises Wrong at the node that cannot be read, or notes the problems itself.
+    """
+
+    read: Callable[[Node, Draft], Any]
+    schema: Schema
+
+
+class Field(NamedTuple):
+    """One key of a mapping. `attribute` is the name that the value gets in code, the key's by default."""
+
+    name: str
+    kind: ValueKind
+    meaning: str
+    required: bool = False
+    attribute: str = ""
+
+    @property
+    def target(self) -> str:
+        """The attribute that takes the value."""
+        return self.attribute or self.name
+
+
+class Record:
+    """A mapping with known keys."""
+
+    def __init__(self, name: str, fields: Iterable[Field]) -> None:
+        self.name = name
+        self.fields = tuple(fields)
+        self._readers = {field.name: (field.target, field.kind.read) for field in self.fields}
+        self._required = tuple(field for field in self.fields if field.required)
+
+    def read(self, node: Node, draft: Draft, at: Node | None = None) -> dict[str, Any]:
+        """The values by attribute. Every problem is noted; a missing key is shown at the node `at`.
+
+        A value that cannot be read is None in what comes back.
+        """
+        if type(node) is not MappingNode:
+            raise Wrong(node, f"{self.name} is a mapping of {self._names()}; found {noun_of(node)}")
+        values: dict[str, Any] = {}
+        readers = self._readers
+        misspelt = False
+        for key, value in node.value:
+            entry = readers.get(key.value) if type(key) is ScalarNode else None
+            if entry is None:
+                self._note_unknown(key, draft)
+                misspelt = True
+                continue
+            attribute, read = entry
+            if attribute in values:
+                draft.problems.add(key, f'duplicate key "{key.value}" in {self.name}')
+                continue
+            try:
+                values[attribute] = read(value, draft)
+            except Wrong as wrong:
+                values[attribute] = None
+                note(wrong, draft, key)
+        for field in self._required:
+            if field.target not in values and not misspelt:
+                draft.problems.add(at or node, f'{self.name} needs "{field.name}"')
+        return values
+
+    def schema(self) -> Schema:
+        """The JSON Schema of the mapping."""
+        made: Schema = {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {
+                field.name: {**field.kind.schema, "description": field.meaning} for field in self.fields
+            },
+        }
+        if self._required:
+            made["required"] = [field.name for field in self._required]
+        return made
+
+    def _names(self) -> str:
+        return ", ".join(field.name for field in self.fields)
+
+    def _note_unknown(self, key: Node, draft: Draft) -> None:
+        if not isinstance(key, ScalarNode):
+            draft.problems.add(key, f"a key of {self.name} is one word, found {noun_of(key)}")
+        elif key.value == "<<":
+            message = "merge keys are not supported; share steps with use:, and values with cases:"
+            draft.problems.add(key, message)
+        else:
+            hint = did_you_mean_or_valid(key.value, self._readers)
+            draft.problems.add(key, f'unknown key "{shortened(key.value)}" in {self.name}{hint}')
+
+
+def note(wrong: Wrong, draft: Draft, key: Node | None = None) -> None:
+    """Note a value that cannot be read; one that is not there at all is shown at its key."""
+    if key is not None and is_empty(wrong.node):
+        draft.problems.add(key, f'"{shortened(key.value)}" has no value')
+    else:
+        draft.problems.add(wrong.node, wrong.message)
+
+
+# --- draft ----------------------------------------------------------------------------------------
+# What is known while one scenario is read: its players and labels, the references to check at its end.
+
+STEPS_MAX = 200_000
+"""Of one file, all its scenarios, cases and used files together."""
+
+
+class Budget:
+    """How many steps a file may still bring."""
+
+    def __init__(self) -> None:
+        self.steps = STEPS_MAX
+
+    def take(self, node: Node, count: int) -> None:
+        """Count the steps of a list. Raises Wrong past the limit."""
+        self.steps -= count
+        if self.steps < 0:
+            raise Wrong(node, f"a file holds at most {STEPS_MAX:,} steps, cases and used files counted")
+
+
+_Labelled = tuple[str, int, int]
+"""The kind of a step, its line and its order. A bare tuple: a long file makes ten thousand."""
+
+
+class _Reference(NamedTuple):
+    node: Node
+    label: str
+    step: str
+    order: int
+    problems: ProblemList
+    scope: str
+
+
+StepsReader = Callable[[Node, "Draft"], "tuple[Step, ...]"]
+
+UseReader = Callable[[Node, str, "Mapping[str, Node]", "Draft"], "tuple[Step, ...]"]
+
+
+class Draft:
+    """A scenario while it is read.
+
+    `read_steps` reads a list of steps, `use` brings those of another file. `scope` stands before the labels
+    of a used file. `order` counts the steps as written; `bet_seen` and `repeatable` say whether a bet, and
+    anything that `last` can mean, came before. `needs` is what the steps ask of the target.
+    """
+
+    def __init__(
+        self, problems: ProblemList, budget: Budget, read_steps: StepsReader, use: UseReader
+    ) -> None:
+        self.problems = problems
+        self.budget = budget
+        self.read_steps = read_steps
+        self.use = use
+        self.players = {MAIN_PLAYER: PlayerSpec()}
+        self.scope = ""
+        self.depth = 0
+        self.order = 0
+        self.repeatable = False
+        self.bet_seen = False
+        self.needs: set[str] = set()
+        self.labels: dict[str, _Labelled] = {}
+        self.references: list[_Reference] = []
+        self.copies: dict[str, int] = {}
+        self.uses: dict[str, int] = {}
+
+    def within(self, problems: ProblemList, scope: str) -> Draft:
+        """The draft to read a used file's steps with; it shares the labels and the references."""
+        inner = copy(self)
+        inner.problems = problems
+        inner.scope = scope
+        return inner
+
+    def take_over(self, inner: Draft) -> None:
+        """Go on after the steps that were read within."""
+        self.order = inner.order
+        self.repeatable = inner.repeatable
+        self.bet_seen = inner.bet_seen
+
+    def player(self, node: Node, name: str) -> str:
+        """A player of the scenario by its name. Raises Wrong for one it has not."""
+        if name not in self.players:
+            known = [*self.players]
+            hint = did_you_mean_or_valid(name, known)
+            if known == [MAIN_PLAYER]:
+                hint = "; name it under players:"
+            raise Wrong(node, f'unknown player "{name}"{hint}')
+        return name
+
+    def label(self, kind: str, line: int, own: str | None, node: Node) -> str:
+        """Declare a step's label: its author's own, or one made of kind and line: `bet@12`."""
+        label = self.scope + (own or f"{kind}@{line}")
+        if label in self.labels:
+            if own is None:
+                label = self._next_free(label)
+            else:
+                taken_by, taken_at, _ = self.labels[label]
+                self.problems.add(node, f'the label "{own}" is taken by the {taken_by} of line {taken_at}')
+        self.labels[label] = (kind, line, self.order)
+        return label
+
+    def _next_free(self, label: str) -> str:
+        """Several steps may stand on one line, and one in several places."""
+        copies = self.copies[label] = self.copies.get(label, 1) + 1
+        return f"{label}.{copies}"
+
+    def refer(self, node: Node, label: str, step: str) -> str:
+        """Note a reference to a label; whether it exists is known at the scenario's end."""
+        full = self.scope + label
+        self.references.append(_Reference(node, full, step, self.order, self.problems, self.scope))
+        return full
+
+    def check_references(self) -> None:
+        """Note every reference that names no step, or one that cannot be meant."""
+        for reference in self.references:
+            target = self.labels.get(reference.label)
+            if target is None:
+                self._note_unknown(reference)
+                continue
+            kind, line, order = target
+            if reference.step == "resend" and order >= reference.order:
+                message = f"resend of a later step: {_shown(reference.label)} stands on line {line}"
+                reference.problems.add(reference.node, message)
+            elif reference.step == "refund" and kind not in {"bet", "win"}:
+                message = f"{_shown(reference.label)} is a {kind}; what can be refunded is a bet"
+                reference.problems.add(reference.node, message)
+
+    def _note_unknown(self, reference: _Reference) -> None:
+        kinds = {"bet", "win"} if reference.step == "refund" else {"bet", "win", "refund"}
+        written = reference.label.removeprefix(reference.scope)
+        near = [
+            name.removeprefix(reference.scope)
+            for name, (kind, _, _) in self.labels.items()
+            if kind in kinds and "@" not in name and name.startswith(reference.scope)
+        ]
+        if near and reference.step == "resend":
+            near.append("last")
+        hint = did_you_mean_or_valid(written, near) if near else "; no step has an id"
+        reference.problems.add(reference.node, f"no step is called {_shown(written)}{hint}")
+
+
+def _shown(label: str) -> str:
+    return f'"{label}"'
+
+
+# --- json_values ----------------------------------------------------------------------------------
+# JSON values written in YAML, exact to the digit. Writing them as JSON is `exact_json`'s.
+
+VALUES_MAX = 100_000
+"""In one value: aliases of aliases double at each line."""
+
+_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d{1,6})?", re.ASCII)
+
+_WORDS: Mapping[str, JsonValue] = {"true": True, "false": False, "null": None}
+
+
+def read_json(node: Node) -> JsonValue:
+    """The node as a JSON value. Unquoted JSON numbers, true, false and null are themselves; else it is text.
+
+    Raises Wrong at the part that cannot be read.
+    """
+    return _Reader().value(node, 0)
+
+
+class _Reader:
+    """Reads one value, counting its parts."""
+
+    def __init__(self) -> None:
+        self.parts = 0
+
+    def value(self, node: Node, depth: int) -> JsonValue:
+        self.parts += 1
+        if self.parts > VALUES_MAX:
+            raise Wrong(node, f"the value has more than {VALUES_MAX:,} parts")
+        if depth > DEPTH_MAX:
+            raise Wrong(node, "the value contains itself")
+        if isinstance(node, SequenceNode):
+            return [self.value(item, depth + 1) for item in node.value]
+        if isinstance(node, MappingNode):
+            return self.mapping(node, depth)
+        return _scalar(node)
+
+    def mapping(self, node: MappingNode, depth: int) -> dict[str, JsonValue]:
+        found: dict[str, JsonValue] = {}
+        for key, value in node.value:
+            if not isinstance(key, ScalarNode):
+                raise Wrong(key, "a key of JSON is text")
+            if key.value in found:
+                raise Wrong(key, f'duplicate key "{shortened(key.value)}"')
+            found[key.value] = self.value(value, depth + 1)
+        return found
+
+
+def _scalar(node: Node) -> JsonValue:
+    text: str = node.value
+    if not is_plain(node):
+        return text
+    if text in _WORDS:
+        return _WORDS[text]
+    if _NUMBER.fullmatch(text):
+        return Decimal(text)
+    if not text:
+        raise Wrong(node, 'no value; write null or ""')
+    return text

@@ -1,0 +1,643 @@
+"""THE description of the steps: every kind with its fields. It drives the loader and the JSON Schema."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from simulator.core import json as exact_json
+from simulator.core.findings import Level
+from simulator.core.json import JsonValue
+from simulator.core.steps import (
+    DEFAULT_OPENING,
+    MAIN_PLAYER,
+    Balance,
+    Bet,
+    Block,
+    Details,
+    Expect,
+    Parallel,
+    Play,
+    PlayerSpec,
+    Refund,
+    Repeat,
+    Resend,
+    Restart,
+    Round,
+    Send,
+    Step,
+    Wait,
+    Win,
+)
+from simulator.core.webhooks import Method
+from simulator.core.words import did_you_mean_or_valid
+from simulator.scenario.kinds import (
+    ANY_JSON,
+    BET_AMOUNT,
+    BODY,
+    COLUMNS,
+    CONTENT_TYPE,
+    DURATION,
+    EXPECT,
+    FAULT,
+    FLAG,
+    HEADERS,
+    HTTP_METHOD,
+    LABEL,
+    LABEL_PATTERN,
+    MONEY,
+    OTHER_AMOUNT,
+    PLAYER,
+    REASON,
+    REFUNDED,
+    RESENT,
+    TEXT,
+    WIN_AMOUNT,
+    choice,
+    enum_choice,
+    json_object,
+    or_column,
+    set_of,
+    text_of,
+    whole,
+)
+from simulator.scenario.shapes import Draft, Field, Record, Schema, ValueKind
+from simulator.scenario.yaml import Wrong, is_empty, noun_of, shortened
+
+Values = dict[str, Any]
+
+Finish = Callable[[Values, Node, Draft], None]
+
+_BETTING = frozenset({"bet", "round", "play", "send"})
+
+_REPEATABLE = frozenset({"bet", "win", "refund", "resend"})
+
+_NEEDS = {"restart": "restart", "block": "blocked_player"}
+
+
+class StepKind:
+    """A kind of step. `scalar` is the field that a value without a mapping fills; `bare` needs no value,
+    `listed` takes a list of steps, `mapped` a mapping of the record's fields.
+
+    `defaults` are shared by all steps of the kind; `finish` completes what several fields decide together.
+    `rule` is the JSON Schema of what `finish` asks of the fields together.
+    `betting` marks a step after which there is a last bet, `repeatable` one that `last` can mean. `need` is
+    what the target must offer for it. `width` is what a caret under it underlines.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        make: type[Step] | None,
+        record: Record,
+        meaning: str,
+        *,
+        scalar: Field | None = None,
+        bare: bool = False,
+        listed: bool = False,
+        mapped: bool = True,
+        labelled: bool = False,
+        finish: Finish | None = None,
+        defaults: Values | None = None,
+        rule: Schema | None = None,
+    ) -> None:
+        self.name, self.make, self.record, self.meaning = name, make, record, meaning
+        self.scalar, self.bare, self.listed, self.mapped = scalar, bare, listed, mapped
+        self.labelled = labelled
+        self.finish, self.defaults, self.rule = finish, defaults, rule
+        self.betting = name in _BETTING
+        self.repeatable = name in _REPEATABLE
+        self.need = _NEEDS.get(name)
+        self.width = len(name)
+        self.scalar_target = scalar.target if scalar else ""
+        self.read_scalar = scalar.kind.read if scalar else None
+
+
+# --- step_rules -----------------------------------------------------------------------------------
+# What several fields of a step decide together, once each of them is read. Every problem is noted.
+
+_SINGLE_CALLS = (Details, Balance, Bet, Win, Refund, Resend, Send)
+"""What can be released together with others."""
+
+
+def finish_read(values: Values, node: Node, draft: Draft) -> None:
+    """A step's own `within` is one of its expectations."""
+    within_ns = values.pop("within", None)
+    if within_ns is None:
+        return
+    said: Expect = values.get("expect") or Expect()
+    if said.within_ns is not None:
+        draft.problems.add(node, '"within" stands twice: in the step and in its expect')
+    values["expect"] = Expect(said.outcome, said.balance, said.http, within_ns, said.body)
+
+
+def finish_bet(values: Values, node: Node, draft: Draft) -> None:
+    """A bet or win has expectations, and may have changes."""
+    finish_read(values, node, draft)
+    _finish_changes(values, node, draft)
+    fixed = _fixed_id((values.get("raw") or {}).get("transaction_id"))
+    if fixed is not None:
+        _note_fixed_id(fixed, "${run}", _value_at(node, "raw", "transaction_id"), draft)
+
+
+def finish_refund(values: Values, node: Node, draft: Draft) -> None:
+    """A refund names a step, or an id that no step has and an amount."""
+    _finish_changes(values, node, draft)
+    named = [key for key in ("of", "transaction_id") if key in values]
+    if len(named) != 1:
+        found = "both are there" if named else "neither is there"
+        draft.problems.add(node, f'refund needs either "of" or "transaction_id"; {found}')
+    elif named == ["transaction_id"] and "amount" not in values:
+        draft.problems.add(node, 'refund of a transaction_id that no step has needs "amount"')
+
+
+def _finish_changes(values: Values, node: Node, draft: Draft) -> None:
+    omit = values.get("omit")
+    if omit is None:
+        return
+    values["omit"] = frozenset(omit)
+    for name in omit:
+        if name in (values.get("raw") or ()):
+            draft.problems.add(node, f'"{name}" is both replaced by raw and left out by omit')
+
+
+def finish_send(values: Values, node: Node, draft: Draft) -> None:
+    """The body is written as text, or as a value of JSON, or is empty."""
+    text: str | None = values.pop("body", None)
+    # `json: null` is a body too.
+    has_json = "json" in values
+    value: JsonValue = values.pop("json", None)
+    if text is not None and has_json:
+        draft.problems.add(node, 'send has both "body" and "json"')
+    fixed = _fixed_id_of_call(value if has_json else text)
+    if fixed is not None:
+        place = _value_at(node, "json", "transaction_id") if has_json else _value_at(node, "body")
+        _note_fixed_id(fixed, "${id}", place, draft)
+    rendered = exact_json.write(value) if has_json else text or ""
+    values["body"] = rendered.encode("utf-8", "surrogatepass")
+
+
+def finish_parallel(values: Values, node: Node, draft: Draft) -> None:
+    """Only single calls can be released together."""
+    for step in values.get("steps") or ():
+        if isinstance(step, _SINGLE_CALLS):
+            continue
+        kind = type(step).__name__.lower()
+        message = f"{kind} cannot be released together with others; only single calls can"
+        place = step.place
+        if place.file == draft.problems.file:
+            draft.problems.add_at(place.line, place.column, message, place.width)
+        else:
+            draft.problems.add(node, message)
+
+
+def _fixed_id_of_call(body: JsonValue) -> str | None:
+    """The id of a bet or win that is written out whole, and so is the same in every run."""
+    if isinstance(body, str):
+        try:
+            body = exact_json.parse(body).value
+        except ValueError:
+            return None
+    if not isinstance(body, dict) or body.get("method") not in (Method.BET.value, Method.WIN.value):
+        return None
+    return _fixed_id(body.get("transaction_id"))
+
+
+def _fixed_id(value: JsonValue) -> str | None:
+    """What a wallet could keep as an id, unless a run makes it its own."""
+    if isinstance(value, Decimal):
+        return str(value)
+    return value if isinstance(value, str) and value.strip() and "${" not in value else None
+
+
+def _note_fixed_id(fixed: str, own: str, place: Node, draft: Draft) -> None:
+    """A second run would be told "seen before", and accuse a right wallet of taking nothing."""
+    example = f"{own}-{fixed}" if own == "${run}" else own
+    message = (
+        f'the transaction_id "{shortened(fixed)}" is the same in every run, and a wallet takes it once only; '
+        f'write "{shortened(example)}"'
+    )
+    draft.problems.add(place, message)
+
+
+def _value_at(node: Node, *keys: str) -> Node:
+    """The value under these keys, or as near to it as the mapping goes."""
+    for key in keys:
+        pairs = node.value if isinstance(node, MappingNode) else ()
+        node = next((value for name, value in pairs if name.value == key), node)
+    return node
+
+
+# --- step_fields ----------------------------------------------------------------------------------
+
+REPEATS_MAX = 1_000_000
+
+IN_FLIGHT_MAX = 1_000
+
+BET_FIELDS = ("method", "user_id", "amount", "transaction_id", "game_id")
+
+REFUND_FIELDS = ("method", "user_id", "amount", "transaction_id")
+
+STEPS = ValueKind(lambda node, draft: draft.read_steps(node, draft), {"$ref": "#/$defs/steps"})
+
+_PLAYER = Field("player", PLAYER, "The player it is for, by its name under `players`.")
+
+_EXPECT = Field("expect", EXPECT, "What the reply must be, within what the ledger allows.")
+
+_WITHIN = Field("within", DURATION, "The reply must come within this time.")
+
+_FAULT = Field("fault", FAULT, "The disturbance of this call.")
+
+_ID = Field(
+    "id", LABEL, "A label for this step in the file; never the wire's transaction id.", attribute="label"
+)
+
+_GAME = Field("game", TEXT, "The game_id; the run's own when left out.")
+
+_TIMES = Field("times", whole(1, REPEATS_MAX), "How many times.")
+
+
+def _changes(method: str, names: tuple[str, ...]) -> tuple[Field, Field]:
+    """`raw` and `omit` of a method."""
+    omit = set_of(choice(*names), "omit")
+    return (
+        Field("raw", json_object(names, method), "JSON values that replace those of the request."),
+        Field("omit", omit, "Fields that the request leaves out."),
+    )
+
+
+_NO_CHANGES: Values = {"raw": {}}
+
+_IS = Field("is", MONEY, "The balance it must be; the ledger's when left out.", attribute="is_")
+
+_OF = Field("of", REFUNDED, "The label of a bet step, maybe of a later one.")
+
+_STEP = Field("step", RESENT, "The label of a bet, win or refund, or `last`.", required=True, attribute="of")
+
+_DURATION = Field("duration", DURATION, "How long.", required=True, attribute="duration_ns")
+
+_INNER = Field("steps", STEPS, "The steps.", required=True)
+
+_FILE = Field("file", TEXT, "A scenario file, or `path#name` for one of several in it.", required=True)
+
+_WITH = Field("with", COLUMNS, "The values of its `${column}`s.")
+
+_REFUND_CHANGES = _changes("refund", REFUND_FIELDS)
+
+
+def _bet_or_win(name: str, make: type[Step], amount: ValueKind, meaning: str) -> StepKind:
+    written = Field("amount", amount, "How much.", required=True)
+    changes = _changes(f"transaction_{name}", BET_FIELDS)
+    return StepKind(
+        name,
+        make,
+        Record(name, [written, _ID, _GAME, _PLAYER, _FAULT, _EXPECT, _WITHIN, *changes]),
+        meaning,
+        scalar=written,
+        labelled=True,
+        finish=finish_bet,
+        defaults=_NO_CHANGES,
+    )
+
+
+STEP_KINDS: tuple[StepKind, ...] = (
+    StepKind(
+        "details",
+        Details,
+        Record("details", [_PLAYER, _EXPECT]),
+        "Read the player's details (account_details).",
+        bare=True,
+    ),
+    StepKind(
+        "balance",
+        Balance,
+        Record("balance", [_IS, _PLAYER, _EXPECT, _WITHIN]),
+        "Read the player's balance (user_balance); with an amount, it must be that.",
+        scalar=_IS,
+        bare=True,
+        finish=finish_read,
+    ),
+    _bet_or_win("bet", Bet, BET_AMOUNT, "Bet an amount (transaction_bet)."),
+    _bet_or_win("win", Win, WIN_AMOUNT, "Win an amount (transaction_win)."),
+    StepKind(
+        "refund",
+        Refund,
+        Record(
+            "refund",
+            [
+                _OF,
+                Field("transaction_id", TEXT, "The id of a bet that no step makes."),
+                Field("amount", OTHER_AMOUNT, "What is given back; the bet's stake when left out."),
+                _ID,
+                _PLAYER,
+                _FAULT,
+                _EXPECT,
+                *_REFUND_CHANGES,
+            ],
+        ),
+        "Give a bet back (refund).",
+        scalar=_OF,
+        labelled=True,
+        finish=finish_refund,
+        rule={"oneOf": [{"required": ["of"]}, {"required": ["transaction_id", "amount"]}]},
+        defaults=_NO_CHANGES,
+    ),
+    StepKind(
+        "resend",
+        Resend,
+        Record(
+            "resend",
+            [
+                _STEP,
+                _TIMES,
+                Field("amount", OTHER_AMOUNT, "Changes the amount of the repeated request."),
+                Field("player", PLAYER, "Changes the player of the repeated request."),
+                _FAULT,
+                _EXPECT,
+            ],
+        ),
+        "Send the same bytes again, with the same transaction_id.",
+        scalar=_STEP,
+    ),
+    StepKind(
+        "round",
+        Round,
+        Record(
+            "round",
+            [
+                Field("bet", BET_AMOUNT, "The stake.", required=True),
+                Field("win", WIN_AMOUNT, "What the round pays; the outcome model decides when left out."),
+                Field("spins", whole(1, REPEATS_MAX), "How many rounds."),
+                _GAME,
+                _PLAYER,
+            ],
+        ),
+        "A whole game round by the provider's own rules: refund on an unknown bet, win sent again.",
+    ),
+    StepKind(
+        "play",
+        Play,
+        Record(
+            "play",
+            [
+                Field("rounds", whole(1, REPEATS_MAX), "How many rounds.", required=True),
+                Field("stake", BET_AMOUNT, "The stake of a round.", required=True),
+                Field("volatility", choice("low", "medium", "high"), "How rare and large wins are."),
+                Field("seed", whole(0, 2**53), "Makes the session repeat; the run's seed when left out."),
+                _GAME,
+                _PLAYER,
+            ],
+        ),
+        "A realistic session from the outcome model.",
+    ),
+    StepKind(
+        "parallel",
+        Parallel,
+        Record(
+            "parallel",
+            [_INNER, _TIMES, Field("in_flight", whole(1, IN_FLIGHT_MAX), "At most so many at once.")],
+        ),
+        "Steps released together; judged as a concurrent history.",
+        listed=True,
+        finish=finish_parallel,
+    ),
+    StepKind(
+        "repeat",
+        Repeat,
+        Record("repeat", [Field("times", whole(1, REPEATS_MAX), "How many times.", required=True), _INNER]),
+        "The steps again and again, with new ids each time.",
+    ),
+    StepKind(
+        "send",
+        Send,
+        Record(
+            "send",
+            [
+                Field("body", BODY, "The exact text of the body."),
+                Field("json", ANY_JSON, "The body as a value, rendered as compact JSON."),
+                Field("content_type", CONTENT_TYPE, "The Content-Type; application/json when left out."),
+                Field("method", HTTP_METHOD, "The HTTP method; POST when left out.", attribute="http_method"),
+                Field("headers", HEADERS, "More headers."),
+                _PLAYER,
+                _EXPECT,
+            ],
+        ),
+        "Send anything at all. What reads as a webhook is judged as one; for the rest nothing may move.",
+        labelled=True,
+        finish=finish_send,
+        rule={"not": {"required": ["body", "json"]}},
+    ),
+    StepKind(
+        "restart", Restart, Record("restart", []), "Restart the target by its hook.", bare=True, mapped=False
+    ),
+    StepKind(
+        "block",
+        Block,
+        Record("block", [_PLAYER]),
+        "Block the player by the target's hook: bets are refused from then on, wins and refunds are not.",
+        bare=True,
+    ),
+    StepKind("wait", Wait, Record("wait", [_DURATION]), "Pause.", scalar=_DURATION, mapped=False),
+    StepKind("use", None, Record("use", [_FILE, _WITH]), "The steps of another scenario file.", scalar=_FILE),
+)
+"""Every kind of step, in the order in which the guide tells of them."""
+
+KINDS: dict[str, StepKind] = {kind.name: kind for kind in STEP_KINDS}
+
+
+# --- scenario_fields ------------------------------------------------------------------------------
+# THE description of a scenario's own keys. With `step_fields` it drives the loader and the JSON Schema.
+
+NEEDS = ("restart", "seeding", "two_players", "blocked_player", "limits")
+
+RULE_COUNTS = {
+    "CON": 17, "MON": 15, "IDE": 17, "ORD": 9, "REF": 14, "INS": 6, "UNK": 9, "CCY": 9, "TMO": 9,
+    "SEC": 11, "BAD": 8, "SES": 7, "LIM": 3, "DEM": 4, "CUR": 4, "PER": 6, "EXP": 2,
+}  # fmt: skip
+"""How many rules each group has. Kept here too, and checked by a test, so that a run that finds nothing
+does not have to read the texts of all rules."""
+
+_ANSWERS = ("accepted", "refused", "any")
+
+POLICY_KNOBS: dict[str, tuple[str, ...]] = {
+    "duplicate_bet": _ANSWERS,
+    "duplicate_credit": _ANSWERS,
+    "unknown_refund": _ANSWERS,
+    "late_bet": _ANSWERS,
+    "win_without_bet": _ANSWERS,
+    "zero_bet": _ANSWERS,
+    "zero_win": _ANSWERS,
+    "refund_of_win": ("debited", "ignored", "any"),
+    "refusal_http": ("200", "4xx", "any"),
+    "money_type": ("string", "number", "any"),
+    "shared_ids": ("per_player", "global", "any"),
+}
+"""The knobs of the dialect and what each may be pinned to."""
+
+_RULE = re.compile(r"([A-Z]{3})-(\d\d)", re.ASCII)
+
+_NAME = re.compile(LABEL_PATTERN)
+
+ROWS_MAX = 10_000
+
+
+def _read_rule(node: Node, _: Draft) -> str:
+    text = text_of(node, "the id of a rule")
+    match = _RULE.fullmatch(text)
+    if match is None or not 1 <= int(match[2]) <= RULE_COUNTS.get(match[1], 0):
+        known = [
+            f"{group}-{number:02d}" for group, count in RULE_COUNTS.items() for number in range(1, count + 1)
+        ]
+        # IDE-1 is IDE-01, not IDE-17.
+        padded = re.sub(r"(?<=\D)(\d)$", r"0\1", text.upper())
+        hint = did_you_mean_or_valid(padded, known)
+        raise Wrong(node, f'no rule has the id "{shortened(text)}"{hint}')
+    return text
+
+
+RULE = ValueKind(_read_rule, or_column({"type": "string", "pattern": f"^({'|'.join(RULE_COUNTS)})-\\d\\d$"}))
+
+PLAYER_FIELDS = Record(
+    "player",
+    [
+        Field("balance", MONEY, "The balance it starts with; 100.00 when left out."),
+        Field("exists", FLAG, "false: the operator has no such player."),
+        Field("blocked", FLAG, "true: the operator has blocked the player."),
+    ],
+)
+
+
+def _player_spec(node: Node, draft: Draft) -> PlayerSpec:
+    if type(node) is ScalarNode and is_empty(node):
+        return PlayerSpec()
+    values = PLAYER_FIELDS.read(node, draft)
+    exists = values.get("exists") is not False
+    if not exists and ("balance" in values or values.get("blocked")):
+        draft.problems.add(node, "a player that does not exist is neither blocked nor has a balance")
+    balance = values.get("balance")
+    return PlayerSpec(DEFAULT_OPENING if balance is None else balance, exists, bool(values.get("blocked")))
+
+
+def _read_main_player(node: Node, draft: Draft) -> None:
+    draft.players[MAIN_PLAYER] = _player_spec(node, draft)
+
+
+def _read_players(node: Node, draft: Draft) -> None:
+    if type(node) is not MappingNode:
+        raise Wrong(node, f"players are a mapping of names; found {noun_of(node)}")
+    seen: set[str] = set()
+    for key, value in node.value:
+        name = text_of(key, "the name of a player")
+        if _NAME.fullmatch(name) is None:
+            draft.problems.add(
+                key, f'"{shortened(name)}" cannot name a player; use letters, digits, "_" and "-"'
+            )
+        elif name in seen:
+            draft.problems.add(key, f'duplicate key "{name}" in players')
+        elif name == MAIN_PLAYER:
+            draft.problems.add(
+                key, f'the first player is described under "{MAIN_PLAYER}:", beside "players:"'
+            )
+        seen.add(name)
+        draft.players[name] = _player_spec(value, draft)
+
+
+_PLAYER_SCHEMA = {"anyOf": [PLAYER_FIELDS.schema(), {"type": "null"}]}
+
+MAIN_PLAYER_KIND = ValueKind(_read_main_player, _PLAYER_SCHEMA)
+
+PLAYERS = ValueKind(
+    _read_players,
+    {
+        "type": "object",
+        "additionalProperties": False,
+        "patternProperties": {f"^(?!{MAIN_PLAYER}$){LABEL_PATTERN}$": _PLAYER_SCHEMA},
+    },
+)
+
+POLICY_FIELDS = Record(
+    "policy",
+    [Field(knob, choice(*words), "Pinned for this scenario.") for knob, words in POLICY_KNOBS.items()],
+)
+
+POLICY = ValueKind(lambda node, draft: POLICY_FIELDS.read(node, draft), POLICY_FIELDS.schema())
+
+
+class Row(NamedTuple):
+    """One row of `cases`: its name, where it stands, its columns as nodes, and its last line, from 1."""
+
+    name: str
+    node: Node
+    columns: dict[str, Node]
+    last_line: int
+
+
+def _read_cases(node: Node, draft: Draft) -> list[Row]:
+    """Rows from a mapping of names to columns, or from a list of columns with a `name` or none."""
+    if type(node) is MappingNode:
+        pairs = [(key, value) for key, value in node.value]
+    elif type(node) is SequenceNode:
+        pairs = [(_row_name(item, number), item) for number, item in enumerate(node.value, start=1)]
+    else:
+        raise Wrong(
+            node, f"cases are a table: a mapping of row names to columns, or a list; found {noun_of(node)}"
+        )
+    if not pairs:
+        raise Wrong(node, "cases has no rows")
+    if len(pairs) > ROWS_MAX:
+        raise Wrong(node, f"cases has {len(pairs):,} rows; at most {ROWS_MAX:,} are read")
+    rows: dict[str, Row] = {}
+    for key, value in pairs:
+        name = key if isinstance(key, str) else text_of(key, "the name of a row")
+        at = value if isinstance(key, str) else key
+        if name in rows or not name.strip():
+            draft.problems.add(
+                at, f'two rows are named "{shortened(name)}"' if name.strip() else "a row has no name"
+            )
+        # A block ends where the next thing begins, on a line after it.
+        last_line = value.end_mark.line + bool(getattr(value, "flow_style", True))
+        rows[name] = Row(name, at, COLUMNS.read(value, draft), last_line)
+    return list(rows.values())
+
+
+def _row_name(item: Node, number: int) -> str | Node:
+    if type(item) is MappingNode:
+        for key, value in item.value:
+            if key.value == "name" and type(value) is ScalarNode:
+                return value
+    return str(number)
+
+
+CASES = ValueKind(
+    _read_cases,
+    {
+        "anyOf": [
+            {"type": "object", "additionalProperties": {"type": "object"}, "minProperties": 1},
+            {"type": "array", "items": {"type": "object"}, "minItems": 1},
+        ]
+    },
+)
+
+SCENARIO_FIELDS = Record(
+    "a scenario",
+    [
+        Field("name", TEXT, "What is tested, as a sentence."),
+        Field("description", TEXT, "Why, for the reader of a report."),
+        Field("tags", set_of(TEXT, "tags"), "Words to select by."),
+        Field("level", enum_choice(Level), "How binding it is; industry when left out."),
+        Field("covers", set_of(RULE, "covers"), "The rules it tests; the first is a failed expect's."),
+        Field("player", MAIN_PLAYER_KIND, "The player it starts with."),
+        Field("players", PLAYERS, "More players, by name."),
+        Field("policy", POLICY, "Knobs of the dialect that are pinned."),
+        Field("needs", set_of(choice(*NEEDS), "needs"), "What the target must offer."),
+        Field("skip", REASON, "Why it is not run."),
+        Field("xfail", REASON, "Why it is known to fail."),
+        Field("cases", CASES, "A table: one test a row; ${column} stands for a whole value."),
+        Field("steps", STEPS, "What happens.", required=True),
+        Field("finally", STEPS, "What happens in the end, whatever came before.", attribute="finally_"),
+    ],
+)

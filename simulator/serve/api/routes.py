@@ -1,0 +1,292 @@
+"""Every route of the BetronTech API."""
+
+from __future__ import annotations
+
+import binascii
+import secrets
+import threading
+from base64 import b64decode, b64encode
+from pathlib import Path
+from typing import Any
+
+import jwt
+from flask import Blueprint, Response, request
+
+from simulator.serve.accounts import Agent, Agents, Launch, Now, SessionKind, lang_of, same_text
+from simulator.serve.answers import ApiError, ApiRefused, to_json
+from simulator.serve.api.prebuilt import Prebuilt
+from simulator.serve.catalogue import Catalogue, Game
+from simulator.serve.fields import Parameters, names_in_body
+from simulator.serve.state import ServerState
+
+OPENAPI_FILE = Path(__file__).with_name("openapi.json")
+
+
+def api_blueprint(state: ServerState) -> Blueprint:
+    """The routes; everything below /api except `authentication` needs an access token."""
+    routes = Blueprint("api", __name__)
+    tokens = AccessTokens(state.access_key, state.agents, state.clock.now_s)
+    providers = Prebuilt(providers_body(state.catalogue))
+    games = Prebuilt(games_body(state.catalogue))
+
+    @routes.post("/api/auth/authentication")
+    def authentication() -> Response:
+        agent = agent_of_credentials(request.headers.get("Authorization"), state.agents)
+        return _json({"access_token": tokens.issue(agent), "token_type": "Bearer", "expires_in": LIFETIME_S})
+
+    @routes.get("/api/games/game_launch")
+    def game_launch() -> Response:
+        agent = tokens.agent(request.headers.get("Authorization"))
+        launch = read_launch(request.query_string, request.get_data(), agent, state.catalogue)
+        session = state.sessions.open(launch)
+        return _json({"status": True, "game_url": f"{state.public_url}/play/{session.token}"})
+
+    @routes.get("/api/games/provider")
+    def list_providers() -> Response:
+        environ = request.environ
+        tokens.agent(environ.get("HTTP_AUTHORIZATION"))
+        return providers.answer(environ)
+
+    @routes.get("/api/games/all")
+    def list_games() -> Response:
+        environ = request.environ
+        tokens.agent(environ.get("HTTP_AUTHORIZATION"))
+        return games.answer(environ)
+
+    @routes.get("/openapi.json")
+    def openapi() -> Response:
+        return Response(OPENAPI_FILE.read_bytes(), content_type="application/json")
+
+    return routes
+
+
+def _json(value: object) -> Response:
+    headers = {"Cache-Control": "no-store"}
+    return Response(to_json(value), headers=headers, content_type="application/json")
+
+
+# --- access ---------------------------------------------------------------------------------------
+# Who is asking: the credentials of `authentication`, and the access tokens of every other request.
+
+LIFETIME_S = 3600
+
+CACHED_MAX = 1024
+
+_ALGORITHM = "HS256"
+
+_HOW = "Authorization: Bearer BASE64(agent_token:agent_secret_key)"
+
+_FIRST = "ask POST /api/auth/authentication for an access token, and send it as Authorization: Bearer …"
+
+
+def agent_of_credentials(header: str | None, agents: Agents) -> Agent:
+    """The agent whose credentials an Authorization header carries (reference, authentication)."""
+    encoded = _bearer(header, _HOW)
+    try:
+        decoded = b64decode(encoded, validate=True)
+        if b64encode(decoded).decode("ascii") != encoded:
+            raise ValueError
+        token, colon, secret_key = decoded.decode("utf-8").partition(":")
+    except (binascii.Error, ValueError):
+        raise ApiRefused(
+            ApiError.AUTHORIZATION_MALFORMED,
+            "What follows Bearer is not Base64 of UTF-8 text.",
+            hint=f"expected {_HOW}, in the standard alphabet and padded with =",
+        ) from None
+    if not colon:
+        raise ApiRefused(
+            ApiError.AUTHORIZATION_MALFORMED,
+            "The decoded credentials have no colon between agent_token and agent_secret_key.",
+            hint=f"expected {_HOW}",
+        )
+    agent = agents.with_credentials(token, secret_key)
+    if agent is None:
+        swapped = agents.with_credentials(secret_key, token) is not None
+        raise ApiRefused(ApiError.CREDENTIALS_WRONG, hint="the two are swapped" if swapped else None)
+    return agent
+
+
+def _bearer(header: str | None, expected: str) -> str:
+    """What follows the scheme. Real clients write two spaces after it."""
+    if not header:
+        raise ApiRefused(ApiError.AUTHORIZATION_MISSING, hint=f"expected {expected}")
+    scheme, _, rest = header.strip().partition(" ")
+    if scheme.lower() != "bearer" or not rest.strip():
+        raise ApiRefused(
+            ApiError.AUTHORIZATION_MALFORMED,
+            "The Authorization header has to be the word Bearer, a space and what was asked for.",
+            hint=f"expected {expected}",
+        )
+    return rest.strip()
+
+
+class AccessTokens:
+    """Gives out access tokens and reads them back. Safe to use from any thread.
+
+    A token that was read once is remembered under its whole header; its expiry and its agent are looked at
+    every time.
+    """
+
+    def __init__(self, key: bytes, agents: Agents, now: Now) -> None:
+        self._key = key
+        self._agents = agents
+        self._now = now
+        self._cached: dict[str, tuple[str, int]] = {}
+        self._changing = threading.Lock()
+
+    def issue(self, agent: Agent) -> str:
+        """A JWT for the agent that ends after LIFETIME_S."""
+        issued_s = int(self._now())
+        claims = {
+            "sub": agent.code,
+            "iat": issued_s,
+            "exp": issued_s + LIFETIME_S,
+            "jti": secrets.token_hex(8),
+        }
+        # Unsorted, its header begins {"typ":"JWT", and so the token as the reference shows it.
+        return jwt.encode(claims, self._key, _ALGORITHM, sort_headers=False)
+
+    def agent(self, header: str | None) -> Agent:
+        """The agent that an Authorization header's access token belongs to."""
+        known = None if header is None else self._cached.get(header)
+        code, expires_s = known if known is not None else self._read(header)
+        if self._now() >= expires_s:
+            raise ApiRefused(ApiError.TOKEN_EXPIRED, hint=_FIRST)
+        agent = self._agents.of_code(code)
+        if agent is None:
+            raise ApiRefused(
+                ApiError.TOKEN_INVALID, "The agent of this access token does not exist any more."
+            )
+        return agent
+
+    def _read(self, header: str | None) -> tuple[str, int]:
+        token = _bearer(header, "Authorization: Bearer <access_token>")
+        assert header is not None
+        read = self._claims(token)
+        with self._changing:
+            while len(self._cached) >= CACHED_MAX:
+                del self._cached[next(iter(self._cached))]
+            self._cached[header] = read
+        return read
+
+    def _claims(self, token: str) -> tuple[str, int]:
+        options: Any = {"require": ["sub", "exp"], "verify_exp": False, "verify_iat": False}
+        try:
+            claims = jwt.decode(token, self._key, [_ALGORITHM], options)
+        except (jwt.InvalidTokenError, UnicodeError, RecursionError):
+            hint = _looks_like_credentials(token) or _FIRST
+            raise ApiRefused(ApiError.TOKEN_INVALID, hint=hint) from None
+        code, expires_s = claims["sub"], claims["exp"]
+        if not isinstance(code, str) or type(expires_s) is not int:
+            raise ApiRefused(ApiError.TOKEN_INVALID, hint=_FIRST)
+        return code, expires_s
+
+
+def _looks_like_credentials(token: str) -> str | None:
+    try:
+        colon = b":" in b64decode(token, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return f"these are the encoded credentials; {_FIRST}" if colon else None
+
+
+# --- launch ---------------------------------------------------------------------------------------
+# game_launch: every parameter read and checked, in the order that helps most to mend a client. Pure.
+
+REQUIRED = ("agent_code", "agent_token", "game_id", "type", "user_id", "user_name")
+
+_NO_WEBHOOK_URL = (
+    "say it with --webhook-url, BETRONTECH_SIM_WEBHOOK_URL, or serve.webhook_url in betrontech-sim.yaml; "
+    "a DEMO game needs none"
+)
+
+
+def read_launch(query: bytes, body: bytes, agent: Agent, catalogue: Catalogue) -> Launch:
+    """What is launched; Refused says which parameter cannot be used, and why."""
+    parameters = Parameters(query)
+    _refuse_body(parameters, body)
+    _check_agent(parameters, agent)
+    game = _game(parameters.required("game_id"), catalogue)
+    kind = _kind(parameters.required("type"))
+    player, user_name = parameters.required("user_id"), parameters.required("user_name")
+    lang = lang_of(parameters.optional("lang") or "")
+    if kind is SessionKind.CHARGED and agent.target is None:
+        raise ApiRefused(ApiError.WEBHOOK_URL_MISSING, hint=_NO_WEBHOOK_URL)
+    return Launch(agent, player, user_name, game, lang, kind)
+
+
+def _refuse_body(parameters: Parameters, body: bytes) -> None:
+    if not body or parameters.has_any(REQUIRED):
+        return
+    found = names_in_body(body, REQUIRED)
+    if found:
+        raise ApiRefused(
+            ApiError.PARAMETERS_IN_BODY,
+            f"{', '.join(found)} stand in the body of the request; a GET has its parameters in the query.",
+            parameter=found[0],
+            hint="GET /api/games/game_launch?agent_code=…&agent_token=…",
+        )
+
+
+def _check_agent(parameters: Parameters, agent: Agent) -> None:
+    code, secret_key = parameters.required("agent_code"), parameters.required("agent_token")
+    if code != agent.code:
+        raise ApiRefused(
+            ApiError.AGENT_MISMATCH,
+            parameter="agent_code",
+            hint=f'the access token belongs to the agent "{agent.code}"',
+        )
+    if same_text(agent.secret_key, secret_key):
+        return
+    if same_text(agent.token, secret_key):
+        raise ApiRefused(
+            ApiError.SECRET_KEY_WRONG,
+            "agent_token carries the agent's token here; game_launch wants the agent's secret key in it.",
+            parameter="agent_token",
+            hint="send agent_secret_key as agent_token, as the reference does",
+        )
+    raise ApiRefused(
+        ApiError.SECRET_KEY_WRONG, parameter="agent_token", hint="send agent_secret_key as agent_token"
+    )
+
+
+def _game(game_id: str, catalogue: Catalogue) -> Game:
+    game = catalogue.game(game_id)
+    if game is None:
+        meant = catalogue.meant(game_id)
+        raise ApiRefused(
+            ApiError.GAME_UNKNOWN,
+            f'The catalogue has no game "{game_id}".',
+            parameter="game_id",
+            hint=f'did you mean "{meant.id}"?' if meant else "/api/games/all lists every id",
+        )
+    return game
+
+
+def _kind(text: str) -> SessionKind:
+    if text not in set(SessionKind):
+        raise ApiRefused(
+            ApiError.PARAMETER_INVALID,
+            f'The type of a game is CHARGED or DEMO, found "{text}".',
+            parameter="type",
+            hint=f'did you mean "{text.strip().upper()}"?'
+            if text.strip().upper() in set(SessionKind)
+            else None,
+        )
+    return SessionKind(text)
+
+
+# --- lists ----------------------------------------------------------------------------------------
+# The bodies of the two lists, as the reference shows them. Pure.
+
+
+def providers_body(catalogue: Catalogue) -> bytes:
+    """`/games/provider`: `id` is a number."""
+    listed = [{"id": each.id, "name": each.name, "slug": each.slug} for each in catalogue.providers]
+    return to_json({"status": True, "data": listed})
+
+
+def games_body(catalogue: Catalogue) -> bytes:
+    """`/games/all`: `id` is text, `provider` a provider's slug."""
+    listed = [{"id": each.id, "name": each.name, "provider": each.provider} for each in catalogue.games]
+    return to_json({"status": True, "data": listed})

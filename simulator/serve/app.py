@@ -1,0 +1,197 @@
+"""The app: everything that one server answers, put together from its parts.
+
+The only module besides `cli` that knows api, play and console together. A part is a function that takes the
+`ServerState` and returns a blueprint; it is plugged in here, in one line.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
+from werkzeug.routing import Rule
+
+from simulator.core.words import nearest
+from simulator.serve.accounts import Agent, Agents, SessionFile, SessionStore, make_agent
+from simulator.serve.answers import ApiError, ApiRefusal, ApiRefused, refusal_of_status, to_json
+from simulator.serve.api.faults import disturb
+from simulator.serve.api.routes import api_blueprint
+from simulator.serve.catalogue import Catalogue, make_catalogue
+from simulator.serve.clock import Clock, Pace, kept_clock, ladder_named
+from simulator.serve.console.pages import console_blueprints
+from simulator.serve.delivery import RoundDelivery
+from simulator.serve.journal import Journal
+from simulator.serve.play.routes import play_blueprint
+from simulator.serve.state import ServerState, derived_key
+from simulator.serve.store import JournalStore
+from simulator.serve.streams import EventStreams
+from simulator.settings import ServeSettings
+
+LOG = logging.getLogger("simulator")
+
+BODY_BYTES_MAX = 256 * 1024
+
+
+class PathRule(Rule):
+    """A route that prepares for building URLs when one is built: most never are, and it takes longest.
+
+    Where Werkzeug should come to do without this method, nothing is lost but the time.
+    """
+
+    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        compile_now = super()._compile_builder
+
+        def build(rule: Rule, /, *values: Any, **named: Any) -> tuple[str, str]:
+            return compile_now(append_unknown)(rule, *values, **named)
+
+        return build
+
+
+def make_state(
+    settings: ServeSettings,
+    *,
+    catalogue: Catalogue | None = None,
+    public_url: str | None = None,
+    secret: bytes | None = None,
+) -> ServerState:
+    """The parts of one server. `secret` signs access tokens and game URLs. What is not given is drawn anew.
+
+    Raises UsageError, EndpointUnreachable or ConfigurationError for agents that cannot be used.
+    """
+    secret = os.urandom(32) if secret is None else secret
+    agents = Agents(make_agent(account, settings) for account in settings.accounts)
+    catalogue = catalogue or make_catalogue(settings.seed, settings.games)
+    store = JournalStore(settings.data)
+    clock = kept_clock(store, Pace.REAL if settings.real_time else Pace.AT_ONCE)
+    ladder = ladder_named(settings.ladder)
+    delivery = RoundDelivery(store, Journal(store), clock, ladder, agents.of_code, seed=settings.seed)
+    key = derived_key(secret, "game sessions")
+    sessions = make_sessions(settings, key, clock, agents, catalogue, delivery)
+    stopping = threading.Event()
+    return ServerState(
+        settings=settings,
+        public_url=(settings.public_url or public_url or f"http://127.0.0.1:{settings.port}").rstrip("/"),
+        clock=clock,
+        access_key=derived_key(secret, "access tokens"),
+        catalogue=catalogue,
+        agents=agents,
+        sessions=sessions,
+        delivery=delivery,
+        streams=EventStreams(stopping),
+        stopping=stopping,
+    )
+
+
+def make_sessions(
+    settings: ServeSettings,
+    key: bytes,
+    clock: Clock,
+    agents: Agents,
+    catalogue: Catalogue,
+    delivery: RoundDelivery,
+) -> SessionStore:
+    """The game sessions, those of a data folder among them."""
+
+    def open_delivery(_: Agent) -> RoundDelivery:
+        return delivery
+
+    if settings.data is None:
+        return SessionStore(key, clock.now_s, open_delivery)
+    book = SessionFile(settings.data)
+    sessions = SessionStore(key, clock.now_s, open_delivery, book)
+    sessions.restore(book.sessions(agents, catalogue, open_delivery))
+    # Half a line at the end would spoil the next one.
+    book.rewrite(sessions.all())
+    return sessions
+
+
+def create_app(state: ServerState) -> Flask:
+    """The app over these parts; `app.extensions["simulator"]` is the state."""
+    app = Flask("simulator", static_folder=None)
+    app.url_rule_class = PathRule
+    app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES_MAX
+    # Only what is documented is answered: no OPTIONS, and no redirect from //api to /api.
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    app.url_map.merge_slashes = False
+    app.extensions["simulator"] = state
+    app.register_error_handler(ApiRefused, lambda refused: answer(refused.refusal))
+    app.register_error_handler(HTTPException, answer_http_error)
+    app.register_error_handler(Exception, answer_bug)
+    app.before_request(refuse_large_body)
+    api = api_blueprint(state)
+    disturb(api, state.faults, state.stopping)
+    app.register_blueprint(api)
+    app.register_blueprint(play_blueprint(state))
+    for part in console_blueprints(state):
+        app.register_blueprint(part)
+    add_health(app, state)
+    return app
+
+
+def add_health(app: Flask, state: ServerState) -> None:
+    """Whether the process lives, and whether it wants more work; both open to everyone."""
+
+    @app.get("/healthz")
+    def health() -> Response:
+        return Response(to_json({"status": "ok"}), content_type="application/json")
+
+    @app.get("/readyz")
+    def readiness() -> Response:
+        ready = not state.stopping.is_set()
+        word = "ready" if ready else "stopping"
+        return Response(to_json({"status": word}), 200 if ready else 503, content_type="application/json")
+
+
+def refuse_large_body() -> None:
+    """413 before anything is read; a body of unknown length is read up to the limit."""
+    # Straight from the environment: this runs before every answer, prebuilt ones included.
+    environ = request.environ
+    if "HTTP_TRANSFER_ENCODING" in environ:
+        # Werkzeug cuts a body without length at the limit, and says nothing.
+        too_large = len(request.get_data()) >= BODY_BYTES_MAX
+    else:
+        length = environ.get("CONTENT_LENGTH", "")
+        too_large = length.isdecimal() and int(length) > BODY_BYTES_MAX
+    if too_large:
+        raise RequestEntityTooLarge
+
+
+def answer(refusal: ApiRefusal) -> Response:
+    """An error as it goes out."""
+    return Response(refusal.body, refusal.code.status, refusal.headers)
+
+
+def answer_http_error(error: HTTPException) -> Response:
+    """What Flask refused by itself: JSON too."""
+    status = error.code or 500
+    reply = answer(refusal_of_status(status, hint=_path_hint() if status == 404 else None))
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        reply.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+    if status == 413:
+        # What is left of the body was not read, and is no next request.
+        reply.headers["Connection"] = "close"
+    return reply
+
+
+def answer_bug(error: Exception) -> Response:
+    """A fault of ours: the log has the traceback, the answer nothing of it."""
+    LOG.error("a request could not be answered", exc_info=error)
+    return answer(ApiRefusal(ApiError.INTERNAL_ERROR, ApiError.INTERNAL_ERROR.meaning))
+
+
+_PATHS = (
+    "/api/auth/authentication",
+    "/api/games/game_launch",
+    "/api/games/provider",
+    "/api/games/all",
+)
+
+
+def _path_hint() -> str | None:
+    found = nearest(request.path.rstrip("/"), _PATHS)
+    return f"did you mean {found}?" if found else None

@@ -1,0 +1,284 @@
+"""What people send: a webhook put together by hand, one again, the refund of the last bet, what is owed."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from simulator.core.calls import CallForm, FaultKind, FaultSpec
+from simulator.core.findings import Outcome
+from simulator.core.money import ZERO, parse_written
+from simulator.core.values import Frozen
+from simulator.core.webhooks import Method, WebhookRequest, WireRequest
+from simulator.core.words import did_you_mean_or_valid
+from simulator.errors import UsageError
+from simulator.serve.calls import CalledAgent, Delivered, Deliverer, Errand, GameSession
+from simulator.serve.clock import Clock
+from simulator.serve.dispatcher import Dispatcher, errand_of
+from simulator.serve.journal import Entry, Filter, Journal, Purpose
+from simulator.serve.obligations import Obligation, Obligations, State
+from simulator.serve.rounds import owed_refund
+from simulator.serve.turns import WalletTurns
+from simulator.wire.writing import write
+
+
+class HandDelivery(Frozen, kw_only=True):
+    """Sends by hand, in the player's turn; for any threads.
+
+    Every method raises NoWebhookUrl, PlayerBusy, DeliveryStopped and JournalUnusable, and UsageError for what
+    it is asked in vain; those that take a session raise DemoSession.
+    """
+
+    turns: WalletTurns
+    deliverer: Deliverer
+    obligations: Obligations
+    dispatcher: Dispatcher
+    journal: Journal
+    trouble: Trouble
+    clock: Clock
+    new_id: Callable[[], str]
+
+    def refund_last_bet(self, session: GameSession) -> Delivered:
+        """Send the refund of the session's last bet, and go on with it until answered."""
+        with self.turns.of_session(session) as agent:
+            last = self.obligations.last_round(agent.code, session.id)
+            if last.stake is None:
+                raise UsageError(f"session {session.id}: there is no bet yet that could be refunded")
+            owed = self.obligations.owed_as(agent.code, Method.REFUND.value, last.bet_id)
+            if owed is None:
+                request = WebhookRequest(Method.REFUND, last.player, last.stake, last.bet_id)
+                owed = owed_refund(
+                    *(agent, session.id, request, last.game),
+                    since_ms=last.began_ms,
+                    due_ms=self.clock.now_ms(),
+                )
+                owed = self.obligations.add(owed)
+            return self._deliver_owed(owed, agent)
+
+    def send_last_again(self, session: GameSession) -> Delivered:
+        """Send the session's last bet, win or refund again, same bytes."""
+        wanted = Filter(agent=session.launch.agent.code, session=session.id)
+        for entry in self.journal.latest(wanted):
+            if Method(entry.method).moves_money:
+                return self.resend(entry.number)
+        raise UsageError(f"session {session.id}: there is no webhook of it yet that could be sent again")
+
+    def resend(self, number: int) -> Delivered:
+        """Send an exchange's request again, same bytes; an answer settles what was owed by it."""
+        entry = self.journal.entry(number)
+        if entry is None:
+            raise UsageError(f"the journal has no exchange {number}, or has it no more")
+        agent = self.turns.agent(entry.agent)
+        with self.turns.of_player(agent, entry.player):
+            owed = self.obligations.owed_as(agent.code, entry.method, entry.transaction_id)
+            if owed is not None:
+                return self._deliver_owed(owed, agent)
+            return self.deliverer.deliver(self._errand_of(entry, agent))
+
+    def deliver_again(self, obligation: int) -> Delivered:
+        """Send something that is owed, given up or not."""
+        owed = self.obligations.of(obligation)
+        if owed is None:
+            raise UsageError(f"nothing is owed under the number {obligation}, or not any more")
+        agent = self.turns.agent(owed.agent)
+        with self.turns.of_player(agent, owed.player):
+            return self._deliver_owed(owed, agent)
+
+    def fire(self, agent_code: str, fields: Mapping[str, object], session: str = "") -> Delivered:
+        """Send one webhook, given by its fields in the reference's names; once, whatever becomes of it."""
+        agent = self.turns.agent(agent_code)
+        request = webhook_by_hand(fields, self.new_id())
+        same = Filter(agent=agent_code, transaction_id=request.transaction_id or "")
+        with self.turns.of_player(agent, request.player):
+            errand = Errand(
+                agent=agent,
+                session=session,
+                request=request,
+                wire=write(request, agent.wire),
+                purpose=Purpose.HAND,
+                fresh=self.journal.count(same) == 0,
+                form=CallForm.ODD,
+            )
+            return self.deliverer.deliver(errand)
+
+    def _deliver_owed(self, owed: Obligation, agent: CalledAgent) -> Delivered:
+        """One attempt by hand. What was given up stays so without an answer; its ladder is over."""
+
+        def settle(outcome: Outcome) -> None:
+            if outcome is not Outcome.UNKNOWN or owed.state is State.HELD:
+                self.dispatcher.settle(owed, outcome)
+            elif owed.state is State.UNDELIVERED:
+                self.obligations.attempted(owed.number, owed.attempts + 1, None)
+
+        try:
+            return self.deliverer.deliver(errand_of(owed, agent, Purpose.RESEND), settle)
+        finally:
+            self.obligations.release(owed.number, self.clock.now_ms())
+
+    def _errand_of(self, entry: Entry, agent: CalledAgent) -> Errand:
+        method = Method(entry.method)
+        request = WebhookRequest(
+            *(method, entry.player, entry.amount, entry.transaction_id or None, entry.game or None)
+        )
+        same = Filter(agent=entry.agent, method=entry.method, transaction_id=entry.transaction_id)
+        return Errand(
+            agent=agent,
+            session=entry.session,
+            request=request,
+            wire=WireRequest(entry.request_body, entry.content_type, headers=agent.wire.headers),
+            purpose=Purpose.RESEND,
+            fresh=False,
+            attempt=self.journal.count(same) + 1 if entry.transaction_id else 1,
+            fault=self.trouble.take_fault(entry.session, method),
+        )
+
+
+# --- by_hand --------------------------------------------------------------------------------------
+# A webhook that a person puts together: its fields checked, in the reference's names. Pure.
+
+TEXT_LENGTH_MAX = 255
+
+
+class WebhookUnfit(UsageError):
+    """The fields are no webhook."""
+
+
+_FIELDS = {
+    Method.DETAILS: ("method", "user_id"),
+    Method.BALANCE: ("method", "user_id"),
+    Method.BET: ("method", "user_id", "amount", "transaction_id", "game_id"),
+    Method.WIN: ("method", "user_id", "amount", "transaction_id", "game_id"),
+    Method.REFUND: ("method", "user_id", "amount", "transaction_id"),
+}
+
+
+def webhook_by_hand(fields: Mapping[str, object], new_id: str) -> WebhookRequest:
+    """The webhook that these fields are.
+
+    A bet or a win without transaction_id gets `new_id`. Raises WebhookUnfit for an unknown field, a missing
+    one, and a value that the field cannot have.
+    """
+    method = _method(fields)
+    known = _FIELDS[method]
+    for name in fields:
+        if name not in known:
+            raise WebhookUnfit(f'webhook: {method} has no field "{name}"{did_you_mean_or_valid(name, known)}')
+    given = {name: _text(name, value) for name, value in fields.items()}
+    if method in (Method.BET, Method.WIN):
+        given.setdefault("transaction_id", new_id)
+    missing = [name for name in known if name not in given]
+    if missing:
+        raise WebhookUnfit(f"webhook: {method} needs {', '.join(missing)}; found {', '.join(given)}")
+    if not method.moves_money:
+        return WebhookRequest(method, given["user_id"])
+    try:
+        amount = parse_written(given["amount"])
+    except ValueError as error:
+        raise WebhookUnfit(f"webhook: amount: {error}") from None
+    if amount < ZERO:
+        raise WebhookUnfit(f'webhook: amount must not be negative, found "{given["amount"]}"')
+    return WebhookRequest(method, given["user_id"], amount, given["transaction_id"], given.get("game_id"))
+
+
+def _method(fields: Mapping[str, object]) -> Method:
+    found = fields.get("method")
+    if found is None:
+        raise WebhookUnfit(f"webhook: it needs a method, one of {', '.join(Method)}")
+    if not isinstance(found, str) or found not in set(Method):
+        raise WebhookUnfit(
+            f'webhook: there is no method "{found}"{did_you_mean_or_valid(str(found), Method)}'
+        )
+    return Method(found)
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str) or not value or len(value) > TEXT_LENGTH_MAX:
+        raise WebhookUnfit(
+            f"webhook: {name} must be text of 1 to {TEXT_LENGTH_MAX} characters, found {value!r:.80}"
+        )
+    if not value.isprintable():
+        raise WebhookUnfit(f"webhook: {name} has characters that cannot be printed, found {value!r:.80}")
+    return value
+
+
+# --- trouble --------------------------------------------------------------------------------------
+# Trouble on demand: what a developer asked to go wrong in a session's next calls. Sending is elsewhere.
+
+SESSIONS_MAX = 10_000
+
+SLOW_MS_MAX = 60_000
+
+
+class Armed(Frozen):
+    """What will go wrong: `next_fault` once, `slow_ms` before each call, `refund_first` in the next round.
+
+    `next_method` None: the fault hits whatever goes out next.
+    """
+
+    next_fault: FaultKind | None = None
+    next_method: Method | None = None
+    slow_ms: int = 0
+    refund_first: bool = False
+
+
+_NOTHING = Armed()
+
+
+class Trouble:
+    """What is armed, a session each; safe to use from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._armed: OrderedDict[str, Armed] = OrderedDict()
+
+    def armed(self, session: str) -> Armed:
+        """What will go wrong in this session."""
+        return self._armed.get(session, _NOTHING)
+
+    def disturb_next(
+        self, session: str, kind: FaultKind = FaultKind.LOST_REPLY, method: Method | None = None
+    ) -> None:
+        """Disturb the session's next bet, win or refund, or the next one of that method."""
+        self._change(session, replace(self.armed(session), next_fault=kind, next_method=method))
+
+    def slow_down(self, session: str, slow_ms: int) -> None:
+        """Wait that long before each call of the session; 0 ends it. UsageError beyond a minute."""
+        if not 0 <= slow_ms <= SLOW_MS_MAX:
+            raise UsageError(f"slow_ms: {slow_ms} is not between 0 and {SLOW_MS_MAX} milliseconds")
+        self._change(session, replace(self.armed(session), slow_ms=slow_ms))
+
+    def refund_first(self, session: str) -> None:
+        """Send the refund of the next bet before the bet itself."""
+        self._change(session, replace(self.armed(session), refund_first=True))
+
+    def clear(self) -> None:
+        """Let nothing go wrong any more."""
+        with self._lock:
+            self._armed.clear()
+
+    def take_fault(self, session: str, method: Method) -> FaultSpec | None:
+        """The fault of the call that goes out now; what was armed for one call is spent."""
+        armed = self.armed(session)
+        if armed.next_fault is not None and armed.next_method in (None, method):
+            self._change(session, replace(armed, next_fault=None, next_method=None))
+            return FaultSpec(armed.next_fault)
+        if armed.slow_ms:
+            return FaultSpec(FaultKind.DELAY, armed.slow_ms * 1_000_000)
+        return None
+
+    def take_refund_first(self, session: str) -> bool:
+        """Whether the round that begins now sends its refund first; spent by asking."""
+        armed = self.armed(session)
+        if armed.refund_first:
+            self._change(session, replace(armed, refund_first=False))
+        return armed.refund_first
+
+    def _change(self, session: str, armed: Armed) -> None:
+        with self._lock:
+            self._armed.pop(session, None)
+            if armed != _NOTHING:
+                self._armed[session] = armed
+            while len(self._armed) > SESSIONS_MAX:
+                self._armed.popitem(last=False)

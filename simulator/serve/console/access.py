@@ -1,0 +1,158 @@
+"""Who may use console and control API: the admin token, or loopback without one; Host and Origin are checked.
+
+A machine sends `Authorization: Bearer TOKEN`. A browser logs in with the token and keeps a signed cookie,
+which is worth nothing for another server, another token, or after LIFETIME_S.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import time
+from base64 import urlsafe_b64encode
+from collections.abc import Callable
+from dataclasses import field
+from urllib.parse import urlsplit
+
+from flask import Request
+from werkzeug.wrappers import Response
+
+from simulator.core.values import Frozen
+from simulator.serve.accounts import same_text
+from simulator.serve.answers import ConsoleError, Denied
+
+LIFETIME_S = 12 * 3600
+
+_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
+
+_HOW = "set one with --admin-token (serve.admin_token, BETRONTECH_SIM_ADMIN_TOKEN), then send it or log in"
+
+
+class Access(Frozen, kw_only=True):
+    """The guard of one server. `token` None opens it to loopback; `key` signs cookies.
+
+    `now_s` is real time: moving the simulator's clock logs nobody out.
+    """
+
+    token: str | None = field(repr=False)
+    key: bytes = field(repr=False)
+    public_url: str
+    host: str
+    now_s: Callable[[], float] = time.time
+
+    def check(self, request: Request) -> None:
+        """Let the request pass, or raise Denied."""
+        header = request.headers.get("Authorization")
+        if self.token is not None and header is not None:
+            # No page of another site can send this header with the token in it.
+            self._check_bearer(header)
+            return
+        self.check_site(request)
+        if self.token is None:
+            self._check_loopback(request)
+        elif not self._is_ours(request.cookies.get(self.cookie_name, "")):
+            raise Denied(
+                ConsoleError.TOKEN_MISSING, hint="send Authorization: Bearer ADMIN_TOKEN, or log in at /"
+            )
+
+    def check_site(self, request: Request) -> None:
+        """Refuse what a page of another site may have made a browser send."""
+        host = request.headers.get("Host", "")
+        if not self._is_known(host):
+            raise Denied(
+                ConsoleError.HOST_REFUSED,
+                hint="ask by address, as localhost, or by the host that --public-url names",
+            )
+        origin = request.headers.get("Origin")
+        if origin is not None and _authority(origin) not in (host.lower(), _authority(self.public_url)):
+            raise Denied(ConsoleError.ORIGIN_REFUSED)
+        # A link from elsewhere may lead here; a script, a form or a picture there may not.
+        followed = request.method == "GET" and request.headers.get("Sec-Fetch-Mode") == "navigate"
+        if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin") and not followed:
+            raise Denied(ConsoleError.ORIGIN_REFUSED)
+
+    # --- cookies -----------------------------------------------------------------------------------
+
+    @property
+    def cookie_name(self) -> str:
+        """A name of this server's own: cookies of one host are shared by all its ports."""
+        return f"console_{hmac.digest(self.key, b'name', 'sha256').hex()[:8]}"
+
+    def fits(self, given: str) -> bool:
+        """Whether that is the admin token; compared in constant time."""
+        return self.token is not None and same_text(self.token, given)
+
+    def cookie(self) -> str:
+        """A cookie's value for whoever has shown the token."""
+        return self._signed(int(self.now_s()) + LIFETIME_S)
+
+    def _is_ours(self, cookie: str) -> bool:
+        expires_text = cookie.partition(".")[0]
+        if not (expires_text.isascii() and expires_text.isdigit() and len(expires_text) <= 12):
+            return False
+        expires_s = int(expires_text)
+        return same_text(self._signed(expires_s), cookie) and self.now_s() < expires_s
+
+    def _signed(self, expires_s: int) -> str:
+        mac = hmac.digest(self.key, f"{expires_s} {self.token}".encode(), "sha256")
+        return f"{expires_s}.{urlsafe_b64encode(mac).rstrip(b'=').decode('ascii')}"
+
+    # --- inside ------------------------------------------------------------------------------------
+
+    def _check_bearer(self, header: str) -> None:
+        scheme, _, given = header.strip().partition(" ")
+        if scheme.lower() != "bearer" or not self.fits(given.strip()):
+            raise Denied(ConsoleError.TOKEN_WRONG, hint="expected Authorization: Bearer ADMIN_TOKEN")
+
+    def _check_loopback(self, request: Request) -> None:
+        """Whoever came by way of a proxy may be anywhere, however near the proxy is."""
+        if not _is_loopback(request.remote_addr) or any(name in request.headers for name in _FORWARDED):
+            raise Denied(ConsoleError.LOOPBACK_ONLY, hint=_HOW)
+
+    def _is_known(self, host: str) -> bool:
+        """Whether no name server of others decides where that host leads: else it may be a page of theirs."""
+        name = _hostname(host)
+        if name in ("", "localhost", self.host.lower(), _hostname(_authority(self.public_url))):
+            return True
+        return name.endswith(".localhost") or _address(name) is not None
+
+
+def put_cookie(told: Response, access: Access, value: str) -> None:
+    """Give the browser its cookie; an empty value takes it back."""
+    told.set_cookie(
+        access.cookie_name,
+        value,
+        max_age=LIFETIME_S if value else 0,
+        secure=access.public_url.startswith("https://"),
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def _authority(url: str) -> str:
+    """Host and port of a URL as a browser writes them; nothing for what is no URL."""
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2].lower()
+    except ValueError:
+        return ""
+
+
+def _hostname(authority: str) -> str:
+    """The host of HOST:PORT, an IPv6 address without its brackets."""
+    if authority.startswith("["):
+        address, bracket, _ = authority[1:].partition("]")
+        return address if bracket else authority
+    return authority.partition(":")[0].lower().rstrip(".")
+
+
+def _address(text: str | None) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text or "")
+    except ValueError:
+        return None
+
+
+def _is_loopback(text: str | None) -> bool:
+    address = _address(text)
+    mapped = getattr(address, "ipv4_mapped", None)
+    return address is not None and (mapped or address).is_loopback

@@ -1,0 +1,436 @@
+"""Every route of the control API, below `/_sim`, behind the guard."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from simulator import __version__
+from simulator.core.money import format_money
+from simulator.errors import UsageError
+from simulator.serve.accounts import Session, SessionKind
+from simulator.serve.answers import ConsoleError, Denied, answer
+from simulator.serve.by_hand import WebhookUnfit
+from simulator.serve.calls import Delivered
+from simulator.serve.clock import Pace
+from simulator.serve.console.access import Access
+from simulator.serve.console.control_agents import (
+    FIELDS as LAUNCH_FIELDS,
+)
+from simulator.serve.console.control_agents import (
+    add_agents,
+    add_faults,
+    agent_named,
+    launch_of,
+)
+from simulator.serve.console.exports import add_exports, full_json, money_text, row_json
+from simulator.serve.fields import FILTERS, WHOLE_MAX, body_of, filter_of, query_of
+from simulator.serve.journal import PAGE_MAX, Entry, Filter, Journal
+from simulator.serve.obligations import Obligation, State
+from simulator.serve.state import ServerState
+from simulator.serve.store import JournalUnusable
+from simulator.serve.turns import DeliveryStopped, PlayerBusy
+
+OPENAPI_FILE = Path(__file__).with_name("openapi.json")
+
+
+def control_blueprint(state: ServerState, access: Access) -> Blueprint:
+    """The control API."""
+    routes = Blueprint("control", __name__, url_prefix="/_sim")
+    routes.before_request(lambda: access.check(request))
+    add_errors(routes)
+    add_server(routes, state)
+    add_clock(routes, state)
+    add_agents(routes, state)
+    add_sessions(routes, state)
+    add_journal(routes, state)
+    add_exports(routes, state)
+    add_players(routes, state)
+    add_obligations(routes, state)
+    add_webhooks(routes, state)
+    add_faults(routes, state.faults)
+
+    @routes.get("/openapi.json")
+    def openapi() -> Response:
+        return Response(OPENAPI_FILE.read_bytes(), content_type="application/json")
+
+    return routes
+
+
+def add_errors(routes: Blueprint) -> None:
+    """Errors as JSON."""
+
+    @routes.errorhandler(Denied)
+    def answer_denied(denied: Denied) -> Response:
+        return denied.response
+
+    @routes.errorhandler(WebhookUnfit)
+    def answer_unfit(error: WebhookUnfit) -> Response:
+        return Denied(ConsoleError.FIELD_INVALID, str(error), field="webhook").response
+
+    @routes.errorhandler(UsageError)
+    def answer_vain(error: UsageError) -> Response:
+        return Denied(ConsoleError.IN_VAIN, str(error)).response
+
+    @routes.errorhandler(PlayerBusy)
+    @routes.errorhandler(DeliveryStopped)
+    @routes.errorhandler(JournalUnusable)
+    def answer_busy(error: Exception) -> Response:
+        return Denied(ConsoleError.BUSY, str(error)).response
+
+
+# --- control_journal ------------------------------------------------------------------------------
+# The control API's routes of the journal: lists, what is new, waiting, one exchange, sending it again.
+
+WAITS_MAX = 6
+"""Each call that waits holds a thread of the server."""
+
+WAIT_MS_MAX = 60_000
+
+SLICE_S = 0.5
+
+ROWS = 50
+
+
+def add_journal(routes: Blueprint, state: ServerState) -> None:
+    """Reading the journal, and waiting for something to be in it."""
+    journal = state.delivery.journal
+    waits = threading.Semaphore(WAITS_MAX)
+
+    @routes.get("/journal")
+    def list_journal() -> Response:
+        fields = query_of(request, *FILTERS, "before", "limit")
+        change = journal.change
+        before = fields.whole("before", low=1) if "before" in fields else None
+        limit = fields.whole("limit", ROWS, low=1, high=PAGE_MAX)
+        found = journal.latest(filter_of(fields), before=before, limit=limit)
+        next_before = found[-1].number if len(found) == limit else None
+        return answer({"exchanges": rows(found), "next_before": next_before, "change": change})
+
+    @routes.get("/journal/changes")
+    def list_changes() -> Response:
+        fields = query_of(request, *FILTERS, "since", "limit")
+        since = fields.whole("since")
+        limit = fields.whole("limit", PAGE_MAX, low=1, high=PAGE_MAX)
+        return answer(changes(journal, filter_of(fields), since, limit))
+
+    @routes.get("/journal/wait")
+    def wait_for_exchanges() -> Response:
+        fields = query_of(request, *FILTERS, "since", "count", "timeout_ms")
+        since = fields.whole("since", 0)
+        count = fields.whole("count", 1, low=1, high=PAGE_MAX)
+        timeout_ms = fields.whole("timeout_ms", 10_000, high=WAIT_MS_MAX)
+        wanted = filter_of(fields)
+        if not waits.acquire(blocking=False):
+            raise Denied(ConsoleError.PLACES_TAKEN)
+        try:
+            found = wait_for(state, wanted, since, count, timeout_ms / 1000)
+        finally:
+            waits.release()
+        change = found[-1].change if found else since
+        return answer({"exchanges": rows(found), "change": change, "timed_out": len(found) < count})
+
+    @routes.get("/journal/<int:number>")
+    def show_exchange(number: int) -> Response:
+        query_of(request)
+        return answer(full_json(entry_of(journal, number), state.agents))
+
+    @routes.post("/journal/<int:number>/resend")
+    def resend_exchange(number: int) -> Response:
+        body_of(request)
+        entry_of(journal, number)
+        return answer(delivered_json(state.delivery.by_hand.resend(number)))
+
+
+def entry_of(journal: Journal, number: int) -> Entry:
+    """The exchange of that number, or Denied."""
+    entry = journal.entry(number) if number <= WHOLE_MAX else None
+    if entry is None:
+        raise Denied(ConsoleError.NOT_FOUND, "the journal has no exchange of that number, or has it no more")
+    return entry
+
+
+def changes(journal: Journal, wanted: Filter, since: int, limit: int) -> dict[str, Any]:
+    """What is new after the change `since`, oldest change first. `reset`: begin anew, the journal did."""
+    change = journal.change
+    if since < journal.cleared or since > change:
+        return {"exchanges": [], "change": change, "reset": True}
+    found = journal.since(since, wanted, limit=limit)
+    # Where all was given out, nothing that is wanted lies between the last one and `change`.
+    seen = found[-1].change if len(found) == limit else max(change, found[-1].change if found else 0)
+    return {"exchanges": rows(found), "change": seen, "reset": False}
+
+
+def wait_for(state: ServerState, wanted: Filter, since: int, count: int, timeout_s: float) -> list[Entry]:
+    """The first `count` entries after the change `since`; fewer when time is over or the server stops."""
+    journal = state.delivery.journal
+    deadline = time.monotonic() + timeout_s
+    while True:
+        change = journal.change
+        found = journal.since(since, wanted, limit=count)
+        left_s = deadline - time.monotonic()
+        if len(found) >= count or left_s <= 0 or state.stopping.is_set():
+            return found
+        # Whatever comes may be the missing one, or a new word on one of those that are counted.
+        journal.wait(change, wanted, timeout_s=min(left_s, SLICE_S), limit=1)
+
+
+def rows(entries: list[Entry]) -> list[dict[str, Any]]:
+    """Entries as rows."""
+    return [row_json(each) for each in entries]
+
+
+def delivered_json(delivered: Delivered) -> dict[str, Any]:
+    """What became of a webhook that was asked for; `exchanges` are the numbers in the journal."""
+    return {
+        "outcome": delivered.outcome,
+        "balance": money_text(delivered.balance),
+        "problem": delivered.problem,
+        "exchanges": list(delivered.numbers),
+    }
+
+
+# --- control_play ---------------------------------------------------------------------------------
+# The control API's routes of who plays: sessions, players, findings, latencies, and what is still owed.
+
+
+def add_sessions(routes: Blueprint, state: ServerState) -> None:
+    """Game sessions: list, launch, end."""
+
+    @routes.get("/sessions")
+    def list_sessions() -> Response:
+        fields = query_of(request, "agent", "player", "kind", "limit")
+        agent, player = fields.text("agent", ""), fields.text("player", "")
+        kind = fields.word("kind", SessionKind, "")
+        limit = fields.whole("limit", 100, low=1, high=PAGE_MAX)
+        found = [
+            session
+            for session in reversed(state.sessions.all())
+            if agent in ("", session.launch.agent.code)
+            and player in ("", session.launch.player)
+            and kind in ("", session.launch.kind)
+        ]
+        shown = [session_json(session, state) for session in found[:limit]]
+        return answer({"sessions": shown, "count": len(found)})
+
+    @routes.post("/sessions")
+    def launch_game() -> Response:
+        session = state.sessions.open(launch_of(body_of(request, *LAUNCH_FIELDS), state))
+        game_url = f"{state.public_url}/play/{session.token}"
+        launched = answer({**session_json(session, state), "game_url": game_url})
+        launched.status_code = 201
+        return launched
+
+    @routes.delete("/sessions/<session_id>")
+    def end_session(session_id: str) -> Response:
+        body_of(request)
+        try:
+            state.sessions.end(session_id)
+        except KeyError:
+            raise Denied(ConsoleError.NOT_FOUND, "there is no session of that id") from None
+        return answer({"id": session_id, "ended": True})
+
+
+def add_players(routes: Blueprint, state: ServerState) -> None:
+    """What the journal says of players, and of the wallets behind them."""
+    journal = state.delivery.journal
+
+    @routes.get("/players")
+    def list_players() -> Response:
+        query_of(request)
+        found = journal.players()
+        names = ("agent", "player", "exchanges", "latest")
+        return answer({"players": [{name: getattr(each, name) for name in names} for each in found]})
+
+    @routes.get("/players/balances")
+    def list_balances() -> Response:
+        fields = query_of(request, "agent", "player", "limit")
+        limit = fields.whole("limit", PAGE_MAX, low=1, high=PAGE_MAX)
+        points = journal.balances(fields.text("agent"), fields.text("player"), limit=limit)
+        shown = [
+            {
+                "number": point.number,
+                "at_ms": point.at_ms,
+                "answered": money_text(point.answered),
+                "expected": money_text(point.expected),
+            }
+            for point in points
+        ]
+        return answer({"balances": shown})
+
+    @routes.get("/findings")
+    def list_findings() -> Response:
+        query_of(request)
+        names = ("rule", "severity", "cause", "message", "why", "count", "first", "latest")
+        found = journal.findings()
+        return answer({"findings": [{name: getattr(each, name) for name in names} for each in found]})
+
+    @routes.get("/latencies")
+    def list_latencies() -> Response:
+        found = journal.latencies(filter_of(query_of(request, *FILTERS)))
+        names = ("below_ms", "outcome", "count")
+        return answer({"latencies": [{name: getattr(each, name) for name in names} for each in found]})
+
+
+def add_obligations(routes: Blueprint, state: ServerState) -> None:
+    """What was not answered yet: it is sent again by itself, or was given up."""
+    delivery = state.delivery
+
+    @routes.get("/obligations")
+    def list_obligations() -> Response:
+        query_of(request)
+        pending, undelivered = delivery.pending(), delivery.undelivered()
+        return answer(
+            {
+                "pending": [obligation_json(each) for each in pending[:PAGE_MAX]],
+                "undelivered": [obligation_json(each) for each in undelivered[:PAGE_MAX]],
+                "counts": {
+                    "pending": delivery.owing(State.DUE),
+                    "undelivered": delivery.owing(State.UNDELIVERED),
+                },
+            }
+        )
+
+    @routes.post("/obligations/<int:number>/deliver")
+    def deliver_obligation(number: int) -> Response:
+        body_of(request)
+        if number > WHOLE_MAX:
+            raise Denied(ConsoleError.NOT_FOUND)
+        return answer(delivered_json(delivery.by_hand.deliver_again(number)))
+
+
+def session_json(session: Session, state: ServerState) -> dict[str, Any]:
+    """A game session, without what gives access to it."""
+    launch = session.launch
+    return {
+        "id": session.id,
+        "number": session.number,
+        "agent": launch.agent.code,
+        "player": launch.player,
+        "user_name": launch.user_name,
+        "game_id": launch.game.id,
+        "game": launch.game.name,
+        "type": launch.kind,
+        "lang": launch.lang,
+        "started_ms": int(session.started_s * 1000),
+        "expires_ms": int(session.expires_s * 1000),
+        "over": state.clock.now_s() >= session.expires_s,
+    }
+
+
+def obligation_json(owed: Obligation) -> dict[str, Any]:
+    """A win or a refund that is owed."""
+    return {
+        "number": owed.number,
+        "state": owed.state,
+        "due_ms": owed.due_ms,
+        "since_ms": owed.since_ms,
+        "attempts": owed.attempts,
+        "agent": owed.agent,
+        "session": owed.session,
+        "player": owed.player,
+        "method": owed.method,
+        "transaction_id": owed.transaction_id,
+        "game_id": owed.game,
+        "amount": format_money(owed.amount),
+    }
+
+
+# --- control_server -------------------------------------------------------------------------------
+# The control API's routes of the server itself: its state, its clock, a reset, a webhook by hand.
+
+ADVANCE_MS_MAX = 366 * 24 * 3600 * 1000
+
+CLOCK_AHEAD_MS_MAX = 100 * ADVANCE_MS_MAX
+
+
+def add_server(routes: Blueprint, state: ServerState) -> None:
+    """What there is, and beginning anew."""
+
+    @routes.get("/state")
+    def show_state() -> Response:
+        query_of(request)
+        return answer(state_json(state))
+
+    @routes.get("/calls")
+    def count_calls() -> Response:
+        query_of(request)
+        counts = state.delivery.wallet_calls
+        return answer({"charged": counts.charged, "demo": counts.demo})
+
+    @routes.post("/reset")
+    def reset() -> Response:
+        body_of(request)
+        state.sessions.clear()
+        state.delivery.reset()
+        state.faults.clear()
+        return answer(state_json(state))
+
+
+def add_clock(routes: Blueprint, state: ServerState) -> None:
+    """The clock that tokens, sessions and the ladder go by, and whether the ladder waits."""
+
+    @routes.get("/clock")
+    def read_clock() -> Response:
+        query_of(request)
+        return answer(clock_json(state))
+
+    @routes.post("/clock/advance")
+    def advance_clock() -> Response:
+        by_ms = body_of(request, "by_ms").whole("by_ms", high=ADVANCE_MS_MAX)
+        if state.clock.offset_ms + by_ms > CLOCK_AHEAD_MS_MAX:
+            raise Denied(ConsoleError.IN_VAIN, "the clock is a hundred years ahead already", field="by_ms")
+        state.clock.advance(by_ms)
+        return answer(clock_json(state))
+
+    @routes.put("/clock")
+    def set_pace() -> Response:
+        real_time = body_of(request, "real_time").flag("real_time")
+        state.clock.pace = Pace.REAL if real_time else Pace.AT_ONCE
+        # Whoever waits for the ladder looks at the pace anew.
+        state.clock.advance(0)
+        return answer(clock_json(state))
+
+
+def add_webhooks(routes: Blueprint, state: ServerState) -> None:
+    """Webhooks that a person puts together."""
+
+    @routes.post("/webhooks")
+    def fire_webhook() -> Response:
+        fields = body_of(request, "agent", "session", "webhook")
+        first = [agent.code for agent in state.agents.all()[:1]]
+        agent = agent_named(fields.text("agent", *first), state)
+        webhook = fields.mapping("webhook")
+        session = fields.text("session", "")
+        return answer(delivered_json(state.delivery.by_hand.fire(agent.code, webhook, session)))
+
+
+def state_json(state: ServerState) -> dict[str, Any]:
+    """The server at a glance."""
+    delivery = state.delivery
+    counts = delivery.wallet_calls
+    return {
+        "version": __version__,
+        "public_url": state.public_url,
+        "clock": clock_json(state),
+        "agents": len(state.agents.all()),
+        "sessions": len(state.sessions.all()),
+        "exchanges": delivery.journal.count(),
+        "change": delivery.journal.change,
+        "obligations": {
+            "pending": delivery.owing(State.DUE),
+            "undelivered": delivery.owing(State.UNDELIVERED),
+        },
+        "calls": {"charged": counts.charged, "demo": counts.demo},
+        "faults": len(state.faults.all()),
+    }
+
+
+def clock_json(state: ServerState) -> dict[str, Any]:
+    """The simulator's time, how far it was pushed ahead, and whether the ladder waits by it."""
+    clock = state.clock
+    return {"now_ms": clock.now_ms(), "ahead_ms": clock.offset_ms, "real_time": clock.pace is Pace.REAL}

@@ -1,0 +1,385 @@
+"""The control API's routes that give the journal away: as NDJSON, and as a scenario file."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from simulator.core.calls import CallForm, FaultKind
+from simulator.core.findings import Outcome
+from simulator.core.money import Money, format_money
+from simulator.core.steps import DEFAULT_OPENING
+from simulator.core.webhooks import Headers, Method, WireRequest, curl_line, mask_headers, merged_headers
+from simulator.serve.accounts import Agents
+from simulator.serve.answers import ConsoleError, Denied
+from simulator.serve.fields import FILTERS, filter_of, query_of
+from simulator.serve.journal import PAGE_MAX, Entry, Filter, Journal, PlayFinding, Purpose
+from simulator.serve.state import ServerState
+
+EXPORTS_MAX = 2
+"""A whole journal takes a while to leave, and holds a thread of the server for so long."""
+
+_CHUNK_LINES = 100
+
+
+def add_exports(routes: Blueprint, state: ServerState) -> None:
+    """Files of what was played."""
+    journal = state.delivery.journal
+    places = threading.Semaphore(EXPORTS_MAX)
+
+    @routes.get("/journal/export.ndjson")
+    def export_lines() -> Response:
+        wanted = filter_of(query_of(request, *FILTERS))
+        if not places.acquire(blocking=False):
+            raise Denied(ConsoleError.PLACES_TAKEN)
+        told = Response(_chunks(journal, wanted, state.stopping), content_type="application/x-ndjson")
+        told.call_on_close(places.release)
+        return _as_file(told, "journal.ndjson")
+
+    @routes.get("/journal/export.yaml")
+    def export_scenario() -> Response:
+        entries = _all(journal, filter_of(query_of(request, *FILTERS)))
+        told = Response(scenario_yaml(entries), content_type="application/yaml")
+        return _as_file(told, "scenario.yaml")
+
+
+def _chunks(journal: Journal, wanted: Filter, stopping: threading.Event) -> Iterator[str]:
+    lines: list[str] = []
+    for line in lines_of(journal, wanted):
+        lines.append(line)
+        if len(lines) >= _CHUNK_LINES:
+            if stopping.is_set():
+                return
+            yield "".join(lines)
+            lines.clear()
+    yield "".join(lines)
+
+
+def _all(journal: Journal, wanted: Filter) -> list[Entry]:
+    found: list[Entry] = []
+    while page := journal.earliest(wanted, after=found[-1].number if found else 0, limit=PAGE_MAX):
+        found += page
+        if len(found) > EXCHANGES_MAX:
+            message = f"these are more than {EXCHANGES_MAX} exchanges; name a player or a session"
+            raise Denied(ConsoleError.IN_VAIN, message)
+    if not found:
+        raise Denied(ConsoleError.NOT_FOUND, "the journal has no such exchange")
+    return found
+
+
+def _as_file(told: Response, name: str) -> Response:
+    told.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    told.headers["Cache-Control"] = "no-store"
+    return told
+
+
+# --- exchanges ------------------------------------------------------------------------------------
+# An exchange as the JSON of the control API: as a row, and in full with both bodies.
+
+Json = dict[str, Any]
+
+
+def row_json(entry: Entry) -> Json:
+    """An exchange without headers and bodies."""
+    return {
+        "number": entry.number,
+        "change": entry.change,
+        "at_ms": entry.at_ms,
+        "agent": entry.agent,
+        "session": entry.session,
+        "player": entry.player,
+        "method": entry.method,
+        "transaction_id": entry.transaction_id,
+        "game_id": entry.game,
+        "amount": money_text(entry.amount),
+        "purpose": entry.purpose,
+        "attempt": entry.attempt,
+        "outcome": entry.outcome,
+        "verdict": entry.verdict,
+        "balance": money_text(entry.balance),
+        "expected": money_text(entry.expected),
+        "http": entry.http_status,
+        "duration_ns": entry.duration_ns,
+        "fault": entry.fault,
+        "problem": entry.problem,
+        "findings": [finding_json(each) for each in entry.findings],
+    }
+
+
+def full_json(entry: Entry, agents: Agents) -> Json:
+    """An exchange with all that is known of it. `reply` is null without an answer; `problem` says why."""
+    reply: Json | None = None
+    if entry.http_status is not None:
+        reply = {
+            "status": entry.http_status,
+            "headers": [list(pair) for pair in entry.reply_headers],
+            **body_json(entry.reply_body),
+            "bytes": entry.reply_bytes,
+            "cut": len(entry.reply_body) < entry.reply_bytes,
+        }
+    headers = [list(pair) for pair in request_headers(entry, agents)]
+    request = {"content_type": entry.content_type, "headers": headers, **body_json(entry.request_body)}
+    return {**row_json(entry), "request": request, "reply": reply, "curl": curl_of(entry, agents)}
+
+
+def finding_json(finding: PlayFinding) -> Json:
+    """What an exchange shows."""
+    return {
+        "rule": finding.rule,
+        "severity": finding.severity,
+        "cause": finding.cause,
+        "message": finding.message,
+        "why": finding.why,
+        "expected": [format_money(amount) for amount in finding.expected],
+        "found": money_text(finding.found),
+    }
+
+
+def request_headers(entry: Entry, agents: Agents) -> Headers:
+    """The headers that go out with a call of that agent now, secrets masked."""
+    agent = agents.of_code(entry.agent)
+    own = () if agent is None or agent.target is None else agent.target.headers
+    wire = () if agent is None else agent.wire.headers
+    return mask_headers(merged_headers((("Content-Type", entry.content_type), *own), wire))
+
+
+def curl_of(entry: Entry, agents: Agents) -> str | None:
+    """The call as a line for a shell, secrets masked; None where the agent has no webhook URL now."""
+    agent = agents.of_code(entry.agent)
+    if agent is None or agent.target is None:
+        return None
+    wire = WireRequest(entry.request_body, entry.content_type, headers=agent.wire.headers)
+    return curl_line(agent.target.url, wire, agent.target.headers)
+
+
+def balance_before(entry: Entry) -> Money | None:
+    """What the player had before the exchange, as its answer tells it; None where it tells no balance."""
+    if entry.balance is None:
+        return None
+    before = int(entry.balance)
+    if entry.outcome is Outcome.ACCEPTED and entry.amount is not None:
+        before += entry.amount if entry.method == Method.BET else -entry.amount
+    return Money(max(0, before))
+
+
+def money_text(amount: Money | None) -> str | None:
+    """Two decimals, or null."""
+    return None if amount is None else format_money(amount)
+
+
+def body_json(body: bytes) -> Json:
+    """The text of a body; what is no UTF-8 as base64 beside it."""
+    try:
+        return {"body": body.decode()}
+    except UnicodeDecodeError:
+        return {"body": None, "body_base64": b64encode(body).decode()}
+
+
+# --- export_lines ---------------------------------------------------------------------------------
+# The journal as the lines that a run's NDJSON report has, so that `betrontech-sim judge` reads both.
+# An `opening` line stands before a player's first exchange that tells a balance.
+
+PAGE = 500
+
+_PURPOSES = {Purpose.PROBE: "probe"}
+"""In a report's words: a read of the ledger's own is a probe, everything else a step."""
+
+_FORMS = {Purpose.HAND: CallForm.ODD}
+"""What a person puts together may be refused, however it is written."""
+
+
+def lines_of(journal: Journal, wanted: Filter) -> Iterator[str]:
+    """The filtered exchanges, oldest first, a line of JSON each; openings between them."""
+    opened: set[tuple[str, str]] = set()
+    number = 0
+    while True:
+        page = journal.earliest(wanted, after=number, limit=PAGE)
+        for entry in page:
+            player, balance = (entry.agent, entry.player), balance_before(entry)
+            if player not in opened and balance is not None:
+                opened.add(player)
+                yield _line("opening", opening_json(entry, balance))
+            yield _line("exchange", exchange_json(entry))
+        if len(page) < PAGE:
+            return
+        number = page[-1].number
+
+
+def opening_json(entry: Entry, balance: Money) -> Json:
+    """What a player of an agent begins with."""
+    return {"player": entry.player, "balance": money_text(balance), "scenario": entry.agent}
+
+
+def exchange_json(entry: Entry) -> Json:
+    """The keys of a report's exchange, in its order. The agent stands where a run has its scenario."""
+    answered = entry.http_status is not None and entry.duration_ns is not None
+    told = {
+        "player": entry.player,
+        "method": entry.method,
+        "transaction_id": entry.transaction_id or None,
+        "amount": money_text(entry.amount),
+        "sent_ns": entry.sent_ns,
+        "answered_ns": entry.sent_ns + (entry.duration_ns or 0) if answered else None,
+        "outcome": entry.outcome,
+        "balance": money_text(entry.balance),
+        "scenario": entry.agent,
+        "label": "",
+        "purpose": _PURPOSES.get(entry.purpose, "step"),
+        "line": None,
+        "game_id": entry.game or None,
+        "form": _FORMS.get(entry.purpose, CallForm.CANONICAL),
+        "fault": entry.fault or None,
+        "http": entry.http_status,
+    }
+    _put_body(told, "request", entry.request_body)
+    if entry.http_status is None:
+        return {**told, "reply": None, "no_reply": {"kind": "unknown", "detail": entry.problem}}
+    _put_body(told, "reply", entry.reply_body)
+    return told
+
+
+def _put_body(told: Json, key: str, body: bytes) -> None:
+    written = body_json(body)
+    told[key] = written["body"]
+    if "body_base64" in written:
+        told[f"{key}_base64"] = written["body_base64"]
+
+
+def _line(kind: str, written: Json) -> str:
+    return json.dumps({"type": kind, **written}, separators=(",", ":")) + "\n"
+
+
+# --- export_scenario ------------------------------------------------------------------------------
+# What a player went through as a scenario that repeats it, one YAML document a player. Pure.
+# It claims nothing of what the wallet answered: the ledger says what is right, so a right wallet passes,
+# and the wallet that went wrong fails as it did.
+
+EXCHANGES_MAX = 10_000
+
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+
+_LETTERS = {Method.BET: "b", Method.WIN: "w", Method.REFUND: "r"}
+
+_REPEATED = frozenset(FaultKind) - {FaultKind.DELAY}
+"""Faults that a step can name alone; how long a delay was is not in the journal."""
+
+
+def scenario_yaml(entries: Iterable[Entry]) -> str:
+    """The exchanges, oldest first, as a scenario file."""
+    by_player: dict[tuple[str, str], list[Entry]] = {}
+    for entry in entries:
+        by_player.setdefault((entry.agent, entry.player), []).append(entry)
+    return "---\n".join(_document(own) for own in by_player.values())
+
+
+def _document(entries: Sequence[Entry]) -> str:
+    first, last = entries[0], entries[-1]
+    steps = _Steps.of(entries)
+    name = f"Player {first.player} of {first.agent}, exchanges {first.number} to {last.number}"
+    lines = [
+        f"name: {_quoted(name)}",
+        "description: What the journal of the simulator holds of this player. The ledger says what is right.",
+        f"player: {{balance: {format_money(_opening(entries))}}}",
+        "steps:",
+        *(f"  - {step}" for step in steps or ["balance"]),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _opening(entries: Sequence[Entry]) -> Money:
+    """The balance before the first call that may have moved money, as the wallet's own answers tell it."""
+    told = (balance for entry in entries if (balance := balance_before(entry)) is not None)
+    return next(told, DEFAULT_OPENING)
+
+
+@dataclass(slots=True)
+class _Steps:
+    """The steps of one player as they are made; a call is known by its method and transaction_id."""
+
+    bets: dict[str, str] = field(default_factory=dict)
+    written: dict[tuple[str, str], tuple[str, Money | None]] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, entries: Sequence[Entry]) -> list[str]:
+        """A step for every call but the ledger's own reads, and the second of a pair sent at once."""
+        steps = cls()
+        for entry in entries:
+            if entry.method == Method.BET and entry.transaction_id not in steps.bets:
+                # Labels are given before steps are written: a refund may overtake its bet.
+                steps.bets[entry.transaction_id] = steps._label(Method.BET)
+        made = []
+        doubled = False
+        for entry in entries:
+            second = doubled and entry.fault == FaultKind.DUPLICATE
+            doubled = entry.fault == FaultKind.DUPLICATE and not second
+            if entry.purpose is not Purpose.PROBE and not second:
+                made.append(steps._step(entry))
+        return made
+
+    def _step(self, entry: Entry) -> str:
+        match entry.method:
+            case Method.DETAILS:
+                return "details"
+            case Method.BALANCE:
+                return "balance"
+            case _:
+                return self._money_step(entry)
+
+    def _money_step(self, entry: Entry) -> str:
+        key = (entry.method, entry.transaction_id)
+        amount, fault = entry.amount, _fault(entry)
+        if key in self.written:
+            label, sent = self.written[key]
+            changed = [f"amount: {format_money(amount)}"] if amount is not None and amount != sent else []
+            if not changed and not fault:
+                return f"resend: {label}"
+            return f"resend: {{{', '.join([f'step: {label}', *changed, *fault])}}}"
+        fields, label = self._fields(entry)
+        self.written[key] = (label, amount)
+        return f"{_word(entry.method)}: {{{', '.join([*fields, *fault])}}}"
+
+    def _fields(self, entry: Entry) -> tuple[list[str], str]:
+        assert entry.amount is not None
+        amount = f"amount: {format_money(entry.amount)}"
+        if entry.method == Method.BET:
+            label = self.bets[entry.transaction_id]
+        else:
+            label = self._label(Method(entry.method))
+        game = [f"game: {_quoted(entry.game)}"] if entry.game else []
+        if entry.method != Method.REFUND:
+            return [amount, f"id: {label}", *game], label
+        bet = self.bets.get(entry.transaction_id)
+        named = f"of: {bet}" if bet else f"transaction_id: unseen-{label}"
+        return [named, amount, f"id: {label}"], label
+
+    def _label(self, method: Method) -> str:
+        letter = _LETTERS[method]
+        self.counts[letter] = self.counts.get(letter, 0) + 1
+        return f"{letter}{self.counts[letter]}"
+
+
+def _fault(entry: Entry) -> list[str]:
+    return [f"fault: {entry.fault}"] if entry.fault in _REPEATED else []
+
+
+def _word(method: str) -> str:
+    return {Method.BET: "bet", Method.WIN: "win", Method.REFUND: "refund"}[Method(method)]
+
+
+def _quoted(text: str) -> str:
+    """Text as YAML reads it back, whatever a player is called."""
+    if _PLAIN.fullmatch(text):
+        return text
+    return '"' + "".join(_escaped(letter) for letter in text) + '"'
+
+
+def _escaped(letter: str) -> str:
+    return letter if " " <= letter <= "~" and letter not in '"\\' else f"\\U{ord(letter):08X}"

@@ -1,0 +1,252 @@
+"""What every page of the console shares: its frame, its language, its headers, and how values are written."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from flask import Blueprint, Response, g, get_template_attribute, redirect, render_template, request
+from werkzeug.wrappers import Response as BaseResponse
+
+from simulator import __version__
+from simulator.core.money import Money, format_money
+from simulator.core.values import Frozen
+from simulator.serve.accounts import Lang
+from simulator.serve.answers import ConsoleError, Denied
+from simulator.serve.console.access import Access, put_cookie
+from simulator.serve.journal import Entry
+from simulator.serve.obligations import State
+from simulator.serve.state import ServerState
+from simulator.serve.texts import COOKIE, NAMES, Texts, lang_wanted, texts_of
+
+# Scripts and styles are files of ours; nothing else may run, be framed, or be asked for.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+_HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+class Frame(Frozen):
+    """Makes pages of one server. `texts` are those of the request's language."""
+
+    state: ServerState
+    access: Access
+
+    @property
+    def texts(self) -> Texts:
+        """The texts of whoever asks."""
+        return texts_of("console", lang_wanted(request))
+
+    def page(self, template: str, *, status: int = 200, **values: Any) -> Response:
+        """A whole page, or with `?part=1` what lies between its header and its end."""
+        told = render_template(f"console/{template}", **self._shared(), **values)
+        return Response(told, status, content_type="text/html; charset=utf-8")
+
+    def row(self) -> Callable[[Entry], str]:
+        """How a row of the journal is written for whoever asks; also outside of the request."""
+        texts = self.texts
+        shared = {"t": texts, **_written(texts)}
+        macro = get_template_attribute("console/row.html", "row")
+        return lambda entry: " ".join(str(macro(entry, shared)).split("\n"))
+
+    def note_change(self) -> None:
+        """Keep, before a page reads anything, how far the journal had come."""
+        g.since = self.state.delivery.journal.change
+
+    def _shared(self) -> dict[str, Any]:
+        lang, delivery = lang_wanted(request), self.state.delivery
+        texts = texts_of("console", lang)
+        return {
+            "t": texts,
+            "lang": lang,
+            "langs": NAMES,
+            "version": __version__,
+            "is_part": request.args.get("part") == "1",
+            "guarded": self.access.token is not None,
+            "here": request.path,
+            "undelivered_count": delivery.owing(State.UNDELIVERED),
+            # Of before anything on the page was read: what happened since then is told to it.
+            "since": g.get("since", 0),
+            **_written(texts),
+        }
+
+
+def guard_page(told: Response) -> Response:
+    """Headers of everything that the console answers."""
+    for name, value in _HEADERS.items():
+        told.headers.setdefault(name, value)
+    told.headers.setdefault("Cache-Control", "no-store")
+    return told
+
+
+def _written(texts: Texts) -> dict[str, Callable[[Any], str]]:
+    """Values as a template writes them."""
+    return {
+        "money": _money,
+        "count": lambda number: f"{number:,}".replace(",", texts["thousands"]),
+        "duration": _duration,
+        "moment": _moment,
+        "iso": _iso,
+    }
+
+
+def _money(amount: Money | None) -> str:
+    return "" if amount is None else format_money(amount)
+
+
+def _duration(duration_ns: int | None) -> str:
+    if duration_ns is None:
+        return ""
+    ms = duration_ns / 1e6
+    return f"{ms:.1f} ms" if ms < 10 else f"{ms:.0f} ms" if ms < 10_000 else f"{ms / 1000:.1f} s"
+
+
+def _moment(at_ms: int) -> str:
+    """The time of day, in UTC; the page's script writes it in the browser's zone."""
+    return _utc(at_ms).strftime("%H:%M:%S.") + f"{at_ms % 1000:03d}"
+
+
+def _iso(at_ms: int) -> str:
+    return _utc(at_ms).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _utc(at_ms: int) -> datetime:
+    try:
+        return datetime.fromtimestamp(at_ms / 1000, UTC)
+    except (OverflowError, ValueError, OSError):
+        # The clock was pushed beyond the calendar.
+        return datetime.max.replace(tzinfo=UTC)
+
+
+# --- login_routes ---------------------------------------------------------------------------------
+# In front of the guard: logging in with the admin token, logging out, choosing a language.
+
+YEAR_S = 365 * 24 * 3600
+
+TRIES_MAX = 10
+
+TRIES_S = 60.0
+
+ADDRESSES_MAX = 1000
+
+OPEN = frozenset({"login_page", "log_in", "log_out", "choose_language", "static"})
+"""The routes that need no token."""
+
+
+class Tries:
+    """Wrong tokens, an address each: after TRIES_MAX within TRIES_S it has to wait. For any threads."""
+
+    def __init__(self) -> None:
+        self._failed: OrderedDict[str, list[float]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def are_too_many(self, address: str) -> bool:
+        """Whether that address has to wait."""
+        since = time.monotonic() - TRIES_S
+        with self._lock:
+            return len([each for each in self._failed.get(address, ()) if each > since]) >= TRIES_MAX
+
+    def add(self, address: str) -> None:
+        """One more that failed."""
+        with self._lock:
+            failed = self._failed.pop(address, [])
+            self._failed[address] = [*failed[-TRIES_MAX:], time.monotonic()]
+            while len(self._failed) > ADDRESSES_MAX:
+                self._failed.popitem(last=False)
+
+
+def add_login(routes: Blueprint, frame: Frame, access: Access) -> None:
+    """Logging in and out, and the language."""
+    tries = Tries()
+    secure = access.public_url.startswith("https://")
+
+    @routes.get("/console/login")
+    def login_page() -> BaseResponse:
+        if not access.token:
+            return redirect("/")
+        return frame.page("login.html", after=_local(request.args.get("next")), problem="")
+
+    @routes.post("/console/login")
+    def log_in() -> BaseResponse:
+        access.check_site(request)
+        address = request.remote_addr or ""
+        after = _local(request.form.get("next"))
+        if tries.are_too_many(address):
+            return frame.page("login.html", status=429, after=after, problem="login_later")
+        if not access.fits(request.form.get("token", "")):
+            tries.add(address)
+            return frame.page("login.html", status=403, after=after, problem="login_wrong")
+        told = redirect(after, 303)
+        put_cookie(told, access, access.cookie())
+        return told
+
+    @routes.post("/console/logout")
+    def log_out() -> BaseResponse:
+        access.check_site(request)
+        told = redirect("/console/login", 303)
+        put_cookie(told, access, "")
+        return told
+
+    @routes.post("/console/language")
+    def choose_language() -> BaseResponse:
+        access.check_site(request)
+        told = redirect(_local(request.form.get("next")), 303)
+        lang = request.form.get("lang", "")
+        if lang in set(Lang):
+            told.set_cookie(COOKIE, lang, max_age=YEAR_S, httponly=True, samesite="Lax", secure=secure)
+        return told
+
+
+def add_guard(routes: Blueprint, frame: Frame, access: Access) -> None:
+    """Who may not see a page is shown why, and where to log in."""
+
+    @routes.before_request
+    def check() -> BaseResponse | None:
+        if (request.endpoint or "").rpartition(".")[2] in OPEN:
+            return None
+        try:
+            access.check(request)
+        except Denied as denied:
+            if denied.code is ConsoleError.TOKEN_MISSING and request.path == "/":
+                return redirect("/console/login")
+            if denied.code is ConsoleError.TOKEN_MISSING and _is_page():
+                return redirect(f"/console/login?next={quote(_local(request.full_path), safe='')}")
+            return _refused(frame, denied)
+        return None
+
+    @routes.errorhandler(Denied)
+    def answer_denied(denied: Denied) -> Response:
+        return _refused(frame, denied)
+
+
+def _refused(frame: Frame, denied: Denied) -> Response:
+    if not _is_page():
+        return denied.response
+    return frame.page("refused.html", status=denied.code.status, denied=denied)
+
+
+def _is_page() -> bool:
+    """Whether a person looks at the answer, not a script of the page."""
+    if request.args.get("part") == "1" or request.path in ("/console/events", "/console/news"):
+        return False
+    return "text/html" in request.headers.get("Accept", "")
+
+
+def _local(path: str | None) -> str:
+    """A path of ours to go on to; anything that might lead elsewhere becomes `/`."""
+    path = path or "/"
+    fine = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
+    return path if fine and len(path) <= 2000 else "/"

@@ -1,0 +1,300 @@
+"""Every page of the console: journal, exchange, players, sessions, findings, undelivered, latency."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict
+
+from flask import Blueprint, Response, request
+
+from simulator.core.values import Frozen
+from simulator.serve.answers import ConsoleError, Denied, answer
+from simulator.serve.console.access import Access
+from simulator.serve.console.control import control_blueprint, session_json
+from simulator.serve.console.exports import curl_of, request_headers
+from simulator.serve.console.frame import Frame, add_guard, add_login, guard_page
+from simulator.serve.console.plots import HEIGHT, LEFT, WIDTH, balance_plot, latency_columns
+from simulator.serve.fields import FILTERS, WHOLE_MAX, WORDS, Fields, filter_of, query_of
+from simulator.serve.journal import Entry, Filter
+from simulator.serve.obligations import State
+from simulator.serve.state import ServerState, derived_key
+from simulator.serve.streams import ConsoleFeed
+
+ROWS = 100
+
+SESSIONS_SHOWN = 500
+
+ATTEMPTS_SHOWN = 50
+
+_VIEW = ("lang", "part", "before")
+
+
+def add_journal_pages(routes: Blueprint, frame: Frame) -> None:
+    """The list of exchanges, and more of its rows."""
+    state = frame.state
+    journal = state.delivery.journal
+
+    @routes.get("/")
+    def journal_page() -> Response:
+        fields = query_of(request, *FILTERS, *_VIEW)
+        wanted = filter_of(fields)
+        return frame.page(
+            "journal.html",
+            wanted=asdict(wanted),
+            words=WORDS,
+            agents=[agent.code for agent in state.agents.all()],
+            entries=_rows(frame, fields, wanted),
+            page_size=ROWS,
+            total=journal.count(),
+            # A text is looked for row by row: nobody waits for the end of that.
+            found=None if wanted.text else journal.count(wanted),
+        )
+
+    @routes.get("/console/rows")
+    def journal_rows() -> Response:
+        fields = query_of(request, *FILTERS, *_VIEW)
+        entries = _rows(frame, fields, filter_of(fields))
+        return frame.page("rows.html", entries=entries, page_size=ROWS)
+
+
+def add_news(routes: Blueprint, frame: Frame) -> None:
+    """What happens in the journal: as a stream, and for pages that get none."""
+    state = frame.state
+
+    @routes.get("/console/events")
+    def journal_events() -> Response:
+        told = state.streams.open(_feed(frame).events, request.environ)
+        if told is None:
+            raise Denied(ConsoleError.PLACES_TAKEN)
+        return told
+
+    @routes.get("/console/news")
+    def journal_news() -> Response:
+        return answer(_feed(frame).news())
+
+
+def add_exchange_page(routes: Blueprint, frame: Frame) -> None:
+    """One exchange in full."""
+    state = frame.state
+    journal = state.delivery.journal
+
+    @routes.get("/console/exchange/<int:number>")
+    def exchange_page(number: int) -> Response:
+        query_of(request, *_VIEW)
+        entry = journal.entry(number) if number <= WHOLE_MAX else None
+        if entry is None:
+            return frame.page("not_found.html", status=404)
+        same = Filter(agent=entry.agent, transaction_id=entry.transaction_id)
+        attempts = journal.latest(same, limit=ATTEMPTS_SHOWN) if entry.transaction_id else [entry]
+        return frame.page(
+            "exchange.html",
+            entry=entry,
+            request_headers=request_headers(entry, state.agents),
+            request_body=shown_body(entry.request_body),
+            reply_body=shown_body(entry.reply_body),
+            curl=curl_of(entry, state.agents),
+            attempts=list(reversed(attempts)),
+        )
+
+
+def add_player_pages(routes: Blueprint, frame: Frame) -> None:
+    """Players, one player's balances, and the sessions that they play in."""
+    state = frame.state
+    journal = state.delivery.journal
+
+    @routes.get("/console/players")
+    def players_page() -> Response:
+        query_of(request, *_VIEW)
+        return frame.page("players.html", players=journal.players())
+
+    @routes.get("/console/player")
+    def player_page() -> Response:
+        fields = query_of(request, "agent", "player", *_VIEW)
+        agent, player = fields.text("agent"), fields.text("player")
+        points = journal.balances(agent, player)
+        return frame.page(
+            "player.html",
+            agent=agent,
+            player=player,
+            points=points,
+            plot=balance_plot(points),
+            width=WIDTH,
+            height=HEIGHT,
+            left=LEFT,
+            believed=state.delivery.watch.balances((agent, player)),
+        )
+
+    @routes.get("/console/sessions")
+    def sessions_page() -> Response:
+        query_of(request, *_VIEW)
+        sessions = state.sessions.all()
+        shown = [session_json(each, state) for each in reversed(sessions[-SESSIONS_SHOWN:])]
+        return frame.page(
+            "sessions.html",
+            sessions=shown,
+            session_count=len(sessions),
+            agents=state.agents.all(),
+            games=state.catalogue.games[:SESSIONS_SHOWN],
+            calls=state.delivery.wallet_calls,
+        )
+
+
+def add_finding_pages(routes: Blueprint, frame: Frame) -> None:
+    """What is wrong, what is owed, and how long it takes."""
+    delivery = frame.state.delivery
+    journal = delivery.journal
+
+    @routes.get("/console/findings")
+    def findings_page() -> Response:
+        query_of(request, *_VIEW)
+        return frame.page("findings.html", findings=journal.findings())
+
+    @routes.get("/console/undelivered")
+    def undelivered_page() -> Response:
+        query_of(request, *_VIEW)
+        pending, undelivered = delivery.pending(), delivery.undelivered()
+        return frame.page(
+            "undelivered.html",
+            pending=pending[:ROWS],
+            undelivered=undelivered[:ROWS],
+            pending_count=delivery.owing(State.DUE),
+            now_ms=frame.state.clock.now_ms(),
+        )
+
+    @routes.get("/console/latency")
+    def latency_page() -> Response:
+        fields = query_of(request, *FILTERS, *_VIEW)
+        wanted = filter_of(fields)
+        return frame.page(
+            "latency.html",
+            wanted=asdict(wanted),
+            words=WORDS,
+            columns=latency_columns(journal.latencies(wanted)),
+            width=WIDTH,
+            height=HEIGHT,
+            left=LEFT,
+        )
+
+
+def _rows(frame: Frame, fields: Fields, wanted: Filter) -> list[Entry]:
+    before = fields.whole("before", low=1) if "before" in fields else None
+    return frame.state.delivery.journal.latest(wanted, before=before, limit=ROWS)
+
+
+def _feed(frame: Frame) -> ConsoleFeed:
+    journal = frame.state.delivery.journal
+    fields = query_of(request, *FILTERS, "since", *_VIEW)
+    resumed = request.headers.get("Last-Event-ID", "")
+    since = fields.whole("since", journal.change)
+    if resumed:
+        since = Fields({"since": resumed}, ["since"]).whole("since")
+    return ConsoleFeed(journal, filter_of(fields), since, frame.row())
+
+
+# --- pretty ---------------------------------------------------------------------------------------
+# A body as a person reads it: JSON with line breaks and its kinds told apart, every character kept. Pure.
+
+PIECES_MAX = 4000
+
+CHARS_MAX = 65_536
+
+INDENT = "  "
+
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},:]|[^\s\[\]{},:"]+')
+
+Piece = tuple[str, str]
+"""A kind (key, text, number, word, or empty) and the characters."""
+
+
+class Shown(Frozen):
+    """A body in pieces. `whole` is False where it was cut."""
+
+    pieces: tuple[Piece, ...]
+    whole: bool = True
+
+
+def shown_body(body: bytes) -> Shown:
+    """JSON in lines; anything else as it is. What is no UTF-8 is replaced, visibly."""
+    text = body.decode("utf-8", "replace")
+    cut = text[:CHARS_MAX]
+    if len(cut) < len(text) or not _is_json(cut):
+        return Shown((("", cut),), len(cut) == len(text))
+    tokens = _TOKEN.findall(cut)
+    if len(tokens) > PIECES_MAX:
+        return Shown((("", cut),))
+    return Shown(tuple(_laid_out(tokens)))
+
+
+def _is_json(text: str) -> bool:
+    try:
+        # As text: a number of ten thousand digits is JSON, too.
+        json.loads(text, parse_int=str, parse_float=str)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _laid_out(tokens: list[str]) -> list[Piece]:
+    pieces: list[Piece] = []
+    depth = 0
+    for place, token in enumerate(tokens):
+        after = tokens[place + 1] if place + 1 < len(tokens) else ""
+        if token in ("{", "["):
+            depth += 1
+            empty = after in ("}", "]")
+            pieces.append(("", token if empty else f"{token}\n{INDENT * depth}"))
+        elif token in ("}", "]"):
+            depth -= 1
+            empty = tokens[place - 1] in ("{", "[")
+            pieces.append(("", token if empty else f"\n{INDENT * depth}{token}"))
+        elif token == ",":
+            pieces.append(("", f",\n{INDENT * depth}"))
+        elif token == ":":
+            pieces.append(("", ": "))
+        else:
+            pieces.append((_kind(token, after), token))
+    return pieces
+
+
+def _kind(token: str, after: str) -> str:
+    if token.startswith('"'):
+        return "key" if after == ":" else "text"
+    return "word" if token[0].isalpha() else "number"
+
+
+# --- routes ---------------------------------------------------------------------------------------
+# Console and control API as blueprints, behind one guard.
+
+
+def console_blueprints(state: ServerState) -> tuple[Blueprint, ...]:
+    """The pages at `/` and below `/console`, and the control API below `/_sim`."""
+    access = Access(
+        token=state.settings.admin_token,
+        key=derived_key(state.access_key, "console"),
+        public_url=state.public_url,
+        host=state.settings.host,
+    )
+    return page_blueprint(state, access), control_blueprint(state, access)
+
+
+def page_blueprint(state: ServerState, access: Access) -> Blueprint:
+    """The console's pages and their static files."""
+    routes = Blueprint(
+        "console",
+        __name__,
+        template_folder="templates",
+        static_folder="static",
+        static_url_path="/console/static",
+    )
+    frame = Frame(state, access)
+    add_guard(routes, frame, access)
+    routes.before_request(frame.note_change)
+    routes.after_request(guard_page)
+    add_login(routes, frame, access)
+    add_journal_pages(routes, frame)
+    add_news(routes, frame)
+    add_exchange_page(routes, frame)
+    add_player_pages(routes, frame)
+    add_finding_pages(routes, frame)
+    return routes

@@ -1,0 +1,271 @@
+"""The way from games to wallets: rounds played, what is still owed. What people send is `hand_delivery`'s.
+
+The one object that play page, control API and console ask. A DEMO session is turned away: play money has no
+way to a wallet.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import field
+from itertools import count
+
+from simulator.core import json as exact_json
+from simulator.core.findings import Outcome
+from simulator.core.money import ZERO, Money, format_money
+from simulator.core.profiles import WireProfile
+from simulator.core.rounds import VOLATILITIES, RoundPlan, Spin, spin
+from simulator.core.values import Frozen
+from simulator.core.webhooks import Method, Reply, WebhookRequest
+from simulator.errors import UsageError
+from simulator.serve.by_hand import HandDelivery, Trouble
+from simulator.serve.calls import (
+    CalledAgent,
+    Delivered,
+    Deliverer,
+    Errand,
+    GameSession,
+    WalletCalls,
+    is_demo,
+)
+from simulator.serve.clock import Clock, Ladder
+from simulator.serve.dispatcher import Dispatcher
+from simulator.serve.journal import Journal, Purpose
+from simulator.serve.obligations import Obligation, Obligations, State
+from simulator.serve.rounds import RoundDriver, RoundResult
+from simulator.serve.store import JournalStore
+from simulator.serve.turns import PlayerQueues, WalletTurns
+from simulator.serve.watch import Watch
+from simulator.wire.writing import write
+
+STOP_ROUNDS, STOP_ROUND_S = 15, 0.05
+
+STAKE_MAX = Money(1_000_000_00)
+
+
+class WalletCounts(Frozen):
+    """Calls that left for wallets, by what their session was played for. `demo` must read 0."""
+
+    charged: int
+    demo: int
+
+
+class RoundDelivery:
+    """Plays rounds against agents' wallets; for any threads. `start` before the first, `stop` at the end.
+
+    `find_agent` gives an agent by its code as it is now. `run` is the random part of transaction ids, so that
+    no two runs share one. `by_hand` sends what people ask for, `trouble` makes things go wrong.
+    """
+
+    def __init__(
+        self,
+        store: JournalStore,
+        journal: Journal,
+        clock: Clock,
+        ladder: Ladder,
+        find_agent: Callable[[str], CalledAgent | None],
+        *,
+        seed: int,
+        run: str = "",
+    ) -> None:
+        self.clock = clock
+        self.journal = journal
+        self.trouble = Trouble()
+        self.watch = Watch()
+        self._ladder = ladder
+        self._seed = seed
+        self._run = run or secrets.token_hex(5)
+        self._ids = count(1)
+        # The dispatcher is made of what is made of the calls.
+        self._calls = WalletCalls(lambda: self._dispatcher.wake())
+        self._queues = PlayerQueues()
+        self._obligations = Obligations(store)
+        self._deliverer = Deliverer(self._calls, journal, self.watch, clock)
+        self._dispatcher = Dispatcher(
+            self._deliverer, self._calls.is_away, self._obligations, self._queues, clock, ladder, find_agent
+        )
+        self._turns = WalletTurns(self._queues, find_agent, self._dispatcher.wake)
+        self.by_hand = HandDelivery(
+            turns=self._turns,
+            deliverer=self._deliverer,
+            obligations=self._obligations,
+            dispatcher=self._dispatcher,
+            journal=journal,
+            trouble=self.trouble,
+            clock=clock,
+            new_id=lambda: self._new_id("hand"),
+        )
+
+    def start(self) -> None:
+        """Deliver what is owed from before, and what will be."""
+        self._dispatcher.start()
+
+    def stop(self) -> None:
+        """Cut calls short and send nothing more; what is owed stays written down. Within two seconds."""
+        self._turns.stopping.set()
+        self._dispatcher.stop()
+        for _ in range(STOP_ROUNDS):
+            # Again, since a call may have been about to go out when the others were ended.
+            self._calls.stop()
+            if self._dispatcher.idle(STOP_ROUND_S) and self._queues.idle(STOP_ROUND_S):
+                break
+
+    # --- playing -----------------------------------------------------------------------------------
+
+    def open_wallet(self, session: GameSession) -> WalletOpening:
+        """What a launch asks of the wallet: account_details, then user_balance. Raises as `play` does."""
+        details = WebhookRequest(Method.DETAILS, session.launch.player)
+        with self._turns.of_session(session) as agent:
+            first = self._deliverer.deliver(self._errand(session, agent, details))
+            return opening_of(first, self._ask_balance(session, agent), agent.wire)
+
+    def read_balance(self, session: GameSession) -> Delivered:
+        """The player's balance now; its `balance` is None where it cannot be read. Raises as `play` does."""
+        with self._turns.of_session(session) as agent:
+            return self._ask_balance(session, agent)
+
+    def play(
+        self, session: GameSession, stake: Money, *, volatility: str = "medium", drawn: Spin | None = None
+    ) -> RoundResult:
+        """Play one round: bet, then its win; after an unknown bet its refund.
+
+        The spin is `spin_of` the round unless one is given. What is not answered at once goes on in the
+        background. Raises UsageError for a stake that is none, DemoSession, NoWebhookUrl, PlayerBusy,
+        DeliveryStopped and JournalUnusable; then nothing more is sent than was.
+        """
+        if not ZERO < stake <= STAKE_MAX:
+            limits = f"from 0.01 to {format_money(STAKE_MAX)}"
+            raise UsageError(f"a stake must be {limits}, found {format_money(stake)}")
+        with self._turns.of_session(session) as agent:
+            played = self.rounds_of(session) + 1
+            drawn = drawn or self.spin_of(session, played, volatility)
+            win = drawn.payout(stake)
+            bet_id, win_id = self._new_id("bet"), self._new_id("win")
+            player, game = session.launch.player, session.launch.game.id
+            plan = RoundPlan(player, game, bet_id, stake, win_id, win if win > ZERO else None)
+            driver = self._driver(session, agent)
+            if self.trouble.take_refund_first(session.id):
+                return driver.refund_then_bet(plan, played, drawn)
+            return driver.play(plan, played, drawn)
+
+    def rounds_of(self, session: GameSession) -> int:
+        """How many rounds the session has begun."""
+        return self._obligations.last_round(session.launch.agent.code, session.id).played
+
+    def spin_of(self, session: GameSession, round_number: int, volatility: str = "medium") -> Spin:
+        """What that round of a session pays: the same for (seed, agent, session number, round)."""
+        key = (self._seed, session.launch.agent.code, session.number, round_number)
+        return spin(VOLATILITIES[volatility], *key)
+
+    # --- what is owed ------------------------------------------------------------------------------
+
+    def pending(self) -> list[Obligation]:
+        """What waits to be delivered, the next one first."""
+        return self._obligations.due()
+
+    def undelivered(self) -> list[Obligation]:
+        """What was given up at the ladder's end, and is owed all the same."""
+        return self._obligations.undelivered()
+
+    def owing(self, state: State) -> int:
+        """How many obligations are in that state."""
+        return self._obligations.count(state)
+
+    def drained(self, timeout_s: float) -> bool:
+        """Wait until nothing is pending; False when the time is over before."""
+        return self._dispatcher.drained(timeout_s)
+
+    def reset(self) -> None:
+        """Begin anew, because somebody asked for it: no exchanges, nothing owed, no rounds, no trouble."""
+        with self.journal.transaction():
+            self._obligations.clear()
+            self.journal.clear()
+        self.trouble.clear()
+        self.watch.forget()
+        self._dispatcher.wake()
+
+    @property
+    def wallet_calls(self) -> WalletCounts:
+        """How many calls left for wallets."""
+        return WalletCounts(self._calls.charged_calls, self._calls.demo_calls)
+
+    # --- inside ------------------------------------------------------------------------------------
+
+    def _ask_balance(self, session: GameSession, agent: CalledAgent) -> Delivered:
+        request = WebhookRequest(Method.BALANCE, session.launch.player)
+        return self._deliverer.deliver(self._errand(session, agent, request))
+
+    def _errand(self, session: GameSession, agent: CalledAgent, request: WebhookRequest) -> Errand:
+        return Errand(
+            agent=agent,
+            session=session.id,
+            request=request,
+            wire=write(request, agent.wire),
+            purpose=Purpose.LAUNCH,
+            fresh=True,
+            demo=is_demo(session),
+        )
+
+    def _driver(self, session: GameSession, agent: CalledAgent) -> RoundDriver:
+        return RoundDriver(
+            deliverer=self._deliverer,
+            obligations=self._obligations,
+            ladder=self._ladder,
+            agent=agent,
+            session=session.id,
+            clock=self.clock,
+            began_ms=self.clock.now_ms(),
+            fault=lambda method: self.trouble.take_fault(session.id, method),
+            stopping=self._turns.stopping.is_set,
+            demo=is_demo(session),
+        )
+
+    def _new_id(self, kind: str) -> str:
+        return f"{kind}-{self._run}-{next(self._ids)}"
+
+
+# --- wallet_opening -------------------------------------------------------------------------------
+# What a wallet says at a launch: whose account it is, and how much is in it. Pure.
+
+SHOWN_LENGTH_MAX = 200
+
+
+class WalletOpening(Frozen):
+    """The two answers of a launch. `balance` is None where it cannot be read, and `problem` says why.
+
+    `details` are the fields of `account_details` that are texts, in the operator's names, without the id.
+    """
+
+    balance: Money | None
+    details_outcome: Outcome
+    balance_outcome: Outcome
+    problem: str
+    numbers: tuple[int, ...]
+    details: dict[str, str] = field(default_factory=dict)
+
+
+def opening_of(details: Delivered, balance: Delivered, wire: WireProfile) -> WalletOpening:
+    """Both answers as one."""
+    return WalletOpening(
+        balance=balance.balance,
+        details_outcome=details.outcome,
+        balance_outcome=balance.outcome,
+        problem=balance.problem or details.problem,
+        numbers=(*details.numbers, *balance.numbers),
+        details=_texts(details, wire),
+    )
+
+
+def _texts(details: Delivered, wire: WireProfile) -> dict[str, str]:
+    reply = details.sent.exchange.reply
+    if details.outcome is not Outcome.ACCEPTED or not isinstance(reply, Reply):
+        return {}
+    try:
+        found = exact_json.parse(reply.body.decode()).value
+    except ValueError:
+        return {}
+    if not isinstance(found, dict):
+        return {}
+    named = ((name, found.get(name)) for name in wire.reply.details)
+    return {name: text[:SHOWN_LENGTH_MAX] for name, text in named if isinstance(text, str)}

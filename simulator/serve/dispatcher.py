@@ -1,0 +1,191 @@
+"""Delivers in the background what was not answered: wins and refunds, on the ladder, a few at once."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from simulator.core.calls import Player
+from simulator.core.findings import Outcome
+from simulator.core.webhooks import WireRequest
+from simulator.errors import SimulatorError
+from simulator.serve.calls import CalledAgent, Deliverer, Errand
+from simulator.serve.clock import Clock, Ladder, Pace
+from simulator.serve.journal import Purpose
+from simulator.serve.obligations import Obligation, Obligations, State
+from simulator.serve.turns import PlayerBusy, PlayerQueues
+
+WORKERS = 4
+
+AGENT_AWAY_MS = 60_000
+"""How long something waits that is owed to an agent which is not there, or has no webhook URL now."""
+
+_TURN_S = 60.0
+
+_TROUBLE_S = 1.0
+"""A pause after a failure of our own, such as a full disk."""
+
+_log = logging.getLogger(__name__)
+
+
+class Dispatcher:
+    """A thread that knows what is due next, and workers that send it; a player's calls one after another."""
+
+    def __init__(
+        self,
+        deliverer: Deliverer,
+        is_away: Callable[[str], bool],
+        obligations: Obligations,
+        queues: PlayerQueues,
+        clock: Clock,
+        ladder: Ladder,
+        find_agent: Callable[[str], CalledAgent | None],
+    ) -> None:
+        self._deliverer = deliverer
+        self._is_away = is_away
+        self._obligations = obligations
+        self._queues = queues
+        self._clock = clock
+        self._ladder = ladder
+        self._find_agent = find_agent
+        self._changed = threading.Condition()
+        self._busy: set[Player] = set()
+        self._stopping = False
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="dispatcher", daemon=True)
+        self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="delivery")
+        clock.on_advance(self.wake)
+
+    def start(self) -> None:
+        """Take up what is owed from before, and go on from there."""
+        self._obligations.recover(self._clock.now_ms())
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Something is owed that was not, or the time has changed."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def stop(self) -> None:
+        """Send nothing more; calls that are under way come back when they do, or when someone ends them."""
+        with self._changed:
+            self._stopping = True
+            self._stopped.set()
+            self._changed.notify_all()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._workers.shutdown(wait=False)
+
+    def idle(self, timeout_s: float) -> bool:
+        """Wait until no call is under way; False when the time is over before."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._busy, timeout_s)
+
+    def drained(self, timeout_s: float) -> bool:
+        """Wait until nothing is owed that will still be sent; False when the time is over before."""
+        with self._changed:
+            return self._changed.wait_for(
+                lambda: not self._busy and self._obligations.count(State.DUE) == 0, timeout_s
+            )
+
+    # --- inside ------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        with self._changed:
+            while not self._stopping:
+                try:
+                    wait_s = self._hand_out()
+                except SimulatorError as error:
+                    _log.error("what is owed cannot be looked up: %s", error)
+                    wait_s = _TROUBLE_S
+                if wait_s is None or wait_s > 0:
+                    self._changed.wait(wait_s)
+
+    def _hand_out(self) -> float | None:
+        """Give workers what is due; returns how long to wait for the next, None for as long as it takes."""
+        wait_s: float | None = None
+        # So many players that one of them is free, or all workers are busy. Of each agent: those of a wallet
+        # that is waited for must not hide the others'.
+        for owed in self._obligations.next_due(2 * WORKERS + 1):
+            player = (owed.agent, owed.player)
+            if len(self._busy) >= WORKERS:
+                return None
+            if player in self._busy:
+                continue
+            if not self._is_due(owed):
+                # They come in the order of their rungs: the first one is the next.
+                wait_s = self._clock.wait_s(owed.due_ms) if wait_s is None else wait_s
+                continue
+            self._busy.add(player)
+            self._workers.submit(self._send, owed, player)
+        return wait_s
+
+    def _is_due(self, owed: Obligation) -> bool:
+        """Whether its time has come, or need not be waited for.
+
+        A wallet that is not there is waited for at any pace: it may be starting again, and its ladder would
+        be at its end meanwhile.
+        """
+        if owed.due_ms <= self._clock.now_ms():
+            return True
+        if self._clock.pace is Pace.REAL or self._is_away(owed.agent):
+            return False
+        agent = self._find_agent(owed.agent)
+        return agent is not None and agent.target is not None
+
+    def _send(self, owed: Obligation, player: Player) -> None:
+        try:
+            with self._queues.turn(player, _TURN_S):
+                self._attempt(owed.number)
+        except PlayerBusy:
+            pass  # it stays due, and is handed out again
+        except Exception:
+            # Whatever it was, it is owed all the same: this worker pauses, and it is handed out again.
+            _log.exception("%s %s could not be sent", owed.method.noun, owed.transaction_id)
+            self._stopped.wait(_TROUBLE_S)
+        finally:
+            with self._changed:
+                self._busy.discard(player)
+                self._changed.notify_all()
+
+    def _attempt(self, number: int) -> None:
+        # Somebody may have delivered it by hand while it waited for its turn.
+        owed = self._obligations.of(number)
+        if self._stopping or owed is None or owed.state is not State.DUE or not self._is_due(owed):
+            return
+        agent = self._find_agent(owed.agent)
+        if agent is None or agent.target is None:
+            self._obligations.postpone(number, self._clock.now_ms() + AGENT_AWAY_MS)
+            return
+        self._deliverer.deliver(
+            errand_of(owed, agent, Purpose.ROUND), lambda outcome: self.settle(owed, outcome)
+        )
+
+    def settle(self, owed: Obligation, outcome: Outcome) -> None:
+        """Write what an attempt led to: settled by any answer, else the next rung, or given up."""
+        if outcome is not Outcome.UNKNOWN:
+            self._obligations.settle(owed.number)
+            return
+        if self._stopping:
+            return  # we cut the call short ourselves: no attempt
+        attempts = owed.attempts + 1
+        wait_ms = self._ladder.wait_ms(attempts)
+        # Rungs count from when the last one was due, so that time pushed ahead climbs all it passes; where it
+        # was not waited for, from now.
+        next_ms = None if wait_ms is None else min(owed.due_ms, self._clock.now_ms()) + wait_ms
+        self._obligations.attempted(owed.number, attempts, next_ms)
+
+
+def errand_of(owed: Obligation, agent: CalledAgent, purpose: Purpose) -> Errand:
+    """The call that delivers an obligation, with the bytes it always had."""
+    return Errand(
+        agent=agent,
+        session=owed.session,
+        request=owed.request,
+        wire=WireRequest(owed.body, owed.content_type, headers=agent.wire.headers),
+        purpose=purpose,
+        fresh=False,
+        attempt=owed.attempts + 1,
+    )

@@ -1,0 +1,570 @@
+"""The journal: the record of exchanges of `serve`, bounded, searchable, and to be waited on.
+
+What must still be delivered is `obligations`'; what the money should be is `watch`'s.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import field, fields, replace
+from enum import StrEnum
+from typing import Any
+
+from simulator.core.findings import Outcome, Severity
+from simulator.core.money import Money
+from simulator.core.values import Frozen
+from simulator.serve.store import JournalStore, Value
+
+EXCHANGES_MAX = 100_000
+
+BYTES_MAX = 128 * 1024 * 1024
+
+PAGE_MAX = 1000
+
+_SCAN_ROWS = 5000
+
+_DROP_ROWS = 5000
+
+_CHANGE = "change"
+
+_CLEARED = "cleared"
+
+
+class Journal:
+    """Exchanges by number, the oldest dropped beyond `exchanges_max` and `bytes_max`; for any threads.
+
+    Every entry and every later word on it takes a new change number, so that a page that saw all up to N
+    asks for what came after N. Numbers are never used again, not after `clear` and not after a restart.
+    """
+
+    def __init__(
+        self, store: JournalStore, *, exchanges_max: int = EXCHANGES_MAX, bytes_max: int = BYTES_MAX
+    ) -> None:
+        self._store = store
+        self._exchanges_max = exchanges_max
+        self._bytes_max = bytes_max
+        self._told = threading.Condition()
+        self._closed = False
+        self._count = self._bytes = 0
+        self._change = store.counter(_CHANGE)
+        self._recount()
+        self._cleared = store.counter(_CLEARED)
+
+    # --- writing -----------------------------------------------------------------------------------
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """What is recorded inside is committed together with what `obligations` writes inside."""
+        try:
+            with self._store.transaction():
+                yield
+        except BaseException:
+            self._recount()
+            raise
+        self._tell()
+
+    def record(self, entry: Entry) -> Entry:
+        """Keep an exchange; returns it with its number. Raises JournalUnusable."""
+        with self.transaction():
+            self._change += 1
+            stamped = replace(entry, change=self._change)
+            values = values_of(stamped)
+            number = self._store.write(INSERT, values)
+            self._write_findings(number, entry.findings)
+            self._count += 1
+            size = values[-1]
+            assert isinstance(size, int)
+            self._bytes += size
+            self._drop_oldest()
+        return replace(stamped, number=number)
+
+    def judge(
+        self, number: int, verdict: EntryVerdict, expected: Money | None, findings: tuple[PlayFinding, ...]
+    ) -> None:
+        """Put what was found out about an exchange later in place of what was said at first."""
+        with self.transaction():
+            self._change += 1
+            self._store.write(
+                "UPDATE exchanges SET change = ?, verdict = ?, expected = ?, findings = ? WHERE number = ?",
+                (self._change, verdict.value, expected, findings_text(findings), number),
+            )
+            self._store.write("DELETE FROM findings WHERE number = ?", (number,))
+            self._write_findings(number, findings)
+
+    def clear(self) -> None:
+        """Forget all exchanges and findings. What must still be delivered stays."""
+        with self.transaction():
+            self._change += 1
+            self._store.set_counter(_CHANGE, self._change)
+            self._store.set_counter(_CLEARED, self._change)
+            self._cleared = self._change
+            self._store.write("DELETE FROM exchanges")
+            self._store.write("DELETE FROM findings")
+            self._count = self._bytes = 0
+
+    def _write_findings(self, number: int, findings: tuple[PlayFinding, ...]) -> None:
+        for each in findings:
+            self._store.write(
+                "INSERT INTO findings VALUES (?, ?, ?, ?, ?, ?)",
+                (number, each.rule, each.severity.value, each.cause, each.message, each.why),
+            )
+
+    def _drop_oldest(self) -> None:
+        if self._count <= self._exchanges_max and self._bytes <= self._bytes_max:
+            return
+        # A hundredth more than must be, so that it is not done at every call.
+        count_max, bytes_max = self._exchanges_max * 99 // 100, self._bytes_max * 99 // 100
+        last = 0
+        rows = self._store.read("SELECT number, bytes FROM exchanges ORDER BY number LIMIT ?", (_DROP_ROWS,))
+        for number, size in rows:
+            if self._count <= count_max and self._bytes <= bytes_max:
+                break
+            last = number
+            self._count -= 1
+            self._bytes -= size
+        self._store.write("DELETE FROM exchanges WHERE number <= ?", (last,))
+        self._store.write("DELETE FROM findings WHERE number <= ?", (last,))
+
+    def _recount(self) -> None:
+        rows = self._store.read(
+            "SELECT count(*), coalesce(sum(bytes), 0), coalesce(max(change), 0) FROM exchanges"
+        )
+        self._count, self._bytes, newest = map(int, rows[0])
+        self._change = max(self._change, newest)
+
+    # --- reading -----------------------------------------------------------------------------------
+
+    @property
+    def change(self) -> int:
+        """The change number of the latest entry or word on one: what `since` of a new reader begins with."""
+        return self._change
+
+    @property
+    def cleared(self) -> int:
+        """The change number of the latest `clear`: whoever has seen less begins anew."""
+        return self._cleared
+
+    def entry(self, number: int) -> Entry | None:
+        """One exchange; None when there is none of that number, or none any more."""
+        rows = self._store.read(f"{SELECT} WHERE number = ?", (number,))
+        return entry_of(rows[0]) if rows else None
+
+    def latest(
+        self, wanted: Filter | None = None, *, before: int | None = None, limit: int = 50
+    ) -> list[Entry]:
+        """Entries, newest first, of numbers below `before`; at most PAGE_MAX."""
+        return self._page(wanted or Filter(), before, min(limit, PAGE_MAX))
+
+    def earliest(self, wanted: Filter | None = None, *, after: int = 0, limit: int = 50) -> list[Entry]:
+        """Entries, oldest first, of numbers above `after`; for exports, page by page."""
+        conditions, values = condition_of(wanted or Filter())
+        where = " AND ".join(["number > ?", *conditions])
+        query = f"{SELECT} WHERE {where} ORDER BY number LIMIT ?"
+        rows = self._store.read(query, (after, *values, min(limit, PAGE_MAX)))
+        return [entry_of(row) for row in rows]
+
+    def since(self, change: int, wanted: Filter | None = None, *, limit: int = PAGE_MAX) -> list[Entry]:
+        """What is new or has a new word on it after that change number, in the order of changes."""
+        conditions, values = condition_of(wanted or Filter())
+        where = " AND ".join(["change > ?", *conditions])
+        rows = self._store.read(
+            f"{SELECT} WHERE {where} ORDER BY change LIMIT ?", (change, *values, min(limit, PAGE_MAX))
+        )
+        return [entry_of(row) for row in rows]
+
+    def matching(self, numbers: Collection[int], wanted: Filter) -> set[int]:
+        """Which of those entries the filter wants as they are now; at most PAGE_MAX."""
+        conditions, values = condition_of(wanted)
+        where = " AND ".join([f"number IN ({', '.join('?' * len(numbers))})", *conditions])
+        rows = self._store.read(f"SELECT number FROM exchanges WHERE {where}", (*numbers, *values))
+        return {row[0] for row in rows}
+
+    def wait(
+        self, change: int, wanted: Filter | None = None, *, timeout_s: float, limit: int = PAGE_MAX
+    ) -> list[Entry]:
+        """`since`, waiting up to `timeout_s` for the first one; nothing after that, and once closed."""
+        deadline = time.monotonic() + timeout_s
+        seen = change
+        while True:
+            now = self._change
+            found = self.since(seen, wanted, limit=limit)
+            if found:
+                return found
+            seen = max(seen, now)
+            with self._told:
+                while self._change <= seen and not self._closed:
+                    if not self._told.wait(max(0.0, deadline - time.monotonic())):
+                        return []
+                if self._closed:
+                    return []
+
+    def count(self, wanted: Filter | None = None) -> int:
+        """How many entries there are."""
+        conditions, values = condition_of(wanted or Filter())
+        if not conditions:
+            return self._count
+        rows = self._store.read(f"SELECT count(*) FROM exchanges WHERE {' AND '.join(conditions)}", values)
+        return int(rows[0][0])
+
+    def findings(self) -> list[FindingCount]:
+        """Every kind of finding, counted, the latest first."""
+        return finding_counts(self._store, limit=PAGE_MAX)
+
+    def balances(self, agent: str, player: str, *, limit: int = PAGE_MAX) -> list[BalancePoint]:
+        """The player's latest balances, oldest first."""
+        return balance_points(self._store, agent, player, limit=min(limit, PAGE_MAX))
+
+    def players(self, *, limit: int = PAGE_MAX) -> list[PlayerCount]:
+        """The players that have exchanges, the latest first."""
+        return player_counts(self._store, limit=min(limit, PAGE_MAX))
+
+    def latencies(self, wanted: Filter | None = None) -> list[LatencyCount]:
+        """How long the answered exchanges took, the fastest first."""
+        return latency_counts(self._store.read(*latency_query(wanted or Filter())))
+
+    def close(self) -> None:
+        """Send everyone home who waits."""
+        self._closed = True
+        self._tell()
+
+    # --- inside ------------------------------------------------------------------------------------
+
+    def _page(self, wanted: Filter, before: int | None, limit: int) -> list[Entry]:
+        """A text is looked for in stretches: who has a call to record does not wait for a whole search."""
+        conditions, values = condition_of(wanted)
+        newest = self._newest() + 1
+        top = newest if before is None else min(before, newest)
+        bottom = top - _SCAN_ROWS if wanted.text else 0
+        found: list[Entry] = []
+        while top > 0 and len(found) < limit:
+            where = " AND ".join(["number < ?", "number >= ?", *conditions])
+            rows = self._store.read(
+                f"{SELECT} WHERE {where} ORDER BY number DESC LIMIT ?",
+                (top, bottom, *values, limit - len(found)),
+            )
+            found += [entry_of(row) for row in rows]
+            top, bottom = max(0, bottom), bottom - _SCAN_ROWS
+        return found
+
+    def _newest(self) -> int:
+        return int(self._store.read("SELECT coalesce(max(number), 0) FROM exchanges")[0][0])
+
+    def _tell(self) -> None:
+        with self._told:
+            self._told.notify_all()
+
+
+# --- journal_counts -------------------------------------------------------------------------------
+# What the journal's pages count: kinds of findings, a player's balances, players. Queries of its tables.
+
+
+class FindingCount(Frozen):
+    """Findings of one kind: `latest` is the number of the last exchange that showed it."""
+
+    rule: str
+    severity: Severity
+    cause: str
+    message: str
+    why: str
+    count: int
+    first: int
+    latest: int
+
+
+class BalancePoint(Frozen):
+    """A player's balance at one exchange: as answered, and as the ledger has it."""
+
+    number: int
+    at_ms: int
+    answered: Money | None
+    expected: Money | None
+
+
+class PlayerCount(Frozen):
+    """A player in the journal: how many exchanges, and the last of them."""
+
+    agent: str
+    player: str
+    exchanges: int
+    latest: int
+
+
+def finding_counts(store: JournalStore, *, limit: int) -> list[FindingCount]:
+    """Every kind of finding, the latest first."""
+    rows = store.read(
+        "SELECT rule, severity, cause, message, why, count(*), min(number), max(number) FROM findings "
+        "GROUP BY rule, severity, cause, message, why ORDER BY max(number) DESC LIMIT ?",
+        (limit,),
+    )
+    return [FindingCount(row[0], Severity(row[1]), *row[2:]) for row in rows]
+
+
+def balance_points(store: JournalStore, agent: str, player: str, *, limit: int) -> list[BalancePoint]:
+    """The player's latest balances, oldest first."""
+    rows = store.read(
+        "SELECT number, at_ms, balance, expected FROM exchanges WHERE player = ? AND agent = ? AND "
+        "(balance IS NOT NULL OR expected IS NOT NULL) ORDER BY number DESC LIMIT ?",
+        (player, agent, limit),
+    )
+    return [BalancePoint(row[0], row[1], money_of(row[2]), money_of(row[3])) for row in reversed(rows)]
+
+
+def player_counts(store: JournalStore, *, limit: int) -> list[PlayerCount]:
+    """The players that have exchanges, the latest first."""
+    rows = store.read(
+        "SELECT agent, player, count(*), max(number) FROM exchanges WHERE player != '' "
+        "GROUP BY player, agent ORDER BY max(number) DESC LIMIT ?",
+        (limit,),
+    )
+    return [PlayerCount(*row) for row in rows]
+
+
+# --- journal_entry --------------------------------------------------------------------------------
+# One exchange as the journal keeps it, what the ledger says of it, and a filter of entries. Plain data.
+
+Headers = tuple[tuple[str, str], ...]
+
+
+class Purpose(StrEnum):
+    """Why a call was made."""
+
+    LAUNCH = "launch"
+    ROUND = "round"
+    RESEND = "resend"
+    PROBE = "probe"
+    HAND = "hand"
+
+
+class EntryVerdict(StrEnum):
+    """What the ledger says of an exchange.
+
+    RIGHT: a right wallet answers so. WRONG: no right wallet does. NOTED: something to know, none of it wrong
+    money. OPEN: the call has no answer yet. UNJUDGED: the ledger does not know this player's money.
+    """
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    NOTED = "noted"
+    OPEN = "open"
+    UNJUDGED = "unjudged"
+
+
+class PlayFinding(Frozen):
+    """Something an exchange shows: `rule`, what happened, and where it is about money, which balances.
+
+    `cause` groups findings of one kind; `expected` are the balances that a right wallet could have, `found`
+    the one it has.
+    """
+
+    rule: str
+    severity: Severity
+    cause: str
+    message: str
+    why: str = ""
+    expected: tuple[Money, ...] = ()
+    found: Money | None = None
+
+
+class Entry(Frozen, kw_only=True):
+    """One exchange. `number` is its own for ever; `change` grows with everything that happens to any entry.
+
+    `at_ms` is when it was recorded, in Unix milliseconds of the simulator's clock. `expected` is the balance
+    the ledger has after the call, where it is one. `http_status` is None without an answer, and `problem`
+    says why. `reply_body` is cut at a bound; `reply_bytes` is its whole length. Secrets in headers are
+    masked. `sent_ns` is when its first byte went out, in Unix nanoseconds of the same clock as `at_ms`.
+    """
+
+    at_ms: int
+    agent: str
+    session: str
+    player: str
+    method: str
+    transaction_id: str
+    game: str
+    amount: Money | None
+    purpose: Purpose
+    attempt: int
+    outcome: Outcome
+    balance: Money | None
+    expected: Money | None
+    verdict: EntryVerdict
+    fault: str
+    http_status: int | None
+    duration_ns: int | None
+    problem: str
+    findings: tuple[PlayFinding, ...]
+    content_type: str
+    request_body: bytes
+    reply_headers: Headers
+    reply_bytes: int
+    reply_body: bytes
+    sent_ns: int = 0
+    number: int = 0
+    change: int = 0
+
+
+class Filter(Frozen, kw_only=True):
+    """Which entries: an empty field asks nothing. `text` is looked for in ids, players and both bodies."""
+
+    agent: str = ""
+    session: str = ""
+    player: str = ""
+    method: str = ""
+    outcome: str = ""
+    verdict: str = ""
+    transaction_id: str = ""
+    purpose: str = ""
+    text: str = field(default="")
+
+    @property
+    def standing(self) -> Filter:
+        """The part of it that no later word on an entry can change the answer to."""
+        return replace(self, verdict="", text="")
+
+
+# --- journal_latency ------------------------------------------------------------------------------
+# How long exchanges took, counted by bounds and outcome: the query and its rows as data. No database.
+
+BOUNDS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
+
+
+class LatencyCount(Frozen):
+    """How many answered exchanges of one outcome took less than `below_ms`, not less than the bound before.
+
+    None stands for everything slower than the last of BOUNDS_MS.
+    """
+
+    below_ms: int | None
+    outcome: Outcome
+    count: int
+
+
+def latency_query(wanted: Filter) -> tuple[str, list[Value]]:
+    """The query that counts the filtered exchanges, and its values."""
+    conditions, values = condition_of(wanted)
+    where = " AND ".join(["duration_ns IS NOT NULL", *conditions])
+    cases = " ".join(
+        f"WHEN duration_ns < {bound} * 1000000 THEN {place}" for place, bound in enumerate(BOUNDS_MS)
+    )
+    place = f"CASE {cases} ELSE {len(BOUNDS_MS)} END"
+    query = f"SELECT {place} AS place, outcome, count(*) FROM exchanges WHERE {where} GROUP BY place, outcome"
+    return f"{query} ORDER BY place, outcome", values
+
+
+def latency_counts(rows: Iterable[Sequence[Any]]) -> list[LatencyCount]:
+    """The rows of that query."""
+    bounds = (*BOUNDS_MS, None)
+    return [LatencyCount(bounds[place], Outcome(outcome), count) for place, outcome, count in rows]
+
+
+# --- journal_rows ---------------------------------------------------------------------------------
+# An entry of the journal as a row of its table and back, and a filter as a condition. No database here.
+
+COLUMNS = (
+    *("change", "at_ms", "agent", "session", "player", "method", "transaction_id", "game", "amount"),
+    *("purpose", "attempt", "outcome", "balance", "expected", "verdict", "fault", "http_status"),
+    *("duration_ns", "problem", "findings", "content_type", "request_body", "reply_headers"),
+    *("reply_bytes", "reply_body", "sent_ns"),
+)
+
+INSERT = f"INSERT INTO exchanges ({', '.join(COLUMNS)}, bytes) VALUES ({', '.join('?' * (len(COLUMNS) + 1))})"
+
+SELECT = f"SELECT number, {', '.join(COLUMNS)} FROM exchanges"
+
+_EQUAL = ("agent", "session", "player", "method", "outcome", "verdict", "transaction_id", "purpose")
+
+_MONEY = ("amount", "balance", "expected")
+
+_INTEGER_MAX = 2**63 - 1
+
+_ROW_BYTES = 400
+"""What a row takes besides its bodies and headers, roughly, with its share of the indices."""
+
+
+def values_of(entry: Entry) -> list[Value]:
+    """The entry as values for INSERT, its size last."""
+    own: dict[str, Value] = {
+        each.name: getattr(entry, each.name) for each in fields(entry) if each.name in COLUMNS
+    }
+    for name in _MONEY:
+        own[name] = _kept_money(getattr(entry, name))
+    own["findings"] = findings_text(entry.findings)
+    own["reply_headers"] = json.dumps(entry.reply_headers) if entry.reply_headers else ""
+    texts = (own["findings"], own["reply_headers"], entry.problem, entry.request_body, entry.reply_body)
+    size = _ROW_BYTES + sum(len(text) for text in texts if isinstance(text, str | bytes))
+    return [*(own[name] for name in COLUMNS), size]
+
+
+def entry_of(row: Sequence[Any]) -> Entry:
+    """The entry that a row of SELECT is."""
+    values = dict(zip(("number", *COLUMNS), row, strict=True))
+    for name in _MONEY:
+        values[name] = money_of(values[name])
+    values["purpose"] = Purpose(values["purpose"])
+    values["outcome"] = Outcome(values["outcome"])
+    values["verdict"] = EntryVerdict(values["verdict"])
+    values["findings"] = _findings(values["findings"])
+    values["reply_headers"] = _headers(values["reply_headers"])
+    return Entry(**values)
+
+
+def money_of(kept: int | str | None) -> Money | None:
+    """An amount as its column keeps it."""
+    return None if kept is None else Money(int(kept))
+
+
+def _kept_money(amount: Money | None) -> Value:
+    """A wallet may answer with more digits than an integer of the database holds."""
+    return amount if amount is None or abs(amount) <= _INTEGER_MAX else str(amount)
+
+
+def findings_text(findings: tuple[PlayFinding, ...]) -> str:
+    """Findings as one JSON text; nothing for none."""
+    if not findings:
+        return ""
+    return json.dumps(
+        [
+            [each.rule, each.severity, each.cause, each.message, each.why, each.expected, each.found]
+            for each in findings
+        ]
+    )
+
+
+def _findings(text: str) -> tuple[PlayFinding, ...]:
+    if not text:
+        return ()
+    return tuple(
+        PlayFinding(
+            rule,
+            Severity(severity),
+            cause,
+            message,
+            why,
+            tuple(Money(amount) for amount in expected),
+            None if found is None else Money(found),
+        )
+        for rule, severity, cause, message, why, expected, found in json.loads(text)
+    )
+
+
+def _headers(text: str) -> Headers:
+    return tuple((name, value) for name, value in json.loads(text)) if text else ()
+
+
+def condition_of(wanted: Filter) -> tuple[list[str], list[Value]]:
+    """A filter as conditions joined by AND, and their values."""
+    named = [(name, getattr(wanted, name)) for name in _EQUAL if getattr(wanted, name)]
+    conditions = [f"{name} = ?" for name, _ in named]
+    values: list[Value] = [value for _, value in named]
+    if wanted.text:
+        pattern = "%" + wanted.text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") + "%"
+        places = ("transaction_id", "player", "session", "problem", "findings")
+        bodies = ("request_body", "reply_body")
+        looked = [*places, *(f"CAST({body} AS TEXT)" for body in bodies)]
+        conditions.append("(" + " OR ".join(f"{place} LIKE ? ESCAPE '\\'" for place in looked) + ")")
+        values += [pattern] * len(looked)
+    return conditions, values

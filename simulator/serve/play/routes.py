@@ -1,0 +1,458 @@
+"""Every route below /play, and how errors are answered there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from flask import Blueprint, Response, render_template, request
+from flask.json import dumps
+
+from simulator.core.money import Money, format_money
+from simulator.core.webhooks import WireRequest, curl_line
+from simulator.errors import SimulatorError, UsageError
+from simulator.serve.accounts import EndedSession, Lang, NoSession, Session, SessionKind
+from simulator.serve.answers import Error, PlayError, PlayProblem
+from simulator.serve.by_hand import Armed
+from simulator.serve.calls import CalledAgent
+from simulator.serve.fields import check_origin, fields_of, since_of, stake_of
+from simulator.serve.journal import Entry, Filter, Journal
+from simulator.serve.play.reels import BONUS, BONUS_COUNT, LINES, REELS, SYMBOLS, Picture
+from simulator.serve.play.seats import FIRST, PlayedRound, PlayMoney, Purse, Seat, Seats, WalletMoney
+from simulator.serve.state import ServerState
+from simulator.serve.streams import StreamEvent
+from simulator.serve.texts import lang_accepted, texts_of
+from simulator.serve.turns import PlayerBusy
+
+if TYPE_CHECKING:
+    from simulator.serve.calls import Delivered
+    from simulator.serve.delivery import RoundDelivery
+
+
+def play_blueprint(state: ServerState) -> Blueprint:
+    """The game behind each session's token: its page, its rounds, and the panel's journal."""
+    routes = Blueprint(
+        "play", __name__, url_prefix="/play", template_folder="templates", static_folder="static"
+    )
+
+    def purse_of(session: Session) -> Purse:
+        # A DEMO session holds no delivery, and its purse gets none.
+        if session.delivery is None:
+            return PlayMoney(session, state.settings.seed)
+        return WalletMoney(session, session.delivery)
+
+    def armed(session: Session) -> Json:
+        return {} if session.delivery is None else armed_json(session.delivery.trouble.armed(session.id))
+
+    seats = Seats(purse_of, state.clock.now_ms)
+    routes.after_request(guard)
+    add_errors(routes)
+    add_page(routes, state, seats)
+    add_game(routes, state, seats, armed)
+    add_panel(routes, state)
+    return routes
+
+
+def add_page(routes: Blueprint, state: ServerState, seats: Seats) -> None:
+    """The page itself; errors of it are pages, too."""
+
+    @routes.get("/<token>")
+    def page(token: str) -> Response:
+        try:
+            seat = seats.of(state.sessions.find(token))
+        except NoSession as error:
+            shown = no_game_page(error, lang_accepted(request.accept_languages.values()))
+            return Response(shown, _error_of(error).status, content_type="text/html; charset=utf-8")
+        shown = game_page(seat, panel=request.args.get("panel") != "0")
+        return Response(shown, content_type="text/html; charset=utf-8")
+
+
+def add_game(routes: Blueprint, state: ServerState, seats: Seats, armed: Callable[[Session], Json]) -> None:
+    """What a player does."""
+
+    def seat_of(token: str) -> Seat:
+        return seats.of(state.sessions.find(token))
+
+    @routes.post("/<token>/open")
+    def open_game(token: str) -> Response:
+        check_origin(request, state.public_url)
+        seat = seat_of(token)
+        opened = seat.open()
+        problem = PlayProblem.BALANCE if opened.balance is None else None
+        found = {"name": opened.name, "grid": seat.resting.grid, "balance": written(opened.balance)}
+        pending = seat.purse.pending()
+        return _json({**found, "problem": problem, "pending": pending, "armed": armed(seat.session)})
+
+    @routes.get("/<token>/state")
+    def show_state(token: str) -> Response:
+        seat = seat_of(token)
+        pending, balance = seat.purse.pending(), written(seat.purse.balance())
+        return _json({"balance": balance, "pending": pending, "armed": armed(seat.session)})
+
+    @routes.post("/<token>/spin")
+    def spin(token: str) -> Response:
+        check_origin(request, state.public_url)
+        seat = seat_of(token)
+        played = seat.spin(stake_of(fields_of(request), seat.stakes))
+        return _json({**played_json(played), "armed": armed(seat.session)})
+
+    @routes.get("/<token>/history")
+    def history(token: str) -> Response:
+        return _json({"rounds": [round_json(played) for played in seat_of(token).rounds()]})
+
+
+def add_panel(routes: Blueprint, state: ServerState) -> None:
+    """The developer's panel: the session's journal, and trouble on demand."""
+    journal = state.delivery.journal
+
+    @routes.get("/<token>/journal")
+    def list_journal(token: str) -> Response:
+        feed = GameFeed(journal, state.sessions.find(token), since_of(request))
+        return _json({"entries": feed.now(), "change": feed.change})
+
+    @routes.get("/<token>/journal/<int:number>")
+    def show_exchange(token: str, number: int) -> Response:
+        session = state.sessions.find(token)
+        entry = journal.entry(number) if number < 2**63 else None
+        agent = session.launch.agent
+        if entry is None or (entry.agent, entry.session) != (agent.code, session.id):
+            raise PlayError(Error.NOT_FOUND)
+        return _json({**entry_json(entry), "curl": curl_of(entry, agent)})
+
+    @routes.get("/<token>/events")
+    def follow_journal(token: str) -> Response:
+        feed = GameFeed(journal, state.sessions.find(token), since_of(request))
+        told = state.streams.open(feed.events, request.environ)
+        if told is None:
+            raise PlayError(Error.STREAMS)
+        return told
+
+    @routes.post("/<token>/trouble")
+    def trouble(token: str) -> Response:
+        check_origin(request, state.public_url)
+        session = state.sessions.find(token)
+        if session.delivery is None:
+            raise PlayError(Error.TROUBLE, "A DEMO game calls no wallet, so nothing can go wrong there.")
+        done = make_trouble(session.delivery, session, fields_of(request))
+        return _json({**done, "armed": armed_json(session.delivery.trouble.armed(session.id))})
+
+
+def add_errors(routes: Blueprint) -> None:
+    """Errors as JSON."""
+
+    @routes.errorhandler(PlayError)
+    def answer_error(error: PlayError) -> Response:
+        return _json({"error": error.error.name, "message": error.message}, error.error.status)
+
+    @routes.errorhandler(NoSession)
+    def answer_no_session(error: NoSession) -> Response:
+        found = _error_of(error)
+        return _json({"error": found.name, "message": str(error)}, found.status)
+
+
+def _error_of(error: NoSession) -> Error:
+    return Error.OVER if isinstance(error, EndedSession) else Error.UNKNOWN
+
+
+def _json(value: Json, status: int = 200) -> Response:
+    return Response(dumps(value), status, content_type="application/json")
+
+
+# --- feed -----------------------------------------------------------------------------------------
+# The journal of one session as the panel follows it: what came after a change, at once or as it comes.
+
+ENTRIES_MAX = 100
+"""So many at once, and so many of the past."""
+
+WAIT_S = 0.25
+"""Short, since a stream has to notice soon that the server stops."""
+
+
+@dataclass(slots=True)
+class GameFeed:
+    """Entries of a session with a change above `change`, which moves on with what was given out."""
+
+    journal: Journal
+    session: Session
+    change: int
+
+    def now(self) -> list[Json]:
+        """What there is, oldest change first; whoever has seen nothing gets the latest only."""
+        if self.change == 0:
+            latest = self.journal.latest(self._wanted, limit=ENTRIES_MAX)
+            return self._given(sorted(latest, key=lambda entry: entry.change))
+        return self._given(self.journal.since(self.change, self._wanted, limit=ENTRIES_MAX))
+
+    def events(self) -> list[StreamEvent]:
+        """What comes within a short while, as events."""
+        found = self.now() if self.change == 0 else []
+        if not found:
+            entries = self.journal.wait(self.change, self._wanted, timeout_s=WAIT_S, limit=ENTRIES_MAX)
+            found = self._given(entries)
+        return [StreamEvent(entry["change"], "exchange", json.dumps(entry)) for entry in found]
+
+    @property
+    def _wanted(self) -> Filter:
+        return Filter(agent=self.session.launch.agent.code, session=self.session.id)
+
+    def _given(self, entries: list[Entry]) -> list[Json]:
+        if entries:
+            self.change = entries[-1].change
+        return [entry_json(entry) for entry in entries]
+
+
+# --- pages ----------------------------------------------------------------------------------------
+# The pages, and the headers under which a browser shows them.
+
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        # Operators show games in frames of their own sites.
+        "frame-ancestors *",
+    )
+)
+
+
+def game_page(seat: Seat, *, panel: bool) -> str:
+    """The game, with the panel beside it or without."""
+    launch = seat.session.launch
+    texts = texts_of("play", launch.lang)
+    is_demo = launch.kind is SessionKind.DEMO
+    boot = {
+        "lang": launch.lang,
+        "demo": is_demo,
+        "texts": texts,
+        "stakes": [format_money(stake) for stake in seat.stakes],
+        "stake": format_money(seat.stakes[FIRST]),
+        "lines": LINES,
+        "symbols": SYMBOLS,
+        "grid": seat.resting.grid,
+    }
+    return render_template(
+        "play/game.html",
+        lang=launch.lang,
+        game=launch.game.name,
+        demo=is_demo,
+        panel=panel,
+        reels=REELS,
+        texts=texts,
+        boot=boot,
+    )
+
+
+def no_game_page(error: NoSession, lang: Lang) -> str:
+    """Why there is no game to be played at an address, for a player."""
+    texts = texts_of("play", lang)
+    word = "over" if isinstance(error, EndedSession) else "unknown"
+    return render_template(
+        "play/no_game.html",
+        lang=lang,
+        title=texts[f"page_{word}_title"],
+        text=texts[f"page_{word}_text"],
+    )
+
+
+def guard(reply: Response) -> Response:
+    """The headers of everything below /play."""
+    reply.headers["Content-Security-Policy"] = POLICY
+    reply.headers["X-Content-Type-Options"] = "nosniff"
+    # The address is the session's secret: no other site is told it.
+    reply.headers["Referrer-Policy"] = "no-referrer"
+    reply.headers.setdefault("Cache-Control", "no-store")
+    return reply
+
+
+# --- troubles -------------------------------------------------------------------------------------
+# Trouble on demand: the panel's buttons, one line each in TROUBLES.
+
+Fields = dict[str, Any]
+
+
+def make_trouble(delivery: RoundDelivery, session: Session, fields: Fields) -> Fields:
+    """Do what a button asks for; what was sent is told by its `outcome` and `balance`.
+
+    PlayError: TROUBLE for one that there is not, IN_VAIN where there is nothing to send yet.
+    """
+    kind = fields.get("kind")
+    trouble = TROUBLES.get(kind) if isinstance(kind, str) else None
+    if trouble is None:
+        raise PlayError(Error.TROUBLE, f"A trouble is one of {', '.join(TROUBLES)}.")
+    try:
+        delivered = trouble(delivery, session, fields)
+    except PlayerBusy as error:
+        raise PlayError(Error.BUSY, str(error)) from error
+    except UsageError as error:
+        raise PlayError(Error.IN_VAIN, str(error)) from error
+    except SimulatorError as error:
+        raise PlayError(Error.SERVER, str(error)) from error
+    if delivered is None:
+        return {}
+    found: Fields = {"outcome": delivered.outcome}
+    if delivered.balance is not None:
+        found["balance"] = written(delivered.balance)
+    return found
+
+
+def _refund_last(delivery: RoundDelivery, session: Session, _: Fields) -> Delivered | None:
+    return delivery.by_hand.refund_last_bet(session)
+
+
+def _resend_last(delivery: RoundDelivery, session: Session, _: Fields) -> Delivered | None:
+    return delivery.by_hand.send_last_again(session)
+
+
+def _lose_reply(delivery: RoundDelivery, session: Session, _: Fields) -> Delivered | None:
+    delivery.trouble.disturb_next(session.id)
+    return None
+
+
+def _slow_down(delivery: RoundDelivery, session: Session, fields: Fields) -> Delivered | None:
+    slow_ms = fields.get("slow_ms")
+    if not isinstance(slow_ms, int) or isinstance(slow_ms, bool):
+        raise PlayError(Error.TROUBLE, "slow_ms is a whole number of milliseconds; 0 ends it.")
+    delivery.trouble.slow_down(session.id, slow_ms)
+    return None
+
+
+def _refund_first(delivery: RoundDelivery, session: Session, _: Fields) -> Delivered | None:
+    delivery.trouble.refund_first(session.id)
+    return None
+
+
+TROUBLES: dict[str, Callable[[RoundDelivery, Session, Fields], Delivered | None]] = {
+    "refund_last": _refund_last,
+    "resend_last": _resend_last,
+    "lose_reply": _lose_reply,
+    "slow_down": _slow_down,
+    "refund_first": _refund_first,
+}
+
+
+# --- views ----------------------------------------------------------------------------------------
+# Rounds, pictures and exchanges as the JSON that the page reads. Money is text with two decimals.
+
+BODY_CHARS_MAX = 16_384
+"""More of a body than this is cut in the panel; the console shows it all."""
+
+Json = dict[str, Any]
+
+
+def written(amount: Money | None) -> str | None:
+    """An amount as text, nothing as null."""
+    return None if amount is None else format_money(amount)
+
+
+def round_json(played: PlayedRound) -> Json:
+    """A round, as the history lists it."""
+    return {
+        "round": played.number,
+        "at_ms": played.at_ms,
+        "stake": format_money(played.stake),
+        "win": format_money(played.win),
+        "balance": written(played.balance),
+        "standing": played.standing,
+    }
+
+
+def played_json(played: PlayedRound) -> Json:
+    """A round that was just played, with the reels that show it."""
+    return {
+        "round": round_json(played),
+        "picture": None if played.picture is None else picture_json(played.picture, played.stake),
+        "balance": written(played.balance),
+        "problem": played.problem,
+        "pending": played.owed is not None,
+    }
+
+
+def picture_json(picture: Picture, stake: Money) -> Json:
+    """The reels at rest; `times` is what a part pays as a multiple of the stake, cut to two decimals."""
+    lines = [
+        {
+            "line": won.line,
+            "symbol": won.symbol,
+            "count": won.count,
+            "win": format_money(won.win),
+            "times": _times(won.win, stake),
+        }
+        for won in picture.lines
+    ]
+    bonus = None
+    if picture.bonus_win is not None:
+        places = [
+            (reel, row)
+            for reel, column in enumerate(picture.grid)
+            for row, symbol in enumerate(column)
+            if symbol == BONUS
+        ]
+        assert len(places) == BONUS_COUNT
+        win = picture.bonus_win
+        bonus = {"places": places, "win": format_money(win), "times": _times(win, stake)}
+    return {"grid": picture.grid, "lines": lines, "bonus": bonus}
+
+
+def _times(win: Money, stake: Money) -> str:
+    return format_money(Money(win * 100 // stake))
+
+
+def armed_json(armed: Armed) -> Json:
+    """What will go wrong, by the names of the trouble."""
+    return {
+        "lose_reply": armed.next_fault is not None,
+        "slow_down": armed.slow_ms,
+        "refund_first": armed.refund_first,
+    }
+
+
+def entry_json(entry: Entry) -> Json:
+    """An exchange as the panel shows it."""
+    reply = None
+    if entry.http_status is not None:
+        body, is_cut = _text(entry.reply_body)
+        is_cut = is_cut or len(entry.reply_body) < entry.reply_bytes
+        reply = {"status": entry.http_status, "body": body, "bytes": entry.reply_bytes, "cut": is_cut}
+    return {
+        "number": entry.number,
+        "change": entry.change,
+        "at_ms": entry.at_ms,
+        "method": entry.method,
+        "transaction_id": entry.transaction_id,
+        "purpose": entry.purpose,
+        "attempt": entry.attempt,
+        "amount": written(entry.amount),
+        "outcome": entry.outcome,
+        "verdict": entry.verdict,
+        "balance": written(entry.balance),
+        "expected": written(entry.expected),
+        "duration_ms": None if entry.duration_ns is None else round(entry.duration_ns / 1e6, 1),
+        "problem": entry.problem,
+        "fault": entry.fault,
+        "findings": [
+            {"rule": each.rule, "severity": each.severity, "message": each.message, "why": each.why}
+            for each in entry.findings
+        ],
+        "request": {"content_type": entry.content_type, "body": _text(entry.request_body)[0]},
+        "reply": reply,
+    }
+
+
+def curl_of(entry: Entry, agent: CalledAgent) -> str | None:
+    """The call as a line for a shell, secrets masked; None where the agent has no webhook URL now."""
+    if agent.target is None:
+        return None
+    wire = WireRequest(entry.request_body, entry.content_type, headers=agent.wire.headers)
+    return curl_line(agent.target.url, wire, agent.target.headers)
+
+
+def _text(body: bytes) -> tuple[str, bool]:
+    """A body as text, and whether it was cut. What is no UTF-8 is replaced, visibly."""
+    text = body.decode("utf-8", "replace")
+    return text[:BODY_CHARS_MAX], len(text) > BODY_CHARS_MAX

@@ -1,0 +1,117 @@
+"""Who may call which wallet now: agents by code, DEMO turned away, and the turn in the player's queue."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from simulator.core.calls import Player
+from simulator.errors import SimulatorError, UsageError
+from simulator.serve.calls import CalledAgent, GameSession, is_demo, no_webhook_url
+
+TURN_S = 15.0
+"""How long a player's call waits for those before it."""
+
+
+class DemoSession(SimulatorError):
+    """A DEMO session asked for a wallet; nothing was sent."""
+
+
+class DeliveryStopped(SimulatorError):
+    """The simulator is being stopped; nothing was sent."""
+
+
+class WalletTurns:
+    """Gives turns at wallets; `left` is called after each one. For any threads."""
+
+    def __init__(
+        self, queues: PlayerQueues, find_agent: Callable[[str], CalledAgent | None], left: Callable[[], None]
+    ) -> None:
+        self._queues = queues
+        self._find_agent = find_agent
+        self._left = left
+        self.stopping = threading.Event()
+
+    def agent(self, code: str) -> CalledAgent:
+        """The agent of that code as it is now. Raises UsageError when there is none."""
+        agent = self._find_agent(code)
+        if agent is None:
+            raise UsageError(f'there is no agent "{code}"')
+        return agent
+
+    @contextmanager
+    def of_session(self, session: GameSession) -> Iterator[CalledAgent]:
+        """The turn of the session's player; gives the session's agent.
+
+        Raises DemoSession, and as `of_player` does.
+        """
+        if is_demo(session):
+            raise DemoSession(f"session {session.id} plays with play money; no wallet is called for it")
+        agent = self.agent(session.launch.agent.code)
+        with self.of_player(agent, session.launch.player):
+            yield agent
+
+    @contextmanager
+    def of_player(self, agent: CalledAgent, player: str) -> Iterator[None]:
+        """A player's turn. Raises NoWebhookUrl, PlayerBusy and DeliveryStopped."""
+        if agent.target is None:
+            raise no_webhook_url(agent)
+        try:
+            with self._queues.turn((agent.code, player), TURN_S):
+                if self.stopping.is_set():
+                    raise DeliveryStopped("the simulator is being stopped; nothing was sent")
+                yield
+        finally:
+            self._left()
+
+
+# --- player_queues --------------------------------------------------------------------------------
+# One queue a player: calls for one player go out one after another, in the order they were asked for.
+
+
+class PlayerBusy(SimulatorError):
+    """The calls before this one took too long; nothing was sent."""
+
+
+class PlayerQueues:
+    """Turns for any number of players and threads; who comes first is served first."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._empty = threading.Condition(self._lock)
+        self._waiting: dict[Player, deque[threading.Event]] = {}
+
+    @contextmanager
+    def turn(self, player: Player, timeout_s: float) -> Iterator[None]:
+        """Wait for one's turn and keep it for the block. Raises PlayerBusy after `timeout_s`."""
+        mine = threading.Event()
+        with self._lock:
+            queue = self._waiting.setdefault(player, deque())
+            queue.append(mine)
+            if len(queue) == 1:
+                mine.set()
+        try:
+            if not mine.wait(timeout_s):
+                raise PlayerBusy(
+                    f"player {player[1]}: the calls before this one are still under way after {timeout_s:g} s"
+                )
+            yield
+        finally:
+            self._leave(player, mine)
+
+    def idle(self, timeout_s: float) -> bool:
+        """Wait until nobody has a turn; False when the time is over before."""
+        with self._empty:
+            return self._empty.wait_for(lambda: not self._waiting, timeout_s)
+
+    def _leave(self, player: Player, mine: threading.Event) -> None:
+        with self._lock:
+            queue = self._waiting[player]
+            queue.remove(mine)
+            if queue:
+                queue[0].set()
+            else:
+                del self._waiting[player]
+                self._empty.notify_all()

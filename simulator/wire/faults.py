@@ -1,0 +1,149 @@
+"""Disturbances of a call, made on purpose: one fault, one class, one line in FAULTS."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+from typing import Never
+
+from simulator.core.calls import FaultKind, FaultSpec
+from simulator.core.webhooks import NoReplyKind
+from simulator.wire.connection import CallFailed
+from simulator.wire.http import Message, ReplyTooLargeError, Stream, Whole
+
+IGNORED_S = 0.2
+
+PIECES = 8
+
+PIECE_PAUSE_S = 0.025
+
+CHUNKS = 3
+
+MEETING_S = 1.0
+
+
+class Fault(Whole):
+    """How a disturbed call goes out. `copies` are sent at once; `before_s` passes before the first byte."""
+
+    copies = 1
+    before_s = 0.0
+
+
+class LostReply(Fault):
+    """Sent whole; once the reply begins, or the deadline passes, we close without looking.
+
+    The wallet has had its chance to act, so that what a retry meets is certain.
+    """
+
+    def carry(self, stream: Stream, message: Message) -> None:
+        """Never returns: the reply is lost."""
+        try:
+            stream.write(message.whole)
+            stream.fill()
+        except (OSError, ReplyTooLargeError):
+            _injected("the reply was to be lost, and none came")
+        _injected("the reply was lost on purpose (fault lost_reply)")
+
+
+class Timeout(Fault):
+    """Sent whole; whatever comes is ignored for 200 ms, then we close."""
+
+    def carry(self, stream: Stream, message: Message) -> None:
+        """Never returns: we stop waiting."""
+        try:
+            stream.write(message.whole)
+            time.sleep(min(IGNORED_S, stream.remaining_s()))
+        except OSError:
+            _injected("the reply was to be ignored, and the call broke before")
+        _injected(f"we stopped waiting after {IGNORED_S * 1000:.0f} ms on purpose (fault timeout)")
+
+
+class Reset(Fault):
+    """Half of the body is sent, then the connection is reset (RST)."""
+
+    def carry(self, stream: Stream, message: Message) -> None:
+        """Never returns: the connection is gone."""
+        half = len(message.body) // 2
+        try:
+            stream.write(message.opening + message.body[:half])
+        except OSError:
+            _injected("the call was to be reset, and broke before")
+        stream.reset()
+        _injected(f"we reset the connection after {half} of {len(message.body)} bytes (fault reset)")
+
+
+class Duplicate(Fault):
+    """The same bytes twice at once, on two connections."""
+
+    copies = 2
+    # Both are closed after their reply: a server that serves one connection at a time then takes the other.
+    keeps_alive = False
+
+    def __init__(self) -> None:
+        self._meeting = threading.Barrier(self.copies)
+
+    def carry(self, stream: Stream, message: Message) -> None:
+        """Wait until both connections stand; if the other does not come, go alone."""
+        with contextlib.suppress(threading.BrokenBarrierError):
+            self._meeting.wait(min(MEETING_S, stream.remaining_s()))
+        super().carry(stream, message)
+
+
+class Delay(Fault):
+    """A pause before the first byte."""
+
+    def __init__(self, delay_ns: int) -> None:
+        self.before_s = delay_ns / 1e9
+
+
+class SlowBody(Fault):
+    """The body comes in pieces, with pauses between them."""
+
+    def carry(self, stream: Stream, message: Message) -> None:
+        """Send the head at once and the body slowly."""
+        stream.write(message.opening)
+        for piece in _cut(message.body, PIECES):
+            time.sleep(min(PIECE_PAUSE_S, stream.remaining_s()))
+            stream.write(piece)
+
+
+class Chunked(Fault):
+    """The body comes in chunks, without a length."""
+
+    # A server that knows no chunks takes them for its next call, and answers that as well.
+    keeps_alive = False
+
+    def carry(self, stream: Stream, message: Message) -> None:
+        """Transfer-Encoding instead of Content-Length, a write for every chunk."""
+        stream.write(message.head.start + b"Transfer-Encoding: chunked\r\n\r\n")
+        for piece in _cut(message.body, CHUNKS):
+            stream.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+        stream.write(b"0\r\n\r\n")
+
+
+FAULTS: dict[FaultKind, Callable[[FaultSpec], Fault]] = {
+    FaultKind.LOST_REPLY: lambda _: LostReply(),
+    FaultKind.TIMEOUT: lambda _: Timeout(),
+    FaultKind.RESET: lambda _: Reset(),
+    FaultKind.DUPLICATE: lambda _: Duplicate(),
+    FaultKind.DELAY: lambda spec: Delay(spec.delay_ns),
+    FaultKind.SLOW_BODY: lambda _: SlowBody(),
+    FaultKind.CHUNKED: lambda _: Chunked(),
+}
+
+
+def fault_of(spec: FaultSpec) -> Fault:
+    """The fault that a step names; one object is for one call."""
+    return FAULTS[spec.kind](spec)
+
+
+def _injected(detail: str) -> Never:
+    raise CallFailed(NoReplyKind.INJECTED, detail)
+
+
+def _cut(body: bytes, pieces: int) -> list[bytes]:
+    """The body in at most that many pieces of nearly one size, none of them empty."""
+    size = max(1, -(-len(body) // pieces))
+    return [body[at : at + size] for at in range(0, len(body), size)]

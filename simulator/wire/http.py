@@ -1,0 +1,476 @@
+"""A socket under one deadline and one budget of bytes. What the bytes mean is `http_reply`'s.
+
+The file-like half (`readline`, `read`, `close`) is what http.client reads a reply from.
+"""
+
+from __future__ import annotations
+
+import re
+import select
+import socket
+import ssl
+import struct
+import zlib
+from functools import lru_cache
+from http.client import BadStatusLine, HTTPException, HTTPResponse, RemoteDisconnected
+from time import monotonic, monotonic_ns
+from typing import TYPE_CHECKING, Protocol, cast
+
+from simulator.core.values import Frozen
+from simulator.core.webhooks import Headers, WireRequest, merged_headers
+from simulator.errors import UsageError
+from simulator.wire.target import Target
+
+if TYPE_CHECKING:
+    import socket
+    from http.client import HTTPMessage
+
+CHUNK_BYTES = 16_384
+
+_LINGER_ZERO = struct.pack("ii", 1, 0)
+
+
+class ReplyTooLargeError(Exception):
+    """More bytes came than the reply may have."""
+
+
+class Stream:
+    """Bytes out of and into one connection.
+
+    `arm` starts a call: every later read or write ends by its deadline (seconds of `time.monotonic`) with
+    TimeoutError, however slowly the other side drips, and reading past its budget of bytes raises
+    ReplyTooLargeError. Both hold for TLS too, since they are asked before every single recv and send.
+    `sent_ns` is when the first byte of the call was about to go; 0 says that none has gone.
+    """
+
+    __slots__ = ("_at", "_budget", "_buffer", "_deadline", "_poll", "ended", "received", "sent_ns", "sock")
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.received = 0
+        self.sent_ns = 0
+        self.ended = False
+        self._buffer = b""
+        self._at = 0
+        self._deadline = 0.0
+        self._budget = 0
+        self._poll = select.poll()
+        self._poll.register(sock, select.POLLIN)
+
+    def arm(self, deadline: float, budget: int) -> None:
+        """Begin a call: until when it may last, and how many bytes its reply may have."""
+        self._deadline = deadline
+        self._budget = budget
+        self.received = 0
+        self.sent_ns = 0
+
+    def remaining_s(self) -> float:
+        """Seconds left of the call; TimeoutError when there are none."""
+        left = self._deadline - monotonic()
+        if left <= 0:
+            raise TimeoutError("deadline")
+        return left
+
+    def write(self, data: bytes) -> None:
+        """Send it all. `sendall` of a TLS socket would give every piece the whole time again."""
+        sock = self.sock
+        sock.settimeout(self.remaining_s())
+        if not self.sent_ns:
+            self.sent_ns = monotonic_ns()
+        sent = sock.send(data)
+        while sent < len(data):
+            sock.settimeout(self.remaining_s())
+            sent += sock.send(data[sent : sent + CHUNK_BYTES])
+
+    def fill(self) -> bool:
+        """Wait for bytes and keep them; False at the end of file."""
+        sock = self.sock
+        sock.settimeout(self.remaining_s())
+        data = sock.recv(CHUNK_BYTES)
+        self.received += len(data)
+        if self.received > self._budget:
+            raise ReplyTooLargeError
+        if self._at < len(self._buffer):
+            self._buffer = self._buffer[self._at :] + data
+        else:
+            self._buffer = data
+        self._at = 0
+        self.ended = not data
+        return bool(data)
+
+    def readline(self, limit: int = -1) -> bytes:
+        """One line with its end, or what there was at the end of file; at most `limit` bytes."""
+        while True:
+            end = self._buffer.find(b"\n", self._at) + 1
+            if 0 <= limit <= (end or len(self._buffer)) - self._at:
+                end = self._at + limit
+                break
+            if end:
+                break
+            if not self.fill():
+                end = len(self._buffer)
+                break
+        line = self._buffer[self._at : end]
+        self._at = end
+        return line
+
+    def header_lines(self, bytes_max: int) -> list[bytes] | None:
+        """The lines up to an empty one, without `\\n`, where all lie here and none is folded.
+
+        None, and nothing is read, where not: `readline` takes all there is. For after it has read a line.
+        """
+        before = self._at - 1
+        end = self._buffer.find(b"\n\r\n", before, before + bytes_max)
+        if end < 0 or before < 0:
+            return None
+        block = self._buffer[before : end + 1]
+        if b"\n\n" in block or b"\n " in block or b"\n\t" in block:
+            return None
+        self._at = end + 3
+        return block.split(b"\n")[1:-1]
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Exactly `size` bytes, fewer at the end of file; without a size, all until the end of file."""
+        wanted = None if size is None or size < 0 else size
+        parts: list[bytes] = []
+        got = 0
+        while wanted is None or got < wanted:
+            if self._at >= len(self._buffer) and not self.fill():
+                break
+            end = len(self._buffer) if wanted is None else min(len(self._buffer), self._at + wanted - got)
+            parts.append(self._buffer[self._at : end])
+            got += end - self._at
+            self._at = end
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def close(self) -> None:
+        """http.client calls this at the end of a reply; the socket lives on (see `shut` and `reset`)."""
+
+    @property
+    def surplus(self) -> int:
+        """How many bytes lie here that belong to no reply we asked for."""
+        return len(self._buffer) - self._at
+
+    def idle(self) -> bool:
+        """Whether a kept connection can carry another call: still open, and nothing unasked has come."""
+        if self.surplus:
+            return False
+        if not isinstance(self.sock, ssl.SSLSocket):
+            return not self._poll.poll(0)
+        return self._idle_tls(self.sock)
+
+    def _idle_tls(self, sock: ssl.SSLSocket) -> bool:
+        """Readable is not yet closed over TLS: session tickets and key updates come unasked."""
+        if not sock.pending() and not self._poll.poll(0):
+            return True
+        sock.settimeout(0)
+        try:
+            sock.recv(1)
+        except ssl.SSLWantReadError:
+            return True
+        except OSError:
+            return False
+        return False
+
+    def interrupt(self) -> None:
+        """Wake whoever waits here, from another thread or a signal handler; its call ends at once."""
+        try:
+            # The method of SSLSocket would also drop the TLS layer under the feet of the other thread.
+            socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
+        except OSError:
+            return
+
+    def shut(self) -> None:
+        """Close the connection."""
+        self.sock.close()
+
+    def reset(self) -> None:
+        """Close it with RST: what was not yet delivered is thrown away."""
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
+        self.sock.close()
+
+
+# --- http_reply -----------------------------------------------------------------------------------
+# Reading one HTTP/1.x reply with http.client, stricter and bounded. Sockets are `stream`'s.
+
+HEAD_BYTES_MAX = 65_536
+
+HEADERS_MAX = 200
+
+_HEAD_PLAIN_BYTES_MAX = 3 * HEADERS_MAX
+"""Nearly every head is shorter, comes whole and is split at once. No more lines than allowed fit in."""
+
+INTERIM_MAX = 16
+
+_LINE_KEPT_BYTES_MAX = 256
+"""Longer lines are read anew each time. Most of a reply's head stands so in the one before, too."""
+
+_STATUS_LINE = re.compile(rb"HTTP/(\d)\.\d[ \t]+(\d{3})(?:[ \t]+([^\r\n]*))?[ \t]*\r?\n")
+
+_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+_LENGTH = re.compile(r"[0-9]{1,18}")
+
+
+class _Source:
+    """What HTTPResponse takes for a socket: all that it asks of one is a file to read from."""
+
+    __slots__ = ("_stream",)
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+
+    def makefile(self, mode: str) -> Stream:
+        """The stream itself, so that its deadline and budget hold for every byte."""
+        assert mode == "rb"
+        return self._stream
+
+
+class HttpReply(HTTPResponse):
+    """One reply: `fields` are its headers in order and spelling, `by_name` the same by name in small letters.
+
+    The head is read here: http.client hands it to the e-mail parser, which is slow, and which silently
+    takes what follows a broken header line for the body. Framing of the body is http.client's.
+    """
+
+    def __init__(self, stream: Stream, method: str) -> None:
+        super().__init__(cast("socket.socket", _Source(stream)), method=method)
+        self._source = stream
+        self._http_method = method
+        self.fields: tuple[tuple[str, str], ...] = ()
+        self.by_name: dict[str, str] = {}
+
+    def begin(self) -> None:
+        """Read the head. Raises HTTPException for what is not HTTP, OSError for what ends too early."""
+        for _ in range(INTERIM_MAX):
+            version, self.status, self.reason = self._status_line()
+            self.fields = self._header_lines()
+            if self.status >= 200:
+                break
+        else:
+            raise HTTPException(f"more than {INTERIM_MAX} interim answers")
+        self.code = self.status
+        self.version = version
+        self.by_name = _by_name(self.fields)
+        # The part of HTTPResponse that decides about closing asks for headers by name, and for no more.
+        self.headers = self.msg = cast("HTTPMessage", self.by_name)
+        self._frame()
+
+    def _status_line(self) -> tuple[int, int, str]:
+        line = self._source.readline(HEAD_BYTES_MAX + 1)
+        if not line:
+            raise RemoteDisconnected("without an answer")
+        return _status(line) if len(line) <= _LINE_KEPT_BYTES_MAX else _status.__wrapped__(line)
+
+    def _header_lines(self) -> tuple[tuple[str, str], ...]:
+        lines = self._source.header_lines(_HEAD_PLAIN_BYTES_MAX)
+        if lines is not None:
+            return tuple(map(_field, lines))
+        fields: list[tuple[str, str]] = []
+        size = 0
+        while True:
+            line = self._source.readline(HEAD_BYTES_MAX + 1)
+            if line in (b"\r\n", b"\n"):
+                return tuple(fields)
+            size += len(line)
+            if not line.endswith(b"\n") and size <= HEAD_BYTES_MAX:
+                raise RemoteDisconnected("in the headers")
+            if size > HEAD_BYTES_MAX or len(fields) >= HEADERS_MAX:
+                raise ReplyTooLargeError
+            if line[:1] in b" \t" and fields:
+                fields[-1] = (fields[-1][0], f"{fields[-1][1]} {line.strip().decode('latin-1')}".strip())
+            else:
+                fields.append(_field(line) if len(line) <= _LINE_KEPT_BYTES_MAX else _field.__wrapped__(line))
+
+    def _frame(self) -> None:
+        """Where the body ends, as RFC 9112 §6.3 has it; what could be read in two ways is refused."""
+        headers = self.by_name
+        coding = headers.get("transfer-encoding")
+        self.chunked = bool(coding)
+        self.chunk_left = None
+        self.length = None
+        if coding and coding.strip().lower() != "chunked":
+            raise HTTPException(f"an unknown transfer coding: {coding!r}")
+        length = headers.get("content-length")
+        if length is not None and not coding:
+            self.length = _length(length)
+        if self.status in (204, 304) or self._http_method == "HEAD":
+            self.length, self.chunked = 0, False
+        # http.client types this attribute as a flag; a body without an end ends with the connection.
+        self.will_close = bool(self._check_close()) or (not self.chunked and self.length is None)  # type: ignore[attr-defined]
+
+    def whole_body(self, bytes_max: int) -> bytes:
+        """The body, unpacked where the server compressed it unasked; ReplyTooLargeError past the bound."""
+        if self.length is not None and self.length > bytes_max:
+            raise ReplyTooLargeError
+        body = self.read() if self.length != 0 or self.chunked else b""
+        if len(body) > bytes_max:
+            raise ReplyTooLargeError
+        coding = self.by_name.get("content-encoding")
+        if coding and body and coding.strip().lower() in ("gzip", "x-gzip", "deflate"):
+            return _unpacked(body, bytes_max)
+        return body
+
+
+@lru_cache(maxsize=64)
+def _status(line: bytes) -> tuple[int, int, str]:
+    """The version, status and reason of a status line."""
+    match = _STATUS_LINE.fullmatch(line)
+    if match is None or match[1] not in (b"1", b"0"):
+        raise BadStatusLine(line[:80].decode("latin-1"))
+    # http.client's own numbers: 10 is a version that closes by default, 11 one that keeps alive.
+    version = 11 if line.startswith(b"HTTP/1.") and not line.startswith(b"HTTP/1.0") else 10
+    return version, int(match[2]), (match[3] or b"").decode("latin-1").strip()
+
+
+@lru_cache(maxsize=256)
+def _field(line: bytes) -> tuple[str, str]:
+    """The name and the value of a header line."""
+    name, colon, value = line.partition(b":")
+    if not colon or not _TOKEN.fullmatch(name):
+        raise HTTPException(f"a header line that is none: {line[:80].decode('latin-1').rstrip()!r}")
+    return name.decode("ascii"), value.strip().decode("latin-1")
+
+
+def _by_name(fields: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for name, value in fields:
+        key = name.lower()
+        headers[key] = f"{headers[key]}, {value}" if key in headers else value
+    return headers
+
+
+@lru_cache(maxsize=64)
+def _length(text: str) -> int:
+    """One length, written once or several times over (RFC 9112 §6.3)."""
+    lengths = {part.strip() for part in text.split(",")}
+    if len(lengths) != 1 or _LENGTH.fullmatch(only := lengths.pop()) is None:
+        raise HTTPException(f"a Content-Length that is none: {text[:80]!r}")
+    return int(only)
+
+
+def _unpacked(body: bytes, bytes_max: int) -> bytes:
+    """gzip, zlib or bare deflate, never more than the bound."""
+    bare_deflate = body[:2] != b"\x1f\x8b" and (body[0] & 0x0F != 8 or int.from_bytes(body[:2]) % 31)
+    unpacker = zlib.decompressobj(-zlib.MAX_WBITS if bare_deflate else zlib.MAX_WBITS | 32)
+    try:
+        plain = unpacker.decompress(body, bytes_max + 1)
+    except zlib.error as error:
+        raise HTTPException(f"a compressed body that does not unpack: {error}") from error
+    if len(plain) > bytes_max:
+        raise ReplyTooLargeError
+    if not unpacker.eof:
+        raise HTTPException("a compressed body that ends too early")
+    return plain
+
+
+# --- message --------------------------------------------------------------------------------------
+# One request as bytes in three parts: start and headers, framing, body; and the usual manner to carry it.
+
+USER_AGENT = "betrontech-simulator"
+
+_METHOD_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
+
+_BREAKS = re.compile(r"[\r\n\0]")
+
+_BODYLESS = frozenset({"GET", "HEAD", "DELETE", "OPTIONS", "TRACE"})
+
+
+class Head(Frozen):
+    """Everything of a request that does not depend on its body, ready to send.
+
+    `framed` says that the author wrote Content-Length or Transfer-Encoding himself: nothing is added then.
+    """
+
+    method: str
+    start: bytes
+    framed: bool
+
+
+class Message(Frozen):
+    """One request: what is sent is `whole`, unless a manner cuts it otherwise."""
+
+    head: Head
+    body: bytes
+
+    @property
+    def framing(self) -> bytes:
+        """The header that says how long the body is, where one is due."""
+        if self.head.framed or (not self.body and self.head.method in _BODYLESS):
+            return b""
+        return b"Content-Length: %d\r\n" % len(self.body)
+
+    @property
+    def opening(self) -> bytes:
+        """All before the body."""
+        return self.head.start + self.framing + b"\r\n"
+
+    @property
+    def whole(self) -> bytes:
+        """All of it."""
+        return self.opening + self.body
+
+
+class Manner(Protocol):
+    """How the bytes of a request go out. It may end the call itself by raising CallFailed.
+
+    `keeps_alive` False closes the connection after the reply.
+    """
+
+    keeps_alive: bool
+
+    def carry(self, stream: Stream, message: Message) -> None:
+        """Send the message; return when its reply can be read."""
+        ...
+
+
+class Whole:
+    """The ordinary manner: all at once."""
+
+    keeps_alive = True
+
+    def carry(self, stream: Stream, message: Message) -> None:
+        """One write, so that no server sees the head without the body."""
+        stream.write(message.whole)
+
+
+def head_of(target: Target, wire: WireRequest) -> Head:
+    """The head of a call. What the request names itself beats the target's headers, and those beat ours.
+
+    Raises UsageError for a header or a method that would break the request apart.
+    """
+    if _METHOD_TOKEN.fullmatch(wire.http_method) is None:
+        raise UsageError(f"HTTP method: {wire.http_method!r} is not one; expected a word like POST")
+    fields = merged_fields(target, wire)
+    # Through a proxy an http request names its whole URL; https goes through a tunnel, as if direct.
+    through_proxy = target.proxy is not None and target.endpoint.scheme == "http"
+    resource = target.url if through_proxy else target.endpoint.path
+    lines = [f"{wire.http_method} {resource} HTTP/1.1", *(f"{name}: {value}" for name, value in fields)]
+    framed = any(name.lower() in ("content-length", "transfer-encoding") for name, _ in fields)
+    return Head(wire.http_method, ("\r\n".join(lines) + "\r\n").encode("utf-8"), framed)
+
+
+def merged_fields(target: Target, wire: WireRequest) -> Headers:
+    """All headers of a call but the length: ours, then the target's, then the request's."""
+    ours = [
+        ("Host", target.endpoint.authority),
+        ("User-Agent", USER_AGENT),
+        ("Accept", "application/json"),
+        ("Accept-Encoding", "identity"),
+    ]
+    if wire.content_type:
+        ours.append(("Content-Type", wire.content_type))
+    if target.proxy is not None and target.proxy.authorization and target.endpoint.scheme == "http":
+        ours.append(("Proxy-Authorization", target.proxy.authorization))
+    fields = merged_headers(merged_headers(tuple(ours), target.headers), wire.headers)
+    for name, value in fields:
+        check_header(name, value)
+    return fields
+
+
+def check_header(name: str, value: str) -> None:
+    """Raise UsageError for a header that no request can carry."""
+    if _METHOD_TOKEN.fullmatch(name) is None:
+        raise UsageError(f'header: "{name}" is not a name; expected letters, digits and "-", like X-Api-Key')
+    if _BREAKS.search(value):
+        raise UsageError(f"header {name}: its value holds a line break; expected one line")
