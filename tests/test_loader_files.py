@@ -8,9 +8,8 @@ import pytest
 
 from simulator.errors import UsageError
 from simulator.law.roles import KNOBS
-from simulator.law.rules import RULES
 from simulator.scenario.files import bundled_suite, load_scenarios
-from simulator.scenario.table import POLICY_KNOBS, RULE_COUNTS
+from simulator.scenario.table import POLICY_KNOBS
 from simulator.scenario.yaml import ScenarioFileError
 
 TABLE = """\
@@ -150,12 +149,8 @@ def test_a_repository_shows_its_own_scenarios() -> None:
     assert bundled_suite() == Path(__file__).parent.parent / "scenarios"
 
 
-def test_the_loader_knows_all_rules_and_all_knobs() -> None:
-    """It keeps their names apart from their texts and their judges, so the two must agree."""
-    named = {
-        f"{group}-{number:02d}" for group, count in RULE_COUNTS.items() for number in range(1, count + 1)
-    }
-    assert named == set(RULES)
+def test_the_loader_knows_all_knobs() -> None:
+    """It keeps their names apart from their judges, so the two must agree."""
     assert {knob: words[:-1] for knob, words in POLICY_KNOBS.items()} == KNOBS
     assert {words[-1] for words in POLICY_KNOBS.values()} == {"any"}
 

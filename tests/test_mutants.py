@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from simulator.cli.mutants_cmd import hunt
-from simulator.law.rules import CATALOGUE
+from simulator.law.rules import checks
 from simulator.reference_operator import DEFECTS, DefectKind
 from simulator.scenario.files import load_scenarios
 
 SUITE = load_scenarios(())
-CATALOGUE_IDS = {rule.id for rule in CATALOGUE}
+CATALOGUE_IDS = {rule.id for rule in checks()}
 RACES = [name for name, defect in DEFECTS.items() if defect.kind is DefectKind.RACE]
 
 

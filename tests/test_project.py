@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -107,20 +108,43 @@ def test_every_make_target_that_is_promised_exists() -> None:
     assert named <= targets
 
 
-def test_the_wheel_carries_scenarios_and_package_data(tmp_path: Path) -> None:
-    """`pip install` alone is enough: every scenario, template and asset of the repository is in the wheel."""
-    kept = [file for file in tracked() if file.relative_to(ROOT).parts[0] in {"simulator", "scenarios"}]
-    for file in [*kept, *(ROOT / name for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"))]:
-        copy = tmp_path / file.relative_to(ROOT)
+def shipped_files() -> list[Path]:
+    """The files of the repository that the wheel is to hold."""
+    return [file for file in tracked() if file.relative_to(ROOT).parts[0] in {"simulator", "scenarios"}]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel that is built from what git has."""
+    folder = tmp_path_factory.mktemp("repository")
+    others = (ROOT / name for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"))
+    for file in [*shipped_files(), *others]:
+        copy = folder / file.relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, copy)
     build = "from setuptools import build_meta; build_meta.build_wheel('dist')"
-    subprocess.run([sys.executable, "-c", build], cwd=tmp_path, check=True, capture_output=True)
-    [wheel] = (tmp_path / "dist").glob("*.whl")
+    subprocess.run([sys.executable, "-c", build], cwd=folder, check=True, capture_output=True)
+    [made] = (folder / "dist").glob("*.whl")
+    return made
+
+
+def test_an_installed_wheel_explains_a_rule(wheel: Path, tmp_path: Path) -> None:
+    """The catalogue is read where it is installed, and not from the repository."""
+    zipfile.ZipFile(wheel).extractall(tmp_path)
+    explain = [sys.executable, "-m", "simulator", "explain", "IDE-03"]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(explain, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("IDE-03  the same refund sent twice is paid once\n")
+    assert (tmp_path / "simulator" / "law" / "catalogue" / "en" / "IDE.toml").is_file()
+
+
+def test_the_wheel_carries_scenarios_and_package_data(wheel: Path) -> None:
+    """`pip install` alone is enough: every scenario, template and asset of the repository is in the wheel."""
     shipped = {
         PurePosixPath(name) for name in zipfile.ZipFile(wheel).namelist() if name.startswith("simulator/")
     }
-    expected = {PurePosixPath(file.relative_to(ROOT).as_posix()) for file in kept}
+    expected = {PurePosixPath(file.relative_to(ROOT).as_posix()) for file in shipped_files()}
     assert shipped == {
         PurePosixPath("simulator", name) if name.parts[0] == "scenarios" else name for name in expected
     }

@@ -3,40 +3,44 @@
 from __future__ import annotations
 
 import re
+import textwrap
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import simulator
 from simulator.core.webhooks import Method
-from simulator.law.rule_catalogue.rule import Rule
-from simulator.law.rules import CATALOGUE, RULES, UnknownRule, rule, rule_of
-from simulator.law.situation_words import CAUSE_TITLE, WHY
-from simulator.law.situations import DEFAULT_RULE, METHOD_RULE, Situation
-from simulator.scenario.table import RULE_COUNTS
+from simulator.law.rules import GROUPS, Rule, UnknownRule, checks, rule, rule_ids, rule_of, rules, words_of
+from simulator.law.situations import Situation
 
-CATALOGUE_SIZES = {
-    "CON": 17, "MON": 15, "IDE": 17, "ORD": 9, "REF": 14, "INS": 6, "UNK": 9, "CCY": 9, "TMO": 9,
-    "SEC": 11, "BAD": 8, "SES": 7, "LIM": 3, "DEM": 4, "CUR": 4, "PER": 6,
-}  # fmt: skip
+CHECKS_DOCUMENT = Path(__file__).parent.parent / "docs" / "checks.md"
 
 
-def test_the_catalogue_is_whole_and_numbered_without_gaps() -> None:
-    """148 checks, each group counting from 1 in its order."""
-    numbers: dict[str, list[int]] = {}
-    for each in CATALOGUE:
-        numbers.setdefault(each.group, []).append(int(each.id[4:]))
-    assert numbers == {group: list(range(1, size + 1)) for group, size in CATALOGUE_SIZES.items()}
-    assert len(CATALOGUE) == 148
+def test_the_rules_of_a_group_are_numbered_without_gaps() -> None:
+    """Each group counts from 1 in its order."""
+    numbers = {group: [int(id[4:]) for id in rule_ids() if id.startswith(group)] for group in GROUPS}
+    assert numbers == {group: list(range(1, len(found) + 1)) for group, found in numbers.items()}
 
 
-def test_the_loader_knows_the_same_rules() -> None:
-    """What `covers:` may name is what `explain` can explain."""
-    sizes = {group: sum(each.group == group for each in RULES.values()) for group in RULE_COUNTS}
-    assert sizes == RULE_COUNTS
+def test_the_document_of_the_checks_counts_them_and_names_their_groups() -> None:
+    """docs/checks.md says how many checks there are, and what each group is about."""
+    text = CHECKS_DOCUMENT.read_text("utf-8")
+    assert f"The catalogue holds {len(checks())} checks" in text
+    assert set(re.findall(r"\| ([A-Z]{3}) (?=\|)", text)) == {each.group for each in checks()}
 
 
-@pytest.mark.parametrize("each", RULES.values(), ids=RULES)
+def test_the_document_of_the_checks_shows_a_rule_as_the_catalogue_has_it() -> None:
+    """The example is copied from the file that it is about."""
+    text = CHECKS_DOCUMENT.read_text("utf-8")
+    example = textwrap.dedent(re.findall(r"```toml\n(.*?) *```", text, re.DOTALL)[0])
+    group = example[1:4]
+    file = Path(simulator.__file__).parent / "law" / "catalogue" / "en" / f"{group}.toml"
+    assert example in file.read_text("utf-8")
+
+
+@pytest.mark.parametrize("each", rules().values(), ids=rules())
 def test_each_rule_explains_itself(each: Rule) -> None:
     """Each text is there, is a sentence, and says something of its own."""
     assert re.fullmatch(r"[A-Z]{3}-\d\d", each.id)
@@ -50,23 +54,22 @@ def test_each_rule_explains_itself(each: Rule) -> None:
 
 def test_no_two_rules_have_the_same_title_or_meaning() -> None:
     """Two checks that read alike could not be told apart."""
-    assert len({each.title for each in RULES.values()}) == len(RULES)
-    assert len({each.meaning for each in RULES.values()}) == len(RULES)
+    assert len({each.title for each in rules().values()}) == len(rules())
+    assert len({each.meaning for each in rules().values()}) == len(rules())
 
 
 @pytest.mark.parametrize("situation", list(Situation))
 def test_each_situation_has_its_words_and_a_rule_that_takes_it(situation: Situation) -> None:
     """A cause to group by, what it costs, and a rule that can be reported for it."""
-    assert CAUSE_TITLE[situation]
-    assert WHY[situation]
-    named = [DEFAULT_RULE[situation], *(id for (of, _), id in METHOD_RULE.items() if of is situation)]
-    for rule_id in named:
-        assert situation in RULES[rule_id].situations
+    assert words_of(situation).title
+    assert words_of(situation).why
+    for method in (None, *Method):
+        assert situation in rule(rule_of(situation, (), method)).situations
 
 
 def test_the_words_of_situations_are_their_own() -> None:
     """Findings are grouped under the title of their cause, so that no two causes may share one."""
-    assert len(set(CAUSE_TITLE.values())) == len(Situation)
+    assert len({words_of(situation).title for situation in Situation}) == len(Situation)
 
 
 def test_a_finding_names_the_first_covered_rule_that_can_be_reported_for_it() -> None:
@@ -92,12 +95,12 @@ def test_a_failed_expectation_names_the_first_check_that_the_scenario_covers() -
     assert rule_of(Situation.EXPECTATION_FAILED) == "EXP-01"
 
 
-@given(st.sampled_from(list(Situation)), st.lists(st.sampled_from(list(RULES)), max_size=4))
+@given(st.sampled_from(list(Situation)), st.lists(st.sampled_from(list(rules())), max_size=4))
 def test_every_situation_finds_a_rule_whatever_a_scenario_covers(
     situation: Situation, covers: list[str]
 ) -> None:
     """There is no situation without a rule to name."""
-    assert rule_of(situation, covers) in RULES
+    assert rule_of(situation, covers) in rules()
 
 
 def test_a_rule_is_found_in_any_case() -> None:

@@ -13,9 +13,8 @@ import click
 from simulator.core.findings import Level
 from simulator.core.steps import Scenario
 from simulator.errors import ExitCode, NothingSelected, UsageError
-from simulator.law.rule_catalogue.rule import Rule
-from simulator.law.rules import CATALOGUE, RULES, rule
-from simulator.report.coverage import OPEN_REASONS, Covered, coverage
+from simulator.law.rules import Rule, checks, rule, rules
+from simulator.report.coverage import Covered, coverage
 from simulator.report.text import plural
 from simulator.scenario.files import load_scenarios, select
 
@@ -109,19 +108,19 @@ _WIDTH_MAX = 100
 
 
 @click.command("explain")
-@click.argument("rules", nargs=-1, metavar="[RULE]...")
-def explain_command(rules: tuple[str, ...]) -> ExitCode:
+@click.argument("names", nargs=-1, metavar="[RULE]...")
+def explain_command(names: tuple[str, ...]) -> ExitCode:
     """Explain rules, as a finding names them; without any, list all.
 
     \b
     betrontech-sim explain IDE-01
     betrontech-sim explain REF
     """
-    if not rules:
-        _list(list(RULES.values()))
+    if not names:
+        _list(list(rules().values()))
         return ExitCode.PASSED
-    for index, name in enumerate(rules):
-        group = [each for each in RULES.values() if each.group == name.upper()]
+    for index, name in enumerate(names):
+        group = [each for each in rules().values() if each.group == name.upper()]
         if group:
             _list(group)
             continue
@@ -141,8 +140,8 @@ def explained(found: Rule, files: tuple[str, ...]) -> str:
     ]
     if files:
         parts.append("Tested by\n" + "\n".join(f"{_INDENT}betrontech-sim run {file}" for file in files))
-    elif found.id in OPEN_REASONS:
-        parts.append(_section("Tested by", f"no scenario: {OPEN_REASONS[found.id]}"))
+    elif found.no_scenario:
+        parts.append(_section("Tested by", f"no scenario: {found.no_scenario}"))
     return "\n\n".join(["\n".join(parts[:2]), *parts[2:]])
 
 
@@ -151,10 +150,10 @@ def tested_by(rule_id: str) -> tuple[str, ...]:
     return next((each.files for each in coverage(load_scenarios(())) if each.rule.id == rule_id), ())
 
 
-def _list(rules: list[Rule]) -> None:
-    for each in rules:
+def _list(listed: list[Rule]) -> None:
+    for each in listed:
         click.echo(f"{each.id}  {each.level.value:<10}  {each.title}")
-    if len(rules) > len(CATALOGUE):
+    if len(listed) > len(checks()):
         click.echo("\n`betrontech-sim explain RULE` tells more.")
 
 

@@ -12,6 +12,8 @@ from simulator.core.money import Money, format_money
 from simulator.core.profiles import MAX_MONEY_DIGITS, MoneyForm, WireProfile
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Method, Reply, WebhookRequest
+from simulator.law.rules import rule_of
+from simulator.law.situations import Situation
 
 
 class RepliedCall(Frozen):
@@ -29,19 +31,9 @@ class RepliedCall(Frozen):
         return None if self.request is None else self.request.method
 
 
-ANSWER_RULE = {
-    Method.DETAILS: "CON-01",
-    Method.BALANCE: "CON-02",
-    Method.BET: "CON-03",
-    Method.WIN: "CON-04",
-    Method.REFUND: "REF-14",
-}
-"""The rule that a missing answer breaks."""
-
-
 def answer_rule(request: WebhookRequest | None) -> str:
-    """The rule that a missing answer to this call breaks; bytes that are no webhook are BAD-04's."""
-    return "BAD-04" if request is None else ANSWER_RULE[request.method]
+    """Return the rule that a missing answer to this call breaks; None is for bytes that are no webhook."""
+    return rule_of(Situation.NO_ANSWER, (), None if request is None else request.method)
 
 
 # --- balance --------------------------------------------------------------------------------------

@@ -95,7 +95,7 @@ def _read_no_reply(
 
 def _read_no_answer(call: RepliedCall, injected: bool) -> Reading:
     """3xx, 408, 425, 429, 5xx and statuses that do not exist: the documented answer is missing."""
-    status, rule = call.reply.status, answer_rule(call.request)
+    status = call.reply.status
     if injected:
         return Reading(Outcome.UNKNOWN, http_status=status)
     if 300 <= status < 400:
@@ -106,12 +106,14 @@ def _read_no_answer(call: RepliedCall, injected: bool) -> Reading:
         )
     elif status in BUSY:
         call.deviations.warning(
-            rule,
+            answer_rule(call.request),
             f"http-{status}",
             f"HTTP {status}: whether the call had its effect is open; expected an answer",
         )
     else:
-        call.deviations.error(rule, f"http-{status}", f"HTTP {status} instead of the documented answer")
+        call.deviations.error(
+            answer_rule(call.request), f"http-{status}", f"HTTP {status} instead of the documented answer"
+        )
         note_inside(call.reply.body, call.deviations)
     return Reading(Outcome.UNKNOWN, deviations=tuple(call.deviations.found), http_status=status)
 

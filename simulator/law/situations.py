@@ -1,16 +1,14 @@
-"""What an operator's wallet did wrong, named by what happened rather than by the check that asked for it.
+"""Name what a wallet did wrong by what happened, and not by the check that asked for it.
 
 The ledger finds situations; a rule is chosen for one afterwards (`rules.rule_of`), because the same mistake
-is told under different checks: a bet that is charged twice is IDE-01 when it was sent again at once and
-IDE-04 when twenty calls lay between. Findings of one situation are one cause and are grouped under
-`CAUSE_TITLE`. Plain data: importing it costs nothing, a run without findings needs no more.
+belongs to different checks: a bet that is charged twice is IDE-01 when it was sent again at once and IDE-04
+when twenty calls lay between. The words of a situation and its rule stand in `catalogue/en/situations.toml`.
+Importing this module reads no file.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
-
-from simulator.core.webhooks import Method
 
 
 class Situation(StrEnum):
@@ -75,99 +73,59 @@ class Situation(StrEnum):
 
 _S = Situation
 
-_OF_CLAIMS = frozenset({_S.EXPECTATION_FAILED, _S.POLICY_BROKEN, _S.SLOW})
+SETS: dict[str, frozenset[Situation]] = {
+    # A bet that should simply be taken.
+    "FRESH_BET": frozenset(
+        {
+            _S.BET_NOT_TAKEN,
+            _S.BET_WRONG_AMOUNT,
+            _S.BET_CREDITED,
+            _S.BET_REFUSED,
+            _S.BET_REFUSED_BUT_TAKEN,
+            _S.CENT_OFF,
+        }
+    ),
+    # A win that should simply be credited.
+    "FRESH_WIN": frozenset(
+        {_S.WIN_NOT_CREDITED, _S.WIN_WRONG_AMOUNT, _S.WIN_REFUSED, _S.WIN_REFUSED_BUT_CREDITED, _S.CENT_OFF}
+    ),
+    # A refund that should simply give the stake back.
+    "FRESH_REFUND": frozenset(
+        {
+            _S.REFUND_NOT_CREDITED,
+            _S.REFUND_REFUSED,
+            _S.REFUND_REFUSED_BUT_CREDITED,
+            _S.REFUND_WRONG_AMOUNT,
+            _S.REFUND_DEBITED,
+            _S.CENT_OFF,
+        }
+    ),
+    # The money may be right and the answer is not.
+    "ANSWER": frozenset({_S.ANSWER_BALANCE_WRONG, _S.NO_ANSWER}),
+    # `user_balance` does not show the balance.
+    "READ": frozenset(
+        {_S.BALANCE_READ_WRONG, _S.STALE_READ, _S.READ_CONTRADICTS, _S.NO_ANSWER, _S.READ_REFUSED}
+    ),
+    # An id that was applied moves money once more.
+    "REPEATED": frozenset(
+        {_S.REPEATED_BET_TAKEN_AGAIN, _S.REPEATED_WIN_CREDITED_AGAIN, _S.REPEATED_REFUND_CREDITED_AGAIN}
+    ),
+    # A new call is mixed up with another one because of its id.
+    "SHARED": frozenset({_S.SHARED_ID_SWALLOWED, _S.SHARED_ID_REFUSED}),
+    # A call that says nothing valid is acted on, or is answered with success.
+    "MALFORMED": frozenset({_S.MALFORMED_MOVED, _S.MALFORMED_ACCEPTED}),
+    # What only calls that overlap in time can show.
+    "CONCURRENT": frozenset({_S.LOST_UPDATE, _S.DOUBLE_EFFECT, _S.CONCURRENT_WRONG}),
+}
+"""What many rules can be reported for; the catalogue names a set where it means all of it."""
+
+_CLAIMS = frozenset({_S.EXPECTATION_FAILED, _S.POLICY_BROKEN, _S.SLOW})
 
 
 def breaks_the_law(cause: str) -> bool:
-    """Whether a finding's `cause` is what no right wallet does, whoever asks.
+    """Return whether no right wallet does what a finding's `cause` names, whatever a scenario asks for.
 
-    Neither the form of a reply is that, nor what an author, a policy or a limit of time claims.
+    The form of a reply does not break the law, nor does a claim of an author, a policy or a limit of time.
     """
-    kind = cause.partition(":")[0]
-    return kind in set(Situation) and kind not in _OF_CLAIMS
-
-
-DEFAULT_RULE: dict[Situation, str] = {
-    _S.BET_NOT_TAKEN: "CON-03",
-    _S.BET_WRONG_AMOUNT: "CON-03",
-    _S.BET_CREDITED: "CON-03",
-    _S.BET_REFUSED: "CON-03",
-    _S.BET_REFUSED_BUT_TAKEN: "CON-03",
-    _S.OVERDRAFT: "INS-01",
-    _S.OVERDRAFT_REFUSED_BUT_TAKEN: "INS-01",
-    _S.WIN_NOT_CREDITED: "CON-04",
-    _S.WIN_WRONG_AMOUNT: "CON-04",
-    _S.WIN_REFUSED: "CON-04",
-    _S.WIN_REFUSED_BUT_CREDITED: "CON-04",
-    _S.REPEATED_BET_TAKEN_AGAIN: "IDE-01",
-    _S.REPEATED_WIN_CREDITED_AGAIN: "IDE-02",
-    _S.REPEATED_REFUND_CREDITED_AGAIN: "IDE-03",
-    _S.REPEAT_OF_REFUSED_WRONG: "IDE-13",
-    _S.LATE_BET_TAKEN: "ORD-02",
-    _S.REFUND_NOT_CREDITED: "REF-01",
-    _S.REFUND_REFUSED: "REF-01",
-    _S.REFUND_REFUSED_BUT_CREDITED: "REF-01",
-    _S.REFUND_WRONG_AMOUNT: "REF-01",
-    _S.REFUND_OVER_STAKE: "REF-05",
-    _S.REFUND_DEBITED: "REF-01",
-    _S.UNKNOWN_REFUND_CREDITED: "REF-02",
-    _S.REFUSED_BET_REFUND_CREDITED: "REF-04",
-    _S.FOREIGN_REFUND_MOVED: "REF-08",
-    _S.WIN_ID_REFUND_CREDITED: "REF-09",
-    _S.SAME_ID_OTHER_AMOUNT_MOVED: "IDE-09",
-    _S.SAME_ID_OTHER_PLAYER_MOVED: "IDE-08",
-    _S.SHARED_ID_SWALLOWED: "IDE-06",
-    _S.SHARED_ID_REFUSED: "IDE-06",
-    _S.ZERO_MOVED: "MON-09",
-    _S.MALFORMED_MOVED: "BAD-02",
-    _S.UNKNOWN_PLAYER_ACCEPTED: "UNK-02",
-    _S.BALANCE_READ_WRONG: "MON-15",
-    _S.STALE_READ: "CON-11",
-    _S.READ_CONTRADICTS: "CON-11",
-    _S.CENT_OFF: "MON-15",
-    _S.HUNDREDFOLD: "CON-06",
-    _S.ANSWER_BALANCE_WRONG: "CON-11",
-    _S.ODD_AMOUNT_WRONG: "MON-06",
-    _S.MALFORMED_ACCEPTED: "BAD-02",
-    _S.NO_ANSWER: "CON-08",
-    _S.EXPECTATION_FAILED: "EXP-01",
-    _S.POLICY_BROKEN: "EXP-02",
-    _S.SLOW: "PER-01",
-    _S.NEGATIVE_BALANCE: "MON-14",
-    _S.READ_REFUSED: "CON-02",
-    _S.DETAILS_WRONG: "CON-01",
-    _S.LIMIT_IGNORED: "LIM-01",
-    _S.BLOCKED_PLAYER_WRONG: "UNK-08",
-    _S.MONEY_FROM_NOWHERE: "MON-15",
-    _S.LOST_UPDATE: "CCY-01",
-    _S.DOUBLE_EFFECT: "CCY-02",
-    _S.EFFECT_THEN_READ: "CCY-07",
-    _S.CONCURRENT_WRONG: "CCY-07",
-}
-"""The rule of a situation when no check that the scenario covers can be reported for it."""
-
-_DOCUMENTED_ANSWER = {
-    Method.DETAILS: "CON-01",
-    Method.BALANCE: "CON-02",
-    Method.BET: "CON-03",
-    Method.WIN: "CON-04",
-    Method.REFUND: "CON-05",
-}
-
-METHOD_RULE: dict[tuple[Situation, Method], str] = {
-    **{(_S.NO_ANSWER, method): rule for method, rule in _DOCUMENTED_ANSWER.items()},
-    (_S.ANSWER_BALANCE_WRONG, Method.BET): "CON-03",
-    (_S.ANSWER_BALANCE_WRONG, Method.WIN): "CON-04",
-    (_S.ANSWER_BALANCE_WRONG, Method.REFUND): "CON-05",
-    (_S.SHARED_ID_SWALLOWED, Method.REFUND): "IDE-07",
-    (_S.SHARED_ID_REFUSED, Method.REFUND): "IDE-07",
-    (_S.ZERO_MOVED, Method.BET): "MON-10",
-    (_S.ZERO_MOVED, Method.REFUND): "MON-11",
-    (_S.UNKNOWN_PLAYER_ACCEPTED, Method.DETAILS): "UNK-01",
-    (_S.UNKNOWN_PLAYER_ACCEPTED, Method.BALANCE): "UNK-01",
-    (_S.UNKNOWN_PLAYER_ACCEPTED, Method.WIN): "UNK-03",
-    (_S.UNKNOWN_PLAYER_ACCEPTED, Method.REFUND): "UNK-04",
-    (_S.BLOCKED_PLAYER_WRONG, Method.WIN): "UNK-09",
-    (_S.BLOCKED_PLAYER_WRONG, Method.REFUND): "UNK-09",
-}
-"""Narrower than `DEFAULT_RULE`, where the method of the call says which check it is."""
+    situation = cause.partition(":")[0]
+    return situation in set(Situation) and situation not in _CLAIMS

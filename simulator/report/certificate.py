@@ -17,9 +17,8 @@ from simulator.core.findings import Level, Outcome, Verdict
 from simulator.core.steps import Scenario
 from simulator.core.webhooks import Reply
 from simulator.errors import ExitCode
-from simulator.law.rules import CATALOGUE, RULES
+from simulator.law.rules import checks, rules
 from simulator.report.causes import Cause, Causes, Sighting
-from simulator.report.coverage import OPEN_REASONS
 from simulator.report.events import Event, ExchangeRecorded, ScenarioFinished
 from simulator.report.json import JsonObject, encode
 from simulator.report.tally import OUTCOMES, Tally
@@ -132,7 +131,7 @@ class Certificate:
     def _finding(self, cause: Cause) -> JsonObject:
         shown = cause.shown
         finding = shown.finding
-        rule = RULES.get(finding.rule)
+        rule = rules().get(finding.rule)
         return {
             "cause": finding.cause,
             "severity": finding.severity.value,
@@ -163,9 +162,9 @@ class Certificate:
                 reason = self._plain(event.reason.partition("\n")[0])
                 left.append(_open(event.scenario.id, f"{event.verdict.value}: {reason}"))
         covered = {check for event in self._finished for check in event.scenario.covers}
-        for rule in CATALOGUE:
+        for rule in checks():
             if rule.id not in covered:
-                reason = OPEN_REASONS.get(rule.id, "no scenario of this run covers it")
+                reason = rule.no_scenario or "no scenario of this run covers it"
                 left.append(_open(f"{rule.id} {rule.title}", reason))
         return left
 

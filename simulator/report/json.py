@@ -7,13 +7,13 @@
 from __future__ import annotations
 
 import json
-from functools import lru_cache
 from typing import TextIO
 
 from simulator.core.findings import Finding, Place
 from simulator.core.money import Money, format_money
 from simulator.core.steps import Scenario
 from simulator.core.webhooks import Reply
+from simulator.law.rules import rule, rule_ids
 from simulator.report.events import (
     DialectObserved,
     Event,
@@ -205,14 +205,9 @@ def place_object(place: Place | None) -> JsonObject:
     return {"file": place.file, "line": place.line, "column": place.column}
 
 
-@lru_cache(maxsize=512)
 def rule_level(rule_id: str) -> str | None:
-    """How binding the rule is; None for an id that the catalogue does not have."""
-    # The texts of all rules are only wanted once there is a finding.
-    from simulator.law.rules import RULES
-
-    rule = RULES.get(rule_id)
-    return rule.level.value if rule else None
+    """Return how binding the rule is; None for an id that the catalogue does not have."""
+    return rule(rule_id).level.value if rule_id in rule_ids() else None
 
 
 def _money(amount: Money | None) -> str | None:

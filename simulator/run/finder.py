@@ -14,6 +14,7 @@ from simulator.core.money import Money, format_change, format_money
 from simulator.core.steps import Expect, Expected, Scenario
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Method, Reply, WireRequest, curl_line
+from simulator.law.rules import rule_of, words_of
 from simulator.law.situations import Situation, breaks_the_law
 from simulator.run.context import RunContext
 
@@ -138,7 +139,6 @@ class Finder:
         if not deviation.is_missing_answer:
             return deviation.rule
         # As below: only runs with a finding read the rules.
-        from simulator.law.rules import rule_of
 
         rule = rule_of(Situation.NO_ANSWER, self._scenario.covers)
         return rule if rule in self._scenario.covers else deviation.rule
@@ -155,20 +155,19 @@ class Finder:
         message: str = "",
     ) -> None:
         # The texts of rules and situations are read only by runs that have a finding.
-        from simulator.law.rules import rule_of
-        from simulator.law.situation_words import CAUSE_TITLE, WHY
 
+        words = words_of(situation)
         self._add(
             Finding(
                 rule=rule_of(situation, self._scenario.covers, method),
                 severity=self._strictly(severity),
                 cause=situation.value + cause_detail,
-                message=message or CAUSE_TITLE[situation],
+                message=message or words.title,
                 place=place,
                 label=_balances_in_words(facts) or facts.label,
                 trail=facts.trail,
                 lanes=facts.lanes,
-                why=WHY[situation],
+                why=words.why,
                 curl=self.curl(wire),
                 player=facts.player or None,
             )

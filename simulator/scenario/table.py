@@ -35,6 +35,7 @@ from simulator.core.steps import (
 )
 from simulator.core.webhooks import Method
 from simulator.core.words import did_you_mean_or_valid
+from simulator.law.rules import GROUPS, rule_ids
 from simulator.scenario.kinds import (
     ANY_JSON,
     BET_AMOUNT,
@@ -454,13 +455,6 @@ KINDS: dict[str, StepKind] = {kind.name: kind for kind in STEP_KINDS}
 
 NEEDS = ("restart", "seeding", "two_players", "blocked_player", "limits")
 
-RULE_COUNTS = {
-    "CON": 17, "MON": 15, "IDE": 17, "ORD": 9, "REF": 14, "INS": 6, "UNK": 9, "CCY": 9, "TMO": 9,
-    "SEC": 11, "BAD": 8, "SES": 7, "LIM": 3, "DEM": 4, "CUR": 4, "PER": 6, "EXP": 2,
-}  # fmt: skip
-"""How many rules each group has. Kept here too, and checked by a test, so that a run that finds nothing
-does not have to read the texts of all rules."""
-
 _ANSWERS = ("accepted", "refused", "any")
 
 POLICY_KNOBS: dict[str, tuple[str, ...]] = {
@@ -478,7 +472,6 @@ POLICY_KNOBS: dict[str, tuple[str, ...]] = {
 }
 """The knobs of the dialect and what each may be pinned to."""
 
-_RULE = re.compile(r"([A-Z]{3})-(\d\d)", re.ASCII)
 
 _NAME = re.compile(LABEL_PATTERN)
 
@@ -487,19 +480,15 @@ ROWS_MAX = 10_000
 
 def _read_rule(node: Node, _: Draft) -> str:
     text = text_of(node, "the id of a rule")
-    match = _RULE.fullmatch(text)
-    if match is None or not 1 <= int(match[2]) <= RULE_COUNTS.get(match[1], 0):
-        known = [
-            f"{group}-{number:02d}" for group, count in RULE_COUNTS.items() for number in range(1, count + 1)
-        ]
+    if text not in rule_ids():
         # IDE-1 is IDE-01, not IDE-17.
         padded = re.sub(r"(?<=\D)(\d)$", r"0\1", text.upper())
-        hint = did_you_mean_or_valid(padded, known)
+        hint = did_you_mean_or_valid(padded, rule_ids())
         raise Wrong(node, f'no rule has the id "{shortened(text)}"{hint}')
     return text
 
 
-RULE = ValueKind(_read_rule, or_column({"type": "string", "pattern": f"^({'|'.join(RULE_COUNTS)})-\\d\\d$"}))
+RULE = ValueKind(_read_rule, or_column({"type": "string", "pattern": f"^({'|'.join(GROUPS)})-\\d\\d$"}))
 
 PLAYER_FIELDS = Record(
     "player",

@@ -18,6 +18,7 @@ from simulator.core.values import Frozen
 from simulator.core.webhooks import Method, WebhookRequest
 from simulator.law.book import Book, Ledger, Terms, TooManyWorlds
 from simulator.law.roles import Applied, Entry, Pending, Role, situation_of
+from simulator.law.rules import rule_of, words_of
 from simulator.law.situations import Situation
 from simulator.serve.journal import EntryVerdict, PlayFinding
 
@@ -326,16 +327,13 @@ def money_finding(
     situation: Situation, method: Method, expected: tuple[Money, ...], found: Money | None, about: str = ""
 ) -> PlayFinding:
     """Money that is not where it should be; `about` names the call where it is another one's doing."""
-    # The texts of rules and situations are read by the first finding, not at every start.
-    from simulator.law.rules import rule_of
-    from simulator.law.situation_words import CAUSE_TITLE, WHY
-
+    words = words_of(situation)
     return PlayFinding(
         rule=rule_of(situation, (), method),
         severity=Severity.ERROR,
         cause=situation.value,
-        message=CAUSE_TITLE[situation] + (f" ({about})" if about else ""),
-        why=WHY[situation],
+        message=words.title + (f" ({about})" if about else ""),
+        why=words.why,
         expected=expected,
         found=found,
     )
@@ -343,9 +341,6 @@ def money_finding(
 
 def someone_else(expected: tuple[Money, ...], found: Money) -> PlayFinding:
     """The balance moved between our calls: not by itself a mistake."""
-    # As above.
-    from simulator.law.rules import rule_of
-
     situation = Situation.MONEY_FROM_NOWHERE
     by = format_change(Money(found - expected[0]))
     return PlayFinding(
@@ -361,9 +356,6 @@ def someone_else(expected: tuple[Money, ...], found: Money) -> PlayFinding:
 
 def not_active(status: str, expected: tuple[Money, ...], found: Money) -> PlayFinding:
     """A refused bet of an account that says it is not active."""
-    # As above.
-    from simulator.law.rules import rule_of
-
     situation = Situation.BLOCKED_PLAYER_WRONG
     return PlayFinding(
         rule=rule_of(situation, (), Method.BET),

@@ -1,1 +1,0 @@
-"""The conformance catalogue as data, a module a group; `simulator.core.rules` gathers and finds."""
