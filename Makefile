@@ -15,7 +15,7 @@ PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test lint check format bench e2e crosscheck container lock clean
+.PHONY: help demo serve test lint check format bench e2e crosscheck house container lock clean
 
 help: ## list what make can do here
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ e2e: $(VENV)/.dev ## run the tests that drive a real Chromium, and fail where th
 
 crosscheck: $(VENV)/.dev ## judge 100,000 random histories by the checker and by every order of their calls
 	$(BIN)/python tests/crosscheck.py $(HISTORIES)
+
+house: $(VENV)/.dev ## measure the code: its size, and how many files one bet crosses
+	$(BIN)/python tests/house.py
 
 container: ## build the image and start simulator and reference operator with Docker
 	docker compose up --build --wait

@@ -1,7 +1,7 @@
 """The import rules of docs/architecture.md as data, and the checker that reads them off a syntax tree.
 
 What lives here: rules and a pure function from source text to violations. Which files are checked, and what
-fails, stands in test_architecture.py.
+fails, stands in test_architecture.py; how imports are read, in import_graph.py.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from import_graph import Module, Violation, functions, imports
 
 # Rule 1. A list of what is allowed, not of what is forbidden: a new I/O module cannot slip in unseen.
 # fmt: off
@@ -81,41 +82,7 @@ PROVIDED_BY = {
 
 FILE_LINES_MAX = 300
 FUNCTION_LINES_MAX = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """A line that breaks a rule, and the rule in words."""
-
-    path: str
-    line: int
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.path}:{self.line}: {self.message}"
-
-
-@dataclass(frozen=True, slots=True)
-class Module:
-    """One source file under its dotted name; a package's own file is named `package.__init__`."""
-
-    path: str
-    name: str
-    source: str
-
-    @property
-    def tree(self) -> ast.Module:
-        """The syntax tree; raises SyntaxError."""
-        return ast.parse(self.source, self.path)
-
-    @property
-    def part(self) -> str:
-        """The package or module below `simulator` that it belongs to, such as "core"."""
-        return self.name.split(".")[1]
-
-    def at(self, node: ast.stmt | ast.expr, message: str) -> Violation:
-        """A violation at the node's line."""
-        return Violation(self.path, node.lineno, message)
+SMALL_FILE_LINES = 40
 
 
 def violations(module: Module) -> list[Violation]:
@@ -127,26 +94,6 @@ def violations(module: Module) -> list[Violation]:
     return sorted(found, key=lambda violation: violation.line)
 
 
-def imports(module: Module) -> Iterator[tuple[ast.stmt | ast.expr, str]]:
-    """Each import with the dotted name it brings, relative ones and import_module("…") resolved."""
-    package = module.name.split(".")[:-1]
-    for node in ast.walk(module.tree):
-        match node:
-            case ast.Import(names=names):
-                yield from ((node, alias.name) for alias in names)
-            case ast.ImportFrom(module=source, names=names, level=level):
-                base = package[: len(package) - level + 1] if level else []
-                prefix = ".".join([*base, *([source] if source else [])])
-                yield from ((node, f"{prefix}.{alias.name}") for alias in names)
-            case ast.Call(
-                func=ast.Attribute(attr="import_module") | ast.Name(id="import_module"),
-                args=[ast.Constant(value=str(name)), *_],
-            ):
-                yield node, name
-            case _:
-                pass
-
-
 def within(name: str, places: tuple[str, ...] | frozenset[str]) -> bool:
     """Whether a dotted name is one of the places or lies below: `load` holds `load_users`, not `loader`."""
     return any(name == place or name.startswith((f"{place}.", f"{place}_")) for place in places)
@@ -154,7 +101,8 @@ def within(name: str, places: tuple[str, ...] | frozenset[str]) -> bool:
 
 def import_violations(module: Module) -> Iterator[Violation]:
     """Rules 1 to 5, as far as they are about imports, and dependencies that nobody declared."""
-    for node, target in imports(module):
+    for each in imports(module):
+        node, target = each.node, each.target
         if target.split(".")[0] == "simulator":
             yield from layer_violation(module, node, target)
         elif module.part == "core" and not within(target, PURE_STDLIB | PURE_THIRD_PARTY):
@@ -261,15 +209,10 @@ def import_time_violations(module: Module) -> Iterator[Violation]:
 
 def size_violations(module: Module) -> Iterator[Violation]:
     """Files and functions short enough to read in one go."""
-    lines = len(module.source.splitlines())
-    if lines > FILE_LINES_MAX:
-        message = f"the file has {lines} lines, more than {FILE_LINES_MAX}; split it by meaning"
+    if module.lines > FILE_LINES_MAX:
+        message = f"the file has {module.lines} lines, more than {FILE_LINES_MAX}; split it by meaning"
         yield Violation(module.path, FILE_LINES_MAX + 1, message)
-    for node in ast.walk(module.tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            length = (node.end_lineno or node.lineno) - node.lineno + 1
-            if length > FUNCTION_LINES_MAX:
-                message = (
-                    f"{node.name}() has {length} lines, more than {FUNCTION_LINES_MAX}; split it by meaning"
-                )
-                yield module.at(node, message)
+    for node, length in functions(module):
+        if length > FUNCTION_LINES_MAX:
+            message = f"{node.name}() has {length} lines, more than {FUNCTION_LINES_MAX}; split it by meaning"
+            yield module.at(node, message)

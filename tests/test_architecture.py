@@ -7,16 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from architecture_rules import COMPOSERS, MAY_IMPORT, PROVIDED_BY, Module, violations
+from architecture_rules import COMPOSERS, MAY_IMPORT, PROVIDED_BY, violations
+from import_graph import Module, module_at
 
 ROOT = Path(__file__).parent.parent
 FILES = sorted((ROOT / "simulator").rglob("*.py"))
-
-
-def module_of(file: Path) -> Module:
-    """The file as a module under its dotted name."""
-    relative = file.relative_to(ROOT)
-    return Module(str(relative), ".".join(relative.with_suffix("").parts), file.read_text("utf-8"))
 
 
 def written(source: str, name: str = "simulator.core.sample") -> list[str]:
@@ -27,7 +22,7 @@ def written(source: str, name: str = "simulator.core.sample") -> list[str]:
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
 def test_every_module_keeps_the_rules(file: Path) -> None:
     """No module imports across a boundary, does work at import, or has grown past reading."""
-    found = violations(module_of(file))
+    found = violations(module_at(file, ROOT))
     assert not found, "\n" + "\n".join(str(violation) for violation in found)
 
 
