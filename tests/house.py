@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from architecture_rules import FUNCTION_LINES_MAX, SMALL_FILE_LINES
+from architecture_rules import FILE_LINES_MAX, FUNCTION_LINES_MAX, SMALL_FILE_LINES
 from house_walk import walks
 from import_graph import (
     ImportGraph,
@@ -22,7 +22,6 @@ from import_graph import (
 )
 
 ROOT = Path(__file__).parent.parent
-LONG_FILE_LINES = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +45,8 @@ def figures(modules: list[Module]) -> Iterator[Figure]:
     for title, with_types in (("import circles", False), ("import circles, imports for types too", True)):
         yield _figure(title, [", ".join(circle) for circle in graph.circles(with_types=with_types)])
     yield from _lonely(graph)
-    long = [each for each in modules if each.lines > LONG_FILE_LINES]
-    yield _figure(f"files over {LONG_FILE_LINES} lines", [f"{each.name} ({each.lines})" for each in long])
+    long = [each for each in modules if each.lines > FILE_LINES_MAX]
+    yield _figure(f"files over {FILE_LINES_MAX} lines", [f"{each.name} ({each.lines})" for each in long])
     found = [(each, node, size) for each in modules for node, size in functions(each)]
     yield _figure(
         f"functions over {FUNCTION_LINES_MAX} lines",
@@ -61,7 +60,7 @@ def _figure(title: str, names: Sequence[str]) -> Figure:
 
 
 def _lonely(graph: ImportGraph) -> Iterator[Figure]:
-    """What has one importer. A package's own file is no module that somebody split off."""
+    """Count the files that one other file imports, and how many of them are small."""
     single = graph.single_importer()
     share = 100 * len(single) / len(graph.modules)
     names = [f"{each.name} <- {', '.join(graph.importers(each.name))}" for each in single]

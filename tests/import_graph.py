@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -46,7 +46,7 @@ class Module:
 
     path: str
     name: str
-    source: str
+    source: str = field(repr=False)
 
     @cached_property
     def tree(self) -> ast.Module:
@@ -124,7 +124,7 @@ def _targets(node: ast.AST, package: list[str]) -> list[str]:
 class Edge:
     """One file that imports another, in one way or several."""
 
-    source: str
+    source: str = field(repr=False)
     target: str
     for_types: bool
     deferred: bool
