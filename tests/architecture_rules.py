@@ -26,7 +26,8 @@ MAY_IMPORT = {
     "report": BASE | {"law"},
     "settings": BASE | {"wire", "scenario"},
     "run": BELOW,
-    "serve": BELOW,
+    # `serve --with-operator` starts the example wallet beside it.
+    "serve": BELOW | {"reference_operator"},
     "reference_operator": frozenset[str](),
 }
 # These put the parts together: they alone may use both `run` and `serve`.

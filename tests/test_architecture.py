@@ -148,10 +148,6 @@ ACROSS = {
         "import importlib\nx = importlib.import_module('simulator.serve.app')",
     ),
     "serve knows run": ("simulator.serve.app", "from simulator.run import suite"),
-    "serve knows the example wallet": (
-        "simulator.serve.app",
-        "from simulator.reference_operator import DEFECTS",
-    ),
     "run knows load": ("simulator.run.suite", "from simulator import load"),
     "the wire knows the cli": ("simulator.wire.sender", "from simulator.cli import main"),
     "the operator shares money": ("simulator.reference_operator.a", "from simulator.core.money import Money"),

@@ -15,7 +15,7 @@ from simulator.core.money import Money
 from simulator.core.steps import Scenario
 from simulator.core.words import did_you_mean
 from simulator.errors import ExitCode, UsageError
-from simulator.reference_operator import DEFECTS, Defect, DefectKind, OperatorSettings
+from simulator.reference_operator import DEFECTS, Defect, DefectKind, OperatorSettings, defects_by_group
 from simulator.reference_operator.server import OperatorServer
 from simulator.report.events import Event, FindingRaised
 from simulator.run.suite import run_scenarios, run_suite
@@ -73,7 +73,8 @@ def command(names: tuple[str, ...], jobs: int, seed: int, whole: bool) -> ExitCo
     for name in names:
         if name not in DEFECTS:
             raise UsageError(f'there is no defect "{name}"{did_you_mean(name, DEFECTS)}')
-    chosen = [DEFECTS[name] for name in names or DEFECTS]
+    every = [defect for members in defects_by_group().values() for defect in members]
+    chosen = [DEFECTS[name] for name in names] or every
     suite = load_scenarios(())
     survivors = []
     started_s = time.monotonic()

@@ -91,13 +91,12 @@ def serve(settings: OperatorSettings, host: str, port: int) -> None:
 
 def describe_switches(with_defects: bool, with_dialects: bool) -> str:
     """The names and sentences of what can be switched on, one a line, defects by group."""
-    from simulator.reference_operator import DEFECTS, DIALECTS  # Flask, as above
+    from simulator.reference_operator import DIALECTS, defects_by_group  # Flask, as above
 
     lines: list[str] = []
     if with_defects:
-        for group in dict.fromkeys(defect.group for defect in DEFECTS.values()):
+        for group, members in defects_by_group().items():
             lines.append(f"{group}:")
-            members = [defect for defect in DEFECTS.values() if defect.group == group]
             lines += [f"  {each.name:<36} {each.kind.value:<11} {each.description}" for each in members]
     if with_dialects:
         lines.append("dialects:")

@@ -6,7 +6,14 @@ It shares no code with the simulator that judges it: neither money nor model.
 from simulator.reference_operator.app import create_operator
 from simulator.reference_operator.operator import InvalidSetting
 from simulator.reference_operator.settings import OperatorSettings, UnknownName
-from simulator.reference_operator.switches import DEFECTS, DIALECTS, Defect, DefectKind, Dialect
+from simulator.reference_operator.switches import (
+    DEFECTS,
+    DIALECTS,
+    Defect,
+    DefectKind,
+    Dialect,
+    defects_by_group,
+)
 
 __all__ = [
     "DEFECTS",
@@ -18,4 +25,5 @@ __all__ = [
     "OperatorSettings",
     "UnknownName",
     "create_operator",
+    "defects_by_group",
 ]

@@ -17,7 +17,7 @@ METHODS = (ACCOUNT_DETAILS, USER_BALANCE, BET, WIN, REFUND)
 
 
 @dataclass(frozen=True, slots=True)
-class WebhookCall:
+class ReceivedCall:
     """One webhook call as it was sent: a JSON object whose fields nobody has checked yet."""
 
     method: str

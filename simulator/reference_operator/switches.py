@@ -56,6 +56,12 @@ DEFECTS: dict[str, Defect] = {}
 DIALECTS: dict[str, Dialect] = {}
 
 
+def defects_by_group() -> dict[str, list[Defect]]:
+    """Return the registered defects by their groups, in alphabetical order of the groups."""
+    groups = sorted({each.group for each in DEFECTS.values()})
+    return {group: [each for each in DEFECTS.values() if each.group == group] for group in groups}
+
+
 def defect(
     name: str, description: str, kind: DefectKind, group: str, needs: str = ""
 ) -> Callable[[AnyPart], AnyPart]:

@@ -28,8 +28,8 @@ from simulator.reference_operator.calls import (
     Answer,
     CallRefused,
     MoneyCall,
+    ReceivedCall,
     RefusedCall,
-    WebhookCall,
 )
 from simulator.reference_operator.cents import read_cents
 from simulator.reference_operator.database import Books, Database, Effect, Player
@@ -49,19 +49,19 @@ class Wallet:
 
     # The five methods of the protocol.
 
-    def account_details(self, call: WebhookCall) -> Answer:
+    def account_details(self, call: ReceivedCall) -> Answer:
         with self.database.transaction() as books:
             player = self.find_player(books, call)
         return AccountDetails(
             player.user_id, f"player-{player.user_id}@example.com", f"Player {player.user_id}"
         )
 
-    def user_balance(self, call: WebhookCall) -> Answer:
+    def user_balance(self, call: ReceivedCall) -> Answer:
         with self.database.transaction() as books:
             player = self.find_player(books, call)
         return Accepted(player.balance, player.status)
 
-    def transaction_bet(self, call: WebhookCall) -> Answer:
+    def transaction_bet(self, call: ReceivedCall) -> Answer:
         with self.database.transaction() as books:
             player = self.find_player(books, call)
             bet = self.check_fields(player, call)
@@ -72,7 +72,7 @@ class Wallet:
             self.check_bet(books, player, bet)
             return self.apply(books, player, bet, -bet.amount)
 
-    def transaction_win(self, call: WebhookCall) -> Answer:
+    def transaction_win(self, call: ReceivedCall) -> Answer:
         with self.database.transaction() as books:
             player = self.find_player(books, call)
             win = self.check_fields(player, call)
@@ -81,7 +81,7 @@ class Wallet:
             self.check_win(books, player, win)
             return self.apply(books, player, win, win.amount)
 
-    def refund(self, call: WebhookCall) -> Answer:
+    def refund(self, call: ReceivedCall) -> Answer:
         with self.database.transaction() as books:
             player = self.find_player(books, call)
             refund = self.check_fields(player, call)
@@ -94,14 +94,14 @@ class Wallet:
 
     # Who, what, how much.
 
-    def find_player(self, books: Books, call: WebhookCall) -> Player:
+    def find_player(self, books: Books, call: ReceivedCall) -> Player:
         user_id = call.fields.get("user_id")
         player = books.player(user_id) if is_id(user_id) else None
         if player is None:
             raise CallRefused(RefusedCall("INVALID_USER", "no such player"))
         return player
 
-    def check_fields(self, player: Player, call: WebhookCall) -> MoneyCall:
+    def check_fields(self, player: Player, call: ReceivedCall) -> MoneyCall:
         return MoneyCall(
             player.user_id,
             call.method,
@@ -110,19 +110,19 @@ class Wallet:
             None if call.method == REFUND else self.read_game_id(player, call),
         )
 
-    def read_amount(self, player: Player, call: WebhookCall) -> int:
+    def read_amount(self, player: Player, call: ReceivedCall) -> int:
         amount = read_cents(call.fields.get("amount"))
         if amount is None:
             raise refusal(player, "INVALID_AMOUNT", 'amount must be text such as "10.50"')
         return amount
 
-    def read_transaction_id(self, player: Player, call: WebhookCall) -> str:
+    def read_transaction_id(self, player: Player, call: ReceivedCall) -> str:
         return self.read_id(player, call, "transaction_id")
 
-    def read_game_id(self, player: Player, call: WebhookCall) -> str:
+    def read_game_id(self, player: Player, call: ReceivedCall) -> str:
         return self.read_id(player, call, "game_id")
 
-    def read_id(self, player: Player, call: WebhookCall, field: str) -> str:
+    def read_id(self, player: Player, call: ReceivedCall, field: str) -> str:
         value = call.fields.get(field)
         if not is_id(value):
             raise refusal(

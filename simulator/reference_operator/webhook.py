@@ -21,8 +21,8 @@ from simulator.reference_operator.calls import (
     AccountDetails,
     Answer,
     CallRefused,
+    ReceivedCall,
     RefusedCall,
-    WebhookCall,
 )
 from simulator.reference_operator.cents import write_cents
 from simulator.reference_operator.wallet import Wallet
@@ -45,7 +45,7 @@ class Webhook:
 
     def __init__(self, wallet: Wallet) -> None:
         self.wallet = wallet
-        self.methods: dict[str, Callable[[WebhookCall], Answer]] = {
+        self.methods: dict[str, Callable[[ReceivedCall], Answer]] = {
             ACCOUNT_DETAILS: wallet.account_details,
             USER_BALANCE: wallet.user_balance,
             BET: wallet.transaction_bet,
@@ -53,21 +53,21 @@ class Webhook:
             REFUND: wallet.refund,
         }
 
-    def receive(self, body: bytes) -> tuple[WebhookCall, WebhookReply]:
+    def receive(self, body: bytes) -> tuple[ReceivedCall, WebhookReply]:
         """Answer one call. The call comes back too, for whoever counts calls."""
         call = self.read(body)
         return call, self.reply(call, self.answer(call))
 
-    def read(self, body: bytes) -> WebhookCall:
+    def read(self, body: bytes) -> ReceivedCall:
         """The call in the body. Its method is empty where the body is not a JSON object."""
         try:
             fields = json.loads(body, parse_float=Decimal, parse_constant=refuse_constant)
         except (ValueError, RecursionError):
-            return WebhookCall("", {})
+            return ReceivedCall("", {})
         method = fields.get("method") if isinstance(fields, dict) else None
-        return WebhookCall(method, fields) if isinstance(method, str) else WebhookCall("", {})
+        return ReceivedCall(method, fields) if isinstance(method, str) else ReceivedCall("", {})
 
-    def answer(self, call: WebhookCall) -> Answer:
+    def answer(self, call: ReceivedCall) -> Answer:
         handle = self.methods.get(call.method)
         if handle is None:
             return RefusedCall("INVALID_METHOD", "expected a JSON object whose method is one of the five")
@@ -76,11 +76,11 @@ class Webhook:
         except CallRefused as refusal:
             return refusal.refused
 
-    def reply(self, call: WebhookCall, answer: Answer) -> WebhookReply:
+    def reply(self, call: ReceivedCall, answer: Answer) -> WebhookReply:
         http_status = answer.http_status if isinstance(answer, RefusedCall) else None
         return WebhookReply(self.encode(self.fields(call, answer)), http_status or 200)
 
-    def fields(self, call: WebhookCall, answer: Answer) -> dict[str, Any]:
+    def fields(self, call: ReceivedCall, answer: Answer) -> dict[str, Any]:
         """The JSON object of the reply."""
         match answer:
             case Accepted(balance, status):

@@ -1,4 +1,7 @@
-"""Which checks of the catalogue the scenarios cover, and why the others are open. Pure."""
+"""Which checks of the catalogue the scenarios cover, and why the others are open.
+
+A module of its own because both `list` and the certificate tell it, each in its own form.
+"""
 
 from __future__ import annotations
 

@@ -3,46 +3,6 @@
 Importing this package fills the registry.
 """
 
-from simulator.reference_operator.defects import (
-    answers,
-    races,
-    refunds,
-)
-from simulator.reference_operator.defects import (
-    answers as form,
-)
-from simulator.reference_operator.defects import (
-    ids as idempotency,
-)
-from simulator.reference_operator.defects import (
-    ids as identity,
-)
-from simulator.reference_operator.defects import (
-    money as amounts,
-)
-from simulator.reference_operator.defects import (
-    money as arithmetic,
-)
-from simulator.reference_operator.defects import (
-    money as funds,
-)
-from simulator.reference_operator.defects import (
-    races as durability,
-)
-from simulator.reference_operator.defects import (
-    refunds as rounds,
-)
+from simulator.reference_operator.defects import answers, ids, money, races, refunds
 
-__all__ = [
-    "amounts",
-    "answers",
-    "arithmetic",
-    "durability",
-    "form",
-    "funds",
-    "idempotency",
-    "identity",
-    "races",
-    "refunds",
-    "rounds",
-]
+__all__ = ["answers", "ids", "money", "races", "refunds"]

@@ -16,8 +16,8 @@ from simulator.reference_operator.calls import (
     AccountDetails,
     Answer,
     MoneyCall,
+    ReceivedCall,
     RefusedCall,
-    WebhookCall,
 )
 from simulator.reference_operator.database import Books, Database, Player
 from simulator.reference_operator.switches import DefectKind, defect
@@ -42,7 +42,7 @@ class AppliedThenCrashed(Webhook):
 
     method = ""
 
-    def reply(self, call: WebhookCall, answer: Answer) -> WebhookReply:
+    def reply(self, call: ReceivedCall, answer: Answer) -> WebhookReply:
         if call.method == self.method and isinstance(answer, Accepted):
             return CRASHED
         return super().reply(call, answer)
@@ -78,7 +78,7 @@ class BetChargedSometimes500(Webhook):
         super().__init__(wallet)
         self.chance = random.Random(wallet.seed)
 
-    def reply(self, call: WebhookCall, answer: Answer) -> WebhookReply:
+    def reply(self, call: ReceivedCall, answer: Answer) -> WebhookReply:
         if call.method == BET and isinstance(answer, Accepted) and self.chance.random() < CHANCE_OF_500:
             return CRASHED
         return super().reply(call, answer)
@@ -88,7 +88,7 @@ class BetChargedSometimes500(Webhook):
     "bet-charged-then-refused", "A bet is charged and answered as refused.", DefectKind.SEQUENTIAL, ANSWERS
 )
 class BetChargedThenRefused(Webhook):
-    def reply(self, call: WebhookCall, answer: Answer) -> WebhookReply:
+    def reply(self, call: ReceivedCall, answer: Answer) -> WebhookReply:
         if call.method == BET and isinstance(answer, Accepted):
             answer = RefusedCall("INTERNAL_ERROR", "the bet could not be placed", answer.balance)
         return super().reply(call, answer)
@@ -101,7 +101,7 @@ class BetChargedThenRefused(Webhook):
     ANSWERS,
 )
 class BetChargedThenDropped(Webhook):
-    def reply(self, call: WebhookCall, answer: Answer) -> WebhookReply:
+    def reply(self, call: ReceivedCall, answer: Answer) -> WebhookReply:
         reply = super().reply(call, answer)
         return replace(reply, dropped=call.method == BET and isinstance(answer, Accepted))
 
@@ -113,7 +113,7 @@ class BetChargedThenDropped(Webhook):
     ANSWERS,
 )
 class WinReplyCutShort(Webhook):
-    def reply(self, call: WebhookCall, answer: Answer) -> WebhookReply:
+    def reply(self, call: ReceivedCall, answer: Answer) -> WebhookReply:
         reply = super().reply(call, answer)
         return replace(reply, body=reply.body[:-9]) if call.method == WIN else reply
 
@@ -166,7 +166,7 @@ class BalanceCached(Wallet):
         super().__init__(database, max_bet, seed)
         self.cache: dict[str, tuple[int, Answer]] = {}
 
-    def user_balance(self, call: WebhookCall) -> Answer:
+    def user_balance(self, call: ReceivedCall) -> Answer:
         user_id = str(call.fields.get("user_id"))
         reads_left, cached = self.cache.get(user_id, (0, Accepted(0)))
         if reads_left == 0:
@@ -191,7 +191,7 @@ class ReplicaLag(Wallet):
         changes.append((time.monotonic() + REPLICA_LAG_S, player.balance))
         return super().apply(books, player, call, moved)
 
-    def user_balance(self, call: WebhookCall) -> Answer:
+    def user_balance(self, call: ReceivedCall) -> Answer:
         answer = super().user_balance(call)
         changes = tuple(self.changes.get(str(call.fields.get("user_id")), ()))
         behind = [balance for shown_until, balance in changes if shown_until > time.monotonic()]
@@ -206,7 +206,7 @@ FORM = "form"
 
 @defect("no-status", "Replies have no status.", DefectKind.FORM, FORM)
 class NoStatus(Webhook):
-    def fields(self, call: WebhookCall, answer: Answer) -> dict[str, Any]:
+    def fields(self, call: ReceivedCall, answer: Answer) -> dict[str, Any]:
         fields = super().fields(call, answer)
         if isinstance(answer, Accepted):
             del fields["status"]
@@ -215,14 +215,14 @@ class NoStatus(Webhook):
 
 @defect("status-as-word", 'The status of success is "success".', DefectKind.FORM, FORM)
 class StatusAsWord(Webhook):
-    def fields(self, call: WebhookCall, answer: Answer) -> dict[str, Any]:
+    def fields(self, call: ReceivedCall, answer: Answer) -> dict[str, Any]:
         fields = super().fields(call, answer)
         return fields | {"status": "success"} if isinstance(answer, Accepted) else fields
 
 
 @defect("no-balance", "Bets, wins and refunds are answered without the balance.", DefectKind.FORM, FORM)
 class NoBalance(Webhook):
-    def fields(self, call: WebhookCall, answer: Answer) -> dict[str, Any]:
+    def fields(self, call: ReceivedCall, answer: Answer) -> dict[str, Any]:
         fields = super().fields(call, answer)
         if isinstance(answer, Accepted) and call.method != USER_BALANCE:
             del fields["balance"]
@@ -231,7 +231,7 @@ class NoBalance(Webhook):
 
 @defect("html-before-json", "A notice of the script language stands before the JSON.", DefectKind.FORM, FORM)
 class HtmlBeforeJson(Webhook):
-    def reply(self, call: WebhookCall, answer: Answer) -> WebhookReply:
+    def reply(self, call: ReceivedCall, answer: Answer) -> WebhookReply:
         reply = super().reply(call, answer)
         notice = b"<br />\n<b>Notice</b>:  Undefined index: currency in <b>wallet.php</b><br />\n"
         return replace(reply, body=notice + reply.body, content_type="text/html; charset=UTF-8")
@@ -245,14 +245,14 @@ class WrappedInData(Webhook):
 
 @defect("refund-reply-empty", "A refund is credited and answered with an empty body.", DefectKind.FORM, FORM)
 class RefundReplyEmpty(Webhook):
-    def reply(self, call: WebhookCall, answer: Answer) -> WebhookReply:
+    def reply(self, call: ReceivedCall, answer: Answer) -> WebhookReply:
         reply = super().reply(call, answer)
         return replace(reply, body=b"") if call.method == REFUND else reply
 
 
 @defect("reply-ok", 'Accepted calls are answered with the text "OK".', DefectKind.FORM, FORM)
 class ReplyOk(Webhook):
-    def reply(self, call: WebhookCall, answer: Answer) -> WebhookReply:
+    def reply(self, call: ReceivedCall, answer: Answer) -> WebhookReply:
         if isinstance(answer, Accepted) and call.method != USER_BALANCE:
             return WebhookReply(b"OK", content_type="text/plain")
         return super().reply(call, answer)
@@ -293,7 +293,7 @@ class BalanceInCents(Webhook):
 
 @defect("details-without-name", "account_details has no name_jogador.", DefectKind.FORM, FORM)
 class DetailsWithoutName(Webhook):
-    def fields(self, call: WebhookCall, answer: Answer) -> dict[str, Any]:
+    def fields(self, call: ReceivedCall, answer: Answer) -> dict[str, Any]:
         fields = super().fields(call, answer)
         if isinstance(answer, AccountDetails):
             del fields["name_jogador"]
@@ -302,6 +302,6 @@ class DetailsWithoutName(Webhook):
 
 @defect("details-of-another-player", "account_details answers with another user_id.", DefectKind.FORM, FORM)
 class DetailsOfAnotherPlayer(Webhook):
-    def fields(self, call: WebhookCall, answer: Answer) -> dict[str, Any]:
+    def fields(self, call: ReceivedCall, answer: Answer) -> dict[str, Any]:
         fields = super().fields(call, answer)
         return fields | {"user_id": "1"} if isinstance(answer, AccountDetails) else fields

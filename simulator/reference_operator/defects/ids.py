@@ -12,8 +12,8 @@ from simulator.reference_operator.calls import (
     Answer,
     CallRefused,
     MoneyCall,
+    ReceivedCall,
     RefusedCall,
-    WebhookCall,
 )
 from simulator.reference_operator.database import Books, Database, Effect, Player
 from simulator.reference_operator.defects.writing import apply_again
@@ -114,7 +114,7 @@ class RefusedBetRemembered(Wallet):
         super().__init__(database, max_bet, seed)
         self.refused: set[tuple[str, str]] = set()
 
-    def transaction_bet(self, call: WebhookCall) -> Answer:
+    def transaction_bet(self, call: ReceivedCall) -> Answer:
         key = str(call.fields.get("user_id")), str(call.fields.get("transaction_id"))
         if key in self.refused:
             return self.user_balance(call)
@@ -173,7 +173,7 @@ IDENTITY = "identity"
     IDENTITY,
 )
 class IdsFoldCase(Wallet):
-    def read_transaction_id(self, player: Player, call: WebhookCall) -> str:
+    def read_transaction_id(self, player: Player, call: ReceivedCall) -> str:
         return super().read_transaction_id(player, call).casefold()
 
 
@@ -182,7 +182,7 @@ class IdsCut(Wallet):
 
     length = 0
 
-    def read_transaction_id(self, player: Player, call: WebhookCall) -> str:
+    def read_transaction_id(self, player: Player, call: ReceivedCall) -> str:
         return super().read_transaction_id(player, call)[: self.length]
 
 
@@ -223,7 +223,7 @@ class IdsCutAt128(IdsCut):
     IDENTITY,
 )
 class IdsAsNumbers(Wallet):
-    def read_transaction_id(self, player: Player, call: WebhookCall) -> str:
+    def read_transaction_id(self, player: Player, call: ReceivedCall) -> str:
         transaction_id = super().read_transaction_id(player, call)
         if transaction_id.isascii() and transaction_id.isdigit():
             return transaction_id.lstrip("0") or "0"
@@ -237,7 +237,7 @@ class IdsAsNumbers(Wallet):
     IDENTITY,
 )
 class IdsTrimmed(Wallet):
-    def read_transaction_id(self, player: Player, call: WebhookCall) -> str:
+    def read_transaction_id(self, player: Player, call: ReceivedCall) -> str:
         return super().read_transaction_id(player, call).strip() or " "
 
 
@@ -248,7 +248,7 @@ class IdsTrimmed(Wallet):
     IDENTITY,
 )
 class UnknownPlayerCreated(Wallet):
-    def find_player(self, books: Books, call: WebhookCall) -> Player:
+    def find_player(self, books: Books, call: ReceivedCall) -> Player:
         user_id = call.fields.get("user_id")
         if is_id(user_id) and books.player(user_id) is None:
             books.open_player(Player(user_id, 0, 0, ACTIVE))
@@ -262,7 +262,7 @@ class UnknownPlayerCreated(Wallet):
     IDENTITY,
 )
 class SqlInjection(Wallet):
-    def find_player(self, books: Books, call: WebhookCall) -> Player:
+    def find_player(self, books: Books, call: ReceivedCall) -> Player:
         user_id = call.fields.get("user_id")
         query = f"SELECT user_id FROM players WHERE user_id = '{user_id}' ORDER BY user_id LIMIT 1"
         try:
@@ -282,7 +282,7 @@ class SqlInjection(Wallet):
 class MissingIdCharged(Wallet):
     made_up = 0
 
-    def read_transaction_id(self, player: Player, call: WebhookCall) -> str:
+    def read_transaction_id(self, player: Player, call: ReceivedCall) -> str:
         if call.fields.get("transaction_id") in (None, ""):
             self.made_up += 1
             return f"made-up-{self.made_up}"
@@ -297,7 +297,7 @@ class MissingIdCharged(Wallet):
     needs="block",
 )
 class BlockedPlayerMayBet(Wallet):
-    def find_player(self, books: Books, call: WebhookCall) -> Player:
+    def find_player(self, books: Books, call: ReceivedCall) -> Player:
         player = super().find_player(books, call)
         return Player(player.user_id, player.opening, player.balance, ACTIVE)
 
@@ -307,7 +307,7 @@ class BlockedPlayerUnpaid(Wallet):
 
     method = ""
 
-    def read_transaction_id(self, player: Player, call: WebhookCall) -> str:
+    def read_transaction_id(self, player: Player, call: ReceivedCall) -> str:
         if call.method == self.method and player.status != ACTIVE:
             raise refusal(player, "USER_BLOCKED", "this player is blocked")
         return super().read_transaction_id(player, call)

@@ -10,8 +10,8 @@ from simulator.reference_operator.calls import (
     Answer,
     CallRefused,
     MoneyCall,
+    ReceivedCall,
     RefusedCall,
-    WebhookCall,
 )
 from simulator.reference_operator.cents import read_cents, write_cents
 from simulator.reference_operator.database import Books, Database, Player
@@ -112,7 +112,7 @@ class FloatBalance(Webhook):
         super().__init__(wallet)
         self.floats: dict[str, tuple[int, float]] = {}
 
-    def fields(self, call: WebhookCall, answer: Answer) -> dict[str, Any]:
+    def fields(self, call: ReceivedCall, answer: Answer) -> dict[str, Any]:
         fields = super().fields(call, answer)
         if not isinstance(answer, Accepted):
             return fields
@@ -138,7 +138,7 @@ class NegativeAmounts(Wallet):
 
     method = ""
 
-    def read_amount(self, player: Player, call: WebhookCall) -> int:
+    def read_amount(self, player: Player, call: ReceivedCall) -> int:
         amount = call.fields.get("amount")
         if call.method == self.method and isinstance(amount, str) and amount.startswith("-"):
             cents = read_cents(amount[1:])
@@ -166,7 +166,7 @@ class NegativeWinDebited(NegativeAmounts):
     AMOUNTS,
 )
 class AmountsReadLoosely(Wallet):
-    def read_amount(self, player: Player, call: WebhookCall) -> int:
+    def read_amount(self, player: Player, call: ReceivedCall) -> int:
         match = LOOSE_NUMBER.match(str(call.fields.get("amount")))
         if match is None or "-" in match[0]:
             return super().read_amount(player, call)
@@ -180,7 +180,7 @@ class AmountsReadLoosely(Wallet):
     AMOUNTS,
 )
 class CommasDroppedFromAmounts(Wallet):
-    def read_amount(self, player: Player, call: WebhookCall) -> int:
+    def read_amount(self, player: Player, call: ReceivedCall) -> int:
         amount = str(call.fields.get("amount")).replace(",", "")
         cents = read_cents(amount if "." in amount else f"{amount}.00")
         return super().read_amount(player, call) if cents is None else cents
@@ -193,7 +193,7 @@ class CommasDroppedFromAmounts(Wallet):
     AMOUNTS,
 )
 class CentsCutByFloat(Wallet):
-    def read_amount(self, player: Player, call: WebhookCall) -> int:
+    def read_amount(self, player: Player, call: ReceivedCall) -> int:
         cents = super().read_amount(player, call)
         return int(float(write_cents(cents)) * 100)
 
@@ -205,12 +205,12 @@ class CentsCutByFloat(Wallet):
     AMOUNTS,
 )
 class MalformedJsonMovesMoney(Webhook):
-    def read(self, body: bytes) -> WebhookCall:
+    def read(self, body: bytes) -> ReceivedCall:
         call = super().read(body)
         if call.method:
             return call
         fields = {name.decode(): value.decode("utf-8", "replace") for name, value in FIELD.findall(body)}
-        return WebhookCall(fields.get("method", ""), fields)
+        return ReceivedCall(fields.get("method", ""), fields)
 
 
 # --- funds ----------------------------------------------------------------------------------------
@@ -262,7 +262,7 @@ class OverdraftToZero(FundsUnchecked):
     FUNDS,
 )
 class InsufficientAnsweredSuccess(Wallet):
-    def transaction_bet(self, call: WebhookCall) -> Answer:
+    def transaction_bet(self, call: ReceivedCall) -> Answer:
         try:
             return super().transaction_bet(call)
         except CallRefused as refused:

@@ -16,8 +16,8 @@ from simulator.reference_operator.calls import (
     Accepted,
     Answer,
     MoneyCall,
+    ReceivedCall,
     RefusedCall,
-    WebhookCall,
 )
 from simulator.reference_operator.database import Books, Database, Effect, Player
 from simulator.reference_operator.defects.writing import RACE_WINDOW_S, forget, reread, split
@@ -36,7 +36,7 @@ class LostUpdate(Wallet):
 
     raced = ""
 
-    def find_player(self, books: Books, call: WebhookCall) -> Player:
+    def find_player(self, books: Books, call: ReceivedCall) -> Player:
         player = super().find_player(books, call)
         if call.method == self.raced:
             split(books)
@@ -161,7 +161,7 @@ class LostUpdateOnceIn50(Wallet):
         self.bets_since_loss = BETS_PER_LOSS // 2
         self.arrived = local()
 
-    def transaction_bet(self, call: WebhookCall) -> Answer:
+    def transaction_bet(self, call: ReceivedCall) -> Answer:
         self.arrived.after = self.bets
         time.sleep(ARRIVAL_S)
         return super().transaction_bet(call)
@@ -191,7 +191,7 @@ class LostUpdateOnceIn50(Wallet):
 class CurrentPlayerRace(Wallet):
     current = ""
 
-    def transaction_bet(self, call: WebhookCall) -> Answer:
+    def transaction_bet(self, call: ReceivedCall) -> Answer:
         self.current = str(call.fields.get("user_id"))
         answer = super().transaction_bet(call)
         time.sleep(RACE_WINDOW_S)
@@ -211,7 +211,7 @@ class BusyAnswers500(Wallet):
         super().__init__(database, max_bet, seed)
         self.busy = Lock()
 
-    def transaction_bet(self, call: WebhookCall) -> Answer:
+    def transaction_bet(self, call: ReceivedCall) -> Answer:
         if not self.busy.acquire(blocking=False):
             return RefusedCall("INTERNAL_ERROR", "database is locked", None, 500)
         try:

@@ -10,7 +10,7 @@ from simulator.reference_operator.calls import (
     Answer,
     CallRefused,
     MoneyCall,
-    WebhookCall,
+    ReceivedCall,
 )
 from simulator.reference_operator.database import Books, Database, Effect, Player
 from simulator.reference_operator.defects.writing import apply_again, forget
@@ -314,7 +314,7 @@ class WinPaidToLastBettor(LastBettor):
     ROUNDS,
 )
 class BalanceOfLastBettor(LastBettor):
-    def user_balance(self, call: WebhookCall) -> Answer:
+    def user_balance(self, call: ReceivedCall) -> Answer:
         with self.database.transaction() as books:
             player = self.find_player(books, call)
             bettor = books.player(self.last_bettor) or player

@@ -18,8 +18,8 @@ from simulator.reference_operator.calls import (
     Answer,
     CallRefused,
     MoneyCall,
+    ReceivedCall,
     RefusedCall,
-    WebhookCall,
 )
 from simulator.reference_operator.database import Books, Database, Effect, Player
 from simulator.reference_operator.switches import dialect
@@ -225,7 +225,7 @@ class IdsGlobal(Wallet):
     "odd-amounts-accepted", 'Amounts such as "10", "10.0", " 10.00" and the number 10.5 are read exactly.'
 )
 class OddAmountsAccepted(Wallet):
-    def read_amount(self, player: Player, call: WebhookCall) -> int:
+    def read_amount(self, player: Player, call: ReceivedCall) -> int:
         amount = call.fields.get("amount")
         if isinstance(amount, int | Decimal) and not isinstance(amount, bool):
             amount = f"{amount:f}" if isinstance(amount, Decimal) else str(amount)
@@ -237,7 +237,7 @@ class OddAmountsAccepted(Wallet):
 
 @dialect("number-ids-accepted", "A user_id that is sent as a number is the same player.")
 class NumberIdsAccepted(Wallet):
-    def find_player(self, books: Books, call: WebhookCall) -> Player:
+    def find_player(self, books: Books, call: ReceivedCall) -> Player:
         user_id = call.fields.get("user_id")
         if isinstance(user_id, int) and not isinstance(user_id, bool):
             call = replace(call, fields=call.fields | {"user_id": str(user_id)})
@@ -246,7 +246,7 @@ class NumberIdsAccepted(Wallet):
 
 @dialect("game-id-optional", "Bets and wins without a game_id are applied.")
 class GameIdOptional(Wallet):
-    def read_game_id(self, player: Player, call: WebhookCall) -> str:
+    def read_game_id(self, player: Player, call: ReceivedCall) -> str:
         return "" if call.fields.get("game_id") is None else super().read_game_id(player, call)
 
 
@@ -254,16 +254,16 @@ class GameIdOptional(Wallet):
     "commit-then-read", "Money moves in one transaction; the balance of the answer is read in a second one."
 )
 class CommitThenRead(Wallet):
-    def transaction_bet(self, call: WebhookCall) -> Answer:
+    def transaction_bet(self, call: ReceivedCall) -> Answer:
         return self.read_again(call, super().transaction_bet(call))
 
-    def transaction_win(self, call: WebhookCall) -> Answer:
+    def transaction_win(self, call: ReceivedCall) -> Answer:
         return self.read_again(call, super().transaction_win(call))
 
-    def refund(self, call: WebhookCall) -> Answer:
+    def refund(self, call: ReceivedCall) -> Answer:
         return self.read_again(call, super().refund(call))
 
-    def read_again(self, call: WebhookCall, answer: Answer) -> Answer:
+    def read_again(self, call: ReceivedCall, answer: Answer) -> Answer:
         if not isinstance(answer, Accepted):
             return answer
         time.sleep(SECOND_QUERY_DELAY_S)
