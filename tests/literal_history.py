@@ -14,7 +14,7 @@ from simulator.core.calls import CallForm, Operation
 from simulator.core.findings import Outcome
 from simulator.core.webhooks import Method, WebhookRequest
 from simulator.law.book import Terms
-from simulator.law.roles import Applied, Branch, Entry, Pending, Role, Tombstone, law, role_of
+from simulator.law.roles import Applied, Branch, Entry, Pending, Role, Tombstone, WalletState, role_of
 
 
 class State(NamedTuple):
@@ -32,16 +32,13 @@ class State(NamedTuple):
 
 
 @dataclass(frozen=True)
-class LiteralView:
+class LiteralView(WalletState):
     """A state as the roles look at it."""
 
     state: State
     terms: Terms
     foreign: bool
-
-    @property
-    def balance(self) -> int:
-        return self.state.balance
+    balance: int
 
     def entry(self, method: Method, transaction_id: str) -> Entry | None:
         return self.state.entries.get((method, transaction_id))
@@ -149,9 +146,9 @@ class LiteralHistory:
     def _branches(self, state: State, each: Operation) -> tuple[Role, list[Branch]]:
         if not self.terms.exists:
             return Role.STRANGER, [Branch(Outcome.REFUSED, 0, None)]
-        view = LiteralView(state, self.terms, each.index in self.foreign)
+        view = LiteralView(state, self.terms, each.index in self.foreign, state.balance)
         role = role_of(view, each.request, each.form)
-        return role, list(law(role, view, each.request, state.order))
+        return role, role.row.allows(view, each.request, state.order)
 
     def _fits(self, each: Operation, branch: Branch) -> bool:
         if _unknown(each):

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from control_client import Control, controlled
-from simulator.core.findings import Outcome
+from simulator.core.findings import CallVerdict, Outcome
 from simulator.core.webhooks import Method
 from simulator.serve.accounts import Lang
 from simulator.serve.console.frame import POLICY
 from simulator.serve.console.pages import shown_body
-from simulator.serve.journal import EntryVerdict, Purpose
+from simulator.serve.journal import Purpose
 from simulator.serve.texts import texts_folder, texts_of
 
 PAGES = (
@@ -202,7 +202,7 @@ def test_every_language_has_every_text_with_the_same_places() -> None:
 
 def test_every_word_of_the_journal_has_its_text() -> None:
     texts = texts_of("console", Lang.ENGLISH)
-    named = {"outcome": Outcome, "verdict": EntryVerdict, "purpose": Purpose, "method": Method}
+    named = {"outcome": Outcome, "verdict": CallVerdict, "purpose": Purpose, "method": Method}
     for name, words in named.items():
         assert all(texts[f"{name}_{word}"] for word in words)
 

@@ -16,7 +16,7 @@ from typing import Any
 from api_client import LAUNCH, encoded
 from control_client import Control, controlled
 from served import SECONDS_MAX, Served, serving
-from simulator.serve.journal import EntryVerdict
+from simulator.core.findings import CallVerdict
 from simulator.serve.streams import BACKLOG_MAX, STREAMS_MAX
 
 PLAY = {"X-Play": "1", "Content-Type": "application/json"}
@@ -159,7 +159,7 @@ def test_a_row_that_is_wanted_no_more_is_told_to_who_polls() -> None:
         control.read("1001")
         client = control.api.client
         assert 'data-verdict="right"' in client.get(asked_for).get_json()["rows"][0]["html"]
-        journal.judge(number, EntryVerdict.WRONG, None, ())
+        journal.judge(number, CallVerdict.WRONG, None, ())
         told_now = client.get(asked_for).get_json()
         assert told_now["rows"] == [{"number": number, "change": journal.change, "html": None}]
 

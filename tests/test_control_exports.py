@@ -12,7 +12,7 @@ from command_line import simulate
 from control_client import Control, controlled
 from scenario_texts import load
 from simulator.core.calls import FaultKind
-from simulator.core.findings import Outcome
+from simulator.core.findings import CallVerdict, Outcome
 from simulator.core.money import Money
 from simulator.core.webhooks import (
     Exchange,
@@ -28,7 +28,7 @@ from simulator.reference_operator.server import OperatorServer
 from simulator.report.events import ExchangeRecorded
 from simulator.report.json import exchange_object
 from simulator.serve.console.exports import scenario_yaml
-from simulator.serve.journal import Entry, EntryVerdict, Purpose
+from simulator.serve.journal import Entry, Purpose
 
 
 def exported(control: Control, name: str, query: str = "") -> str:
@@ -154,7 +154,7 @@ def entry(method: Method, transaction_id: str, cents: int, **changes: Any) -> En
         "outcome": Outcome.ACCEPTED,
         "balance": None,
         "expected": None,
-        "verdict": EntryVerdict.RIGHT,
+        "verdict": CallVerdict.RIGHT,
         "fault": "",
         "http_status": 200,
         "duration_ns": 1,

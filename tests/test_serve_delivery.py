@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from serve_play import DOUBLE, LOSS, STAKE, money_at, playing, wallet
-from simulator.core.findings import Outcome
+from simulator.core.findings import CallVerdict, Outcome
 from simulator.core.money import Money
 from simulator.core.webhooks import Method
 from simulator.errors import UsageError
 from simulator.serve.calls import NoWebhookUrl
 from simulator.serve.delivery import RoundDelivery
-from simulator.serve.journal import EntryVerdict, Filter
+from simulator.serve.journal import Filter
 from simulator.serve.turns import DemoSession
 
 
@@ -20,7 +20,7 @@ def methods(delivery: RoundDelivery) -> list[str]:
     return [f"{each.method} {each.outcome}" for each in delivery.journal.earliest()]
 
 
-def verdicts(delivery: RoundDelivery) -> set[EntryVerdict]:
+def verdicts(delivery: RoundDelivery) -> set[CallVerdict]:
     """Everything that the ledger said."""
     return {each.verdict for each in delivery.journal.earliest()}
 
@@ -41,7 +41,7 @@ def test_a_win_follows_its_bet_and_the_page_gets_the_wallets_balance() -> None:
         assert result.balance == money_at(server)
         assert not result.pending
         assert methods(play.delivery)[2:] == ["transaction_bet accepted", "transaction_win accepted"]
-        assert verdicts(play.delivery) <= {EntryVerdict.RIGHT, EntryVerdict.UNJUDGED}
+        assert verdicts(play.delivery) <= {CallVerdict.RIGHT, CallVerdict.UNJUDGED}
 
 
 def test_a_lost_round_is_its_bet_alone() -> None:
@@ -71,7 +71,7 @@ def test_a_bet_whose_reply_is_lost_is_refunded_and_never_sent_again() -> None:
         sent = [each for each in play.delivery.journal.earliest() if each.transaction_id == result.bet_id]
         assert [each.method for each in sent] == ["transaction_bet", "refund"]
         assert sent[0].fault == "lost_reply"
-        assert EntryVerdict.WRONG not in verdicts(play.delivery)
+        assert CallVerdict.WRONG not in verdicts(play.delivery)
 
 
 def test_a_win_whose_reply_is_lost_is_sent_again_with_the_same_bytes_until_answered() -> None:
@@ -88,7 +88,7 @@ def test_a_win_whose_reply_is_lost_is_sent_again_with_the_same_bytes_until_answe
         ]
         assert wins[0].request_body == wins[1].request_body
         assert money_at(server) == Money(11000)
-        assert EntryVerdict.WRONG not in verdicts(play.delivery)
+        assert CallVerdict.WRONG not in verdicts(play.delivery)
 
 
 def test_demo_never_reaches_a_wallet() -> None:
@@ -141,7 +141,7 @@ def test_the_refund_of_the_last_bet_gives_it_back_once() -> None:
         assert play.delivery.by_hand.refund_last_bet(play.session()).balance == Money(10000)
         play.delivery.by_hand.refund_last_bet(play.session())
         assert money_at(server) == Money(10000)
-        assert EntryVerdict.WRONG not in verdicts(play.delivery)
+        assert CallVerdict.WRONG not in verdicts(play.delivery)
 
 
 def test_the_last_webhook_sent_again_has_the_same_bytes_and_moves_nothing() -> None:
@@ -154,7 +154,7 @@ def test_the_last_webhook_sent_again_has_the_same_bytes_and_moves_nothing() -> N
         assert wins[0].request_body == wins[1].request_body
         assert again.numbers == (wins[1].number,)
         assert money_at(server) == Money(11000)
-        assert EntryVerdict.WRONG not in verdicts(play.delivery)
+        assert CallVerdict.WRONG not in verdicts(play.delivery)
 
 
 def test_a_refund_may_overtake_its_bet() -> None:
@@ -165,5 +165,5 @@ def test_a_refund_may_overtake_its_bet() -> None:
         assert methods(play.delivery)[2].startswith("refund")
         assert (result.win, result.refunded) == (Money(0), True)
         assert money_at(server) == Money(10000)
-        assert EntryVerdict.WRONG not in verdicts(play.delivery)
+        assert CallVerdict.WRONG not in verdicts(play.delivery)
         assert play.delivery.play(play.session(), STAKE, drawn=DOUBLE).outcome is Outcome.ACCEPTED

@@ -9,11 +9,11 @@ import pytest
 
 from scripted_server import Peer, ScriptedServer, answering, reply
 from serve_play import DOUBLE, LOSS, STAKE, money_at, playing, wallet
-from simulator.core.findings import Outcome
+from simulator.core.findings import CallVerdict, Outcome
 from simulator.core.money import Money
 from simulator.core.webhooks import Method
 from simulator.errors import UsageError
-from simulator.serve.journal import EntryVerdict, Filter, Purpose
+from simulator.serve.journal import Filter, Purpose
 from simulator.serve.turns import DeliveryStopped
 from simulator.wire.target import make_target
 
@@ -50,7 +50,7 @@ def test_a_webhook_by_hand_is_sent_judged_and_kept_as_such() -> None:
         assert (sent.outcome, sent.balance) == (Outcome.ACCEPTED, Money(9000))
         entry = play.delivery.journal.entry(sent.numbers[0])
         assert entry is not None
-        assert (entry.purpose, entry.verdict, entry.session) == (Purpose.HAND, EntryVerdict.RIGHT, "")
+        assert (entry.purpose, entry.verdict, entry.session) == (Purpose.HAND, CallVerdict.RIGHT, "")
         assert money_at(server) == 9000
         read = play.delivery.by_hand.fire("demo", {"method": "user_balance", "user_id": "1000"})
         assert read.balance == 9000

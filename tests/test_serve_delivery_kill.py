@@ -12,10 +12,10 @@ import pytest
 import serve_play_child
 from serve_play import money_at, playing, wallet
 from serve_play_child import PLAYERS, STAKE
-from simulator.core.findings import Outcome
+from simulator.core.findings import CallVerdict, Outcome
 from simulator.reference_operator.server import OperatorServer
 from simulator.serve.clock import Pace
-from simulator.serve.journal import EntryVerdict, Filter
+from simulator.serve.journal import Filter
 from simulator.serve.store import JournalStore
 
 ROUNDS_BEFORE_KILL = 40
@@ -69,7 +69,7 @@ def test_after_kill_9_everything_owed_is_delivered_and_the_money_is_right(tmp_pa
                 sent = play.delivery.journal.latest(Filter(transaction_id=transaction, method=method))
                 assert sent[0].outcome is not Outcome.UNKNOWN
                 assert {entry.request_body for entry in sent} == {body}
-            assert play.delivery.journal.count(Filter(verdict=EntryVerdict.WRONG)) == 0
+            assert play.delivery.journal.count(Filter(verdict=CallVerdict.WRONG)) == 0
         for player in PLAYERS:
             effects = effects_of(server, player)
             for (method, transaction), moved in list(effects.items()):

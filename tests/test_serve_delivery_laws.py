@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 
 from serve_play import SessionInTest, money_at, playing, wallet
 from simulator.core.calls import FaultKind
-from simulator.core.findings import Outcome
+from simulator.core.findings import CallVerdict, Outcome
 from simulator.core.money import ZERO, Money
 from simulator.core.rounds import Spin
 from simulator.core.webhooks import Method
 from simulator.errors import UsageError
 from simulator.serve.calls import Delivered
 from simulator.serve.delivery import RoundDelivery
-from simulator.serve.journal import EntryVerdict, Filter
+from simulator.serve.journal import Filter
 
 OPENING = Money(10000)
 
@@ -106,7 +106,7 @@ def test_the_wallet_ends_with_what_the_rounds_add_up_to(story: list[list[Action]
                     person.act(play.delivery, play.session(), action)
                 assert play.delivery.drained(20)
                 assert play.delivery.undelivered() == []
-                wrong = play.delivery.journal.latest(Filter(verdict=EntryVerdict.WRONG))
+                wrong = play.delivery.journal.latest(Filter(verdict=CallVerdict.WRONG))
                 assert wrong == [], [each.findings for each in wrong]
-                assert play.delivery.watch.balances(("demo", "1000")) in ((), (money_at(server),))
+                assert play.delivery.referees.balances(("demo", "1000")) in ((), (money_at(server),))
         assert money_at(server) == person.balance

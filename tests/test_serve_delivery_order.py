@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from scripted_server import Peer, ScriptedServer, reply
 from serve_play import DOUBLE, LOSS, playing, wallet
-from simulator.core.findings import Outcome
+from simulator.core.findings import CallVerdict, Outcome
 from simulator.core.money import Money
-from simulator.serve.journal import EntryVerdict, Filter
+from simulator.serve.journal import Filter
 
 THREADS = 32
 ROUNDS = 6
@@ -83,9 +83,9 @@ def test_many_players_at_once_leave_the_wallet_with_what_the_ledger_expects() ->
         with ThreadPoolExecutor(8) as threads:
             list(threads.map(spins, sessions))
         journal = play.delivery.journal
-        assert journal.count(Filter(verdict=EntryVerdict.WRONG)) == 0
-        assert journal.count(Filter(verdict=EntryVerdict.RIGHT)) >= 8 * 8
+        assert journal.count(Filter(verdict=CallVerdict.WRONG)) == 0
+        assert journal.count(Filter(verdict=CallVerdict.RIGHT)) >= 8 * 8
         for session in sessions:
             found = server.operator.find_player(session.launch.player)
             assert found is not None
-            assert play.delivery.watch.balances(("demo", session.launch.player)) == (found[0].balance,)
+            assert play.delivery.referees.balances(("demo", session.launch.player)) == (found[0].balance,)

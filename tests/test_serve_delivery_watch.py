@@ -8,14 +8,14 @@ import simulator.reference_operator.app  # noqa: F401  (imported to fill the reg
 from scripted_server import ScriptedServer, once
 from serve_play import DOUBLE, LOSS, STAKE, Play, money_at, playing, wallet
 from simulator.core.calls import Call
-from simulator.core.findings import Outcome, Severity
+from simulator.core.findings import CallVerdict, Finding, Outcome, Severity
 from simulator.core.money import Money, format_money
 from simulator.core.webhooks import Exchange, Method, Reply, WebhookRequest, WireRequest
 from simulator.judge.replies import read_reply
 from simulator.reference_operator.server import OperatorServer
 from simulator.reference_operator.switches import DIALECTS
-from simulator.serve.journal import EntryVerdict, Filter, PlayFinding
-from simulator.serve.watch import CALLS_MAX, UNANSWERED_MAX
+from simulator.serve.journal import Filter, Purpose
+from simulator.serve.referees import CALLS_MAX, UNANSWERED_MAX, facts_of
 from simulator.wire.profiles import BETRONTECH
 
 
@@ -41,9 +41,9 @@ def everything(play: Play) -> None:
     play.delivery.read_balance(session)
 
 
-def wrong(play: Play) -> list[PlayFinding]:
+def wrong(play: Play) -> list[Finding]:
     """Findings that are errors about money."""
-    entries = play.delivery.journal.earliest(Filter(verdict=EntryVerdict.WRONG), limit=1000)
+    entries = play.delivery.journal.earliest(Filter(verdict=CallVerdict.WRONG), limit=1000)
     return [each for entry in entries for each in entry.findings if not each.cause.startswith("form:")]
 
 
@@ -99,12 +99,14 @@ def test_form_is_a_finding_and_no_wrong_money(form: str) -> None:
         assert wrong(play) == []
 
 
+READ = WebhookRequest(Method.BALANCE, "1000")
+
+
 def balance_read(balance: Money) -> Call:
     """A read that the wallet answered."""
-    request = WebhookRequest(Method.BALANCE, "1000")
     reply = Reply(200, (), f'{{"status":1,"balance":"{format_money(balance)}"}}'.encode())
-    exchange = Exchange(request, WireRequest(b""), reply, 0, 1)
-    return Call(exchange, read_reply(request, reply, BETRONTECH))
+    exchange = Exchange(READ, WireRequest(b""), reply, 0, 1)
+    return Call(exchange, read_reply(READ, reply, BETRONTECH))
 
 
 def someone_moves(server: OperatorServer, by: str) -> None:
@@ -120,14 +122,14 @@ def test_money_moved_by_another_hand_is_a_note_and_the_ledger_goes_on_from_there
         result = play.delivery.play(session, STAKE, drawn=DOUBLE)
         assert result.outcome is Outcome.ACCEPTED
         (bet,) = play.delivery.journal.latest(Filter(method=Method.BET))
-        assert bet.verdict is EntryVerdict.NOTED
+        assert bet.verdict is CallVerdict.NOTED
         (finding,) = bet.findings
         assert finding.severity is Severity.NOTE
         assert "someone else uses this player" in finding.message
         assert (finding.expected, finding.found) == ((Money(9000),), Money(32333))
         play.delivery.play(session, STAKE, drawn=DOUBLE)
         assert wrong(play) == []
-        assert play.delivery.watch.balances(("demo", "1000")) == (money_at(server),)
+        assert play.delivery.referees.balances(("demo", "1000")) == (money_at(server),)
 
 
 def test_another_hand_seen_at_a_launch_is_a_note() -> None:
@@ -136,8 +138,9 @@ def test_another_hand_seen_at_a_launch_is_a_note() -> None:
         someone_moves(server, "77.70")
         opening = play.delivery.open_wallet(play.session(number=2))
         assert opening.balance == Money(7770)
-        (read, *_) = play.delivery.journal.latest(Filter(method=Method.BALANCE))
-        assert (read.verdict, len(read.findings)) == (EntryVerdict.NOTED, 1)
+        launches = Filter(method=Method.BALANCE, purpose=Purpose.LAUNCH)
+        (read, *_) = play.delivery.journal.latest(launches)
+        assert (read.verdict, len(read.findings)) == (CallVerdict.NOTED, 1)
 
 
 def test_a_blocked_player_may_be_refused() -> None:
@@ -161,7 +164,7 @@ def test_what_the_ledger_says_later_reaches_who_already_saw_the_exchange() -> No
         news = play.delivery.journal.since(seen)
         assert [each.change for each in news] == sorted(each.change for each in news)
         (bet,) = (each for each in news if each.method == Method.BET)
-        assert bet.verdict is EntryVerdict.NOTED
+        assert bet.verdict is CallVerdict.NOTED
         assert bet.change > max(each.number for each in news)
 
 
@@ -173,7 +176,7 @@ def test_books_are_closed_in_time_and_the_next_one_goes_on() -> None:
         verdicts = {
             each.verdict for each in play.delivery.journal.latest(Filter(method=Method.BET), limit=20)
         }
-        assert verdicts == {EntryVerdict.RIGHT}
+        assert verdicts == {CallVerdict.RIGHT}
         first = play.delivery.journal.earliest(Filter(method=Method.BET), limit=1)[0]
         play.delivery.by_hand.resend(first.number)
         assert wrong(play) == []
@@ -187,18 +190,19 @@ def test_an_unknown_player_has_no_book_and_no_verdict() -> None:
         assert (opening.balance, opening.balance_outcome) == (None, Outcome.REFUSED)
         assert opening.problem
         play.delivery.play(stranger, STAKE, drawn=DOUBLE)
-        assert {each.verdict for each in play.delivery.journal.latest()} == {EntryVerdict.UNJUDGED}
+        assert {each.verdict for each in play.delivery.journal.latest()} == {CallVerdict.UNJUDGED}
 
 
 def test_a_wallet_that_is_gone_costs_the_ledger_no_more_each_time() -> None:
     with ScriptedServer(once(b"")) as server, playing(server.url(), ladder="patient") as play:
         player = ("demo", "1000")
-        play.delivery.watch.read(player, balance_read(Money(10000)))
+        read = balance_read(Money(10000))
+        play.delivery.referees.judge("demo", facts_of(read, READ, number=1))
         for _ in range(30):
             assert play.delivery.play(play.session(), STAKE, drawn=DOUBLE).outcome is Outcome.UNKNOWN
-            assert len(play.delivery.watch.balances(player)) <= 2**UNANSWERED_MAX
+            assert len(play.delivery.referees.balances(player)) <= 2**UNANSWERED_MAX
         assert len(play.delivery.pending()) == 30
         assert {each.verdict for each in play.delivery.journal.latest()} <= {
-            EntryVerdict.OPEN,
-            EntryVerdict.UNJUDGED,
+            CallVerdict.OPEN,
+            CallVerdict.UNJUDGED,
         }

@@ -10,20 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.core.findings import Outcome, Severity
+from simulator.core.findings import CallVerdict, Finding, Outcome, Severity
 from simulator.core.money import Money
-from simulator.serve.journal import (
-    COLUMNS,
-    PAGE_MAX,
-    SELECT,
-    Entry,
-    EntryVerdict,
-    Filter,
-    Journal,
-    PlayFinding,
-    Purpose,
-    condition_of,
-)
+from simulator.serve.journal import COLUMNS, PAGE_MAX, SELECT, Entry, Filter, Journal, Purpose, condition_of
 from simulator.serve.store import JournalStore
 
 MANY = 100_000
@@ -42,7 +31,7 @@ BET = Entry(
     outcome=Outcome.ACCEPTED,
     balance=Money(9000),
     expected=Money(9000),
-    verdict=EntryVerdict.RIGHT,
+    verdict=CallVerdict.RIGHT,
     fault="",
     http_status=200,
     duration_ns=1_500_000,
@@ -54,8 +43,14 @@ BET = Entry(
     reply_bytes=30,
     reply_body=b'{"status":1,"balance":"90.00"}',
 )
-FINDING = PlayFinding(
-    "CON-03", Severity.ERROR, "bet-not-taken", "bets are not taken", "why", (Money(1), Money(2)), Money(3)
+FINDING = Finding(
+    "CON-03",
+    Severity.ERROR,
+    "bet-not-taken",
+    "bets are not taken",
+    why="why",
+    expected=(Money(1), Money(2)),
+    found=Money(3),
 )
 
 
@@ -70,6 +65,8 @@ def crowded(store: JournalStore) -> Journal:
         "change": "n",
         "at_ms": "n",
         "sent_ns": "n",
+        "reason": "''",
+        "difference": "0",
         "agent": "'demo'",
         "session": "'demo-' || (n % 500)",
         "player": "1000 + n % 700",
@@ -113,7 +110,7 @@ entries = st.builds(
     outcome=st.sampled_from(Outcome),
     balance=st.none() | st.integers(-(10**30), 10**30).map(Money),
     expected=st.none() | st.integers(-(10**30), 10**30).map(Money),
-    verdict=st.sampled_from(EntryVerdict),
+    verdict=st.sampled_from(CallVerdict),
     fault=st.text(max_size=5),
     http_status=st.none() | st.integers(100, 999),
     duration_ns=st.none() | st.integers(0, 2**60),
@@ -145,7 +142,7 @@ def test_every_field_of_a_filter_narrows() -> None:
         transaction_id="bet-9",
         purpose=Purpose.HAND,
         outcome=Outcome.REFUSED,
-        verdict=EntryVerdict.WRONG,
+        verdict=CallVerdict.WRONG,
         reply_body=b"Insufficient funds: 100%_sure",
     )
     kept.record(BET)
@@ -203,11 +200,11 @@ def test_a_reader_that_resumes_gets_what_is_new_and_what_was_said_since() -> Non
     seen = kept.change
     assert kept.since(seen) == []
     second = kept.record(BET)
-    kept.judge(first.number, EntryVerdict.WRONG, Money(8000), (FINDING,))
+    kept.judge(first.number, CallVerdict.WRONG, Money(8000), (FINDING,))
     news = kept.since(seen)
     assert numbers(news) == [second.number, first.number]
     assert (news[1].verdict, news[1].expected, news[1].findings) == (
-        EntryVerdict.WRONG,
+        CallVerdict.WRONG,
         Money(8000),
         (FINDING,),
     )

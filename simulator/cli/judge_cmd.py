@@ -35,6 +35,7 @@ def judge(file: str, report: str | None, strict: bool) -> ExitCode:
     """
     # Help answers without the checker.
     from simulator.history.files import Histories
+    from simulator.judge.recorded import as_played
 
     target = _target(report)
     found: list[JudgedHistory] = []
@@ -42,7 +43,7 @@ def judge(file: str, report: str | None, strict: bool) -> ExitCode:
     calls = shared = 0
     with _lines(file) as lines:
         histories = Histories(file)
-        for each in histories.judge(lines):
+        for each in map(as_played, histories.judge(lines)):
             calls += each.calls
             shared += each.shared
             ranks.append(each.rank)
@@ -109,7 +110,7 @@ def judged_text(judged: JudgedHistory) -> str:
     verdict = judged.verdict
     mark = _MARKS[judged.rank]
     if verdict.situation is not None:
-        mark += f"[{rule_of(verdict.situation)}]"
+        mark += f"[{judged.rule or rule_of(verdict.situation)}]"
     head = f"{mark} {visible(judged.player)}: {verdict.verdict.value}, money {verdict.money.value}"
     lines = [f"{head} ({judged.place}, {plural(judged.calls, 'call')})", f"  {visible(verdict.explanation)}"]
     return "\n".join([*lines, *(f"    {visible(lane)}" for lane in verdict.lanes)])
@@ -149,7 +150,7 @@ def _object(judged: JudgedHistory) -> dict[str, object]:
         "money": verdict.money.value,
         "tier": verdict.tier,
         "situation": verdict.situation.value if verdict.situation else None,
-        "rule": rule_of(verdict.situation) if verdict.situation else None,
+        "rule": (judged.rule or rule_of(verdict.situation)) if verdict.situation else None,
         "explanation": verdict.explanation,
         "lanes": list(verdict.lanes),
         "place": judged.place,

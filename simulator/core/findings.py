@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from simulator.core.money import Money
 from simulator.core.values import Frozen
 
 
@@ -48,6 +49,29 @@ class Verdict(StrEnum):
     FAILED = "failed"
 
 
+class CallVerdict(StrEnum):
+    """What the ledger says of one call.
+
+    RIGHT: a right wallet answers so. WRONG: no right wallet does. NOTED: something to know, none of it wrong
+    money. OPEN: nothing proves yet what it did. UNJUDGED: the ledger does not know this player's money.
+    """
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    NOTED = "noted"
+    OPEN = "open"
+    UNJUDGED = "unjudged"
+
+
+class Phase(StrEnum):
+    """What a call was made for: before a run, to prepare a scenario, as a step of it, or at its end."""
+
+    PREFLIGHT = "preflight"
+    PREPARATION = "preparation"
+    STEP = "step"
+    END = "end"
+
+
 class Place(Frozen):
     """A place in a scenario file: line and column count from 1; `width` is how much a caret underlines."""
 
@@ -66,7 +90,8 @@ class Finding(Frozen):
     `cause` is the situation's name and groups findings that one defect makes; `message` is a sentence;
     `label` is the short text beside the caret; `trail` is the ledger line in words
     ("100.00 → bet 10.00 → 90.00"); `lanes` draw concurrent calls over time, a line each; `why` says why it
-    costs money; `curl` repeats the call.
+    costs money; `curl` repeats the call. Where it is about money, `expected` are the balances that a right
+    wallet could have, going on from where it was, and `found` is the one it has.
     """
 
     rule: str
@@ -81,3 +106,6 @@ class Finding(Frozen):
     curl: str = ""
     player: str | None = None
     count: int = 1
+    expected: tuple[Money, ...] = ()
+    found: Money | None = None
+    phase: Phase = Phase.STEP

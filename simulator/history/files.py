@@ -32,16 +32,22 @@ _UNDECIDED = 2
 
 @dataclass(frozen=True, slots=True)
 class JudgedHistory:
-    """The verdict on one segment: where it began, how many calls it has.
+    """The verdict on one segment: where it began, how many calls it has, and them, from `opening` on.
 
     `shared` counts the calls that were allowed to be ignored, because another player used their ids as well.
+    `others_ids` are the ids of calls that another player had used before. `rule` is that of the situation,
+    where more is known of it than its name.
     """
 
     player: str
     place: str
     calls: int
     verdict: HistoryVerdict
+    opening: Money
+    operations: tuple[Operation, ...]
+    others_ids: frozenset[str] = frozenset()
     shared: int = 0
+    rule: str = ""
 
     @property
     def rank(self) -> int:
@@ -121,7 +127,13 @@ class Histories:
         operations, segment.operations = segment.operations, []
         shared = {each.index for each in operations if self._is_shared(each)}
         judged = JudgedHistory(
-            player, segment.place, len(operations), check_history(segment.opening, operations)
+            player,
+            segment.place,
+            len(operations),
+            check_history(segment.opening, operations),
+            segment.opening,
+            tuple(operations),
+            frozenset(each.transaction_id or "" for each in operations if self._is_second(each)),
         )
         if not shared or self._counts_per_player:
             yield judged

@@ -17,7 +17,7 @@ from simulator.core.money import Money
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Method, WebhookRequest
 from simulator.history.attempts import Attempt, Group, Lane, RoundsOfGame, overlapping, says_nothing
-from simulator.law.book import Book, View
+from simulator.law.book import Book, World
 from simulator.law.roles import Applied, Entry, Mark, Pending
 
 _SEED = 20
@@ -294,19 +294,19 @@ class Start(Frozen):
     order: int = 0
     games: Mapping[str | None, tuple[int, int]] = field(default_factory=dict)
     pending: tuple[Operation, ...] = ()
-    view: View | None = None
+    world: World | None = None
 
     def entry(self, method: Method, transaction_id: str) -> Entry | None:
         """What is known of that id."""
-        return None if self.view is None else self.view.entry(method, transaction_id)
+        return None if self.world is None else self.world.entry(method, transaction_id)
 
     def is_near(self, request: WebhookRequest) -> bool:
         """Whether the id, or one that a careless wallet takes for it, stands for another call."""
-        return self.view is not None and self.view.used_otherwise(request)
+        return self.world is not None and self.world.used_otherwise(request)
 
     def is_foreign(self, request: WebhookRequest) -> bool:
         """Whether another player used the id."""
-        return self.view is not None and self.view.used_by_another(request)
+        return self.world is not None and self.world.used_by_another(request)
 
 
 def starts(opening: Money, before: Book | None) -> Iterator[Start]:
@@ -316,7 +316,7 @@ def starts(opening: Money, before: Book | None) -> Iterator[Start]:
         return
     for world in before.worlds:
         pending = tuple(_operation(entry, -place) for place, entry in enumerate(before.unanswered(world), 1))
-        yield Start(world.balance, before.order + 1, before.games, pending, View(before, world))
+        yield Start(world.balance, before.order + 1, before.games, pending, world)
 
 
 def _operation(entry: Pending, index: int) -> Operation:

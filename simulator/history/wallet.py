@@ -13,7 +13,7 @@ from simulator.core.findings import Outcome
 from simulator.core.webhooks import Method, WebhookRequest
 from simulator.history.attempts import Attempt, Group, RoundsOfGame
 from simulator.law.book import Terms
-from simulator.law.roles import Applied, Branch, Entry, Mark, Pending, Role, Tombstone, law, role_of
+from simulator.law.roles import Applied, Branch, Entry, Mark, Pending, Role, Tombstone, WalletState, role_of
 
 _BALANCE_FACTOR = 0x9E3779B97F4A7C15
 
@@ -32,7 +32,7 @@ class Step(NamedTuple):
     branch: Branch | None
 
 
-class ModelWallet:
+class ModelWallet(WalletState):
     """A balance, what is known of each id, and a log of changes to undo.
 
     With `then_read`, an answer may show any balance from its own effect until its end, as wallets do that
@@ -119,7 +119,7 @@ class ModelWallet:
         wanted, shown = attempt.wanted, None if self.then_read else attempt.shown
         return [
             Step(attempt, role, branch)
-            for branch in law(role, self, attempt.request, self.order)
+            for branch in role.row.allows(self, attempt.request, self.order)
             if branch.outcome is wanted
             and (shown is None or branch.answers is None or shown in branch.answers)
         ]

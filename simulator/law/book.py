@@ -7,23 +7,23 @@ right wallet does. What that was is named in `diagnosis`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from simulator.core.calls import CallForm, Operation
 from simulator.core.findings import Outcome
 from simulator.core.money import Money
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Method, WebhookRequest
-from simulator.law.roles import Applied, Branch, Entry, Mark, Pending, Role, law, role_of
+from simulator.law.roles import Applied, Branch, Entry, Mark, Pending, Role, Tombstone, WalletState, role_of
 
 
 class Book:
     """One player's part of the ledger: the facts all worlds share, and the worlds."""
 
-    def __init__(self, player: str, balance: Money, terms: Terms, ids: SharedIds) -> None:
+    def __init__(self, player: str, balance: Money, terms: Terms, ids: Ledger) -> None:
         self.player = player
         self.terms = terms
-        self.worlds = [World(balance, {})]
+        self.worlds = [World(self, balance, {})]
         self.ids = ids
         self._pendings: dict[Key, Entry] = {}
         # By method and then by id: a pair as the key of each would be a fifth of what an effect takes.
@@ -49,14 +49,18 @@ class Book:
         """What every world knows of that id."""
         return self._facts[method].get(transaction_id)
 
+    def applied(self, method: Method) -> Iterator[str]:
+        """Return the ids of that method which took effect in every world."""
+        return (id_ for id_, entry in self._facts[method].items() if isinstance(entry, Applied))
+
     def open_bets(self) -> int:
         """Bets that were charged and neither refunded nor followed by a win in their game."""
-        view = View(self, self.worlds[0])
+        world = self.worlds[0]
         return sum(
             isinstance(entry, Applied)
             and entry.amount > 0
             and not isinstance(self.fact(Method.REFUND, transaction_id), Applied)
-            and not view.won_since(entry)
+            and not world.won_since(entry)
             for transaction_id, entry in self._facts[Method.BET].items()
         )
 
@@ -64,7 +68,7 @@ class Book:
         """The role of a call in the first world, before it is sent."""
         if not self.terms.exists:
             return Role.STRANGER
-        return role_of(View(self, self.worlds[0]), request, form)
+        return role_of(self.worlds[0], request, form)
 
     @property
     def order(self) -> int:
@@ -120,6 +124,28 @@ class Book:
             self._settle(matching)
         return bool(matching)
 
+    def overrule(
+        self, world: World, request: WebhookRequest, role: Role, branch: Branch, made: Answered
+    ) -> None:
+        """Take in a call that no right wallet answers so, as `branch` has it in `world`.
+
+        The wallet has `made.balance` after it, whatever the branch says. The call was observed before.
+        """
+        entry = branch.entry
+        if isinstance(entry, Applied | Tombstone):
+            entry = entry._replace(after=made.shown)
+        delta = world.delta
+        if entry is not None and request.transaction_id is not None:
+            delta = {**delta, (request.method, request.transaction_id): entry}
+        self._note_game(request, role, made.outcome)
+        self._settle([World(self, made.balance, delta)])
+
+    def rebase(self, balance: Money) -> Money:
+        """Go on from a balance that no world has; return by how much it is more than in the nearest one."""
+        world = min(self.worlds, key=lambda each: abs(balance - each.balance))
+        self._settle([World(self, balance, world.delta)])
+        return Money(balance - world.balance)
+
     def absorb(self, calls: Iterable[Operation], balance: Money) -> None:
         """Take in a burst that was judged as a whole, and the balance read after it.
 
@@ -136,19 +162,21 @@ class Book:
             if call.method is Method.WIN:
                 self.played.win(call.game_id, self._order)
             if call.outcome is Outcome.ACCEPTED:
-                self._facts[call.method][call.transaction_id] = self._applied(call, balance)
+                self._know(call.method, call.transaction_id, self._applied(call, balance))
             elif call.outcome is Outcome.UNKNOWN:
                 unanswered.setdefault(key, call)
             else:
                 self._facts[call.method].setdefault(call.transaction_id, Mark.REFUSED)
-        worlds = [World(balance, {})]
+        worlds = [World(self, balance, {})]
         for key, call in unanswered.items():
             if isinstance(self.fact(*key), Applied):
                 continue
             if 2 * len(worlds) > MAX_WORLDS:
                 raise TooManyWorlds(f"{len(unanswered)} unanswered calls of player {self.player}")
             either = (Pending(call.request, call.form, self._order), self._applied(call, balance))
-            worlds = [World(balance, {**world.delta, key: entry}) for world in worlds for entry in either]
+            worlds = [
+                World(self, balance, {**world.delta, key: entry}) for world in worlds for entry in either
+            ]
         self._settle(worlds)
 
     def _count_open_bets(self, calls: Sequence[Operation]) -> None:
@@ -209,23 +237,22 @@ class Book:
 
         `order` is when the call was sent, if not last; `role` that of the call in this world, if known.
         """
-        view = View(self, world)
-        role = role_of(view, request, form) if role is None else role
-        return list(law(role, view, request, self._order if order is None else order))
+        role = role_of(world, request, form) if role is None else role
+        return role.row.allows(world, request, self._order if order is None else order)
 
     def _pending(self, world: World, request: WebhookRequest, form: CallForm) -> Entry | None:
         if form is CallForm.MALFORMED or request.transaction_id is None:
             return None
-        known = View(self, world).entry(request.method, request.transaction_id)
+        known = world.entry(request.method, request.transaction_id)
         return Pending(request, form, self._order) if known is None or isinstance(known, Mark) else known
 
     def _become(self, world: World, request: WebhookRequest, branch: Branch) -> World:
         if branch.entry is None or request.transaction_id is None:
-            return world if branch.moves == 0 else World(world.balance + branch.moves, world.delta)
+            return world if branch.moves == 0 else World(self, world.balance + branch.moves, world.delta)
         key = (request.method, request.transaction_id)
-        if branch.moves == 0 and View(self, world).entry(*key) == branch.entry:
+        if branch.moves == 0 and world.entry(*key) == branch.entry:
             return world
-        return World(world.balance + branch.moves, {**world.delta, key: branch.entry})
+        return World(self, world.balance + branch.moves, {**world.delta, key: branch.entry})
 
     def _with_late_arrivals(self) -> list[World]:
         """The worlds, and those in which calls without an answer took effect in the meantime."""
@@ -265,10 +292,15 @@ class Book:
         world = worlds[0]
         if world.delta:
             for (method, transaction_id), entry in world.delta.items():
-                self._facts[method][transaction_id] = entry
+                self._know(method, transaction_id, entry)
             self._remember_pendings(world.delta)
-            world = World(world.balance, {})
+            world = World(self, world.balance, {})
         self.worlds = [world]
+
+    def _know(self, method: Method, transaction_id: str, entry: Entry) -> None:
+        self._facts[method][transaction_id] = entry
+        if self.ids.has_several_players and isinstance(entry, Applied):
+            self.ids.own(self.player, method, transaction_id)
 
     def _remember_pendings(self, delta: dict[Key, Entry]) -> None:
         for key, entry in delta.items():
@@ -301,14 +333,46 @@ class Ledger:
 
     def __init__(self) -> None:
         self.books: dict[str, Book] = {}
+        self.has_several_players = False
         self._shared: frozenset[str] = frozenset()
         self._exact_ids: dict[str, set[str]] = {}
+        # Whose bets and wins took effect under an id; kept from the second player on.
+        self._owners: dict[Method, dict[str, list[str]]] = {Method.BET: {}, Method.WIN: {}}
 
     def open(self, player: str, balance: Money, terms: Terms | None = None) -> Book:
         """Begin a player's book at the balance that was read or seeded."""
+        if player in self.books:
+            self.close(player)
         book = Book(player, balance, terms or Terms(), self)
         self.books[player] = book
+        if len(self.books) > 1 and not self.has_several_players:
+            self.has_several_players = True
+            for each in self.books.values():
+                for method in self._owners:
+                    for transaction_id in each.applied(method):
+                        self.own(each.player, method, transaction_id)
         return book
+
+    def close(self, player: str) -> None:
+        """Forget a player's book."""
+        book = self.books.pop(player)
+        for method, owners in self._owners.items() if self.has_several_players else ():
+            for transaction_id in book.applied(method):
+                left = [each for each in owners.pop(transaction_id, ()) if each != player]
+                if left:
+                    owners[transaction_id] = left
+
+    def own(self, player: str, method: Method, transaction_id: str) -> None:
+        """Note that a call took effect for a player."""
+        owners = self._owners.get(method)
+        if owners is not None:
+            owners.setdefault(transaction_id, []).append(player)
+
+    def other_owners(self, player: str, request: WebhookRequest) -> list[str]:
+        """Return the other players whose bet (or, for a win, win) of this id took effect."""
+        method = Method.BET if request.method is Method.REFUND else request.method
+        owners = self._owners[method].get(request.transaction_id or "", ())
+        return [each for each in owners if each != player]
 
     def watch_exact_id(self, transaction_id: str) -> None:
         """Note an id whose exact form matters, so that its near relatives count as shared ids."""
@@ -332,17 +396,9 @@ class Ledger:
 
     def used_by_another(self, book: Book, request: WebhookRequest) -> bool:
         """Whether another player's bet (or, for a win, win) of this id was sent before."""
-        if len(self.books) < 2:
+        if not self.has_several_players:
             return False
-        assert request.transaction_id is not None
-        if request.transaction_id in self._shared:
-            return True
-        method = Method.BET if request.method is Method.REFUND else request.method
-        return any(
-            isinstance(other.fact(method, request.transaction_id), Applied)
-            for other in self.books.values()
-            if other is not book
-        )
+        return request.transaction_id in self._shared or bool(self.other_owners(book.player, request))
 
 
 # --- near_ids -------------------------------------------------------------------------------------
@@ -363,31 +419,32 @@ def near_forms(transaction_id: str) -> Iterator[str]:
             yield f"cut{length}:" + folded[:length]
 
 
-# --- view -----------------------------------------------------------------------------------------
-# One world of a book as `roles` and `law` look at it.
+# --- worlds ---------------------------------------------------------------------------------------
+# Possible states of one player's wallet, and what is said of a call by them.
+
+Key = tuple[Method, str]
+
+MAX_WORLDS = 4096
+"""More unknown calls than this many combinations are not followed; the scenario is inconclusive."""
 
 
-class SharedIds(Protocol):
-    """What a book must know of other calls and players: see `ledger.Ledger`."""
-
-    def used_otherwise(self, book: Book, request: WebhookRequest) -> bool: ...
-
-    def used_by_another(self, book: Book, request: WebhookRequest) -> bool: ...
+class TooManyWorlds(Exception):
+    """The unknown calls of one player combine to more worlds than are followed."""
 
 
-class View:
-    """A world, and what is known of the player besides (`roles.View`)."""
+class World(WalletState):
+    """One possible state of a player's wallet: a balance, and what differs from the book's other worlds."""
 
-    __slots__ = ("_book", "balance", "world")
+    __slots__ = ("_book", "balance", "delta")
 
-    def __init__(self, book: Book, world: World) -> None:
+    def __init__(self, book: Book, balance: int, delta: dict[Key, Entry]) -> None:
         self._book = book
-        self.world = world
-        self.balance = world.balance
+        self.balance = balance
+        self.delta = delta
 
     def entry(self, method: Method, transaction_id: str) -> Entry | None:
-        if self.world.delta:
-            found = self.world.delta.get((method, transaction_id))
+        if self.delta:
+            found = self.delta.get((method, transaction_id))
             if found is not None:
                 return found
         return self._book.fact(method, transaction_id)
@@ -408,29 +465,6 @@ class View:
         terms = self._book.terms
         over = terms.max_bet is not None and request.amount is not None and request.amount > terms.max_bet
         return terms.blocked or over
-
-
-# --- worlds ---------------------------------------------------------------------------------------
-# Possible states of one player's wallet, and what is said of a call by them.
-
-Key = tuple[Method, str]
-
-MAX_WORLDS = 4096
-"""More unknown calls than this many combinations are not followed; the scenario is inconclusive."""
-
-
-class TooManyWorlds(Exception):
-    """The unknown calls of one player combine to more worlds than are followed."""
-
-
-class World:
-    """One possible state of a player's wallet: a balance, and what differs from the other worlds."""
-
-    __slots__ = ("balance", "delta")
-
-    def __init__(self, balance: int, delta: dict[Key, Entry]) -> None:
-        self.balance = balance
-        self.delta = delta
 
     def identity(self) -> tuple[int, frozenset[tuple[Key, Entry]]]:
         """Equal for worlds that cannot be told apart."""
@@ -478,6 +512,14 @@ class Observation(NamedTuple):
     role: Role
     settled: bool
     """Whether one balance is left; if not, a balance read tells the worlds apart."""
+
+
+class Answered(NamedTuple):
+    """How a call was answered, the balance that its answer shows, and the one that the wallet has then."""
+
+    outcome: Outcome
+    shown: Money
+    balance: Money
 
 
 class Terms(Frozen):

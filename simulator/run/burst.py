@@ -6,23 +6,19 @@ What was answered is judged as a concurrent history, in `concurrent`.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 
 from simulator.core.calls import Call, CallForm, FaultSpec, Operation, Why
 from simulator.core.findings import Outcome, Place
-from simulator.core.money import Money
 from simulator.core.profiles import WireProfile
 from simulator.core.steps import Balance, Bet, Details, Expect, Parallel, Refund, Resend, Send, Step, Win
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Exchange, Method, WebhookRequest, WireRequest
-from simulator.history.check import Consistency, HistoryVerdict, MoneyVerdict, check_history
 from simulator.law.book import Book, Ledger
 from simulator.law.situations import Situation
 from simulator.run.context import RunContext, Stopped
-from simulator.run.finder import MoneyFacts, check_claims
-from simulator.run.judge import Judge
+from simulator.run.judge import Judge, check_claims
 from simulator.run.script import CannotSend, Script
 from simulator.wire.forms import Form
 from simulator.wire.sender import Sender
@@ -137,9 +133,6 @@ def _planned(step: Step, script: Script, ledger: Ledger, profile: WireProfile) -
 # --- concurrent -----------------------------------------------------------------------------------
 # Judges what a `parallel` step brought back: each player's calls as a concurrent history.
 
-SEARCH_BUDGET = 3_000
-"""Places that the checker looks at in vain for one player's burst: a second or so, not a minute."""
-
 
 class Bursts:
     """The `parallel` steps of one scenario."""
@@ -162,7 +155,7 @@ class Bursts:
             raise Stopped(self._context.stopping)
         for book in self._real_books():
             if book.ambiguous:
-                self._judge.read(book, step.place)
+                self._judge.read(book.player, step.place)
         calls = plan(step, self._script, self._ledger, self._context.profile)
         self._ledger.share(_ids_of_several_players(calls))
         context = self._context
@@ -181,7 +174,7 @@ class Bursts:
         return [
             book
             for book in self._ledger.books.values()
-            if book.terms.exists and book.player not in self._judge.finder.blocked
+            if book.terms.exists and book.player not in self._judge.blocked
         ]
 
     def _record(self, done: Done) -> Call:
@@ -192,7 +185,7 @@ class Bursts:
     def _claims(self, planned: Planned, call: Call) -> None:
         if planned.expect != Expect() and planned.fault is None:
             for message in check_claims(planned.expect, call, call.reading.outcome):
-                self._judge.finder.expectation(message, call, planned.place)
+                self._judge.expectation(message, call, planned.place)
 
     def _judge_player(self, book: Book, answered: Sequence[tuple[Done, Call]], place: Place) -> None:
         history = [
@@ -200,46 +193,7 @@ class Bursts:
             for index, (done, call) in enumerate(answered)
             if done.planned.form.request is not None and done.planned.form.request.player == book.player
         ]
-        read = self._quiesced(book, place)
-        if read is None:
-            self._judge.unproven.append(f"line {place.line}: the balance after the burst could not be read")
-            return
-        call, balance = read
-        history.append(_read_operation(len(answered), call, balance))
-        verdict = check_history(
-            book.balances[0], history, terms=book.terms, before=book, budget=SEARCH_BUDGET
-        )
-        self._tell(book, verdict, call, place)
-        if book.player not in self._judge.finder.blocked:
-            book.absorb(history, balance)
-            self._context.shown[book.player] = balance
-            self._judge.trails.open(book.player, balance)
-
-    def _quiesced(self, book: Book, place: Place) -> tuple[Call, Money] | None:
-        for _ in range(2):
-            call = self._judge.ask_balance(book.player, place)
-            if call.reading.balance is not None:
-                return call, call.reading.balance
-        return None
-
-    def _tell(self, book: Book, verdict: HistoryVerdict, call: Call, place: Place) -> None:
-        # Not linearizable is no accusation yet: a right wallet may commit first and read afterwards. Where
-        # the money is proven right and only that is left open, the warning says just so (decision 007).
-        shown_late = verdict.verdict is Consistency.INCONSISTENT and verdict.money is MoneyVerdict.RIGHT
-        if verdict.tier is None and shown_late:
-            self._judge.finder.mild(Situation.EFFECT_THEN_READ, call, place, detail=verdict.explanation)
-            return
-        if verdict.tier is None:
-            self._judge.unproven.append(f"line {place.line}: {verdict.explanation}")
-            return
-        if verdict.tier == 1 or verdict.situation is None:
-            return
-        if verdict.situation is Situation.EFFECT_THEN_READ:
-            self._judge.finder.mild(verdict.situation, call, place, detail=verdict.explanation)
-            return
-        trail = self._judge.trails.line(book.player)
-        facts = MoneyFacts(book.player, (), None, trail, verdict.explanation, verdict.lanes)
-        self._judge.finder.money(verdict.situation, call, place, facts, None)
+        self._judge.burst(book.player, history, place)
 
     def _judge_strangers(self, answered: Sequence[tuple[Done, Call]]) -> None:
         for done, call in answered:
@@ -251,7 +205,7 @@ class Bursts:
                     Situation.MALFORMED_ACCEPTED if request is None else Situation.UNKNOWN_PLAYER_ACCEPTED
                 )
                 method = None if request is None else request.method
-                self._judge.finder.mild(situation, call, done.planned.place, method)
+                self._judge.mild(situation, call, done.planned.place, method)
 
 
 def _operation(index: int, done: Done, call: Call) -> Operation:
@@ -271,24 +225,6 @@ def _operation(index: int, done: Done, call: Call) -> Operation:
         balance=call.reading.balance,
         form=done.planned.form.form,
         label=done.planned.label,
-    )
-
-
-def _read_operation(index: int, call: Call, balance: Money) -> Operation:
-    request = call.exchange.request
-    assert request is not None
-    return Operation(
-        index=index,
-        player=request.player,
-        method=Method.BALANCE,
-        transaction_id=None,
-        amount=None,
-        game_id=None,
-        sent_ns=call.exchange.sent_ns,
-        answered_ns=call.exchange.answered_ns or time.monotonic_ns(),
-        outcome=Outcome.ACCEPTED,
-        balance=balance,
-        label="read",
     )
 
 

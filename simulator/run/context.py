@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from simulator.judge.replies import read_reply
 from simulator.law.roles import KNOBS
 from simulator.report.events import DialectObserved, Event, ExchangeRecorded, ScenarioFinished
 from simulator.settings import RunSettings
+from simulator.wire.patience import Patience
 from simulator.wire.sender import CallInterrupted, Sender
 
 SILENT_CALLS_MAX = 5
@@ -242,35 +242,6 @@ class OpenBets:
         where = ", ".join(f"{scenario_id} ({count:,})" for scenario_id, count in most[:NAMED_MAX])
         more = f" and {len(most) - NAMED_MAX:,} more" if len(most) > NAMED_MAX else ""
         return [f"SES-06: {bets} neither a win nor a refund afterwards: {where}{more}"]
-
-
-# --- patience -------------------------------------------------------------------------------------
-# Looks at a balance again before anybody is accused of having moved it: some reads lag behind.
-
-PAUSES_S = (0.0, 0.0, 0.0, 0.05, 0.1, 0.15, 0.3)
-"""Before each further read: a cache of some reads, or a replica that lags some tenths, shows itself."""
-
-FRUITLESS_MAX = 5
-"""So often in a run the pauses may lead to nothing; after that a balance that disagrees is taken as it is."""
-
-
-class Patience:
-    """What one run has of it, for all its threads: whether two count a wait as one does not matter."""
-
-    def __init__(self) -> None:
-        self._left = FRUITLESS_MAX
-
-    def await_balance(self, read: Callable[[], Money | None], wanted: Collection[Money]) -> Money | None:
-        """Read until one of the wanted balances is shown; None when it never was."""
-        if self._left <= 0:
-            return None
-        for pause_s in PAUSES_S:
-            time.sleep(pause_s)
-            balance = read()
-            if balance in wanted:
-                return balance
-        self._left -= 1
-        return None
 
 
 # --- dialect --------------------------------------------------------------------------------------

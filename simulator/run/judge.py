@@ -1,273 +1,339 @@
-"""Judges the calls of one scenario: asks the ledger after each one, reads balances where an answer proves
-nothing, and makes findings of what no right wallet does.
-"""
+"""Drives the referee for one scenario: makes the reads that it asks for, and tells what it finds."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import threading
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import TypeVar
 
-from simulator.core.calls import Call, CallForm, Why
-from simulator.core.findings import Outcome, Place
-from simulator.core.money import Money
-from simulator.core.webhooks import Method, WebhookRequest
-from simulator.law.book import Book, Ledger, Observation
-from simulator.law.roles import Role, knob_shown
-from simulator.law.situations import Situation
-from simulator.run.accuser import Accuser, Made, Suspect, Trails
+from simulator.core import json as exact_json
+from simulator.core.calls import Call, CallForm, Deviation, Operation, Why
+from simulator.core.findings import CallVerdict, Finding, Outcome, Phase, Place, Severity
+from simulator.core.json import JsonValue
+from simulator.core.money import Money, format_money
+from simulator.core.steps import Expect, Expected, Scenario
+from simulator.core.webhooks import Method, Reply, WebhookRequest, WireRequest, curl_line
+from simulator.judge.blame import CallFacts
+from simulator.judge.findings import Findings, MoneyFacts, form_cause, has_cause
+from simulator.judge.referee import Referee
+from simulator.judge.rulings import NO_ANSWER, Asking, Policy, ReadBalance, Reads, Ruling
+from simulator.law.book import Book, Ledger, Terms, TooManyWorlds
+from simulator.law.situations import Situation, breaks_the_law
 from simulator.run.context import RunContext
-from simulator.run.finder import Finder, MoneyFacts
-from simulator.settings import Probe
 from simulator.wire.forms import Form
 from simulator.wire.writing import write
 
 
-class Judge:
-    """One scenario's ledger and findings. Players are user ids here.
+class FormLog:
+    """Form findings of the whole run: each rule and form is told once, then counted."""
 
-    `unanswered` are those of whom nobody knows what became of a call, by no fault of ours: what an author
-    expects afterwards may fail because of that alone.
+    def __init__(self) -> None:
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._told: set[tuple[str, str]] = set()
+        self._lock = threading.Lock()
+
+    def first(self, deviation: Deviation, rule: str) -> bool:
+        """Count a deviation; return whether its form is the first of its kind under that rule."""
+        with self._lock:
+            self._counts[deviation.rule, deviation.form] += 1
+            new = (rule, deviation.form) not in self._told
+            self._told.add((rule, deviation.form))
+            return new
+
+    def times(self) -> dict[str, int]:
+        """Return how often each form was seen, by the cause of its finding."""
+        return {form_cause(rule, form): count for (rule, form), count in self._counts.items()}
+
+
+class Judge:
+    """One scenario's referee and its findings. Players are user ids here.
+
+    `blocked` are the players of whom wrong money was found. `unanswered` are those with a call that got no
+    usable answer, by no fault of ours: what an author expects afterwards may fail because of that alone.
+    `phase` is what the calls are made for.
     """
 
-    def __init__(self, context: RunContext, scenario_id: str | None, finder: Finder, ledger: Ledger) -> None:
+    def __init__(
+        self,
+        context: RunContext,
+        scenario: Scenario,
+        forms: FormLog,
+        tell: Callable[[Finding], None],
+        phase: Phase = Phase.STEP,
+    ) -> None:
         self._context = context
-        self._scenario_id = scenario_id
-        self.finder = finder
-        self.ledger = ledger
+        self._scenario_id = None if phase in (Phase.PREFLIGHT, Phase.END) else scenario.id
+        self._forms = forms
+        self._tell = tell
+        settings = context.settings
+        self._findings = Findings(
+            covers=scenario.covers,
+            level=scenario.level,
+            strict=settings.strict,
+            pinned={**settings.policy, **scenario.policy},
+            curl=self.curl,
+        )
+        self._referee = Referee(self._findings, Policy(reads=Reads(settings.probe.value)), context.shown)
+        self.phase = phase
+        self.found: list[Finding] = []
+        self.blocked: set[str] = set()
         self.unproven: list[str] = []
         self.unanswered: set[str] = set()
-        self.trails = Trails()
-        self._accuser = Accuser(finder, self.trails, context.shown)
+        self._doubted: dict[str, Money] = {}
 
-    # --- money calls -------------------------------------------------------------------------------
+    @property
+    def ledger(self) -> Ledger:
+        """The books of the scenario's players."""
+        return self._referee.ledger
+
+    # --- players -----------------------------------------------------------------------------------
+
+    def opening_balance(self, player: str, call: Call, place: Place) -> Money | None:
+        """Return the balance that a scenario begins with, from its first read; None if that shows none."""
+        shown = self._context.shown.get(player)
+        balance, ruling = self._driven(self._referee.opening(self._facts(call, place), shown), place)
+        self._take(ruling, player, place)
+        if balance is not None and shown is not None:
+            # The balance is known, and the scenario can be played.
+            self.blocked.discard(player)
+            self._context.shown[player] = shown
+            if balance != shown:
+                self._doubted[player] = shown
+        return balance
+
+    def open(self, player: str, balance: Money, terms: Terms | None = None) -> Book:
+        """Begin a player's account at the balance that was read or reached."""
+        return self._referee.open(player, balance, terms, self._doubted.pop(player, None))
+
+    # --- calls -------------------------------------------------------------------------------------
 
     def money_call(self, form: Form, call: Call, place: Place, label: str = "") -> Outcome:
-        """Judge one bet, win or refund. Returns the outcome, settled by a balance read where it must be."""
+        """Judge one bet, win or refund; return the outcome, settled by a balance read where it must be."""
         assert form.request is not None
-        request = form.request
-        book = self.ledger.books.get(request.player)
         self.note_reply(call, place)
-        if book is None:
-            return self._stranger(request, call, place)
-        before = book.balances[0]
+        facts = self._facts(call, place, label, form)
         reading = call.reading
-        judged = self._observe(book, form, call)
-        made = Made(request, form.form, call, judged.role, place, before, label)
         if reading.outcome is Outcome.UNKNOWN and reading.balance is None and call.exchange.fault is None:
-            self.unanswered.add(book.player)
-        self.trails.note(made, book.balances if judged.possible else made.expected(book))
-        if not judged.possible:
-            self._impossible(book, made)
-            return reading.outcome
-        self._accuser.remember(made)
-        self._note_shown(made, book)
-        self._mild_findings(made)
-        if self._wants_probe(judged):
-            self._probe(book, made)
-        self._note_dialect(made, book)
-        return reading.outcome if book.ambiguous else made.settled(book.balances[0])
+            self.unanswered.add(form.request.player)
+        return self._judged(self._referee.call(facts), form.request.player, place).outcome
 
-    def hostile_call(self, call: Call, players: Mapping[str, Book], place: Place) -> None:
+    def hostile_call(self, call: Call, place: Place) -> None:
         """Judge bytes that are no webhook: whatever the answer, no player's balance moves."""
-        self.finder.reply_form(call, place)
-        for book in players.values():
-            if self._is_known(book):
-                self.read(book, place, suspect=Suspect(Situation.MALFORMED_MOVED, call))
-        if call.reading.outcome is Outcome.ACCEPTED:
-            self.finder.mild(Situation.MALFORMED_ACCEPTED, call, place)
+        self.note_form(call, place)
+        players = [player for player in self.ledger.books if player not in self.blocked]
+        self._judged(self._referee.hostile(self._facts(call, place), players), "", place)
 
-    def sent_read(self, request: WebhookRequest, call: Call, place: Place) -> None:
-        """Judge a read that an author wrote by hand: nobody moves, and strangers have no balance."""
-        self.finder.reply_form(call, place)
-        book = self.ledger.books.get(request.player)
+    def sent_read(self, call: Call, place: Place) -> None:
+        """Judge a read that an author wrote by hand: no balance moves, and strangers have none."""
+        self.note_form(call, place)
+        facts = self._facts(call, place)
+        player = facts.request.player
+        book = self.ledger.books.get(player)
         if book is not None and book.terms.exists:
-            self.read(book, place)
+            self.read(player, place)
         elif call.reading.outcome is Outcome.ACCEPTED:
-            self.finder.mild(Situation.UNKNOWN_PLAYER_ACCEPTED, call, place, request.method)
+            self.mild(Situation.UNKNOWN_PLAYER_ACCEPTED, call, place, facts.request.method)
+
+    def burst(self, player: str, calls: Sequence[Operation], place: Place) -> None:
+        """Judge a player's calls that were released together. Raises TooManyWorlds."""
+        at = CallFacts(WebhookRequest(Method.BALANCE, player), Outcome.UNKNOWN, place=place, phase=self.phase)
+        self._judged(self._referee.burst(player, calls, at), player, place)
 
     # --- balance reads -----------------------------------------------------------------------------
 
-    def read(
-        self, book: Book, place: Place, *, purpose: str = "probe", suspect: Suspect | None = None
-    ) -> Money | None:
-        """Read a balance with nothing in flight and judge it; a read that disagrees is read once more."""
-        first = self.ask_balance(book.player, place, purpose)
-        if first.reading.balance is None:
-            first = self.ask_balance(book.player, place, purpose)
-        balance = first.reading.balance
-        if balance is None:
-            self._unreadable(first, place)
-            return None
-        if book.read(balance):
-            self._accuser.confirm(book.player)
-            self._context.shown[book.player] = balance
-            return balance
-        second = self.ask_balance(book.player, place, purpose)
-        again = second.reading.balance
-        if (again is None or not book.read(again)) and self._accuser.answered_right(book):
-            awaited = self.await_balance(book.player, place, book.balances)
-            again = again if awaited is None else awaited
-        if again is not None and book.read(again):
-            self._accuser.confirm(book.player)
-            self._accuser.wrong_read(book.player, balance, again, first, place)
-            self._context.shown[book.player] = again
-            return again
-        self._accuser.impossible_read(book, balance if again is None else again, first, place, suspect)
-        return balance
-
-    def await_balance(self, player: str, place: Place, wanted: Collection[Money]) -> Money | None:
-        """Read again until a wanted balance is shown, as far as the run has patience; else None."""
-        return self._context.patience.await_balance(
-            lambda: self.ask_balance(player, place).reading.balance, wanted
-        )
-
-    def opening_balance(self, player: str, call: Call, place: Place) -> Money | None:
-        """The balance that a scenario begins with, from its first read; None if that shows none.
-
-        A read that differs from what the operator showed last is looked at again. If it stays it is believed,
-        until the next answer contradicts it.
-        """
-        balance, shown = call.reading.balance, self._context.shown.get(player)
-        if balance is None or shown is None or balance == shown:
-            return balance
-        if self.await_balance(player, place, (shown,)) is None:
-            self._accuser.doubt(player, shown)
-            return balance
-        self._accuser.wrong_read(player, balance, shown, call, place)
-        # The balance is known again, and the scenario can be played.
-        self.finder.blocked.discard(player)
-        self._context.shown[player] = shown
-        return shown
+    def read(self, player: str, place: Place, *, purpose: str = "probe") -> Money | None:
+        """Read a balance with nothing in flight and judge it; return the one that the wallet has."""
+        first = self.ask_balance(player, place, purpose)
+        self._judged(self._referee.read(self._facts(first, place)), player, place)
+        balances = self._referee.balances(player)
+        return balances[0] if len(balances) == 1 else None
 
     def ask_balance(self, player: str, place: Place, purpose: str = "probe") -> Call:
-        """One `user_balance` call; its form is judged, its number is not."""
+        """Make one `user_balance` call; its form is judged, its number is not."""
         request = WebhookRequest(Method.BALANCE, player)
         why = Why(self._scenario_id, purpose, place=place)
         call = self._context.call(request, write(request, self._context.profile), why)
         self.note_reply(call, place)
         return call
 
-    # --- inside ------------------------------------------------------------------------------------
+    # --- telling -----------------------------------------------------------------------------------
 
-    def _observe(self, book: Book, form: Form, call: Call) -> Observation:
-        """Tell the ledger; of several readings of an oddly written amount the first possible one counts."""
-        assert form.request is not None
-        reading = call.reading
-        for request in (form.request, *form.alternatives):
-            judged = book.observe(
-                request, form.form, reading.outcome, reading.balance, nothing_sent=call.nothing_sent
-            )
-            if judged.possible:
-                break
-        return judged
+    def mild(
+        self, situation: Situation, call: Call, place: Place, method: Method | None = None, detail: str = ""
+    ) -> None:
+        """Tell what costs no money by itself."""
+        self.tell(self._findings.mild(situation, self._facts(call, place), method, detail))
 
-    def _wants_probe(self, judged: Observation) -> bool:
-        match self._context.settings.probe:
-            case _ if judged.role is Role.STRANGER:
-                return False
-            case Probe.NEVER:
-                return False
-            case Probe.ALWAYS:
-                return True
-            case Probe.AUTO:
-                return not judged.settled or judged.role not in _PLAIN
-
-    def _probe(self, book: Book, made: Made) -> None:
-        self.read(book, made.place)
-        situation = _FOREIGN.get(made.role)
-        if situation is not None:
-            suspect = Suspect(situation, made.call, made.request.method)
-            for other in self.ledger.books.values():
-                if other is not book and self._is_known(other):
-                    self.read(other, made.place, suspect=suspect)
-
-    def _is_known(self, book: Book) -> bool:
-        """Whether a balance of that player proves anything: after a money finding it is wrong already."""
-        return book.terms.exists and book.player not in self.finder.blocked
-
-    def _impossible(self, book: Book, made: Made) -> None:
-        """No right wallet gives this answer, unless the balances that were read before were wrong."""
-        actual, answered = self._balance_after(book, made), made.call.reading.balance
-        if actual is not None and answered is not None and actual != answered:
-            player, place = book.player, made.place
-            if self.await_balance(player, place, (answered,)) is not None:
-                # Nothing was sent in between: the reads are behind the answers.
-                self._accuser.wrong_read(player, actual, answered, made.call, place)
-                self._context.shown[player] = answered
+    def expectation(self, message: str, call: Call, place: Place) -> None:
+        """Tell what an author claimed and does not hold, unless the referee has said worse of it."""
+        for told in self.found:
+            if told.place == place and told.severity is Severity.ERROR and breaks_the_law(told.cause):
                 return
-        self._accuser.impossible_answer(book, made, actual)
-        if answered is not None and made.call.reading.outcome is Outcome.ACCEPTED:
-            # Right or wrong, it is what the wallet goes on from; reads may be what is wrong.
-            self._context.shown[book.player] = answered
-
-    def _balance_after(self, book: Book, made: Made) -> Money | None:
-        """Where the money is after an answer that cannot be; None when nobody can say."""
-        if not book.terms.exists:
-            return None
-        actual = self.ask_balance(book.player, made.place).reading.balance
-        if (actual == made.balance_before and made.role.moves) or actual != made.call.reading.balance:
-            # A wallet may answer before its own reads see the change: look once more before accusing.
-            actual = self.ask_balance(book.player, made.place).reading.balance
-        return actual
-
-    def _stranger(self, request: WebhookRequest, call: Call, place: Place) -> Outcome:
-        """A call for a player whom no scenario opened."""
-        if call.reading.outcome is Outcome.ACCEPTED:
-            facts = MoneyFacts(request.player, (), call.reading.balance, "")
-            self.finder.money(Situation.UNKNOWN_PLAYER_ACCEPTED, call, place, facts, request.method)
-        return call.reading.outcome
-
-    def _mild_findings(self, made: Made) -> None:
-        outcome = made.call.reading.outcome
-        if made.role is Role.MALFORMED and outcome is Outcome.ACCEPTED:
-            self.finder.mild(Situation.MALFORMED_ACCEPTED, made.call, made.place, made.request.method)
-        shared = made.role in (Role.SHARED_ID_BET, Role.SHARED_ID_WIN)
-        if shared and made.form is CallForm.CANONICAL and outcome is Outcome.REFUSED:
-            self.finder.mild(Situation.SHARED_ID_REFUSED, made.call, made.place, made.request.method)
-
-    def _unreadable(self, call: Call, place: Place) -> None:
-        if call.reading.outcome is Outcome.REFUSED:
-            self.finder.mild(Situation.READ_REFUSED, call, place, Method.BALANCE)
-        self.unproven.append(f"line {place.line}: the balance could not be read")
+        self.tell(self._findings.expectation(message, self._facts(call, place)))
 
     def broken_claim(self, message: str, call: Call, player: str, place: Place) -> None:
-        """What the author of the scenario claimed of this call does not hold."""
+        """Tell what an author claimed and does not hold; after a missing answer it is left open."""
         if player in self.unanswered:
             self.unproven.append(f"line {place.line}: {message}, after a call that got no usable answer")
         else:
-            self.finder.expectation(message, call, place)
+            self.expectation(message, call, place)
 
     def note_reply(self, call: Call, place: Place) -> None:
-        """What the reply alone shows: its form, and how this operator writes money and refusals."""
-        self.finder.reply_form(call, place)
+        """Tell what the reply alone shows: its form, and how this wallet writes money and refusals."""
+        self.note_form(call, place)
         reading = call.reading
         for knob, value in (("money_type", reading.money_type), ("refusal_http", reading.refusal_http)):
             if value is not None:
                 self._context.dialect.note(knob, value, evidence=f"HTTP {reading.http_status}")
-                self.finder.policy(knob, value, call, place)
+                if self._findings.is_pinned_otherwise(knob, value):
+                    self._tell_once(self._findings.policy(knob, value, self._facts(call, place)))
 
-    def _note_shown(self, made: Made, book: Book) -> None:
-        if book.ambiguous:
-            self._context.shown.pop(book.player, None)
-        elif made.role.moves and made.call.reading.outcome is Outcome.ACCEPTED:
-            self._context.shown[book.player] = book.balances[0]
+    def accuse(self, situation: Situation, call: Call, place: Place, before: Money, after: Money) -> None:
+        """Tell wrong money of one call that no account was opened for."""
+        facts = self._facts(call, place)
+        player, method = facts.request.player, facts.request.method
+        self.tell(self._findings.money(situation, facts, MoneyFacts(player, (before,), after), method))
 
-    def _note_dialect(self, made: Made, book: Book) -> None:
-        reading = made.call.reading
-        if made.role is Role.LOOSE_WIN and made.form is not CallForm.CANONICAL:
+    def tell(self, finding: Finding) -> None:
+        """Keep a finding, and tell it at once."""
+        self.found.append(finding)
+        self._tell(finding)
+
+    def curl(self, wire: WireRequest) -> str:
+        """Return the call as a command line, secrets masked."""
+        settings = self._context.settings
+        return curl_line(settings.endpoint, wire, settings.headers)
+
+    # --- inside ------------------------------------------------------------------------------------
+
+    def _judged(self, asking: Asking, player: str, place: Place) -> Ruling:
+        ruling = self._driven(asking, place)
+        self._take(ruling, player, place)
+        lost = self._referee.lost(player)
+        if lost:
+            raise TooManyWorlds(lost)
+        return ruling
+
+    def _driven(self, asking: Generator[ReadBalance, CallFacts | None, Said], place: Place) -> Said:
+        """Make the reads that are asked for until the referee has said its word."""
+        try:
+            wanted = next(asking)
+            while True:
+                wanted = asking.send(self._read(wanted, place))
+        except StopIteration as ended:
+            said: Said = ended.value
+            return said
+
+    def _read(self, wanted: ReadBalance, place: Place) -> CallFacts | None:
+        """Read once, or until one of the wanted balances is shown, as far as the run has patience."""
+        if not wanted.until:
+            return self._facts(self.ask_balance(wanted.player, place), place)
+        latest: list[Call] = []
+
+        def read() -> Money | None:
+            latest.append(self.ask_balance(wanted.player, place))
+            return latest[-1].reading.balance
+
+        self._context.patience.await_balance(read, wanted.until)
+        return self._facts(latest[-1], place) if latest else None
+
+    def _take(self, ruling: Ruling, player: str, place: Place) -> None:
+        """Tell what was found, and note whose money is known now."""
+        if ruling.verdict is CallVerdict.RIGHT and ruling.expected is not None and ruling.dialect is None:
+            self._context.shown[player] = ruling.expected
             return
-        moved = book.balances[0] - made.balance_before
-        shown = knob_shown(made.role, made.request.method, reading.outcome, moved)
-        if shown is not None:
-            self._context.dialect.note(*shown, evidence=made.evidence(moved))
-            self.finder.policy(*shown, made.call, made.place)
+        for finding in ruling.findings:
+            self._tell_once(finding)
+        self.blocked |= ruling.accused
+        if ruling.dialect is not None:
+            self._context.dialect.note(*ruling.dialect)
+        if ruling.reason and ruling.reason != NO_ANSWER:
+            self.unproven.append(f"line {place.line}: {ruling.reason}")
+        balances = self._referee.balances(player)
+        if len(balances) == 1 and self.ledger.books[player].terms.exists:
+            self._context.shown[player] = balances[0]
+        elif balances:
+            self._context.shown.pop(player, None)
+
+    def _tell_once(self, finding: Finding) -> None:
+        """Tell a finding; that a policy is broken, once for each knob."""
+        pinned = finding.cause.startswith(Situation.POLICY_BROKEN.value)
+        if not (pinned and has_cause(self.found, finding.cause)):
+            self.tell(finding)
+
+    def note_form(self, call: Call, place: Place) -> None:
+        """Tell what the reply's form deviates in; each form is told once in a run."""
+        for deviation in call.reading.deviations:
+            if self._forms.first(deviation, self._findings.rule_of_form(deviation)):
+                self.tell(self._findings.form(deviation, self._facts(call, place)))
+
+    def _facts(self, call: Call, place: Place, label: str = "", form: Form | None = None) -> CallFacts:
+        exchange, reading = call.exchange, call.reading
+        request = exchange.request if form is None else form.request
+        return CallFacts(
+            request=_NO_REQUEST if request is None else request,
+            outcome=reading.outcome,
+            balance=reading.balance,
+            form=CallForm.CANONICAL if form is None else form.form,
+            alternatives=() if form is None else form.alternatives,
+            must_settle=reading.must_settle,
+            nothing_sent=call.nothing_sent,
+            fault=exchange.fault,
+            account_status=reading.account_status,
+            exchange=exchange,
+            place=place,
+            label=label,
+            phase=self.phase,
+        )
 
 
-_PLAIN = frozenset({Role.FRESH_BET, Role.FRESH_WIN, Role.DUE_REFUND, Role.SHARED_ID_BET, Role.SHARED_ID_WIN})
-"""Roles whose accepted answer says as much as a read; the last read of the scenario proves it."""
+Said = TypeVar("Said")
+_NO_REQUEST = WebhookRequest(Method.BALANCE, "")
+"""What bytes ask for that are no webhook: nothing, of no player."""
 
-_FOREIGN = {
-    Role.REFUND_OF_FOREIGN: Situation.FOREIGN_REFUND_MOVED,
-    Role.FOREIGN_ID_BET: Situation.SAME_ID_OTHER_PLAYER_MOVED,
-    Role.FOREIGN_ID_WIN: Situation.SAME_ID_OTHER_PLAYER_MOVED,
-}
-"""Roles that must leave the other players alone."""
+
+def check_claims(expect: Expect, call: Call, outcome: Outcome) -> Iterator[str]:
+    """One sentence for each claim that does not hold."""
+    if expect.outcome not in (None, Expected.EITHER) and not expect.outcome.admits(outcome):
+        yield f"expected {expect.outcome.value}, the operator's answer was {outcome.value}"
+    if expect.balance is not None and call.reading.stated_balance != expect.balance:
+        shown = call.reading.stated_balance
+        found = "no readable balance" if shown is None else format_money(shown)
+        yield f"expected the answer to show {format_money(expect.balance)}, found {found}"
+    reply = call.exchange.reply
+    if expect.http is not None:
+        status = str(reply.status) if isinstance(reply, Reply) else "none"
+        if not _status_matches(expect.http, status):
+            yield f"expected HTTP {expect.http}, found {status}"
+    latency_ns = call.exchange.latency_ns
+    if expect.within_ns is not None and (latency_ns is None or latency_ns > expect.within_ns):
+        took = "never" if latency_ns is None else f"after {latency_ns // 1_000_000} ms"
+        yield f"expected an answer within {expect.within_ns // 1_000_000} ms, it came {took}"
+    if expect.body is not None:
+        yield from _body(expect.body, reply.body if isinstance(reply, Reply) else b"")
+
+
+def _status_matches(pattern: str, status: str) -> bool:
+    if pattern.lower().endswith("xx"):
+        return status[:1] == pattern[:1] and len(status) == 3
+    return pattern == status
+
+
+def _body(wanted: object, body: bytes) -> Iterator[str]:
+    try:
+        found: JsonValue = exact_json.parse(body.decode()).value
+    except ValueError:
+        yield "expected a JSON object, the body is not JSON"
+        return
+    if not _contains(found, wanted):
+        text = exact_json.write(wanted)  # type: ignore[arg-type]  # a mapping of JSON values
+        yield f"expected the body to contain {text}"
+
+
+def _contains(found: object, wanted: object) -> bool:
+    if isinstance(wanted, dict):
+        return isinstance(found, dict) and all(
+            key in found and _contains(found[key], value) for key, value in wanted.items()
+        )
+    return type(found) is type(wanted) and found == wanted

@@ -10,18 +10,16 @@ from random import Random
 from typing import NoReturn
 
 from simulator.core.calls import Call, CallForm, Why
-from simulator.core.findings import Finding, Outcome, Place, Severity
+from simulator.core.findings import Finding, Outcome, Phase, Place, Severity
 from simulator.core.money import CENT, Money, format_change, format_money
 from simulator.core.steps import MAIN_PLAYER, Scenario
 from simulator.core.webhooks import Method, NoReply, WebhookRequest
 from simulator.core.words import status_hint
 from simulator.errors import EndpointUnreachable
-from simulator.law.book import Ledger
 from simulator.law.situations import Situation
 from simulator.report.events import FindingRaised
 from simulator.run.context import RunContext, Stopped
-from simulator.run.finder import Finder, FormLog, MoneyFacts
-from simulator.run.judge import Judge
+from simulator.run.judge import FormLog, Judge
 from simulator.run.script import DEFAULT_GAME, Script
 from simulator.wire.forms import Form
 from simulator.wire.writing import write
@@ -47,7 +45,7 @@ class Preflight:
         self._scenario = Scenario(id="preflight", name="Preflight", place=PLACE, steps=())
         self.errors: list[Finding] = []
         self._checked = 0
-        self._finder = Finder(context, self._scenario, forms, self._tell)
+        self._judge = Judge(context, self._scenario, forms, self._tell, Phase.PREFLIGHT)
 
     def balance(self, player: str) -> Money:
         """The balance that the player has. Raises RootCause, EndpointUnreachable."""
@@ -129,7 +127,7 @@ class Preflight:
 
     def _unusable(self, call: Call, what: str, player: str, before: Money | None = None) -> NoReturn:
         """Nothing can be judged; `before` is the balance that a call without effect leaves."""
-        self._finder.reply_form(call, PLACE)
+        self._judge.note_form(call, PLACE)
         effect = "" if before is None else self._effect(call, player, before)
         reply = call.exchange.reply
         if isinstance(reply, NoReply):
@@ -137,7 +135,7 @@ class Preflight:
         shown = reply.body[:200].decode("utf-8", "replace").strip()
         hint = status_hint(reply.status) or ("" if effect else self._hint(call, player))
         answered = f"{what} for player {player} was answered HTTP {reply.status}: {shown or '(empty)'}"
-        lines = (answered, effect, hint, self._finder.curl(call.exchange.wire))
+        lines = (answered, effect, hint, self._judge.curl(call.exchange.wire))
         raise RootCause("\n".join(filter(None, lines)))
 
     def _effect(self, call: Call, player: str, before: Money) -> str:
@@ -150,9 +148,7 @@ class Preflight:
             return ""
         if call.reading.outcome is Outcome.REFUSED:
             situation = Situation.BET_REFUSED_BUT_TAKEN if bet else Situation.WIN_REFUSED_BUT_CREDITED
-            self._finder.money(
-                situation, call, PLACE, MoneyFacts(player, (before,), after, ""), request.method
-            )
+            self._judge.accuse(situation, call, PLACE, before, after)
         moved = format_change(Money(after - before))
         return f"and yet the balance went from {format_money(before)} to {format_money(after)} ({moved})"
 
@@ -209,9 +205,7 @@ class Adjustment:
 
         Raises CannotReach, as soon as it is seen that it would take too many calls.
         """
-        self._judge.ledger = Ledger()
-        book = self._judge.ledger.open(player, balance)
-        self._judge.trails.open(player, balance)
+        book = self._judge.open(player, balance)
         chunk = self._context.settings.max_bet
         for _ in range(ADJUSTING_CALLS_MAX):
             missing = target - book.balances[0]
@@ -222,7 +216,7 @@ class Adjustment:
             else:
                 chunk = Money(min(-missing, chunk or -missing))
                 accepted = self._call(Method.BET, player, chunk)
-            if player in self._judge.finder.blocked:
+            if player in self._judge.blocked:
                 return False
             if accepted and chunk is not None and -missing > chunk * ADJUSTING_CALLS_MAX:
                 raise CannotReach(_too_far(player, book.balances[0], target, chunk))
@@ -235,7 +229,7 @@ class Adjustment:
     def _win(self, player: str, missing: Money, balance: Money) -> bool:
         """A win, after a bet of a cent in the same game where there is a cent: some wallets ask for one."""
         staked = balance >= CENT and self._call(Method.BET, player, CENT)
-        if player in self._judge.finder.blocked:
+        if player in self._judge.blocked:
             return False
         return self._call(Method.WIN, player, Money(missing + CENT) if staked else missing)
 
@@ -337,8 +331,7 @@ class Restore:
 
     def _one(self, player: str, balance: Money, number: int) -> bool:
         scenario = Scenario(id="restore", name="Restore", place=PLACE, steps=())
-        finder = Finder(self._context, scenario, FormLog(), _told_before)
-        judge = Judge(self._context, None, finder, Ledger())
+        judge = Judge(self._context, scenario, FormLog(), _told_before, Phase.END)
         prefix = f"{self._context.run}z{number:x}"
         script = Script(
             scenario, {MAIN_PLAYER: player}, self._context.profile, self._context.games, prefix, Random(0)

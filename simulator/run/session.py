@@ -9,7 +9,7 @@ from dataclasses import replace
 from random import Random
 
 from simulator.core.calls import Call, CallForm, FaultKind, FaultSpec, Why
-from simulator.core.findings import Finding, Outcome, Place, Severity, Verdict
+from simulator.core.findings import Finding, Outcome, Phase, Place, Severity, Verdict
 from simulator.core.money import Money, format_money
 from simulator.core.rounds import VOLATILITIES, Ask, Flow, RoundPlan, draw_spin, play_round
 from simulator.core.steps import (
@@ -44,8 +44,7 @@ from simulator.report.events import (
     StepFinished,
 )
 from simulator.run.context import RunContext, Stopped
-from simulator.run.finder import Finder, FormLog, check_claims
-from simulator.run.judge import Judge
+from simulator.run.judge import FormLog, Judge, check_claims
 from simulator.run.players import Cast, HookFailed, Hooks, NoPlayer
 from simulator.run.preflight import Adjustment as OpeningCalls
 from simulator.run.preflight import CannotReach
@@ -76,9 +75,8 @@ class ScenarioRun:
         self._context = context
         self._cast = cast
         self._hooks = hooks
-        self._finder = Finder(context, scenario, forms, self._tell)
-        self._ledger = Ledger()
-        self._judge = Judge(context, scenario.id, self._finder, self._ledger)
+        self._judge = Judge(context, scenario, forms, self._tell)
+        self._ledger = self._judge.ledger
 
     def run(self) -> Ended:
         """Run it and tell how it ended."""
@@ -96,7 +94,7 @@ class ScenarioRun:
                 scenario=scenario,
                 verdict=ended.verdict,
                 reason=ended.reason,
-                findings=tuple(self._finder.found),
+                findings=tuple(self._judge.found),
                 duration_ns=time.perf_counter_ns() - started_ns,
                 exchange_count=len(kept),
                 exchanges=tuple(kept) if context.settings.full or not passed else (),
@@ -151,8 +149,10 @@ class ScenarioRun:
             rng,
         )
         try:
+            self._judge.phase = Phase.PREPARATION
             if not self._opened(players, script):
                 return ""
+            self._judge.phase = Phase.STEP
             steps = Steps(
                 self._scenario, self._context, script, self._judge, self._ledger, rng, self._hooks, self._cast
             )
@@ -160,6 +160,7 @@ class ScenarioRun:
                 steps.run(self._scenario.steps)
             finally:
                 if not self._context.stopping:
+                    self._judge.phase = Phase.END
                     steps.run(self._scenario.finally_, always=True)
             self._last_reads()
             context = self._context
@@ -177,7 +178,7 @@ class ScenarioRun:
         for name, spec in scenario.players.items():
             player = players[name]
             if not spec.exists:
-                self._ledger.open(player, spec.balance, Terms(exists=False))
+                self._judge.open(player, spec.balance, Terms(exists=False))
                 continue
             balance = opening.read(player)
             if balance != spec.balance:
@@ -186,13 +187,9 @@ class ScenarioRun:
                     return False
             if spec.blocked:
                 self._cast.block(player)
-            self._judge.ledger = self._ledger
-            self._ledger.open(
-                player, spec.balance, Terms(blocked=spec.blocked, max_bet=context.settings.max_bet)
-            )
-            self._judge.trails.open(player, spec.balance)
+            terms = Terms(blocked=spec.blocked, max_bet=context.settings.max_bet)
+            self._judge.open(player, spec.balance, terms)
             context.emit(PlayerOpened(scenario_id=scenario.id, player=player, balance=spec.balance))
-        self._judge.ledger = self._ledger
         return True
 
     def _last_reads(self) -> None:
@@ -201,11 +198,11 @@ class ScenarioRun:
             return
         last = (self._scenario.finally_ or self._scenario.steps)[-1].place
         for player, book in self._ledger.books.items():
-            if book.terms.exists and player not in self._finder.blocked:
-                self._judge.read(book, last)
+            if book.terms.exists and player not in self._judge.blocked:
+                self._judge.read(player, last)
 
     def _verdict(self, unproven: str) -> Ended:
-        failed = any(finding.severity is Severity.ERROR for finding in self._finder.found)
+        failed = any(finding.severity is Severity.ERROR for finding in self._judge.found)
         if self._scenario.xfail:
             return Ended(Verdict.XFAILED if failed else Verdict.XPASSED, self._scenario.xfail)
         if failed:
@@ -237,7 +234,7 @@ class Rounds:
         """Rounds with the win that the author wrote, or one from the outcome model."""
         player = self._script.player(step.player)
         for _ in range(step.spins):
-            if player in self._judge.finder.blocked:
+            if player in self._judge.blocked:
                 return
             stake = self._script.amount(step.bet, player, self._ledger)
             if step.win is None:
@@ -253,7 +250,7 @@ class Rounds:
         rng = self._rng if step.seed is None else Random(step.seed)
         for _ in range(step.rounds):
             stake = self._script.amount(step.stake, player, self._ledger)
-            if player in self._judge.finder.blocked or stake > self._ledger.books[player].balances[0]:
+            if player in self._judge.blocked or stake > self._ledger.books[player].balances[0]:
                 return
             win = draw_spin(VOLATILITIES[step.volatility], rng).payout(stake)
             self._drive(self._plan(player, step.game, stake, win), step.place)
@@ -269,7 +266,7 @@ class Rounds:
         while True:
             sent = self._script.flow_call(ask.request)
             outcome = self._make(sent, place, ask.request.method.noun)
-            if plan.player in self._judge.finder.blocked:
+            if plan.player in self._judge.blocked:
                 return
             try:
                 ask = flow.send(outcome)
@@ -322,13 +319,13 @@ class Steps:
                 for _ in range(step.times):
                     self.run(step.steps, always=always)
                 continue
-            blocked = self._judge.finder.blocked
+            blocked = self._judge.blocked
             if blocked and not always and self._players_of(step) & blocked:
                 self._finished(step.place, "blocked")
                 continue
-            before = len(self._judge.finder.found)
+            before = len(self._judge.found)
             self._do(step)
-            self._finished(step.place, "passed" if len(self._judge.finder.found) == before else "failed")
+            self._finished(step.place, "passed" if len(self._judge.found) == before else "failed")
 
     def _finished(self, place: Place, status: str) -> None:
         self._context.emit(StepFinished(scenario_id=self._scenario.id, place=place, status=status))
@@ -435,7 +432,7 @@ class Steps:
 
     def _judge_call(self, sent: Prepared, call: Call, place: Place, label: str) -> Outcome:
         if sent.form.request is None:
-            self._judge.hostile_call(call, self._ledger.books, place)
+            self._judge.hostile_call(call, place)
             return call.reading.outcome
         outcome = self._judge.money_call(sent.form, call, place, label)
         if sent.request.method is Method.BET and outcome is Outcome.ACCEPTED:
@@ -446,14 +443,14 @@ class Steps:
         """A step that needs the balance needs one balance: read it when several are possible."""
         book = self._ledger.books.get(self._script.player(step.player))
         if book is not None and book.ambiguous:
-            self._judge.read(book, step.place)
+            self._judge.read(book.player, step.place)
 
     def _claims(self, expect: Expect, call: Call, outcome: Outcome, place: Place) -> None:
         latency_ms_max = self._context.settings.latency_ms_max
         if latency_ms_max is not None and (call.exchange.latency_ns or 0) > latency_ms_max * 1_000_000:
             took_ms = (call.exchange.latency_ns or 0) // 1_000_000
             words = f"answered after {took_ms} ms, the limit is {latency_ms_max} ms"
-            self._judge.finder.mild(Situation.SLOW, call, place, detail=words)
+            self._judge.mild(Situation.SLOW, call, place, detail=words)
         request = call.exchange.request
         player = "" if request is None else request.player
         for message in check_claims(expect, call, outcome):
@@ -466,7 +463,7 @@ class Steps:
         if not book.terms.exists:
             self._stranger_read(Method.BALANCE, book.player, step.place, step.expect)
             return
-        found = self._judge.read(book, step.place, purpose="step")
+        found = self._judge.read(book.player, step.place, purpose="step")
         if found is not None and step.is_ is not None and found != step.is_:
             call = self._judge.ask_balance(book.player, step.place)
             words = f"balance: the scenario says {format_money(step.is_)}, found {format_money(found)}"
@@ -481,15 +478,15 @@ class Steps:
             self._stranger_read(Method.DETAILS, book.player, step.place, step.expect)
             return
         call = self._ask(Method.DETAILS, book.player, step.place)
-        self._judge.finder.reply_form(call, step.place)
+        self._judge.note_form(call, step.place)
         if call.reading.outcome is Outcome.REFUSED:
-            self._judge.finder.mild(Situation.DETAILS_WRONG, call, step.place, Method.DETAILS)
+            self._judge.mild(Situation.DETAILS_WRONG, call, step.place, Method.DETAILS)
         self._claims(step.expect, call, call.reading.outcome, step.place)
 
     def _stranger_read(self, method: Method, player: str, place: Place, expect: Expect) -> None:
         call = self._ask(method, player, place)
         if call.reading.outcome is Outcome.ACCEPTED:
-            self._judge.finder.mild(Situation.UNKNOWN_PLAYER_ACCEPTED, call, place, method)
+            self._judge.mild(Situation.UNKNOWN_PLAYER_ACCEPTED, call, place, method)
         self._claims(expect, call, call.reading.outcome, place)
 
     def _ask(self, method: Method, player: str, place: Place) -> Call:
@@ -508,9 +505,9 @@ class Steps:
         call = self._context.call(form.request, wire, why, form=form.form)
         outcome = call.reading.outcome
         if form.request is None:
-            self._judge.hostile_call(call, self._ledger.books, step.place)
+            self._judge.hostile_call(call, step.place)
         elif form.request.method.moves_money:
             outcome = self._judge.money_call(form, call, step.place, step.label)
         else:
-            self._judge.sent_read(form.request, call, step.place)
+            self._judge.sent_read(call, step.place)
         self._claims(step.expect, call, outcome, step.place)

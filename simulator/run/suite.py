@@ -20,7 +20,7 @@ from simulator.errors import EndpointUnreachable, ExitCode, UsageError
 from simulator.law.roles import KNOBS
 from simulator.report.events import Event, FindingRaised, RunFinished, RunStarted, ScenarioFinished
 from simulator.run.context import RunContext, Stopped, read_last_failed
-from simulator.run.finder import FormLog
+from simulator.run.judge import FormLog
 from simulator.run.players import Cast, Hooks, NoPlayer
 from simulator.run.preflight import Preflight, Restore, RootCause
 from simulator.run.script import DEFAULT_GAME

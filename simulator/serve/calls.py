@@ -7,21 +7,27 @@ dispatcher and by people.
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
-from simulator.core.calls import Call, CallForm, FaultSpec
-from simulator.core.findings import Outcome
-from simulator.core.money import Money
+from simulator.core.calls import Call, CallForm, FaultSpec, Player
+from simulator.core.findings import CallVerdict, Outcome
+from simulator.core.money import ZERO, Money
 from simulator.core.profiles import WireProfile
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Exchange, Method, NoReply, WebhookRequest, WireRequest, mask_headers
 from simulator.errors import UsageError
+from simulator.judge.blame import CallFacts
+from simulator.judge.findings import form_findings
 from simulator.judge.replies import read_reply
+from simulator.judge.rulings import ReadBalance, Ruling
 from simulator.serve.clock import Clock
 from simulator.serve.journal import Entry, Journal, Purpose
-from simulator.serve.watch import Judgement, SuspectCall, Watch, seen
+from simulator.serve.referees import Referees, Waiting, facts_of, seen, with_forms
+from simulator.wire.patience import Patience
 from simulator.wire.target import Target
 from simulator.wire.writing import write
 
@@ -31,8 +37,6 @@ if TYPE_CHECKING:
 REPLY_BYTES_KEPT = 64 * 1024
 
 PROBLEM_LENGTH_MAX = 300
-
-_PROBES = 2
 
 
 class Errand(Frozen, kw_only=True):
@@ -78,13 +82,25 @@ def nothing_owed(_: Outcome) -> None:
 
 
 class Deliverer:
-    """Makes errands' calls; for any threads, one at a time a player."""
+    """Makes calls, judges and records them; thread-safe, one call at a time a player.
 
-    def __init__(self, calls: WalletCalls, journal: Journal, watch: Watch, clock: Clock) -> None:
+    `free_turn` gives another player's turn if nobody has it: their balance may be read, too.
+    """
+
+    def __init__(
+        self,
+        calls: WalletCalls,
+        journal: Journal,
+        referees: Referees,
+        clock: Clock,
+        free_turn: Callable[[Player], AbstractContextManager[bool]],
+    ) -> None:
         self._calls = calls
         self._journal = journal
-        self._watch = watch
+        self._referees = referees
         self._clock = clock
+        self._free_turn = free_turn
+        self._patience: defaultdict[str, Patience] = defaultdict(Patience)
 
     def deliver(self, errand: Errand, settle: Settle = nothing_owed) -> Delivered:
         """Send, judge, record. `settle` writes what is owed now, committed together with the record.
@@ -96,65 +112,117 @@ class Deliverer:
         sent = sorted(copies, key=lambda each: each.reading.outcome is not Outcome.ACCEPTED)
         one = told(sent)
         outcome, balance = one.reading.outcome, one.reading.balance
-        suspect: tuple[SuspectCall, int] | None = None
+        unjudged: list[_Unjudged] = []
         numbers: list[int] = []
         with self._journal.transaction():
             for place, each in enumerate(sent):
                 copy = errand if place == 0 else replace(errand, fresh=False, attempt=errand.attempt + place)
-                judgement = self._judge(copy, each)
-                numbers.append(self._record(copy, each, judgement))
-                if judgement.suspect is not None:
-                    suspect = judgement.suspect, numbers[-1]
-            if suspect is None:
+                said = None if unjudged else self._begin(copy, each, self._journal.next_number)
+                if isinstance(said, Ruling):
+                    numbers.append(self._record(copy, each, said))
+                else:
+                    numbers.append(self._record(copy, each, _READING))
+                    unjudged.append(_Unjudged(copy, each, numbers[-1], said))
+            if not unjudged:
                 settle(outcome)
-        if suspect is not None:
-            outcome, balance = self._look(errand, *suspect, outcome, balance)
+        for late in unjudged:
+            ruling, shown = self._finish(late)
+            balance = balance if shown is None else shown
+            if late.sent is one:
+                outcome = ruling.outcome
+        if unjudged:
             settle(outcome)
         return Delivered(outcome, balance, problem_of(one), tuple(numbers), one)
 
-    def _judge(self, errand: Errand, sent: Call) -> Judgement:
-        if errand.request.method.moves_money:
-            return self._watch.money(
-                *(errand.player, errand.request, sent),
-                fresh=errand.fresh,
-                form=errand.form,
-                attempt=errand.attempt,
-            )
-        return self._watch.read(errand.player, sent)
+    # --- judging -----------------------------------------------------------------------------------
 
-    def _look(
-        self, errand: Errand, suspect: SuspectCall, number: int, outcome: Outcome, balance: Money | None
-    ) -> tuple[Outcome, Money | None]:
-        """Read the balance because of a call, and put the last word into its entry."""
-        request = WebhookRequest(Method.BALANCE, errand.request.player)
-        probe = replace(
-            errand,
-            request=request,
-            wire=write(request, errand.agent.wire),
-            purpose=Purpose.PROBE,
-            attempt=1,
-            fault=None,
+    def _begin(self, errand: Errand, sent: Call, number: int) -> Ruling | Waiting:
+        """Judge a call as far as its answer goes."""
+        if errand.request.method is Method.DETAILS:
+            return Ruling(CallVerdict.UNJUDGED, sent.reading.outcome, reason=NO_MONEY)
+        call = facts_of(sent, errand.request, number=number, fresh=errand.fresh, form=errand.form)
+        return self._referees.judge(errand.agent.code, call)
+
+    def _finish(self, late: _Unjudged) -> tuple[Ruling, Money | None]:
+        """Make the reads that a call needs; return the ruling, and the balance that was read last."""
+        errand, shown = late.errand, None
+        said = late.said or self._begin(errand, late.sent, late.number)
+        while isinstance(said, Waiting):
+            read = self._read(errand, said.wanted)
+            if read is not None and read.request.player == errand.request.player:
+                shown = read.balance
+            said = self._referees.go_on(said, read)
+        ruling = self._with_forms(late.sent, said)
+        difference = self._difference(errand)
+        self._journal.judge(
+            late.number, ruling.verdict, ruling.expected, ruling.findings, ruling.reason, difference
         )
-        for turn in range(1, _PROBES + 1):
-            (sent,) = self._calls.send(probe.agent, probe.request, probe.wire, demo=probe.demo)
-            judgement = self._watch.explain(suspect, sent, last=turn == _PROBES)
-            with self._journal.transaction():
-                self._record(probe, sent, seen(sent))
-                if judgement is not None:
-                    self._journal.judge(number, judgement.verdict, judgement.expected, judgement.findings)
-            if judgement is not None:
-                return judgement.outcome, balance if sent.reading.balance is None else sent.reading.balance
-        return outcome, balance
+        return ruling, shown
 
-    def _record(self, errand: Errand, sent: Call, judgement: Judgement) -> int:
+    def _read(self, errand: Errand, wanted: ReadBalance) -> CallFacts | None:
+        """Read a balance once, or until a wanted one is shown; None if the player's turn is not free."""
+        if wanted.player == errand.request.player:
+            return self._read_now(errand, wanted)
+        with self._free_turn((errand.agent.code, wanted.player)) as is_free:
+            return self._read_now(errand, wanted) if is_free else None
+
+    def _read_now(self, errand: Errand, wanted: ReadBalance) -> CallFacts | None:
+        if not wanted.until:
+            return self._probe(errand, wanted.player)
+        latest: list[CallFacts] = []
+
+        def read() -> Money | None:
+            latest.append(self._probe(errand, wanted.player))
+            return latest[-1].balance
+
+        self._patience[errand.agent.code].await_balance(read, wanted.until)
+        return latest[-1] if latest else None
+
+    def _probe(self, errand: Errand, player: str) -> CallFacts:
+        """Read a player's balance because of a call, and record it."""
+        request = WebhookRequest(Method.BALANCE, player)
+        wire = write(request, errand.agent.wire)
+        probe = replace(errand, request=request, wire=wire, purpose=Purpose.PROBE, attempt=1, fault=None)
+        (sent,) = self._calls.send(probe.agent, probe.request, probe.wire, demo=probe.demo)
+        with self._journal.transaction():
+            call = facts_of(sent, request, number=self._journal.next_number)
+            self._record(probe, sent, seen(call))
+        return call
+
+    # --- recording ---------------------------------------------------------------------------------
+
+    def _record(self, errand: Errand, sent: Call, ruling: Ruling) -> int:
         sent_ns = self._clock.unix_ns(sent.exchange.sent_ns)
-        return self._journal.record(
-            entry_of(errand, sent, judgement, at_ms=self._clock.now_ms(), sent_ns=sent_ns)
-        ).number
+        entry = entry_of(
+            errand, sent, self._with_forms(sent, ruling), at_ms=self._clock.now_ms(), sent_ns=sent_ns
+        )
+        return self._journal.record(replace(entry, difference=self._difference(errand))).number
+
+    def _with_forms(self, sent: Call, ruling: Ruling) -> Ruling:
+        return (
+            with_forms(ruling, form_findings(sent.reading.deviations)) if sent.reading.deviations else ruling
+        )
+
+    def _difference(self, errand: Errand) -> Money:
+        standing = self._referees.standing(errand.player)
+        return ZERO if standing is None else standing.difference
 
 
-def entry_of(errand: Errand, sent: Call, judgement: Judgement, *, at_ms: int, sent_ns: int) -> Entry:
-    """The exchange as the journal keeps it."""
+class _Unjudged(Frozen):
+    """A call that is recorded and not judged yet. `said` is what the referee wants; None if not asked yet."""
+
+    errand: Errand
+    sent: Call
+    number: int
+    said: Waiting | None
+
+
+_READING = Ruling(CallVerdict.OPEN, Outcome.UNKNOWN, reason="the balance is being read")
+NO_MONEY = "account_details says nothing about money"
+
+
+def entry_of(errand: Errand, sent: Call, ruling: Ruling, *, at_ms: int, sent_ns: int) -> Entry:
+    """Return the exchange as the journal keeps it."""
     request, reply = errand.request, sent.exchange.reply
     answered = None if isinstance(reply, NoReply) else reply
     return Entry(
@@ -170,13 +238,14 @@ def entry_of(errand: Errand, sent: Call, judgement: Judgement, *, at_ms: int, se
         attempt=errand.attempt,
         outcome=sent.reading.outcome,
         balance=sent.reading.balance,
-        expected=judgement.expected,
-        verdict=judgement.verdict,
+        expected=ruling.expected,
+        verdict=ruling.verdict,
+        reason=ruling.reason,
         fault=sent.exchange.fault or "",
         http_status=None if answered is None else answered.status,
         duration_ns=sent.exchange.latency_ns,
         problem=problem_of(sent),
-        findings=judgement.findings,
+        findings=ruling.findings,
         content_type=errand.wire.content_type,
         request_body=errand.wire.body,
         reply_headers=() if answered is None else mask_headers(answered.headers),

@@ -33,10 +33,10 @@ from simulator.serve.clock import Clock, Ladder
 from simulator.serve.dispatcher import Dispatcher
 from simulator.serve.journal import Journal, Purpose
 from simulator.serve.obligations import Obligation, Obligations, State
+from simulator.serve.referees import Referees
 from simulator.serve.rounds import RoundDriver, RoundResult
 from simulator.serve.store import JournalStore
 from simulator.serve.turns import PlayerQueues, WalletTurns
-from simulator.serve.watch import Watch
 from simulator.wire.writing import write
 
 STOP_ROUNDS, STOP_ROUND_S = 15, 0.05
@@ -72,7 +72,7 @@ class RoundDelivery:
         self.clock = clock
         self.journal = journal
         self.trouble = Trouble()
-        self.watch = Watch()
+        self.referees = Referees()
         self._ladder = ladder
         self._seed = seed
         self._run = run or secrets.token_hex(5)
@@ -81,7 +81,7 @@ class RoundDelivery:
         self._calls = WalletCalls(lambda: self._dispatcher.wake())
         self._queues = PlayerQueues()
         self._obligations = Obligations(store)
-        self._deliverer = Deliverer(self._calls, journal, self.watch, clock)
+        self._deliverer = Deliverer(self._calls, journal, self.referees, clock, self._queues.free_turn)
         self._dispatcher = Dispatcher(
             self._deliverer, self._calls.is_away, self._obligations, self._queues, clock, ladder, find_agent
         )
@@ -182,7 +182,7 @@ class RoundDelivery:
             self._obligations.clear()
             self.journal.clear()
         self.trouble.clear()
-        self.watch.forget()
+        self.referees.forget()
         self._dispatcher.wake()
 
     @property

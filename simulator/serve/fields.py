@@ -9,12 +9,12 @@ from urllib.parse import parse_qsl, urlsplit
 
 from flask import Request
 
-from simulator.core.findings import Outcome
+from simulator.core.findings import CallVerdict, Outcome
 from simulator.core.money import Money, parse_canonical
 from simulator.core.webhooks import Method
 from simulator.core.words import did_you_mean_or_valid
 from simulator.serve.answers import ApiError, ApiRefused, ConsoleError, Denied, Error, PlayError
-from simulator.serve.journal import EntryVerdict, Filter, Purpose
+from simulator.serve.journal import Filter, Purpose
 
 TEXT_LENGTH_MAX = 255
 
@@ -265,7 +265,7 @@ FILTERS = (
     "text",
 )
 
-WORDS = {"method": Method, "outcome": Outcome, "verdict": EntryVerdict, "purpose": Purpose}
+WORDS = {"method": Method, "outcome": Outcome, "verdict": CallVerdict, "purpose": Purpose}
 
 
 def filter_of(fields: Fields) -> Filter:

@@ -14,9 +14,10 @@ from dataclasses import field, fields, replace
 from enum import StrEnum
 from typing import Any
 
-from simulator.core.findings import Outcome, Severity
-from simulator.core.money import Money
+from simulator.core.findings import CallVerdict, Finding, Outcome, Severity
+from simulator.core.money import ZERO, Money
 from simulator.core.values import Frozen
+from simulator.judge.findings import kept_finding
 from simulator.serve.store import JournalStore, Value
 
 EXCHANGES_MAX = 100_000
@@ -73,7 +74,7 @@ class Journal:
             self._change += 1
             stamped = replace(entry, change=self._change)
             values = values_of(stamped)
-            number = self._store.write(INSERT, values)
+            number = self._latest = self._store.write(INSERT, values)
             self._write_findings(number, entry.findings)
             self._count += 1
             size = values[-1]
@@ -82,15 +83,30 @@ class Journal:
             self._drop_oldest()
         return replace(stamped, number=number)
 
+    @property
+    def next_number(self) -> int:
+        """The number of the next entry, if it is recorded in the same transaction."""
+        return self._latest + 1
+
     def judge(
-        self, number: int, verdict: EntryVerdict, expected: Money | None, findings: tuple[PlayFinding, ...]
+        self,
+        number: int,
+        verdict: CallVerdict,
+        expected: Money | None,
+        findings: tuple[Finding, ...],
+        reason: str = "",
+        difference: Money = ZERO,
     ) -> None:
         """Put what was found out about an exchange later in place of what was said at first."""
         with self.transaction():
             self._change += 1
             self._store.write(
-                "UPDATE exchanges SET change = ?, verdict = ?, expected = ?, findings = ? WHERE number = ?",
-                (self._change, verdict.value, expected, findings_text(findings), number),
+                "UPDATE exchanges SET change = ?, verdict = ?, expected = ?, findings = ?, reason = ?, "
+                "difference = ? WHERE number = ?",
+                (
+                    *(self._change, verdict.value, _kept_money(expected), findings_text(findings), reason),
+                    *(_kept_money(difference), number),
+                ),
             )
             self._store.write("DELETE FROM findings WHERE number = ?", (number,))
             self._write_findings(number, findings)
@@ -106,7 +122,7 @@ class Journal:
             self._store.write("DELETE FROM findings")
             self._count = self._bytes = 0
 
-    def _write_findings(self, number: int, findings: tuple[PlayFinding, ...]) -> None:
+    def _write_findings(self, number: int, findings: tuple[Finding, ...]) -> None:
         for each in findings:
             self._store.write(
                 "INSERT INTO findings VALUES (?, ?, ?, ?, ?, ?)",
@@ -135,6 +151,8 @@ class Journal:
         )
         self._count, self._bytes, newest = map(int, rows[0])
         self._change = max(self._change, newest)
+        latest = self._store.read("SELECT seq FROM sqlite_sequence WHERE name = 'exchanges'")
+        self._latest = int(latest[0][0]) if latest else 0
 
     # --- reading -----------------------------------------------------------------------------------
 
@@ -339,36 +357,6 @@ class Purpose(StrEnum):
     HAND = "hand"
 
 
-class EntryVerdict(StrEnum):
-    """What the ledger says of an exchange.
-
-    RIGHT: a right wallet answers so. WRONG: no right wallet does. NOTED: something to know, none of it wrong
-    money. OPEN: the call has no answer yet. UNJUDGED: the ledger does not know this player's money.
-    """
-
-    RIGHT = "right"
-    WRONG = "wrong"
-    NOTED = "noted"
-    OPEN = "open"
-    UNJUDGED = "unjudged"
-
-
-class PlayFinding(Frozen):
-    """Something an exchange shows: `rule`, what happened, and where it is about money, which balances.
-
-    `cause` groups findings of one kind; `expected` are the balances that a right wallet could have, `found`
-    the one it has.
-    """
-
-    rule: str
-    severity: Severity
-    cause: str
-    message: str
-    why: str = ""
-    expected: tuple[Money, ...] = ()
-    found: Money | None = None
-
-
 class Entry(Frozen, kw_only=True):
     """One exchange. `number` is its own for ever; `change` grows with everything that happens to any entry.
 
@@ -376,6 +364,8 @@ class Entry(Frozen, kw_only=True):
     the ledger has after the call, where it is one. `http_status` is None without an answer, and `problem`
     says why. `reply_body` is cut at a bound; `reply_bytes` is its whole length. Secrets in headers are
     masked. `sent_ns` is when its first byte went out, in Unix nanoseconds of the same clock as `at_ms`.
+    `reason` says why the verdict is open or the exchange unjudged. `difference` is what the wallet has too
+    much after it; negative, what it has too little.
     """
 
     at_ms: int
@@ -391,18 +381,20 @@ class Entry(Frozen, kw_only=True):
     outcome: Outcome
     balance: Money | None
     expected: Money | None
-    verdict: EntryVerdict
+    verdict: CallVerdict
     fault: str
     http_status: int | None
     duration_ns: int | None
     problem: str
-    findings: tuple[PlayFinding, ...]
+    findings: tuple[Finding, ...]
     content_type: str
     request_body: bytes
     reply_headers: Headers
     reply_bytes: int
     reply_body: bytes
     sent_ns: int = 0
+    reason: str = ""
+    difference: Money = ZERO
     number: int = 0
     change: int = 0
 
@@ -468,7 +460,7 @@ COLUMNS = (
     *("change", "at_ms", "agent", "session", "player", "method", "transaction_id", "game", "amount"),
     *("purpose", "attempt", "outcome", "balance", "expected", "verdict", "fault", "http_status"),
     *("duration_ns", "problem", "findings", "content_type", "request_body", "reply_headers"),
-    *("reply_bytes", "reply_body", "sent_ns"),
+    *("reply_bytes", "reply_body", "sent_ns", "reason", "difference"),
 )
 
 INSERT = f"INSERT INTO exchanges ({', '.join(COLUMNS)}, bytes) VALUES ({', '.join('?' * (len(COLUMNS) + 1))})"
@@ -477,7 +469,7 @@ SELECT = f"SELECT number, {', '.join(COLUMNS)} FROM exchanges"
 
 _EQUAL = ("agent", "session", "player", "method", "outcome", "verdict", "transaction_id", "purpose")
 
-_MONEY = ("amount", "balance", "expected")
+_MONEY = ("amount", "balance", "expected", "difference")
 
 _INTEGER_MAX = 2**63 - 1
 
@@ -506,7 +498,7 @@ def entry_of(row: Sequence[Any]) -> Entry:
         values[name] = money_of(values[name])
     values["purpose"] = Purpose(values["purpose"])
     values["outcome"] = Outcome(values["outcome"])
-    values["verdict"] = EntryVerdict(values["verdict"])
+    values["verdict"] = CallVerdict(values["verdict"])
     values["findings"] = _findings(values["findings"])
     values["reply_headers"] = _headers(values["reply_headers"])
     return Entry(**values)
@@ -522,7 +514,7 @@ def _kept_money(amount: Money | None) -> Value:
     return amount if amount is None or abs(amount) <= _INTEGER_MAX else str(amount)
 
 
-def findings_text(findings: tuple[PlayFinding, ...]) -> str:
+def findings_text(findings: tuple[Finding, ...]) -> str:
     """Findings as one JSON text; nothing for none."""
     if not findings:
         return ""
@@ -534,21 +526,8 @@ def findings_text(findings: tuple[PlayFinding, ...]) -> str:
     )
 
 
-def _findings(text: str) -> tuple[PlayFinding, ...]:
-    if not text:
-        return ()
-    return tuple(
-        PlayFinding(
-            rule,
-            Severity(severity),
-            cause,
-            message,
-            why,
-            tuple(Money(amount) for amount in expected),
-            None if found is None else Money(found),
-        )
-        for rule, severity, cause, message, why, expected, found in json.loads(text)
-    )
+def _findings(text: str) -> tuple[Finding, ...]:
+    return tuple(kept_finding(*kept) for kept in json.loads(text)) if text else ()
 
 
 def _headers(text: str) -> Headers:

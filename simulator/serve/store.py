@@ -46,7 +46,9 @@ CREATE TABLE IF NOT EXISTS exchanges (
     reply_headers TEXT NOT NULL,
     reply_bytes INTEGER NOT NULL,
     reply_body BLOB NOT NULL,
-    sent_ns INTEGER NOT NULL
+    sent_ns INTEGER NOT NULL,
+    reason TEXT NOT NULL DEFAULT '',
+    difference NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS exchanges_change ON exchanges (change);
 CREATE INDEX IF NOT EXISTS exchanges_agent ON exchanges (agent);
@@ -96,6 +98,9 @@ CREATE TABLE IF NOT EXISTS rounds (
 CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 """
 
+_ADDED = {"reason": "TEXT NOT NULL DEFAULT ''", "difference": "NOT NULL DEFAULT 0"}
+"""Columns that journals of before do not have."""
+
 Value = str | int | bytes | None
 
 
@@ -133,6 +138,10 @@ class JournalStore:
         with self.transaction():
             for statement in _SCHEMA.split(";"):
                 self._connection.execute(statement)
+            known = {row[1] for row in self._connection.execute("PRAGMA table_info(exchanges)")}
+            for column, kind in _ADDED.items():
+                if column not in known:
+                    self._connection.execute(f"ALTER TABLE exchanges ADD COLUMN {column} {kind}")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

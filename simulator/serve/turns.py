@@ -101,6 +101,20 @@ class PlayerQueues:
         finally:
             self._leave(player, mine)
 
+    @contextmanager
+    def free_turn(self, player: Player) -> Iterator[bool]:
+        """Keep a player's turn for the block if nobody has it now; gives whether that is so."""
+        mine = threading.Event()
+        with self._lock:
+            is_free = player not in self._waiting
+            if is_free:
+                self._waiting[player] = deque([mine])
+        try:
+            yield is_free
+        finally:
+            if is_free:
+                self._leave(player, mine)
+
     def idle(self, timeout_s: float) -> bool:
         """Wait until nobody has a turn; False when the time is over before."""
         with self._empty:

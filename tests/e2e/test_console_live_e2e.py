@@ -11,7 +11,8 @@ from playwright.sync_api import APIResponse, Browser, Page, Route, expect
 
 from console_page import live, page_of, rows
 from control_client import Control, controlled
-from simulator.serve.journal import EntryVerdict, Journal
+from simulator.core.findings import CallVerdict
+from simulator.serve.journal import Journal
 
 pytestmark = pytest.mark.e2e
 
@@ -28,12 +29,12 @@ def journal_of(control: Control) -> Journal:
     return control.api.state.delivery.journal
 
 
-def record(journal: Journal, verdict: EntryVerdict) -> int:
+def record(journal: Journal, verdict: CallVerdict) -> int:
     """One more exchange like the latest; its number."""
     return journal.record(replace(journal.latest(limit=1)[0], verdict=verdict)).number
 
 
-def judge(journal: Journal, number: int, verdict: EntryVerdict) -> None:
+def judge(journal: Journal, number: int, verdict: CallVerdict) -> None:
     journal.judge(number, verdict, None, ())
 
 
@@ -65,8 +66,8 @@ def test_a_row_that_was_judged_before_it_was_told_stands_at_its_place(
     with page_of(browser, control) as page:
         live(page)
         with journal.transaction():
-            first, second, third = (record(journal, EntryVerdict.OPEN) for _ in range(3))
-            judge(journal, first, EntryVerdict.RIGHT)
+            first, second, third = (record(journal, CallVerdict.OPEN) for _ in range(3))
+            judge(journal, first, CallVerdict.RIGHT)
         expect(page.locator(f'li.row[data-number="{first}"] .verdict')).to_have_text("right")
         wanted_rows(page, [third, second, first, first - 1])
 
@@ -75,18 +76,18 @@ def test_rows_come_and_go_as_later_words_fit_the_filter(browser: Browser, contro
     """A verdict that comes late puts a row between others, or takes it away."""
     journal = journal_of(control)
     first, second, third = (
-        record(journal, verdict) for verdict in (EntryVerdict.WRONG, EntryVerdict.OPEN, EntryVerdict.WRONG)
+        record(journal, verdict) for verdict in (CallVerdict.WRONG, CallVerdict.OPEN, CallVerdict.WRONG)
     )
     with page_of(browser, control, "/?verdict=wrong") as page:
         live(page)
         wanted_rows(page, [third, first])
-        judge(journal, second, EntryVerdict.WRONG)
+        judge(journal, second, CallVerdict.WRONG)
         expect(page.locator(f'li.row[data-number="{second}"]')).to_be_visible()
         wanted_rows(page, [third, second, first])
         for number in (third, first, second):
-            judge(journal, number, EntryVerdict.RIGHT)
+            judge(journal, number, CallVerdict.RIGHT)
         expect(page.locator("#empty")).to_be_visible()
-        judge(journal, first, EntryVerdict.WRONG)
+        judge(journal, first, CallVerdict.WRONG)
         expect(page.locator(f'li.row[data-number="{first}"]')).to_be_visible()
         wanted_rows(page, [first])
 
@@ -94,17 +95,17 @@ def test_rows_come_and_go_as_later_words_fit_the_filter(browser: Browser, contro
 def test_rows_far_from_the_view_stay_complete(browser: Browser, control: Control) -> None:
     """What is judged late among rows that were given back is there when one comes by again."""
     journal = journal_of(control)
-    kept = [record(journal, EntryVerdict.OPEN if n % 25 == 0 else EntryVerdict.WRONG) for n in range(500)]
+    kept = [record(journal, CallVerdict.OPEN if n % 25 == 0 else CallVerdict.WRONG) for n in range(500)]
     with page_of(browser, control, "/?verdict=wrong") as page:
         live(page)
         box = page.locator("#rows")
         scroll_down(page)
         expect(page.locator(f'li.row[data-number="{kept[-1]}"]')).to_have_count(0)
         for number in kept[::25]:
-            judge(journal, number, EntryVerdict.WRONG)
-        judge(journal, kept[-2], EntryVerdict.RIGHT)
+            judge(journal, number, CallVerdict.WRONG)
+        judge(journal, kept[-2], CallVerdict.RIGHT)
         # The lowest stands among rows that are shown: the stream has told all before it, too.
-        judge(journal, kept[1], EntryVerdict.RIGHT)
+        judge(journal, kept[1], CallVerdict.RIGHT)
         expect(page.locator(f'li.row[data-number="{kept[1]}"]')).to_have_count(0)
         box.evaluate("box => { box.scrollTop = 0; }")
         expect(page.locator(f'li.row[data-number="{kept[-1]}"]')).to_be_visible()
@@ -115,20 +116,20 @@ def test_rows_far_from_the_view_stay_complete(browser: Browser, control: Control
 def test_what_is_said_of_rows_while_they_come_back_is_on_them(browser: Browser, control: Control) -> None:
     """Also where they come in two pages, and the word falls between the two."""
     journal = journal_of(control)
-    kept = [record(journal, EntryVerdict.OPEN if n % 25 == 0 else EntryVerdict.WRONG) for n in range(500)]
+    kept = [record(journal, CallVerdict.OPEN if n % 25 == 0 else CallVerdict.WRONG) for n in range(500)]
     held: list[tuple[Route, APIResponse]] = []
 
     def hold(route: Route) -> None:
         held.append((route, route.fetch()))
-        judge(journal, kept[-2], EntryVerdict.RIGHT)
-        record(journal, EntryVerdict.WRONG)
+        judge(journal, kept[-2], CallVerdict.RIGHT)
+        record(journal, CallVerdict.WRONG)
 
     with page_of(browser, control, "/?verdict=wrong") as page:
         live(page)
         box = page.locator("#rows")
         scroll_down(page)
         for number in kept[::25]:
-            judge(journal, number, EntryVerdict.WRONG)
+            judge(journal, number, CallVerdict.WRONG)
         page.route(re.compile(f"before={kept[-1] + 1}(&|$)"), hold, times=1)
         box.evaluate("box => { box.scrollTop = 0; }")
         # The next one is shown: the page has been told of all before it.
@@ -145,14 +146,14 @@ def test_an_exchange_that_is_looked_at_shows_what_is_said_of_it_later(
     """Its verdict, and that it was sent again; what the reader has unfolded stays so."""
     journal = journal_of(control)
     number = control.bet()["exchanges"][0]
-    judge(journal, number, EntryVerdict.OPEN)
+    judge(journal, number, CallVerdict.OPEN)
     with page_of(browser, control) as page:
         live(page)
         page.locator(f'li.row[data-number="{number}"]').click()
         detail = page.locator("#detail")
         detail.locator("summary").first.click()
         expect(detail.locator(".verdict").first).to_have_text("open")
-        judge(journal, number, EntryVerdict.RIGHT)
+        judge(journal, number, CallVerdict.RIGHT)
         expect(detail.locator(".verdict").first).to_have_text("right")
         expect(detail.locator("details").first).to_have_attribute("open", "")
         page.get_by_role("button", name="Send again").click()
@@ -162,17 +163,17 @@ def test_an_exchange_that_is_looked_at_shows_what_is_said_of_it_later(
 def test_what_happens_while_the_list_is_fetched_is_in_it(browser: Browser, control: Control) -> None:
     """The list was written before, and comes after the news."""
     journal = journal_of(control)
-    latest = [record(journal, EntryVerdict.RIGHT) for _ in range(60)][-1] + 2
+    latest = [record(journal, CallVerdict.RIGHT) for _ in range(60)][-1] + 2
     held: list[tuple[Route, APIResponse]] = []
 
     def hold(route: Route) -> None:
         held.append((route, route.fetch()))
-        record(journal, EntryVerdict.RIGHT)
+        record(journal, CallVerdict.RIGHT)
 
     with page_of(browser, control) as page:
         live(page)
         page.locator("#rows").evaluate("box => { box.scrollTop = 600; }")
-        record(journal, EntryVerdict.RIGHT)
+        record(journal, CallVerdict.RIGHT)
         expect(page.locator("#news")).to_have_text("1 new")
         page.route(re.compile("/console/rows"), hold, times=1)
         page.locator("#news").click()
@@ -207,8 +208,8 @@ def test_the_panel_of_the_game_keeps_its_order(browser: Browser, control: Contro
         expect(panel).not_to_have_count(0)
         expect(page.locator("#live")).to_have_text("live")
         with journal.transaction():
-            first, second = (record(journal, EntryVerdict.OPEN) for _ in range(2))
-            judge(journal, first, EntryVerdict.RIGHT)
+            first, second = (record(journal, CallVerdict.OPEN) for _ in range(2))
+            judge(journal, first, CallVerdict.RIGHT)
         expect(page.locator(f'#journal > li[data-number="{first}"]')).to_be_attached()
         shown = panel.evaluate_all("rows => rows.map((row) => Number(row.dataset.number))")
         assert shown == sorted(shown, reverse=True)

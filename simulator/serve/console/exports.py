@@ -13,14 +13,14 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from simulator.core.calls import CallForm, FaultKind
-from simulator.core.findings import Outcome
+from simulator.core.findings import Finding, Outcome
 from simulator.core.money import Money, format_money
 from simulator.core.steps import DEFAULT_OPENING
 from simulator.core.webhooks import Headers, Method, WireRequest, curl_line, mask_headers, merged_headers
 from simulator.serve.accounts import Agents
 from simulator.serve.answers import ConsoleError, Denied
 from simulator.serve.fields import FILTERS, filter_of, query_of
-from simulator.serve.journal import PAGE_MAX, Entry, Filter, Journal, PlayFinding, Purpose
+from simulator.serve.journal import PAGE_MAX, Entry, Filter, Journal, Purpose
 from simulator.serve.state import ServerState
 
 EXPORTS_MAX = 2
@@ -129,7 +129,7 @@ def full_json(entry: Entry, agents: Agents) -> Json:
     return {**row_json(entry), "request": request, "reply": reply, "curl": curl_of(entry, agents)}
 
 
-def finding_json(finding: PlayFinding) -> Json:
+def finding_json(finding: Finding) -> Json:
     """What an exchange shows."""
     return {
         "rule": finding.rule,

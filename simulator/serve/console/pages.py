@@ -122,7 +122,7 @@ def add_player_pages(routes: Blueprint, frame: Frame) -> None:
             width=WIDTH,
             height=HEIGHT,
             left=LEFT,
-            believed=state.delivery.watch.balances((agent, player)),
+            believed=state.delivery.referees.balances((agent, player)),
         )
 
     @routes.get("/console/sessions")

@@ -1,0 +1,237 @@
+"""One player's account: the books beside the wallet, and how far the wallet is from the law.
+
+The book goes on from what the wallet shows, right or wrong, and remembers of each id what the law says became
+of it. What the wallet has too much or too little is counted, so that the same mistake made ten times is found
+ten times: each call is judged by whether it moves the wallet rightly from where it is.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Mapping, Sequence
+
+from simulator.core.calls import FaultKind, Operation
+from simulator.core.findings import Outcome
+from simulator.core.money import ZERO, Money
+from simulator.core.values import Frozen
+from simulator.core.webhooks import Method, WebhookRequest
+from simulator.judge.blame import CallFacts, Made, Trail, expected, likely_world
+from simulator.law.book import Answered, Book, Ledger, Terms, World
+from simulator.law.roles import Branch, Mark
+
+UNCONFIRMED_MAX = 8
+UNANSWERED_KEPT = 64
+
+
+class PlayerStanding(Frozen):
+    """Where a player stands: what the wallet showed last, what the law says, and the difference.
+
+    `law` holds one balance, several while a call without an answer leaves it open. `difference` is what the
+    wallet has too much; negative, what it has too little. `wrong` counts the calls that were found wrong,
+    `since` is the number of the first of them.
+    """
+
+    law: tuple[Money, ...]
+    wallet: Money | None
+    difference: Money = ZERO
+    wrong: int = 0
+    since: int | None = None
+
+
+class Account:
+    """One player's book, and the calls that no balance read has confirmed yet.
+
+    `lost` is why the balance is not known any more; the next one that is shown opens a new book.
+    `another_hand`: the balance changed by what no call of ours explains, and no call was answered rightly
+    since. `shown_before` is the balance that the wallet showed before this account was opened at another one.
+    """
+
+    def __init__(self, player: str, book: Book, shown_before: Money | None = None) -> None:
+        balance = book.balances[0]
+        self.player = player
+        self.book = book
+        self.lost = ""
+        self.trail = Trail(balance)
+        self.shown: Money | None = balance
+        self.shown_before = shown_before
+        self.difference = ZERO
+        self.wrong = 0
+        self.since: int | None = None
+        self.calls = 0
+        self.silent = 0
+        self.another_hand = False
+        self.unconfirmed: deque[Made] = deque(maxlen=UNCONFIRMED_MAX)
+        self.unanswered: deque[Made] = deque(maxlen=UNANSWERED_KEPT)
+        self._wrong_id: str | None = None
+        self._excess: dict[tuple[bool, str], int] = {}
+
+    @property
+    def standing(self) -> PlayerStanding:
+        """Where the player stands now."""
+        law = tuple(Money(balance - self.difference) for balance in self.book.balances)
+        return PlayerStanding(law, self.shown, self.difference, self.wrong, self.since)
+
+    @property
+    def answered_right(self) -> bool:
+        """Whether the last call was answered with the balance that the book has."""
+        if not self.unconfirmed:
+            return True
+        last = self.unconfirmed[-1].call
+        return last.outcome is Outcome.ACCEPTED and last.balance in self.book.balances
+
+    def reopen(self, book: Book) -> None:
+        """Go on with a new book; what the wallet has too much or too little stays."""
+        self.book, self.lost = book, ""
+        self.calls = self.silent = 0
+        self.unanswered.clear()
+        self._excess.clear()
+        self.trail = Trail(book.balances[0])
+        self._go_on_from(book.balances[0])
+
+    # --- what was right ----------------------------------------------------------------------------
+
+    def remember(self, made: Made) -> None:
+        """Note a call whose answer was possible, until a read confirms it."""
+        self.calls += 1
+        self.unconfirmed.append(made)
+        if made.call.outcome is Outcome.UNKNOWN:
+            self.unanswered.append(made)
+        elif made.call.outcome is Outcome.ACCEPTED and made.call.balance is not None:
+            self.shown = made.call.balance
+
+    def confirm(self, balance: Money) -> None:
+        """Note that a read agreed with everything so far."""
+        self.unconfirmed.clear()
+        self.another_hand = False
+        self.shown = balance
+
+    # --- what was wrong ----------------------------------------------------------------------------
+
+    def puts_right(self, call: CallFacts, balance: Money) -> bool:
+        """Whether a call leaves the wallet where the law has it, by undoing what its id did wrong before."""
+        excess = self._excess.get(_key(call.request), 0)
+        return excess != 0 and Money(balance + excess) in expected(self.book, call)
+
+    def overrule(self, made: Made, balance: Money) -> None:
+        """Take in a call as the law has it, and go on from the balance that the wallet has instead."""
+        world = likely_world(self.book, made.request, balance)
+        branch = _lawful(self.book, world, made.call, balance)
+        shown = balance if made.call.balance is None else made.call.balance
+        answered = Answered(made.call.outcome, shown, balance)
+        self.book.overrule(world, made.request, made.role, branch, answered)
+        self._off(made.request, balance - world.balance - branch.moves)
+        self._go_on_from(balance)
+
+    def rebase(self, balance: Money, culprit: Made | None) -> None:
+        """Go on from a balance that no world has, because of a call that the book has taken in."""
+        self._off(None if culprit is None else culprit.request, self.book.rebase(balance))
+        self._go_on_from(balance)
+
+    def take_in(self, calls: Sequence[Operation], balance: Money, law: Money) -> None:
+        """Take in calls that overlapped, and the balance after them, where the law has another.
+
+        Raises TooManyWorlds.
+        """
+        self.book.absorb(calls, balance)
+        self._off(None, balance - law)
+        self.trail = Trail(balance)
+        self._go_on_from(balance)
+
+    def follow(self, balance: Money) -> None:
+        """Go on from a balance that is no fault of the wallet; what it has too much or too little stays."""
+        self.book.rebase(balance)
+        self._go_on_from(balance)
+
+    def blame(self, call: CallFacts) -> None:
+        """Count a call that was found wrong."""
+        self.wrong += 1
+        self._wrong_id = call.request.transaction_id
+        if self.since is None:
+            self.since = call.number
+
+    def is_twin(self, call: CallFacts) -> bool:
+        """Return whether a call is the copy of one found wrong: both were sent at once, and raced."""
+        copied = call.fault == FaultKind.DUPLICATE.value
+        return copied and call.request.transaction_id == self._wrong_id
+
+    def _off(self, request: WebhookRequest | None, gap: int) -> None:
+        self.difference = Money(self.difference + gap)
+        if request is None or request.transaction_id is None or gap == 0:
+            return
+        key = _key(request)
+        excess = self._excess.pop(key, 0) + gap
+        if excess:
+            self._excess[key] = excess
+
+    def _go_on_from(self, balance: Money) -> None:
+        self.trail.correct(balance)
+        self.unconfirmed.clear()
+        self.shown = balance
+        self.shown_before = None
+
+
+class Accounts:
+    """The accounts of all players, the longest unused closed beyond a limit.
+
+    `elsewhere` are the balances that wallets showed last, of players without an account as well.
+    """
+
+    def __init__(self, players_max: int | None, elsewhere: Mapping[str, Money]) -> None:
+        self.ledger = Ledger()
+        self.elsewhere = elsewhere
+        self._players_max = players_max
+        self._accounts: OrderedDict[str, Account] = OrderedDict()
+
+    def get(self, player: str) -> Account | None:
+        """Return a player's account; None for an unknown player."""
+        account = self._accounts.get(player)
+        if account is not None and self._players_max is not None:
+            self._accounts.move_to_end(player)
+        return account
+
+    def open(self, player: str, balance: Money, terms: Terms | None, shown_before: Money | None) -> Book:
+        """Begin an account, or go on with a new book."""
+        book = self.ledger.open(player, balance, terms)
+        account = self._accounts.get(player)
+        if account is None:
+            self._accounts[player] = Account(player, book, shown_before)
+        else:
+            account.reopen(book)
+            account.shown_before = shown_before
+        while self._players_max is not None and len(self._accounts) > self._players_max:
+            oldest, _ = self._accounts.popitem(last=False)
+            self.ledger.close(oldest)
+        return book
+
+    def others(self, account: Account, request: WebhookRequest) -> list[Account]:
+        """Return the accounts of the other players whom a call with an id of theirs must leave alone.
+
+        Where nobody can say whose the id is, all others.
+        """
+        names = self.ledger.other_owners(account.player, request)
+        # A copy: other threads of a driver may open accounts meanwhile.
+        found = [self._accounts.get(name) for name in names or list(self._accounts)]
+        return [each for each in found if each is not None and each is not account and not each.lost]
+
+    def shown_to_another(self, player: str, balance: Money) -> bool:
+        """Return whether that is a balance which the wallet showed last of another player."""
+        own = {each.player: each.shown for each in list(self._accounts.values())}
+        return any(balance == shown for other, shown in {**self.elsewhere, **own}.items() if other != player)
+
+
+def _key(request: WebhookRequest) -> tuple[bool, str]:
+    """What a refund stands for is its bet."""
+    return request.method is Method.WIN, request.transaction_id or ""
+
+
+def _lawful(book: Book, world: World, call: CallFacts, balance: Money) -> Branch:
+    """What a right wallet does with a call, answered as it was if that may be.
+
+    A bet that is refused although it must be taken was not placed: nobody is owed anything. A win or refund
+    that is refused although it is due stays owed.
+    """
+    branches = book.branches(world, call.request, call.form)
+    alike = [branch for branch in branches if branch.outcome is call.outcome]
+    if not alike and call.outcome is Outcome.REFUSED and call.request.method is Method.BET:
+        return Branch(Outcome.REFUSED, 0, Mark.REFUSED)
+    return min(alike or branches, key=lambda branch: abs(balance - world.balance - branch.moves))

@@ -1,0 +1,372 @@
+"""Names what a wallet did wrong, and which call did it. Pure: the driver of the referee makes the reads."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Collection, Iterable, Iterator
+
+from simulator.core.calls import CallForm, FaultKind, Operation
+from simulator.core.findings import Outcome, Phase, Place
+from simulator.core.money import ZERO, Money, format_change, format_money
+from simulator.core.values import Frozen
+from simulator.core.webhooks import Exchange, Method, Reply, WebhookRequest
+from simulator.law.book import Book, World
+from simulator.law.mistakes import situation_of
+from simulator.law.roles import Applied, Entry, Kind, Pending, Role, Tombstone, role_of
+from simulator.law.situations import Situation
+
+TRAIL_STEPS_MAX = 8
+WORLDS_LOOKED_AT_MAX = 64
+"""So many possible states are looked at for the one that explains a wrong balance best."""
+
+
+class CallFacts(Frozen):
+    """What the referee must know of one call.
+
+    `balance` is the one that the answer shows, as far as the ledger may judge by it. `alternatives` are other
+    readings of an oddly written amount. With `must_settle` the answer's `status` is odd, and only a read
+    tells what it meant. `fresh`: nothing with its transaction_id was sent before, not even the bet that a
+    refund names. `number` is how the driver counts its calls; `account_status` is what a read says of the
+    account. `exchange`, `place`, `label` and `phase` are for findings alone.
+    """
+
+    request: WebhookRequest
+    outcome: Outcome
+    balance: Money | None = None
+    form: CallForm = CallForm.CANONICAL
+    alternatives: tuple[WebhookRequest, ...] = ()
+    must_settle: bool = False
+    nothing_sent: bool = False
+    fault: str | None = None
+    account_status: str | None = None
+    fresh: bool = True
+    number: int = 0
+    exchange: Exchange | None = None
+    place: Place | None = None
+    label: str = ""
+    phase: Phase = Phase.STEP
+
+    @property
+    def answer(self) -> str:
+        """The answer in a few words: ``answered HTTP 200, accepted``."""
+        reply = None if self.exchange is None else self.exchange.reply
+        if reply is None:
+            return f"answered {self.outcome.value}"
+        if isinstance(reply, Reply):
+            return f"answered HTTP {reply.status}, {self.outcome.value}"
+        return reply.detail
+
+    @property
+    def inactive(self) -> bool:
+        """Whether a read says that the account is not active; no status, or a word for one, says nothing."""
+        number = (self.account_status or "1").strip('"')
+        return number == "false" or (number.isdecimal() and number != "1")
+
+
+class Made(Frozen):
+    """A money call with what the ledger made of it. `before` is the balance that it met."""
+
+    call: CallFacts
+    role: Role
+    before: Money
+
+    @property
+    def request(self) -> WebhookRequest:
+        """What was asked."""
+        return self.call.request
+
+    @property
+    def words(self) -> str:
+        """What the call is, in a ledger line."""
+        return self.role.value if self.role.row.is_remarkable else self.request.method.noun
+
+    @property
+    def about(self) -> str:
+        """Which call it is, for a finding that is told at another one."""
+        return f"{self.request.method.noun} {self.request.transaction_id}"
+
+    def effect(self, book: Book) -> int:
+        """By how much this call moved the balance, as the ledger has it."""
+        if not self.role.row.moves or self.call.outcome is not Outcome.ACCEPTED:
+            return 0
+        entry = book.fact(self.request.method, self.request.transaction_id or "")
+        return entry.after - self.before if isinstance(entry, Applied) else 0
+
+    def settled(self, balance_after: Money) -> Outcome:
+        """The outcome, where an answer without a clear one was settled by a balance read."""
+        outcome = self.call.outcome
+        if outcome is not Outcome.UNKNOWN or not self.role.row.moves or not self.request.amount:
+            return outcome
+        return Outcome.UNKNOWN if balance_after == self.before else Outcome.ACCEPTED
+
+    def evidence(self, moved: int) -> str:
+        """One line that shows what the wallet does with such a call."""
+        reply = None if self.call.exchange is None else self.call.exchange.reply
+        status = f" (HTTP {reply.status})" if isinstance(reply, Reply) else " (no answer)"
+        change = f", balance {format_change(Money(moved))}" if moved else ""
+        return f"{self.words}: {self.call.outcome.value}{status if self.call.exchange else ''}{change}"
+
+
+_TAKEN_AGAIN = frozenset(
+    {
+        Situation.REPEATED_BET_TAKEN_AGAIN,
+        Situation.REPEATED_WIN_CREDITED_AGAIN,
+        Situation.REPEATED_REFUND_CREDITED_AGAIN,
+    }
+)
+_VAGUE = frozenset({Situation.ANSWER_BALANCE_WRONG, Situation.BALANCE_READ_WRONG})
+
+
+# --- what one call did ------------------------------------------------------------------------------
+
+
+def expected(book: Book, call: CallFacts) -> tuple[Money, ...]:
+    """The balances that a right wallet could have after this call, answered as it was if that may be.
+
+    The book must not have taken the call in.
+    """
+    branches = [
+        (branch.outcome, Money(world.balance + branch.moves))
+        for world in book.worlds
+        for branch in book.branches(world, call.request, call.form)
+    ]
+    alike = {balance for outcome, balance in branches if outcome is call.outcome}
+    return tuple(sorted(alike or {balance for _, balance in branches})) or book.balances
+
+
+def telling(book: Book, made: Made, balance: Money) -> bool:
+    """Whether a movement is one of those that mistakes of wallets make, and another hand hardly."""
+    amount = made.request.amount or 0
+    if made.role is Role.UNAFFORDABLE_BET and balance <= ZERO:
+        return True
+    sizes = {0, amount, 2 * amount, 100 * amount, amount + 1, amount - 1}
+    return any(abs(balance - world.balance) in sizes for world in book.worlds[:WORLDS_LOOKED_AT_MAX])
+
+
+def what_it_did(book: Book, made: Made, balance: Money | None) -> Situation:
+    """Name what this call did, if the wallet has that balance after it; None where nobody can say.
+
+    The book must not have taken the call in. Of its worlds the one counts in which the call did least: where
+    an earlier attempt got no answer, it may have been that one which took effect.
+    """
+    if balance is None:
+        return _named(made, made.role, None, _stake(book.worlds[0], made.request))
+    world = likely_world(book, made.request, balance)
+    role = made.role if world is book.worlds[0] else role_of(world, made.call.request, made.call.form)
+    return _named(made, role, Money(balance - world.balance), _stake(world, made.request))
+
+
+def likely_world(book: Book, request: WebhookRequest, balance: Money) -> World:
+    """The world in which a call did least if the wallet has that balance after it: nothing, or its amount."""
+    sizes = (0, request.amount or 0)
+
+    def oddity(world: World) -> int:
+        moved = abs(balance - world.balance)
+        return sizes.index(moved) if moved in sizes else len(sizes)
+
+    return min(book.worlds[:WORLDS_LOOKED_AT_MAX], key=oddity)
+
+
+def what_it_did_in_all(book: Book, made: Made, moved: Money) -> Situation:
+    """Name what a call did that the book has taken in, if it moved the balance so much."""
+    return _named(made, made.role, moved, _stake(book.worlds[0], made.request))
+
+
+def _named(made: Made, role: Role, moved: Money | None, stake: Money | None) -> Situation:
+    """Of a call that was sent twice at once, what was done twice is one race, whichever copy shows it."""
+    situation = situation_of(role, made.call.outcome, made.request.amount, moved, stake)
+    if made.call.fault != FaultKind.DUPLICATE.value:
+        return situation
+    twice = moved is not None and made.request.amount and abs(moved) == 2 * made.request.amount
+    return Situation.DOUBLE_EFFECT if twice or situation in _TAKEN_AGAIN else situation
+
+
+def _stake(world: World, request: WebhookRequest) -> Money | None:
+    """The amount of the bet that this refund names; None when it is no refund of an applied bet."""
+    if request.method is not Method.REFUND or request.transaction_id is None:
+        return None
+    bet = world.entry(Method.BET, request.transaction_id)
+    return Money(bet.amount) if isinstance(bet, Applied) else None
+
+
+# --- which call it was ------------------------------------------------------------------------------
+
+
+def missing_effect(book: Book, unconfirmed: Iterable[Made], gap: int) -> Made | None:
+    """The latest answered call whose effect is missing in the wallet, if that explains all of a gap."""
+    for made in reversed(tuple(unconfirmed)):
+        effect = made.effect(book)
+        if effect and gap == -effect:
+            return made
+    return None
+
+
+class Culprit(Frozen):
+    """The call that explains a wrong balance, and what it did."""
+
+    made: Made
+    situation: Situation
+
+
+def culprit(
+    book: Book, unconfirmed: Iterable[Made], unanswered: Iterable[Made], gap: int, *, any_amount: bool
+) -> Culprit | None:
+    """The latest call since the last good read that explains all of a gap between wallet and book.
+
+    Of the latest call any mistake is believed with `any_amount`; of the others only that they took effect
+    never or twice.
+    """
+    calls = tuple(unconfirmed)
+    for made in reversed(calls):
+        effect = made.effect(book)
+        moved = Money(effect + gap)
+        latest = made is calls[-1]
+        plain = moved in (0, 2 * effect) if effect else abs(moved) == (made.request.amount or 0)
+        if not (latest and (any_amount or plain)) and not (effect and plain):
+            continue
+        situation = what_it_did_in_all(book, made, moved)
+        if situation not in _VAGUE:
+            return Culprit(made, situation)
+    for made in unanswered:
+        if _came_late(book, made, gap):
+            return Culprit(made, Situation.LATE_BET_TAKEN)
+    return None
+
+
+def _came_late(book: Book, made: Made, gap: int) -> bool:
+    """Whether an unanswered bet was charged although its refund had been accepted before."""
+    request = made.request
+    if request.method is not Method.BET or request.transaction_id is None:
+        return False
+    called_off = entries(book, Method.REFUND, request.transaction_id)
+    return gap == -(request.amount or 0) and any(isinstance(entry, Tombstone) for entry in called_off)
+
+
+# --- calls that overlap -----------------------------------------------------------------------------
+
+
+def lawful_sum(book: Book, calls: Iterable[Operation], balance: Money) -> Money:
+    """The balance that a right wallet has after calls that overlapped: all that took effect, each once.
+
+    Calls without an answer count where that comes nearer to `balance`. The book must not have them.
+    """
+    made = {(call.method, call.transaction_id): call for call in calls if call.method.moves_money}
+    total = int(book.balances[0])
+    doubtful = []
+    for (method, transaction_id), call in made.items():
+        if call.form is CallForm.MALFORMED or transaction_id is None or call.outcome is Outcome.REFUSED:
+            continue
+        effect = _effect(book, call, made.get((Method.BET, transaction_id)))
+        if isinstance(book.fact(method, transaction_id), Applied | Tombstone) or not effect:
+            continue
+        if call.outcome is Outcome.UNKNOWN:
+            doubtful.append(effect)
+        else:
+            total += effect
+    for effect in doubtful:
+        if abs(balance - total - effect) < abs(balance - total):
+            total += effect
+    return Money(total)
+
+
+def _effect(book: Book, call: Operation, bet_beside: Operation | None) -> int:
+    amount = call.amount or 0
+    if call.method is Method.WIN:
+        return amount
+    if call.method is Method.BET:
+        called_off = book.fact(Method.REFUND, call.transaction_id or "")
+        return 0 if isinstance(called_off, Tombstone) else -amount
+    bet = book.fact(Method.BET, call.transaction_id or "")
+    if isinstance(bet, Applied):
+        return bet.amount
+    taken = bet_beside is not None and bet_beside.outcome is Outcome.ACCEPTED
+    return (bet_beside.amount or 0) if bet_beside is not None and taken else 0
+
+
+def one_call(book: Book, calls: Collection[Operation], gap: int) -> tuple[Operation, Situation] | None:
+    """The call among others in flight that contradicts the law whatever the others did, and what it did.
+
+    `gap` is what the wallet has too much after all of them. The book must not have them. A call whose id
+    another one of them has, too, may have raced with that one.
+    """
+    ids = Counter(call.transaction_id for call in calls)
+    for call in calls:
+        if not call.method.moves_money or call.transaction_id is None or ids[call.transaction_id] > 1:
+            continue
+        role, amount = book.role(call.request, call.form), call.amount or 0
+        stake = _stake(book.worlds[0], call.request)
+        if call.outcome is Outcome.REFUSED and role.row.must and call.method is not Method.BET:
+            return call, situation_of(role, call.outcome, call.amount, ZERO, stake)
+        moved = role.row.kind is Kind.IDLE and gap != 0 and abs(gap) == amount
+        if moved and call.outcome is not Outcome.UNKNOWN:
+            return call, situation_of(role, call.outcome, call.amount, Money(gap), stake)
+    return None
+
+
+# --- what a book knows ------------------------------------------------------------------------------
+
+
+def entries(book: Book, method: Method, transaction_id: str) -> Iterator[Entry]:
+    """What the book's worlds know of an id."""
+    fact = book.fact(method, transaction_id)
+    if fact is not None:
+        yield fact
+    for world in book.worlds:
+        found = world.delta.get((method, transaction_id))
+        if found is not None:
+            yield found
+
+
+def knows(book: Book, request: WebhookRequest) -> bool:
+    """Whether the book has heard of that id; it has not if it was opened since."""
+    if request.transaction_id is None:
+        return True
+    methods = (Method.WIN,) if request.method is Method.WIN else (Method.BET, Method.REFUND)
+    return any(True for method in methods for _ in entries(book, method, request.transaction_id))
+
+
+def in_doubt(book: Book, request: WebhookRequest) -> bool:
+    """Whether the book reckons already with this very call having taken effect, answered or not."""
+    if request.transaction_id is None:
+        return False
+    found = entries(book, request.method, request.transaction_id)
+    return any(isinstance(entry, Applied | Pending) for entry in found)
+
+
+# --- what came before -------------------------------------------------------------------------------
+
+
+class Trail:
+    """The ledger line of a report: a player's balances and calls in order, the oldest left out.
+
+    Kept as they come, and put in words when a line is asked for: of most calls nothing has to be told.
+    """
+
+    def __init__(self, balance: Money) -> None:
+        self._steps: deque[tuple[Made | None, tuple[Money, ...]]] = deque(
+            [(None, (balance,))], maxlen=TRAIL_STEPS_MAX + 1
+        )
+
+    def note(self, made: Made, balances: tuple[Money, ...]) -> None:
+        """Add a call, and the balances that are possible after it."""
+        self._steps.append((made, balances[:3]))
+
+    def correct(self, balance: Money) -> None:
+        """Put the balance that the wallet has in place of those that were possible."""
+        made, _ = self._steps.pop()
+        self._steps.append((made, (balance,)))
+
+    def had(self, balance: Money) -> bool:
+        """Whether that was a balance of the player some calls ago."""
+        return any(balance in balances for _, balances in self._steps)
+
+    @property
+    def line(self) -> str:
+        """The line: ``100.00 → bet 10.00 → 90.00``."""
+        words: list[str] = []
+        for made, balances in self._steps:
+            if made is not None:
+                amount = made.request.amount
+                words.append(made.words if amount is None else f"{made.words} {format_money(amount)}")
+            words.append(" or ".join(format_money(balance) for balance in balances))
+        return " → ".join(words[-2 * TRAIL_STEPS_MAX - 1 :])

@@ -1,0 +1,217 @@
+"""Makes findings: chooses the rule and words what happened. Drivers tell them and count them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import field
+
+from simulator.core.calls import Deviation
+from simulator.core.findings import Finding, Level, Severity
+from simulator.core.money import Money, format_change, format_money
+from simulator.core.values import Frozen
+from simulator.core.webhooks import Method, WireRequest
+from simulator.judge.blame import CallFacts
+from simulator.law.rules import rule_of, words_of
+from simulator.law.situations import Situation
+
+
+class MoneyFacts(Frozen):
+    """What a money finding shows: the balances that a right wallet could have, and the one it has.
+
+    `lanes` draw the calls of a burst over time, a line each.
+    """
+
+    player: str
+    expected: tuple[Money, ...] = ()
+    found: Money | None = None
+    trail: str = ""
+    label: str = ""
+    lanes: tuple[str, ...] = ()
+
+
+def _no_curl(_wire: WireRequest) -> str:
+    return ""
+
+
+class Findings(Frozen, kw_only=True):
+    """Makes the findings of one check: its rules, how strict it is, what a policy pins, and the curl line."""
+
+    covers: tuple[str, ...] = ()
+    level: Level = Level.DOCUMENTED
+    strict: bool = False
+    pinned: Mapping[str, str] = field(default_factory=dict)
+    curl: Callable[[WireRequest], str] = _no_curl
+
+    def money(
+        self, situation: Situation, call: CallFacts, facts: MoneyFacts, method: Method | None, about: str = ""
+    ) -> Finding:
+        """Make a money finding: an error whatever the rule's level; `about` names its call, if not `call`."""
+        return self._make(situation, Severity.ERROR, call, facts, method, about=about)
+
+    def mild(
+        self, situation: Situation, call: CallFacts, method: Method | None = None, detail: str = ""
+    ) -> Finding:
+        """Make a finding that costs no money by itself: a warning, save where the reference is broken."""
+        documented = situation in (Situation.READ_REFUSED, Situation.DETAILS_WRONG)
+        severity = Severity.ERROR if documented else Severity.WARNING
+        facts = MoneyFacts(call.request.player, label=detail or call.answer)
+        return self._make(situation, severity, call, facts, method)
+
+    def form(self, deviation: Deviation, call: CallFacts) -> Finding:
+        """Make the finding of one deviation in a reply's form."""
+        return Finding(
+            rule=self.rule_of_form(deviation),
+            severity=self._strictly(deviation.severity),
+            cause=form_cause(deviation.rule, deviation.form),
+            message=deviation.message,
+            place=call.place,
+            label=call.answer,
+            curl=self._curl(call),
+            phase=call.phase,
+        )
+
+    def rule_of_form(self, deviation: Deviation) -> str:
+        """A form has its own rule; an answer that is missing, that of the check which asked for it."""
+        if not deviation.is_missing_answer:
+            return deviation.rule
+        rule = rule_of(Situation.NO_ANSWER, self.covers)
+        return rule if rule in self.covers else deviation.rule
+
+    def is_pinned_otherwise(self, knob: str, value: str) -> bool:
+        """Return whether the policy pins that knob to another value."""
+        return bool(self.pinned) and self.pinned.get(knob, "any") not in ("any", value)
+
+    def policy(self, knob: str, value: str, call: CallFacts) -> Finding:
+        """Make the finding that a wallet shows another value than the policy pins."""
+        facts = MoneyFacts("", label=f"{knob}: pinned to {self.pinned[knob]}, your wallet shows {value}")
+        return self._make(Situation.POLICY_BROKEN, Severity.ERROR, call, facts, None, detail=f":{knob}")
+
+    def expectation(self, message: str, call: CallFacts) -> Finding:
+        """Make the finding of what the author of a scenario claimed and does not hold."""
+        severity = Severity.WARNING if self.level is Level.ADVICE else Severity.ERROR
+        rule = f":{self.covers[0]}" if self.covers else ""
+        facts = MoneyFacts("", label=message)
+        return self._make(
+            Situation.EXPECTATION_FAILED, severity, call, facts, None, detail=rule, message=message
+        )
+
+    def someone_else(self, call: CallFacts, facts: MoneyFacts) -> Finding:
+        """Make the note that the balance moved between our calls: not by itself a mistake."""
+        assert facts.found is not None
+        by = format_change(Money(facts.found - facts.expected[0]))
+        return self._make(
+            Situation.MONEY_FROM_NOWHERE,
+            Severity.NOTE,
+            call,
+            facts,
+            None,
+            message=(
+                f"someone else uses this player: the balance changed by {by} with nothing of ours in flight"
+            ),
+            why="the ledger goes on from the balance it read; with nobody else at it, money was lost or made",
+        )
+
+    def not_active(self, call: CallFacts, status: str, balance: Money) -> Finding:
+        """Make the note on a refused bet of an account that says it is not active."""
+        facts = MoneyFacts(call.request.player, (balance,), balance)
+        return self._make(
+            Situation.BLOCKED_PLAYER_WRONG,
+            Severity.NOTE,
+            call,
+            facts,
+            Method.BET,
+            message=f"the account is not active (status {status}), so its bets may be refused",
+            why=" ",
+            cause="account-not-active",
+        )
+
+    # --- inside ------------------------------------------------------------------------------------
+
+    def _make(
+        self,
+        situation: Situation,
+        severity: Severity,
+        call: CallFacts,
+        facts: MoneyFacts,
+        method: Method | None,
+        *,
+        detail: str = "",
+        message: str = "",
+        about: str = "",
+        why: str = "",
+        cause: str = "",
+    ) -> Finding:
+        words = words_of(situation)
+        return Finding(
+            rule=rule_of(situation, self.covers, method),
+            severity=self._strictly(severity),
+            cause=cause or situation.value + detail,
+            message=(message or words.title) + (f" ({about})" if about else ""),
+            place=call.place,
+            label=_balances_in_words(facts) or facts.label,
+            trail=facts.trail,
+            lanes=facts.lanes,
+            why=(why or words.why).strip(),
+            curl=self._curl(call),
+            player=facts.player or None,
+            expected=facts.expected,
+            found=facts.found,
+            phase=call.phase,
+        )
+
+    def _curl(self, call: CallFacts) -> str:
+        return "" if call.exchange is None else self.curl(call.exchange.wire)
+
+    def _strictly(self, severity: Severity) -> Severity:
+        return Severity.ERROR if self.strict and severity is Severity.WARNING else severity
+
+
+def form_findings(deviations: Iterable[Deviation]) -> tuple[Finding, ...]:
+    """Make the findings of a reply's form where there is no check, no place and no call to show."""
+    return tuple(
+        Finding(each.rule, each.severity, form_cause(each.rule, each.form), each.message)
+        for each in deviations
+    )
+
+
+def kept_finding(
+    rule: str,
+    severity: str,
+    cause: str,
+    message: str,
+    why: str,
+    expected: Iterable[int],
+    found: int | None,
+) -> Finding:
+    """Make a finding again of what was kept of it."""
+    return Finding(
+        rule,
+        Severity(severity),
+        cause,
+        message,
+        why=why,
+        expected=tuple(Money(amount) for amount in expected),
+        found=None if found is None else Money(found),
+    )
+
+
+def form_cause(rule: str, form: str) -> str:
+    """The cause of a finding about form."""
+    return f"form:{rule}:{form}"
+
+
+def _balances_in_words(facts: MoneyFacts) -> str:
+    if facts.found is None:
+        return ""
+    if not facts.expected:
+        return f"balance: your wallet answered {format_money(facts.found)}"
+    expected = " or ".join(format_money(balance) for balance in facts.expected[:4])
+    text = f"balance: expected {expected}, found {format_money(facts.found)}"
+    if len(facts.expected) == 1:
+        text += f" ({format_change(Money(facts.found - facts.expected[0]))})"
+    return text
+
+
+def has_cause(findings: Collection[Finding], cause: str) -> bool:
+    """Whether that cause is among findings already."""
+    return any(finding.cause == cause for finding in findings)

@@ -1,0 +1,529 @@
+"""One call that is being judged: what it must have done, what the reads say, and who is to blame."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from simulator.core.calls import CallForm, Operation
+from simulator.core.findings import CallVerdict, Finding, Outcome, Severity
+from simulator.core.money import Money
+from simulator.core.webhooks import Method
+from simulator.judge.account import Account, Accounts
+from simulator.judge.blame import (
+    CallFacts,
+    Made,
+    culprit,
+    expected,
+    in_doubt,
+    knows,
+    lawful_sum,
+    missing_effect,
+    one_call,
+    telling,
+    what_it_did,
+    what_it_did_in_all,
+)
+from simulator.judge.findings import Findings, MoneyFacts
+from simulator.judge.rulings import (
+    NO_ANSWER,
+    NO_READ,
+    SENT_BEFORE,
+    UNREADABLE,
+    Asking,
+    Policy,
+    ReadBalance,
+    Reads,
+    Ruling,
+)
+from simulator.law.book import Book, Observation, TooManyWorlds
+from simulator.law.roles import Role, knob_shown
+from simulator.law.situations import Situation
+
+if TYPE_CHECKING:
+    from simulator.history.check import HistoryVerdict
+
+SEARCH_BUDGET = 3_000
+"""Places that the checker looks at in vain for one player's burst: a second or so, not a minute."""
+
+
+class Judging:
+    """One call that is being judged, and what was found so far."""
+
+    def __init__(self, findings: Findings, policy: Policy, accounts: Accounts, call: CallFacts) -> None:
+        self._findings = findings
+        self._policy = policy
+        self._accounts = accounts
+        self._call = call
+        self._found: list[Finding] = []
+        self._accused: set[str] = set()
+        self._reason = ""
+        self._expected: Money | None = None
+        self._last_read: CallFacts | None = None
+
+    # --- money -------------------------------------------------------------------------------------
+
+    def money(self, account: Account) -> Asking:
+        """Judge a call of a player whose balance is known."""
+        call, book = self._call, account.book
+        if not call.fresh and not knows(book, call.request):
+            return self._sent_before(account)
+        before = book.balances[0]
+        silent = call.outcome is Outcome.UNKNOWN and not call.must_settle
+        if silent and self._policy.unanswered_max is not None and in_doubt(book, call.request):
+            # One more attempt without an answer tells nothing that the first one did not.
+            return Ruling(CallVerdict.OPEN, call.outcome, reason=NO_ANSWER)
+        try:
+            judged = self._observe(book)
+        except TooManyWorlds as error:
+            account.lost = str(error)
+            return Ruling(CallVerdict.UNJUDGED, call.outcome, reason=account.lost)
+        made = Made(call, judged.role, before)
+        if not judged.possible:
+            yield from self._impossible(account, made)
+            return self._ruling(account, call.outcome)
+        balances = book.balances
+        account.remember(made)
+        account.trail.note(made, balances)
+        self._mild(made)
+        if self._wants_read(judged, silent):
+            yield from self._probe(account, made)
+        elif judged.settled:
+            account.another_hand = False
+            if judged.role.row.is_plain and not silent and not self._found:
+                # Most calls are as they should be.
+                return Ruling(CallVerdict.RIGHT, call.outcome, balances[0])
+        if silent and not call.nothing_sent:
+            self._count_silence(account)
+        outcome = call.outcome if book.ambiguous else made.settled(book.balances[0])
+        return self._ruling(account, outcome, self._dialect(made, book))
+
+    def _observe(self, book: Book) -> Observation:
+        """Tell the book; of several readings of an oddly written amount the first possible one counts."""
+        call = self._call
+        judged = book.observe(
+            call.request, call.form, call.outcome, call.balance, nothing_sent=call.nothing_sent
+        )
+        for request in call.alternatives:
+            if judged.possible:
+                break
+            judged = book.observe(
+                request, call.form, call.outcome, call.balance, nothing_sent=call.nothing_sent
+            )
+        return judged
+
+    def _sent_before(self, account: Account) -> Ruling:
+        """Go on after a call whose id is older than the book: nobody knows what it may do."""
+        call = self._call
+        if call.outcome is Outcome.ACCEPTED and call.balance is not None:
+            account.follow(call.balance)
+        else:
+            account.lost = SENT_BEFORE
+        return Ruling(CallVerdict.UNJUDGED, call.outcome, reason=SENT_BEFORE)
+
+    def _count_silence(self, account: Account) -> None:
+        limit = self._policy.unanswered_max
+        account.silent += 1
+        if limit is not None and account.silent >= limit:
+            account.lost = f"{limit} calls without an answer leave too many possible balances"
+
+    def _wants_read(self, judged: Observation, silent: bool) -> bool:
+        policy = self._policy
+        if judged.role is Role.STRANGER or policy.reads is Reads.NEVER:
+            return False
+        if silent and not policy.after_silence:
+            return False
+        return policy.reads is Reads.ALWAYS or not judged.settled or not judged.role.row.is_plain
+
+    def _probe(self, account: Account, made: Made) -> Looking:
+        yield from self._look(account, latest=made)
+        situation = made.role.row.others_moved
+        if situation is not None:
+            for other in self._accounts.others(account, made.request):
+                if other.book.terms.exists:
+                    yield from self._look(other, suspect=situation)
+
+    # --- reads -------------------------------------------------------------------------------------
+
+    def own_read(self, account: Account) -> Asking:
+        """Judge the read that this case is about."""
+        call = self._call
+        if not self._policy.own_players and call.balance is not None:
+            account.book.terms = replace(account.book.terms, blocked=call.inactive)
+        yield from self._look(account, call)
+        return self._ruling(account, call.outcome)
+
+    def hostile(self, accounts: Iterable[Account]) -> Asking:
+        """Read the balance of everybody whom bytes that are no webhook must leave alone."""
+        for account in accounts:
+            if account.book.terms.exists:
+                yield from self._look(account, suspect=Situation.MALFORMED_MOVED)
+        if self._call.outcome is Outcome.ACCEPTED:
+            self._found.append(self._findings.mild(Situation.MALFORMED_ACCEPTED, self._call))
+        return self._ruling(None, self._call.outcome)
+
+    def opening(
+        self, shown: Money | None
+    ) -> Generator[ReadBalance, CallFacts | None, tuple[Money | None, Ruling]]:
+        """Choose between the first read and the balance that was shown last."""
+        balance, player = self._call.balance, self._call.request.player
+        if balance is not None and shown is not None and balance != shown:
+            again = yield ReadBalance(player, until=(shown,))
+            if again is not None and again.balance == shown:
+                self._wrong_read(player, None, balance, shown, self._call)
+                balance = shown
+        return balance, self._ruling(None, self._call.outcome)
+
+    def burst(self, account: Account, calls: Sequence[Operation]) -> Asking:
+        """Read the balance when all is at rest, and look for an order of the calls that explains it."""
+        call, book = self._call, account.book
+        read = yield from self._readable(account.player, None)
+        if read is not None and read.balance is None:
+            account.lost = self._reason = "the balance after the burst could not be read"
+            return Ruling(CallVerdict.OPEN, call.outcome, reason=self._reason)
+        history = list(calls)
+        if read is not None and read.balance is not None:
+            history.append(_read_operation(history, read, read.balance))
+        # The checker of concurrent histories is large, and most scenarios have no use for it.
+        from simulator.history.check import check_history
+
+        verdict = check_history(
+            book.balances[0], history, terms=book.terms, before=book, budget=SEARCH_BUDGET
+        )
+        balance = read.balance if read is not None else next(iter(verdict.final_balances), None)
+        law = balance if balance is None else lawful_sum(book, calls, balance)
+        self._tell_of_burst(account, calls, verdict, Money(0 if balance is None else balance - (law or 0)))
+        if balance is None or law is None:
+            account.lost = NO_READ
+        else:
+            try:
+                account.take_in(history, balance, law if account.player in self._accused else balance)
+            except TooManyWorlds as error:
+                account.lost = self._reason = str(error)
+        return self._ruling(account, Outcome.ACCEPTED)
+
+    def _tell_of_burst(
+        self, account: Account, calls: Sequence[Operation], verdict: HistoryVerdict, gap: Money
+    ) -> None:
+        # As above.
+        from simulator.history.check import Consistency, MoneyVerdict
+
+        findings, call = self._findings, self._last_read or self._call
+        call = replace(call, place=self._call.place)
+        # Not linearizable is no accusation yet: a right wallet may commit first and read afterwards. Where
+        # the money is proven right and only that is left open, the warning says just so (decision 007).
+        shown_late = verdict.verdict is Consistency.INCONSISTENT and verdict.money is MoneyVerdict.RIGHT
+        if verdict.situation is Situation.EFFECT_THEN_READ or (verdict.tier is None and shown_late):
+            self._found.append(findings.mild(Situation.EFFECT_THEN_READ, call, detail=verdict.explanation))
+        elif verdict.tier is None:
+            self._reason = verdict.explanation
+        elif verdict.situation is not None:
+            alone = one_call(account.book, calls, gap)
+            trail = account.trail.line
+            facts = MoneyFacts(account.player, (), None, trail, verdict.explanation, verdict.lanes)
+            situation = verdict.situation if alone is None else alone[1]
+            method = None if alone is None else alone[0].method
+            self._found.append(findings.money(situation, call, facts, method))
+            self._accused.add(account.player)
+            account.blame(self._call)
+
+    def _look(
+        self,
+        account: Account,
+        first: CallFacts | None = None,
+        *,
+        suspect: Situation | None = None,
+        latest: Made | None = None,
+    ) -> Looking:
+        """Read a balance with nothing in flight and hold it against the book; doubt it before accusing.
+
+        `suspect`: the case's own call is what must not have moved it. `latest`: its call is the player's own.
+        """
+        book = account.book
+        read = yield from self._readable(account.player, first)
+        if read is None or read.balance is None:
+            return
+        if self._agrees(account, read.balance):
+            return
+        again = yield from self._ask(account.player)
+        balance = None if again is None else again.balance
+        agrees = balance is not None and self._agrees(account, balance)
+        own = self._policy.own_players or latest is not None
+        if not agrees and account.answered_right and (own or account.trail.had(read.balance)):
+            awaited = yield from self._ask(account.player, book.balances)
+            if awaited is not None and awaited.balance in book.balances:
+                balance = awaited.balance
+                agrees = balance is not None and self._agrees(account, balance)
+        if agrees and balance is not None:
+            self._wrong_read(account.player, account, read.balance, balance, read)
+        else:
+            self._accuse_by_read(account, read.balance if balance is None else balance, read, suspect, latest)
+
+    def _ask(self, player: str, until: tuple[Money, ...] = ()) -> Read:
+        read = yield ReadBalance(player, until)
+        if read is not None:
+            self._last_read = read
+        return read
+
+    def _readable(self, player: str, first: CallFacts | None) -> Read:
+        """Return a read that shows a balance, from two at the most; say why there is none."""
+        read = first
+        if read is None:
+            read = yield from self._ask(player)
+        if read is None:
+            self._reason = NO_READ
+            return None
+        if read.balance is None:
+            read = (yield from self._ask(player)) or read
+        if read.balance is None:
+            if read.outcome is Outcome.REFUSED:
+                self._found.append(self._findings.mild(Situation.READ_REFUSED, read, Method.BALANCE))
+            self._reason = UNREADABLE
+        return read
+
+    def _agrees(self, account: Account, balance: Money) -> bool:
+        """Whether some world has that balance; with too many of them nobody knows, and none is accused."""
+        try:
+            agrees = account.book.read(balance)
+        except TooManyWorlds as error:
+            account.lost = self._reason = str(error)
+            return True
+        if agrees:
+            account.confirm(balance)
+        return agrees
+
+    # --- accusing ----------------------------------------------------------------------------------
+
+    def _impossible(self, account: Account, made: Made) -> Looking:
+        """No right wallet gives this answer, unless the balances that were read before were wrong."""
+        book, answered = account.book, made.call.balance
+        possible = expected(book, made.call)
+        self._expected = possible[0]
+        account.trail.note(made, possible)
+        if not book.terms.exists:
+            facts = self._facts(account, possible, answered)
+            self._accuse(account, Situation.UNKNOWN_PLAYER_ACCEPTED, made.call, facts)
+            return
+        actual = yield from self._balance_after(account.player, made)
+        if actual is not None and answered is not None and actual != answered:
+            # Nothing was sent in between: if the reads follow, they are behind the answers.
+            late = yield from self._ask(account.player, (answered,))
+            if late is not None and late.balance == answered:
+                self._wrong_read(account.player, account, actual, answered, made.call)
+                self._take_in(account, made, answered, Money(answered - possible[0]))
+                return
+        before = account.shown_before
+        if before is not None and len(possible) == 1 and answered == before + possible[0] - made.before:
+            self._wrong_read(account.player, account, made.before, before, made.call)
+            self._take_in(account, made, Money(answered), Money(before - made.before))
+            return
+        self._accuse_by_answer(account, made, possible, actual)
+
+    def _balance_after(
+        self, player: str, made: Made
+    ) -> Generator[ReadBalance, CallFacts | None, Money | None]:
+        """Return where the money is after an answer that cannot be; None when nobody can say."""
+        read = yield from self._ask(player)
+        if read is None:
+            return None
+        unmoved = read.balance == made.before and made.role.row.moves
+        if unmoved or read.balance != made.call.balance:
+            # A wallet may answer before its own reads see the change: look once more before accusing.
+            again = yield from self._ask(player)
+            if again is not None and again.balance is not None:
+                return again.balance
+        return read.balance
+
+    def _accuse_by_answer(
+        self, account: Account, made: Made, possible: tuple[Money, ...], actual: Money | None
+    ) -> None:
+        """Say what an answer shows that no right wallet gives, from the balance after it."""
+        book, call = account.book, made.call
+        balance = actual if actual is not None else call.balance
+        if balance is None:
+            # A refusal moves nothing.
+            balance = made.before
+        if account.puts_right(call, balance) or account.is_twin(call):
+            account.overrule(made, balance)
+            return
+        gap = Money(balance - possible[0])
+        told = telling(book, made, balance)
+        lost = None if told else missing_effect(book, account.unconfirmed, gap)
+        if lost is not None:
+            situation = what_it_did_in_all(book, lost, Money(0))
+            self._accuse(account, situation, lost.call, self._facts(account, possible, balance))
+            account.rebase(Money(made.before + gap), lost)
+            self._take_in(account, made, balance, Money(0))
+            return
+        if self._is_no_fault(account, made, balance, told=told):
+            self._take_in(account, made, balance, gap)
+            return
+        situation = what_it_did(book, made, balance)
+        if situation is Situation.BLOCKED_PLAYER_WRONG and not book.terms.blocked:
+            situation = Situation.LIMIT_IGNORED
+        wrong = call.balance if actual is None or actual in possible else actual
+        self._accuse(account, situation, call, self._facts(account, possible, wrong))
+        account.overrule(made, balance)
+
+    def _is_no_fault(self, account: Account, made: Made, balance: Money, *, told: bool) -> bool:
+        """Whether another hand explains it, or that the account is not active: noted, and no accusation."""
+        if self._policy.own_players or made.request.method is not Method.BET:
+            return False
+        findings, read = self._findings, self._last_read
+        refused = made.call.outcome is Outcome.REFUSED and balance == made.before
+        if refused and read is not None and read.inactive:
+            account.book.terms = replace(account.book.terms, blocked=True)
+            self._found.append(findings.not_active(made.call, str(read.account_status), balance))
+            return True
+        if told or account.another_hand:
+            return False
+        # Once may be another's hand between two of our rounds; twice in a row is the wallet.
+        facts = self._facts(account, expected(account.book, made.call), balance)
+        self._found.append(findings.someone_else(made.call, facts))
+        account.another_hand = True
+        return True
+
+    def _take_in(self, account: Account, made: Made, balance: Money, offset: Money) -> None:
+        """Let the book have had another balance before a call, and take the call in as it was answered."""
+        book, call = account.book, made.call
+        if offset:
+            book.rebase(Money(made.before + offset))
+        judged = book.observe(call.request, call.form, call.outcome, call.balance)
+        if judged.possible and balance in book.balances:
+            book.read(balance)
+            account.follow(balance)
+        else:
+            account.overrule(made, balance)
+
+    def _accuse_by_read(
+        self,
+        account: Account,
+        actual: Money,
+        read: CallFacts,
+        suspect: Situation | None,
+        latest: Made | None,
+    ) -> None:
+        """Find the call since the last good read that explains a balance which no world has."""
+        book = account.book
+        self._expected = book.balances[0]
+        facts = self._facts(account, book.balances, actual)
+        if suspect is not None:
+            self._accuse(account, suspect, self._call, facts)
+            account.rebase(actual, None)
+            return
+        sure = self._policy.own_players or account.another_hand
+        if latest is not None and latest.request.method is not Method.BET:
+            sure = True
+        gap = actual - book.balances[0]
+        found = culprit(book, account.unconfirmed, account.unanswered, gap, any_amount=sure)
+        if found is not None:
+            self._accuse(account, found.situation, found.made.call, facts)
+            account.rebase(actual, found.made)
+        elif sure:
+            self._accuse(account, Situation.BALANCE_READ_WRONG, read, facts)
+            account.rebase(actual, None)
+        else:
+            self._found.append(self._findings.someone_else(read, facts))
+            account.follow(actual)
+            account.another_hand = True
+
+    def _wrong_read(
+        self, player: str, account: Account | None, wrong: Money, current: Money, read: CallFacts
+    ) -> None:
+        """Say that a read was wrong, and another one right: it is behind, or it was never this player's."""
+        anothers = self._accounts.shown_to_another(player, wrong)
+        behind = account is not None and account.trail.had(wrong) and not anothers
+        trail = "" if account is None else account.trail.line
+        facts = MoneyFacts(player, (current,), wrong, trail)
+        situation = Situation.STALE_READ if behind else Situation.READ_CONTRADICTS
+        self._found.append(self._findings.money(situation, read, facts, Method.BALANCE))
+        self._accused.add(player)
+        if account is not None:
+            account.blame(self._call)
+
+    def _accuse(self, account: Account, situation: Situation, call: CallFacts, facts: MoneyFacts) -> None:
+        request = call.request
+        # A place in a file names the call as well as words do.
+        beside = call is self._call or request.method is Method.BALANCE or call.place is not None
+        about = "" if beside else f"{request.method.noun} {request.transaction_id}"
+        if call.label:
+            facts = replace(facts, label=call.label)
+        self._found.append(self._findings.money(situation, call, facts, request.method, about))
+        self._accused.add(account.player)
+        account.blame(call)
+
+    def _facts(self, account: Account, possible: tuple[Money, ...], found: Money | None) -> MoneyFacts:
+        return MoneyFacts(account.player, possible, found, account.trail.line)
+
+    # --- wording -----------------------------------------------------------------------------------
+
+    def _mild(self, made: Made) -> None:
+        call, role = made.call, made.role
+        if call.outcome is Outcome.ACCEPTED:
+            situation = Situation.MALFORMED_ACCEPTED if role is Role.MALFORMED else None
+        else:
+            shared = role in (Role.SHARED_ID_BET, Role.SHARED_ID_WIN) and call.form is CallForm.CANONICAL
+            refused = shared and call.outcome is Outcome.REFUSED
+            situation = Situation.SHARED_ID_REFUSED if refused else None
+        if situation is not None:
+            self._found.append(self._findings.mild(situation, call, made.request.method))
+
+    def _dialect(self, made: Made, book: Book) -> tuple[str, str, str] | None:
+        if made.role is Role.LOOSE_WIN and made.call.form is not CallForm.CANONICAL:
+            return None
+        moved = book.balances[0] - made.before
+        shown = knob_shown(made.role, made.request.method, made.call.outcome, moved)
+        if shown is None:
+            return None
+        if self._findings.is_pinned_otherwise(*shown):
+            self._found.append(self._findings.policy(*shown, made.call))
+        return (*shown, made.evidence(moved))
+
+    def _ruling(
+        self, account: Account | None, outcome: Outcome, dialect: tuple[str, str, str] | None = None
+    ) -> Ruling:
+        wrong = any(finding.severity is Severity.ERROR for finding in self._found)
+        known = account is not None and account.book.terms.exists
+        balances = account.book.balances if account is not None and known else ()
+        if wrong:
+            verdict = CallVerdict.WRONG
+        elif self._found:
+            verdict = CallVerdict.NOTED
+        elif outcome is Outcome.UNKNOWN or self._reason:
+            verdict = CallVerdict.OPEN
+            self._reason = self._reason or NO_ANSWER
+        else:
+            verdict = CallVerdict.RIGHT
+        return Ruling(
+            verdict,
+            outcome,
+            self._expected if wrong else balances[0] if len(balances) == 1 else None,
+            tuple(self._found),
+            frozenset(self._accused),
+            self._reason,
+            dialect,
+        )
+
+
+def _read_operation(calls: Sequence[Operation], read: CallFacts, balance: Money) -> Operation:
+    """Return a balance read as the last operation of a history."""
+    over = max((call.answered_ns or call.sent_ns for call in calls), default=0)
+    exchange = read.exchange
+    return Operation(
+        index=max((call.index for call in calls), default=-1) + 1,
+        player=read.request.player,
+        method=Method.BALANCE,
+        transaction_id=None,
+        amount=None,
+        game_id=None,
+        sent_ns=over + 1 if exchange is None else exchange.sent_ns,
+        answered_ns=over + 2 if exchange is None else exchange.answered_ns or exchange.sent_ns,
+        outcome=Outcome.ACCEPTED,
+        balance=balance,
+        label="read",
+    )
+
+
+Looking = Generator[ReadBalance, CallFacts | None, None]
+Read = Generator[ReadBalance, CallFacts | None, CallFacts | None]

@@ -1,0 +1,144 @@
+"""Names the first mistake of one player in recorded calls, as a run or the server would have named it.
+
+Whether a history is right is the checker's to say (`history`): it looks at the whole. The referee is led over
+the calls in the order of sending and names what one call did as it does everywhere. Calls that overlap are
+judged together.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from simulator.core.calls import Operation
+from simulator.core.findings import Finding, Outcome
+from simulator.core.money import Money
+from simulator.core.values import Frozen
+from simulator.core.webhooks import Method
+from simulator.history.files import JudgedHistory
+from simulator.judge.blame import CallFacts
+from simulator.judge.findings import Findings
+from simulator.judge.referee import Referee
+from simulator.judge.rulings import Asking, Ruling
+from simulator.law.situations import Situation
+
+_NOTHING_EXPLAINS = 3
+"""The tier of a history that no order explains."""
+
+
+class Named(Frozen):
+    """What went wrong first. `alone`: no other call was under way when it was seen."""
+
+    finding: Finding
+    alone: bool
+
+
+def as_played(judged: JudgedHistory) -> JudgedHistory:
+    """Return a verdict, of an inconsistent history by the name that the mistake would have had in play.
+
+    What only calls at once can do is the checker's to explain. The calls are left out of it: they are many.
+    """
+    bare = replace(judged, operations=())
+    if judged.verdict.tier != _NOTHING_EXPLAINS:
+        return bare
+    named = first_mistake(judged.opening, judged.operations, judged.others_ids)
+    if named is None or named.finding.cause not in set(Situation):
+        return bare
+    finding = named.finding
+    verdict = replace(judged.verdict, situation=Situation(finding.cause))
+    if named.alone:
+        words = (finding.message, finding.label, finding.trail)
+        sentence = ": ".join(filter(None, words[:2])) + (f" ({words[2]})" if words[2] else "")
+        verdict = replace(verdict, explanation=f"{sentence[:1].upper()}{sentence[1:]}.")
+    return replace(bare, verdict=verdict, rule=finding.rule)
+
+
+def first_mistake(
+    opening: Money, operations: Sequence[Operation], others_ids: Collection[str] = ()
+) -> Named | None:
+    """Return the first wrong money of one player's calls; None where every call by itself was right.
+
+    `others_ids` are the transaction ids of these calls that another player used, too.
+    """
+    if not operations:
+        return None
+    referee = Referee(Findings())
+    referee.open(operations[0].player, opening)
+    referee.ledger.share(frozenset(others_ids))
+    groups = deque(_groups(operations))
+    while groups:
+        group = groups.popleft()
+        ruling = _ruling(referee, group, groups)
+        if ruling.accused:
+            return Named(ruling.findings[-1], alone=len(group) == 1)
+    return None
+
+
+def _ruling(referee: Referee, group: list[Operation], rest: deque[list[Operation]]) -> Ruling:
+    call = group[0]
+    if len(group) > 1:
+        return _driven(referee.burst(call.player, group, _facts(call)), rest)
+    if call.method is Method.BALANCE:
+        return _driven(referee.read(_facts(call)), rest)
+    return _driven(referee.call(_facts(call)), rest)
+
+
+def _driven(asking: Asking, rest: deque[list[Operation]]) -> Ruling:
+    """Give the referee the reads that stand next in the record, and None where none does."""
+    try:
+        wanted = next(asking)
+        while True:
+            wanted = asking.send(_next_read(rest, wanted.until))
+    except StopIteration as ended:
+        ruling: Ruling = ended.value
+        return ruling
+
+
+def _next_read(rest: deque[list[Operation]], until: Collection[Money]) -> CallFacts | None:
+    """Take the next read from the record; with `until`, all up to the one that shows such a balance."""
+    found = None
+    for place, read in enumerate(_reads(rest)):
+        if not until or read.balance in until:
+            found = place, read
+            break
+    if found is None:
+        return None
+    for _ in range(found[0] + 1):
+        rest.popleft()
+    return _facts(found[1])
+
+
+def _reads(rest: Iterable[list[Operation]]) -> Iterator[Operation]:
+    """The reads that come before the next call that may move money."""
+    for group in rest:
+        if len(group) > 1 or group[0].method is not Method.BALANCE:
+            return
+        yield group[0]
+
+
+def _groups(operations: Sequence[Operation]) -> Iterator[list[Operation]]:
+    """The calls in the order of sending, those that overlap together; without an answer they end at once."""
+    group: list[Operation] = []
+    until = 0
+    for operation in sorted(operations, key=lambda each: (each.sent_ns, each.index)):
+        if group and operation.sent_ns > until:
+            yield group
+            group = []
+        group.append(operation)
+        over = operation.sent_ns if operation.answered_ns is None else operation.answered_ns
+        until = over if len(group) == 1 else max(until, over)
+    if group:
+        yield group
+
+
+def _facts(operation: Operation) -> CallFacts:
+    answered = operation.answered_ns is not None
+    return CallFacts(
+        operation.request,
+        operation.outcome if answered else Outcome.UNKNOWN,
+        operation.balance if answered else None,
+        operation.form,
+        number=operation.index,
+        label=operation.label,
+    )

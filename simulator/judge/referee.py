@@ -1,0 +1,164 @@
+"""The referee: one fold over the calls of all players; it says of each what a right wallet would have done.
+
+It never does I/O. `Referee.call` is a generator that yields the balance reads it wants and is sent each as it
+was answered; whoever drives it sends the calls: a run, the server, or the lines of a file. A driver that has
+no read to give sends None, and the answer alone decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Mapping, Sequence
+
+from simulator.core.calls import Operation
+from simulator.core.findings import CallVerdict, Outcome
+from simulator.core.money import Money
+from simulator.judge.account import Account, Accounts, PlayerStanding
+from simulator.judge.blame import CallFacts
+from simulator.judge.findings import Findings, MoneyFacts
+from simulator.judge.judging import Judging
+from simulator.judge.rulings import (
+    NOT_OPENED,
+    UNREADABLE,
+    Asking,
+    Policy,
+    ReadBalance,
+    Ruling,
+)
+from simulator.law.book import Book, Ledger, Terms
+from simulator.law.situations import Situation
+
+
+class Referee:
+    """Judges calls, player by player; the players of one referee share their transaction ids.
+
+    `findings` makes what is found; a driver changes it when another check begins. `shown` are the balances
+    that wallets showed last, of players whom this referee does not know as well.
+    """
+
+    def __init__(
+        self,
+        findings: Findings,
+        policy: Policy | None = None,
+        shown: Mapping[str, Money] | None = None,
+    ) -> None:
+        self.findings = findings
+        self.policy = policy or Policy()
+        self._accounts = Accounts(self.policy.players_max, shown or {})
+
+    @property
+    def ledger(self) -> Ledger:
+        """The books of all players."""
+        return self._accounts.ledger
+
+    # --- asking ------------------------------------------------------------------------------------
+
+    def standing(self, player: str) -> PlayerStanding | None:
+        """Return what the law says, what the wallet shows and the difference; None for an unknown player."""
+        account = self._accounts.get(player)
+        return None if account is None or account.lost else account.standing
+
+    def balances(self, player: str) -> tuple[Money, ...]:
+        """Return the balances that a right wallet may show now, going on from where it is."""
+        account = self._accounts.get(player)
+        return () if account is None or account.lost else account.book.balances
+
+    def lost(self, player: str) -> str:
+        """Return why the balance of a player is not known any more; nothing while it is."""
+        account = self._accounts.get(player)
+        return "" if account is None else account.lost
+
+    # --- telling -----------------------------------------------------------------------------------
+
+    def open(
+        self, player: str, balance: Money, terms: Terms | None = None, shown_before: Money | None = None
+    ) -> Book:
+        """Begin a player's account at a balance.
+
+        `shown_before` is the one that the wallet showed before, if it was another: the first answer will tell
+        which of the two was wrong.
+        """
+        return self._accounts.open(player, balance, terms, shown_before)
+
+    def forget(self) -> None:
+        """Close all accounts."""
+        self._accounts = Accounts(self.policy.players_max, self._accounts.elsewhere)
+
+    def call(self, call: CallFacts) -> Asking:
+        """Judge one bet, win or refund."""
+        account = self._accounts.get(call.request.player)
+        if account is None or account.lost:
+            return self._without_account(call, account)
+        ruling = yield from self._case(call).money(account)
+        limit = self.policy.calls_max
+        if limit is not None and account.calls >= limit and not account.book.ambiguous:
+            self.open(account.player, account.book.balances[0], account.book.terms)
+        return ruling
+
+    def read(self, call: CallFacts) -> Asking:
+        """Judge a balance read with nothing in flight, made for its own sake."""
+        account = self._accounts.get(call.request.player)
+        if account is not None and not account.book.terms.exists:
+            account = None
+        if account is None or account.lost:
+            return self._first_read(call, account)
+        if call.balance is None and not self.policy.own_players:
+            return Ruling(CallVerdict.UNJUDGED, call.outcome, reason=UNREADABLE)
+        return (yield from self._case(call).own_read(account))
+
+    def burst(self, player: str, calls: Sequence[Operation], at: CallFacts) -> Asking:
+        """Judge one player's calls that overlapped, as a concurrent history. The account must be open.
+
+        `at` is the call that findings are told at.
+        """
+        account = self._accounts.get(player)
+        assert account is not None
+        return (yield from self._case(at).burst(account, calls))
+
+    def hostile(self, call: CallFacts, players: Iterable[str]) -> Asking:
+        """Judge bytes that are no webhook: whatever the answer, no player's balance moves."""
+        accounts = [self._accounts.get(player) for player in players]
+        return (yield from self._case(call).hostile(each for each in accounts if each is not None))
+
+    def opening(
+        self, read: CallFacts, shown: Money | None
+    ) -> Generator[ReadBalance, CallFacts | None, tuple[Money | None, Ruling]]:
+        """Return the balance to open an account at, from the first read; None if that shows none.
+
+        A read that differs from what the wallet showed last is looked at again. If it stays it is believed,
+        until the next answer contradicts it (see `open`).
+        """
+        return (yield from self._case(read).opening(shown))
+
+    # --- inside ------------------------------------------------------------------------------------
+
+    def _case(self, call: CallFacts) -> Judging:
+        return Judging(self.findings, self.policy, self._accounts, call)
+
+    def _without_account(self, call: CallFacts, account: Account | None) -> Ruling:
+        """Return what can be said of a call for a player whose balance is not known."""
+        accepted = call.outcome is Outcome.ACCEPTED
+        if self.policy.own_players and account is None:
+            return self._stranger(call) if accepted else Ruling(CallVerdict.RIGHT, call.outcome)
+        if accepted and call.balance is not None:
+            self.open(call.request.player, call.balance)
+        return Ruling(
+            CallVerdict.UNJUDGED, call.outcome, reason=account.lost if account is not None else NOT_OPENED
+        )
+
+    def _stranger(self, call: CallFacts) -> Ruling:
+        player, method = call.request.player, call.request.method
+        facts = MoneyFacts(player, (), call.balance)
+        finding = self.findings.money(Situation.UNKNOWN_PLAYER_ACCEPTED, call, facts, method)
+        return Ruling(CallVerdict.WRONG, call.outcome, None, (finding,), frozenset({player}))
+
+    def _first_read(self, call: CallFacts, account: Account | None) -> Ruling:
+        """Return what can be said of a read for a player whose balance is not known; it is, from here on."""
+        if self.policy.own_players and account is None:
+            if call.outcome is not Outcome.ACCEPTED:
+                return Ruling(CallVerdict.RIGHT, call.outcome)
+            finding = self.findings.mild(Situation.UNKNOWN_PLAYER_ACCEPTED, call, call.request.method)
+            return Ruling(CallVerdict.NOTED, call.outcome, None, (finding,))
+        if call.balance is None:
+            return Ruling(CallVerdict.UNJUDGED, call.outcome, reason=UNREADABLE)
+        self.open(call.request.player, call.balance, Terms(blocked=call.inactive))
+        return Ruling(CallVerdict.RIGHT, call.outcome, call.balance)

@@ -1,0 +1,140 @@
+"""The referees of `serve`, one an agent: what they say of each call, and where each player stands.
+
+Calls of one player come one after another, which the player's queue sees to. A referee asks for balance
+reads; `calls` makes them.
+"""
+
+from __future__ import annotations
+
+import threading
+
+from simulator.core.calls import Call, CallForm, Player
+from simulator.core.findings import CallVerdict, Finding
+from simulator.core.money import Money
+from simulator.core.values import Frozen
+from simulator.core.webhooks import WebhookRequest
+from simulator.judge.account import PlayerStanding
+from simulator.judge.blame import CallFacts
+from simulator.judge.findings import Findings
+from simulator.judge.referee import Referee
+from simulator.judge.rulings import UNREADABLE, Asking, Policy, ReadBalance, Ruling
+
+PLAYERS_MAX = 10_000
+CALLS_MAX = 2000
+"""A book that has seen so many calls is closed, and a new one opened at its balance."""
+UNANSWERED_MAX = 8
+"""So many calls without an answer leave too many possible states: the book is begun anew."""
+
+_FINDINGS = Findings()
+_POLICY = Policy(
+    own_players=False,
+    after_silence=False,
+    players_max=PLAYERS_MAX,
+    calls_max=CALLS_MAX,
+    unanswered_max=UNANSWERED_MAX,
+)
+
+
+class Waiting(Frozen):
+    """A call that cannot be judged before a balance is read."""
+
+    asking: Asking
+    wanted: ReadBalance
+
+
+class Referees:
+    """A referee for each agent; thread-safe, as long as calls of one player are judged one at a time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._of_agent: dict[str, Referee] = {}
+
+    def balances(self, player: Player) -> tuple[Money, ...]:
+        """Return what a right wallet may show now, going on from where it is; nothing if that is unknown."""
+        with self._lock:
+            referee = self._of_agent.get(player[0])
+            return () if referee is None else referee.balances(player[1])
+
+    def standing(self, player: Player) -> PlayerStanding | None:
+        """Return what the law says a player has, and what the wallet shows; None if that is unknown."""
+        with self._lock:
+            referee = self._of_agent.get(player[0])
+            return None if referee is None else referee.standing(player[1])
+
+    def forget(self) -> None:
+        """Close all books."""
+        with self._lock:
+            self._of_agent.clear()
+
+    def judge(self, agent: str, call: CallFacts) -> Ruling | Waiting:
+        """Begin with a call: a ruling where its answer says enough, else the read that is wanted first."""
+        with self._lock:
+            referee = self._of_agent.get(agent)
+            if referee is None:
+                referee = self._of_agent[agent] = Referee(_FINDINGS, _POLICY)
+            moves = call.request.method.moves_money
+            asking = referee.call(call) if moves else referee.read(call)
+            return _said(asking, None)
+
+    def go_on(self, waiting: Waiting, read: CallFacts | None) -> Ruling | Waiting:
+        """Go on with the read that was wanted; None if there is none to give."""
+        with self._lock:
+            return _said(waiting.asking, read)
+
+
+def _said(asking: Asking, read: CallFacts | None) -> Ruling | Waiting:
+    try:
+        return Waiting(asking, asking.send(read))
+    except StopIteration as ended:
+        ruling: Ruling = ended.value
+        return ruling
+
+
+def facts_of(
+    call: Call,
+    request: WebhookRequest,
+    *,
+    number: int,
+    fresh: bool = True,
+    form: CallForm = CallForm.CANONICAL,
+) -> CallFacts:
+    """Return what a referee must know of a call. `number` is that of its entry in the journal.
+
+    The exchange stays out of it: an account remembers its latest calls, and the journal has their bytes.
+    """
+    reading = call.reading
+    return CallFacts(
+        request=request,
+        outcome=reading.outcome,
+        balance=reading.balance,
+        form=form,
+        must_settle=reading.must_settle,
+        nothing_sent=call.nothing_sent,
+        fault=call.exchange.fault,
+        account_status=reading.account_status,
+        fresh=fresh,
+        number=number,
+    )
+
+
+def with_forms(ruling: Ruling, forms: tuple[Finding, ...]) -> Ruling:
+    """Return a ruling with what the reply's form shows; a right call is noted for it."""
+    if not forms:
+        return ruling
+    right = ruling.verdict is CallVerdict.RIGHT
+    return Ruling(
+        CallVerdict.NOTED if right else ruling.verdict,
+        ruling.outcome,
+        ruling.expected,
+        (*forms, *ruling.findings),
+        ruling.accused,
+        ruling.reason,
+        ruling.dialect,
+    )
+
+
+def seen(call: CallFacts) -> Ruling:
+    """Return what is said of a read that served to judge another call: only its own form is left to say."""
+    if call.balance is None:
+        return Ruling(CallVerdict.UNJUDGED, call.outcome, reason=UNREADABLE)
+    return Ruling(CallVerdict.RIGHT, call.outcome, call.balance)
