@@ -55,6 +55,16 @@ class Control:
         assert reply.status_code == 200, reply.data
         return reply.get_json()
 
+    def refund(self, amount: str, transaction_id: str, player: str = "1000") -> Any:
+        """Send a refund by hand."""
+        webhook = {
+            "method": "refund",
+            "user_id": player,
+            "amount": amount,
+            "transaction_id": transaction_id,
+        }
+        return self.do("POST", "/webhooks", {"agent": "demo", "webhook": webhook})
+
     def bet(self, amount: str = "1.00", player: str = "1000", **fields: str) -> Any:
         """Send a bet by hand."""
         webhook = {

@@ -226,6 +226,36 @@ def test_the_ledgers_findings_are_counted_and_balances_show_the_gap() -> None:
         assert [each["findings"][0]["rule"] for each in wrong] == ["IDE-01"]
 
 
+def test_ten_refunds_paid_again_leave_the_wallet_ten_stakes_over() -> None:
+    """The ledger does not believe the wallet: API, console and exports say what it should have."""
+    with controlled("refund-paid-twice") as control:
+        control.read()
+        bet = control.bet("10.00")["exchanges"][0]
+        transaction_id = control.get(f"/journal/{bet}")["transaction_id"]
+        for _ in range(11):
+            control.refund("10.00", transaction_id)
+        wrong = control.get("/journal?verdict=wrong&limit=50")["exchanges"]
+        assert [each["findings"][0]["cause"] for each in wrong] == ["repeated-refund-credited-again"] * 10
+        assert [each["difference"] for each in wrong] == [f"{n}0.00" for n in range(10, 0, -1)]
+        assert {each["expected"] for each in wrong} == {"1000.00"}
+        (player,) = control.get("/players")["players"]
+        assert (player["wallet"], player["ledger"], player["difference"]) == ("1100.00", "1000.00", "100.00")
+        assert (player["wrong"], player["since"]) == (10, wrong[-1]["number"])
+        page = control.api.client.get("/console/player?agent=demo&player=1000").get_data(as_text=True)
+        assert "Your wallet has 1100.00, should be 1000.00, 100.00 over" in page
+
+
+def test_an_exchange_that_is_not_judged_says_why(control: Control) -> None:
+    control.bet()
+    (bet,) = control.get("/journal?method=transaction_bet")["exchanges"]
+    assert (bet["verdict"], bet["reason"]) == (
+        "unjudged",
+        "the balance of this player was not known before the call",
+    )
+    page = control.api.client.get(f"/console/exchange/{bet['number']}").get_data(as_text=True)
+    assert bet["reason"] in page
+
+
 def test_latencies_are_counted_by_outcome(control: Control) -> None:
     control.bet()
     control.bet("5000.00")

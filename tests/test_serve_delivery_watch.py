@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import simulator.reference_operator.app  # noqa: F401  (imported to fill the registry of dialects)
@@ -206,3 +208,20 @@ def test_a_wallet_that_is_gone_costs_the_ledger_no_more_each_time() -> None:
             CallVerdict.OPEN,
             CallVerdict.UNJUDGED,
         }
+
+
+def test_a_restart_does_not_make_a_wrong_wallet_right(tmp_path: Path) -> None:
+    """What the wallet has too much is in the journal, and the ledger goes on with it."""
+    with wallet("refund-paid-twice") as server:
+        with playing(server.endpoint, folder=tmp_path) as play:
+            play.delivery.open_wallet(play.session())
+            play.delivery.play(play.session(), STAKE, drawn=LOSS)
+            play.delivery.by_hand.refund_last_bet(play.session())
+            play.delivery.by_hand.send_last_again(play.session())
+            before = play.delivery.referees.standing(("demo", "1000"))
+        with playing(server.endpoint, folder=tmp_path) as play:
+            play.delivery.open_wallet(play.session())
+            after = play.delivery.referees.standing(("demo", "1000"))
+    assert before is not None
+    assert (before.law, before.difference, before.wrong) == ((Money(10000),), STAKE, 1)
+    assert after == before

@@ -24,7 +24,7 @@ UNANSWERED_KEPT = 64
 
 
 class PlayerStanding(Frozen):
-    """Where a player stands: what the wallet showed last, what the law says, and the difference.
+    """Where a player stands: what the wallet has, as far as is known, what the law says, the difference.
 
     `law` holds one balance, several while a call without an answer leaves it open. `difference` is what the
     wallet has too much; negative, what it has too little. `wrong` counts the calls that were found wrong,
@@ -68,8 +68,10 @@ class Account:
     @property
     def standing(self) -> PlayerStanding:
         """Where the player stands now."""
-        law = tuple(Money(balance - self.difference) for balance in self.book.balances)
-        return PlayerStanding(law, self.shown, self.difference, self.wrong, self.since)
+        balances = self.book.balances
+        law = tuple(Money(balance - self.difference) for balance in balances)
+        wallet = balances[0] if len(balances) == 1 else self.shown
+        return PlayerStanding(law, wallet, self.difference, self.wrong, self.since)
 
     @property
     def answered_right(self) -> bool:
@@ -181,6 +183,7 @@ class Accounts:
         self.elsewhere = elsewhere
         self._players_max = players_max
         self._accounts: OrderedDict[str, Account] = OrderedDict()
+        self._carried: dict[str, tuple[Money, int, int | None]] = {}
 
     def get(self, player: str) -> Account | None:
         """Return a player's account; None for an unknown player."""
@@ -194,7 +197,9 @@ class Accounts:
         book = self.ledger.open(player, balance, terms)
         account = self._accounts.get(player)
         if account is None:
-            self._accounts[player] = Account(player, book, shown_before)
+            account = self._accounts[player] = Account(player, book, shown_before)
+            if player in self._carried:
+                account.difference, account.wrong, account.since = self._carried.pop(player)
         else:
             account.reopen(book)
             account.shown_before = shown_before
@@ -202,6 +207,16 @@ class Accounts:
             oldest, _ = self._accounts.popitem(last=False)
             self.ledger.close(oldest)
         return book
+
+    def difference(self, player: str) -> Money:
+        """Return what a player's wallet has too much; of one without an account, what was carried over."""
+        account = self._accounts.get(player)
+        return self._carried.get(player, (ZERO,))[0] if account is None else account.difference
+
+    def carry_over(self, player: str, difference: Money, wrong: int, since: int | None) -> None:
+        """Let an account that will be opened go on with what another one has found."""
+        if difference or wrong:
+            self._carried[player] = difference, wrong, since
 
     def others(self, account: Account, request: WebhookRequest) -> list[Account]:
         """Return the accounts of the other players whom a call with an id of theirs must leave alone.

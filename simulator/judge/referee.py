@@ -67,6 +67,14 @@ class Referee:
         account = self._accounts.get(player)
         return "" if account is None else account.lost
 
+    def difference(self, player: str) -> Money:
+        """Return what a player's wallet has too much, whether its balance is known now or not."""
+        return self._accounts.difference(player)
+
+    def knows(self, player: str) -> bool:
+        """Return whether the player has an account."""
+        return self._accounts.get(player) is not None
+
     # --- telling -----------------------------------------------------------------------------------
 
     def open(
@@ -78,6 +86,10 @@ class Referee:
         which of the two was wrong.
         """
         return self._accounts.open(player, balance, terms, shown_before)
+
+    def carry_over(self, player: str, difference: Money, wrong: int, since: int | None) -> None:
+        """Let a player's account, when it is opened, go on with what another one has found."""
+        self._accounts.carry_over(player, difference, wrong, since)
 
     def forget(self) -> None:
         """Close all accounts."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from simulator.core.calls import Call, CallForm, FaultSpec, Player
 from simulator.core.findings import CallVerdict, Outcome
-from simulator.core.money import ZERO, Money
+from simulator.core.money import Money
 from simulator.core.profiles import WireProfile
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Exchange, Method, NoReply, WebhookRequest, WireRequest, mask_headers
@@ -153,10 +153,8 @@ class Deliverer:
                 shown = read.balance
             said = self._referees.go_on(said, read)
         ruling = self._with_forms(late.sent, said)
-        difference = self._difference(errand)
-        self._journal.judge(
-            late.number, ruling.verdict, ruling.expected, ruling.findings, ruling.reason, difference
-        )
+        law, difference = self._standing(errand, ruling)
+        self._journal.judge(late.number, ruling.verdict, law, ruling.findings, ruling.reason, difference)
         return ruling, shown
 
     def _read(self, errand: Errand, wanted: ReadBalance) -> CallFacts | None:
@@ -196,16 +194,21 @@ class Deliverer:
         entry = entry_of(
             errand, sent, self._with_forms(sent, ruling), at_ms=self._clock.now_ms(), sent_ns=sent_ns
         )
-        return self._journal.record(replace(entry, difference=self._difference(errand))).number
+        law, difference = self._standing(errand, ruling)
+        return self._journal.record(replace(entry, expected=law, difference=difference)).number
 
     def _with_forms(self, sent: Call, ruling: Ruling) -> Ruling:
         return (
             with_forms(ruling, form_findings(sent.reading.deviations)) if sent.reading.deviations else ruling
         )
 
-    def _difference(self, errand: Errand) -> Money:
+    def _standing(self, errand: Errand, ruling: Ruling) -> tuple[Money | None, Money]:
+        """Return the balance that the law says the player has, where it is one, and what is too much."""
         standing = self._referees.standing(errand.player)
-        return ZERO if standing is None else standing.difference
+        if standing is None:
+            return ruling.expected, self._referees.difference(errand.player)
+        law = standing.law[0] if len(standing.law) == 1 else None
+        return (None if ruling.verdict is CallVerdict.UNJUDGED else law), standing.difference
 
 
 class _Unjudged(Frozen):

@@ -72,7 +72,7 @@ class RoundDelivery:
         self.clock = clock
         self.journal = journal
         self.trouble = Trouble()
-        self.referees = Referees()
+        self.referees = Referees(journal.left_off)
         self._ladder = ladder
         self._seed = seed
         self._run = run or secrets.token_hex(5)

@@ -236,6 +236,19 @@ class Journal:
         """The player's latest balances, oldest first."""
         return balance_points(self._store, agent, player, limit=min(limit, PAGE_MAX))
 
+    def left_off(self, agent: str, player: str) -> LeftOff:
+        """Return how wrong a wallet was when the player's latest exchange was recorded."""
+        rows = self._store.read(
+            "SELECT difference FROM exchanges WHERE player = ? AND agent = ? ORDER BY number DESC LIMIT 1",
+            (player, agent),
+        )
+        counts = self._store.read(
+            "SELECT count(*), min(number) FROM exchanges WHERE player = ? AND agent = ? AND verdict = ?",
+            (player, agent, CallVerdict.WRONG.value),
+        )
+        difference = (money_of(rows[0][0]) or ZERO) if rows else ZERO
+        return LeftOff(difference, *counts[0])
+
     def players(self, *, limit: int = PAGE_MAX) -> list[PlayerCount]:
         """The players that have exchanges, the latest first."""
         return player_counts(self._store, limit=min(limit, PAGE_MAX))
@@ -302,6 +315,14 @@ class BalancePoint(Frozen):
     expected: Money | None
 
 
+class LeftOff(Frozen):
+    """What a player's wallet has too much, how many exchanges were wrong, and the first of them."""
+
+    difference: Money
+    wrong: int
+    since: int | None
+
+
 class PlayerCount(Frozen):
     """A player in the journal: how many exchanges, and the last of them."""
 
@@ -361,11 +382,11 @@ class Entry(Frozen, kw_only=True):
     """One exchange. `number` is its own for ever; `change` grows with everything that happens to any entry.
 
     `at_ms` is when it was recorded, in Unix milliseconds of the simulator's clock. `expected` is the balance
-    the ledger has after the call, where it is one. `http_status` is None without an answer, and `problem`
-    says why. `reply_body` is cut at a bound; `reply_bytes` is its whole length. Secrets in headers are
-    masked. `sent_ns` is when its first byte went out, in Unix nanoseconds of the same clock as `at_ms`.
-    `reason` says why the verdict is open or the exchange unjudged. `difference` is what the wallet has too
-    much after it; negative, what it has too little.
+    that the player has after the call by the law, where it is one. `http_status` is None without an answer,
+    and `problem` says why. `reply_body` is cut at a bound; `reply_bytes` is its whole length. Secrets in
+    headers are masked. `sent_ns` is when its first byte went out, in Unix nanoseconds of the same clock as
+    `at_ms`. `reason` says why the verdict is open or the exchange unjudged. `difference` is what the wallet
+    has too much after it; negative, what it has too little.
     """
 
     at_ms: int

@@ -7,10 +7,11 @@ reads; `calls` makes them.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from simulator.core.calls import Call, CallForm, Player
 from simulator.core.findings import CallVerdict, Finding
-from simulator.core.money import Money
+from simulator.core.money import ZERO, Money
 from simulator.core.values import Frozen
 from simulator.core.webhooks import WebhookRequest
 from simulator.judge.account import PlayerStanding
@@ -18,6 +19,7 @@ from simulator.judge.blame import CallFacts
 from simulator.judge.findings import Findings
 from simulator.judge.referee import Referee
 from simulator.judge.rulings import UNREADABLE, Asking, Policy, ReadBalance, Ruling
+from simulator.serve.journal import LeftOff
 
 PLAYERS_MAX = 10_000
 CALLS_MAX = 2000
@@ -43,9 +45,13 @@ class Waiting(Frozen):
 
 
 class Referees:
-    """A referee for each agent; thread-safe, as long as calls of one player are judged one at a time."""
+    """A referee for each agent; thread-safe, as long as calls of one player are judged one at a time.
 
-    def __init__(self) -> None:
+    `left_off` says how wrong a player's wallet was when the simulator was stopped.
+    """
+
+    def __init__(self, left_off: Callable[[str, str], LeftOff]) -> None:
+        self._left_off = left_off
         self._lock = threading.Lock()
         self._of_agent: dict[str, Referee] = {}
 
@@ -61,6 +67,12 @@ class Referees:
             referee = self._of_agent.get(player[0])
             return None if referee is None else referee.standing(player[1])
 
+    def difference(self, player: Player) -> Money:
+        """Return what a player's wallet has too much, as far as is known."""
+        with self._lock:
+            referee = self._of_agent.get(player[0])
+            return ZERO if referee is None else referee.difference(player[1])
+
     def forget(self) -> None:
         """Close all books."""
         with self._lock:
@@ -68,10 +80,17 @@ class Referees:
 
     def judge(self, agent: str, call: CallFacts) -> Ruling | Waiting:
         """Begin with a call: a ruling where its answer says enough, else the read that is wanted first."""
+        player = call.request.player
         with self._lock:
             referee = self._of_agent.get(agent)
             if referee is None:
                 referee = self._of_agent[agent] = Referee(_FINDINGS, _POLICY)
+            is_known = referee.knows(player)
+        # The journal is asked without the lock: others ask for the lock from within its transaction.
+        before = None if is_known else self._left_off(agent, player)
+        with self._lock:
+            if before is not None:
+                referee.carry_over(player, before.difference, before.wrong, before.since)
             moves = call.request.method.moves_money
             asking = referee.call(call) if moves else referee.read(call)
             return _said(asking, None)

@@ -12,6 +12,7 @@ from flask import Blueprint, Response, request
 from simulator import __version__
 from simulator.core.money import format_money
 from simulator.errors import UsageError
+from simulator.judge.account import PlayerStanding
 from simulator.serve.accounts import Session, SessionKind
 from simulator.serve.answers import ConsoleError, Denied, answer
 from simulator.serve.by_hand import WebhookUnfit
@@ -27,7 +28,7 @@ from simulator.serve.console.control_agents import (
     agent_named,
     launch_of,
 )
-from simulator.serve.console.exports import add_exports, full_json, money_text, row_json
+from simulator.serve.console.exports import Json, add_exports, full_json, money_text, row_json
 from simulator.serve.fields import FILTERS, WHOLE_MAX, body_of, filter_of, query_of
 from simulator.serve.journal import PAGE_MAX, Entry, Filter, Journal
 from simulator.serve.obligations import Obligation, State
@@ -244,7 +245,12 @@ def add_players(routes: Blueprint, state: ServerState) -> None:
         query_of(request)
         found = journal.players()
         names = ("agent", "player", "exchanges", "latest")
-        return answer({"players": [{name: getattr(each, name) for name in names} for each in found]})
+        shown = [
+            {name: getattr(each, name) for name in names}
+            | standing_json(state.delivery.referees.standing((each.agent, each.player)))
+            for each in found
+        ]
+        return answer({"players": shown})
 
     @routes.get("/players/balances")
     def list_balances() -> Response:
@@ -274,6 +280,19 @@ def add_players(routes: Blueprint, state: ServerState) -> None:
         found = journal.latencies(filter_of(query_of(request, *FILTERS)))
         names = ("below_ms", "outcome", "count")
         return answer({"latencies": [{name: getattr(each, name) for name in names} for each in found]})
+
+
+def standing_json(standing: PlayerStanding | None) -> Json:
+    """Where a player stands: what the ledger says, what the wallet shows, and how much that is too much."""
+    if standing is None:
+        return {"ledger": None, "wallet": None, "difference": None, "wrong": 0, "since": None}
+    return {
+        "ledger": money_text(standing.law[0]) if len(standing.law) == 1 else None,
+        "wallet": money_text(standing.wallet),
+        "difference": money_text(standing.difference),
+        "wrong": standing.wrong,
+        "since": standing.since,
+    }
 
 
 def add_obligations(routes: Blueprint, state: ServerState) -> None:

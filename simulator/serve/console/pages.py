@@ -106,7 +106,10 @@ def add_player_pages(routes: Blueprint, frame: Frame) -> None:
     @routes.get("/console/players")
     def players_page() -> Response:
         query_of(request, *_VIEW)
-        return frame.page("players.html", players=journal.players())
+        found = journal.players()
+        standing = state.delivery.referees.standing
+        off = {each: standing((each.agent, each.player)) for each in found}
+        return frame.page("players.html", players=found, standings=off)
 
     @routes.get("/console/player")
     def player_page() -> Response:
@@ -122,7 +125,7 @@ def add_player_pages(routes: Blueprint, frame: Frame) -> None:
             width=WIDTH,
             height=HEIGHT,
             left=LEFT,
-            believed=state.delivery.referees.balances((agent, player)),
+            standing=state.delivery.referees.standing((agent, player)),
         )
 
     @routes.get("/console/sessions")

@@ -84,7 +84,7 @@ def balance_plot(points: Sequence[BalancePoint]) -> BalancePlot | None:
             format_money(point.expected),
         )
         for place, point in enumerate(points)
-        if point.answered is not None and point.expected is not None and point.answered != point.expected
+        if point.answered is not None and point.expected is not None and _is_off_anew(points, place)
     )
     step = _even_step(high - low)
     steps = [Money(amount) for amount in range(-(-low // step) * step, high + 1, step)]
@@ -96,6 +96,23 @@ def balance_plot(points: Sequence[BalancePoint]) -> BalancePlot | None:
         tuple(Grid(y_of(amount), format_money(amount)) for amount in steps),
         tuple(Tick(x_of(place), points[place].at_ms) for place in places),
     )
+
+
+def _is_off_anew(points: Sequence[BalancePoint], place: int) -> bool:
+    """Return whether the wallet is off by another amount than at the latest balance before."""
+    off, before = _off(points[place]), Money(0)
+    for point in reversed(points[:place]):
+        known = _off(point)
+        if known is not None:
+            before = known
+            break
+    return off is not None and off not in (0, before)
+
+
+def _off(point: BalancePoint) -> Money | None:
+    if point.answered is None or point.expected is None:
+        return None
+    return Money(point.answered - point.expected)
 
 
 def _even_step(span: int) -> int:

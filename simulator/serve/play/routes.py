@@ -430,6 +430,7 @@ def entry_json(entry: Entry) -> Json:
         "amount": written(entry.amount),
         "outcome": entry.outcome,
         "verdict": entry.verdict,
+        "reason": entry.reason,
         "balance": written(entry.balance),
         "expected": written(entry.expected),
         "duration_ms": None if entry.duration_ns is None else round(entry.duration_ns / 1e6, 1),

@@ -51,7 +51,9 @@ function summaryOf(entry) {
   if (entry.attempt > 1) second.append(made("span", "", fill(WORDS.attempt, { attempt: entry.attempt })));
   if (entry.fault) second.append(made("span", "fault", fill(WORDS.fault, { fault: entry.fault })));
   if (entry.balance !== null) second.append(made("span", "", `→ ${entry.balance}`));
-  summary.append(first, outcome, second, made("span", "verdict", WORDS[`verdict_${entry.verdict}`]));
+  const verdict = made("span", "verdict", WORDS[`verdict_${entry.verdict}`]);
+  if (entry.reason) verdict.title = entry.reason;
+  summary.append(first, outcome, second, verdict);
   return summary;
 }
 
