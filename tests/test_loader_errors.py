@@ -234,7 +234,7 @@ STEP_SLIPS = {
     ),
     "nothing in raw": (
         "- bet: {amount: 1.00, raw: {amount: }}",
-        '1:23 "raw" has no value',
+        '1:37 no value; write null or ""',
     ),
     "column without a table": ("- bet: ${stake}", '1:8 ${stake}: the scenario has no column "stake"'),
     "placeholder in a wrong place": (

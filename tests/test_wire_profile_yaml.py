@@ -70,12 +70,12 @@ def test_the_guides_second_profile_lists_its_own_fields() -> None:
 def test_the_guide_names_every_key_and_word() -> None:
     """A key that the guide forgets would be found by nobody."""
     from simulator.core.profiles import Source
-    from simulator.scenario.profile_file import KEYS, REPLY_KEYS
+    from simulator.scenario.profile_file import PROFILE, REPLY
 
     text = GUIDE.read_text("utf-8")
-    for word in (*KEYS, *Source):
+    for word in (*(field.name for field in PROFILE.fields), *Source):
         assert f"`{word}`" in text
-    for word in REPLY_KEYS:
+    for word in (field.name for field in REPLY.fields):
         assert f"  {word}: " in text
 
 
@@ -117,30 +117,30 @@ def test_renaming_knows_the_references_names_and_the_bases() -> None:
     [
         ("", "acme.yaml:1:1: a wire profile is one YAML mapping; found 0 documents"),
         ("name: a\n---\nname: b\n", "acme.yaml:1:1: a wire profile is one YAML mapping; found 2 documents"),
-        ("- a\n", "acme.yaml:1:1: a wire profile is a mapping; found a list"),
-        ("path: /x\n", 'acme.yaml:1:1: the profile has no "name"'),
-        ("name:\n", 'acme.yaml:1:6: "name" is a text; found nothing'),
+        ("- a\n", "acme.yaml:1:1: a wire profile is a mapping of name, extends, "),
+        ("path: /x\n", 'acme.yaml:1:1: a wire profile needs "name"'),
+        ("name:\n", 'acme.yaml:1:1: "name" has no value'),
         ("name: a\npaht: /x\n", 'acme.yaml:2:1: unknown key "paht" in a wire profile; did you mean "path"?'),
         ("name: a\nname: b\n", 'acme.yaml:2:1: duplicate key "name"'),
-        ("name: a\nextends: dragon\n", 'found "dragon"; did you mean "drakon"?'),
-        ("name: a\npath: x\n", 'acme.yaml:2:7: a path begins with "/"; found "x"'),
-        ("name: a\nmoney: cents\n", "how money is written: one of string, number; found \"cents\""),
-        ("name: a\nmoney: either\n", "one of string, number"),
+        ("name: a\nextends: dragon\n", 'unknown word "dragon"; did you mean "drakon"?'),
+        ("name: a\npath: x\n", 'acme.yaml:2:7: expected a path that begins with "/", found "x"'),
+        ("name: a\nmoney: cents\n", 'unknown word "cents"; valid: string, number'),
+        ("name: a\nmoney: either\n", 'unknown word "either"; valid: string, number'),
         ("name: a\nmethods: {transaction_bte: x}\n", 'did you mean "transaction_bet"?'),
         ("name: a\nmethods: {refund: user_balance}\n", '"user_balance" stands for both user_balance and'),
-        ("name: a\nfields: {refund: {method: metod}}\n", 'found "metod"; did you mean "method"?'),
+        ("name: a\nfields: {refund: {method: metod}}\n", 'unknown word "metod"; did you mean "method"?'),
         ("name: a\nfields: {refund: {method: method}}\n", "refund has no field that holds the player"),
-        ("name: a\nfields: {refund: [method]}\n", "the fields of refund is a mapping; found a list"),
-        ("name: a\nfields: {refund: {x: {valeu: 1}}}\n", 'unknown key "valeu" in "x"; did you mean "value"?'),
+        ("name: a\nfields: {refund: [method]}\n", "2:18: expected a mapping of field names to "),
+        ("name: a\nfields: {refund: {x: {valeu: 1}}}\n", 'unknown key "valeu" in a constant field'),
         ("name: a\nrename: {userid: u}\n", 'unknown key "userid" in "rename"; did you mean "user_id"?'),
         ("name: a\nrename: {user_id: method}\n", 'has two fields named "method"'),
         ("name: a\nextra: {user_id: x}\n", "has no field that holds the player"),
         ("name: a\nreply: {statuss: x}\n", 'unknown key "statuss" in "reply"; did you mean "status"?'),
-        ("name: a\nreply: {true_is_one: ja}\n", 'true or false: one of true, false; found "ja"'),
-        ("name: a\nreply: {details: email}\n", '"reply.details" is a list; found "email"'),
+        ("name: a\nreply: {true_is_one: ja}\n", 'expected true or false, found "ja"'),
+        ("name: a\nreply: {details: email}\n", 'expected a list of field names, found "email"'),
         ("name: a\nheaders: {Content-Length: 3}\n", '"Content-Length" cannot be set as a header'),
         ("name: a\nheaders: {'X Y': z}\n", '"X Y" cannot be set as a header'),
-        ('name: a\nheaders: {X: "a\\r\\nY: b"}\n', "the header X is one line of printable ASCII"),
+        ('name: a\nheaders: {X: "a\\r\\nY: b"}\n', "2:14: the value of a header is printable ASCII"),
         ("name: a\nbearer: two words\n", "a bearer token is printable ASCII without spaces"),
         ("name: a\nheaders: {authorization: x}\nbearer: t\n", "there is an Authorization header already"),
         ("name: [\n", "acme.yaml:1:8: not valid YAML"),

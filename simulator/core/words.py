@@ -1,8 +1,12 @@
-"""The nearest known word to a misspelt one, as every error message offers it."""
+"""Words of error messages: the nearest known one, a text as it is quoted, what an HTTP status hints at."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+
+SHOWN_MAX = 20
+
+QUOTED_MAX = 60
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
@@ -22,8 +26,19 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f'; did you mean "{found}"?' if found else ""
 
 
-# --- status_hints ---------------------------------------------------------------------------------
-# What to check when an operator's endpoint answers with an HTTP status that says nothing of money.
+def did_you_mean_or_valid(word: str, known: Iterable[str]) -> str:
+    """The end of an error's sentence: `; did you mean "amount"?`, or `; valid: amount, id, …`."""
+    words = list(known)
+    near = did_you_mean(word, words)
+    if near or not words or len(words) > SHOWN_MAX:
+        return near
+    return f"; valid: {', '.join(words)}"
+
+
+def shortened(text: str) -> str:
+    """Return the text as an error may quote it."""
+    return text if len(text) <= QUOTED_MAX else text[: QUOTED_MAX - 3] + "..."
+
 
 _HINTS = {
     401: "is a header missing? give it with --header 'Name: value'",
@@ -46,24 +61,9 @@ _HINTS = {
 
 
 def status_hint(status: int) -> str:
-    """What to check; empty for a status that has nothing special to it."""
+    """Return what to check when an endpoint answers with that HTTP status; empty where there is nothing."""
     if status in _HINTS:
         return _HINTS[status]
     if 300 <= status < 400:
         return "redirects are not followed: give the final URL"
     return "the operator fails: look into its log" if status >= 500 else ""
-
-
-# --- suggest --------------------------------------------------------------------------------------
-# What an error offers in place of a word that is not valid: the nearest one, or else all of them.
-
-SHOWN_MAX = 20
-
-
-def did_you_mean_or_valid(word: str, known: Iterable[str]) -> str:
-    """The end of an error's sentence: `; did you mean "amount"?`, or `; valid: amount, id, …`."""
-    words = list(known)
-    near = did_you_mean(word, words)
-    if near or not words or len(words) > SHOWN_MAX:
-        return near
-    return f"; valid: {', '.join(words)}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from enum import Enum, StrEnum
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from simulator.core.calls import FaultKind, FaultSpec
 from simulator.core.json import JsonValue
+from simulator.core.mappings import Keys, Wrong
 from simulator.core.money import (
     CENT,
     ZERO,
@@ -26,9 +27,9 @@ from simulator.core.money import (
     parse_written,
 )
 from simulator.core.steps import Expect, Expected
-from simulator.core.words import did_you_mean_or_valid
-from simulator.scenario.shapes import Draft, Field, Record, Schema, ValueKind, note, read_json
-from simulator.scenario.yaml import Wrong, noun_of, shortened
+from simulator.core.words import did_you_mean_or_valid, shortened
+from simulator.scenario.shapes import Draft, Field, Reading, Record, Schema, ValueKind, read_json
+from simulator.scenario.yaml import key_name, noun_of
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -159,8 +160,6 @@ def _fraction(text: str) -> Fraction:
     return Fraction(text)
 
 
-# --- value_kinds ----------------------------------------------------------------------------------
-
 TEXT_CHARS_MAX = 100_000
 
 LABEL_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}"
@@ -284,10 +283,11 @@ def choice(*words: str) -> ValueKind:
     return ValueKind(read, or_column({"enum": list(words)}))
 
 
-def enum_choice(members: type[StrEnum]) -> ValueKind:
+def enum_choice(members: Iterable[StrEnum]) -> ValueKind:
     """One of the members of an enum, by its word."""
-    words = choice(*(member.value for member in members))
-    return ValueKind(lambda node, draft: members(words.read(node, draft)), words.schema)
+    by_word = {member.value: member for member in members}
+    words = choice(*by_word)
+    return ValueKind(lambda node, draft: by_word[words.read(node, draft)], words.schema)
 
 
 def set_of(item: ValueKind, noun: str) -> ValueKind:
@@ -300,7 +300,7 @@ def set_of(item: ValueKind, noun: str) -> ValueKind:
             try:
                 value = item.read(part, draft)
             except Wrong as wrong:
-                note(wrong, draft)
+                draft.problems.note(wrong)
                 continue
             if value in found:
                 draft.problems.add(part, f'"{value}" stands twice in {noun}')
@@ -414,56 +414,64 @@ def json_object(fields: Iterable[str] | None = None, method: str = "") -> ValueK
 ANY_JSON = ValueKind(lambda node, _: read_json(node), {})
 
 
-def _read_columns(node: Node, draft: Draft) -> dict[str, Node]:
-    if type(node) is not MappingNode:
-        raise Wrong(node, f"expected a mapping of columns to values, found {noun_of(node)}")
-    found: dict[str, Node] = {}
-    for key, value in node.value:
-        name = text_of(key, "the name of a column")
-        if _COLUMN_NAME.fullmatch(name) is None:
-            raise Wrong(key, f'"{shortened(name)}" cannot name a column; use letters, digits and "_"')
-        if name in found:
-            draft.problems.add(key, f'duplicate key "{name}"')
-        found[name] = value
-    return found
+def mapping_of(
+    what: str, wanted: str, item: ValueKind, refuse: Callable[[str], str] = lambda _: ""
+) -> ValueKind:
+    """A mapping with keys of the author's own. `refuse` says what is wrong with a key, if anything."""
+    keys = Keys[Node](what, None, name_of=key_name)
+
+    def read(node: Node, draft: Reading) -> dict[str, Any]:
+        if type(node) is not MappingNode:
+            raise Wrong(node, f"expected {wanted}, found {noun_of(node)}")
+        found: dict[str, Any] = {}
+        for name, (key, value) in keys.gather(node.value, draft.problems.note).items():
+            if complaint := refuse(name):
+                draft.problems.add(key, complaint)
+            try:
+                found[name] = item.read(value, draft)
+            except Wrong as wrong:
+                found[name] = None
+                draft.problems.note(wrong, key, value)
+        return found
+
+    return ValueKind(read, {"type": "object", "additionalProperties": item.schema})
 
 
-COLUMNS = ValueKind(_read_columns, {"type": "object"})
+def _refused_column(name: str) -> str:
+    fine = _COLUMN_NAME.fullmatch(name) is not None
+    return "" if fine else f'"{shortened(name)}" cannot name a column; use letters, digits and "_"'
+
+
+COLUMNS = mapping_of(
+    "columns", "a mapping of columns to values", ValueKind(lambda node, _: node, {}), _refused_column
+)
 """Values by the name of their `${column}`, kept as nodes."""
 
 
-# --- step_values ----------------------------------------------------------------------------------
-# The values that only steps have: what is expected of a reply, a fault, headers.
-
-_HTTP = re.compile(r"[1-5](\d\d|xx)", re.ASCII)
-
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 
-_HEADER_VALUE = re.compile(r"[\t\x20-\x7e]{0,4000}")
 
-_HTTP_METHOD = re.compile(r"[A-Z]{1,20}")
+def matching(pattern: str, wanted: str, schema: Schema, complaint: str = "") -> ValueKind:
+    """Text of that pattern. `complaint` is the error where what was found may be a secret."""
+    compiled = re.compile(pattern, re.ASCII)
 
-_CONTENT_TYPE = re.compile(r"[\x20-\x7e]{1,200}")
-
-
-def _matching(pattern: re.Pattern[str], wanted: str, schema: Schema) -> ValueKind:
-    def read(node: Node, _: Draft) -> str:
+    def read(node: Node, _: Reading) -> str:
         text = text_of(node, wanted)
-        if pattern.fullmatch(text) is None:
-            raise Wrong(node, f'expected {wanted}, found "{shortened(text)}"')
+        if compiled.fullmatch(text) is None:
+            raise Wrong(node, complaint or f'expected {wanted}, found "{shortened(text)}"')
         return text
 
     return ValueKind(read, or_column(schema))
 
 
-HTTP_METHOD = _matching(
-    _HTTP_METHOD, "an HTTP method such as POST", {"type": "string", "pattern": "^[A-Z]+$"}
+HTTP_METHOD = matching(
+    "[A-Z]{1,20}", "an HTTP method such as POST", {"type": "string", "pattern": "^[A-Z]+$"}
 )
 
-CONTENT_TYPE = _matching(_CONTENT_TYPE, "a content type such as text/plain", {"type": "string"})
+CONTENT_TYPE = matching(r"[\x20-\x7e]{1,200}", "a content type such as text/plain", {"type": "string"})
 
-_HTTP_STATUS = _matching(
-    _HTTP,
+_HTTP_STATUS = matching(
+    r"[1-5](\d\d|xx)",
     "an HTTP status such as 200 or 4xx",
     {
         "anyOf": [
@@ -520,24 +528,17 @@ def _read_fault(node: Node, draft: Draft) -> FaultSpec:
 FAULT = ValueKind(_read_fault, {"anyOf": [or_column({"enum": list(_SIMPLE_FAULTS)}), _DELAY_FIELDS.schema()]})
 
 
-def _read_headers(node: Node, draft: Draft) -> tuple[tuple[str, str], ...]:
-    if type(node) is not MappingNode:
-        raise Wrong(node, f"headers are a mapping of names to values; found {noun_of(node)}")
-    found: dict[str, str] = {}
-    for key, value in node.value:
-        name = text_of(key, "the name of a header")
-        if _HEADER_NAME.fullmatch(name) is None:
-            raise Wrong(key, f'"{shortened(name)}" cannot be the name of a header')
-        if name in found:
-            draft.problems.add(key, f'duplicate key "{name}" in headers')
-        text = text_of(value, "the value of a header")
-        if _HEADER_VALUE.fullmatch(text) is None:
-            raise Wrong(value, "the value of a header is printable ASCII, on one line")
-        found[name] = text
-    return tuple(found.items())
+def headers(value: str = r"[\t\x20-\x7e]{0,4000}", reserved: Collection[str] = ()) -> ValueKind:
+    """Headers by name, with values of that pattern; the reserved names, in small letters, cannot be set."""
 
+    def refuse(name: str) -> str:
+        fine = _HEADER_NAME.fullmatch(name) is not None and name.lower() not in reserved
+        return "" if fine else f'"{shortened(name)}" cannot be set as a header'
 
-HEADERS = ValueKind(_read_headers, {"type": "object", "additionalProperties": {"type": ["string", "number"]}})
+    complaint = "the value of a header is printable ASCII, on one line"
+    written = matching(value, "the value of a header", {"type": ["string", "number"]}, complaint)
+    named = mapping_of("headers", "a mapping of names to values", written, refuse)
+    return ValueKind(lambda node, reading: tuple(named.read(node, reading).items()), named.schema)
 
 
 def _read_body(node: Node, _: Draft) -> str:

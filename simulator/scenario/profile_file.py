@@ -1,138 +1,150 @@
-"""A wire profile of one's own, written in YAML (docs/wire-profiles.md): text → WireProfile, strictly.
+"""A wire profile written in YAML (docs/wire-profiles.md): text → WireProfile, strictly.
 
-Every problem of the file is told at once, with its place. The file may hold a secret, so no line is quoted.
+Every problem is reported at once, with its place. The file may hold a secret, so no line is quoted.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
-from enum import StrEnum
-from typing import TypeVar
+from typing import Any
 
-from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from yaml.nodes import MappingNode, Node, SequenceNode
 
 from simulator.core.json import JsonValue
-from simulator.core.profiles import (
-    DOCUMENTED_NAMES,
-    Constant,
-    MoneyForm,
-    ReplyFields,
-    Source,
-    WireField,
-    WireProfile,
-)
+from simulator.core.mappings import Wrong
+from simulator.core.profiles import DOCUMENTED_NAMES, Constant, MoneyForm, Source, WireField, WireProfile
 from simulator.core.webhooks import Method
-from simulator.core.words import did_you_mean
+from simulator.core.words import did_you_mean_or_valid, shortened
 from simulator.errors import ConfigurationError
-from simulator.scenario.shapes import read_json
-from simulator.scenario.yaml import (
-    EnoughProblems,
-    ProblemList,
-    Wrong,
-    compose,
-    is_empty,
-    is_plain,
-    noun_of,
-    shortened,
+from simulator.scenario.kinds import (
+    ANY_JSON,
+    FLAG,
+    TEXT,
+    choice,
+    enum_choice,
+    headers,
+    json_object,
+    mapping_of,
+    matching,
+    set_of,
 )
+from simulator.scenario.shapes import Field, Reading, Record, ValueKind
+from simulator.scenario.yaml import EnoughProblems, ProblemList, compose, is_plain, noun_of, value_at
 from simulator.wire.profiles import PROFILES
 
-_Word = TypeVar("_Word", bound=StrEnum)
+# What the transport writes by itself, and what would make a body unreadable for every wallet.
+_RESERVED_HEADERS = frozenset({"connection", "content-length", "content-type", "transfer-encoding"})
+
+_HEADER_VALUE = r"[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?"
+
+_PATH = matching("/.*", 'a path that begins with "/"', {"type": "string"})
+
+_TOKEN = matching(
+    r"[\x21-\x7e]+", "a token", {"type": "string"}, "a bearer token is printable ASCII without spaces"
+)
+
+_CONSTANT = Record(
+    "a constant field", [Field("value", ANY_JSON, "The value in every request.", required=True)]
+)
+
+_SOURCE = enum_choice(Source)
 
 
-class Shapes:
-    """Reads nodes as shapes; what does not fit is noted and read as nothing."""
+def _record(record: Record) -> ValueKind:
+    return ValueKind(record.read, record.schema())
 
-    def __init__(self, problems: ProblemList) -> None:
-        self.problems = problems
 
-    def mapping(self, node: Node, known: Iterable[str] | None, what: str) -> dict[str, Node]:
-        """The keys of a mapping with their nodes; unknown and repeated ones are noted and left out."""
-        if not isinstance(node, MappingNode):
-            self.problems.add(node, f"{what} is a mapping; found {noun_of(node)}")
-            return {}
-        words = None if known is None else [str(word) for word in known]
-        found: dict[str, Node] = {}
-        for key, value in node.value:
-            if not isinstance(key, ScalarNode) or not key.value:
-                self.problems.add(key, f"a key of {what} is a word; found {noun_of(key)}")
-            elif key.value in found:
-                self.problems.add(key, f'duplicate key "{shortened(key.value)}"')
-            elif words is not None and key.value not in words:
-                hint = did_you_mean(key.value, words) or f"; valid are {', '.join(words)}"
-                self.problems.add(key, f'unknown key "{shortened(key.value)}" in {what}{hint}')
-            else:
-                found[key.value] = value
-        return found
+def _read_source(node: Node, reading: Reading) -> Source | Constant:
+    if isinstance(node, MappingNode):
+        return Constant(_CONSTANT.read(node, reading).get("value"))
+    source: Source = _SOURCE.read(node, reading)
+    return source
 
-    def text_of(self, node: Node, what: str) -> str | None:
-        if not isinstance(node, ScalarNode) or not node.value.strip():
-            found = "nothing" if is_empty(node) else noun_of(node)
-            self.problems.add(node, f"{what} is a text; found {found}")
-            return None
-        text: str = node.value
-        return text
 
-    def texts(self, node: Node, what: str) -> tuple[str, ...]:
-        if not isinstance(node, SequenceNode):
-            self.problems.add(node, f"{what} is a list; found {noun_of(node)}")
-            return ()
-        return tuple(text for item in node.value if (text := self.text_of(item, f"an item of {what}")))
-
-    def word(self, node: Node, known: Iterable[str], what: str) -> str | None:
-        words = list(known)
-        if isinstance(node, ScalarNode) and node.value in words:
-            return str(node.value)
-        hint = did_you_mean(node.value, words) if isinstance(node, ScalarNode) else ""
-        self.problems.add(node, f"{what}: one of {', '.join(words)}; found {noun_of(node)}{hint}")
+def _read_identity(node: Node, reading: Reading) -> str | None:
+    if is_plain(node) and node.value == "null":
         return None
-
-    def member(self, node: Node, members: tuple[_Word, ...]) -> _Word | None:
-        word = self.word(node, [member.value for member in members], "how money is written")
-        return next((member for member in members if member.value == word), None)
-
-    def json(self, node: Node) -> JsonValue:
-        try:
-            return read_json(node)
-        except Wrong as wrong:
-            self.problems.add(wrong.node, wrong.message)
-            return None
+    name: str = TEXT.read(node, reading)
+    return name
 
 
-# --- yaml_profile ---------------------------------------------------------------------------------
+def _read_fields(node: Node, reading: Reading) -> tuple[WireField, ...]:
+    sources: dict[str, Source | Constant] = _SOURCES.read(node, reading)
+    return tuple(WireField(name, source) for name, source in sources.items())
 
-KEYS = (
-    "name", "extends", "path", "money", "session", "game", "methods", "fields", "rename", "extra", "reply",
-    "headers", "bearer",
-)  # fmt: skip
 
-REPLY_KEYS = ("status", "balance", "money", "true_is_one", "identity", "details")
+def _read_details(node: Node, reading: Reading) -> tuple[str, ...]:
+    if not isinstance(node, SequenceNode):
+        raise Wrong(node, f"expected a list of field names, found {noun_of(node)}")
+    names: tuple[str, ...] = _NAMES.read(node, reading)
+    return names
 
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
-_HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?")
+_NAMES = set_of(TEXT, '"details"')
 
-_TOKEN = re.compile(r"[\x21-\x7e]+")
+_SOURCES = mapping_of("fields", "a mapping of field names to what they hold", ValueKind(_read_source, {}))
 
-# What the transport writes by itself, and what would make a body unreadable for every operator.
-_OUR_HEADERS = frozenset({"connection", "content-length", "content-type", "transfer-encoding"})
+_FIELDS = ValueKind(_read_fields, _SOURCES.schema)
+
+REPLY = Record(
+    '"reply"',
+    [
+        Field("status", TEXT, "The field that says whether the call was accepted."),
+        Field("balance", TEXT, "The field that holds the balance."),
+        Field("money", enum_choice(MoneyForm), "How the balance may be written."),
+        Field("true_is_one", FLAG, 'Whether "status": true is as good as 1.'),
+        Field(
+            "identity", ValueKind(_read_identity, {}), "The field of account_details that names the player."
+        ),
+        Field("details", ValueKind(_read_details, {}), "The other fields that account_details must have."),
+    ],
+)
+
+PROFILE = Record(
+    "a wire profile",
+    [
+        Field("name", TEXT, "What the profile is called.", required=True),
+        Field("extends", choice(*PROFILES), "The shipped profile that it changes."),
+        Field("path", _PATH, "Where wallets of this dialect listen."),
+        Field("money", enum_choice((MoneyForm.STRING, MoneyForm.NUMBER)), "How requests write amounts."),
+        Field("session", TEXT, "The session of every request."),
+        Field("game", TEXT, "The game where no other is known."),
+        Field(
+            "methods",
+            _record(Record('"methods"', [Field(each, TEXT, "Its value.") for each in Method])),
+            "What the method field says.",
+        ),
+        Field(
+            "fields",
+            _record(Record('"fields"', [Field(each, _FIELDS, "Its fields, in order.") for each in Method])),
+            "The fields of a method, listed anew.",
+        ),
+        Field(
+            "rename",
+            mapping_of('"rename"', "a mapping of old names to new ones", TEXT),
+            "Fields by new names.",
+        ),
+        Field("extra", json_object(), "Fields with the same value in every request."),
+        Field("reply", _record(REPLY), "What the parts of a reply are called."),
+        Field("headers", headers(_HEADER_VALUE, _RESERVED_HEADERS), "Headers of every call."),
+        Field("bearer", _TOKEN, "The token of an Authorization header."),
+    ],
+)
 
 
 def load_profile(text: str, file: str) -> WireProfile:
-    """The profile that a YAML text describes; `file` names it in errors.
+    """Return the profile that a YAML text describes; `file` names it in errors.
 
     Raises ConfigurationError with every problem, a line each: `file:line:column: what is wrong`.
     """
     problems = ProblemList(file, tuple(text.splitlines()))
     profile = None
-    try:
+    with suppress(EnoughProblems):
         documents = compose(text, problems)
         if not problems.found:
-            profile = _Reader(problems).document(documents)
-    except EnoughProblems:
-        pass
+            profile = _profile(documents, problems)
     if profile is None or problems.found:
         in_order = sorted(problems.found, key=lambda found: (found.place.line, found.place.column))
         raise ConfigurationError(
@@ -141,197 +153,94 @@ def load_profile(text: str, file: str) -> WireProfile:
     return profile
 
 
-class _Reader(Shapes):
-    """Walks the one mapping of a profile."""
-
-    def __init__(self, problems: ProblemList) -> None:
-        super().__init__(problems)
-        self.keys: dict[str, Node] = {}
-
-    def document(self, documents: list[Node]) -> WireProfile | None:
-        """The profile, or None with at least one problem noted."""
-        if len(documents) != 1:
-            self.problems.add_at(
-                1, 1, f"a wire profile is one YAML mapping; found {len(documents)} documents"
-            )
-            return None
-        root = documents[0]
-        self.keys = self.mapping(root, KEYS, "a wire profile")
-        if "name" not in self.keys and isinstance(root, MappingNode):
-            self.problems.add(root, 'the profile has no "name"')
-        base = self.base()
-        methods = self.methods(base)
-        profile = replace(
-            base,
-            name=self.text("name", base.name),
-            path=self.path(base.path),
-            money=self.money(base.money),
-            session=self.text("session", base.session),
-            game=self.text("game", base.game),
-            methods=methods,
-            fields=self.fields(base),
-            headers=self.headers(base),
-            reply=self.reply(base.reply),
-        )
-        return None if self.problems.found else profile
-
-    # --- one key each ------------------------------------------------------------------------------
-
-    def base(self) -> WireProfile:
-        node = self.keys.get("extends")
-        known = self.word(node, PROFILES, "a shipped profile") if node is not None else None
-        return PROFILES[known or "betrontech"]
-
-    def text(self, key: str, default: str) -> str:
-        node = self.keys.get(key)
-        return default if node is None else self.text_of(node, f'"{key}"') or default
-
-    def path(self, default: str) -> str:
-        path = self.text("path", default)
-        if not path.startswith("/"):
-            self.problems.add(self.keys["path"], f'a path begins with "/"; found "{shortened(path)}"')
-        return path
-
-    def money(self, default: MoneyForm) -> MoneyForm:
-        node = self.keys.get("money")
-        if node is None:
-            return default
-        return self.member(node, (MoneyForm.STRING, MoneyForm.NUMBER)) or default
-
-    def methods(self, base: WireProfile) -> Mapping[Method, str]:
-        values = dict(base.methods)
-        node = self.keys.get("methods")
-        if node is None:
-            return values
-        for name, value in self.mapping(node, list(Method), '"methods"').items():
-            values[Method(name)] = self.text_of(value, f"the value of `method` for {name}") or name
-        taken: dict[str, Method] = {}
-        for method, said in values.items():
-            if said in taken:
-                self.problems.add(node, f'"{shortened(said)}" stands for both {taken[said]} and {method}')
-            taken[said] = method
-        return values
-
-    def fields(self, base: WireProfile) -> Mapping[Method, tuple[WireField, ...]]:
-        fields = dict(base.fields)
-        node = self.keys.get("fields")
-        own = self.mapping(node, list(Method), '"fields"') if node is not None else {}
-        for name, value in own.items():
-            fields[Method(name)] = self.fields_of(value, Method(name))
-        self.rename(fields)
-        extra = self.extra()
-        for method, listed in fields.items():
-            names = {each.name for each in extra}
-            fields[method] = (*(each for each in listed if each.name not in names), *extra)
-        for method, listed in fields.items():
-            place = own.get(method) or self.keys.get("extra") or self.keys.get("rename")
-            if place is not None:
-                self.require(place, method, listed)
-        return fields
-
-    def fields_of(self, node: Node, method: Method) -> tuple[WireField, ...]:
-        sources = [source.value for source in Source]
-        found: list[WireField] = []
-        for name, value in self.mapping(node, None, f"the fields of {method}").items():
-            if isinstance(value, MappingNode):
-                constant = self.mapping(value, ["value"], f'"{shortened(name)}"').get("value")
-                if constant is None:
-                    self.problems.add(value, "a constant field is written {value: …}")
-                else:
-                    found.append(WireField(name, Constant(self.json(constant))))
-            elif (word := self.word(value, sources, "what stands in a field")) is not None:
-                found.append(WireField(name, Source(word)))
-        return tuple(found)
-
-    def rename(self, fields: dict[Method, tuple[WireField, ...]]) -> None:
-        node = self.keys.get("rename")
-        if node is None:
-            return
-        known = list(
-            dict.fromkeys([*DOCUMENTED_NAMES, *(each.name for of in fields.values() for each in of)])
-        )
-        new = {
-            old: name
-            for old, value in self.mapping(node, known, '"rename"').items()
-            if (name := self.text_of(value, f'the new name of "{old}"'))
-        }
-        by_source = {source: new[old] for old, source in DOCUMENTED_NAMES.items() if old in new}
-        for method, listed in fields.items():
-            fields[method] = tuple(replace(each, name=_renamed(each, new, by_source)) for each in listed)
-
-    def extra(self) -> tuple[WireField, ...]:
-        node = self.keys.get("extra")
-        if node is None:
-            return ()
-        return tuple(
-            WireField(name, Constant(self.json(value)))
-            for name, value in self.mapping(node, None, '"extra"').items()
-        )
-
-    def require(self, node: Node, method: Method, fields: Iterable[WireField]) -> None:
-        listed = list(fields)
-        names = [each.name for each in listed]
-        for twice in sorted({name for name in names if names.count(name) > 1}):
-            self.problems.add(node, f'{method} has two fields named "{shortened(twice)}"')
-        needed = [Source.METHOD, Source.PLAYER]
-        if method.moves_money:
-            needed += [Source.AMOUNT, Source.TRANSACTION]
-        present = {each.source for each in listed if isinstance(each.source, Source)}
-        for source in needed:
-            if source not in present:
-                self.problems.add(node, f"{method} has no field that holds the {source}")
-
-    def reply(self, base: ReplyFields) -> ReplyFields:
-        node = self.keys.get("reply")
-        if node is None:
-            return base
-        keys = self.mapping(node, REPLY_KEYS, '"reply"')
-        said: dict[str, object] = {}
-        for name in ("status", "balance"):
-            if name in keys and (text := self.text_of(keys[name], f'"reply.{name}"')):
-                said[name] = text
-        if "money" in keys:
-            said["money"] = self.member(keys["money"], tuple(MoneyForm)) or base.money
-        if "true_is_one" in keys:
-            word = self.word(keys["true_is_one"], ("true", "false"), "true or false")
-            said["true_is_one"] = word == "true"
-        if "identity" in keys:
-            said["identity"] = self.identity(keys["identity"])
-        if "details" in keys:
-            said["details"] = self.texts(keys["details"], '"reply.details"')
-        return replace(base, **said)  # type: ignore[arg-type]  # each key was read as its field's type
-
-    def identity(self, node: Node) -> str | None:
-        if is_plain(node) and isinstance(node, ScalarNode) and node.value == "null":
-            return None
-        return self.text_of(node, '"reply.identity"')
-
-    def headers(self, base: WireProfile) -> tuple[tuple[str, str], ...]:
-        headers = dict(base.headers)
-        node = self.keys.get("headers")
-        for name, value in (self.mapping(node, None, '"headers"') if node is not None else {}).items():
-            if _HEADER_NAME.fullmatch(name) is None or name.lower() in _OUR_HEADERS:
-                self.problems.add(value, f'"{shortened(name)}" cannot be set as a header')
-            elif not isinstance(value, ScalarNode) or _HEADER_VALUE.fullmatch(value.value) is None:
-                self.problems.add(value, f"the value of the header {name} is one line of printable ASCII")
-            else:
-                headers[name] = value.value
-        bearer = self.keys.get("bearer")
-        if bearer is not None:
-            self.bearer(bearer, headers)
-        return tuple(headers.items())
-
-    def bearer(self, node: Node, headers: dict[str, str]) -> None:
-        token = self.text_of(node, '"bearer"')
-        if any(name.lower() == "authorization" for name in headers):
-            self.problems.add(node, "there is an Authorization header already; leave one of the two out")
-        elif token and _TOKEN.fullmatch(token) is None:
-            self.problems.add(node, "a bearer token is printable ASCII without spaces")
-        elif token:
-            headers["Authorization"] = f"Bearer {token}"
+def _profile(documents: list[Node], problems: ProblemList) -> WireProfile | None:
+    """Return the profile, or None with at least one problem noted."""
+    if len(documents) != 1:
+        message = f"a wire profile is one YAML mapping; found {len(documents)} documents"
+        problems.add_at(1, 1, message)
+        return None
+    [root] = documents
+    try:
+        said = PROFILE.read(root, Reading(problems))
+    except Wrong as wrong:
+        problems.note(wrong)
+        return None
+    if problems.found:
+        return None
+    base = PROFILES[said.pop("extends", "betrontech")]
+    said["methods"] = {**base.methods, **said.get("methods", {})}
+    said["reply"] = replace(base.reply, **said.get("reply", {}))
+    said["headers"] = {**dict(base.headers), **dict(said.get("headers", ()))}
+    fields = {**base.fields, **said.get("fields", {})}
+    renamed = _renamed(fields, said.pop("rename", {}), root, problems)
+    said["fields"] = _with_constants(renamed, said.pop("extra", {}))
+    for method, listed in said["fields"].items():
+        _require(method, listed, root, problems)
+    _check_methods(said["methods"], root, problems)
+    _add_bearer(said, root, problems)
+    said["headers"] = tuple(said["headers"].items())
+    return replace(base, **said)
 
 
-def _renamed(field: WireField, new: Mapping[str, str], by_source: Mapping[Source, str]) -> str:
-    """The new name of a field: asked for by its name, or by what the reference calls it."""
-    documented = by_source.get(field.source) if isinstance(field.source, Source) else None
-    return new.get(field.name) or documented or field.name
+Fields = Mapping[Method, tuple[WireField, ...]]
+
+
+def _renamed(fields: Fields, names: Mapping[str, str], root: Node, problems: ProblemList) -> Fields:
+    """Give fields new names: asked for by their names, or by what the reference calls them."""
+    known = dict.fromkeys([*DOCUMENTED_NAMES, *(each.name for listed in fields.values() for each in listed)])
+    for name in names:
+        if name not in known:
+            hint = did_you_mean_or_valid(name, known)
+            problems.add(value_at(root, "rename", name), f'unknown key "{shortened(name)}" in "rename"{hint}')
+    by_source = {source: names[name] for name, source in DOCUMENTED_NAMES.items() if name in names}
+
+    def renamed(each: WireField) -> WireField:
+        documented = by_source.get(each.source) if isinstance(each.source, Source) else None
+        return replace(each, name=names.get(each.name) or documented or each.name)
+
+    return {method: tuple(map(renamed, listed)) for method, listed in fields.items()}
+
+
+def _with_constants(fields: Fields, extra: Mapping[str, JsonValue]) -> Fields:
+    """Add fields with a constant value, in place of fields of the same name."""
+    constants = [WireField(name, Constant(value)) for name, value in extra.items()]
+    return {
+        method: (*(each for each in listed if each.name not in extra), *constants)
+        for method, listed in fields.items()
+    }
+
+
+def _require(method: Method, fields: Iterable[WireField], root: Node, problems: ProblemList) -> None:
+    """Note a field that stands twice in a method, and one that a wallet cannot do without."""
+    listed = list(fields)
+    place = value_at(root, "fields", method)
+    names = [each.name for each in listed]
+    for twice in sorted({name for name in names if names.count(name) > 1}):
+        problems.add(place, f'{method} has two fields named "{shortened(twice)}"')
+    needed = [Source.METHOD, Source.PLAYER]
+    if method.moves_money:
+        needed += [Source.AMOUNT, Source.TRANSACTION]
+    for source in needed:
+        if source not in [each.source for each in listed]:
+            problems.add(place, f"{method} has no field that holds the {source}")
+
+
+def _check_methods(methods: Mapping[Method, str], root: Node, problems: ProblemList) -> None:
+    """Note methods that no wallet could tell apart."""
+    taken: dict[str, Method] = {}
+    for method, said in methods.items():
+        if said in taken:
+            message = f'"{shortened(said)}" stands for both {taken[said]} and {method}'
+            problems.add(value_at(root, "methods"), message)
+        taken[said] = method
+
+
+def _add_bearer(said: dict[str, Any], root: Node, problems: ProblemList) -> None:
+    """Make the Authorization header of a bearer token."""
+    token = said.pop("bearer", None)
+    if token is None:
+        return
+    if any(name.lower() == "authorization" for name in said["headers"]):
+        message = "there is an Authorization header already; leave one of the two out"
+        problems.add(value_at(root, "bearer"), message)
+    said["headers"]["Authorization"] = f"Bearer {token}"

@@ -16,11 +16,12 @@ from typing import Any, NamedTuple, NoReturn
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from simulator.core.findings import Level, Place
+from simulator.core.mappings import Wrong
 from simulator.core.steps import Scenario, Step
-from simulator.core.words import did_you_mean_or_valid
+from simulator.core.words import did_you_mean_or_valid, shortened
 from simulator.scenario.dry_run import contradictions
 from simulator.scenario.kinds import COLUMN_PATTERN, PLACEHOLDERS, TEXT
-from simulator.scenario.shapes import Budget, Draft, note
+from simulator.scenario.shapes import Budget, Draft
 from simulator.scenario.table import CASES, KINDS, SCENARIO_FIELDS, Row, StepKind
 from simulator.scenario.yaml import (
     DEPTH_MAX,
@@ -28,12 +29,10 @@ from simulator.scenario.yaml import (
     Problem,
     ProblemList,
     ScenarioFileError,
-    Wrong,
     compose,
     decode,
     is_empty,
     noun_of,
-    shortened,
 )
 
 Read = Callable[[str], bytes]
@@ -121,7 +120,7 @@ def _scenarios_of(document: _Document, library: Library) -> Iterator[Scenario]:
     try:
         rows: list[Row] = CASES.read(cases, draft)
     except Wrong as wrong:
-        note(wrong, draft)
+        draft.problems.note(wrong)
         return iter(())
     return _rows(document, rows, library)
 
@@ -150,7 +149,7 @@ def _filled(
     try:
         filled = filling.fill(bare)
     except Wrong as wrong:
-        document.source.problems.add(wrong.node, wrong.message)
+        document.source.problems.note(wrong)
         return bare
     if used is not None:
         used.update(filling.used)
@@ -343,7 +342,7 @@ def read_steps(node: Node, draft: Draft) -> tuple[Step, ...]:
                 place = Place(file, mark.line + 1, mark.column + 1, kind.width)
                 steps.append(make(place=place, **values))
         except Wrong as wrong:
-            note(wrong, draft)
+            draft.problems.note(wrong)
     draft.depth -= 1
     return tuple(steps)
 
@@ -359,7 +358,7 @@ def _values(kind: StepKind, key: Node, value: Node | None, draft: Draft) -> dict
         try:
             values[kind.scalar_target] = read_scalar(value, draft)
         except Wrong as wrong:
-            note(wrong, draft, key)
+            draft.problems.note(wrong, key, value)
     else:
         _read_values(kind, key, value, draft, values)
     if kind.labelled:

@@ -1,6 +1,6 @@
-"""How a mapping of the scenario format is described: value kinds, fields, records; and their one reader.
+"""What a scenario file is made of: fields and records, the draft of a scenario, JSON values written in YAML.
 
-The tables that use this drive the loader and the JSON Schema alike.
+The tables of fields (`table`, `profile_file`) drive the loader and the JSON Schema alike.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from copy import copy
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from yaml.nodes import MappingNode, Node, SequenceNode
 
 from simulator.core.json import JsonValue
+from simulator.core.mappings import Keys, Wrong
 from simulator.core.steps import MAIN_PLAYER, PlayerSpec, Step
 from simulator.core.words import did_you_mean_or_valid
-from simulator.scenario.yaml import DEPTH_MAX, ProblemList, Wrong, is_empty, is_plain, noun_of, shortened
+from simulator.scenario.yaml import DEPTH_MAX, ProblemList, is_plain, key_name, noun_of
 
 Schema = dict[str, Any]
 """A part of a JSON Schema (2020-12)."""
@@ -25,10 +26,11 @@ Schema = dict[str, Any]
 class ValueKind(NamedTuple):
     """A kind of value: how a node is read as one, and the JSON Schema of it.
 
-    `read` raises Wrong at the node that cannot be read, or notes the problems itself.
+    `read` is given a `Draft`, or the `Reading` of a file that is no scenario. It raises Wrong at the node
+    that cannot be read, or notes the problems itself.
     """
 
-    read: Callable[[Node, Draft], Any]
+    read: Callable[[Node, Any], Any]
     schema: Schema
 
 
@@ -54,36 +56,25 @@ class Record:
         self.name = name
         self.fields = tuple(fields)
         self._readers = {field.name: (field.target, field.kind.read) for field in self.fields}
-        self._required = tuple(field for field in self.fields if field.required)
+        required = (field.name for field in self.fields if field.required)
+        self._keys = Keys(name, self._readers, required, name_of=key_name)
 
-    def read(self, node: Node, draft: Draft, at: Node | None = None) -> dict[str, Any]:
-        """The values by attribute. Every problem is noted; a missing key is shown at the node `at`.
+    def read(self, node: Node, draft: Reading, at: Node | None = None) -> dict[str, Any]:
+        """Return the values by attribute. Every problem is noted; a missing key is shown at the node `at`.
 
         A value that cannot be read is None in what comes back.
         """
         if type(node) is not MappingNode:
             raise Wrong(node, f"{self.name} is a mapping of {self._names()}; found {noun_of(node)}")
         values: dict[str, Any] = {}
-        readers = self._readers
-        misspelt = False
-        for key, value in node.value:
-            entry = readers.get(key.value) if type(key) is ScalarNode else None
-            if entry is None:
-                self._note_unknown(key, draft)
-                misspelt = True
-                continue
-            attribute, read = entry
-            if attribute in values:
-                draft.problems.add(key, f'duplicate key "{key.value}" in {self.name}')
-                continue
+        readers, note = self._readers, draft.problems.note
+        for name, (key, value) in self._keys.gather(node.value, note, at or node).items():
+            attribute, read = readers[name]
             try:
                 values[attribute] = read(value, draft)
             except Wrong as wrong:
                 values[attribute] = None
-                note(wrong, draft, key)
-        for field in self._required:
-            if field.target not in values and not misspelt:
-                draft.problems.add(at or node, f'{self.name} needs "{field.name}"')
+                note(wrong, key, value)
         return values
 
     def schema(self) -> Schema:
@@ -95,34 +86,20 @@ class Record:
                 field.name: {**field.kind.schema, "description": field.meaning} for field in self.fields
             },
         }
-        if self._required:
-            made["required"] = [field.name for field in self._required]
+        if self._keys.required:
+            made["required"] = list(self._keys.required)
         return made
 
     def _names(self) -> str:
-        return ", ".join(field.name for field in self.fields)
-
-    def _note_unknown(self, key: Node, draft: Draft) -> None:
-        if not isinstance(key, ScalarNode):
-            draft.problems.add(key, f"a key of {self.name} is one word, found {noun_of(key)}")
-        elif key.value == "<<":
-            message = "merge keys are not supported; share steps with use:, and values with cases:"
-            draft.problems.add(key, message)
-        else:
-            hint = did_you_mean_or_valid(key.value, self._readers)
-            draft.problems.add(key, f'unknown key "{shortened(key.value)}" in {self.name}{hint}')
+        return ", ".join(self._readers)
 
 
-def note(wrong: Wrong, draft: Draft, key: Node | None = None) -> None:
-    """Note a value that cannot be read; one that is not there at all is shown at its key."""
-    if key is not None and is_empty(wrong.node):
-        draft.problems.add(key, f'"{shortened(key.value)}" has no value')
-    else:
-        draft.problems.add(wrong.node, wrong.message)
+class Reading:
+    """A file while it is read: the list for its problems."""
 
+    def __init__(self, problems: ProblemList) -> None:
+        self.problems = problems
 
-# --- draft ----------------------------------------------------------------------------------------
-# What is known while one scenario is read: its players and labels, the references to check at its end.
 
 STEPS_MAX = 200_000
 """Of one file, all its scenarios, cases and used files together."""
@@ -159,7 +136,7 @@ StepsReader = Callable[[Node, "Draft"], "tuple[Step, ...]"]
 UseReader = Callable[[Node, str, "Mapping[str, Node]", "Draft"], "tuple[Step, ...]"]
 
 
-class Draft:
+class Draft(Reading):
     """A scenario while it is read.
 
     `read_steps` reads a list of steps, `use` brings those of another file. `scope` stands before the labels
@@ -170,7 +147,7 @@ class Draft:
     def __init__(
         self, problems: ProblemList, budget: Budget, read_steps: StepsReader, use: UseReader
     ) -> None:
-        self.problems = problems
+        super().__init__(problems)
         self.budget = budget
         self.read_steps = read_steps
         self.use = use
@@ -265,26 +242,26 @@ def _shown(label: str) -> str:
     return f'"{label}"'
 
 
-# --- json_values ----------------------------------------------------------------------------------
-# JSON values written in YAML, exact to the digit. Writing them as JSON is `exact_json`'s.
-
 VALUES_MAX = 100_000
 """In one value: aliases of aliases double at each line."""
 
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d{1,6})?", re.ASCII)
 
+_JSON_KEYS = Keys[Node]("a JSON object", None, name_of=key_name)
+
 _WORDS: Mapping[str, JsonValue] = {"true": True, "false": False, "null": None}
 
 
 def read_json(node: Node) -> JsonValue:
-    """The node as a JSON value. Unquoted JSON numbers, true, false and null are themselves; else it is text.
+    """Return the node as a JSON value, exact to the digit.
 
+    Unquoted JSON numbers, true, false and null are themselves; all else is text.
     Raises Wrong at the part that cannot be read.
     """
-    return _Reader().value(node, 0)
+    return _JsonReader().value(node, 0)
 
 
-class _Reader:
+class _JsonReader:
     """Reads one value, counting its parts."""
 
     def __init__(self) -> None:
@@ -303,14 +280,8 @@ class _Reader:
         return _scalar(node)
 
     def mapping(self, node: MappingNode, depth: int) -> dict[str, JsonValue]:
-        found: dict[str, JsonValue] = {}
-        for key, value in node.value:
-            if not isinstance(key, ScalarNode):
-                raise Wrong(key, "a key of JSON is text")
-            if key.value in found:
-                raise Wrong(key, f'duplicate key "{shortened(key.value)}"')
-            found[key.value] = self.value(value, depth + 1)
-        return found
+        pairs = _JSON_KEYS.gather(node.value)
+        return {name: self.value(value, depth + 1) for name, (_, value) in pairs.items()}
 
 
 def _scalar(node: Node) -> JsonValue:

@@ -12,6 +12,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from simulator.core import json as exact_json
 from simulator.core.findings import Level
 from simulator.core.json import JsonValue
+from simulator.core.mappings import Wrong
 from simulator.core.steps import (
     DEFAULT_OPENING,
     MAIN_PLAYER,
@@ -34,7 +35,7 @@ from simulator.core.steps import (
     Win,
 )
 from simulator.core.webhooks import Method
-from simulator.core.words import did_you_mean_or_valid
+from simulator.core.words import did_you_mean_or_valid, shortened
 from simulator.law.rules import GROUPS, rule_ids
 from simulator.scenario.kinds import (
     ANY_JSON,
@@ -46,7 +47,6 @@ from simulator.scenario.kinds import (
     EXPECT,
     FAULT,
     FLAG,
-    HEADERS,
     HTTP_METHOD,
     LABEL,
     LABEL_PATTERN,
@@ -60,14 +60,16 @@ from simulator.scenario.kinds import (
     WIN_AMOUNT,
     choice,
     enum_choice,
+    headers,
     json_object,
+    mapping_of,
     or_column,
     set_of,
     text_of,
     whole,
 )
 from simulator.scenario.shapes import Draft, Field, Record, Schema, ValueKind
-from simulator.scenario.yaml import Wrong, is_empty, noun_of, shortened
+from simulator.scenario.yaml import is_empty, noun_of, value_at
 
 Values = dict[str, Any]
 
@@ -142,7 +144,7 @@ def finish_bet(values: Values, node: Node, draft: Draft) -> None:
     _finish_changes(values, node, draft)
     fixed = _fixed_id((values.get("raw") or {}).get("transaction_id"))
     if fixed is not None:
-        _note_fixed_id(fixed, "${run}", _value_at(node, "raw", "transaction_id"), draft)
+        _note_fixed_id(fixed, "${run}", value_at(node, "raw", "transaction_id"), draft)
 
 
 def finish_refund(values: Values, node: Node, draft: Draft) -> None:
@@ -176,7 +178,7 @@ def finish_send(values: Values, node: Node, draft: Draft) -> None:
         draft.problems.add(node, 'send has both "body" and "json"')
     fixed = _fixed_id_of_call(value if has_json else text)
     if fixed is not None:
-        place = _value_at(node, "json", "transaction_id") if has_json else _value_at(node, "body")
+        place = value_at(node, "json", "transaction_id") if has_json else value_at(node, "body")
         _note_fixed_id(fixed, "${id}", place, draft)
     rendered = exact_json.write(value) if has_json else text or ""
     values["body"] = rendered.encode("utf-8", "surrogatepass")
@@ -223,14 +225,6 @@ def _note_fixed_id(fixed: str, own: str, place: Node, draft: Draft) -> None:
         f'write "{shortened(example)}"'
     )
     draft.problems.add(place, message)
-
-
-def _value_at(node: Node, *keys: str) -> Node:
-    """The value under these keys, or as near to it as the mapping goes."""
-    for key in keys:
-        pairs = node.value if isinstance(node, MappingNode) else ()
-        node = next((value for name, value in pairs if name.value == key), node)
-    return node
 
 
 # --- step_fields ----------------------------------------------------------------------------------
@@ -422,7 +416,7 @@ STEP_KINDS: tuple[StepKind, ...] = (
                 Field("json", ANY_JSON, "The body as a value, rendered as compact JSON."),
                 Field("content_type", CONTENT_TYPE, "The Content-Type; application/json when left out."),
                 Field("method", HTTP_METHOD, "The HTTP method; POST when left out.", attribute="http_method"),
-                Field("headers", HEADERS, "More headers."),
+                Field("headers", headers(), "More headers."),
                 _PLAYER,
                 _EXPECT,
             ],
@@ -515,32 +509,24 @@ def _read_main_player(node: Node, draft: Draft) -> None:
     draft.players[MAIN_PLAYER] = _player_spec(node, draft)
 
 
-def _read_players(node: Node, draft: Draft) -> None:
-    if type(node) is not MappingNode:
-        raise Wrong(node, f"players are a mapping of names; found {noun_of(node)}")
-    seen: set[str] = set()
-    for key, value in node.value:
-        name = text_of(key, "the name of a player")
-        if _NAME.fullmatch(name) is None:
-            draft.problems.add(
-                key, f'"{shortened(name)}" cannot name a player; use letters, digits, "_" and "-"'
-            )
-        elif name in seen:
-            draft.problems.add(key, f'duplicate key "{name}" in players')
-        elif name == MAIN_PLAYER:
-            draft.problems.add(
-                key, f'the first player is described under "{MAIN_PLAYER}:", beside "players:"'
-            )
-        seen.add(name)
-        draft.players[name] = _player_spec(value, draft)
+def _refused_player(name: str) -> str:
+    if _NAME.fullmatch(name) is None:
+        return f'"{shortened(name)}" cannot name a player; use letters, digits, "_" and "-"'
+    if name == MAIN_PLAYER:
+        return f'the first player is described under "{MAIN_PLAYER}:", beside "players:"'
+    return ""
 
 
 _PLAYER_SCHEMA = {"anyOf": [PLAYER_FIELDS.schema(), {"type": "null"}]}
 
 MAIN_PLAYER_KIND = ValueKind(_read_main_player, _PLAYER_SCHEMA)
 
+_MORE_PLAYERS = mapping_of(
+    "players", "a mapping of names", ValueKind(_player_spec, _PLAYER_SCHEMA), _refused_player
+)
+
 PLAYERS = ValueKind(
-    _read_players,
+    lambda node, draft: draft.players.update(_MORE_PLAYERS.read(node, draft)),
     {
         "type": "object",
         "additionalProperties": False,

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from simulator.core.findings import Place
+from simulator.core.mappings import Mistake, Wrong
+from simulator.core.words import shortened
 from simulator.errors import ScenarioError
 
 if TYPE_CHECKING:
@@ -132,9 +134,12 @@ def noun_of(node: Node) -> str:
     return f'"{shortened(node.value)}"'
 
 
-def shortened(text: str) -> str:
-    """The text as an error may quote it."""
-    return text if len(text) <= 60 else text[:57] + "..."
+def key_name(key: Node) -> str:
+    """Return the word that a key is; raise Wrong for a key that is none."""
+    if type(key) is not ScalarNode:
+        raise Wrong(key, f"a key is one word; found {noun_of(key)}")
+    name: str = key.value
+    return name
 
 
 def is_plain(node: Node) -> bool:
@@ -145,6 +150,14 @@ def is_plain(node: Node) -> bool:
 def is_empty(node: Node) -> bool:
     """Whether nothing is written there: `key:` alone."""
     return node.value == "" and is_plain(node)
+
+
+def value_at(node: Node, *keys: str) -> Node:
+    """Return the value under these keys, or as near to it as the mapping goes."""
+    for key in keys:
+        pairs = node.value if isinstance(node, MappingNode) else ()
+        node = next((value for name, value in pairs if name.value == key), node)
+    return node
 
 
 _HINTS = (
@@ -210,9 +223,6 @@ def _refuse_tags(documents: list[Node], problems: ProblemList) -> None:
             waiting.extend(part for pair in node.value for part in pair)
 
 
-# --- problems -------------------------------------------------------------------------------------
-# Problems of a scenario file: each with its place, and the frame that shows it. Finding them is not here.
-
 PROBLEMS_MAX = 200
 """After so many problems of one file the reading stops: one slip repeated ten thousand times is one slip."""
 
@@ -220,6 +230,8 @@ SHOWN_MAX = 50
 """How many of them an error's message shows; it says how many more there are."""
 
 SHOWN_CHARS_MAX = 160
+
+MERGE_KEY = "merge keys are not supported; share steps with use:, and values with cases:"
 
 
 class Problem(NamedTuple):
@@ -252,15 +264,6 @@ class ScenarioFileError(ScenarioError):
         super().__init__("\n\n".join(shown))
 
 
-class Wrong(Exception):
-    """A value that cannot be read, at its node; caught where the next value can still be read."""
-
-    def __init__(self, node: Node, message: str) -> None:
-        super().__init__(message)
-        self.node = node
-        self.message = message
-
-
 class EnoughProblems(Exception):
     """The limit of problems is reached; the loader stops reading and reports those it has."""
 
@@ -283,6 +286,15 @@ class ProblemList:
     def silence(self, node: Node) -> None:
         """Say that what is wrong with a node was told: more about it would mislead."""
         self._homes[id(node)] = None
+
+    def note(self, wrong: Wrong, key: Node | None = None, value: Any = None) -> None:
+        """Note what Wrong says; a value of a key that is not there at all is shown at the key."""
+        if key is not None and wrong.place is value and is_empty(value):
+            self.add(key, f'"{shortened(key.value)}" has no value')
+        elif wrong.mistake is Mistake.UNKNOWN and wrong.place.value == "<<":
+            self.add(wrong.place, MERGE_KEY)
+        else:
+            self.add(wrong.place, str(wrong))
 
     def add(self, node: Node, message: str) -> None:
         """Note a problem at a node."""
