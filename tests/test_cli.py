@@ -111,7 +111,7 @@ def test_a_mistake_in_the_file_exits_4_with_its_place(tmp_path: Path) -> None:
     (tmp_path / "betrontech-sim.yaml").write_text("endpoint: http://127.0.0.1:1/\nplayes: [1]\n", "utf-8")
     done = simulate("run", folder=tmp_path)
     assert done.returncode == 4
-    assert 'betrontech-sim.yaml:2:1: no setting is called "playes"; did you mean "players"?' in done.stderr
+    assert 'betrontech-sim.yaml:2:1: unknown key "playes" in the file; did you mean "players"?' in done.stderr
 
 
 def test_a_misspelt_variable_exits_4(tmp_path: Path) -> None:

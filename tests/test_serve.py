@@ -216,7 +216,12 @@ REFUSED = {
         ["--agent", "code=a token=demo-token secret_key=s"],
         "agent_token of another",
     ),
-    "an agent without key": (["--agent", "code=a token=t"], "secret_key is missing"),
+    "an agent without key": (["--agent", "code=a token=t"], 'an agent needs "secret_key"'),
+    "an agent with a value alone": (["--agent", "code=a t secret_key=s"], "NAME=VALUE words"),
+    "an agent with two tokens": (
+        ["--agent", "code=a token=t token=u secret_key=s"],
+        'duplicate key "token" in an agent',
+    ),
     "an agent with a slip": (["--agent", "code=a token=t secret_ky=s"], 'did you mean "secret_key"?'),
     "an agent with a bad code": (["--agent", "code=a:b token=t secret_key=s"], "code of an agent"),
     "a quote left open": (["--agent", "code='a"], "quote"),

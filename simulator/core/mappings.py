@@ -67,7 +67,8 @@ def raised(wrong: Wrong) -> None:
 class Keys(Generic[Key]):
     """The keys of one kind of mapping. `what` names the mapping in messages; `names` None allows any key.
 
-    `is_open` ignores unknown keys. `name_of` gives the name of a key, or raises Wrong for one that has none.
+    `is_open` ignores unknown keys, `elsewhere` are keys of other places,
+    which a misspelt one may be. `name_of` gives the name of a key, or raises Wrong for one that has none.
     """
 
     def __init__(
@@ -77,12 +78,14 @@ class Keys(Generic[Key]):
         required: Iterable[str] = (),
         *,
         is_open: bool = False,
+        elsewhere: Iterable[str] = (),
         name_of: Callable[[Key], str] = str,
     ) -> None:
         self.what = what
         self.names = None if names is None else dict.fromkeys(str(name) for name in names)
         self.required = tuple(required)
         self._is_open = is_open
+        self._elsewhere = tuple(elsewhere)
         self._name_of = name_of
 
     def gather(
@@ -116,7 +119,7 @@ class Keys(Generic[Key]):
         return found
 
     def _unknown(self, key: Key, name: str) -> Wrong:
-        hint = did_you_mean_or_valid(name, self.names or ())
+        hint = did_you_mean_or_valid(name, [*(self.names or ()), *self._elsewhere])
         return Wrong(key, f'unknown key "{shortened(name)}" in {self.what}', hint, Mistake.UNKNOWN)
 
 

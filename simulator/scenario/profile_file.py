@@ -146,10 +146,7 @@ def load_profile(text: str, file: str) -> WireProfile:
         if not problems.found:
             profile = _profile(documents, problems)
     if profile is None or problems.found:
-        in_order = sorted(problems.found, key=lambda found: (found.place.line, found.place.column))
-        raise ConfigurationError(
-            "\n".join(f"{found.place}:{found.place.column}: {found.message}" for found in in_order)
-        )
+        raise ConfigurationError(problems.without_source())
     return profile
 
 

@@ -499,13 +499,7 @@ class Library:
 
     def problems(self) -> list[Problem]:
         """Every problem of every file, in the order of their lines."""
-        return [
-            problem
-            for source in self.files.values()
-            for problem in sorted(
-                source.problems.found, key=lambda found: (found.place.line, found.place.column)
-            )
-        ]
+        return [problem for source in self.files.values() for problem in source.problems.in_order()]
 
     def used_by(self, asked_for: str) -> dict[str, tuple[str, ...]]:
         """The lines of every file but the one that was asked for."""

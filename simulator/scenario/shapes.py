@@ -16,7 +16,7 @@ from yaml.nodes import MappingNode, Node, SequenceNode
 from simulator.core.json import JsonValue
 from simulator.core.mappings import Keys, Wrong
 from simulator.core.steps import MAIN_PLAYER, PlayerSpec, Step
-from simulator.core.words import did_you_mean_or_valid
+from simulator.core.words import SHOWN_MAX, did_you_mean_or_valid
 from simulator.scenario.yaml import DEPTH_MAX, ProblemList, is_plain, key_name, noun_of
 
 Schema = dict[str, Any]
@@ -50,14 +50,14 @@ class Field(NamedTuple):
 
 
 class Record:
-    """A mapping with known keys."""
+    """A mapping with known keys. `elsewhere` are keys of other places, which a misspelt key may be."""
 
-    def __init__(self, name: str, fields: Iterable[Field]) -> None:
+    def __init__(self, name: str, fields: Iterable[Field], elsewhere: Iterable[str] = ()) -> None:
         self.name = name
         self.fields = tuple(fields)
         self._readers = {field.name: (field.target, field.kind.read) for field in self.fields}
         required = (field.name for field in self.fields if field.required)
-        self._keys = Keys(name, self._readers, required, name_of=key_name)
+        self._keys = Keys(name, self._readers, required, name_of=key_name, elsewhere=elsewhere)
 
     def read(self, node: Node, draft: Reading, at: Node | None = None) -> dict[str, Any]:
         """Return the values by attribute. Every problem is noted; a missing key is shown at the node `at`.
@@ -91,7 +91,7 @@ class Record:
         return made
 
     def _names(self) -> str:
-        return ", ".join(self._readers)
+        return ", ".join(self._readers) if len(self._readers) <= SHOWN_MAX else "keys to values"
 
 
 class Reading:

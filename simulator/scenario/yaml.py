@@ -279,6 +279,14 @@ class ProblemList:
         self._seen: set[Problem] = set()
         self._homes: dict[int, ProblemList | None] = {}
 
+    def in_order(self) -> list[Problem]:
+        """Return the problems in the order of their places."""
+        return sorted(self.found, key=lambda found: (found.place.line, found.place.column))
+
+    def without_source(self) -> str:
+        """Return a line for each problem, for a file whose own lines may hold a secret."""
+        return "\n".join(f"{each.place}:{each.place.column}: {each.message}" for each in self.in_order())
+
     def adopt(self, node: Node, home: ProblemList) -> None:
         """Say that a node stands in another file, whose list takes its problems. The node must stay alive."""
         self._homes[id(node)] = home

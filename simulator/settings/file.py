@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from simulator.core.words import did_you_mean
+from simulator.core.mappings import Wrong
 from simulator.errors import ConfigurationError
-from simulator.scenario.yaml import EnoughProblems, ProblemList, compose, decode, is_empty, noun_of
+from simulator.scenario.shapes import Field, Reading, Record, ValueKind
+from simulator.scenario.yaml import EnoughProblems, ProblemList, compose, decode, is_empty
 from simulator.settings.load import Given
 from simulator.settings.table import Setting
 
@@ -31,81 +35,71 @@ def read_file(rows: Iterable[Setting], path: Path) -> ByKey:
 
 
 def read_text(rows: Iterable[Setting], data: bytes, file: str) -> ByKey:
-    """`read_file` of its bytes; pure."""
+    """Return what the bytes of a file say, like `read_file`."""
     text, problems = decode(data, file)
-    reader = _Reader(rows, problems)
-    try:
+    found: ByKey = {}
+    with suppress(EnoughProblems):
         if not problems.found:
-            reader.documents(compose(text, problems))
-    except EnoughProblems:
-        pass
+            found = _read_documents(compose(text, problems), _keys_of(rows), problems)
     if problems.found:
-        # Without the source line that a scenario's error shows: it may hold a secret.
-        raise ConfigurationError(
-            "\n".join(f"{found.place}:{found.place.column}: {found.message}" for found in problems.found)
-        )
-    return reader.found
+        raise ConfigurationError(problems.without_source())
+    return found
 
 
-class _Reader:
-    """Walks the tree of the file and collects the values."""
+def _keys_of(rows: Iterable[Setting]) -> Record:
+    """Return the keys of the file: those of settings, and those of sections that hold some."""
+    sections: dict[str, list[Field]] = {"": []}
+    for row in rows:
+        if row.key is not None:
+            section, _, name = row.key.rpartition(".")
+            sections.setdefault(section, []).append(
+                Field(name, ValueKind(partial(_items, row), {}), row.help, attribute=row.key)
+            )
+    top = sections.pop("")
+    top += [
+        Field(name, ValueKind(partial(_section, Record(f'"{name}"', fields)), {}), "")
+        for name, fields in sections.items()
+    ]
+    return Record("the file", top, [row.key for row in rows if row.key is not None])
 
-    def __init__(self, rows: Iterable[Setting], problems: ProblemList) -> None:
-        self.found: dict[str, tuple[Given, ...]] = {}
-        self._rows = {row.key: row for row in rows if row.key is not None}
-        self._sections = {key.rpartition(".")[0] for key in self._rows if "." in key}
-        self._problems = problems
 
-    def documents(self, documents: list[Node]) -> None:
-        """A file holds one document, or nothing at all."""
-        if len(documents) > 1:
-            self._problems.add(documents[1], "a configuration file holds one document; leave out the ---")
-        elif documents:
-            self._mapping(documents[0], "")
+def _read_documents(documents: list[Node], keys: Record, problems: ProblemList) -> ByKey:
+    """Return the values of a file that holds one document, or nothing at all."""
+    if len(documents) > 1:
+        problems.add(documents[1], "a configuration file holds one document; leave out the ---")
+    if len(documents) != 1:
+        return {}
+    try:
+        values = _section(keys, documents[0], Reading(problems))
+    except Wrong as wrong:
+        problems.note(wrong)
+        return {}
+    for name in [name for name, value in values.items() if isinstance(value, dict)]:
+        values |= values.pop(name)
+    return {key: items for key, items in values.items() if items}
 
-    def _mapping(self, node: Node, section: str) -> None:
-        if is_empty(node):
-            # All that stood there is commented out.
-            return
-        if not isinstance(node, MappingNode):
-            name = f'"{section}"' if section else "the file"
-            self._problems.add(node, f"{name} is a mapping of keys to values; found {noun_of(node)}")
-            return
-        seen = set[str]()
-        for key, value in node.value:
-            name = f"{section}.{key.value}" if section else key.value
-            if not isinstance(key, ScalarNode):
-                self._problems.add(key, f"a key is a word; found {noun_of(key)}")
-            elif name in seen:
-                self._problems.add(key, f'the key "{name}" stands here twice')
-            elif name in self._rows:
-                self._value(self._rows[name], value)
-            elif name in self._sections:
-                self._mapping(value, name)
-            else:
-                known = {*self._rows, *self._sections}
-                self._problems.add(key, f'no setting is called "{name[:60]}"{did_you_mean(name, known)}')
-            seen.add(str(name))
 
-    def _value(self, row: Setting, node: Node) -> None:
-        items = list[tuple[str, Node]]()
-        match node:
-            case ScalarNode():
-                items = [] if is_empty(node) else [(node.value, node)]
-            case SequenceNode() if row.is_list and all(_is_item(row, item) for item in node.value):
-                items = [(_item_text(row, item), item) for item in node.value]
-            case MappingNode() if row.kind.joiner is not None and _is_flat(node):
-                items = [(f"{key.value}{row.kind.joiner}{value.value}", value) for key, value in node.value]
-            case _:
-                what = "one or a list of" if row.is_list else "one"
-                self._problems.add(node, f'"{row.key}" takes {what} {row.kind.metavar}; found {_shape(node)}')
-                return
-        if items:
-            self.found[str(row.key)] = tuple(Given(text, self._where(row, item)) for text, item in items)
+def _section(keys: Record, node: Node, reading: Reading) -> dict[str, Any]:
+    # All that stood there may be commented out.
+    return {} if is_empty(node) else keys.read(node, reading)
 
-    def _where(self, row: Setting, node: Node) -> str:
-        mark = node.start_mark
-        return f"{self._problems.file}:{mark.line + 1}:{mark.column + 1}: {row.key}"
+
+def _items(row: Setting, node: Node, reading: Reading) -> tuple[Given, ...]:
+    """Return the items of a setting, each with its place."""
+    items: list[tuple[str, Node]]
+    match node:
+        case ScalarNode():
+            items = [] if is_empty(node) else [(node.value, node)]
+        case SequenceNode() if row.is_list and all(_is_item(row, item) for item in node.value):
+            items = [(_item_text(row, item), item) for item in node.value]
+        case MappingNode() if row.kind.joiner is not None and _is_flat(node):
+            items = [(f"{key.value}{row.kind.joiner}{value.value}", value) for key, value in node.value]
+        case _:
+            what = "one or a list of" if row.is_list else "one"
+            raise Wrong(node, f'"{row.key}" takes {what} {row.kind.metavar}; found {_shape(node)}')
+    marks = [(text, item.start_mark) for text, item in items]
+    file = reading.problems.file
+    return tuple(Given(text, f"{file}:{mark.line + 1}:{mark.column + 1}: {row.key}") for text, mark in marks)
 
 
 def _is_item(row: Setting, node: Node) -> bool:

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from simulator.core.calls import FaultKind
 from simulator.core.findings import Level
+from simulator.core.mappings import Keys, Wrong
 from simulator.core.money import Money, parse_written
 from simulator.core.values import Frozen
 from simulator.core.words import did_you_mean
@@ -486,25 +487,26 @@ _PARTS: dict[str, ValueKind] = {
     "headers": HEADERS,
 }
 
-_NEEDED = ("code", "token", "secret_key")
+_AGENT_KEYS = Keys[str]("an agent", _PARTS, ("code", "token", "secret_key"))
 
 
 def _agent(text: str) -> AgentSettings:
-    found: dict[str, list[Any]] = {}
+    pairs: list[tuple[str, str]] = []
+    headers: list[tuple[str, str]] = []
     for word in _words(text):
         name, equals, value = word.partition("=")
-        if name not in _PARTS or not equals:
-            hint = did_you_mean(name, _PARTS) or f"; it has {', '.join(_PARTS)}"
-            raise Unfit(f'an agent has no "{name[:60]}"{hint}')
-        found.setdefault(name, []).append(_part(name, value))
-    missing = [name for name in _NEEDED if name not in found]
-    if missing:
-        raise Unfit(f"an agent needs {', '.join(_NEEDED)}; {missing[0]} is missing")
-    twice = [name for name, values in found.items() if len(values) > 1 and name != "headers"]
-    if twice:
-        raise Unfit(f"{twice[0]} stands there twice")
-    headers = tuple(found.pop("headers", ()))
-    return AgentSettings(headers=headers, **{name: values[0] for name, values in found.items()})
+        if not equals:
+            raise Unfit("an agent is written as NAME=VALUE words")
+        if name == "headers":
+            headers.append(_part(name, value))
+        else:
+            pairs.append((name, value))
+    try:
+        found = _AGENT_KEYS.gather(pairs)
+    except Wrong as wrong:
+        raise Unfit(str(wrong)) from None
+    values = {name: _part(name, value) for name, (_, value) in found.items()}
+    return AgentSettings(headers=tuple(headers), **values)
 
 
 def _words(text: str) -> list[str]:
