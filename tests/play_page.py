@@ -70,6 +70,6 @@ def answered(reply: TestResponse, status: int = 200) -> dict[str, Any]:
 def refused(reply: TestResponse) -> tuple[int, str]:
     """Status and code of an error."""
     value = answered(reply, reply.status_code)
-    assert set(value) == {"error", "message"}
+    assert {"status", "error", "message"} <= set(value) <= {"status", "error", "message", "parameter", "hint"}
     assert value["message"]
     return reply.status_code, str(value["error"])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from simulator.serve.answers import ApiError
+from simulator.serve.answers import Part, codes_of
 from simulator.settings import AgentSettings, load_serve_settings
 
 PAGE = (Path(__file__).parent.parent / "docs" / "api.md").read_text("utf-8")
@@ -15,7 +15,7 @@ PAGE = (Path(__file__).parent.parent / "docs" / "api.md").read_text("utf-8")
 
 def error_table() -> str:
     """The rows of the page's table of errors, as the code has them."""
-    return "\n".join(f"| {code.status} | `{code.name}` | {code.meaning} |" for code in ApiError)
+    return "\n".join(f"| {code.status} | `{code.code}` | {code.meaning} |" for code in codes_of(Part.API))
 
 
 def test_every_error_stands_in_the_page() -> None:

@@ -9,7 +9,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from api_client import LAUNCH, Api
 from simulator.core.webhooks import Method
-from simulator.serve.answers import ApiError
+from simulator.serve.answers import Part, codes_of
 from simulator.serve.api.routes import OPENAPI_FILE
 from simulator.wire.profiles import BETRONTECH
 
@@ -45,7 +45,7 @@ def test_the_file_describes_every_route_below_api() -> None:
 def test_the_file_names_every_error_and_every_parameter() -> None:
     """Error codes are those of the table, launch parameters those of the reference."""
     schemas = DOCUMENT["components"]["schemas"]
-    assert schemas["Error"]["properties"]["error"]["enum"] == [code.name for code in ApiError]
+    assert schemas["Error"]["properties"]["error"]["enum"] == [code.name for code in codes_of(Part.API)]
     listed = DOCUMENT["paths"]["/games/game_launch"]["get"]["parameters"]
     assert [parameter["name"] for parameter in listed] == list(LAUNCH)
     assert [parameter["name"] for parameter in listed if not parameter["required"]] == ["lang"]

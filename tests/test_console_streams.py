@@ -17,7 +17,8 @@ from api_client import LAUNCH, encoded
 from control_client import Control, controlled
 from served import SECONDS_MAX, Served, serving
 from simulator.core.findings import CallVerdict
-from simulator.serve.streams import BACKLOG_MAX, STREAMS_MAX
+from simulator.serve.console.pages import BACKLOG_MAX
+from simulator.serve.streams import STREAMS_MAX
 
 PLAY = {"X-Play": "1", "Content-Type": "application/json"}
 STOP_S = 2.0

@@ -98,9 +98,12 @@ def test_a_webhook_by_hand_is_sent_once_in_the_references_names(control: Control
 
 
 WRONG_WEBHOOKS: dict[str, tuple[dict[str, object], str]] = {
-    "unknown field": ({"method": "user_balance", "user_id": "1", "user": "1"}, 'no field "user"'),
+    "unknown field": (
+        {"method": "user_balance", "user_id": "1", "user": "1"},
+        'unknown key "user" in user_balance',
+    ),
     "unknown method": ({"method": "transaction_bets", "user_id": "1"}, 'did you mean "transaction_bet"'),
-    "missing": ({"method": "refund", "user_id": "1"}, "needs"),
+    "missing": ({"method": "refund", "user_id": "1"}, "amount is missing"),
     "number": ({"method": "transaction_bet", "user_id": "1", "amount": 5, "game_id": "g"}, "amount"),
     "half cents": (
         {"method": "transaction_bet", "user_id": "1", "amount": "0.001", "game_id": "g"},

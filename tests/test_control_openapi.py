@@ -14,7 +14,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from api_client import Api
 from served import serving
-from simulator.serve.answers import ConsoleError
+from simulator.serve.answers import Part, codes_of
 from simulator.serve.api.faults import ApiFaultKind, ApiRoute
 from simulator.serve.console.control import OPENAPI_FILE
 from simulator.serve.fields import FILTERS, WORDS
@@ -48,7 +48,7 @@ def test_the_file_has_the_words_of_the_code() -> None:
     """Error codes, filters, faults and routes are those that there are."""
     components = DOCUMENT["components"]
     assert set(components["schemas"]["Error"]["properties"]["error"]["enum"]) >= {
-        code.name for code in ConsoleError
+        code.name for code in codes_of(Part.CONTROL)
     }
     assert tuple(components["parameters"]) == FILTERS
     for name, words in WORDS.items():

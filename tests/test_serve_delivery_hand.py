@@ -20,18 +20,24 @@ from simulator.wire.target import make_target
 BY_HAND = {"method": "transaction_bet", "user_id": "1000", "amount": "10.00", "game_id": "SLOT_001"}
 
 WRONG = {
-    "no method": ({"user_id": "1"}, "needs a method"),
+    "no method": ({"user_id": "1"}, "method is missing: expected one of account_details, "),
     "an unknown method": ({"method": "transaction_bets"}, 'did you mean "transaction_bet"'),
-    "an unknown field": ({**BY_HAND, "ammount": "1.00"}, 'no field "ammount"; did you mean "amount"'),
-    "a field of another method": ({"method": "user_balance", "user_id": "1", "amount": "1.00"}, "no field"),
-    "a missing field": ({"method": "refund", "user_id": "1", "amount": "1.00"}, "needs transaction_id"),
+    "an unknown field": (
+        {**BY_HAND, "ammount": "1.00"},
+        'unknown key "ammount" in transaction_bet; did you mean "amount"',
+    ),
+    "a field of another method": (
+        {"method": "user_balance", "user_id": "1", "amount": "1.00"},
+        "unknown key",
+    ),
+    "a missing field": ({"method": "refund", "user_id": "1", "amount": "1.00"}, "transaction_id is missing"),
     "an amount that is none": ({**BY_HAND, "amount": "ten"}, "not an amount"),
     "too many decimals": ({**BY_HAND, "amount": "1.005"}, "3 decimals"),
     "a negative amount": ({**BY_HAND, "amount": "-1.00"}, "negative"),
-    "a number": ({**BY_HAND, "amount": 10}, "must be text"),
-    "an empty player": ({**BY_HAND, "user_id": ""}, "must be text"),
-    "a player of two lines": ({**BY_HAND, "user_id": "1\n2"}, "cannot be printed"),
-    "a player that is too long": ({**BY_HAND, "user_id": "1" * 256}, "must be text"),
+    "a number": ({**BY_HAND, "amount": 10}, "an amount like .*, found 10"),
+    "an empty player": ({**BY_HAND, "user_id": ""}, "user_id is empty"),
+    "a player of two lines": ({**BY_HAND, "user_id": "1\n2"}, "user_id: a control character"),
+    "a player that is too long": ({**BY_HAND, "user_id": "1" * 256}, "at most 255 characters, found 256"),
 }
 
 

@@ -127,7 +127,6 @@ class Fields:
     """The values of a mapping by name. Each method reads one, and raises Wrong with the field's name.
 
     Values are JSON, or text alone, as in a query: a whole number, true and false may be written either way.
-    null is as good as missing.
     """
 
     def __init__(self, pairs: Iterable[tuple[str, Any]], keys: Keys[str]) -> None:
@@ -140,7 +139,7 @@ class Fields:
         return name in self._values
 
     def optional(self, name: str, read: Callable[[Any], Value], expected: str) -> Value | None:
-        """Return the value as `read` makes it, None where there is none; `read` raises ValueError."""
+        """Return the value as `read` makes it, None where it is missing or null; `read` raises ValueError."""
         value = self._values.get(name)
         if value is None:
             return None
@@ -152,27 +151,34 @@ class Fields:
     def needed(self, name: str, read: Callable[[Any], Value], expected: str) -> Value:
         """Return the value as `read` makes it; one that is missing is an error."""
         value = self.optional(name, read, expected)
-        if value is None:
-            near = nearest(name, self._unknown)
-            wrong = self.unfit(name, expected, f'"{shortened(near)}" is there instead' if near else "")
-            wrong.mistake = Mistake.MISSING
-            raise wrong
-        return value
+        if value is not None:
+            return value
+        if name in self._values:
+            raise self.unfit(name, expected)
+        near = nearest(name, self._unknown)
+        hint = f'found "{shortened(near)}", which is another name' if near else ""
+        raise Wrong(name, f"{name} is missing: expected {expected}", hint, Mistake.MISSING)
 
     def unfit(self, name: str, expected: str, hint: str = "") -> Wrong:
         """Return the error for a value that is not what was expected."""
-        found = shown(self._values[name]) if name in self._values else "nothing"
-        return Wrong(name, f"{name}: expected {expected}, found {found}", hint)
+        return Wrong(name, f"{name}: expected {expected}, found {shown(self._values[name])}", hint)
 
     def text(self, name: str, default: str | None = None, *, length_max: int = TEXT_LENGTH_MAX) -> str:
-        """Return a text that can be printed, stored and sent again without harm."""
+        """Return a text that can be printed, stored and sent again without harm.
+
+        It may be a secret: an error does not show it.
+        """
+        expected = f"text of at most {length_max} characters"
 
         def read(value: Any) -> str:
-            if not isinstance(value, str) or len(value) > length_max or _UNSAFE.search(value):
+            if not isinstance(value, str):
                 raise ValueError
+            if len(value) > length_max:
+                raise Wrong(name, f"{name}: expected {expected}, found {len(value):,}")
+            if _UNSAFE.search(value):
+                raise Wrong(name, f"{name}: a control character, or half a character, cannot stand here")
             return value
 
-        expected = f"text of at most {length_max} characters, without control characters"
         return self._or_default(name, read, expected, default)
 
     def filled(self, name: str) -> str:
@@ -237,10 +243,9 @@ class Fields:
     def _or_default(
         self, name: str, read: Callable[[Any], Value], expected: str, default: Value | None
     ) -> Value:
-        if default is None:
-            return self.needed(name, read, expected)
-        found = self.optional(name, read, expected)
-        return default if found is None else found
+        if default is not None and name not in self._values:
+            return default
+        return self.needed(name, read, expected)
 
 
 def shown(value: JsonValue) -> str:

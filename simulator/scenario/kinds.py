@@ -28,7 +28,7 @@ from simulator.core.money import (
 )
 from simulator.core.steps import Expect, Expected
 from simulator.core.words import did_you_mean_or_valid, shortened
-from simulator.scenario.shapes import Draft, Field, Reading, Record, Schema, ValueKind, read_json
+from simulator.scenario.shapes import Draft, Field, NodeKind, Record, Schema, YamlFile, read_json
 from simulator.scenario.yaml import key_name, noun_of
 
 if TYPE_CHECKING:
@@ -207,7 +207,7 @@ def _read_text(node: Node, _: Draft) -> str:
     return text
 
 
-TEXT = ValueKind(_read_text, {"type": ["string", "number", "boolean"]})
+TEXT = NodeKind(_read_text, {"type": ["string", "number", "boolean"]})
 
 
 def _read_reason(node: Node, draft: Draft) -> str:
@@ -217,7 +217,7 @@ def _read_reason(node: Node, draft: Draft) -> str:
     return reason
 
 
-REASON = ValueKind(_read_reason, {"type": "string"})
+REASON = NodeKind(_read_reason, {"type": "string"})
 
 
 def _read_label(node: Node, _: Draft) -> str:
@@ -233,7 +233,7 @@ _LABEL_SCHEMA = or_column(
     {"type": "string", "pattern": f"^{LABEL_PATTERN}$"}, {"type": "integer", "minimum": 0}
 )
 
-LABEL = ValueKind(_read_label, _LABEL_SCHEMA)
+LABEL = NodeKind(_read_label, _LABEL_SCHEMA)
 
 
 def _reference(node: Node, draft: Draft, step: str) -> str:
@@ -259,19 +259,19 @@ _REFERENCE_SCHEMA = or_column(
     {"type": "string", "pattern": f"^{REFERENCE_PATTERN}$"}, {"type": "integer", "minimum": 0}
 )
 
-REFUNDED = ValueKind(_read_refunded, _REFERENCE_SCHEMA)
+REFUNDED = NodeKind(_read_refunded, _REFERENCE_SCHEMA)
 
-RESENT = ValueKind(_read_resent, _REFERENCE_SCHEMA)
+RESENT = NodeKind(_read_resent, _REFERENCE_SCHEMA)
 
 
 def _read_player(node: Node, draft: Draft) -> str:
     return draft.player(node, text_of(node, "the name of a player"))
 
 
-PLAYER = ValueKind(_read_player, or_column({"type": ["string", "integer"]}))
+PLAYER = NodeKind(_read_player, or_column({"type": ["string", "integer"]}))
 
 
-def choice(*words: str) -> ValueKind:
+def choice(*words: str) -> NodeKind:
     """One of the words."""
 
     def read(node: Node, _: Draft) -> str:
@@ -280,17 +280,17 @@ def choice(*words: str) -> ValueKind:
             raise Wrong(node, f'unknown word "{shortened(text)}"{did_you_mean_or_valid(text, words)}')
         return text
 
-    return ValueKind(read, or_column({"enum": list(words)}))
+    return NodeKind(read, or_column({"enum": list(words)}))
 
 
-def enum_choice(members: Iterable[StrEnum]) -> ValueKind:
+def enum_choice(members: Iterable[StrEnum]) -> NodeKind:
     """One of the members of an enum, by its word."""
     by_word = {member.value: member for member in members}
     words = choice(*by_word)
-    return ValueKind(lambda node, draft: by_word[words.read(node, draft)], words.schema)
+    return NodeKind(lambda node, draft: by_word[words.read(node, draft)], words.schema)
 
 
-def set_of(item: ValueKind, noun: str) -> ValueKind:
+def set_of(item: NodeKind, noun: str) -> NodeKind:
     """A list without repetitions; what is no list is taken as a list of one."""
 
     def read(node: Node, draft: Draft) -> tuple[Any, ...]:
@@ -307,7 +307,7 @@ def set_of(item: ValueKind, noun: str) -> ValueKind:
             found[value] = None
         return tuple(found)
 
-    return ValueKind(read, {"anyOf": [{"type": "array", "items": item.schema}, item.schema]})
+    return NodeKind(read, {"anyOf": [{"type": "array", "items": item.schema}, item.schema]})
 
 
 def _from_text(read: Callable[[str], Any], wanted: str) -> Callable[[Node, Draft], Any]:
@@ -330,10 +330,10 @@ def _pattern(*patterns: str) -> Schema:
     return {"type": "string", "pattern": f"^({'|'.join(patterns)})$"}
 
 
-MONEY = ValueKind(_from_text(read_money, "an amount"), or_column(_NUMBER, _pattern(WRITTEN_PATTERN)))
+MONEY = NodeKind(_from_text(read_money, "an amount"), or_column(_NUMBER, _pattern(WRITTEN_PATTERN)))
 
 
-def _amount(use: AmountUse, *more: str) -> ValueKind:
+def _amount(use: AmountUse, *more: str) -> NodeKind:
     # Amounts repeat within a file and between files; alike ones are one object.
     read_text = lru_cache(maxsize=4096)(partial(read_amount, use=use))
 
@@ -350,7 +350,7 @@ def _amount(use: AmountUse, *more: str) -> ValueKind:
         return amount
 
     forms = (WRITTEN_PATTERN, TIMES_PATTERN, ABOUT_PATTERN, RANGE_PATTERN, *more)
-    return ValueKind(read, or_column(_NUMBER, _pattern(*forms)))
+    return NodeKind(read, or_column(_NUMBER, _pattern(*forms)))
 
 
 BET_AMOUNT = _amount(AmountUse.BET, "all", ALL_PLUS_PATTERN, "limit", LIMIT_PLUS_PATTERN)
@@ -359,10 +359,10 @@ WIN_AMOUNT = _amount(AmountUse.WIN, "all", "limit")
 
 OTHER_AMOUNT = _amount(AmountUse.OTHER)
 
-DURATION = ValueKind(_from_text(read_duration, "a duration"), or_column(_pattern(DURATION_PATTERN)))
+DURATION = NodeKind(_from_text(read_duration, "a duration"), or_column(_pattern(DURATION_PATTERN)))
 
 
-def whole(low: int, high: int) -> ValueKind:
+def whole(low: int, high: int) -> NodeKind:
     """A whole number within bounds."""
 
     def read(text: str) -> int:
@@ -374,7 +374,7 @@ def whole(low: int, high: int) -> ValueKind:
         return number
 
     schema = or_column({"type": "integer", "minimum": low, "maximum": high})
-    return ValueKind(_from_text(read, "a whole number"), schema)
+    return NodeKind(_from_text(read, "a whole number"), schema)
 
 
 def read_flag(node: Node, _: Draft) -> bool:
@@ -385,10 +385,10 @@ def read_flag(node: Node, _: Draft) -> bool:
     return text == "true"
 
 
-FLAG = ValueKind(read_flag, or_column({"type": "boolean"}))
+FLAG = NodeKind(read_flag, or_column({"type": "boolean"}))
 
 
-def json_object(fields: Iterable[str] | None = None, method: str = "") -> ValueKind:
+def json_object(fields: Iterable[str] | None = None, method: str = "") -> NodeKind:
     """A JSON object; with `fields`, only those keys, which are the ones that `method` has."""
     known = None if fields is None else tuple(fields)
 
@@ -408,19 +408,19 @@ def json_object(fields: Iterable[str] | None = None, method: str = "") -> ValueK
     if known is not None:
         schema["additionalProperties"] = False
         schema["properties"] = {name: {} for name in known}
-    return ValueKind(read, or_column(schema))
+    return NodeKind(read, or_column(schema))
 
 
-ANY_JSON = ValueKind(lambda node, _: read_json(node), {})
+ANY_JSON = NodeKind(lambda node, _: read_json(node), {})
 
 
 def mapping_of(
-    what: str, wanted: str, item: ValueKind, refuse: Callable[[str], str] = lambda _: ""
-) -> ValueKind:
+    what: str, wanted: str, item: NodeKind, refuse: Callable[[str], str] = lambda _: ""
+) -> NodeKind:
     """A mapping with keys of the author's own. `refuse` says what is wrong with a key, if anything."""
     keys = Keys[Node](what, None, name_of=key_name)
 
-    def read(node: Node, draft: Reading) -> dict[str, Any]:
+    def read(node: Node, draft: YamlFile) -> dict[str, Any]:
         if type(node) is not MappingNode:
             raise Wrong(node, f"expected {wanted}, found {noun_of(node)}")
         found: dict[str, Any] = {}
@@ -434,7 +434,7 @@ def mapping_of(
                 draft.problems.note(wrong, key, value)
         return found
 
-    return ValueKind(read, {"type": "object", "additionalProperties": item.schema})
+    return NodeKind(read, {"type": "object", "additionalProperties": item.schema})
 
 
 def _refused_column(name: str) -> str:
@@ -443,7 +443,7 @@ def _refused_column(name: str) -> str:
 
 
 COLUMNS = mapping_of(
-    "columns", "a mapping of columns to values", ValueKind(lambda node, _: node, {}), _refused_column
+    "columns", "a mapping of columns to values", NodeKind(lambda node, _: node, {}), _refused_column
 )
 """Values by the name of their `${column}`, kept as nodes."""
 
@@ -451,17 +451,17 @@ COLUMNS = mapping_of(
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 
 
-def matching(pattern: str, wanted: str, schema: Schema, complaint: str = "") -> ValueKind:
+def matching(pattern: str, wanted: str, schema: Schema, complaint: str = "") -> NodeKind:
     """Text of that pattern. `complaint` is the error where what was found may be a secret."""
     compiled = re.compile(pattern, re.ASCII)
 
-    def read(node: Node, _: Reading) -> str:
+    def read(node: Node, _: YamlFile) -> str:
         text = text_of(node, wanted)
         if compiled.fullmatch(text) is None:
             raise Wrong(node, complaint or f'expected {wanted}, found "{shortened(text)}"')
         return text
 
-    return ValueKind(read, or_column(schema))
+    return NodeKind(read, or_column(schema))
 
 
 HTTP_METHOD = matching(
@@ -506,7 +506,7 @@ def _read_expect(node: Node, draft: Draft) -> Expect:
 # One object for each, so that a long file does not hold ten thousand alike.
 _EXPECT_OUTCOME = {outcome: Expect(outcome=outcome) for outcome in Expected}
 
-EXPECT = ValueKind(_read_expect, {"anyOf": [_OUTCOME.schema, EXPECT_FIELDS.schema()]})
+EXPECT = NodeKind(_read_expect, {"anyOf": [_OUTCOME.schema, EXPECT_FIELDS.schema()]})
 
 _SIMPLE_FAULTS = {kind.value: FaultSpec(kind) for kind in FaultKind if kind is not FaultKind.DELAY}
 
@@ -525,10 +525,10 @@ def _read_fault(node: Node, draft: Draft) -> FaultSpec:
     return _SIMPLE_FAULTS[kind.value]
 
 
-FAULT = ValueKind(_read_fault, {"anyOf": [or_column({"enum": list(_SIMPLE_FAULTS)}), _DELAY_FIELDS.schema()]})
+FAULT = NodeKind(_read_fault, {"anyOf": [or_column({"enum": list(_SIMPLE_FAULTS)}), _DELAY_FIELDS.schema()]})
 
 
-def headers(value: str = r"[\t\x20-\x7e]{0,4000}", reserved: Collection[str] = ()) -> ValueKind:
+def headers(value: str = r"[\t\x20-\x7e]{0,4000}", reserved: Collection[str] = ()) -> NodeKind:
     """Headers by name, with values of that pattern; the reserved names, in small letters, cannot be set."""
 
     def refuse(name: str) -> str:
@@ -538,7 +538,7 @@ def headers(value: str = r"[\t\x20-\x7e]{0,4000}", reserved: Collection[str] = (
     complaint = "the value of a header is printable ASCII, on one line"
     written = matching(value, "the value of a header", {"type": ["string", "number"]}, complaint)
     named = mapping_of("headers", "a mapping of names to values", written, refuse)
-    return ValueKind(lambda node, reading: tuple(named.read(node, reading).items()), named.schema)
+    return NodeKind(lambda node, file: tuple(named.read(node, file).items()), named.schema)
 
 
 def _read_body(node: Node, _: Draft) -> str:
@@ -548,4 +548,4 @@ def _read_body(node: Node, _: Draft) -> str:
     return text
 
 
-BODY = ValueKind(_read_body, {"type": ["string", "number", "boolean", "null"]})
+BODY = NodeKind(_read_body, {"type": ["string", "number", "boolean", "null"]})

@@ -30,7 +30,7 @@ from simulator.scenario.kinds import (
     matching,
     set_of,
 )
-from simulator.scenario.shapes import Field, Reading, Record, ValueKind
+from simulator.scenario.shapes import Field, NodeKind, Record, YamlFile
 from simulator.scenario.yaml import EnoughProblems, ProblemList, compose, is_plain, noun_of, value_at
 from simulator.wire.profiles import PROFILES
 
@@ -52,41 +52,41 @@ _CONSTANT = Record(
 _SOURCE = enum_choice(Source)
 
 
-def _record(record: Record) -> ValueKind:
-    return ValueKind(record.read, record.schema())
+def _record(record: Record) -> NodeKind:
+    return NodeKind(record.read, record.schema())
 
 
-def _read_source(node: Node, reading: Reading) -> Source | Constant:
+def _read_source(node: Node, file: YamlFile) -> Source | Constant:
     if isinstance(node, MappingNode):
-        return Constant(_CONSTANT.read(node, reading).get("value"))
-    source: Source = _SOURCE.read(node, reading)
+        return Constant(_CONSTANT.read(node, file).get("value"))
+    source: Source = _SOURCE.read(node, file)
     return source
 
 
-def _read_identity(node: Node, reading: Reading) -> str | None:
+def _read_identity(node: Node, file: YamlFile) -> str | None:
     if is_plain(node) and node.value == "null":
         return None
-    name: str = TEXT.read(node, reading)
+    name: str = TEXT.read(node, file)
     return name
 
 
-def _read_fields(node: Node, reading: Reading) -> tuple[WireField, ...]:
-    sources: dict[str, Source | Constant] = _SOURCES.read(node, reading)
+def _read_fields(node: Node, file: YamlFile) -> tuple[WireField, ...]:
+    sources: dict[str, Source | Constant] = _SOURCES.read(node, file)
     return tuple(WireField(name, source) for name, source in sources.items())
 
 
-def _read_details(node: Node, reading: Reading) -> tuple[str, ...]:
+def _read_details(node: Node, file: YamlFile) -> tuple[str, ...]:
     if not isinstance(node, SequenceNode):
         raise Wrong(node, f"expected a list of field names, found {noun_of(node)}")
-    names: tuple[str, ...] = _NAMES.read(node, reading)
+    names: tuple[str, ...] = _NAMES.read(node, file)
     return names
 
 
 _NAMES = set_of(TEXT, '"details"')
 
-_SOURCES = mapping_of("fields", "a mapping of field names to what they hold", ValueKind(_read_source, {}))
+_SOURCES = mapping_of("fields", "a mapping of field names to what they hold", NodeKind(_read_source, {}))
 
-_FIELDS = ValueKind(_read_fields, _SOURCES.schema)
+_FIELDS = NodeKind(_read_fields, _SOURCES.schema)
 
 REPLY = Record(
     '"reply"',
@@ -96,9 +96,9 @@ REPLY = Record(
         Field("money", enum_choice(MoneyForm), "How the balance may be written."),
         Field("true_is_one", FLAG, 'Whether "status": true is as good as 1.'),
         Field(
-            "identity", ValueKind(_read_identity, {}), "The field of account_details that names the player."
+            "identity", NodeKind(_read_identity, {}), "The field of account_details that names the player."
         ),
-        Field("details", ValueKind(_read_details, {}), "The other fields that account_details must have."),
+        Field("details", NodeKind(_read_details, {}), "The other fields that account_details must have."),
     ],
 )
 
@@ -158,7 +158,7 @@ def _profile(documents: list[Node], problems: ProblemList) -> WireProfile | None
         return None
     [root] = documents
     try:
-        said = PROFILE.read(root, Reading(problems))
+        said = PROFILE.read(root, YamlFile(problems))
     except Wrong as wrong:
         problems.note(wrong)
         return None

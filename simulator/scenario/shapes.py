@@ -23,10 +23,10 @@ Schema = dict[str, Any]
 """A part of a JSON Schema (2020-12)."""
 
 
-class ValueKind(NamedTuple):
+class NodeKind(NamedTuple):
     """A kind of value: how a node is read as one, and the JSON Schema of it.
 
-    `read` is given a `Draft`, or the `Reading` of a file that is no scenario. It raises Wrong at the node
+    `read` is given the `Draft` of a scenario, or the `YamlFile` that is none. It raises Wrong at the node
     that cannot be read, or notes the problems itself.
     """
 
@@ -38,7 +38,7 @@ class Field(NamedTuple):
     """One key of a mapping. `attribute` is the name that the value gets in code, the key's by default."""
 
     name: str
-    kind: ValueKind
+    kind: NodeKind
     meaning: str
     required: bool = False
     attribute: str = ""
@@ -59,7 +59,7 @@ class Record:
         required = (field.name for field in self.fields if field.required)
         self._keys = Keys(name, self._readers, required, name_of=key_name, elsewhere=elsewhere)
 
-    def read(self, node: Node, draft: Reading, at: Node | None = None) -> dict[str, Any]:
+    def read(self, node: Node, draft: YamlFile, at: Node | None = None) -> dict[str, Any]:
         """Return the values by attribute. Every problem is noted; a missing key is shown at the node `at`.
 
         A value that cannot be read is None in what comes back.
@@ -94,8 +94,8 @@ class Record:
         return ", ".join(self._readers) if len(self._readers) <= SHOWN_MAX else "keys to values"
 
 
-class Reading:
-    """A file while it is read: the list for its problems."""
+class YamlFile:
+    """A YAML file while it is read: the list for its problems."""
 
     def __init__(self, problems: ProblemList) -> None:
         self.problems = problems
@@ -136,7 +136,7 @@ StepsReader = Callable[[Node, "Draft"], "tuple[Step, ...]"]
 UseReader = Callable[[Node, str, "Mapping[str, Node]", "Draft"], "tuple[Step, ...]"]
 
 
-class Draft(Reading):
+class Draft(YamlFile):
     """A scenario while it is read.
 
     `read_steps` reads a list of steps, `use` brings those of another file. `scope` stands before the labels

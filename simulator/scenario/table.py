@@ -68,7 +68,7 @@ from simulator.scenario.kinds import (
     text_of,
     whole,
 )
-from simulator.scenario.shapes import Draft, Field, Record, Schema, ValueKind
+from simulator.scenario.shapes import Draft, Field, NodeKind, Record, Schema
 from simulator.scenario.yaml import is_empty, noun_of, value_at
 
 Values = dict[str, Any]
@@ -237,7 +237,7 @@ BET_FIELDS = ("method", "user_id", "amount", "transaction_id", "game_id")
 
 REFUND_FIELDS = ("method", "user_id", "amount", "transaction_id")
 
-STEPS = ValueKind(lambda node, draft: draft.read_steps(node, draft), {"$ref": "#/$defs/steps"})
+STEPS = NodeKind(lambda node, draft: draft.read_steps(node, draft), {"$ref": "#/$defs/steps"})
 
 _PLAYER = Field("player", PLAYER, "The player it is for, by its name under `players`.")
 
@@ -284,7 +284,7 @@ _WITH = Field("with", COLUMNS, "The values of its `${column}`s.")
 _REFUND_CHANGES = _changes("refund", REFUND_FIELDS)
 
 
-def _bet_or_win(name: str, make: type[Step], amount: ValueKind, meaning: str) -> StepKind:
+def _bet_or_win(name: str, make: type[Step], amount: NodeKind, meaning: str) -> StepKind:
     written = Field("amount", amount, "How much.", required=True)
     changes = _changes(f"transaction_{name}", BET_FIELDS)
     return StepKind(
@@ -482,7 +482,7 @@ def _read_rule(node: Node, _: Draft) -> str:
     return text
 
 
-RULE = ValueKind(_read_rule, or_column({"type": "string", "pattern": f"^({'|'.join(GROUPS)})-\\d\\d$"}))
+RULE = NodeKind(_read_rule, or_column({"type": "string", "pattern": f"^({'|'.join(GROUPS)})-\\d\\d$"}))
 
 PLAYER_FIELDS = Record(
     "player",
@@ -519,13 +519,13 @@ def _refused_player(name: str) -> str:
 
 _PLAYER_SCHEMA = {"anyOf": [PLAYER_FIELDS.schema(), {"type": "null"}]}
 
-MAIN_PLAYER_KIND = ValueKind(_read_main_player, _PLAYER_SCHEMA)
+MAIN_PLAYER_KIND = NodeKind(_read_main_player, _PLAYER_SCHEMA)
 
 _MORE_PLAYERS = mapping_of(
-    "players", "a mapping of names", ValueKind(_player_spec, _PLAYER_SCHEMA), _refused_player
+    "players", "a mapping of names", NodeKind(_player_spec, _PLAYER_SCHEMA), _refused_player
 )
 
-PLAYERS = ValueKind(
+PLAYERS = NodeKind(
     lambda node, draft: draft.players.update(_MORE_PLAYERS.read(node, draft)),
     {
         "type": "object",
@@ -539,7 +539,7 @@ POLICY_FIELDS = Record(
     [Field(knob, choice(*words), "Pinned for this scenario.") for knob, words in POLICY_KNOBS.items()],
 )
 
-POLICY = ValueKind(lambda node, draft: POLICY_FIELDS.read(node, draft), POLICY_FIELDS.schema())
+POLICY = NodeKind(lambda node, draft: POLICY_FIELDS.read(node, draft), POLICY_FIELDS.schema())
 
 
 class Row(NamedTuple):
@@ -587,7 +587,7 @@ def _row_name(item: Node, number: int) -> str | Node:
     return str(number)
 
 
-CASES = ValueKind(
+CASES = NodeKind(
     _read_cases,
     {
         "anyOf": [

@@ -1,6 +1,7 @@
-"""Every error of the API: one table of codes, and the JSON that each is answered with.
+"""Every error that goes out over HTTP: one table of codes, one exception, one shape of JSON.
 
-The reference documents no errors; these are our assumption, in the success shape's likeness.
+The reference documents no errors; codes and shape are our assumption, in the success shape's likeness:
+`{"status": false, "error": CODE, "message": text}`, with `parameter` and `hint` where they help.
 """
 
 from __future__ import annotations
@@ -8,155 +9,103 @@ from __future__ import annotations
 import json
 from enum import Enum, StrEnum
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
-from flask import Response
+from simulator.core.mappings import Mistake, Wrong
 
-from simulator.core.values import Frozen
-
-
-class ApiError(Enum):
-    """Code → HTTP status, and what the code means."""
-
-    AUTHORIZATION_MISSING = 401, "There is no Authorization header."
-    AUTHORIZATION_MALFORMED = 401, "The Authorization header is not what it has to be here."
-    CREDENTIALS_WRONG = 401, "No agent has this agent_token and agent_secret_key."
-    TOKEN_INVALID = 401, "The access token was not given out by this server, or was changed."
-    TOKEN_EXPIRED = 401, "The access token is over; an access token lives for 3600 seconds."
-    AGENT_MISMATCH = 403, "agent_code is not the code of the agent that the access token belongs to."
-    SECRET_KEY_WRONG = 403, "agent_token has to carry the agent's secret key, and does not."
-    GAME_UNKNOWN = 404, "The catalogue has no game of this id."
-    PARAMETER_MISSING = 422, "A required parameter is missing."
-    PARAMETER_EMPTY = 422, "A parameter is empty."
-    PARAMETER_REPEATED = 422, "A parameter is given more than once."
-    PARAMETER_INVALID = 422, "A parameter has a value that cannot be used."
-    PARAMETERS_IN_BODY = 422, "The parameters stand in the body of the request and belong in the query."
-    WEBHOOK_URL_MISSING = 422, "A CHARGED game needs the operator's webhook URL, and the agent has none."
-    BAD_REQUEST = 400, "The request cannot be read."
-    NOT_FOUND = 404, "There is nothing at this path."
-    METHOD_NOT_ALLOWED = 405, "The path does not take this method."
-    BODY_TOO_LARGE = 413, "The body is larger than any request needs."
-    URI_TOO_LONG = 414, "The path and query are longer than any request needs."
-    HEADERS_TOO_LARGE = 431, "The headers are larger than any request needs."
-    INTERNAL_ERROR = 500, "This is a fault of the simulator; its log says more."
-
-    @property
-    def status(self) -> int:
-        """The HTTP status."""
-        return int(self.value[0])
-
-    @property
-    def meaning(self) -> str:
-        """One sentence, said where nothing more exact is known."""
-        return str(self.value[1])
+if TYPE_CHECKING:
+    from flask import Response
 
 
-class ApiRefusal(Frozen):
-    """One error as it is answered."""
+class Part(StrEnum):
+    """The parts of the server that answer with errors."""
 
-    code: ApiError
-    message: str
-    parameter: str | None = None
-    hint: str | None = None
-
-    @property
-    def body(self) -> bytes:
-        """Compact JSON."""
-        fields = {"status": False, "error": self.code.name, "message": self.message}
-        optional = {"parameter": self.parameter, "hint": self.hint}
-        return to_json({**fields, **{name: text for name, text in optional.items() if text is not None}})
-
-    @property
-    def headers(self) -> list[tuple[str, str]]:
-        """What HTTP asks for beside the body."""
-        found = [("Content-Type", "application/json"), ("Cache-Control", "no-store")]
-        if self.code.status == HTTPStatus.UNAUTHORIZED:
-            found.append(("WWW-Authenticate", 'Bearer realm="BetronTech simulator"'))
-        return found
+    API = "api"
+    CONTROL = "control"
+    PLAY = "play"
 
 
-class ApiRefused(Exception):
-    """A request that is answered with an error."""
-
-    def __init__(
-        self,
-        code: ApiError,
-        message: str | None = None,
-        *,
-        parameter: str | None = None,
-        hint: str | None = None,
-    ) -> None:
-        super().__init__(code.name)
-        self.refusal = ApiRefusal(code, message or code.meaning, parameter, hint)
+# The parts that have a code. The order within a part is that of its documentation.
+_ALL = (Part.API, Part.CONTROL, Part.PLAY)
+_API = (Part.API,)
+_CONTROL = (Part.CONTROL,)
+_PLAY = (Part.PLAY,)
 
 
-_BY_STATUS = {
-    400: ApiError.BAD_REQUEST,
-    404: ApiError.NOT_FOUND,
-    405: ApiError.METHOD_NOT_ALLOWED,
-    413: ApiError.BODY_TOO_LARGE,
-    414: ApiError.URI_TOO_LONG,
-    431: ApiError.HEADERS_TOO_LARGE,
-}
+class ErrorCode(Enum):
+    """Code → HTTP status, what it means, and which parts of the server answer with it."""
+
+    AUTHORIZATION_MISSING = 401, "There is no Authorization header.", _API
+    AUTHORIZATION_MALFORMED = 401, "The Authorization header is not what it has to be here.", _API
+    CREDENTIALS_WRONG = 401, "No agent has this agent_token and agent_secret_key.", _API
+    TOKEN_INVALID = 401, "The access token was not given out by this server, or was changed.", _API
+    TOKEN_EXPIRED = 401, "The access token is over; an access token lives for 3600 seconds.", _API
+    AGENT_MISMATCH = 403, "agent_code is not the code of the agent that the access token belongs to.", _API
+    SECRET_KEY_WRONG = 403, "agent_token has to carry the agent's secret key, and does not.", _API
+    GAME_UNKNOWN = 404, "The catalogue has no game of this id.", _API
+    PARAMETER_MISSING = 422, "A required parameter is missing.", _API
+    PARAMETER_EMPTY = 422, "A parameter is empty.", _API
+    PARAMETER_REPEATED = 422, "A parameter is given more than once.", _API
+    PARAMETER_INVALID = 422, "A parameter has a value that cannot be used.", _API
+    PARAMETERS_IN_BODY = 422, "The parameters stand in the body of the request and belong in the query.", _API
+    WEBHOOK_URL_MISSING = (
+        422,
+        "A CHARGED game needs the operator's webhook URL, and the agent has none.",
+        _API,
+    )
+    BAD_REQUEST = 400, "The request cannot be read.", (Part.API, Part.PLAY)
+    NOT_FOUND = 404, "There is nothing at this path.", _ALL
+    METHOD_NOT_ALLOWED = 405, "The path does not take this method.", _API
+    BODY_TOO_LARGE = 413, "The body is larger than any request needs.", _API
+    URI_TOO_LONG = 414, "The path and query are longer than any request needs.", _API
+    HEADERS_TOO_LARGE = 431, "The headers are larger than any request needs.", _API
+    INTERNAL_ERROR = 500, "This is a fault of the simulator; its log says more.", _API
+
+    BODY_UNREADABLE = 400, "The body is not the JSON object that is expected here.", _CONTROL
+    TOKEN_MISSING = 401, "Console and control API are guarded by the admin token.", _CONTROL
+    TOKEN_WRONG = 401, "This is not the admin token.", _CONTROL
+    LOOPBACK_ONLY = 403, "Without an admin token, console and control API answer on loopback only.", _CONTROL
+    HOST_REFUSED = 403, "The Host header names a host that this server is not known by.", _CONTROL
+    ORIGIN_REFUSED = 403, "The request comes from a page of another site.", _CONTROL
+    EXISTS = 409, "There is one of that name already.", _CONTROL
+    IN_VAIN = 409, "There is nothing that this could be done to.", (Part.CONTROL, Part.PLAY)
+    TYPE_UNSUPPORTED = 415, "A body is sent as application/json here.", _CONTROL
+    FIELD_UNKNOWN = 422, "The body or the query has a field that is not known here.", _CONTROL
+    FIELD_MISSING = 422, "A required field is missing.", _CONTROL
+    FIELD_REPEATED = 422, "A field is given more than once.", _CONTROL
+    FIELD_INVALID = 422, "A field has a value that cannot be used.", _CONTROL
+    TOO_MANY_TRIES = 429, "Too many wrong tokens came from this address.", _CONTROL
+    BUSY = 503, "It cannot be done just now.", _CONTROL
+    PLACES_TAKEN = 503, "There are as many streams or waiting calls as there may be; try again.", _CONTROL
+
+    FORBIDDEN = 403, "Only the game's own page may ask for this: send X-Play: 1 from its origin.", _PLAY
+    UNKNOWN = 404, "This is no game session of ours, or it was forgotten.", _PLAY
+    ROUND_RUNS = 409, "A round of this session is being played; one at a time.", _PLAY, "BUSY"
+    MONEY = 409, "The play money does not cover this stake.", _PLAY
+    OVER = 410, "This game session is over; launch the game again.", _PLAY
+    TOO_LARGE = 413, "The body is larger than any request needs.", _PLAY
+    STAKE = 422, "This is no stake of the ladder.", _PLAY
+    TROUBLE = 422, "There is no such trouble.", _PLAY
+    SERVER = 503, "The wallet cannot be called now.", _PLAY
+    STREAMS = 503, "There are as many event streams as there may be; ask /journal instead.", _PLAY
+
+    def __init__(self, status: int, meaning: str, parts: tuple[Part, ...], code: str = "") -> None:
+        self.status = status
+        self.meaning = meaning
+        self.parts = parts
+        self.code = code or self.name
 
 
-def refusal_of_status(status: int, hint: str | None = None) -> ApiRefusal:
-    """The error for an HTTP status that server or framework decided on."""
-    code = _BY_STATUS.get(status, ApiError.BAD_REQUEST if 400 <= status < 500 else ApiError.INTERNAL_ERROR)
-    return ApiRefusal(code, code.meaning, hint=hint)
-
-
-def to_json(value: object) -> bytes:
-    """Compact JSON; slashes and & as they are, since clients pull URLs out with regular expressions."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
-
-
-# --- problems -------------------------------------------------------------------------------------
-# Every error of the control API: one table of codes, and how each is answered.
-# The shape is the one of the BetronTech API: `{"status": false, "error": CODE, "message": text}`.
-
-
-class ConsoleError(Enum):
-    """Code → HTTP status, and what the code means."""
-
-    BODY_UNREADABLE = 400, "The body is not the JSON object that is expected here."
-    TOKEN_MISSING = 401, "Console and control API are guarded by the admin token."
-    TOKEN_WRONG = 401, "This is not the admin token."
-    LOOPBACK_ONLY = 403, "Without an admin token, console and control API answer on loopback only."
-    HOST_REFUSED = 403, "The Host header names a host that this server is not known by."
-    ORIGIN_REFUSED = 403, "The request comes from a page of another site."
-    NOT_FOUND = 404, "There is nothing of that name or number here."
-    EXISTS = 409, "There is one of that name already."
-    IN_VAIN = 409, "There is nothing that this could be done to."
-    TYPE_UNSUPPORTED = 415, "A body is sent as application/json here."
-    FIELD_UNKNOWN = 422, "The body or the query has a field that is not known here."
-    FIELD_MISSING = 422, "A required field is missing."
-    FIELD_REPEATED = 422, "A field is given more than once."
-    FIELD_INVALID = 422, "A field has a value that cannot be used."
-    TOO_MANY_TRIES = 429, "Too many wrong tokens came from this address."
-    BUSY = 503, "It cannot be done just now."
-    PLACES_TAKEN = 503, "There are as many streams or waiting calls as there may be; ask again and again."
-
-    @property
-    def status(self) -> int:
-        """The HTTP status."""
-        return int(self.value[0])
-
-    @property
-    def meaning(self) -> str:
-        """One sentence, said where nothing more exact is known."""
-        return str(self.value[1])
+def codes_of(part: Part) -> list[ErrorCode]:
+    """Return the codes that a part of the server answers with."""
+    return [each for each in ErrorCode if part in each.parts]
 
 
 class Denied(Exception):
     """A request that is answered with an error."""
 
     def __init__(
-        self,
-        code: ConsoleError,
-        message: str | None = None,
-        *,
-        field: str | None = None,
-        hint: str | None = None,
+        self, code: ErrorCode, message: str = "", *, field: str | None = None, hint: str | None = None
     ) -> None:
         super().__init__(code.name)
         self.code = code
@@ -165,28 +114,83 @@ class Denied(Exception):
         self.hint = hint
 
     @property
-    def response(self) -> Response:
-        """The error as it goes out."""
-        body = {"status": False, "error": self.code.name, "message": self.message}
+    def body(self) -> bytes:
+        """Return the error as compact JSON."""
+        fields = {"status": False, "error": self.code.code, "message": self.message}
         optional = {"parameter": self.field, "hint": self.hint}
-        answered = answer({**body, **{name: text for name, text in optional.items() if text}})
-        answered.status_code = self.code.status
-        if self.code.status == 401:
-            answered.headers["WWW-Authenticate"] = 'Bearer realm="BetronTech simulator console"'
-        if self.code.status in {429, 503}:
-            answered.headers["Retry-After"] = "2"
-        return answered
+        return to_json({**fields, **{name: text for name, text in optional.items() if text}})
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """Return what HTTP asks for beside the body."""
+        found = [("Content-Type", "application/json"), ("Cache-Control", "no-store")]
+        if self.code.status == HTTPStatus.UNAUTHORIZED:
+            found.append(("WWW-Authenticate", 'Bearer realm="BetronTech simulator"'))
+        if self.code.status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
+            found.append(("Retry-After", "2"))
+        return found
+
+    @property
+    def response(self) -> Response:
+        """Return the error as it goes out."""
+        # The process that starts the worker needs the table, not Flask.
+        from flask import Response
+
+        return Response(self.body, self.code.status, self.headers)
 
 
-def answer(value: object) -> Response:
-    """A value as compact JSON, 200; pure ASCII, so that it is safe on any terminal."""
-    told = Response(json.dumps(value, separators=(",", ":")), content_type="application/json")
+_BY_STATUS = {
+    400: ErrorCode.BAD_REQUEST,
+    404: ErrorCode.NOT_FOUND,
+    405: ErrorCode.METHOD_NOT_ALLOWED,
+    413: ErrorCode.BODY_TOO_LARGE,
+    414: ErrorCode.URI_TOO_LONG,
+    431: ErrorCode.HEADERS_TOO_LARGE,
+}
+
+_BY_MISTAKE = {
+    Part.API: {
+        Mistake.MISSING: ErrorCode.PARAMETER_MISSING,
+        Mistake.EMPTY: ErrorCode.PARAMETER_EMPTY,
+        Mistake.REPEATED: ErrorCode.PARAMETER_REPEATED,
+        Mistake.UNFIT: ErrorCode.PARAMETER_INVALID,
+    },
+    Part.CONTROL: {
+        Mistake.MISSING: ErrorCode.FIELD_MISSING,
+        Mistake.EMPTY: ErrorCode.FIELD_INVALID,
+        Mistake.REPEATED: ErrorCode.FIELD_REPEATED,
+        Mistake.UNFIT: ErrorCode.FIELD_INVALID,
+        Mistake.UNKNOWN: ErrorCode.FIELD_UNKNOWN,
+    },
+    Part.PLAY: dict.fromkeys(Mistake, ErrorCode.BAD_REQUEST),
+}
+
+
+def denied_by_status(status: int, hint: str | None = None) -> Denied:
+    """Return the error for an HTTP status that server or framework decided on."""
+    client = ErrorCode.BAD_REQUEST if 400 <= status < 500 else ErrorCode.INTERNAL_ERROR
+    return Denied(_BY_STATUS.get(status, client), hint=hint)
+
+
+def denied_field(wrong: Wrong, part: Part) -> Denied:
+    """Return the error for a field of a request that cannot be used."""
+    code = _BY_MISTAKE[part][wrong.mistake]
+    return Denied(code, wrong.message, field=str(wrong.place or "") or None, hint=wrong.hint or None)
+
+
+def to_json(value: object) -> bytes:
+    """Return compact JSON; slashes and & stay, since clients pull URLs out with regular expressions."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
+
+
+def answer(value: object, status: int = 200) -> Response:
+    """Return a value as compact JSON; pure ASCII, so that it is safe on any terminal."""
+    # As above: not every process that has the table has Flask.
+    from flask import Response
+
+    told = Response(json.dumps(value, separators=(",", ":")), status, content_type="application/json")
     told.headers["Cache-Control"] = "no-store"
     return told
-
-
-# --- problems -------------------------------------------------------------------------------------
-# What can go wrong for a player: problems that the page has words for, and errors with their HTTP status.
 
 
 class PlayProblem(StrEnum):
@@ -203,40 +207,3 @@ class PlayProblem(StrEnum):
     def calls_off(self) -> bool:
         """Whether the bet does not stand, so that the reels have nothing to show."""
         return self in {PlayProblem.BET_REFUSED, PlayProblem.BET_REFUNDED, PlayProblem.BET_PENDING}
-
-
-class Error(Enum):
-    """Code → HTTP status, and what it means; JSON `{"error": code, "message": text}`."""
-
-    FORBIDDEN = 403, "Only the game's own page may ask for this: send X-Play: 1 from its origin."
-    UNKNOWN = 404, "This is no game session of ours, or it was forgotten."
-    NOT_FOUND = 404, "There is nothing of that number here."
-    BUSY = 409, "A round of this session is being played; one at a time."
-    MONEY = 409, "The play money does not cover this stake."
-    IN_VAIN = 409, "There is nothing this could be done to."
-    OVER = 410, "This game session is over; launch the game again."
-    TOO_LARGE = 413, "The body is larger than any request needs."
-    BAD_REQUEST = 400, "The request cannot be read."
-    STAKE = 422, "This is no stake of the ladder."
-    TROUBLE = 422, "There is no such trouble."
-    SERVER = 503, "The wallet cannot be called now."
-    STREAMS = 503, "There are as many event streams as there may be; ask /journal instead."
-
-    @property
-    def status(self) -> int:
-        """The HTTP status."""
-        return int(self.value[0])
-
-    @property
-    def meaning(self) -> str:
-        """One sentence, said where nothing more exact is known."""
-        return str(self.value[1])
-
-
-class PlayError(Exception):
-    """A request of the page that is answered with an error."""
-
-    def __init__(self, error: Error, message: str | None = None) -> None:
-        super().__init__(error.name)
-        self.error = error
-        self.message = message or error.meaning

@@ -18,7 +18,7 @@ from werkzeug.routing import Rule
 
 from simulator.core.words import nearest
 from simulator.serve.accounts import Agent, Agents, SessionFile, SessionStore, make_agent
-from simulator.serve.answers import ApiError, ApiRefusal, ApiRefused, refusal_of_status, to_json
+from simulator.serve.answers import Denied, ErrorCode, denied_by_status, to_json
 from simulator.serve.api.faults import disturb
 from simulator.serve.api.routes import api_blueprint
 from simulator.serve.catalogue import Catalogue, make_catalogue
@@ -119,7 +119,7 @@ def create_app(state: ServerState) -> Flask:
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False
     app.extensions["simulator"] = state
-    app.register_error_handler(ApiRefused, lambda refused: answer(refused.refusal))
+    app.register_error_handler(Denied, lambda denied: denied.response)
     app.register_error_handler(HTTPException, answer_http_error)
     app.register_error_handler(Exception, answer_bug)
     app.before_request(refuse_large_body)
@@ -161,15 +161,10 @@ def refuse_large_body() -> None:
         raise RequestEntityTooLarge
 
 
-def answer(refusal: ApiRefusal) -> Response:
-    """An error as it goes out."""
-    return Response(refusal.body, refusal.code.status, refusal.headers)
-
-
 def answer_http_error(error: HTTPException) -> Response:
     """What Flask refused by itself: JSON too."""
     status = error.code or 500
-    reply = answer(refusal_of_status(status, hint=_path_hint() if status == 404 else None))
+    reply = denied_by_status(status, hint=_path_hint() if status == 404 else None).response
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         reply.headers["Allow"] = ", ".join(sorted(error.valid_methods))
     if status == 413:
@@ -181,7 +176,7 @@ def answer_http_error(error: HTTPException) -> Response:
 def answer_bug(error: Exception) -> Response:
     """A fault of ours: the log has the traceback, the answer nothing of it."""
     LOG.error("a request could not be answered", exc_info=error)
-    return answer(ApiRefusal(ApiError.INTERNAL_ERROR, ApiError.INTERNAL_ERROR.meaning))
+    return Denied(ErrorCode.INTERNAL_ERROR).response
 
 
 _PATHS = (

@@ -1,258 +1,99 @@
-"""Fields of a query or a JSON body, read strictly: what is not known here is an error, not ignored."""
+"""What requests say, read strictly: queries, JSON bodies, filters, stakes, webhooks put together by hand."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
-from flask import Request
-
+from simulator.core import json as exact_json
 from simulator.core.findings import CallVerdict, Outcome
-from simulator.core.money import Money, parse_canonical
-from simulator.core.webhooks import Method
-from simulator.core.words import did_you_mean_or_valid
-from simulator.serve.answers import ApiError, ApiRefused, ConsoleError, Denied, Error, PlayError
+from simulator.core.mappings import Fields, Keys, Mistake, Wrong
+from simulator.core.money import ZERO, Money, format_money, parse_written
+from simulator.core.webhooks import Method, WebhookRequest
+from simulator.errors import UsageError
+from simulator.serve.answers import Denied, ErrorCode
 from simulator.serve.journal import Filter, Purpose
 
-TEXT_LENGTH_MAX = 255
+if TYPE_CHECKING:
+    from flask import Request
 
-WHOLE_MAX = 2**63 - 1
+PARAMETERS_MAX = 100
 
-SHOWN_LENGTH_MAX = 60
-
-
-class Fields:
-    """Named values; each reader takes one, and refuses with the field's name what is no such value.
-
-    A query's values are text, a body's are JSON: a whole number may be written either way.
-    """
-
-    def __init__(self, values: Mapping[str, Any], known: Iterable[str]) -> None:
-        names = list(known)
-        for name in values:
-            if name not in names:
-                hint = did_you_mean_or_valid(name[:TEXT_LENGTH_MAX], names).removeprefix("; ")
-                raise Denied(
-                    ConsoleError.FIELD_UNKNOWN,
-                    f'there is no field "{shown(name)}" here',
-                    field=shown(name),
-                    hint=hint,
-                )
-        self._values = values
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._values
-
-    def text(self, name: str, default: str | None = None, *, length_max: int = TEXT_LENGTH_MAX) -> str:
-        """A text; one that is printed, stored and sent again without harm."""
-        value = self._value(name, default)
-        if not isinstance(value, str) or len(value) > length_max or not _is_storable(value):
-            raise _unfit(name, value, f"text of at most {length_max} characters")
-        return value
-
-    def whole(self, name: str, default: int | None = None, *, low: int = 0, high: int = WHOLE_MAX) -> int:
-        """A whole number between the two."""
-        value = self._value(name, default)
-        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 19:
-            value = int(value)
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise _unfit(name, value, f"a whole number from {low} to {high}")
-        return value
-
-    def flag(self, name: str, default: bool | None = None) -> bool:
-        """True or false."""
-        value = self._value(name, default)
-        if value in ("true", "false") and isinstance(value, str):
-            return value == "true"
-        if not isinstance(value, bool):
-            raise _unfit(name, value, "true or false")
-        return value
-
-    def word(self, name: str, words: Iterable[str], default: str | None = None) -> str:
-        """One of the words."""
-        value = self._value(name, default)
-        known = [str(word) for word in words]
-        if not isinstance(value, str) or (value not in known and value != default):
-            hint = did_you_mean_or_valid(value, known).removeprefix("; ") if isinstance(value, str) else None
-            raise _unfit(name, value, f"one of {', '.join(known)}", hint)
-        return value
-
-    def share(self, name: str) -> float:
-        """A number from 0 to 1."""
-        value = self._value(name, None)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-            raise _unfit(name, value, "a number from 0 to 1")
-        return float(value)
-
-    def mapping(self, name: str) -> dict[str, Any]:
-        """A JSON object."""
-        value = self._value(name, None)
-        if not isinstance(value, dict):
-            raise _unfit(name, value, "an object")
-        return value
-
-    def _value(self, name: str, default: object) -> Any:
-        value = self._values.get(name, default)
-        if value is None:
-            raise Denied(ConsoleError.FIELD_MISSING, f"{name} is missing", field=name)
-        return value
+PLAY_BODY_BYTES_MAX = 4096
 
 
 def query_of(request: Request, *known: str) -> Fields:
-    """The query's fields, each once."""
-    lists = dict(request.args.lists())
-    for name, values in lists.items():
-        if len(values) > 1:
-            raise Denied(
-                ConsoleError.FIELD_REPEATED,
-                f'"{shown(name)}" is given {len(values)} times',
-                field=shown(name),
-            )
-    return Fields({name: values[0] for name, values in lists.items()}, known)
+    """Return the fields of the query."""
+    return Fields(request.args.items(multi=True), Keys("the query", known))
 
 
 def body_of(request: Request, *known: str) -> Fields:
-    """The fields of the JSON object in the body; no body is an empty object."""
+    """Return the fields of the JSON object in the body; no body is an empty object."""
     body = request.get_data()
-    if not body:
-        return Fields({}, known)
     # A form of another site cannot send this type without the browser asking us first.
-    if request.mimetype != "application/json":
-        raise Denied(ConsoleError.TYPE_UNSUPPORTED, hint="send Content-Type: application/json")
-    return Fields(_object(body), known)
+    if body and request.mimetype != "application/json":
+        raise Denied(ErrorCode.TYPE_UNSUPPORTED, hint="send Content-Type: application/json")
+    return _fields_of(body or b"{}", known, ErrorCode.BODY_UNREADABLE)
 
 
-def _object(body: bytes) -> dict[str, Any]:
+def play_body_of(request: Request, *known: str) -> Fields:
+    """Return the fields of a body that the game's page sends."""
+    if (request.content_length or 0) > PLAY_BODY_BYTES_MAX:
+        raise Denied(ErrorCode.TOO_LARGE)
+    body = request.get_data()
+    if len(body) > PLAY_BODY_BYTES_MAX:
+        raise Denied(ErrorCode.TOO_LARGE)
+    return _fields_of(body, known, ErrorCode.BAD_REQUEST)
+
+
+def _fields_of(body: bytes, known: Iterable[str], unreadable: ErrorCode) -> Fields:
     try:
-        found = json.loads(body, object_pairs_hook=_without_twins)
-    except (ValueError, RecursionError):
-        raise Denied(ConsoleError.BODY_UNREADABLE, "The body is not JSON in UTF-8.") from None
-    if not isinstance(found, dict):
-        raise Denied(ConsoleError.BODY_UNREADABLE, "The body is JSON, but no object.")
-    return found
+        text = body.decode("utf-8")
+        pairs = exact_json.pairs(text)
+        twice = exact_json.parse(text).twice
+    except ValueError as error:
+        raise Denied(unreadable, f"The body is not a JSON object in UTF-8: {error}.") from None
+    fields = Fields(pairs, Keys("the body", known))
+    for name in sorted(twice):
+        # Within a value; the outermost keys are those of the fields.
+        raise Wrong(name, f'duplicate key "{name}" in the body', mistake=Mistake.REPEATED)
+    return fields
 
 
-def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twin = shown(next(name for name in names if names.count(name) > 1))
-        raise Denied(ConsoleError.FIELD_REPEATED, f'"{twin}" stands in the body more than once', field=twin)
-    return found
-
-
-def shown(value: object) -> str:
-    """A value in a message: short, and without characters that cannot be printed."""
-    text = value if isinstance(value, str) else json.dumps(value, default=str)
-    cut = text if len(text) <= SHOWN_LENGTH_MAX else text[:SHOWN_LENGTH_MAX] + "…"
-    return cut if cut.isprintable() else ascii(cut)[1:-1]
-
-
-def _is_storable(text: str) -> bool:
-    """Whether it is Unicode that can be written: JSON may hold halves of characters."""
-    return "\x00" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
-
-
-def _unfit(name: str, value: object, expected: str, hint: str | None = None) -> Denied:
-    return Denied(
-        ConsoleError.FIELD_INVALID,
-        f"{name}: expected {expected}, found {shown(value)}",
-        field=name,
-        hint=hint,
-    )
-
-
-# --- parameters -----------------------------------------------------------------------------------
-# A query as its parameters: each one once, each one text. Pure.
-
-VALUE_LENGTH_MAX = 255
-
-FIELDS_MAX = 100
-
-
-class Parameters:
-    """The parameters of one request. Those that nobody asks for are ignored."""
-
-    def __init__(self, query: bytes) -> None:
-        """Refused for a query that is no UTF-8 text or has too many fields."""
-        try:
-            pairs = parse_qsl(
-                query.decode("latin-1"),
-                keep_blank_values=True,
-                encoding="utf-8",
-                errors="strict",
-                max_num_fields=FIELDS_MAX,
-            )
-        except UnicodeDecodeError:
-            raise ApiRefused(ApiError.PARAMETER_INVALID, "The query is not percent-encoded UTF-8.") from None
-        except ValueError:
-            raise ApiRefused(
-                ApiError.PARAMETER_INVALID, f"The query has more than {FIELDS_MAX} parameters."
-            ) from None
-        self._values: dict[str, list[str]] = {}
-        for name, value in pairs:
-            self._values.setdefault(name, []).append(value)
-
-    def has_any(self, names: Iterable[str]) -> bool:
-        """Whether at least one of these is given."""
-        return any(name in self._values for name in names)
-
-    def required(self, name: str) -> str:
-        """The parameter's value; Refused where it is missing, empty, repeated, too long or no plain text."""
-        value = self.optional(name)
-        if value is None:
-            near = [given for given in self._values if given.strip("[] ").casefold() == name]
-            raise ApiRefused(
-                ApiError.PARAMETER_MISSING,
-                f"The parameter {name} is missing.",
-                parameter=name,
-                hint=f"it is spelt {name}, found {near[0][:40]}" if near else None,
-            )
-        if not value.strip():
-            raise ApiRefused(ApiError.PARAMETER_EMPTY, f"The parameter {name} is empty.", parameter=name)
-        return value
-
-    def optional(self, name: str) -> str | None:
-        """The parameter's value, which may be empty; None where it is missing. Refused as `required`."""
-        values = self._values.get(name)
-        if values is None:
-            return None
-        if len(values) > 1:
-            raise ApiRefused(
-                ApiError.PARAMETER_REPEATED,
-                f"The parameter {name} is given {len(values)} times.",
-                parameter=name,
-                hint="give it once",
-            )
-        value = values[0]
-        if len(value) > VALUE_LENGTH_MAX:
-            raise ApiRefused(
-                ApiError.PARAMETER_INVALID,
-                f"The parameter {name} has {len(value)} characters, more than {VALUE_LENGTH_MAX}.",
-                parameter=name,
-            )
-        if any(letter < " " or "\x7f" <= letter < "\xa0" for letter in value):
-            raise ApiRefused(
-                ApiError.PARAMETER_INVALID, f"The parameter {name} has a control character.", parameter=name
-            )
-        return value
+def parameters_of(query: bytes, known: Iterable[str]) -> Fields:
+    """Return the parameters of a query of the BetronTech API; those that are not known are ignored."""
+    try:
+        pairs = parse_qsl(
+            query.decode("latin-1"),
+            keep_blank_values=True,
+            encoding="utf-8",
+            errors="strict",
+            max_num_fields=PARAMETERS_MAX,
+        )
+    except UnicodeDecodeError:
+        raise Wrong("", "The query is not percent-encoded UTF-8.") from None
+    except ValueError:
+        raise Wrong("", f"The query has more than {PARAMETERS_MAX} parameters.") from None
+    return Fields(pairs, Keys("the query", known, is_open=True))
 
 
 def names_in_body(body: bytes, names: Iterable[str]) -> list[str]:
-    """Which of these names a JSON or form body holds at its top."""
+    """Return which of these names a JSON or form body holds at its top."""
     try:
-        value = json.loads(body)
-        held = set(value) if isinstance(value, Mapping) else set()
-    except (ValueError, RecursionError):
+        held = {name for name, _ in exact_json.pairs(body.decode("utf-8"))}
+    except ValueError:
         held = {name for name, _ in parse_qsl(body.decode("latin-1"), keep_blank_values=True)}
     return [name for name in names if name in held]
 
 
-# --- wanted ---------------------------------------------------------------------------------------
-# Which exchanges a query asks for: the journal's filter in the names of the control API.
+def resumed_at(request: Request) -> int | None:
+    """Return the number of the last event that a browser saw before it asks for the stream again."""
+    found = request.headers.get("Last-Event-ID", "")
+    return Fields([("since", found)], Keys("the header", ["since"])).whole("since") if found else None
 
+
+# The filter of the journal, in the names of the control API.
 FILTERS = (
     "agent",
     "session",
@@ -269,36 +110,28 @@ WORDS = {"method": Method, "outcome": Outcome, "verdict": CallVerdict, "purpose"
 
 
 def filter_of(fields: Fields) -> Filter:
-    """The filter; an empty field asks nothing. Raises Denied for a word that no exchange has."""
-    found: dict[str, str] = {}
-    for name in FILTERS:
-        if name in WORDS:
-            found[name] = fields.word(name, WORDS[name], "")
-        else:
-            found[name] = fields.text(name, "")
-    return Filter(**found)
+    """Return which exchanges a query asks for; an empty field asks nothing."""
+    return Filter(
+        **{
+            name: fields.word(name, WORDS[name], "") if name in WORDS else fields.text(name, "")
+            for name in FILTERS
+        }
+    )
 
 
-# --- requests -------------------------------------------------------------------------------------
-# What the page's requests say: checked, or answered with an error. Who may ask, and what is asked.
-
-BODY_BYTES_MAX = 4096
-
-DIGITS_MAX = 15
+# --- what the game's page asks --------------------------------------------------------------------
 
 MARK = "X-Play"
 
 
 def check_origin(request: Request, public_url: str) -> None:
     """Let only the game's own page do things: another site can neither set our header nor hide its origin."""
-    if request.headers.get(MARK) != "1":
-        raise PlayError(Error.FORBIDDEN)
-    if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
-        raise PlayError(Error.FORBIDDEN)
     origin = request.headers.get("Origin")
     # Behind a proxy the host that we see may be another one than the browser's.
-    if origin is not None and _host(origin) not in (request.host, _host(public_url)):
-        raise PlayError(Error.FORBIDDEN)
+    is_own = origin is None or _host(origin) in (request.host, _host(public_url))
+    is_marked = request.headers.get(MARK) == "1"
+    if not is_own or not is_marked or request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
+        raise Denied(ErrorCode.FORBIDDEN)
 
 
 def _host(url: str) -> str:
@@ -308,34 +141,62 @@ def _host(url: str) -> str:
         return ""
 
 
-def fields_of(request: Request) -> dict[str, Any]:
-    """The JSON object in the body."""
-    if (request.content_length or 0) > BODY_BYTES_MAX:
-        raise PlayError(Error.TOO_LARGE)
-    body = request.get_data()
-    if len(body) > BODY_BYTES_MAX:
-        raise PlayError(Error.TOO_LARGE)
+def stake_of(fields: Fields, stakes: Iterable[Money]) -> Money:
+    """Return the stake of a spin, written like "1.00"."""
+    by_text = {format_money(stake): stake for stake in stakes}
     try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
-        raise PlayError(Error.BAD_REQUEST, "The body is not JSON.") from None
-    if not isinstance(found, dict):
-        raise PlayError(Error.BAD_REQUEST, "The body is not a JSON object.")
-    return found
+        return by_text[fields.word("stake", by_text)]
+    except Wrong as wrong:
+        raise Denied(ErrorCode.STAKE, str(wrong)) from None
 
 
-def stake_of(fields: dict[str, Any], stakes: tuple[Money, ...]) -> Money:
-    """The stake of a spin, as text like "1.00"."""
-    found = fields.get("stake")
-    stake = parse_canonical(found) if isinstance(found, str) and len(found) <= DIGITS_MAX else None
-    if stake is None or stake not in stakes:
-        raise PlayError(Error.STAKE)
-    return stake
+# --- a webhook put together by hand ---------------------------------------------------------------
+
+_CALL = ("method", "user_id")
+
+_MONEY_CALL = (*_CALL, "amount", "transaction_id")
+
+_FIELDS = {
+    Method.DETAILS: _CALL,
+    Method.BALANCE: _CALL,
+    Method.BET: (*_MONEY_CALL, "game_id"),
+    Method.WIN: (*_MONEY_CALL, "game_id"),
+    Method.REFUND: _MONEY_CALL,
+}
 
 
-def since_of(request: Request) -> int:
-    """The change after which the journal is asked for; a resumed event stream says it in its own header."""
-    text = request.headers.get("Last-Event-ID") or request.args.get("since", "0")
-    if not (text.isascii() and text.isdigit() and len(text) <= DIGITS_MAX):
-        raise PlayError(Error.BAD_REQUEST, "since is the number of a change, 0 or more.")
-    return int(text)
+class WebhookUnfit(UsageError):
+    """The fields are no webhook."""
+
+
+def webhook_by_hand(values: Mapping[str, Any], new_id: str) -> WebhookRequest:
+    """Return the webhook that these fields are; a bet or a win without transaction_id gets `new_id`.
+
+    Raises WebhookUnfit for an unknown field, a missing one, and a value that the field cannot have.
+    """
+    try:
+        method = Method(Fields(values.items(), Keys("a webhook", None)).word("method", Method))
+        fields = Fields(values.items(), Keys(method, _FIELDS[method]))
+        return _webhook(method, fields, new_id)
+    except Wrong as wrong:
+        raise WebhookUnfit(f"webhook: {wrong}") from None
+
+
+def _webhook(method: Method, fields: Fields, new_id: str) -> WebhookRequest:
+    player = fields.filled("user_id")
+    if not method.moves_money:
+        return WebhookRequest(method, player)
+    amount = fields.needed("amount", _amount, 'an amount like "10.00"')
+    if method is Method.REFUND:
+        return WebhookRequest(method, player, amount, fields.filled("transaction_id"))
+    own_id = fields.filled("transaction_id") if "transaction_id" in fields else new_id
+    return WebhookRequest(method, player, amount, own_id, fields.filled("game_id"))
+
+
+def _amount(value: Any) -> Money:
+    if not isinstance(value, str):
+        raise ValueError
+    amount = parse_written(value)
+    if amount < ZERO:
+        raise ValueError("it must not be negative")
+    return amount

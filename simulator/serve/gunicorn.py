@@ -23,7 +23,7 @@ from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, ParseExc
 from gunicorn.workers.gthread import ThreadWorker
 
 from simulator.errors import SimulatorError, UsageError
-from simulator.serve.answers import ApiRefusal, refusal_of_status
+from simulator.serve.answers import Denied, denied_by_status
 from simulator.serve.catalogue import CatalogueAhead
 from simulator.serve.logs import Lines, ServerLog, secrets_of
 from simulator.serve.state import ServerState
@@ -123,7 +123,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def load(self) -> Any:
         """The app, in the worker."""
         # Flask is what starts slowest, and only the worker needs it.
-        from simulator.serve.app import answer, create_app, make_state
+        from simulator.serve.app import create_app, make_state
 
         try:
             data = self.settings.data
@@ -135,7 +135,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             self._closing.callback(self.state.delivery.stop)
             self.state.delivery.start()
             # What gunicorn finds wrong with a body, it raises where the body is read.
-            app.register_error_handler(ParseException, lambda _: answer(refusal_of_status(400)))
+            app.register_error_handler(ParseException, lambda _: denied_by_status(400).response)
             return app
         except SimulatorError as error:
             # gunicorn stops for this one without a traceback, and exits with 4 as we do.
@@ -290,9 +290,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         refusal = _refusal(exc)
         if refusal.code.status >= 500:
             self.log.exception("a request could not be answered")
-        lines = [
-            f"HTTP/1.1 {refusal.code.status} {_REASONS.get(refusal.code.status, 'Internal Server Error')}"
-        ]
+        status = refusal.code.status
+        lines = [f"HTTP/1.1 {status} {_REASONS.get(status, 'Internal Server Error')}"]
         lines += [f"{name}: {value}" for name, value in refusal.headers]
         lines += [f"Content-Length: {len(refusal.body)}", "Connection: close", "", ""]
         try:
@@ -314,13 +313,13 @@ def _say_goodbye(connection: socket.socket) -> None:
         connection.shutdown(socket.SHUT_RD)
 
 
-def _refusal(error: BaseException) -> ApiRefusal:
+def _refusal(error: BaseException) -> Denied:
     match error:
         case LimitRequestLine():
-            return refusal_of_status(414)
+            return denied_by_status(414)
         case LimitRequestHeaders():
-            return refusal_of_status(431)
+            return denied_by_status(431)
         case ParseException():
-            return refusal_of_status(400)
+            return denied_by_status(400)
         case _:
-            return refusal_of_status(500)
+            return denied_by_status(500)

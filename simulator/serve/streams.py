@@ -1,7 +1,4 @@
-"""Server-sent events of one server: how many streams may be open at once, and how a stream is written.
-
-What is told in them is play's and console's. A page that gets no stream polls.
-"""
+"""News of the journal: as server-sent events, of which so many may be open at once, and for who polls."""
 
 from __future__ import annotations
 
@@ -11,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import Response
 
@@ -101,68 +98,68 @@ def _is_left(connection: socket.socket | None) -> bool:
         return True
 
 
-# --- feed -----------------------------------------------------------------------------------------
-# The journal as the console's pages follow it: new rows and rows with a new word on them, as they come.
-
-WAIT_S = 0.5
+WAIT_S = 0.25
+"""Short, since a stream has to notice soon that the server stops."""
 
 BATCH = 200
 
-BACKLOG_MAX = 1000
-"""Whoever is further behind reads the list anew instead of being sent all of it."""
+Row = dict[str, Any]
+
+
+class News(NamedTuple):
+    """What is new up to a change. `is_reset` says to begin anew: the journal did, or there is too much."""
+
+    is_reset: bool
+    change: int
+    rows: list[Row]
 
 
 @dataclass(slots=True)
-class ConsoleFeed:
-    """What happens after the change `since`; `show` makes a row's HTML.
+class Feed:
+    """What happens in the journal after the change `since`, which moves on with what was given out.
 
-    A row that a later word put outside of what is wanted is told, too, without HTML: a page may show it.
+    `rows` makes entries what is sent, each with its `change`. Who is more than `backlog_max` changes behind
+    begins anew; who has seen nothing yet gets the `latest` entries, where that is set, instead of all.
     """
 
     journal: Journal
     wanted: Filter
     since: int
-    show: Callable[[Entry], str]
+    rows: Callable[[list[Entry]], list[Row]]
+    backlog_max: int | None = None
+    latest: int = 0
+
+    def now(self, limit: int = BATCH) -> News:
+        """Return what is there, oldest change first."""
+        change = self.journal.change
+        if self.since == 0 and self.latest:
+            found = self.journal.latest(self.wanted, limit=self.latest)
+            found.sort(key=lambda entry: entry.change)
+        elif self._is_behind(change):
+            self.since = change
+            return News(True, change, [])
+        else:
+            found = self.journal.since(self.since, self.wanted, limit=limit)
+        last = found[-1].change if found else 0
+        # Where not all was given out, what comes after the last one is still to be asked for.
+        self.since = last if len(found) == limit else max(change, last)
+        return News(False, self.since, self.rows(found))
 
     def events(self) -> list[StreamEvent]:
-        """What comes within half a second."""
-        if self._is_behind():
-            self.since = self.journal.change
-            return [StreamEvent(self.since, "reset", "{}")]
-        now = self.journal.change
-        found = self.journal.wait(self.since, self.wanted.standing, timeout_s=WAIT_S, limit=BATCH)
-        if found:
-            self.since = found[-1].change
-        elif self.since >= self.journal.cleared:
-            # What was not wanted has been passed, too.
-            self.since = max(self.since, now)
-        return [StreamEvent(row["change"], "exchange", json.dumps(row)) for row in self._rows(found)]
+        """Return what comes within a short while, as events."""
+        news = self.now()
+        if news.is_reset:
+            return [StreamEvent(news.change, "reset", "{}")]
+        rows = news.rows
+        if not rows:
+            found = self.journal.wait(self.since, self.wanted, timeout_s=WAIT_S, limit=BATCH)
+            rows = self.rows(found)
+            self.since = found[-1].change if found else self.since
+        return [StreamEvent(row["change"], "exchange", json.dumps(row)) for row in rows]
 
-    def news(self) -> dict[str, object]:
-        """The same without waiting, for a page that polls."""
-        if self._is_behind():
-            return {"reset": True, "change": self.journal.change, "rows": []}
-        now = self.journal.change
-        found = self.journal.since(self.since, self.wanted.standing, limit=BACKLOG_MAX)
-        last = found[-1].change if found else now
-        # Where not all was given out, what comes after the last one is still to be asked for.
-        change = last if len(found) == BACKLOG_MAX else max(now, last)
-        return {"reset": False, "change": change, "rows": self._rows(found)}
-
-    def _is_behind(self) -> bool:
-        journal = self.journal
-        behind = journal.change - self.since
-        return self.since < journal.cleared or behind < 0 or behind > BACKLOG_MAX
-
-    def _rows(self, found: list[Entry]) -> list[dict[str, Any]]:
-        numbers = {each.number for each in found}
-        if self.wanted != self.wanted.standing:
-            numbers = self.journal.matching(numbers, self.wanted)
-        return [
-            {
-                "number": each.number,
-                "change": each.change,
-                "html": self.show(each) if each.number in numbers else None,
-            }
-            for each in found
-        ]
+    def _is_behind(self, change: int) -> bool:
+        behind = change - self.since
+        if self.backlog_max is not None and behind > self.backlog_max:
+            return True
+        # A number from before the journal was emptied, or of another server's journal.
+        return behind < 0 or self.since < self.journal.cleared

@@ -12,7 +12,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from simulator.core.mappings import Wrong
 from simulator.errors import ConfigurationError
-from simulator.scenario.shapes import Field, Reading, Record, ValueKind
+from simulator.scenario.shapes import Field, NodeKind, Record, YamlFile
 from simulator.scenario.yaml import EnoughProblems, ProblemList, compose, decode, is_empty
 from simulator.settings.load import Given
 from simulator.settings.table import Setting
@@ -53,11 +53,11 @@ def _keys_of(rows: Iterable[Setting]) -> Record:
         if row.key is not None:
             section, _, name = row.key.rpartition(".")
             sections.setdefault(section, []).append(
-                Field(name, ValueKind(partial(_items, row), {}), row.help, attribute=row.key)
+                Field(name, NodeKind(partial(_items, row), {}), row.help, attribute=row.key)
             )
     top = sections.pop("")
     top += [
-        Field(name, ValueKind(partial(_section, Record(f'"{name}"', fields)), {}), "")
+        Field(name, NodeKind(partial(_section, Record(f'"{name}"', fields)), {}), "")
         for name, fields in sections.items()
     ]
     return Record("the file", top, [row.key for row in rows if row.key is not None])
@@ -70,7 +70,7 @@ def _read_documents(documents: list[Node], keys: Record, problems: ProblemList) 
     if len(documents) != 1:
         return {}
     try:
-        values = _section(keys, documents[0], Reading(problems))
+        values = _section(keys, documents[0], YamlFile(problems))
     except Wrong as wrong:
         problems.note(wrong)
         return {}
@@ -79,12 +79,12 @@ def _read_documents(documents: list[Node], keys: Record, problems: ProblemList) 
     return {key: items for key, items in values.items() if items}
 
 
-def _section(keys: Record, node: Node, reading: Reading) -> dict[str, Any]:
+def _section(keys: Record, node: Node, yaml_file: YamlFile) -> dict[str, Any]:
     # All that stood there may be commented out.
-    return {} if is_empty(node) else keys.read(node, reading)
+    return {} if is_empty(node) else keys.read(node, yaml_file)
 
 
-def _items(row: Setting, node: Node, reading: Reading) -> tuple[Given, ...]:
+def _items(row: Setting, node: Node, yaml_file: YamlFile) -> tuple[Given, ...]:
     """Return the items of a setting, each with its place."""
     items: list[tuple[str, Node]]
     match node:
@@ -98,7 +98,7 @@ def _items(row: Setting, node: Node, reading: Reading) -> tuple[Given, ...]:
             what = "one or a list of" if row.is_list else "one"
             raise Wrong(node, f'"{row.key}" takes {what} {row.kind.metavar}; found {_shape(node)}')
     marks = [(text, item.start_mark) for text, item in items]
-    file = reading.problems.file
+    file = yaml_file.problems.file
     return tuple(Given(text, f"{file}:{mark.line + 1}:{mark.column + 1}: {row.key}") for text, mark in marks)
 
 

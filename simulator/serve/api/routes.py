@@ -12,11 +12,12 @@ from typing import Any
 import jwt
 from flask import Blueprint, Response, request
 
+from simulator.core.mappings import Fields, Wrong
 from simulator.serve.accounts import Agent, Agents, Launch, Now, SessionKind, lang_of, same_text
-from simulator.serve.answers import ApiError, ApiRefused, to_json
+from simulator.serve.answers import Denied, ErrorCode, Part, denied_field, to_json
 from simulator.serve.api.prebuilt import Prebuilt
 from simulator.serve.catalogue import Catalogue, Game
-from simulator.serve.fields import Parameters, names_in_body
+from simulator.serve.fields import names_in_body, parameters_of
 from simulator.serve.state import ServerState
 
 OPENAPI_FILE = Path(__file__).with_name("openapi.json")
@@ -28,6 +29,7 @@ def api_blueprint(state: ServerState) -> Blueprint:
     tokens = AccessTokens(state.access_key, state.agents, state.clock.now_s)
     providers = Prebuilt(providers_body(state.catalogue))
     games = Prebuilt(games_body(state.catalogue))
+    routes.register_error_handler(Wrong, lambda wrong: denied_field(wrong, Part.API).response)
 
     @routes.post("/api/auth/authentication")
     def authentication() -> Response:
@@ -88,32 +90,32 @@ def agent_of_credentials(header: str | None, agents: Agents) -> Agent:
             raise ValueError
         token, colon, secret_key = decoded.decode("utf-8").partition(":")
     except (binascii.Error, ValueError):
-        raise ApiRefused(
-            ApiError.AUTHORIZATION_MALFORMED,
+        raise Denied(
+            ErrorCode.AUTHORIZATION_MALFORMED,
             "What follows Bearer is not Base64 of UTF-8 text.",
             hint=f"expected {_HOW}, in the standard alphabet and padded with =",
         ) from None
     if not colon:
-        raise ApiRefused(
-            ApiError.AUTHORIZATION_MALFORMED,
+        raise Denied(
+            ErrorCode.AUTHORIZATION_MALFORMED,
             "The decoded credentials have no colon between agent_token and agent_secret_key.",
             hint=f"expected {_HOW}",
         )
     agent = agents.with_credentials(token, secret_key)
     if agent is None:
         swapped = agents.with_credentials(secret_key, token) is not None
-        raise ApiRefused(ApiError.CREDENTIALS_WRONG, hint="the two are swapped" if swapped else None)
+        raise Denied(ErrorCode.CREDENTIALS_WRONG, hint="the two are swapped" if swapped else None)
     return agent
 
 
 def _bearer(header: str | None, expected: str) -> str:
     """What follows the scheme. Real clients write two spaces after it."""
     if not header:
-        raise ApiRefused(ApiError.AUTHORIZATION_MISSING, hint=f"expected {expected}")
+        raise Denied(ErrorCode.AUTHORIZATION_MISSING, hint=f"expected {expected}")
     scheme, _, rest = header.strip().partition(" ")
     if scheme.lower() != "bearer" or not rest.strip():
-        raise ApiRefused(
-            ApiError.AUTHORIZATION_MALFORMED,
+        raise Denied(
+            ErrorCode.AUTHORIZATION_MALFORMED,
             "The Authorization header has to be the word Bearer, a space and what was asked for.",
             hint=f"expected {expected}",
         )
@@ -151,12 +153,10 @@ class AccessTokens:
         known = None if header is None else self._cached.get(header)
         code, expires_s = known if known is not None else self._read(header)
         if self._now() >= expires_s:
-            raise ApiRefused(ApiError.TOKEN_EXPIRED, hint=_FIRST)
+            raise Denied(ErrorCode.TOKEN_EXPIRED, hint=_FIRST)
         agent = self._agents.of_code(code)
         if agent is None:
-            raise ApiRefused(
-                ApiError.TOKEN_INVALID, "The agent of this access token does not exist any more."
-            )
+            raise Denied(ErrorCode.TOKEN_INVALID, "The agent of this access token does not exist any more.")
         return agent
 
     def _read(self, header: str | None) -> tuple[str, int]:
@@ -175,10 +175,10 @@ class AccessTokens:
             claims = jwt.decode(token, self._key, [_ALGORITHM], options)
         except (jwt.InvalidTokenError, UnicodeError, RecursionError):
             hint = _looks_like_credentials(token) or _FIRST
-            raise ApiRefused(ApiError.TOKEN_INVALID, hint=hint) from None
+            raise Denied(ErrorCode.TOKEN_INVALID, hint=hint) from None
         code, expires_s = claims["sub"], claims["exp"]
         if not isinstance(code, str) or type(expires_s) is not int:
-            raise ApiRefused(ApiError.TOKEN_INVALID, hint=_FIRST)
+            raise Denied(ErrorCode.TOKEN_INVALID, hint=_FIRST)
         return code, expires_s
 
 
@@ -202,62 +202,60 @@ _NO_WEBHOOK_URL = (
 
 
 def read_launch(query: bytes, body: bytes, agent: Agent, catalogue: Catalogue) -> Launch:
-    """What is launched; Refused says which parameter cannot be used, and why."""
-    parameters = Parameters(query)
+    """Return what is launched; the error says which parameter cannot be used, and why."""
+    parameters = parameters_of(query, (*REQUIRED, "lang"))
     _refuse_body(parameters, body)
     _check_agent(parameters, agent)
-    game = _game(parameters.required("game_id"), catalogue)
-    kind = _kind(parameters.required("type"))
-    player, user_name = parameters.required("user_id"), parameters.required("user_name")
-    lang = lang_of(parameters.optional("lang") or "")
+    game = _game(parameters.filled("game_id"), catalogue)
+    kind = _kind(parameters.filled("type"))
+    player, user_name = parameters.filled("user_id"), parameters.filled("user_name")
+    lang = lang_of(parameters.text("lang", ""))
     if kind is SessionKind.CHARGED and agent.target is None:
-        raise ApiRefused(ApiError.WEBHOOK_URL_MISSING, hint=_NO_WEBHOOK_URL)
+        raise Denied(ErrorCode.WEBHOOK_URL_MISSING, hint=_NO_WEBHOOK_URL)
     return Launch(agent, player, user_name, game, lang, kind)
 
 
-def _refuse_body(parameters: Parameters, body: bytes) -> None:
-    if not body or parameters.has_any(REQUIRED):
+def _refuse_body(parameters: Fields, body: bytes) -> None:
+    if not body or any(name in parameters for name in REQUIRED):
         return
     found = names_in_body(body, REQUIRED)
     if found:
-        raise ApiRefused(
-            ApiError.PARAMETERS_IN_BODY,
+        raise Denied(
+            ErrorCode.PARAMETERS_IN_BODY,
             f"{', '.join(found)} stand in the body of the request; a GET has its parameters in the query.",
-            parameter=found[0],
+            field=found[0],
             hint="GET /api/games/game_launch?agent_code=…&agent_token=…",
         )
 
 
-def _check_agent(parameters: Parameters, agent: Agent) -> None:
-    code, secret_key = parameters.required("agent_code"), parameters.required("agent_token")
+def _check_agent(parameters: Fields, agent: Agent) -> None:
+    code, secret_key = parameters.filled("agent_code"), parameters.filled("agent_token")
     if code != agent.code:
-        raise ApiRefused(
-            ApiError.AGENT_MISMATCH,
-            parameter="agent_code",
+        raise Denied(
+            ErrorCode.AGENT_MISMATCH,
+            field="agent_code",
             hint=f'the access token belongs to the agent "{agent.code}"',
         )
     if same_text(agent.secret_key, secret_key):
         return
     if same_text(agent.token, secret_key):
-        raise ApiRefused(
-            ApiError.SECRET_KEY_WRONG,
+        raise Denied(
+            ErrorCode.SECRET_KEY_WRONG,
             "agent_token carries the agent's token here; game_launch wants the agent's secret key in it.",
-            parameter="agent_token",
+            field="agent_token",
             hint="send agent_secret_key as agent_token, as the reference does",
         )
-    raise ApiRefused(
-        ApiError.SECRET_KEY_WRONG, parameter="agent_token", hint="send agent_secret_key as agent_token"
-    )
+    raise Denied(ErrorCode.SECRET_KEY_WRONG, field="agent_token", hint="send agent_secret_key as agent_token")
 
 
 def _game(game_id: str, catalogue: Catalogue) -> Game:
     game = catalogue.game(game_id)
     if game is None:
         meant = catalogue.meant(game_id)
-        raise ApiRefused(
-            ApiError.GAME_UNKNOWN,
+        raise Denied(
+            ErrorCode.GAME_UNKNOWN,
             f'The catalogue has no game "{game_id}".',
-            parameter="game_id",
+            field="game_id",
             hint=f'did you mean "{meant.id}"?' if meant else "/api/games/all lists every id",
         )
     return game
@@ -265,10 +263,10 @@ def _game(game_id: str, catalogue: Catalogue) -> Game:
 
 def _kind(text: str) -> SessionKind:
     if text not in set(SessionKind):
-        raise ApiRefused(
-            ApiError.PARAMETER_INVALID,
+        raise Denied(
+            ErrorCode.PARAMETER_INVALID,
             f'The type of a game is CHARGED or DEMO, found "{text}".',
-            parameter="type",
+            field="type",
             hint=f'did you mean "{text.strip().upper()}"?'
             if text.strip().upper() in set(SessionKind)
             else None,

@@ -19,7 +19,7 @@ from werkzeug.wrappers import Response
 
 from simulator.core.values import Frozen
 from simulator.serve.accounts import same_text
-from simulator.serve.answers import ConsoleError, Denied
+from simulator.serve.answers import Denied, ErrorCode
 
 LIFETIME_S = 12 * 3600
 
@@ -52,7 +52,7 @@ class Access(Frozen, kw_only=True):
             self._check_loopback(request)
         elif not self._is_ours(request.cookies.get(self.cookie_name, "")):
             raise Denied(
-                ConsoleError.TOKEN_MISSING, hint="send Authorization: Bearer ADMIN_TOKEN, or log in at /"
+                ErrorCode.TOKEN_MISSING, hint="send Authorization: Bearer ADMIN_TOKEN, or log in at /"
             )
 
     def check_site(self, request: Request) -> None:
@@ -60,16 +60,16 @@ class Access(Frozen, kw_only=True):
         host = request.headers.get("Host", "")
         if not self._is_known(host):
             raise Denied(
-                ConsoleError.HOST_REFUSED,
+                ErrorCode.HOST_REFUSED,
                 hint="ask by address, as localhost, or by the host that --public-url names",
             )
         origin = request.headers.get("Origin")
         if origin is not None and _authority(origin) not in (host.lower(), _authority(self.public_url)):
-            raise Denied(ConsoleError.ORIGIN_REFUSED)
+            raise Denied(ErrorCode.ORIGIN_REFUSED)
         # A link from elsewhere may lead here; a script, a form or a picture there may not.
         followed = request.method == "GET" and request.headers.get("Sec-Fetch-Mode") == "navigate"
         if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin") and not followed:
-            raise Denied(ConsoleError.ORIGIN_REFUSED)
+            raise Denied(ErrorCode.ORIGIN_REFUSED)
 
     # --- cookies -----------------------------------------------------------------------------------
 
@@ -102,12 +102,12 @@ class Access(Frozen, kw_only=True):
     def _check_bearer(self, header: str) -> None:
         scheme, _, given = header.strip().partition(" ")
         if scheme.lower() != "bearer" or not self.fits(given.strip()):
-            raise Denied(ConsoleError.TOKEN_WRONG, hint="expected Authorization: Bearer ADMIN_TOKEN")
+            raise Denied(ErrorCode.TOKEN_WRONG, hint="expected Authorization: Bearer ADMIN_TOKEN")
 
     def _check_loopback(self, request: Request) -> None:
         """Whoever came by way of a proxy may be anywhere, however near the proxy is."""
         if not _is_loopback(request.remote_addr) or any(name in request.headers for name in _FORWARDED):
-            raise Denied(ConsoleError.LOOPBACK_ONLY, hint=_HOW)
+            raise Denied(ErrorCode.LOOPBACK_ONLY, hint=_HOW)
 
     def _is_known(self, host: str) -> bool:
         """Whether no name server of others decides where that host leads: else it may be a page of theirs."""

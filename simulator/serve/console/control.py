@@ -10,12 +10,12 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from simulator import __version__
+from simulator.core.mappings import WHOLE_MAX, Wrong
 from simulator.core.money import format_money
 from simulator.errors import UsageError
 from simulator.judge.account import PlayerStanding
 from simulator.serve.accounts import Session, SessionKind
-from simulator.serve.answers import ConsoleError, Denied, answer
-from simulator.serve.by_hand import WebhookUnfit
+from simulator.serve.answers import Denied, ErrorCode, Part, answer, denied_field
 from simulator.serve.calls import Delivered
 from simulator.serve.clock import Pace
 from simulator.serve.console.access import Access
@@ -29,11 +29,12 @@ from simulator.serve.console.control_agents import (
     launch_of,
 )
 from simulator.serve.console.exports import Json, add_exports, full_json, money_text, row_json
-from simulator.serve.fields import FILTERS, WHOLE_MAX, body_of, filter_of, query_of
+from simulator.serve.fields import FILTERS, WebhookUnfit, body_of, filter_of, query_of
 from simulator.serve.journal import PAGE_MAX, Entry, Filter, Journal
 from simulator.serve.obligations import Obligation, State
 from simulator.serve.state import ServerState
 from simulator.serve.store import JournalUnusable
+from simulator.serve.streams import Feed
 from simulator.serve.turns import DeliveryStopped, PlayerBusy
 
 OPENAPI_FILE = Path(__file__).with_name("openapi.json")
@@ -65,23 +66,23 @@ def control_blueprint(state: ServerState, access: Access) -> Blueprint:
 def add_errors(routes: Blueprint) -> None:
     """Errors as JSON."""
 
-    @routes.errorhandler(Denied)
-    def answer_denied(denied: Denied) -> Response:
-        return denied.response
+    @routes.errorhandler(Wrong)
+    def answer_wrong_field(wrong: Wrong) -> Response:
+        return denied_field(wrong, Part.CONTROL).response
 
     @routes.errorhandler(WebhookUnfit)
     def answer_unfit(error: WebhookUnfit) -> Response:
-        return Denied(ConsoleError.FIELD_INVALID, str(error), field="webhook").response
+        return Denied(ErrorCode.FIELD_INVALID, str(error), field="webhook").response
 
     @routes.errorhandler(UsageError)
     def answer_vain(error: UsageError) -> Response:
-        return Denied(ConsoleError.IN_VAIN, str(error)).response
+        return Denied(ErrorCode.IN_VAIN, str(error)).response
 
     @routes.errorhandler(PlayerBusy)
     @routes.errorhandler(DeliveryStopped)
     @routes.errorhandler(JournalUnusable)
     def answer_busy(error: Exception) -> Response:
-        return Denied(ConsoleError.BUSY, str(error)).response
+        return Denied(ErrorCode.BUSY, str(error)).response
 
 
 # --- control_journal ------------------------------------------------------------------------------
@@ -117,7 +118,8 @@ def add_journal(routes: Blueprint, state: ServerState) -> None:
         fields = query_of(request, *FILTERS, "since", "limit")
         since = fields.whole("since")
         limit = fields.whole("limit", PAGE_MAX, low=1, high=PAGE_MAX)
-        return answer(changes(journal, filter_of(fields), since, limit))
+        news = Feed(journal, filter_of(fields), since, rows).now(limit)
+        return answer({"exchanges": news.rows, "change": news.change, "reset": news.is_reset})
 
     @routes.get("/journal/wait")
     def wait_for_exchanges() -> Response:
@@ -127,7 +129,7 @@ def add_journal(routes: Blueprint, state: ServerState) -> None:
         timeout_ms = fields.whole("timeout_ms", 10_000, high=WAIT_MS_MAX)
         wanted = filter_of(fields)
         if not waits.acquire(blocking=False):
-            raise Denied(ConsoleError.PLACES_TAKEN)
+            raise Denied(ErrorCode.PLACES_TAKEN)
         try:
             found = wait_for(state, wanted, since, count, timeout_ms / 1000)
         finally:
@@ -151,19 +153,8 @@ def entry_of(journal: Journal, number: int) -> Entry:
     """The exchange of that number, or Denied."""
     entry = journal.entry(number) if number <= WHOLE_MAX else None
     if entry is None:
-        raise Denied(ConsoleError.NOT_FOUND, "the journal has no exchange of that number, or has it no more")
+        raise Denied(ErrorCode.NOT_FOUND, "the journal has no exchange of that number, or has it no more")
     return entry
-
-
-def changes(journal: Journal, wanted: Filter, since: int, limit: int) -> dict[str, Any]:
-    """What is new after the change `since`, oldest change first. `reset`: begin anew, the journal did."""
-    change = journal.change
-    if since < journal.cleared or since > change:
-        return {"exchanges": [], "change": change, "reset": True}
-    found = journal.since(since, wanted, limit=limit)
-    # Where all was given out, nothing that is wanted lies between the last one and `change`.
-    seen = found[-1].change if len(found) == limit else max(change, found[-1].change if found else 0)
-    return {"exchanges": rows(found), "change": seen, "reset": False}
 
 
 def wait_for(state: ServerState, wanted: Filter, since: int, count: int, timeout_s: float) -> list[Entry]:
@@ -222,9 +213,7 @@ def add_sessions(routes: Blueprint, state: ServerState) -> None:
     def launch_game() -> Response:
         session = state.sessions.open(launch_of(body_of(request, *LAUNCH_FIELDS), state))
         game_url = f"{state.public_url}/play/{session.token}"
-        launched = answer({**session_json(session, state), "game_url": game_url})
-        launched.status_code = 201
-        return launched
+        return answer({**session_json(session, state), "game_url": game_url}, 201)
 
     @routes.delete("/sessions/<session_id>")
     def end_session(session_id: str) -> Response:
@@ -232,7 +221,7 @@ def add_sessions(routes: Blueprint, state: ServerState) -> None:
         try:
             state.sessions.end(session_id)
         except KeyError:
-            raise Denied(ConsoleError.NOT_FOUND, "there is no session of that id") from None
+            raise Denied(ErrorCode.NOT_FOUND, "there is no session of that id") from None
         return answer({"id": session_id, "ended": True})
 
 
@@ -318,7 +307,7 @@ def add_obligations(routes: Blueprint, state: ServerState) -> None:
     def deliver_obligation(number: int) -> Response:
         body_of(request)
         if number > WHOLE_MAX:
-            raise Denied(ConsoleError.NOT_FOUND)
+            raise Denied(ErrorCode.NOT_FOUND)
         return answer(delivered_json(delivery.by_hand.deliver_again(number)))
 
 
@@ -402,7 +391,7 @@ def add_clock(routes: Blueprint, state: ServerState) -> None:
     def advance_clock() -> Response:
         by_ms = body_of(request, "by_ms").whole("by_ms", high=ADVANCE_MS_MAX)
         if state.clock.offset_ms + by_ms > CLOCK_AHEAD_MS_MAX:
-            raise Denied(ConsoleError.IN_VAIN, "the clock is a hundred years ahead already", field="by_ms")
+            raise Denied(ErrorCode.IN_VAIN, "the clock is a hundred years ahead already", field="by_ms")
         state.clock.advance(by_ms)
         return answer(clock_json(state))
 

@@ -8,11 +8,12 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
+from simulator.core.mappings import Fields, Keys, Wrong, shown
 from simulator.core.webhooks import mask_headers
 from simulator.core.words import did_you_mean
 from simulator.errors import SimulatorError
 from simulator.serve.accounts import Agent, Lang, Launch, SessionKind, lang_of, make_agent
-from simulator.serve.answers import ConsoleError, Denied, answer
+from simulator.serve.answers import Denied, ErrorCode, answer
 from simulator.serve.api.faults import (
     LATENCY_MS_MAX,
     ApiFault,
@@ -26,7 +27,7 @@ from simulator.serve.api.faults import (
     When,
 )
 from simulator.serve.catalogue import Catalogue, Game
-from simulator.serve.fields import Fields, body_of, query_of, shown
+from simulator.serve.fields import body_of, query_of
 from simulator.serve.state import ServerState
 from simulator.settings import AgentSettings
 from simulator.settings.kinds import AGENT_CODE, AGENT_TOKEN, ENDPOINT, HEADERS, TEXT, Unfit, ValueKind
@@ -50,9 +51,9 @@ def add_agents(routes: Blueprint, state: ServerState) -> None:
         fields = body_of(request, "code", *_CHANGES)
         code = _read(fields, "code", AGENT_CODE)
         if state.agents.of_code(code) is not None:
-            raise Denied(ConsoleError.EXISTS, f'there is an agent "{code}" already', field="code")
+            raise Denied(ErrorCode.EXISTS, f'there is an agent "{code}" already', field="code")
         if len(state.agents.all()) >= AGENTS_MAX:
-            raise Denied(ConsoleError.IN_VAIN, f"there are {AGENTS_MAX} agents already; remove some")
+            raise Denied(ErrorCode.IN_VAIN, f"there are {AGENTS_MAX} agents already; remove some")
         account = AgentSettings(
             code=code,
             token=_read(fields, "token", AGENT_TOKEN),
@@ -61,9 +62,7 @@ def add_agents(routes: Blueprint, state: ServerState) -> None:
             wire=fields.word("wire", PROFILES, "betrontech"),
             headers=_headers(fields, ()),
         )
-        added = answer(agent_json(_put(state, account)))
-        added.status_code = 201
-        return added
+        return answer(agent_json(_put(state, account)), 201)
 
     @routes.patch("/agents/<code>")
     def change_agent(code: str) -> Response:
@@ -102,14 +101,14 @@ def agent_json(agent: Agent) -> dict[str, Any]:
 def _put(state: ServerState, account: AgentSettings, kept: Agent | None = None) -> Agent:
     """Make the agent and put it in; `kept` gives its wire profile. Raises Denied for what it cannot be."""
     if account.headers and account.webhook_url is None:
-        raise Denied(ConsoleError.FIELD_INVALID, "headers: they go with a webhook_url", field="headers")
+        raise Wrong("headers", "headers: they go with a webhook_url")
     try:
         made = make_agent(account, state.settings)
         agent = made if kept is None else replace(made, wire=kept.wire)
         state.agents.put(agent)
     except SimulatorError as error:
         # The webhook URL obeys the guard; what else can be wrong was read before, save a token that is taken.
-        raise Denied(ConsoleError.FIELD_INVALID, str(error)) from error
+        raise Denied(ErrorCode.FIELD_INVALID, str(error)) from error
     return agent
 
 
@@ -125,10 +124,8 @@ def _headers(fields: Fields, default: tuple[tuple[str, str], ...]) -> tuple[tupl
     if "headers" not in fields:
         return default
     named = fields.mapping("headers")
-    pairs = Fields(named, named)
+    pairs = Fields(named.items(), Keys("headers", None))
     written = [f"{name}: {pairs.text(name, length_max=4096)}" for name in named]
-    if not all(line.isprintable() for line in written):
-        raise Denied(ConsoleError.FIELD_INVALID, "headers: a header has no line break in it", field="headers")
     return tuple(_parsed("headers", line, HEADERS) for line in written)
 
 
@@ -143,9 +140,9 @@ def _parsed(name: str, text: str, kind: ValueKind) -> Any:
     try:
         return parse(text)
     except Unfit as error:
-        raise Denied(ConsoleError.FIELD_INVALID, f"{name}: {error}", field=name) from None
+        raise Wrong(name, f"{name}: {error}") from None
     except ValueError:
-        raise Denied(ConsoleError.FIELD_INVALID, f"{name}: expected {kind.expects}", field=name) from None
+        raise Wrong(name, f"{name}: expected {kind.expects}") from None
 
 
 # --- control_faults -------------------------------------------------------------------------------
@@ -170,10 +167,8 @@ def add_faults(routes: Blueprint, faults: ApiFaults) -> None:
         try:
             fault = faults.add(make)
         except OverflowError as error:
-            raise Denied(ConsoleError.IN_VAIN, str(error)) from None
-        added = answer(count_json(FaultCount(fault, 0, 0)))
-        added.status_code = 201
-        return added
+            raise Denied(ErrorCode.IN_VAIN, str(error)) from None
+        return answer(count_json(FaultCount(fault, 0, 0)), 201)
 
     @routes.delete("/faults")
     def remove_faults() -> Response:
@@ -187,7 +182,7 @@ def add_faults(routes: Blueprint, faults: ApiFaults) -> None:
         try:
             faults.remove(number)
         except KeyError:
-            raise Denied(ConsoleError.NOT_FOUND, "there is no fault of that number") from None
+            raise Denied(ErrorCode.NOT_FOUND, "there is no fault of that number") from None
         return answer({"number": number, "removed": True})
 
 
@@ -195,9 +190,7 @@ def read_fault(fields: Fields) -> Callable[[int], ApiFault]:
     """The fault, once it has a number; Denied for one that makes no sense."""
     kind = ApiFaultKind(fields.word("kind", ApiFaultKind))
     if ("status" in fields) is not (kind is ApiFaultKind.STATUS):
-        raise Denied(
-            ConsoleError.FIELD_INVALID, "status belongs to the kind status, and it to it", field="status"
-        )
+        raise Wrong("status", "status: it goes with the kind status, and the kind with it")
     status = fields.whole("status", low=200, high=599) if kind is ApiFaultKind.STATUS else 0
     late = kind is ApiFaultKind.LATENCY
     latency_ms = fields.whole("latency_ms", None if late else 0, low=1 if late else 0, high=LATENCY_MS_MAX)
@@ -211,11 +204,9 @@ def read_fault(fields: Fields) -> Callable[[int], ApiFault]:
 def _when(fields: Fields) -> When:
     given = [name for name in _WHEN if name in fields]
     if len(given) > 1:
-        raise Denied(
-            ConsoleError.FIELD_INVALID, f"{' and '.join(given)}: expected one of them at most", field=given[1]
-        )
+        raise Wrong(given[1], f"{' and '.join(given)}: expected one of them at most")
     if "seed" in fields and given != ["probability"]:
-        raise Denied(ConsoleError.FIELD_INVALID, "seed goes with probability", field="seed")
+        raise Wrong("seed", "seed: it goes with probability")
     match given:
         case ["first"]:
             return First(calls=fields.whole("first", low=1, high=CALLS_MAX))
@@ -256,9 +247,7 @@ FIELDS = ("agent", "player", "user_name", "game_id", "type", "lang")
 def launch_of(fields: Fields, state: ServerState) -> Launch:
     """The launch. Left out are: the first agent, the first game, CHARGED where it can be, English."""
     agent = agent_named(fields.text("agent", state.agents.all()[0].code) if state.agents.all() else "", state)
-    player = fields.text("player")
-    if not player.strip() or not player.isprintable():
-        raise Denied(ConsoleError.FIELD_INVALID, "player: expected a user id", field="player")
+    player = fields.filled("player")
     return Launch(
         agent=agent,
         player=player,
@@ -274,7 +263,7 @@ def agent_named(code: str, state: ServerState) -> Agent:
     agent = state.agents.of_code(code)
     if agent is None:
         hint = did_you_mean(code, [each.code for each in state.agents.all()]).removeprefix("; ")
-        raise Denied(ConsoleError.NOT_FOUND, f'there is no agent "{shown(code)}"', field="agent", hint=hint)
+        raise Denied(ErrorCode.NOT_FOUND, f"there is no agent {shown(code)}", field="agent", hint=hint)
     return agent
 
 
@@ -284,8 +273,8 @@ def _game(fields: Fields, catalogue: Catalogue) -> Game:
     if game is None:
         meant = catalogue.meant(game_id)
         raise Denied(
-            ConsoleError.NOT_FOUND,
-            f'the catalogue has no game "{shown(game_id)}"',
+            ErrorCode.NOT_FOUND,
+            f"the catalogue has no game {shown(game_id)}",
             field="game_id",
             hint=f'did you mean "{meant.id}"?' if meant else None,
         )
@@ -297,7 +286,7 @@ def _kind(fields: Fields, agent: Agent) -> SessionKind:
     kind = SessionKind(fields.word("type", SessionKind, likely))
     if kind is SessionKind.CHARGED and agent.target is None:
         raise Denied(
-            ConsoleError.IN_VAIN,
+            ErrorCode.IN_VAIN,
             f'the agent "{agent.code}" has no webhook URL, and a CHARGED game calls it',
             field="type",
             hint="give it one with PATCH /_sim/agents/CODE, or play DEMO",

@@ -18,7 +18,7 @@ from simulator.core.money import Money, format_money
 from simulator.core.steps import DEFAULT_OPENING
 from simulator.core.webhooks import Headers, Method, WireRequest, curl_line, mask_headers, merged_headers
 from simulator.serve.accounts import Agents
-from simulator.serve.answers import ConsoleError, Denied
+from simulator.serve.answers import Denied, ErrorCode
 from simulator.serve.fields import FILTERS, filter_of, query_of
 from simulator.serve.journal import PAGE_MAX, Entry, Filter, Journal, Purpose
 from simulator.serve.state import ServerState
@@ -38,7 +38,7 @@ def add_exports(routes: Blueprint, state: ServerState) -> None:
     def export_lines() -> Response:
         wanted = filter_of(query_of(request, *FILTERS))
         if not places.acquire(blocking=False):
-            raise Denied(ConsoleError.PLACES_TAKEN)
+            raise Denied(ErrorCode.PLACES_TAKEN)
         told = Response(_chunks(journal, wanted, state.stopping), content_type="application/x-ndjson")
         told.call_on_close(places.release)
         return _as_file(told, "journal.ndjson")
@@ -68,9 +68,9 @@ def _all(journal: Journal, wanted: Filter) -> list[Entry]:
         found += page
         if len(found) > EXCHANGES_MAX:
             message = f"these are more than {EXCHANGES_MAX} exchanges; name a player or a session"
-            raise Denied(ConsoleError.IN_VAIN, message)
+            raise Denied(ErrorCode.IN_VAIN, message)
     if not found:
-        raise Denied(ConsoleError.NOT_FOUND, "the journal has no such exchange")
+        raise Denied(ErrorCode.NOT_FOUND, "the journal has no such exchange")
     return found
 
 

@@ -14,10 +14,11 @@ from flask import Blueprint, Response, g, get_template_attribute, redirect, rend
 from werkzeug.wrappers import Response as BaseResponse
 
 from simulator import __version__
+from simulator.core.mappings import Wrong
 from simulator.core.money import Money, format_money
 from simulator.core.values import Frozen
 from simulator.serve.accounts import Lang
-from simulator.serve.answers import ConsoleError, Denied
+from simulator.serve.answers import Denied, ErrorCode, Part, denied_field
 from simulator.serve.console.access import Access, put_cookie
 from simulator.serve.journal import Entry
 from simulator.serve.obligations import State
@@ -220,9 +221,9 @@ def add_guard(routes: Blueprint, frame: Frame, access: Access) -> None:
         try:
             access.check(request)
         except Denied as denied:
-            if denied.code is ConsoleError.TOKEN_MISSING and request.path == "/":
+            if denied.code is ErrorCode.TOKEN_MISSING and request.path == "/":
                 return redirect("/console/login")
-            if denied.code is ConsoleError.TOKEN_MISSING and _is_page():
+            if denied.code is ErrorCode.TOKEN_MISSING and _is_page():
                 return redirect(f"/console/login?next={quote(_local(request.full_path), safe='')}")
             return _refused(frame, denied)
         return None
@@ -230,6 +231,10 @@ def add_guard(routes: Blueprint, frame: Frame, access: Access) -> None:
     @routes.errorhandler(Denied)
     def answer_denied(denied: Denied) -> Response:
         return _refused(frame, denied)
+
+    @routes.errorhandler(Wrong)
+    def answer_wrong_field(wrong: Wrong) -> Response:
+        return _refused(frame, denied_field(wrong, Part.CONTROL))
 
 
 def _refused(frame: Frame, denied: Denied) -> Response:

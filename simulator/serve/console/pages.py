@@ -8,20 +8,24 @@ from dataclasses import asdict
 
 from flask import Blueprint, Response, request
 
+from simulator.core.mappings import WHOLE_MAX, Fields
 from simulator.core.values import Frozen
-from simulator.serve.answers import ConsoleError, Denied, answer
+from simulator.serve.answers import Denied, ErrorCode, answer
 from simulator.serve.console.access import Access
 from simulator.serve.console.control import control_blueprint, session_json
 from simulator.serve.console.exports import curl_of, request_headers
 from simulator.serve.console.frame import Frame, add_guard, add_login, guard_page
 from simulator.serve.console.plots import HEIGHT, LEFT, WIDTH, balance_plot, latency_columns
-from simulator.serve.fields import FILTERS, WHOLE_MAX, WORDS, Fields, filter_of, query_of
+from simulator.serve.fields import FILTERS, WORDS, filter_of, query_of, resumed_at
 from simulator.serve.journal import Entry, Filter
 from simulator.serve.obligations import State
 from simulator.serve.state import ServerState, derived_key
-from simulator.serve.streams import ConsoleFeed
+from simulator.serve.streams import Feed, Row
 
 ROWS = 100
+
+BACKLOG_MAX = 1000
+"""A page that is further behind reads the list anew instead of being sent all of it."""
 
 SESSIONS_SHOWN = 500
 
@@ -66,12 +70,13 @@ def add_news(routes: Blueprint, frame: Frame) -> None:
     def journal_events() -> Response:
         told = state.streams.open(_feed(frame).events, request.environ)
         if told is None:
-            raise Denied(ConsoleError.PLACES_TAKEN)
+            raise Denied(ErrorCode.PLACES_TAKEN)
         return told
 
     @routes.get("/console/news")
     def journal_news() -> Response:
-        return answer(_feed(frame).news())
+        news = _feed(frame).now(BACKLOG_MAX)
+        return answer({"reset": news.is_reset, "change": news.change, "rows": news.rows})
 
 
 def add_exchange_page(routes: Blueprint, frame: Frame) -> None:
@@ -185,14 +190,28 @@ def _rows(frame: Frame, fields: Fields, wanted: Filter) -> list[Entry]:
     return frame.state.delivery.journal.latest(wanted, before=before, limit=ROWS)
 
 
-def _feed(frame: Frame) -> ConsoleFeed:
+def _feed(frame: Frame) -> Feed:
     journal = frame.state.delivery.journal
     fields = query_of(request, *FILTERS, "since", *_VIEW)
-    resumed = request.headers.get("Last-Event-ID", "")
-    since = fields.whole("since", journal.change)
-    if resumed:
-        since = Fields({"since": resumed}, ["since"]).whole("since")
-    return ConsoleFeed(journal, filter_of(fields), since, frame.row())
+    resumed = resumed_at(request)
+    since = fields.whole("since", journal.change) if resumed is None else resumed
+    wanted, row = filter_of(fields), frame.row()
+
+    def rows(found: list[Entry]) -> list[Row]:
+        """An entry that a later word put outside of what is wanted comes without HTML: a page may show it."""
+        numbers = {each.number for each in found}
+        if wanted != wanted.standing:
+            numbers = journal.matching(numbers, wanted)
+        return [
+            {
+                "number": each.number,
+                "change": each.change,
+                "html": row(each) if each.number in numbers else None,
+            }
+            for each in found
+        ]
+
+    return Feed(journal, wanted.standing, since, rows, backlog_max=BACKLOG_MAX)
 
 
 # --- pretty ---------------------------------------------------------------------------------------

@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, render_template, request
 from flask.json import dumps
 
+from simulator.core.mappings import WHOLE_MAX, Fields, Wrong
 from simulator.core.money import Money, format_money
 from simulator.core.webhooks import WireRequest, curl_line
 from simulator.errors import SimulatorError, UsageError
 from simulator.serve.accounts import EndedSession, Lang, NoSession, Session, SessionKind
-from simulator.serve.answers import Error, PlayError, PlayProblem
+from simulator.serve.answers import Denied, ErrorCode, Part, PlayProblem, denied_field
 from simulator.serve.by_hand import Armed
 from simulator.serve.calls import CalledAgent
-from simulator.serve.fields import check_origin, fields_of, since_of, stake_of
-from simulator.serve.journal import Entry, Filter, Journal
+from simulator.serve.fields import check_origin, play_body_of, query_of, resumed_at, stake_of
+from simulator.serve.journal import Entry, Filter
 from simulator.serve.play.reels import BONUS, BONUS_COUNT, LINES, REELS, SYMBOLS, Picture
 from simulator.serve.play.seats import FIRST, PlayedRound, PlayMoney, Purse, Seat, Seats, WalletMoney
 from simulator.serve.state import ServerState
-from simulator.serve.streams import StreamEvent
+from simulator.serve.streams import Feed
 from simulator.serve.texts import lang_accepted, texts_of
 from simulator.serve.turns import PlayerBusy
 
 if TYPE_CHECKING:
     from simulator.serve.calls import Delivered
     from simulator.serve.delivery import RoundDelivery
+
+
+ENTRIES_MAX = 100
+"""So many exchanges of the past are shown."""
 
 
 def play_blueprint(state: ServerState) -> Blueprint:
@@ -64,7 +67,7 @@ def add_page(routes: Blueprint, state: ServerState, seats: Seats) -> None:
             seat = seats.of(state.sessions.find(token))
         except NoSession as error:
             shown = no_game_page(error, lang_accepted(request.accept_languages.values()))
-            return Response(shown, _error_of(error).status, content_type="text/html; charset=utf-8")
+            return Response(shown, _code_of(error).status, content_type="text/html; charset=utf-8")
         shown = game_page(seat, panel=request.args.get("panel") != "0")
         return Response(shown, content_type="text/html; charset=utf-8")
 
@@ -95,7 +98,7 @@ def add_game(routes: Blueprint, state: ServerState, seats: Seats, armed: Callabl
     def spin(token: str) -> Response:
         check_origin(request, state.public_url)
         seat = seat_of(token)
-        played = seat.spin(stake_of(fields_of(request), seat.stakes))
+        played = seat.spin(stake_of(play_body_of(request, "stake"), seat.stakes))
         return _json({**played_json(played), "armed": armed(seat.session)})
 
     @routes.get("/<token>/history")
@@ -107,10 +110,16 @@ def add_panel(routes: Blueprint, state: ServerState) -> None:
     """The developer's panel: the session's journal, and trouble on demand."""
     journal = state.delivery.journal
 
+    def feed_of(token: str) -> Feed:
+        session, resumed = state.sessions.find(token), resumed_at(request)
+        since = query_of(request, "since").whole("since", 0) if resumed is None else resumed
+        wanted = Filter(agent=session.launch.agent.code, session=session.id)
+        return Feed(journal, wanted, since, lambda found: list(map(entry_json, found)), latest=ENTRIES_MAX)
+
     @routes.get("/<token>/journal")
     def list_journal(token: str) -> Response:
-        feed = GameFeed(journal, state.sessions.find(token), since_of(request))
-        return _json({"entries": feed.now(), "change": feed.change})
+        news = feed_of(token).now()
+        return _json({"entries": news.rows, "change": news.change})
 
     @routes.get("/<token>/journal/<int:number>")
     def show_exchange(token: str, number: int) -> Response:
@@ -118,15 +127,14 @@ def add_panel(routes: Blueprint, state: ServerState) -> None:
         entry = journal.entry(number) if number < 2**63 else None
         agent = session.launch.agent
         if entry is None or (entry.agent, entry.session) != (agent.code, session.id):
-            raise PlayError(Error.NOT_FOUND)
+            raise Denied(ErrorCode.NOT_FOUND, "There is nothing of that number here.")
         return _json({**entry_json(entry), "curl": curl_of(entry, agent)})
 
     @routes.get("/<token>/events")
     def follow_journal(token: str) -> Response:
-        feed = GameFeed(journal, state.sessions.find(token), since_of(request))
-        told = state.streams.open(feed.events, request.environ)
+        told = state.streams.open(feed_of(token).events, request.environ)
         if told is None:
-            raise PlayError(Error.STREAMS)
+            raise Denied(ErrorCode.STREAMS)
         return told
 
     @routes.post("/<token>/trouble")
@@ -134,73 +142,29 @@ def add_panel(routes: Blueprint, state: ServerState) -> None:
         check_origin(request, state.public_url)
         session = state.sessions.find(token)
         if session.delivery is None:
-            raise PlayError(Error.TROUBLE, "A DEMO game calls no wallet, so nothing can go wrong there.")
-        done = make_trouble(session.delivery, session, fields_of(request))
+            raise Denied(ErrorCode.TROUBLE, "A DEMO game calls no wallet, so nothing can go wrong there.")
+        done = make_trouble(session.delivery, session, play_body_of(request, "kind", "slow_ms"))
         return _json({**done, "armed": armed_json(session.delivery.trouble.armed(session.id))})
 
 
 def add_errors(routes: Blueprint) -> None:
     """Errors as JSON."""
 
-    @routes.errorhandler(PlayError)
-    def answer_error(error: PlayError) -> Response:
-        return _json({"error": error.error.name, "message": error.message}, error.error.status)
+    @routes.errorhandler(Wrong)
+    def answer_wrong_field(wrong: Wrong) -> Response:
+        return denied_field(wrong, Part.PLAY).response
 
     @routes.errorhandler(NoSession)
     def answer_no_session(error: NoSession) -> Response:
-        found = _error_of(error)
-        return _json({"error": found.name, "message": str(error)}, found.status)
+        return Denied(_code_of(error), str(error)).response
 
 
-def _error_of(error: NoSession) -> Error:
-    return Error.OVER if isinstance(error, EndedSession) else Error.UNKNOWN
+def _code_of(error: NoSession) -> ErrorCode:
+    return ErrorCode.OVER if isinstance(error, EndedSession) else ErrorCode.UNKNOWN
 
 
-def _json(value: Json, status: int = 200) -> Response:
-    return Response(dumps(value), status, content_type="application/json")
-
-
-# --- feed -----------------------------------------------------------------------------------------
-# The journal of one session as the panel follows it: what came after a change, at once or as it comes.
-
-ENTRIES_MAX = 100
-"""So many at once, and so many of the past."""
-
-WAIT_S = 0.25
-"""Short, since a stream has to notice soon that the server stops."""
-
-
-@dataclass(slots=True)
-class GameFeed:
-    """Entries of a session with a change above `change`, which moves on with what was given out."""
-
-    journal: Journal
-    session: Session
-    change: int
-
-    def now(self) -> list[Json]:
-        """What there is, oldest change first; whoever has seen nothing gets the latest only."""
-        if self.change == 0:
-            latest = self.journal.latest(self._wanted, limit=ENTRIES_MAX)
-            return self._given(sorted(latest, key=lambda entry: entry.change))
-        return self._given(self.journal.since(self.change, self._wanted, limit=ENTRIES_MAX))
-
-    def events(self) -> list[StreamEvent]:
-        """What comes within a short while, as events."""
-        found = self.now() if self.change == 0 else []
-        if not found:
-            entries = self.journal.wait(self.change, self._wanted, timeout_s=WAIT_S, limit=ENTRIES_MAX)
-            found = self._given(entries)
-        return [StreamEvent(entry["change"], "exchange", json.dumps(entry)) for entry in found]
-
-    @property
-    def _wanted(self) -> Filter:
-        return Filter(agent=self.session.launch.agent.code, session=self.session.id)
-
-    def _given(self, entries: list[Entry]) -> list[Json]:
-        if entries:
-            self.change = entries[-1].change
-        return [entry_json(entry) for entry in entries]
+def _json(value: Json) -> Response:
+    return Response(dumps(value), content_type="application/json")
 
 
 # --- pages ----------------------------------------------------------------------------------------
@@ -273,29 +237,25 @@ def guard(reply: Response) -> Response:
 # --- troubles -------------------------------------------------------------------------------------
 # Trouble on demand: the panel's buttons, one line each in TROUBLES.
 
-Fields = dict[str, Any]
 
-
-def make_trouble(delivery: RoundDelivery, session: Session, fields: Fields) -> Fields:
+def make_trouble(delivery: RoundDelivery, session: Session, fields: Fields) -> Json:
     """Do what a button asks for; what was sent is told by its `outcome` and `balance`.
 
-    PlayError: TROUBLE for one that there is not, IN_VAIN where there is nothing to send yet.
+    Raises Denied: TROUBLE for one that there is not, IN_VAIN where there is nothing to send yet.
     """
-    kind = fields.get("kind")
-    trouble = TROUBLES.get(kind) if isinstance(kind, str) else None
-    if trouble is None:
-        raise PlayError(Error.TROUBLE, f"A trouble is one of {', '.join(TROUBLES)}.")
     try:
-        delivered = trouble(delivery, session, fields)
+        delivered = TROUBLES[fields.word("kind", TROUBLES)](delivery, session, fields)
+    except Wrong as wrong:
+        raise Denied(ErrorCode.TROUBLE, str(wrong)) from None
     except PlayerBusy as error:
-        raise PlayError(Error.BUSY, str(error)) from error
+        raise Denied(ErrorCode.ROUND_RUNS, str(error)) from error
     except UsageError as error:
-        raise PlayError(Error.IN_VAIN, str(error)) from error
+        raise Denied(ErrorCode.IN_VAIN, str(error)) from error
     except SimulatorError as error:
-        raise PlayError(Error.SERVER, str(error)) from error
+        raise Denied(ErrorCode.SERVER, str(error)) from error
     if delivered is None:
         return {}
-    found: Fields = {"outcome": delivered.outcome}
+    found: Json = {"outcome": delivered.outcome}
     if delivered.balance is not None:
         found["balance"] = written(delivered.balance)
     return found
@@ -315,10 +275,7 @@ def _lose_reply(delivery: RoundDelivery, session: Session, _: Fields) -> Deliver
 
 
 def _slow_down(delivery: RoundDelivery, session: Session, fields: Fields) -> Delivered | None:
-    slow_ms = fields.get("slow_ms")
-    if not isinstance(slow_ms, int) or isinstance(slow_ms, bool):
-        raise PlayError(Error.TROUBLE, "slow_ms is a whole number of milliseconds; 0 ends it.")
-    delivery.trouble.slow_down(session.id, slow_ms)
+    delivery.trouble.slow_down(session.id, fields.whole("slow_ms", low=-WHOLE_MAX))
     return None
 
 

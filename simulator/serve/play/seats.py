@@ -17,7 +17,7 @@ from simulator.core.values import Frozen
 from simulator.core.webhooks import Method
 from simulator.errors import SimulatorError
 from simulator.serve.accounts import Lang, Session
-from simulator.serve.answers import Error, PlayError, PlayProblem
+from simulator.serve.answers import Denied, ErrorCode, PlayProblem
 from simulator.serve.journal import Filter
 from simulator.serve.play.reels import Picture, picture_of
 from simulator.serve.turns import PlayerBusy
@@ -70,9 +70,9 @@ class Seat:
             return self.purse.open()
 
     def spin(self, stake: Money) -> PlayedRound:
-        """Play one round. Raises PlayError: BUSY while another one is played, STAKE, MONEY, SERVER."""
+        """Play one round. Raises Denied: BUSY while another one is played, STAKE, MONEY, SERVER."""
         if stake not in self.stakes:
-            raise PlayError(Error.STAKE)
+            raise Denied(ErrorCode.STAKE)
         with self._alone():
             played = self.purse.play(stake)
             found = PlayedRound(
@@ -108,7 +108,7 @@ class Seat:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         if not self._playing.acquire(blocking=False):
-            raise PlayError(Error.BUSY)
+            raise Denied(ErrorCode.ROUND_RUNS)
         try:
             yield
         finally:
@@ -187,7 +187,7 @@ class Played:
 
 
 class Purse(Protocol):
-    """The money that a session plays with. Every method raises PlayError where it cannot be asked."""
+    """The money that a session plays with. Every method raises Denied where it cannot be asked."""
 
     def open(self) -> Opened:
         """The player arrives."""
@@ -225,7 +225,7 @@ class PlayMoney:
     def play(self, stake: Money) -> Played:
         """One round; the spins are those that the session would have against a wallet."""
         if stake > self._balance:
-            raise PlayError(Error.MONEY)
+            raise Denied(ErrorCode.MONEY)
         self._rounds += 1
         drawn = spin(self._model, *self._key, self._rounds)
         win = drawn.payout(stake)
@@ -320,9 +320,9 @@ def _answered() -> Iterator[None]:
     try:
         yield
     except PlayerBusy as error:
-        raise PlayError(Error.BUSY, str(error)) from error
+        raise Denied(ErrorCode.ROUND_RUNS, str(error)) from error
     except SimulatorError as error:
-        raise PlayError(Error.SERVER, str(error)) from error
+        raise Denied(ErrorCode.SERVER, str(error)) from error
 
 
 # --- stakes ---------------------------------------------------------------------------------------

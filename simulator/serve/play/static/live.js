@@ -18,11 +18,13 @@ export function follow(take, tell) {
 
   async function ask() {
     try {
-      const { entries } = await get(`journal?since=${change}`);
+      const news = await get(`journal?since=${change}`);
       // Too late: a stream has begun meanwhile, from where this one asked.
       if (asking === null) return;
       tell("polling");
-      taken(entries);
+      taken(news.entries);
+      // Also where there was nothing: the journal may have begun anew.
+      change = news.change;
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       if (asking !== null) tell("offline");
