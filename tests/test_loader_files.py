@@ -7,9 +7,7 @@ from pathlib import Path
 import pytest
 
 from simulator.errors import UsageError
-from simulator.law.roles import KNOBS
 from simulator.scenario.files import bundled_suite, load_scenarios
-from simulator.scenario.table import POLICY_KNOBS
 from simulator.scenario.yaml import ScenarioFileError
 
 TABLE = """\
@@ -147,12 +145,6 @@ def test_the_bundled_suite_is_there_from_everywhere(here: Path) -> None:
 def test_a_repository_shows_its_own_scenarios() -> None:
     """An editable install reads the files that are edited."""
     assert bundled_suite() == Path(__file__).parent.parent / "scenarios"
-
-
-def test_the_loader_knows_all_knobs() -> None:
-    """It keeps their names apart from their judges, so the two must agree."""
-    assert {knob: words[:-1] for knob, words in POLICY_KNOBS.items()} == KNOBS
-    assert {words[-1] for words in POLICY_KNOBS.values()} == {"any"}
 
 
 @pytest.mark.usefixtures("here")

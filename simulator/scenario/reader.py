@@ -1,7 +1,7 @@
 """The strict loader: the text of a scenario file → scenarios of typed steps, or all its problems at once.
 
-Pure: other files, which `use` names, are read through an argument. What a step or a scenario may hold stands
-in `step_fields` and `scenario_fields`; how YAML becomes nodes stands in `yaml_nodes`.
+Pure: other files, which `use` names, are read through an argument. What a scenario may hold is declared in
+`table`; `yaml` makes nodes of text.
 """
 
 from __future__ import annotations
@@ -220,8 +220,7 @@ def _needs(draft: Draft) -> frozenset[str]:
     return frozenset(needs)
 
 
-# --- columns --------------------------------------------------------------------------------------
-# `${column}`: whole scalars of a scenario that a row of `cases`, or the `with` of a `use`, fills in.
+# --- ${column}: a whole scalar that a row of `cases`, or the `with` of a `use`, fills in ----------
 
 _COLUMN = re.compile(COLUMN_PATTERN)
 
@@ -305,10 +304,6 @@ class Filling:
         for name, key in keys.items():
             if name not in self.used and name not in ignored:
                 self.problems.add(key, f'no value is ${{{name}}}; the column "{name}" is used nowhere')
-
-
-# --- step_reader ----------------------------------------------------------------------------------
-# Nodes → typed steps, by the table in `step_fields`. What `use` brings in is for `used_files`.
 
 
 def read_steps(node: Node, draft: Draft) -> tuple[Step, ...]:
@@ -458,8 +453,7 @@ def _wanted(kind: StepKind) -> str:
     return "needs " + " or ".join(forms)
 
 
-# --- used_files -----------------------------------------------------------------------------------
-# The files of one load: the one asked for, and those whose steps it uses.
+# --- the files of one load: the one asked for, and those whose steps it uses -----------------------
 
 USES_DEEP_MAX = 20
 

@@ -1,4 +1,7 @@
-"""THE description of the steps: every kind with its fields. It drives the loader and the JSON Schema."""
+"""What a scenario and its steps may hold, as tables: they drive the loader and the JSON Schema.
+
+Each kind of step is a `StepKind`, with what its fields decide together (`finish_…`) before it.
+"""
 
 from __future__ import annotations
 
@@ -36,6 +39,7 @@ from simulator.core.steps import (
 )
 from simulator.core.webhooks import Method
 from simulator.core.words import did_you_mean_or_valid, shortened
+from simulator.law.roles import KNOBS
 from simulator.law.rules import GROUPS, rule_ids
 from simulator.scenario.kinds import (
     ANY_JSON,
@@ -70,6 +74,7 @@ from simulator.scenario.kinds import (
 )
 from simulator.scenario.shapes import Draft, Field, NodeKind, Record, Schema
 from simulator.scenario.yaml import is_empty, noun_of, value_at
+from simulator.wire.profiles import DOCUMENTED_FIELDS
 
 Values = dict[str, Any]
 
@@ -119,9 +124,6 @@ class StepKind:
         self.scalar_target = scalar.target if scalar else ""
         self.read_scalar = scalar.kind.read if scalar else None
 
-
-# --- step_rules -----------------------------------------------------------------------------------
-# What several fields of a step decide together, once each of them is read. Every problem is noted.
 
 _SINGLE_CALLS = (Details, Balance, Bet, Win, Refund, Resend, Send)
 """What can be released together with others."""
@@ -227,37 +229,26 @@ def _note_fixed_id(fixed: str, own: str, place: Node, draft: Draft) -> None:
     draft.problems.add(place, message)
 
 
-# --- step_fields ----------------------------------------------------------------------------------
-
 REPEATS_MAX = 1_000_000
 
 IN_FLIGHT_MAX = 1_000
 
-BET_FIELDS = ("method", "user_id", "amount", "transaction_id", "game_id")
-
-REFUND_FIELDS = ("method", "user_id", "amount", "transaction_id")
-
 STEPS = NodeKind(lambda node, draft: draft.read_steps(node, draft), {"$ref": "#/$defs/steps"})
 
 _PLAYER = Field("player", PLAYER, "The player it is for, by its name under `players`.")
-
 _EXPECT = Field("expect", EXPECT, "What the reply must be, within what the ledger allows.")
-
 _WITHIN = Field("within", DURATION, "The reply must come within this time.")
-
 _FAULT = Field("fault", FAULT, "The disturbance of this call.")
-
 _ID = Field(
     "id", LABEL, "A label for this step in the file; never the wire's transaction id.", attribute="label"
 )
-
 _GAME = Field("game", TEXT, "The game_id; the run's own when left out.")
-
 _TIMES = Field("times", whole(1, REPEATS_MAX), "How many times.")
 
 
-def _changes(method: str, names: tuple[str, ...]) -> tuple[Field, Field]:
+def _changes(method: Method) -> tuple[Field, Field]:
     """`raw` and `omit` of a method."""
+    names = DOCUMENTED_FIELDS[method]
     omit = set_of(choice(*names), "omit")
     return (
         Field("raw", json_object(names, method), "JSON values that replace those of the request."),
@@ -266,27 +257,19 @@ def _changes(method: str, names: tuple[str, ...]) -> tuple[Field, Field]:
 
 
 _NO_CHANGES: Values = {"raw": {}}
-
 _IS = Field("is", MONEY, "The balance it must be; the ledger's when left out.", attribute="is_")
-
 _OF = Field("of", REFUNDED, "The label of a bet step, maybe of a later one.")
-
 _STEP = Field("step", RESENT, "The label of a bet, win or refund, or `last`.", required=True, attribute="of")
-
 _DURATION = Field("duration", DURATION, "How long.", required=True, attribute="duration_ns")
-
 _INNER = Field("steps", STEPS, "The steps.", required=True)
-
 _FILE = Field("file", TEXT, "A scenario file, or `path#name` for one of several in it.", required=True)
-
 _WITH = Field("with", COLUMNS, "The values of its `${column}`s.")
-
-_REFUND_CHANGES = _changes("refund", REFUND_FIELDS)
+_REFUND_CHANGES = _changes(Method.REFUND)
 
 
 def _bet_or_win(name: str, make: type[Step], amount: NodeKind, meaning: str) -> StepKind:
     written = Field("amount", amount, "How much.", required=True)
-    changes = _changes(f"transaction_{name}", BET_FIELDS)
+    changes = _changes(Method(f"transaction_{name}"))
     return StepKind(
         name,
         make,
@@ -443,29 +426,10 @@ STEP_KINDS: tuple[StepKind, ...] = (
 
 KINDS: dict[str, StepKind] = {kind.name: kind for kind in STEP_KINDS}
 
-
-# --- scenario_fields ------------------------------------------------------------------------------
-# THE description of a scenario's own keys. With `step_fields` it drives the loader and the JSON Schema.
-
 NEEDS = ("restart", "seeding", "two_players", "blocked_player", "limits")
 
-_ANSWERS = ("accepted", "refused", "any")
-
-POLICY_KNOBS: dict[str, tuple[str, ...]] = {
-    "duplicate_bet": _ANSWERS,
-    "duplicate_credit": _ANSWERS,
-    "unknown_refund": _ANSWERS,
-    "late_bet": _ANSWERS,
-    "win_without_bet": _ANSWERS,
-    "zero_bet": _ANSWERS,
-    "zero_win": _ANSWERS,
-    "refund_of_win": ("debited", "ignored", "any"),
-    "refusal_http": ("200", "4xx", "any"),
-    "money_type": ("string", "number", "any"),
-    "shared_ids": ("per_player", "global", "any"),
-}
+POLICY_KNOBS = {knob: (*answers, "any") for knob, answers in KNOBS.items()}
 """The knobs of the dialect and what each may be pinned to."""
-
 
 _NAME = re.compile(LABEL_PATTERN)
 

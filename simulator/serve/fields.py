@@ -14,6 +14,7 @@ from simulator.core.webhooks import Method, WebhookRequest
 from simulator.errors import UsageError
 from simulator.serve.answers import Denied, ErrorCode
 from simulator.serve.journal import Filter, Purpose
+from simulator.wire.profiles import DOCUMENTED_FIELDS
 
 if TYPE_CHECKING:
     from flask import Request
@@ -152,18 +153,6 @@ def stake_of(fields: Fields, stakes: Iterable[Money]) -> Money:
 
 # --- a webhook put together by hand ---------------------------------------------------------------
 
-_CALL = ("method", "user_id")
-
-_MONEY_CALL = (*_CALL, "amount", "transaction_id")
-
-_FIELDS = {
-    Method.DETAILS: _CALL,
-    Method.BALANCE: _CALL,
-    Method.BET: (*_MONEY_CALL, "game_id"),
-    Method.WIN: (*_MONEY_CALL, "game_id"),
-    Method.REFUND: _MONEY_CALL,
-}
-
 
 class WebhookUnfit(UsageError):
     """The fields are no webhook."""
@@ -176,7 +165,7 @@ def webhook_by_hand(values: Mapping[str, Any], new_id: str) -> WebhookRequest:
     """
     try:
         method = Method(Fields(values.items(), Keys("a webhook", None)).word("method", Method))
-        fields = Fields(values.items(), Keys(method, _FIELDS[method]))
+        fields = Fields(values.items(), Keys(method, DOCUMENTED_FIELDS[method]))
         return _webhook(method, fields, new_id)
     except Wrong as wrong:
         raise WebhookUnfit(f"webhook: {wrong}") from None

@@ -34,6 +34,11 @@ BETRONTECH = WireProfile(
 )
 """The documented fields, in the reference's order."""
 
+DOCUMENTED_FIELDS: Mapping[Method, tuple[str, ...]] = MappingProxyType(
+    {method: tuple(each.name for each in fields) for method, fields in BETRONTECH.fields.items()}
+)
+"""The names of the reference's fields by method; scenarios and webhooks put together by hand speak them."""
+
 _DRAKON_MONEY = (
     *_WHO,
     *_fields(
