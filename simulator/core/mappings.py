@@ -24,10 +24,11 @@ TEXT_LENGTH_MAX = 255
 
 WHOLE_MAX = 2**63 - 1
 
-_WHOLE = re.compile(r"-?\d{1,30}", re.ASCII)
+# Texts, not compiled patterns: a start has no need of them.
+_WHOLE = r"-?[0-9]{1,30}"
 
 # Control characters, and halves of characters, which JSON may hold and no file can.
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_UNSAFE = r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]"
 
 
 class Mistake(StrEnum):
@@ -175,7 +176,7 @@ class Fields:
                 raise ValueError
             if len(value) > length_max:
                 raise Wrong(name, f"{name}: expected {expected}, found {len(value):,}")
-            if _UNSAFE.search(value):
+            if re.search(_UNSAFE, value):
                 raise Wrong(name, f"{name}: a control character, or half a character, cannot stand here")
             return value
 
@@ -193,7 +194,7 @@ class Fields:
 
         def read(value: Any) -> int:
             text = str(value) if isinstance(value, Decimal | str) else ""
-            if _WHOLE.fullmatch(text) is None or not low <= int(text) <= high:
+            if re.fullmatch(_WHOLE, text) is None or not low <= int(text) <= high:
                 raise ValueError
             return int(text)
 
