@@ -298,6 +298,22 @@ def test_a_missing_effect_is_laid_to_the_call_that_lacks_it(policy: Policy) -> N
     assert play.standing.difference == 1000
 
 
+class FoldsCase(MemoryWallet):
+    """Takes ids for one another that differ in case."""
+
+    def bet(self, id_: str, amount: int) -> bool:
+        return super().bet(id_.lower(), amount)
+
+
+@POLICIES
+def test_a_call_that_is_taken_for_another_one_with_a_similar_id_is_called_so(policy: Policy) -> None:
+    play = Driver(FoldsCase(), policy)
+    play.bet(1000, "Bet-x")
+    play.bet(1000, "bet-X")
+    play.read()
+    assert play.causes == ["shared-id-swallowed"]
+
+
 # --- calls without an answer -----------------------------------------------------------------------
 
 

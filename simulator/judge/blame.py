@@ -114,6 +114,7 @@ _TAKEN_AGAIN = frozenset(
         Situation.REPEATED_REFUND_CREDITED_AGAIN,
     }
 )
+_IGNORED = frozenset({Situation.BET_NOT_TAKEN, Situation.WIN_NOT_CREDITED})
 _VAGUE = frozenset({Situation.ANSWER_BALANCE_WRONG, Situation.BALANCE_READ_WRONG})
 
 
@@ -150,10 +151,10 @@ def what_it_did(book: Book, made: Made, balance: Money | None) -> Situation:
     an earlier attempt got no answer, it may have been that one which took effect.
     """
     if balance is None:
-        return _named(made, made.role, None, _stake(book.worlds[0], made.request))
+        return _named(book, made, made.role, None, _stake(book.worlds[0], made.request))
     world = likely_world(book, made.request, balance)
     role = made.role if world is book.worlds[0] else role_of(world, made.call.request, made.call.form)
-    return _named(made, role, Money(balance - world.balance), _stake(world, made.request))
+    return _named(book, made, role, Money(balance - world.balance), _stake(world, made.request))
 
 
 def likely_world(book: Book, request: WebhookRequest, balance: Money) -> World:
@@ -169,12 +170,17 @@ def likely_world(book: Book, request: WebhookRequest, balance: Money) -> World:
 
 def what_it_did_in_all(book: Book, made: Made, moved: Money) -> Situation:
     """Name what a call did that the book has taken in, if it moved the balance so much."""
-    return _named(made, made.role, moved, _stake(book.worlds[0], made.request))
+    return _named(book, made, made.role, moved, _stake(book.worlds[0], made.request))
 
 
-def _named(made: Made, role: Role, moved: Money | None, stake: Money | None) -> Situation:
-    """Of a call that was sent twice at once, what was done twice is one race, whichever copy shows it."""
+def _named(book: Book, made: Made, role: Role, moved: Money | None, stake: Money | None) -> Situation:
+    """Of a call that was sent twice at once, what was done twice is one race, whichever copy shows it.
+
+    A call that has no effect although it must was taken for another one, if their ids are alike.
+    """
     situation = situation_of(role, made.call.outcome, made.request.amount, moved, stake)
+    if situation in _IGNORED and book.knows_alike(made.request.transaction_id or ""):
+        return Situation.SHARED_ID_SWALLOWED
     if made.call.fault != FaultKind.DUPLICATE.value:
         return situation
     twice = moved is not None and made.request.amount and abs(moved) == 2 * made.request.amount

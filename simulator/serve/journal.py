@@ -239,7 +239,7 @@ class Journal:
     def left_off(self, agent: str, player: str) -> LeftOff:
         """Return how wrong a wallet was when the player's latest exchange was recorded."""
         rows = self._store.read(
-            "SELECT difference FROM exchanges WHERE player = ? AND agent = ? ORDER BY number DESC LIMIT 1",
+            "SELECT difference FROM exchanges WHERE player = ? AND agent = ? ORDER BY change DESC LIMIT 1",
             (player, agent),
         )
         counts = self._store.read(
