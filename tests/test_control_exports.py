@@ -11,7 +11,7 @@ import pytest
 from command_line import simulate
 from control_client import Control, controlled
 from scenario_texts import load
-from simulator.core.calls import FaultKind
+from simulator.core.calls import Call, CallForm, FaultKind, Form, Reading, Why, call_object
 from simulator.core.findings import CallVerdict, Outcome
 from simulator.core.money import Money
 from simulator.core.webhooks import (
@@ -25,8 +25,6 @@ from simulator.core.webhooks import (
 )
 from simulator.reference_operator import OperatorSettings
 from simulator.reference_operator.server import OperatorServer
-from simulator.report.events import ExchangeRecorded
-from simulator.report.json import exchange_object
 from simulator.serve.console.exports import scenario_yaml
 from simulator.serve.journal import Entry, Purpose
 
@@ -45,18 +43,11 @@ def lines(control: Control, query: str = "") -> list[dict[str, Any]]:
 
 
 def recorded(reply: Reply | NoReply) -> dict[str, object]:
-    """An exchange as a run's report writes it."""
+    """A line as a run's report writes it, but for the agent."""
     request = WebhookRequest(Method.BALANCE, "1")
     exchange = Exchange(request, WireRequest(b"{}"), reply, 1, 2)
-    event = ExchangeRecorded(
-        scenario_id=None,
-        player="1",
-        purpose="step",
-        exchange=exchange,
-        outcome=Outcome.ACCEPTED,
-        balance=None,
-    )
-    return {"type": "exchange", **exchange_object(event)}
+    form, why = Form(CallForm.CANONICAL, request), Why(None, "step", agent="demo")
+    return {"type": "exchange", **call_object(Call(exchange, Reading(Outcome.ACCEPTED), form, why))}
 
 
 def test_lines_have_the_keys_of_a_runs_report() -> None:

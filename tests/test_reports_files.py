@@ -24,13 +24,13 @@ from report_stories import (
     start,
     told,
 )
+from simulator.core.calls import Opening
 from simulator.core.findings import Outcome, Place, Severity, Verdict
 from simulator.core.money import Money
 from simulator.core.webhooks import NoReply, NoReplyKind, Reply, WireRequest
 from simulator.report.events import (
     Event,
     FindingRaised,
-    PlayerOpened,
     ScenarioFinished,
     ScenarioStarted,
     StepFinished,
@@ -118,7 +118,7 @@ def only(kind: str, events: list[Event]) -> dict[str, Any]:
 
 def test_a_history_can_be_judged_from_its_lines() -> None:
     """`opening` and `exchange` carry what the judge reads, money as canonical text."""
-    opening = PlayerOpened(scenario_id=REFUND_FILE, player="1000", balance=Money(100_00))
+    opening = Opening(scenario_id=REFUND_FILE, player="1000", balance=Money(100_00))
     first, second = lines([opening, an_exchange()])[:2]
     assert first == {"type": "opening", "player": "1000", "balance": "100.00", "scenario": REFUND_FILE}
     judged = (

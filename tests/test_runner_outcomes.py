@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from simulator.core.calls import Call
 from simulator.core.findings import Verdict
 from simulator.errors import ExitCode
 from simulator.reference_operator import OperatorSettings
 from simulator.reference_operator.server import OperatorServer
-from simulator.report.events import Event, ExchangeRecorded
+from simulator.report.events import Event
 from simulator.run.suite import run_suite
 from simulator.settings import HttpHook, Probe, RunSettings
 from small_wallet import PLAYERS, Answer, Fields, Refusal, SmallWallet, serving
@@ -141,13 +142,13 @@ def test_a_seed_hook_makes_players_to_order(operator: OperatorServer, tmp_path: 
     text = "player: {balance: 31.07}\nsteps:\n  - balance: 31.07\n"
     settings = RunSettings(endpoint=operator.endpoint, seed_hook=hook, paths=(write(tmp_path, text),))
     assert run_suite(settings, events.append) is ExitCode.PASSED
-    assert {event.purpose for event in events if isinstance(event, ExchangeRecorded)} <= {
+    assert {event.why.purpose for event in events if isinstance(event, Call)} <= {
         "preflight",
         "adjust",
         "step",
         "probe",
     }
-    adjusting = [e for e in events if isinstance(e, ExchangeRecorded) and e.purpose == "adjust"]
+    adjusting = [e for e in events if isinstance(e, Call) and e.why.purpose == "adjust"]
     assert all(json.loads(event.exchange.wire.body)["method"] == "user_balance" for event in adjusting)
 
 
@@ -168,7 +169,7 @@ def test_after_a_wrong_balance_the_player_is_left_alone_but_for_finally(tmp_path
         run = run_against(endpoint, [write(tmp_path, text)], PLAYERS[:1])
     (finished,) = run.finished.values()
     assert [finding.cause for finding in finished.findings] == ["win-not-credited"]
-    sent = [each.exchange.wire.body for each in finished.exchanges if each.purpose == "step"]
+    sent = [each.exchange.wire.body for each in finished.exchanges if each.why.purpose == "step"]
     amounts = [json.loads(body).get("amount") for body in sent]
     assert amounts == ["1.00", "5.00", "4.00"]
     assert run.exit_code is ExitCode.FOUND
@@ -240,7 +241,7 @@ def test_probing_never_sends_no_read_of_its_own(operator: OperatorServer, tmp_pa
     path = write(tmp_path, "steps:\n  - bet: {amount: 1.00, id: b}\n  - resend: b\n")
     settings = RunSettings(endpoint=operator.endpoint, players=("1003",), paths=(path,), probe=Probe.NEVER)
     assert run_suite(settings, events.append) is ExitCode.PASSED
-    assert not [e for e in events if isinstance(e, ExchangeRecorded) and e.purpose == "probe"]
+    assert not [e for e in events if isinstance(e, Call) and e.why.purpose == "probe"]
 
 
 def test_several_players_are_worked_in_parallel_without_meeting(operator: OperatorServer) -> None:

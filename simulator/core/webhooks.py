@@ -84,7 +84,8 @@ class NoReplyKind(StrEnum):
 
     STALE: a kept-alive connection was closed just as the next request went out, before a byte of an answer.
     Servers do that to idle connections: the outcome is unknown, and nobody is to blame. INJECTED: we cut the
-    call short ourselves, by a fault or because the run was interrupted.
+    call short ourselves, by a fault or because the run was interrupted. UNKNOWN: the record of the call does
+    not say why.
     """
 
     RESOLVE = "resolve"
@@ -97,6 +98,7 @@ class NoReplyKind(StrEnum):
     OVERSIZED = "oversized"
     GARBAGE = "garbage"
     INJECTED = "injected"
+    UNKNOWN = "unknown"
 
     @property
     def nothing_sent(self) -> bool:

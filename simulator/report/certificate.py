@@ -13,14 +13,15 @@ from html import escape
 from pathlib import PurePosixPath
 from typing import Any
 
+from simulator.core.calls import Call
 from simulator.core.findings import Level, Outcome, Verdict
+from simulator.core.json import JsonObject, encode
 from simulator.core.steps import Scenario
 from simulator.core.webhooks import Reply
 from simulator.errors import ExitCode
 from simulator.law.rules import checks, rules
 from simulator.report.causes import Cause, Causes, Sighting
-from simulator.report.events import Event, ExchangeRecorded, ScenarioFinished
-from simulator.report.json import JsonObject, encode
+from simulator.report.events import Event, ScenarioFinished
 from simulator.report.tally import OUTCOMES, Tally
 from simulator.report.text import without_login
 
@@ -59,7 +60,7 @@ class Certificate:
     def on(self, event: Event) -> None:
         """Take one event of the run."""
         self._tally.on(event)
-        if isinstance(event, ExchangeRecorded):
+        if isinstance(event, Call):
             self._log.on(event, self._plain)
         elif isinstance(event, ScenarioFinished):
             self._log.finished(event)
@@ -233,7 +234,7 @@ class CallLog:
         self._busy_until: dict[tuple[str, str | None], int] = {}
         self._digest = hashlib.sha256()
 
-    def on(self, event: ExchangeRecorded, plain: Callable[[str], str]) -> None:
+    def on(self, event: Call, plain: Callable[[str], str]) -> None:
         """Take one call."""
         self.calls += 1
         self.refusals += event.outcome is Outcome.REFUSED
@@ -243,8 +244,8 @@ class CallLog:
         told = reply.status if isinstance(reply, Reply) else reply.kind.value
         body = reply.body.decode("utf-8", "backslashreplace") if isinstance(reply, Reply) else ""
         sent = exchange.wire.body.decode("utf-8", "backslashreplace")
-        line = encode([event.purpose, exchange.fault, plain(sent), told, plain(body), event.outcome])
-        self._lines.setdefault(event.scenario_id or "", []).append(line)
+        line = encode([event.why.purpose, exchange.fault, plain(sent), told, plain(body), event.outcome])
+        self._lines.setdefault(event.why.scenario_id or "", []).append(line)
 
     def finished(self, event: ScenarioFinished) -> None:
         """Seal a scenario's calls. Those of a burst come in any order, so the lines are sorted."""
@@ -260,12 +261,12 @@ class CallLog:
         lines = sorted(self._lines.pop(scenario_id, ()))
         self._digest.update("\n".join([scenario_id, *lines, ""]).encode())
 
-    def _watch_races(self, event: ExchangeRecorded) -> None:
+    def _watch_races(self, event: Call) -> None:
         """Two answered calls of one player that overlapped in time: the operator had a race to lose."""
         exchange = event.exchange
-        if exchange.answered_ns is None or event.purpose != "step":
+        if exchange.answered_ns is None or event.why.purpose != "step":
             return
-        key = (event.scenario_id or "", event.player)
+        key = (event.why.scenario_id or "", event.player)
         self.races += exchange.sent_ns < self._busy_until.get(key, 0)
         self._busy_until[key] = max(exchange.answered_ns, self._busy_until.get(key, 0))
 

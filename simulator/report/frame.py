@@ -9,13 +9,13 @@ import shlex
 import textwrap
 from collections.abc import Iterable, Iterator
 
+from simulator.core.calls import Call
 from simulator.core.findings import Finding, Severity
 from simulator.core.money import format_money
 from simulator.core.steps import Scenario
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Exchange, Reply, mask_headers
 from simulator.report.causes import Sighting
-from simulator.report.events import ExchangeRecorded
 from simulator.report.text import Ink, display_width, shorten, visible
 
 VERDICT_WORDS = {Severity.ERROR: "FAIL", Severity.WARNING: "WARN", Severity.NOTE: "NOTE"}
@@ -135,7 +135,7 @@ HEADER_CHARACTERS_MAX = 500
 HEADERS_MAX = 40
 
 
-def wire_dump(event: ExchangeRecorded, endpoint: str, ink: Ink) -> Iterator[str]:
+def wire_dump(event: Call, endpoint: str, ink: Ink) -> Iterator[str]:
     """The lines of one call; a blank one ends it."""
     exchange = event.exchange
     yield _heading(event, ink)
@@ -147,11 +147,11 @@ def wire_dump(event: ExchangeRecorded, endpoint: str, ink: Ink) -> Iterator[str]
     yield ""
 
 
-def _heading(event: ExchangeRecorded, ink: Ink) -> str:
+def _heading(event: Call, ink: Ink) -> str:
     request = event.exchange.request
-    what = event.label or (request.method.value if request else "bytes")
+    what = event.why.label or (request.method.value if request else "bytes")
     player = f"player {event.player}" if event.player else ""
-    facts = [event.purpose, player, str(event.place or "")]
+    facts = [event.why.purpose, player, str(event.why.place or "")]
     result = event.outcome.value
     if event.balance is not None:
         result += f", balance {format_money(event.balance)}"

@@ -14,12 +14,13 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TextIO
 
+from simulator.core.calls import Call
 from simulator.core.findings import Finding, Severity, Verdict
 from simulator.core.steps import Scenario
 from simulator.core.values import Frozen
 from simulator.errors import ExitCode
 from simulator.report.causes import Sighting
-from simulator.report.events import Event, ExchangeRecorded, ScenarioFinished
+from simulator.report.events import Event, ScenarioFinished
 from simulator.report.frame import FrameStyle, frame
 from simulator.report.tally import OUTCOMES, Tally
 from simulator.report.text import Ink, visible, without_login
@@ -58,7 +59,7 @@ class JunitReport:
 
     def on(self, event: Event) -> None:
         self._tally.on(event)
-        if type(event) is not ExchangeRecorded and isinstance(event, ScenarioFinished):
+        if type(event) is not Call and isinstance(event, ScenarioFinished):
             self._cases.append(self._case(event))
 
     def close(self) -> None:

@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Protocol, TextIO
 
+from simulator.core.calls import Call
 from simulator.core.findings import Finding, Severity, Verdict
 from simulator.core.steps import Scenario
 from simulator.errors import ExitCode, UsageError
 from simulator.report.events import (
     DialectObserved,
     Event,
-    ExchangeRecorded,
     FindingRaised,
     RunFinished,
     RunStarted,
@@ -47,7 +47,7 @@ class Tally:
 
     def on(self, event: Event) -> None:
         # Nearly every event is one of these two.
-        if type(event) is ExchangeRecorded:
+        if type(event) is Call:
             self.calls += 1
             return
         if type(event) is StepFinished:
@@ -186,7 +186,7 @@ class OpenScenarios:
 
     def on(self, event: Event) -> None:
         match event:
-            case ExchangeRecorded():  # first, because nearly every event is one
+            case Call():  # first, because nearly every event is one
                 pass
             case ScenarioStarted():
                 self._open[event.scenario.id] = (event.scenario, [])

@@ -6,11 +6,12 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, TextIO
 
+from simulator.core.calls import Call
 from simulator.core.findings import Severity, Verdict
 from simulator.core.steps import Scenario
 from simulator.errors import ExitCode
 from simulator.report.causes import EXPLAINED, Cause, Overview, Sighting, roots_first, that_may_follow
-from simulator.report.events import Event, ExchangeRecorded, RunStarted, ScenarioFinished
+from simulator.report.events import Event, RunStarted, ScenarioFinished
 from simulator.report.frame import FrameStyle, frame, headline, severity_tag
 from simulator.report.text import Ink, display_width, encodable, plural, visible, without_login
 
@@ -69,7 +70,7 @@ class TerminalReport:
         self._overview.on(event)
         if self._bar is not None:
             self._bar.tick()
-        if type(event) is ExchangeRecorded:
+        if type(event) is Call:
             if self._verbosity > 0:
                 self._dump(event)
         elif self._verbosity > QUIET:
@@ -120,7 +121,7 @@ class TerminalReport:
             self._bar.advance(failed=event.verdict in {Verdict.FAILED, Verdict.XPASSED})
         self._stream.flush()
 
-    def _dump(self, event: ExchangeRecorded) -> None:
+    def _dump(self, event: Call) -> None:
         from simulator.report.frame import wire_dump  # only -v needs it
 
         for line in wire_dump(event, self._endpoint, self._ink):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TypeVar
 
 from simulator.core import json as exact_json
-from simulator.core.calls import Call, CallForm, Deviation, Operation, Why
+from simulator.core.calls import Call, CallForm, Deviation, Form, Operation, Why
 from simulator.core.findings import CallVerdict, Finding, Outcome, Phase, Place, Severity
 from simulator.core.json import JsonValue
 from simulator.core.money import Money, format_money
@@ -21,7 +21,6 @@ from simulator.judge.rulings import NO_ANSWER, Asking, Policy, ReadBalance, Read
 from simulator.law.book import Book, Ledger, Terms, TooManyWorlds
 from simulator.law.situations import Situation, breaks_the_law
 from simulator.run.context import RunContext
-from simulator.wire.forms import Form
 from simulator.wire.writing import write
 
 

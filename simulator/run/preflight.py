@@ -9,7 +9,7 @@ import threading
 from random import Random
 from typing import NoReturn
 
-from simulator.core.calls import Call, CallForm, Why
+from simulator.core.calls import Call, CallForm, Form, Why
 from simulator.core.findings import Finding, Outcome, Phase, Place, Severity
 from simulator.core.money import CENT, Money, format_change, format_money
 from simulator.core.steps import MAIN_PLAYER, Scenario
@@ -21,7 +21,6 @@ from simulator.report.events import FindingRaised
 from simulator.run.context import RunContext, Stopped
 from simulator.run.judge import FormLog, Judge
 from simulator.run.script import DEFAULT_GAME, Script
-from simulator.wire.forms import Form
 from simulator.wire.writing import write
 
 PLACE = Place("preflight", 1)
@@ -236,8 +235,9 @@ class Adjustment:
     def _call(self, method: Method, player: str, amount: Money) -> bool:
         request = WebhookRequest(method, player, amount, self._script.new_id("adjust"), DEFAULT_GAME)
         sent = self._script.flow_call(request)
-        call = self._context.call(sent.request, sent.wire, self._why, form=CallForm.OPTIONAL)
-        outcome = self._judge.money_call(Form(CallForm.OPTIONAL, request), call, self._place)
+        form = Form(CallForm.OPTIONAL, request)
+        call = self._context.call(sent.request, sent.wire, self._why, form=form)
+        outcome = self._judge.money_call(form, call, self._place)
         if method is Method.BET and outcome is Outcome.ACCEPTED:
             self._script.accepted_bet(request)
         return outcome is Outcome.ACCEPTED

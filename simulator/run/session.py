@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from random import Random
 
-from simulator.core.calls import Call, CallForm, FaultKind, FaultSpec, Why
+from simulator.core.calls import Call, CallForm, FaultKind, FaultSpec, Opening, Why
 from simulator.core.findings import Finding, Outcome, Phase, Place, Severity, Verdict
 from simulator.core.money import Money, format_money
 from simulator.core.rounds import VOLATILITIES, Ask, Flow, RoundPlan, draw_spin, play_round
@@ -38,7 +38,6 @@ from simulator.law.book import Book, Ledger, Terms, TooManyWorlds
 from simulator.law.situations import Situation
 from simulator.report.events import (
     FindingRaised,
-    PlayerOpened,
     ScenarioFinished,
     ScenarioStarted,
     StepFinished,
@@ -182,14 +181,14 @@ class ScenarioRun:
                 continue
             balance = opening.read(player)
             if balance != spec.balance:
-                context.emit(PlayerOpened(scenario_id=scenario.id, player=player, balance=balance))
+                context.emit(Opening(scenario_id=scenario.id, player=player, balance=balance))
                 if not opening.reach(player, balance, spec.balance):
                     return False
             if spec.blocked:
                 self._cast.block(player)
             terms = Terms(blocked=spec.blocked, max_bet=context.settings.max_bet)
             self._judge.open(player, spec.balance, terms)
-            context.emit(PlayerOpened(scenario_id=scenario.id, player=player, balance=spec.balance))
+            context.emit(Opening(scenario_id=scenario.id, player=player, balance=spec.balance))
         return True
 
     def _last_reads(self) -> None:
@@ -428,7 +427,7 @@ class Steps:
 
     def _call(self, sent: Prepared, place: Place, label: str) -> Call:
         why = Why(self._scenario.id, "step", label, place)
-        return self._context.call(sent.request, sent.wire, why, form=sent.form.form)
+        return self._context.call(sent.request, sent.wire, why, form=sent.form)
 
     def _judge_call(self, sent: Prepared, call: Call, place: Place, label: str) -> Outcome:
         if sent.form.request is None:
@@ -502,7 +501,7 @@ class Steps:
     def _send(self, step: Send) -> None:
         wire, form = self._script.send_step(step, self._ledger)
         why = Why(self._scenario.id, "step", step.label, step.place)
-        call = self._context.call(form.request, wire, why, form=form.form)
+        call = self._context.call(form.request, wire, why, form=form)
         outcome = call.reading.outcome
         if form.request is None:
             self._judge.hostile_call(call, step.place)

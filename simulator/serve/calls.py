@@ -11,9 +11,10 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from itertools import repeat
 from typing import TYPE_CHECKING, Protocol
 
-from simulator.core.calls import Call, CallForm, FaultSpec, Player
+from simulator.core.calls import Call, CallForm, FaultSpec, Form, Player, Why
 from simulator.core.findings import CallVerdict, Outcome
 from simulator.core.money import Money
 from simulator.core.profiles import WireProfile
@@ -107,7 +108,7 @@ class Deliverer:
 
         Raises NoWebhookUrl and JournalUnusable.
         """
-        copies = self._calls.send(errand.agent, errand.request, errand.wire, errand.fault, demo=errand.demo)
+        copies = self._calls.send(errand)
         # Of copies that were sent at once, the one that was accepted counts as the first.
         sent = sorted(copies, key=lambda each: each.reading.outcome is not Outcome.ACCEPTED)
         one = told(sent)
@@ -181,7 +182,7 @@ class Deliverer:
         request = WebhookRequest(Method.BALANCE, player)
         wire = write(request, errand.agent.wire)
         probe = replace(errand, request=request, wire=wire, purpose=Purpose.PROBE, attempt=1, fault=None)
-        (sent,) = self._calls.send(probe.agent, probe.request, probe.wire, demo=probe.demo)
+        (sent,) = self._calls.send(probe)
         with self._journal.transaction():
             call = facts_of(sent, request, number=self._journal.next_number)
             self._record(probe, sent, seen(call))
@@ -355,30 +356,24 @@ class WalletCalls:
         self.charged_calls = 0
         self.demo_calls = 0
 
-    def send(
-        self,
-        agent: CalledAgent,
-        request: WebhookRequest,
-        wire: WireRequest,
-        fault: FaultSpec | None = None,
-        *,
-        demo: bool = False,
-    ) -> tuple[Call, ...]:
-        """Send it once, or as the fault wants it, and read what comes. Raises NoWebhookUrl."""
+    def send(self, errand: Errand) -> tuple[Call, ...]:
+        """Send it once, or as its fault wants it, and read what comes. Raises NoWebhookUrl."""
+        agent, request, wire = errand.agent, errand.request, errand.wire
         sender = self._sender(agent)
         with self._lock:
-            if demo:
+            if errand.demo:
                 self.demo_calls += 1
             else:
                 self.charged_calls += 1
-        if fault is None:
+        if errand.fault is None:
             exchanges: tuple[Exchange, ...] = (sender.call(request, wire),)
         else:
-            exchanges = sender.disturb(request, wire, fault)
-        sent = tuple(
-            Call(each, read_reply(request, each.reply, agent.wire, injected=each.fault is not None))
-            for each in exchanges
+            exchanges = sender.disturb(request, wire, errand.fault)
+        form, why = Form(errand.form, request), Why(None, errand.purpose, agent=agent.code)
+        readings = (
+            read_reply(request, each.reply, agent.wire, injected=each.fault is not None) for each in exchanges
         )
+        sent = tuple(map(Call, exchanges, readings, repeat(form), repeat(why)))
         self._note_away(agent.code, is_away=all(each.nothing_sent for each in sent))
         return sent
 

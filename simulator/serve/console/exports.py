@@ -2,21 +2,44 @@
 
 from __future__ import annotations
 
-import json
 import re
 import threading
-from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from flask import Blueprint, Response, request
 
-from simulator.core.calls import CallForm, FaultKind
+from simulator.core.calls import (
+    Call,
+    CallForm,
+    FaultKind,
+    Form,
+    Opening,
+    Reading,
+    Why,
+    body_object,
+    call_facts,
+    call_object,
+    line_text,
+    opening_object,
+)
 from simulator.core.findings import Finding, Outcome
-from simulator.core.money import Money, format_money
+from simulator.core.money import Money, format_money, money_text
 from simulator.core.steps import DEFAULT_OPENING
-from simulator.core.webhooks import Headers, Method, WireRequest, curl_line, mask_headers, merged_headers
+from simulator.core.webhooks import (
+    Exchange,
+    Headers,
+    Method,
+    NoReply,
+    NoReplyKind,
+    Reply,
+    WebhookRequest,
+    WireRequest,
+    curl_line,
+    mask_headers,
+    merged_headers,
+)
 from simulator.serve.accounts import Agents
 from simulator.serve.answers import ConsoleError, Denied
 from simulator.serve.fields import FILTERS, filter_of, query_of
@@ -87,27 +110,23 @@ Json = dict[str, Any]
 
 
 def row_json(entry: Entry) -> Json:
-    """An exchange without headers and bodies."""
+    """An exchange without headers and bodies: the facts of its line, and what the journal adds.
+
+    Texts that are absent are empty here.
+    """
     return {
         "number": entry.number,
         "change": entry.change,
         "at_ms": entry.at_ms,
-        "agent": entry.agent,
         "session": entry.session,
-        "player": entry.player,
-        "method": entry.method,
+        **call_facts(call_of(entry)),
         "transaction_id": entry.transaction_id,
         "game_id": entry.game,
-        "amount": money_text(entry.amount),
-        "purpose": entry.purpose,
         "attempt": entry.attempt,
-        "outcome": entry.outcome,
         "verdict": entry.verdict,
         "reason": entry.reason,
-        "balance": money_text(entry.balance),
         "expected": money_text(entry.expected),
         "difference": money_text(entry.difference),
-        "http": entry.http_status,
         "duration_ns": entry.duration_ns,
         "fault": entry.fault,
         "problem": entry.problem,
@@ -122,12 +141,16 @@ def full_json(entry: Entry, agents: Agents) -> Json:
         reply = {
             "status": entry.http_status,
             "headers": [list(pair) for pair in entry.reply_headers],
-            **body_json(entry.reply_body),
+            **body_object("body", entry.reply_body),
             "bytes": entry.reply_bytes,
             "cut": len(entry.reply_body) < entry.reply_bytes,
         }
     headers = [list(pair) for pair in request_headers(entry, agents)]
-    request = {"content_type": entry.content_type, "headers": headers, **body_json(entry.request_body)}
+    request = {
+        "content_type": entry.content_type,
+        "headers": headers,
+        **body_object("body", entry.request_body),
+    }
     return {**row_json(entry), "request": request, "reply": reply, "curl": curl_of(entry, agents)}
 
 
@@ -171,30 +194,11 @@ def balance_before(entry: Entry) -> Money | None:
     return Money(max(0, before))
 
 
-def money_text(amount: Money | None) -> str | None:
-    """Two decimals, or null."""
-    return None if amount is None else format_money(amount)
-
-
-def body_json(body: bytes) -> Json:
-    """The text of a body; what is no UTF-8 as base64 beside it."""
-    try:
-        return {"body": body.decode()}
-    except UnicodeDecodeError:
-        return {"body": None, "body_base64": b64encode(body).decode()}
-
-
 # --- export_lines ---------------------------------------------------------------------------------
 # The journal as the lines that a run's NDJSON report has, so that `betrontech-sim judge` reads both.
 # An `opening` line stands before a player's first exchange that tells a balance.
 
 PAGE = 500
-
-_PURPOSES = {Purpose.PROBE: "probe"}
-"""In a report's words: a read of the ledger's own is a probe, everything else a step."""
-
-_FORMS = {Purpose.HAND: CallForm.ODD}
-"""What a person puts together may be refused, however it is written."""
 
 
 def lines_of(journal: Journal, wanted: Filter) -> Iterator[str]:
@@ -207,55 +211,37 @@ def lines_of(journal: Journal, wanted: Filter) -> Iterator[str]:
             player, balance = (entry.agent, entry.player), balance_before(entry)
             if player not in opened and balance is not None:
                 opened.add(player)
-                yield _line("opening", opening_json(entry, balance))
-            yield _line("exchange", exchange_json(entry))
+                opening = Opening(player=entry.player, balance=balance, agent=entry.agent)
+                yield line_text("opening", opening_object(opening))
+            purpose = "probe" if entry.purpose is Purpose.PROBE else "step"
+            yield line_text("exchange", {**call_object(call_of(entry)), "purpose": purpose})
         if len(page) < PAGE:
             return
         number = page[-1].number
 
 
-def opening_json(entry: Entry, balance: Money) -> Json:
-    """What a player of an agent begins with."""
-    return {"player": entry.player, "balance": money_text(balance), "scenario": entry.agent}
-
-
-def exchange_json(entry: Entry) -> Json:
-    """The keys of a report's exchange, in its order. The agent stands where a run has its scenario."""
+def call_of(entry: Entry) -> Call:
+    """The call that an entry holds."""
     answered = entry.http_status is not None and entry.duration_ns is not None
-    told = {
-        "player": entry.player,
-        "method": entry.method,
-        "transaction_id": entry.transaction_id or None,
-        "amount": money_text(entry.amount),
-        "sent_ns": entry.sent_ns,
-        "answered_ns": entry.sent_ns + (entry.duration_ns or 0) if answered else None,
-        "outcome": entry.outcome,
-        "balance": money_text(entry.balance),
-        "scenario": entry.agent,
-        "label": "",
-        "purpose": _PURPOSES.get(entry.purpose, "step"),
-        "line": None,
-        "game_id": entry.game or None,
-        "form": _FORMS.get(entry.purpose, CallForm.CANONICAL),
-        "fault": entry.fault or None,
-        "http": entry.http_status,
-    }
-    _put_body(told, "request", entry.request_body)
-    if entry.http_status is None:
-        return {**told, "reply": None, "no_reply": {"kind": "unknown", "detail": entry.problem}}
-    _put_body(told, "reply", entry.reply_body)
-    return told
-
-
-def _put_body(told: Json, key: str, body: bytes) -> None:
-    written = body_json(body)
-    told[key] = written["body"]
-    if "body_base64" in written:
-        told[f"{key}_base64"] = written["body_base64"]
-
-
-def _line(kind: str, written: Json) -> str:
-    return json.dumps({"type": kind, **written}, separators=(",", ":")) + "\n"
+    request = WebhookRequest(
+        *(Method(entry.method), entry.player, entry.amount, entry.transaction_id or None, entry.game or None)
+    )
+    reply: Reply | NoReply = NoReply(NoReplyKind.UNKNOWN, entry.problem)
+    if entry.http_status is not None:
+        reply = Reply(entry.http_status, entry.reply_headers, entry.reply_body)
+    exchange = Exchange(
+        *(request, WireRequest(entry.request_body, entry.content_type), reply, entry.sent_ns),
+        entry.sent_ns + (entry.duration_ns or 0) if answered else None,
+        entry.fault or None,
+    )
+    # What a person puts together may be refused, however it is written.
+    form = CallForm.ODD if entry.purpose is Purpose.HAND else CallForm.CANONICAL
+    return Call(
+        exchange,
+        Reading(entry.outcome, entry.balance, http_status=entry.http_status),
+        Form(form, request),
+        Why(None, entry.purpose, agent=entry.agent),
+    )
 
 
 # --- export_scenario ------------------------------------------------------------------------------
