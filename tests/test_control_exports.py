@@ -10,9 +10,10 @@ import pytest
 
 from command_line import simulate
 from control_client import Control, controlled
+from journal_entries import an_entry
 from scenario_texts import load
 from simulator.core.calls import Call, CallForm, FaultKind, Form, Reading, Why, call_object
-from simulator.core.findings import CallVerdict, Outcome
+from simulator.core.findings import Outcome
 from simulator.core.money import Money
 from simulator.core.webhooks import (
     Exchange,
@@ -130,34 +131,10 @@ def test_exported_lines_are_judged(tmp_path: Path, defects: tuple[str, ...], cod
 
 
 def entry(method: Method, transaction_id: str, cents: int, **changes: Any) -> Entry:
-    """An exchange in the journal."""
-    fields: dict[str, Any] = {
-        "at_ms": 1,
-        "agent": "demo",
-        "session": "",
-        "player": "1000",
-        "method": method.value,
-        "transaction_id": transaction_id,
-        "game": "SLOT_001" if method in (Method.BET, Method.WIN) else "",
-        "amount": Money(cents),
-        "purpose": Purpose.ROUND,
-        "attempt": 1,
-        "outcome": Outcome.ACCEPTED,
-        "balance": None,
-        "expected": None,
-        "verdict": CallVerdict.RIGHT,
-        "fault": "",
-        "http_status": 200,
-        "duration_ns": 1,
-        "problem": "",
-        "findings": (),
-        "content_type": "application/json",
-        "request_body": b"{}",
-        "reply_headers": (),
-        "reply_bytes": 0,
-        "reply_body": b"",
-    }
-    return Entry(**{**fields, **changes})
+    """A call in the journal whose answer shows no balance."""
+    game = "SLOT_001" if method in (Method.BET, Method.WIN) else None
+    fields = {"game": game, "amount": Money(cents), "balance": None, **changes}
+    return an_entry(method=method, transaction_id=transaction_id, **fields)
 
 
 WRITTEN: dict[str, tuple[list[Entry], list[str]]] = {

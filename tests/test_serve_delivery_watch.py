@@ -166,7 +166,7 @@ def test_what_the_ledger_says_later_reaches_who_already_saw_the_exchange() -> No
         play.delivery.play(play.session(), STAKE, drawn=LOSS)
         news = play.delivery.journal.since(seen)
         assert [each.change for each in news] == sorted(each.change for each in news)
-        (bet,) = (each for each in news if each.method == Method.BET)
+        (bet,) = (each for each in news if each.request.method is Method.BET)
         assert bet.verdict is CallVerdict.NOTED
         assert bet.change > max(each.number for each in news)
 

@@ -19,7 +19,15 @@ from simulator.core.findings import CallVerdict, Outcome
 from simulator.core.money import Money
 from simulator.core.profiles import WireProfile
 from simulator.core.values import Frozen
-from simulator.core.webhooks import Exchange, Method, NoReply, WebhookRequest, WireRequest, mask_headers
+from simulator.core.webhooks import (
+    Exchange,
+    Method,
+    NoReply,
+    Reply,
+    WebhookRequest,
+    WireRequest,
+    mask_headers,
+)
 from simulator.errors import UsageError
 from simulator.judge.blame import CallFacts
 from simulator.judge.findings import form_findings
@@ -226,37 +234,37 @@ NO_MONEY = "account_details says nothing about money"
 
 
 def entry_of(errand: Errand, sent: Call, ruling: Ruling, *, at_ms: int, sent_ns: int) -> Entry:
-    """Return the exchange as the journal keeps it."""
-    request, reply = errand.request, sent.exchange.reply
-    answered = None if isinstance(reply, NoReply) else reply
+    """Return the call as the journal keeps it."""
+    reply = sent.exchange.reply
     return Entry(
+        call=_kept(sent, sent_ns),
         at_ms=at_ms,
-        agent=errand.agent.code,
         session=errand.session,
-        player=request.player,
-        method=request.method.value,
-        transaction_id=request.transaction_id or "",
-        game=request.game_id or "",
-        amount=request.amount,
-        purpose=errand.purpose,
         attempt=errand.attempt,
-        outcome=sent.reading.outcome,
-        balance=sent.reading.balance,
         expected=ruling.expected,
         verdict=ruling.verdict,
         reason=ruling.reason,
-        fault=sent.exchange.fault or "",
-        http_status=None if answered is None else answered.status,
-        duration_ns=sent.exchange.latency_ns,
         problem=problem_of(sent),
         findings=ruling.findings,
-        content_type=errand.wire.content_type,
-        request_body=errand.wire.body,
-        reply_headers=() if answered is None else mask_headers(answered.headers),
-        reply_bytes=0 if answered is None else len(answered.body),
-        reply_body=b"" if answered is None else answered.body[:REPLY_BYTES_KEPT],
-        sent_ns=sent_ns,
+        reply_bytes=len(reply.body) if isinstance(reply, Reply) else 0,
     )
+
+
+def _kept(call: Call, sent_ns: int) -> Call:
+    """By the clock of the journal, without secrets, and with so much of the reply as is kept."""
+    exchange, reply = call.exchange, call.exchange.reply
+    if isinstance(reply, Reply):
+        reply = Reply(reply.status, mask_headers(reply.headers), reply.body[:REPLY_BYTES_KEPT])
+    took_ns = exchange.latency_ns
+    kept = Exchange(
+        exchange.request,
+        WireRequest(exchange.wire.body, exchange.wire.content_type),
+        reply,
+        sent_ns,
+        None if took_ns is None else sent_ns + took_ns,
+        exchange.fault,
+    )
+    return Call(kept, call.reading, call.form, call.why)
 
 
 def problem_of(sent: Call) -> str:
