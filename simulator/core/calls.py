@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from enum import StrEnum
 from typing import TypeVar
@@ -17,7 +18,7 @@ from simulator.core.findings import Outcome, Place, Severity
 from simulator.core.json import JsonObject, JsonValue, NotJson, encode
 from simulator.core.json import parse as parse_json
 from simulator.core.json import write as write_json
-from simulator.core.money import Money, format_money, money_text, parse_written
+from simulator.core.money import ZERO, Money, format_money, money_text, parse_written
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Exchange, Method, NoReply, NoReplyKind, Reply, WebhookRequest, WireRequest
 from simulator.core.words import did_you_mean
@@ -130,13 +131,18 @@ class Reading(Frozen):
     """What one reply means.
 
     `balance` is what the ledger judges by: the balance that an accepted call shows. With `must_settle` the
-    outcome is unknown and `balance` is what a reply with an odd `status` shows: it proves nothing by itself,
-    a balance read at once has to tell accepted from refused. `stated_balance` is any readable balance in the
-    reply, a refusal's too (INS-03); it is no evidence. `account_status` is the JSON text of `status` in a
-    `user_balance` reply: "1" is active, None is a reply without it.
+    outcome is unknown although there is a balance: the reply's `status` is missing or written oddly, and a
+    balance read made at once has to agree before the call counts as accepted. `stated_balance` is any
+    readable balance in the reply, a refusal's too (INS-03); it is no evidence. `beyond_cents` is a balance as
+    it was written, where it has digits beyond the cent.
+
+    `says_no`: the status or an error text refuses, whatever balance stands beside it; a `user_balance` reply
+    is evidence all the same, unless the player is unknown (see `for_unknown_player`). `busy`: the wallet asks
+    to come back later, after `retry_after_s` where it says so. `account_status` is the JSON text of `status`
+    in a `user_balance` reply: "1" is active, None is a reply without it.
 
     The dialect: `money_type` is "string" or "number", as the balance was written; `http_status` is the
-    reply's; `error_code` is what the operator calls a refusal, where a field says so.
+    reply's; `error_code` is what the wallet calls a refusal, where a field says so.
     """
 
     outcome: Outcome
@@ -148,6 +154,17 @@ class Reading(Frozen):
     http_status: int | None = None
     stated_balance: Money | None = None
     error_code: str | None = None
+    beyond_cents: str | None = None
+    says_no: bool = False
+    busy: bool = False
+    retry_after_s: int | None = None
+
+    @property
+    def for_unknown_player(self) -> Reading:
+        """The reading if the player is not known to exist: a "no" beside a balance of 0.00 is a refusal."""
+        if not self.says_no or self.balance != ZERO:
+            return self
+        return replace(self, outcome=Outcome.REFUSED, balance=None)
 
     @property
     def refusal_http(self) -> str | None:

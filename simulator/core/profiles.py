@@ -1,6 +1,7 @@
 """What a wire profile is: a dialect of the webhooks, as data.
 
-Writing by one is `writing`'s, reading a request back `reading_back`'s; the shipped ones are in `shipped`.
+`wire/writing.py` writes requests by one and reads them back, `judge/replies.py` reads replies by one; the
+shipped profiles are in `wire/profiles.py`.
 """
 
 from __future__ import annotations
@@ -67,10 +68,12 @@ class MoneyForm(StrEnum):
 
 
 class ReplyFields(Frozen):
-    """What the profile calls the parts of a reply, and which forms are nothing to remark on.
+    """What the profile calls the parts of a reply, and which forms are as documented.
 
     `true_is_one`: `"status": true` is as documented as 1. `identity` is the field of `account_details` that
-    names the player, None where there is none; `details` are the others that must be there.
+    names the player, None where there is none; `details` are the others that must be there. `status_absent`:
+    answers carry no status, and one with a readable balance and no error is accepted. `without_balance` are
+    the methods whose answers need not show a balance.
     """
 
     status: str = "status"
@@ -79,6 +82,8 @@ class ReplyFields(Frozen):
     true_is_one: bool = False
     identity: str | None = "user_id"
     details: tuple[str, ...] = ("email", "name_jogador")
+    status_absent: bool = False
+    without_balance: frozenset[Method] = frozenset()
 
 
 class WireProfile(Frozen):
@@ -106,20 +111,20 @@ class WireProfile(Frozen):
 
 @lru_cache(maxsize=256)
 def ordinary_reply(profile: WireProfile) -> re.Pattern[bytes]:
-    """The reply of an accepted call where nothing is to be remarked on: read without a JSON parser.
+    """Return the pattern of an accepted reply that is just as documented: read without a JSON parser.
 
-    Two groups in each alternative: the units, and the point with the cents. Alternatives with a JSON number
-    come after the four groups of those with a string.
+    Each alternative has two groups: the units, and the point with the cents.
     """
     reply = profile.reply
     text, number = r'"(\d{1,18})(\.\d\d)"', r"(0|[1-9]\d{0,17})((?:\.\d\d?)?)"
     amounts = {MoneyForm.STRING: [text], MoneyForm.NUMBER: [number], MoneyForm.EITHER: [text, number]}
     status = re.escape(quote(reply.status)) + r"~:~" + ("(?:1|true)" if reply.true_is_one else "1")
     balance = re.escape(quote(reply.balance)) + r"~:~"
-    orders = [
-        rf"~\{{~{first}~,~{second}~\}}~"
-        for amount in amounts[reply.money]
-        for first, second in ((status, balance + amount), (balance + amount, status))
-    ]
+    members = [balance + amount for amount in amounts[reply.money]]
+    if reply.status_absent:
+        bodies = members
+    else:
+        bodies = [body for each in members for body in (f"{status}~,~{each}", f"{each}~,~{status}")]
     # JSON's white space is narrower than the \s of a pattern.
-    return re.compile("|".join(orders).replace("~", r"[ \t\r\n]*").encode())
+    objects = "|".join(rf"~\{{~{body}~\}}~" for body in bodies)
+    return re.compile(objects.replace("~", r"[ \t\r\n]*").encode())
