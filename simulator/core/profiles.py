@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from enum import StrEnum
 from functools import lru_cache
+from itertools import combinations
 from types import MappingProxyType
 
 from simulator.core.json import JsonValue, quote
@@ -89,7 +90,8 @@ class ReplyFields(Frozen):
 class WireProfile(Frozen):
     """A dialect of the webhooks, as data.
 
-    `fields` in the order they are written; `methods` the values of the `method` field; `money` how amounts
+    `fields` in the order they are written; `methods` the values of the `method` field, which two methods may
+    share if a constant field tells them apart; `money` how amounts
     of requests are written (string or number); `path` where operators of this dialect listen; `session` and
     `game` what stands in those fields when nothing better is known; `headers` go with every call.
     """
@@ -107,6 +109,41 @@ class WireProfile(Frozen):
     # One object a profile: as the key of a cache it is hashed by identity.
     __eq__ = object.__eq__
     __hash__ = object.__hash__
+
+    def constants(self, method: Method) -> dict[str, JsonValue]:
+        """Return the fields of a method that have one value in every request."""
+        return {
+            each.name: each.source.value for each in self.fields[method] if isinstance(each.source, Constant)
+        }
+
+    def method_of(self, fields: Mapping[str, JsonValue]) -> Method | None:
+        """Return the method that a request with these fields calls, None for one that is not known.
+
+        Where two methods have the same word, their constant fields tell them apart.
+        """
+        found = [
+            method
+            for method in self.fields
+            if fields.get(field_names(self, method)[Source.METHOD]) == self.methods[method]
+        ]
+        if len(found) > 1:
+            found = [each for each in found if self.constants(each).items() <= fields.items()]
+        return found[0] if found else None
+
+    def alike(self) -> tuple[Method, Method] | None:
+        """Return two methods that no wallet could tell apart: the same word, and no constants that differ."""
+        for one, other in combinations(self.fields, 2):
+            mine, others = self.constants(one), self.constants(other)
+            differ = any(mine[name] != others[name] for name in mine.keys() & others.keys())
+            if self.methods[one] == self.methods[other] and not differ:
+                return one, other
+        return None
+
+
+@lru_cache(maxsize=256)  # five methods a profile
+def field_names(profile: WireProfile, method: Method) -> Mapping[Source, str]:
+    """Return what the fields of a method are called, by what stands in them."""
+    return {each.source: each.name for each in profile.fields[method] if isinstance(each.source, Source)}
 
 
 @lru_cache(maxsize=256)

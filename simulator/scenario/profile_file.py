@@ -104,17 +104,22 @@ class Shapes:
 # --- yaml_profile ---------------------------------------------------------------------------------
 
 KEYS = (
-    "name", "extends", "path", "money", "session", "game", "methods", "fields", "rename", "extra", "reply",
-    "headers", "bearer",
+    "name", "extends", "path", "money", "session", "game", "methods", "fields", "rename", "rename_in",
+    "extra", "extra_in", "reply", "headers", "bearer",
 )  # fmt: skip
 
-REPLY_KEYS = ("status", "balance", "money", "true_is_one", "identity", "details")
+REPLY_KEYS = ("status", "balance", "money", "true_is_one", "identity", "details", "without_balance")
+
+STATUS_ABSENT = "absent"
+"""The word for answers that carry no status."""
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?")
 
 _TOKEN = re.compile(r"[\x21-\x7e]+")
+
+_MONEY_METHODS = tuple(method for method in Method if method.moves_money)
 
 # What the transport writes by itself, and what would make a body unreadable for every operator.
 _OUR_HEADERS = frozenset({"connection", "content-length", "content-type", "transfer-encoding"})
@@ -173,7 +178,15 @@ class _Reader(Shapes):
             headers=self.headers(base),
             reply=self.reply(base.reply),
         )
+        self.told_apart(profile)
         return None if self.problems.found else profile
+
+    def told_apart(self, profile: WireProfile) -> None:
+        alike = None if self.problems.found else profile.alike()
+        if alike is not None:
+            one, other = alike
+            word = f'"{shortened(profile.methods[one])}" stands for both {one} and {other}'
+            self.problems.add(self.keys["methods"], f"{word}, and extra_in does not tell them apart")
 
     # --- one key each ------------------------------------------------------------------------------
 
@@ -205,11 +218,6 @@ class _Reader(Shapes):
             return values
         for name, value in self.mapping(node, list(Method), '"methods"').items():
             values[Method(name)] = self.text_of(value, f"the value of `method` for {name}") or name
-        taken: dict[str, Method] = {}
-        for method, said in values.items():
-            if said in taken:
-                self.problems.add(node, f'"{shortened(said)}" stands for both {taken[said]} and {method}')
-            taken[said] = method
         return values
 
     def fields(self, base: WireProfile) -> Mapping[Method, tuple[WireField, ...]]:
@@ -219,12 +227,15 @@ class _Reader(Shapes):
         for name, value in own.items():
             fields[Method(name)] = self.fields_of(value, Method(name))
         self.rename(fields)
-        extra = self.extra()
+        extra = self.constants(self.keys.get("extra"), '"extra"')
+        extra_in = self.by_method("extra_in")
         for method, listed in fields.items():
-            names = {each.name for each in extra}
-            fields[method] = (*(each for each in listed if each.name not in names), *extra)
+            more = (*extra, *self.constants(extra_in.get(method), f"what {method} has besides"))
+            names = {each.name for each in more}
+            fields[method] = (*(each for each in listed if each.name not in names), *more)
         for method, listed in fields.items():
-            place = own.get(method) or self.keys.get("extra") or self.keys.get("rename")
+            changes = (self.keys.get(key) for key in ("extra", "rename", "extra_in", "rename_in"))
+            place = own.get(method) or next(filter(None, changes), None)
             if place is not None:
                 self.require(place, method, listed)
         return fields
@@ -245,28 +256,36 @@ class _Reader(Shapes):
 
     def rename(self, fields: dict[Method, tuple[WireField, ...]]) -> None:
         node = self.keys.get("rename")
-        if node is None:
-            return
-        known = list(
-            dict.fromkeys([*DOCUMENTED_NAMES, *(each.name for of in fields.values() for each in of)])
-        )
+        if node is not None:
+            self.rename_all(node, '"rename"', fields, fields)
+        for method, own in self.by_method("rename_in").items():
+            self.rename_all(own, f"the new names of {method}", fields, [method])
+
+    def rename_all(
+        self, node: Node, what: str, fields: dict[Method, tuple[WireField, ...]], methods: Iterable[Method]
+    ) -> None:
+        """Give fields of some methods new names: by their names, or by what the reference calls them."""
+        methods = list(methods)
+        names = (each.name for method in methods for each in fields[method])
         new = {
             old: name
-            for old, value in self.mapping(node, known, '"rename"').items()
+            for old, value in self.mapping(node, dict.fromkeys([*DOCUMENTED_NAMES, *names]), what).items()
             if (name := self.text_of(value, f'the new name of "{old}"'))
         }
         by_source = {source: new[old] for old, source in DOCUMENTED_NAMES.items() if old in new}
-        for method, listed in fields.items():
-            fields[method] = tuple(replace(each, name=_renamed(each, new, by_source)) for each in listed)
+        for method in methods:
+            fields[method] = tuple(
+                replace(each, name=_renamed(each, new, by_source)) for each in fields[method]
+            )
 
-    def extra(self) -> tuple[WireField, ...]:
-        node = self.keys.get("extra")
-        if node is None:
-            return ()
-        return tuple(
-            WireField(name, Constant(self.json(value)))
-            for name, value in self.mapping(node, None, '"extra"').items()
-        )
+    def by_method(self, key: str) -> dict[Method, Node]:
+        node = self.keys.get(key)
+        found = {} if node is None else self.mapping(node, list(Method), f'"{key}"')
+        return {Method(name): value for name, value in found.items()}
+
+    def constants(self, node: Node | None, what: str) -> tuple[WireField, ...]:
+        found = {} if node is None else self.mapping(node, None, what)
+        return tuple(WireField(name, Constant(self.json(value))) for name, value in found.items())
 
     def require(self, node: Node, method: Method, fields: Iterable[WireField]) -> None:
         listed = list(fields)
@@ -290,6 +309,10 @@ class _Reader(Shapes):
         for name in ("status", "balance"):
             if name in keys and (text := self.text_of(keys[name], f'"reply.{name}"')):
                 said[name] = text
+        if said.get("status") == STATUS_ABSENT:
+            said |= {"status": base.status, "status_absent": True}
+        if "without_balance" in keys:
+            said["without_balance"] = frozenset(self.methods_in(keys["without_balance"]))
         if "money" in keys:
             said["money"] = self.member(keys["money"], tuple(MoneyForm)) or base.money
         if "true_is_one" in keys:
@@ -300,6 +323,15 @@ class _Reader(Shapes):
         if "details" in keys:
             said["details"] = self.texts(keys["details"], '"reply.details"')
         return replace(base, **said)  # type: ignore[arg-type]  # each key was read as its field's type
+
+    def methods_in(self, node: Node) -> Iterable[Method]:
+        if not isinstance(node, SequenceNode):
+            self.problems.add(node, f'"reply.without_balance" is a list; found {noun_of(node)}')
+            return
+        for item in node.value:
+            word = self.word(item, _MONEY_METHODS, "a method whose answers show no balance")
+            if word is not None:
+                yield Method(word)
 
     def identity(self, node: Node) -> str | None:
         if is_plain(node) and isinstance(node, ScalarNode) and node.value == "null":

@@ -15,7 +15,7 @@ from simulator.core import json as exact_json
 from simulator.core.calls import CallForm, Form
 from simulator.core.json import JsonValue
 from simulator.core.money import Money
-from simulator.core.profiles import Source, WireProfile
+from simulator.core.profiles import Source, WireProfile, field_names
 from simulator.core.webhooks import Method, WebhookRequest, WireRequest
 from simulator.wire.writing import read_request
 
@@ -63,12 +63,10 @@ def _object(body: bytes) -> dict[str, JsonValue] | None:
 
 def _odd(value: dict[str, JsonValue], body: bytes, profile: WireProfile) -> Form:
     """A call that a lenient wallet can make sense of; malformed when none could."""
-    for method, fields in profile.fields.items():
-        names = {each.source: each.name for each in fields if isinstance(each.source, Source)}
-        if value.get(names[Source.METHOD]) == profile.methods[method]:
-            break
-    else:
+    method = profile.method_of(value)
+    if method is None:
         return Form(CallForm.MALFORMED, None)
+    names = field_names(profile, method)
     player = _id_text(value.get(names[Source.PLAYER]))
     if player is None:
         return Form(CallForm.MALFORMED, None)
