@@ -378,20 +378,17 @@ def test_a_balance_read_that_meets_the_limit_is_no_evidence() -> None:
     [
         ("30", 30),
         (" 0 ", 0),
-        ("Sat, 28 Nov 2026 10:00:30 GMT", 30),
-        ("Sat, 28 Nov 2026 09:00:00 GMT", 0),
+        ("Sat, 28 Nov 2026 10:00:30 GMT", None),
         ("99999999999999999999", 10**6),
         ("soon", None),
         ("-5", None),
         ("", None),
         ("\u0663", None),
-        ("Sat, 28 Nov 9999999999 10:00:00 GMT", None),
     ],
 )
 def test_how_long_to_wait_is_told_in_seconds(retry_after: str, seconds: int | None) -> None:
-    """A date counts from the reply's own, so that no clock is asked."""
-    headers = (("Date", "Sat, 28 Nov 2026 10:00:00 GMT"), ("Retry-After", retry_after))
-    reading = read_reply(BET, Reply(429, headers, b""), BETRONTECH)
+    """A date is left alone: reading a reply asks no clock."""
+    reading = read_reply(BET, Reply(429, (("Retry-After", retry_after),), b""), BETRONTECH)
     assert (reading.busy, reading.retry_after_s) == (True, seconds)
 
 

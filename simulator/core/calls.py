@@ -112,6 +112,12 @@ class Call(Frozen):
         return self.reading.balance
 
     @property
+    def for_unknown_player(self) -> Call:
+        """The same call, read as the answer for a player who is not known to exist."""
+        reading = self.reading.for_unknown_player
+        return self if reading is self.reading else replace(self, reading=reading)
+
+    @property
     def nothing_sent(self) -> bool:
         """Whether the wallet provably never saw it."""
         reply = self.exchange.reply

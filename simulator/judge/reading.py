@@ -346,18 +346,9 @@ def asks_to_wait(reply: Reply) -> bool:
 
 
 def retry_after_s(reply: Reply) -> int | None:
-    """Return how many seconds the reply asks to wait; a date counts from the reply's own `Date`."""
+    """Return how many seconds the reply asks to wait; None where it does not say, or names a date."""
     value = (reply.header("retry-after") or "").strip()
-    if value.isascii() and value.isdigit():
-        return min(int(value[:9]), _WAIT_MAX_S)
-    # Hardly a wallet answers with a date, and what reads it takes long to load.
-    from email.utils import parsedate_to_datetime
-
-    try:
-        until, now = parsedate_to_datetime(value), parsedate_to_datetime(reply.header("date") or "")
-        return min(max(0, int((until - now).total_seconds())), _WAIT_MAX_S)
-    except (TypeError, ValueError, OverflowError):  # no dates, or only one of them has a zone
-        return None
+    return min(int(value[:9]), _WAIT_MAX_S) if value.isascii() and value.isdigit() else None
 
 
 # --- what a reply must not tell -------------------------------------------------------------------

@@ -199,7 +199,7 @@ class Bursts:
             request = done.planned.form.request
             book = None if request is None else self._ledger.books.get(request.player)
             known = book is not None and book.terms.exists
-            if call.reading.outcome is Outcome.ACCEPTED and not known:
+            if not known and call.for_unknown_player.reading.outcome is Outcome.ACCEPTED:
                 situation = (
                     Situation.MALFORMED_ACCEPTED if request is None else Situation.UNKNOWN_PLAYER_ACCEPTED
                 )

@@ -158,7 +158,7 @@ def _status(exchange: Exchange, reply: Reply) -> Check:
 
 
 def _meaning(exchange: Exchange, reply: Reply, player: str, profile: WireProfile) -> Iterator[Check]:
-    reading = read_reply(exchange.request, reply, profile)
+    reading = read_reply(exchange.request, reply, profile).for_unknown_player
     broken = [each.message for each in reading.deviations if each.severity is Severity.ERROR]
     if reading.outcome is Outcome.ACCEPTED and reading.balance is not None:
         yield Check("json", Health.ODD if broken else Health.FINE, "; ".join(broken) or "as documented")

@@ -48,7 +48,7 @@ class Preflight:
 
     def balance(self, player: str) -> Money:
         """The balance that the player has. Raises RootCause, EndpointUnreachable."""
-        call = self._read(player)
+        call = self._read(player).for_unknown_player
         if isinstance(call.exchange.reply, NoReply):
             raise EndpointUnreachable(self._unreachable(call.exchange.reply))
         if call.reading.balance is None:

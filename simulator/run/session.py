@@ -483,7 +483,7 @@ class Steps:
         self._claims(step.expect, call, call.reading.outcome, step.place)
 
     def _stranger_read(self, method: Method, player: str, place: Place, expect: Expect) -> None:
-        call = self._ask(method, player, place)
+        call = self._ask(method, player, place).for_unknown_player
         if call.reading.outcome is Outcome.ACCEPTED:
             self._judge.mild(Situation.UNKNOWN_PLAYER_ACCEPTED, call, place, method)
         self._claims(expect, call, call.reading.outcome, place)
@@ -502,6 +502,9 @@ class Steps:
         wire, form = self._script.send_step(step, self._ledger)
         why = Why(self._scenario.id, "step", step.label, step.place)
         call = self._context.call(form.request, wire, why, form=form)
+        book = None if form.request is None else self._ledger.books.get(form.request.player)
+        if book is None or not book.terms.exists:
+            call = call.for_unknown_player
         outcome = call.reading.outcome
         if form.request is None:
             self._judge.hostile_call(call, step.place)
