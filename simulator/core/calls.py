@@ -254,6 +254,11 @@ class Operation(Frozen):
         return self.outcome is Outcome.UNKNOWN or self.answered_ns is None
 
     @property
+    def must_settle(self) -> bool:
+        """Whether it was answered with a balance and no clear yes or no: a later read tells what it did."""
+        return self.method.moves_money and self.is_unknown and None not in (self.balance, self.answered_ns)
+
+    @property
     def ends_ns(self) -> int:
         """When it was over at the latest."""
         if self.answered_ns is None or (self.is_unknown and not self.is_read):

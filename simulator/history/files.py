@@ -18,7 +18,7 @@ from simulator.core.calls import FOREVER, BadLine, Call, CallForm, Opening, Oper
 from simulator.core.findings import Outcome
 from simulator.core.money import Money
 from simulator.core.webhooks import Method
-from simulator.history.check import Consistency, HistoryVerdict, check_history
+from simulator.history.check import Consistency, HistoryVerdict, check_history, settled_history
 
 _NOTHING_EXPLAINS = 3
 
@@ -128,12 +128,13 @@ class Histories:
             return
         operations, segment.operations = segment.operations, []
         agent, user = player
+        operations, verdict = settled_history(segment.opening, operations)
         shared = {each.index for each in operations if self._is_shared(agent, each)}
         judged = JudgedHistory(
             user,
             segment.place,
             len(operations),
-            check_history(segment.opening, operations),
+            verdict,
             segment.opening,
             tuple(operations),
             frozenset(each.transaction_id or "" for each in operations if self._is_second(agent, each)),

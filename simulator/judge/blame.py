@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 
 from simulator.core.calls import CallForm, FaultKind, Operation
 from simulator.core.findings import Outcome, Phase, Place
@@ -24,10 +25,11 @@ class CallFacts(Frozen):
     """What the referee must know of one call.
 
     `balance` is the one that the answer shows, as far as the ledger may judge by it. `alternatives` are other
-    readings of an oddly written amount. With `must_settle` the answer's `status` is odd, and only a read
-    tells what it meant. `fresh`: nothing with its transaction_id was sent before, not even the bet that a
-    refund names. `number` is how the driver counts its calls; `account_status` is what a read says of the
-    account. `exchange`, `place`, `label` and `phase` are for findings alone.
+    readings of an oddly written amount. With `must_settle` the answer's `status` is missing or odd, and
+    counts once a read can be held against it. `says_no`: a read refuses, whatever balance it shows. `fresh`:
+    nothing with its transaction_id was sent before, not even the bet that a refund names. `number` is how the
+    driver counts its calls; `account_status` is what a read says of the account. `exchange`, `place`, `label`
+    and `phase` are for findings alone.
     """
 
     request: WebhookRequest
@@ -36,6 +38,7 @@ class CallFacts(Frozen):
     form: CallForm = CallForm.CANONICAL
     alternatives: tuple[WebhookRequest, ...] = ()
     must_settle: bool = False
+    says_no: bool = False
     nothing_sent: bool = False
     fault: str | None = None
     account_status: str | None = None
@@ -55,6 +58,13 @@ class CallFacts(Frozen):
         if isinstance(reply, Reply):
             return f"answered HTTP {reply.status}, {self.outcome.value}"
         return reply.detail
+
+    @property
+    def for_unknown_player(self) -> CallFacts:
+        """The same read, of a player who is not known to exist: a "no" beside 0.00 is a refusal."""
+        if not self.says_no or self.balance != ZERO:
+            return self
+        return replace(self, outcome=Outcome.REFUSED, balance=None)
 
     @property
     def inactive(self) -> bool:
@@ -133,6 +143,21 @@ def expected(book: Book, call: CallFacts) -> tuple[Money, ...]:
     ]
     alike = {balance for outcome, balance in branches if outcome is call.outcome}
     return tuple(sorted(alike or {balance for _, balance in branches})) or book.balances
+
+
+def meant(book: Book, call: CallFacts) -> Outcome:
+    """Return what an answer without a clear status says: accepted, unless a right wallet only refuses so.
+
+    A refusal shows the balance as it was. The book must not have taken the call in.
+    """
+    refusal = False
+    for world in book.worlds:
+        for branch in book.branches(world, call.request, call.form):
+            if branch.outcome is Outcome.REFUSED:
+                refusal = refusal or world.balance == call.balance
+            elif branch.answers is None or call.balance in branch.answers:
+                return Outcome.ACCEPTED
+    return Outcome.REFUSED if refusal else Outcome.ACCEPTED
 
 
 def telling(book: Book, made: Made, balance: Money) -> bool:

@@ -277,6 +277,7 @@ class Judge:
             form=CallForm.CANONICAL if form is None else form.form,
             alternatives=() if form is None else form.alternatives,
             must_settle=reading.must_settle,
+            says_no=reading.says_no,
             nothing_sent=call.nothing_sent,
             fault=exchange.fault,
             account_status=reading.account_status,

@@ -128,6 +128,8 @@ class Deliverer:
                 copy = errand if place == 0 else replace(errand, fresh=False, attempt=errand.attempt + place)
                 said = None if unjudged else self._begin(copy, each, self._journal.next_number)
                 if isinstance(said, Ruling):
+                    if each is one and said.outcome is not outcome:
+                        outcome, balance = said.outcome, None
                     numbers.append(self._record(copy, each, said))
                 else:
                     numbers.append(self._record(copy, each, _READING))

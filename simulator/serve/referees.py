@@ -133,6 +133,7 @@ def facts_of(
         balance=reading.balance,
         form=form,
         must_settle=reading.must_settle,
+        says_no=reading.says_no,
         nothing_sent=call.nothing_sent,
         fault=call.exchange.fault,
         account_status=reading.account_status,
