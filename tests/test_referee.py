@@ -364,6 +364,31 @@ def test_what_is_not_judged_says_why() -> None:
     assert (ruling.verdict, ruling.reason) == (CallVerdict.UNJUDGED, SENT_BEFORE)
 
 
+def test_a_no_beside_nothing_opens_no_account_of_a_player_who_is_not_known() -> None:
+    """Of one who is known, the same read is evidence."""
+    no = CallFacts(
+        WebhookRequest(Method.BALANCE, "p9"), Outcome.ACCEPTED, Money(0), account_status="0", says_no=True
+    )
+    play = Driver(MemoryWallet(), SERVING, player="p9")
+    stranger = Referee(Findings(), SERVING)
+    assert play.judge(stranger.read(no)).outcome is Outcome.REFUSED
+    assert stranger.standing("p9") is None
+    assert play.judge(play.referee.read(no)).findings != ()
+
+
+def test_an_odd_answer_of_a_player_who_is_not_known_counts_once_a_read_agrees() -> None:
+    """The account then begins at what both show."""
+    play = Driver(MemoryWallet(90_00), SERVING)
+    play.referee = Referee(Findings(), SERVING)
+    bet = WebhookRequest(Method.BET, "p1", Money(1000), "b1", GAME)
+    odd = CallFacts(bet, Outcome.UNKNOWN, Money(90_00), must_settle=True)
+    other = CallFacts(bet, Outcome.UNKNOWN, Money(80_00), must_settle=True)
+    assert play.judge(play.referee.call(other)).outcome is Outcome.UNKNOWN
+    assert play.referee.standing("p1") is None
+    assert play.judge(play.referee.call(odd)).outcome is Outcome.ACCEPTED
+    assert play.standing.wallet == Money(90_00)
+
+
 # --- somebody else ---------------------------------------------------------------------------------
 
 
