@@ -1,6 +1,6 @@
 """The five webhooks as values: what is asked, what came back, and the pair with its times.
 
-How a reply is read stands in `reading`; how a request is written as bytes stands in `wire`.
+`judge` reads a reply; `wire` writes a request as bytes.
 """
 
 from __future__ import annotations
@@ -82,35 +82,48 @@ class Reply(Frozen):
 class NoReplyKind(StrEnum):
     """Why a call has no answer.
 
-    STALE: a kept-alive connection was closed just as the next request went out, before a byte of an answer.
-    Servers do that to idle connections: the outcome is unknown, and nobody is to blame. INJECTED: we cut the
-    call short ourselves, by a fault or because the run was interrupted. UNKNOWN: the record of the call does
-    not say why.
+    CUT: an answer began and broke off. HEAD, OVERSIZED: it is larger than the simulator reads. CODING: its
+    body is compressed in a way that cannot be undone. GARBAGE: it is not HTTP. SCHEME: one side speaks TLS
+    and the other does not. STALE: a kept-alive connection was closed just as the next request went out,
+    before a byte of an answer. Servers do that to idle connections: the outcome is unknown, and nobody is to
+    blame. INJECTED: the simulator cut the call short itself, by a fault or because the run was interrupted.
+    UNKNOWN: the record of the call does not say why.
     """
 
     RESOLVE = "resolve"
     CONNECT = "connect"
     TLS = "tls"
+    SCHEME = "scheme"
     TIMEOUT = "timeout"
     RESET = "reset"
     CLOSED = "closed"
     STALE = "stale"
+    CUT = "cut"
+    HEAD = "head"
     OVERSIZED = "oversized"
+    CODING = "coding"
     GARBAGE = "garbage"
     INJECTED = "injected"
     UNKNOWN = "unknown"
 
     @property
     def nothing_sent(self) -> bool:
-        """Whether the operator provably never saw a byte of the request."""
-        return self in {NoReplyKind.RESOLVE, NoReplyKind.CONNECT, NoReplyKind.TLS}
+        """Whether the wallet provably never got the request."""
+        return self in _NOTHING_SENT
+
+
+_NOTHING_SENT = frozenset({NoReplyKind.RESOLVE, NoReplyKind.CONNECT, NoReplyKind.TLS, NoReplyKind.SCHEME})
 
 
 class NoReply(Frozen):
-    """The absence of an answer. `detail` is a sentence for the user."""
+    """The absence of an answer. `detail` is a sentence for the user.
+
+    `answered` says that something came back all the same: someone is there, and what came is of no use.
+    """
 
     kind: NoReplyKind
     detail: str
+    answered: bool = False
 
 
 class Exchange(Frozen):
