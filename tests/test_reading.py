@@ -298,7 +298,7 @@ def test_not_now_is_unknown_and_a_warning(http: int) -> None:
     ("request_", "rule"),
     [(DETAILS, "CON-01"), (BALANCE, "CON-02"), (BET, "CON-03"), (WIN, "CON-04"), (REFUND, "REF-14")],
 )
-@pytest.mark.parametrize("http", [500, 502, 503, 599, 199, 999])
+@pytest.mark.parametrize("http", [500, 501, 599, 199, 999])
 def test_a_5xx_is_unknown_and_an_error(request_: WebhookRequest, rule: str, http: int) -> None:
     """The documented answer of that method is missing; the body does not help."""
     reading = read('{"status":1,"balance":"90.50"}', request_, http=http)
@@ -312,14 +312,40 @@ def test_a_5xx_to_a_malformed_call_is_a_warning() -> None:
     assert told(read("", None, http=500)) == {("BAD-04", "http-500", WARNING)}
 
 
+@pytest.mark.parametrize("http", [502, 503, 504, 520, 530])
+@pytest.mark.parametrize("request_", [BALANCE, BET, REFUND])
+def test_the_error_of_a_gateway_has_one_rule_and_one_cause_whatever_was_called(
+    request_: WebhookRequest, http: int
+) -> None:
+    """The wallet never answered, so that no check of its money is broken."""
+    (told_,) = read("<html>Bad Gateway</html>", request_, http=http).deviations
+    assert (told_.rule, told_.cause, told_.severity) == ("CON-18", "no-answer", ERROR)
+
+
 @pytest.mark.parametrize("kind", sorted(set(NoReplyKind) - {NoReplyKind.INJECTED, NoReplyKind.STALE}))
 def test_no_reply_is_unknown_and_an_error(kind: NoReplyKind) -> None:
     """Timeout, reset, oversized and their like, on a well-formed call."""
     reading = read_reply(REFUND, NoReply(kind, "gone"), BETRONTECH)
     assert (reading.outcome, reading.http_status) == (UNKNOWN, None)
-    assert told(reading) == {("REF-14", f"no-reply-{kind}", ERROR)}
+    assert told(reading) == {("CON-18", f"no-reply-{kind}", ERROR)}
     malformed = read_reply(REFUND, NoReply(kind, "gone"), BETRONTECH, well_formed=False)
-    assert told(malformed) == {("REF-14", f"no-reply-{kind}", WARNING)}
+    assert told(malformed) == {("CON-18", f"no-reply-{kind}", WARNING)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "cause"),
+    [
+        (NoReplyKind.CLOSED, "no-answer"),
+        (NoReplyKind.RESET, "no-answer"),
+        (NoReplyKind.CONNECT, "no-answer"),
+        (NoReplyKind.TIMEOUT, "no-answer:timeout"),
+        (NoReplyKind.CUT, "no-answer:cut"),
+    ],
+)
+def test_a_closed_connection_and_a_gateways_error_are_one_cause(kind: NoReplyKind, cause: str) -> None:
+    """A wallet that is away shows both; that it is slow or answers by halves is another matter."""
+    (told_,) = read_reply(BET, NoReply(kind, "gone"), BETRONTECH).deviations
+    assert told_.cause == cause
 
 
 def test_what_our_own_fault_did_is_nobodys_deviation() -> None:

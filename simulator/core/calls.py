@@ -180,6 +180,13 @@ class Reading(Frozen):
         return "200" if self.http_status < 300 else "4xx"
 
 
+NO_REPLY = "no-reply-"
+"""What the form of a deviation begins with where no answer of the wallet came."""
+
+_UNREACHED = frozenset({"connect", "closed", "reset"})
+"""How a wallet is missed that a gateway would answer for with 502: one cause with it."""
+
+
 class Deviation(Frozen):
     """One way in which a reply is not as it should be written.
 
@@ -194,8 +201,16 @@ class Deviation(Frozen):
 
     @property
     def is_missing_answer(self) -> bool:
-        """Whether no answer came at all: an error of the server, or nothing."""
-        return self.form.startswith(("http-5", "no-reply-"))
+        """Whether the wallet itself failed on the call (HTTP 500): the check that asked is not met."""
+        return self.form.startswith("http-5")
+
+    @property
+    def cause(self) -> str:
+        """The code of the cause that a finding of this deviation has, whatever check met it."""
+        kind = self.form.removeprefix(NO_REPLY)
+        if kind == self.form:
+            return f"form:{self.rule}:{self.form}"
+        return "no-answer" if kind in _UNREACHED or kind.startswith("http-") else f"no-answer:{kind}"
 
 
 class Operation(Frozen):

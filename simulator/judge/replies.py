@@ -10,7 +10,7 @@ import re
 from decimal import Decimal
 from enum import Enum
 
-from simulator.core.calls import Reading
+from simulator.core.calls import NO_REPLY, Reading
 from simulator.core.findings import Outcome
 from simulator.core.json import JsonValue, NotJson, write
 from simulator.core.money import ZERO, Money
@@ -38,6 +38,9 @@ from simulator.law.situations import Situation
 
 BUSY = frozenset({408, 425, 429})
 """Statuses that say "not now": whether the call had its effect is open."""
+
+GATEWAY = frozenset({502, 503, 504, *range(520, 531)})
+"""Statuses of a proxy that cannot reach the wallet behind it; those from 520 on are Cloudflare's."""
 
 _QUOTE = ord('"')
 
@@ -82,7 +85,7 @@ def read_reply(
     """
     well_formed = well_formed and request is not None
     if isinstance(reply, NoReply):
-        return _read_no_reply(request, reply, injected, well_formed)
+        return _read_no_reply(reply, injected, well_formed)
     status = reply.status
     if status == 200:
         ordinary = _read_ordinary(request, reply, profile)
@@ -123,12 +126,10 @@ def _answer_rule(request: WebhookRequest | None) -> str:
     return rule_of(Situation.NO_ANSWER, (), None if request is None else request.method)
 
 
-def _read_no_reply(
-    request: WebhookRequest | None, reply: NoReply, injected: bool, well_formed: bool
-) -> Reading:
+def _read_no_reply(reply: NoReply, injected: bool, well_formed: bool) -> Reading:
     deviations = Deviations(well_formed)
     if not injected and reply.kind not in (NoReplyKind.INJECTED, NoReplyKind.STALE):
-        deviations.error(_answer_rule(request), f"no-reply-{reply.kind}", f"no answer: {shown(reply.detail)}")
+        deviations.error("CON-18", f"{NO_REPLY}{reply.kind}", f"no answer: {shown(reply.detail)}")
     return Reading(Outcome.UNKNOWN, deviations=tuple(deviations.found))
 
 
@@ -147,6 +148,10 @@ def _read_no_answer(call: RepliedCall, injected: bool) -> Reading:
             _answer_rule(call.request),
             f"http-{status}",
             f"HTTP {status} does not say whether the call had its effect; expected an answer",
+        )
+    elif status in GATEWAY:
+        deviations.error(
+            "CON-18", f"{NO_REPLY}http-{status}", f"HTTP {status} of a gateway instead of an answer"
         )
     else:
         deviations.error(

@@ -256,12 +256,12 @@ class RateLimit:
         self.times = 0
         self.held_s = 0.0
 
-    def note(self, retry_after: str | None) -> None:
-        """Take in an answer that said so, with its `Retry-After` header if there is one."""
+    def note(self, retry_after_s: float | None) -> None:
+        """Take in an answer that said so, and how long to wait if it said that."""
         with self._lock:
             self.times += 1
             now = self._clock()
-            until = now + min(_seconds(retry_after), RETRY_AFTER_S_MAX)
+            until = now + min(RETRY_AFTER_S if retry_after_s is None else retry_after_s, RETRY_AFTER_S_MAX)
             longer_s = min(until - max(self._until, now), HELD_S_MAX - self.held_s)
             if longer_s > 0:
                 self._until = max(self._until, now) + longer_s
@@ -275,12 +275,6 @@ class RateLimit:
     def end(self) -> None:
         """End all waiting, now and later. Safe in a signal handler."""
         self._ended.set()
-
-
-def _seconds(retry_after: str | None) -> float:
-    """Return the seconds of a `Retry-After` header. A date is not read: two clocks would have to agree."""
-    text = (retry_after or "").strip()
-    return float(text) if text.isascii() and text.isdigit() and len(text) < 9 else RETRY_AFTER_S
 
 
 def wait_for(
