@@ -46,11 +46,11 @@ class Deviations:
         self.found.append(Deviation(rule, Severity.NOTE, form, message))
 
 
-def shown(text: str) -> str:
-    """Return foreign text for a message: short, one line, without what moves a cursor or breaks UTF-8."""
-    cut = text[:SHOWN_CHARACTERS]
+def shown(text: str, characters: int = SHOWN_CHARACTERS) -> str:
+    """Return foreign text for a message: short, on one line, and safe to print on a terminal."""
+    cut = text[:characters]
     clean = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in cut)
-    return clean + ("…" if len(text) > SHOWN_CHARACTERS else "")
+    return clean + ("…" if len(text) > characters else "")
 
 
 def shown_json(value: JsonValue) -> str:

@@ -10,13 +10,14 @@ import re
 from decimal import Decimal
 from enum import Enum
 
-from simulator.core.calls import NO_REPLY, Reading
-from simulator.core.findings import Outcome
+from simulator.core.calls import NO_REPLY, Deviation, Reading
+from simulator.core.findings import Outcome, Severity
 from simulator.core.json import JsonValue, NotJson, write
 from simulator.core.money import ZERO, Money
 from simulator.core.profiles import MoneyForm, WireProfile, ordinary_reply
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Method, NoReply, NoReplyKind, Reply, WebhookRequest
+from simulator.core.words import status_hint
 from simulator.judge.reading import (
     Deviations,
     ReadAmount,
@@ -35,6 +36,9 @@ from simulator.judge.reading import (
 )
 from simulator.law.rules import rule_of
 from simulator.law.situations import Situation
+
+DETAIL_CHARACTERS = 400
+"""How much is shown of the sentence that says why there is no answer: all that the transport writes."""
 
 BUSY = frozenset({408, 425, 429})
 """Statuses that say "not now": whether the call had its effect is open."""
@@ -129,7 +133,9 @@ def _answer_rule(request: WebhookRequest | None) -> str:
 def _read_no_reply(reply: NoReply, injected: bool, well_formed: bool) -> Reading:
     deviations = Deviations(well_formed)
     if not injected and reply.kind not in (NoReplyKind.INJECTED, NoReplyKind.STALE):
-        deviations.error("CON-18", f"{NO_REPLY}{reply.kind}", f"no answer: {shown(reply.detail)}")
+        deviations.error(
+            "CON-18", f"{NO_REPLY}{reply.kind}", f"no usable answer: {shown(reply.detail, DETAIL_CHARACTERS)}"
+        )
     return Reading(Outcome.UNKNOWN, deviations=tuple(deviations.found))
 
 
@@ -346,6 +352,17 @@ def _note_wrapped(call: RepliedCall, wrapper: str) -> None:
     call.deviations.error(
         "CON-09", "wrapped", f'the fields stand inside "{wrapper}"; they belong at the top of the object'
     )
+
+
+def every_call(reply: Reply) -> Deviation:
+    """Return the deviation of an endpoint that answers every call with the status of this reply."""
+    status = reply.status
+    hint = status_hint(status) or "is the path right?"
+    where = reply.header("location")
+    message = f"the endpoint answers every call with {status}{f' to {shown(where)}' if where else ''}; {hint}"
+    if status < 400:
+        return Deviation("CON-10", Severity.ERROR, f"redirect-{status}", message)
+    return Deviation("CON-18", Severity.ERROR, f"{NO_REPLY}http-{status}", message)
 
 
 # --- details --------------------------------------------------------------------------------------

@@ -141,9 +141,10 @@ def _tunnel(route: Route, sock: socket.socket, deadline: float) -> None:
         raise CallFailed(NoReplyKind.CONNECT, f"{route.first_hop} did not open a way to {place}") from error
     if reply.status != 200:
         hint = "; it wants a user and a password in --proxy" if reply.status == 407 else ""
+        reason = reply.reason if reply.reason.isprintable() else ""
         raise CallFailed(
             NoReplyKind.CONNECT,
-            f"{route.first_hop} refused a way to {place}: {reply.status} {reply.reason}{hint}",
+            f"{route.first_hop} refused a way to {place}: {reply.status} {reason}{hint}",
         )
 
 
