@@ -56,7 +56,9 @@ class CallFacts(Frozen):
         if reply is None:
             return f"answered {self.outcome.value}"
         if isinstance(reply, Reply):
-            return f"answered HTTP {reply.status}, {self.outcome.value}"
+            unclear = self.outcome is Outcome.UNKNOWN
+            outcome = " (outcome unclear)" if unclear else f", {self.outcome.value}"
+            return f"answered HTTP {reply.status}{outcome}"
         return reply.detail
 
     @property

@@ -62,7 +62,7 @@ class Findings(Frozen, kw_only=True):
         return Finding(
             rule=self.rule_of_form(deviation),
             severity=self._strictly(deviation.severity),
-            cause=form_cause(deviation.rule, deviation.form),
+            cause=deviation.cause,
             message=deviation.message,
             place=call.place,
             label=call.answer,
@@ -168,10 +168,7 @@ class Findings(Frozen, kw_only=True):
 
 def form_findings(deviations: Iterable[Deviation]) -> tuple[Finding, ...]:
     """Make the findings of a reply's form where there is no check, no place and no call to show."""
-    return tuple(
-        Finding(each.rule, each.severity, form_cause(each.rule, each.form), each.message)
-        for each in deviations
-    )
+    return tuple(Finding(each.rule, each.severity, each.cause, each.message) for each in deviations)
 
 
 def kept_finding(
@@ -193,11 +190,6 @@ def kept_finding(
         expected=tuple(Money(amount) for amount in expected),
         found=None if found is None else Money(found),
     )
-
-
-def form_cause(rule: str, form: str) -> str:
-    """The cause of a finding about form."""
-    return f"form:{rule}:{form}"
 
 
 def _balances_in_words(facts: MoneyFacts) -> str:

@@ -152,7 +152,7 @@ class RunContext:
     def _watch_silence(self, exchange: Exchange) -> None:
         if not isinstance(exchange.reply, NoReply):
             self._silent = 0
-        elif exchange.fault is None:
+        elif exchange.fault is None and not exchange.reply.answered:
             self._silent += 1
             if self._silent >= SILENT_CALLS_MAX:
                 self.stop(f"the operator stopped answering: {exchange.reply.detail}")
