@@ -260,7 +260,7 @@ def test_what_may_follow_from_another_cause_stands_under_it(
     )
     summary = text.split("\n\n", 2)[2].split("\n")
     assert "comes first" in summary[1]
-    assert summary[2].strip() == "and what may follow from it, or show the same in other calls:"
+    assert summary[2].strip() == "possibly consequences of the above:"
     assert "follows" in summary[3]
     assert text.rindex("comes first") < text.rindex("follows")
 

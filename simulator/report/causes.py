@@ -1,6 +1,6 @@
-"""Findings grouped by what causes them: one defect is one entry, however many scenarios meet it.
+"""Findings grouped by what causes them, in the order in which every report shows them.
 
-How a cause is printed stands in `summary` and `frame`.
+One defect is one cause, however many scenarios meet it.
 """
 
 from __future__ import annotations
@@ -57,12 +57,16 @@ class Sighting(Frozen):
 
 
 class Cause:
-    """All sightings of one cause; `times` counts every occurrence. `key` is the findings' `cause`."""
+    """All sightings of one cause; `times` counts every occurrence. `key` is the findings' `cause`.
+
+    `may_follow_from` is the key of the cause that may have made this one, set once all causes are known.
+    """
 
     def __init__(self, key: str) -> None:
         self.key = key
         self.sightings: list[Sighting] = []
         self.times = 0
+        self.may_follow_from: str | None = None
 
     @property
     def shown(self) -> Sighting:
@@ -97,8 +101,8 @@ class Cause:
         return len({sighting.scenario.id for sighting in self.sightings if sighting.scenario})
 
 
-def that_may_follow(errors: Sequence[Cause]) -> list[Cause]:
-    """Causes of failure that the others may have made: they may be gone when the others are mended.
+def _that_may_follow(errors: Sequence[Cause]) -> list[Cause]:
+    """Return the causes of failure that the others may have made: mending these may mend them.
 
     Balances that are read wrongly make money look wrong. What calls do wrong one after the other they do
     wrong together, too. What only a burst has upset is upset in the calls after it.
@@ -112,12 +116,6 @@ def that_may_follow(errors: Sequence[Cause]) -> list[Cause]:
     if any(cause.in_sequence for cause in money if cause not in together):
         return together
     return [cause for cause in money if cause not in together] if together else []
-
-
-def roots_first(errors: Sequence[Cause]) -> list[Cause]:
-    """The same causes, those that may follow from others last."""
-    following = that_may_follow(errors)
-    return [cause for cause in errors if cause not in following] + following
 
 
 class Causes:
@@ -144,8 +142,17 @@ class Causes:
                 self._by_key[name].times = count
 
     def ranked(self) -> list[Cause]:
-        """Errors first, then warnings, then notes; among them the preflight's, then what touches most."""
-        return sorted(self._by_key.values(), key=_rank)
+        """Return errors, then warnings, then notes; errors that may follow from others stand last of them.
+
+        Otherwise those of the preflight come first, then what touches most scenarios.
+        """
+        causes = sorted(self._by_key.values(), key=_rank)
+        errors = [cause for cause in causes if cause.severity is Severity.ERROR]
+        following = _that_may_follow(errors)
+        roots = [cause for cause in errors if cause not in following]
+        for cause in following:
+            cause.may_follow_from = roots[0].key
+        return roots + following + causes[len(errors) :]
 
     def _add(self, sighting: Sighting) -> None:
         finding = sighting.finding
@@ -176,15 +183,12 @@ def _is_burst(steps: Iterable[Step]) -> bool:
     return False
 
 
-# --- overview -------------------------------------------------------------------------------------
-# What a reader is told at the end: a tally with the causes of findings and the reasons for no verdict.
-
 EXPLAINED = (Verdict.INCONCLUSIVE, Verdict.BLOCKED, Verdict.SKIPPED, Verdict.XPASSED, Verdict.XFAILED)
-"""Verdicts that a reader wants the reason of; that of a failure is its findings."""
+"""Verdicts whose reason a report gives; a failure is explained by its findings."""
 
 
 class Overview(Tally):
-    """A fold; `causes` is complete after `finish`."""
+    """A fold over a run that keeps its findings; `causes` is complete, and in order, after `finish`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -207,5 +211,5 @@ class Overview(Tally):
             by_reason.setdefault(event.reason or "no reason was given", []).append(event.scenario)
 
     def of_severity(self, severity: Severity) -> list[Cause]:
-        """The causes of that severity, in the order of the summary."""
+        """Return the causes of that severity, in order."""
         return [cause for cause in self.causes if cause.severity is severity]

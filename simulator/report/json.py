@@ -13,6 +13,7 @@ from simulator.core.findings import Finding, Place
 from simulator.core.json import JsonObject, encode
 from simulator.core.steps import Scenario
 from simulator.law.rules import rule, rule_ids
+from simulator.report.causes import Cause, Overview
 from simulator.report.events import (
     DialectObserved,
     Event,
@@ -34,7 +35,7 @@ class JsonReport:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._tally = Tally()
+        self._tally = Overview()
         self._begun = False
         self._separator = ""
 
@@ -56,6 +57,7 @@ class JsonReport:
         tally = self._tally
         rest: JsonObject = {
             "findings": [finding_object(finding, None) for finding in tally.run_findings],
+            "causes": [cause_object(cause) for cause in tally.causes],
             "dialect": {
                 observed.knob: {"value": observed.value, "evidence": observed.evidence}
                 for observed in tally.dialect.values()
@@ -104,6 +106,22 @@ def finding_object(finding: Finding, scenario: Scenario | None) -> JsonObject:
         "curl": finding.curl,
         "player": finding.player,
         "count": finding.count,
+        "phase": finding.phase,
+    }
+
+
+def cause_object(cause: Cause) -> JsonObject:
+    """Return one cause of findings, with the scenarios that met it, the one shown on the terminal first."""
+    shown = cause.shown
+    met = [shown.scenario_id, *(each.scenario_id for each in cause.others)]
+    return {
+        "cause": cause.key,
+        "rule": shown.finding.rule,
+        "severity": cause.severity,
+        "title": shown.finding.message,
+        "count": cause.times,
+        "scenarios": [scenario_id for scenario_id in met if scenario_id],
+        "may_follow_from": cause.may_follow_from,
     }
 
 

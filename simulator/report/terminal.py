@@ -10,7 +10,7 @@ from simulator.core.calls import Call
 from simulator.core.findings import Severity, Verdict
 from simulator.core.steps import Scenario
 from simulator.errors import ExitCode
-from simulator.report.causes import EXPLAINED, Cause, Overview, Sighting, roots_first, that_may_follow
+from simulator.report.causes import EXPLAINED, Cause, Overview, Sighting
 from simulator.report.events import Event, RunStarted, ScenarioFinished
 from simulator.report.frame import FrameStyle, frame, headline, severity_tag
 from simulator.report.text import Ink, display_width, encodable, plural, visible, without_login
@@ -407,7 +407,7 @@ def summary(
     """The whole end of a run; `every` shows each cause in full, however many there are."""
     yield from _root_cause(overview, style)
     yield from _index(overview, style)
-    yield from _frames(roots_first(overview.of_severity(Severity.ERROR)), style, every=every)
+    yield from _frames(overview.of_severity(Severity.ERROR), style, every=every)
     yield from _briefs(overview.of_severity(Severity.WARNING), style, every=every)
     yield from _briefs(overview.of_severity(Severity.NOTE), style, every=every)
     yield from closing(overview, style, reports)
@@ -416,7 +416,7 @@ def summary(
 def failures_only(overview: Overview, style: FrameStyle) -> Iterator[str]:
     """What `-q` leaves: the errors, and the last line."""
     yield from _root_cause(overview, style)
-    yield from _frames(roots_first(overview.of_severity(Severity.ERROR)), style, every=False)
+    yield from _frames(overview.of_severity(Severity.ERROR), style, every=False)
     yield result_line(overview, style)
 
 
@@ -441,10 +441,10 @@ def _index(overview: Overview, style: FrameStyle) -> Iterator[str]:
         return
     extent = f"{plural(len(touched), 'scenario')}, {plural(len(errors), 'cause')}"
     yield style.ink.strong(f"{extent} of failure")
-    following = that_may_follow(errors)
-    yield from (_indexed(cause, style, "  ") for cause in errors if cause not in following)
+    yield from (_indexed(cause, style, "  ") for cause in errors if cause.may_follow_from is None)
+    following = [cause for cause in errors if cause.may_follow_from is not None]
     if following:
-        yield style.ink.faint("  and what may follow from it, or show the same in other calls:")
+        yield style.ink.faint("  possibly consequences of the above:")
         yield from (_indexed(cause, style, "    ") for cause in following)
     yield ""
 
