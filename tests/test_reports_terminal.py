@@ -238,44 +238,77 @@ def failed(scenario: Scenario, cause: str, message: str) -> list[Event]:
     return ran(scenario, Verdict.FAILED, a_finding(cause=cause, message=message))
 
 
+A_CALL = "repeated-bet-taken-again", a_scenario("a.yaml")
+A_READ = "stale-read", a_scenario("d.yaml")
+A_RACE = "lost-update", burst("b.yaml")
+AFTER_A_RACE = "refund-not-credited", burst("c.yaml")
+
+
 @pytest.mark.parametrize(
-    ("root", "root_scenario", "follower", "follower_scenario"),
+    ("root", "follower", "follower_count"),
     [
-        ("repeated-bet-taken-again", a_scenario("a.yaml"), "double-effect", burst("b.yaml")),
-        ("lost-update", burst("b.yaml"), "refund-not-credited", burst("c.yaml")),
+        (A_CALL, ("double-effect", burst("b.yaml")), 3),
+        (A_CALL, AFTER_A_RACE, 3),
+        (A_CALL, A_READ, 1),
+        (A_READ, A_RACE, 1),
+        (A_READ, ("bet-not-taken", a_scenario("a.yaml")), 1),
+        (A_RACE, AFTER_A_RACE, 3),
     ],
-    ids=["in-sequence-before-together", "burst-before-the-calls-after-it"],
+    ids=[
+        "call-before-race",
+        "call-before-what-a-race-upset",
+        "call-before-read",
+        "read-before-race",
+        "wide-read-before-narrow-call",
+        "race-before-what-it-upset",
+    ],
 )
 def test_what_may_follow_from_another_cause_stands_under_it(
-    root: str, root_scenario: Scenario, follower: str, follower_scenario: Scenario
+    root: tuple[str, Scenario], follower: tuple[str, Scenario], follower_count: int
 ) -> None:
-    """Even where it touches more scenarios, and its frame comes last."""
+    """A race touches more scenarios, and is no proof against what calls do one after the other.
+
+    The frame of what follows comes last, and the next step names the rule of what comes first.
+    """
     more = [
         event
-        for number in range(3)
-        for event in failed(replace(follower_scenario, id=f"{number}.yaml"), follower, "follows")
+        for number in range(follower_count)
+        for event in failed(replace(follower[1], id=f"{number}.yaml"), follower[0], "follows")
     ]
-    text = told(
-        "terminal", [start(), *more, *failed(root_scenario, root, "comes first"), end(ExitCode.FOUND)]
-    )
-    summary = text.split("\n\n", 2)[2].split("\n")
-    assert "comes first" in summary[1]
-    assert summary[2].strip() == "possibly consequences of the above:"
-    assert "follows" in summary[3]
+    roots = [
+        event
+        for number in range(2)
+        for event in ran(
+            replace(root[1], id=f"root-{number}.yaml"),
+            Verdict.FAILED,
+            a_finding(cause=root[0], message="comes first", rule="IDE-01"),
+        )
+    ]
+    text = told("terminal", [start(), *more, *roots, end(ExitCode.FOUND)])
+    summary = text.partition("causes of failure\n")[2].split("\n")
+    assert "comes first" in summary[0]
+    assert summary[1].strip() == "possibly consequences of the above:"
+    assert "follows" in summary[2]
     assert text.rindex("comes first") < text.rindex("follows")
+    assert "betrontech-sim explain IDE-01" in text
 
 
-def test_reads_that_are_wrong_come_before_the_money_that_they_make_look_wrong() -> None:
-    """The other causes are told as what may follow."""
-    reads = [
+def test_how_answers_are_written_and_what_an_author_claims_comes_after_money() -> None:
+    """They stand beside what is wrong with the money, and are no consequences of it."""
+    claims = [
         event
         for number in range(3)
-        for event in failed(a_scenario(f"{number}.yaml"), "stale-read", "reads lag")
+        for event in failed(a_scenario(f"{number}.yaml"), "expectation-failed:CUR-01", "it claims")
     ]
+    form = failed(a_scenario("f.yaml"), "form:CON-07:status-text", "it is written oddly")
     money = failed(a_scenario("z.yaml"), "bet-not-taken", "bets are not taken")
-    summary = told("terminal", [start(), *money, *reads, end(ExitCode.FOUND)]).split("\n\n", 2)[2].split("\n")
-    assert "reads lag" in summary[1]
-    assert "bets are not taken" in summary[3]
+    text = told("terminal", [start(), *claims, *form, *money, end(ExitCode.FOUND)])
+    summary = text.partition("causes of failure\n")[2].split("\n")
+    assert [words in line for words, line in zip(MESSAGES, summary, strict=False)] == [True] * 3
+    assert "consequences" not in text
+
+
+MESSAGES = ("bets are not taken", "it is written oddly", "it claims")
 
 
 def test_an_operator_that_stopped_answering_is_told_first() -> None:
