@@ -61,6 +61,7 @@ def a_finding(file: str = REFUND_FILE, **more: object) -> Finding:
         "trail": "100.00 → bet 10.00 → 90.00 → refund → 100.00 → resend → 100.00",
         "why": "the same refund must not pay twice; the player gained 10.00",
         "curl": f'curl -s -X POST {ENDPOINT} -d \'{{"method":"refund"}}\'',
+        "answer": 'HTTP 200 {"status":1,"balance":"110.00"}',
         **more,
     }
     return Finding(**fields)  # type: ignore[arg-type]

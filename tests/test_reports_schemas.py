@@ -123,12 +123,15 @@ FILES = ["--full", "--report", "json:r.json", "--report", "ndjson:r.ndjson", "s.
 def test_the_reports_of_real_runs_are_described(
     tmp_path: Path, wallet: SmallWallet, text: str, more: tuple[str, ...], outcomes: list[str]
 ) -> None:
-    """Every outcome of a scenario, with all exchanges."""
+    """Every outcome of a scenario, with all exchanges; every finding has the answer that shows it."""
     (tmp_path / "s.yaml").write_text(text)
     with serving(wallet) as endpoint:
         simulate("run", "--endpoint", endpoint, "--player", "1000", *more, *FILES, folder=tmp_path)
     document = (tmp_path / "r.json").read_text()
-    assert [each["outcome"] for each in json.loads(document)["scenarios"]] == outcomes
+    scenarios = json.loads(document)["scenarios"]
+    assert [each["outcome"] for each in scenarios] == outcomes
+    for finding in (finding for each in scenarios for finding in each["findings"]):
+        assert finding["answer"].startswith('HTTP 200 {"status": 1')
     assert_described(document, (tmp_path / "r.ndjson").read_text())
 
 

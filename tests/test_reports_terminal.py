@@ -36,6 +36,7 @@ def test_a_failure_is_framed_as_the_design_shows() -> None:
         "11 |   - resend: last",
         "   |     ^^^^^^ balance: expected 100.00, the operator answered 110.00 (+10.00)",
         "   = ledger  100.00 → bet 10.00 → 90.00 → refund → 100.00 → resend → 100.00",
+        '   = answer  HTTP 200 {"status":1,"balance":"110.00"}',
         "   = why     the same refund must not pay twice; the player gained 10.00",
         f"   = curl    {a_finding().curl}",
         f"   = rerun   betrontech-sim run {REFUND_FILE} --seed 7313",
@@ -54,6 +55,14 @@ def test_the_caret_stands_under_the_step_after_wide_characters() -> None:
         2 if unicodedata.east_asian_width(c) == "W" else 1 for c in line[: line.index("amount")]
     )
     assert caret.index("^") == columns_before
+
+
+@pytest.mark.parametrize("severity", Severity)
+@pytest.mark.parametrize("kind", ["terminal", "junit", "json", "ndjson"])
+def test_every_report_shows_the_answer_of_every_finding(kind: str, severity: Severity) -> None:
+    verdict = Verdict.FAILED if severity is Severity.ERROR else Verdict.PASSED
+    finding = a_finding(severity=severity, answer="HTTP 200 it-was-this")
+    assert "HTTP 200 it-was-this" in told(kind, [start(), *ran(a_scenario(), verdict, finding)])
 
 
 def test_a_step_from_an_included_file_is_shown_without_foreign_source() -> None:

@@ -9,7 +9,7 @@ from simulator.core.calls import Deviation
 from simulator.core.findings import Finding, Level, Severity
 from simulator.core.money import Money, format_change, format_money
 from simulator.core.values import Frozen
-from simulator.core.webhooks import Method, WireRequest
+from simulator.core.webhooks import Exchange, Method, WireRequest, answer_line
 from simulator.judge.blame import CallFacts
 from simulator.law.rules import rule_of, words_of
 from simulator.law.situations import Situation
@@ -34,13 +34,17 @@ def _no_curl(_wire: WireRequest) -> str:
 
 
 class Findings(Frozen, kw_only=True):
-    """Makes the findings of one check: its rules, how strict it is, what a policy pins, and the curl line."""
+    """Makes the findings of one check: its rules, how strict it is, what a policy pins, how a call is shown.
+
+    `curl` and `answer` write a call and its answer as a line each, secrets masked.
+    """
 
     covers: tuple[str, ...] = ()
     level: Level = Level.DOCUMENTED
     strict: bool = False
     pinned: Mapping[str, str] = field(default_factory=dict)
     curl: Callable[[WireRequest], str] = _no_curl
+    answer: Callable[[Exchange], str] = answer_line
 
     def money(
         self, situation: Situation, call: CallFacts, facts: MoneyFacts, method: Method | None, about: str = ""
@@ -67,6 +71,7 @@ class Findings(Frozen, kw_only=True):
             place=call.place,
             label=call.answer,
             curl=self._curl(call),
+            answer="" if call.exchange is None else self.answer(call.exchange),
             phase=call.phase,
         )
 
@@ -153,6 +158,7 @@ class Findings(Frozen, kw_only=True):
             lanes=facts.lanes,
             why=(why or words.why).strip(),
             curl=self._curl(call),
+            answer="" if call.exchange is None else self.answer(call.exchange),
             player=facts.player or None,
             expected=facts.expected,
             found=facts.found,

@@ -16,7 +16,7 @@ from simulator.core.json import JsonValue, NotJson, parse, write
 from simulator.core.money import Money, format_money
 from simulator.core.profiles import MAX_MONEY_DIGITS, MoneyForm
 from simulator.core.values import Frozen
-from simulator.core.webhooks import Reply
+from simulator.core.webhooks import Reply, printable
 
 SHOWN_CHARACTERS = 60
 """How much of a reply's text a message quotes."""
@@ -49,8 +49,7 @@ class Deviations:
 def shown(text: str, characters: int = SHOWN_CHARACTERS) -> str:
     """Return foreign text for a message: short, on one line, and safe to print on a terminal."""
     cut = text[:characters]
-    clean = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in cut)
-    return clean + ("…" if len(text) > characters else "")
+    return printable(cut) + ("…" if len(text) > characters else "")
 
 
 def shown_json(value: JsonValue) -> str:

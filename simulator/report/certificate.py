@@ -17,13 +17,12 @@ from simulator.core.calls import Call
 from simulator.core.findings import Level, Outcome, Verdict
 from simulator.core.json import JsonObject, encode
 from simulator.core.steps import Scenario
-from simulator.core.webhooks import Reply
+from simulator.core.webhooks import Reply, mask_url
 from simulator.errors import ExitCode
 from simulator.law.rules import checks, rules
 from simulator.report.causes import Cause, Causes, Sighting
 from simulator.report.events import Event, ScenarioFinished
 from simulator.report.tally import OUTCOMES, Tally
-from simulator.report.text import without_login
 
 STATEMENT = (
     "This is a self-assessment, made with an independent test tool that is not affiliated with BetronTech. "
@@ -98,7 +97,7 @@ class Certificate:
                 "duration_ms": ended.duration_ns // 1_000_000 if ended else None,
             },
             "run": {
-                "endpoint": without_login(started.endpoint) if started else None,
+                "endpoint": mask_url(started.endpoint) if started else None,
                 "wire": started.wire if started else None,
                 "seed": started.seed if started else None,
                 "simulator": started.version if started else None,
@@ -143,6 +142,7 @@ class Certificate:
             "shown": self._plain(finding.label),
             "ledger": self._plain(finding.trail),
             "lanes": [self._plain(lane) for lane in finding.lanes],
+            "answer": self._plain(finding.answer),
             "why": finding.why,
             "fix": rule.fix if rule else "",
             "curl": self._plain(finding.curl),
@@ -369,6 +369,7 @@ def _finding(finding: dict[str, Any]) -> str:
         ("Why it matters", _text(finding["why"])),
         ("How to mend it", _text(finding["fix"])),
         ("The call", f"<pre>{escape(str(finding['curl']))}</pre>" if finding["curl"] else ""),
+        ("The answer", f"<pre>{escape(str(finding['answer']))}</pre>" if finding["answer"] else ""),
         ("Met in", f"<ul>{met}{more}</ul>"),
     ]
     rows = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts if value)

@@ -98,6 +98,7 @@ def _source(finding: Finding, scenario: Scenario | None, gutter: int, style: Fra
 def _facts(finding: Finding, scenario: Scenario | None, gutter: int, style: FrameStyle) -> list[str]:
     lines = _fact("ledger", _end_of(visible(finding.trail)), gutter, style)
     lines += [f"{'':{gutter}}   {visible(lane)}" for lane in finding.lanes]
+    lines += _fact("answer", visible(finding.answer), gutter, style, wrap=False)
     lines += _fact("why", visible(finding.why), gutter, style)
     curl = visible(finding.curl)
     if len(curl) > CURL_LENGTH_MAX:

@@ -12,6 +12,7 @@ from simulator.core.calls import Call, Opening, call_object, line_text, opening_
 from simulator.core.findings import Finding, Place
 from simulator.core.json import JsonObject, encode
 from simulator.core.steps import Scenario
+from simulator.core.webhooks import mask_url
 from simulator.law.rules import rule, rule_ids
 from simulator.report.causes import Cause, Overview
 from simulator.report.events import (
@@ -25,7 +26,6 @@ from simulator.report.events import (
     StepFinished,
 )
 from simulator.report.tally import OUTCOMES, Tally
-from simulator.report.text import without_login
 
 _NOT_STARTED: JsonObject = {"seed": None, "endpoint": None}
 
@@ -104,6 +104,7 @@ def finding_object(finding: Finding, scenario: Scenario | None) -> JsonObject:
         "trail": finding.trail,
         "why": finding.why,
         "curl": finding.curl,
+        "answer": finding.answer,
         "player": finding.player,
         "count": finding.count,
         "phase": finding.phase,
@@ -147,7 +148,7 @@ def run_object(event: RunStarted) -> JsonObject:
     return {
         "run": event.run,
         "seed": event.seed,
-        "endpoint": without_login(event.endpoint),
+        "endpoint": mask_url(event.endpoint),
         "wire": event.wire,
         "version": event.version,
         "started_at": event.started_at,

@@ -18,12 +18,13 @@ from simulator.core.calls import Call
 from simulator.core.findings import Finding, Severity, Verdict
 from simulator.core.steps import Scenario
 from simulator.core.values import Frozen
+from simulator.core.webhooks import mask_url
 from simulator.errors import ExitCode
 from simulator.report.causes import Sighting
 from simulator.report.events import Event, ScenarioFinished
 from simulator.report.frame import FrameStyle, frame
 from simulator.report.tally import OUTCOMES, Tally
-from simulator.report.text import Ink, visible, without_login
+from simulator.report.text import Ink, visible
 
 SUITE = "betrontech-sim"
 
@@ -153,7 +154,7 @@ class JunitReport:
 def _properties(tally: Tally) -> dict[str, str]:
     properties = {"outcome": OUTCOMES[tally.exit_code], "exit_code": str(int(tally.exit_code))}
     if started := tally.started:
-        properties |= {"seed": str(started.seed), "endpoint": without_login(started.endpoint)}
+        properties |= {"seed": str(started.seed), "endpoint": mask_url(started.endpoint)}
         properties |= {"wire": started.wire, "run": started.run, "version": started.version}
     if tally.root_cause:
         properties["root_cause"] = tally.root_cause

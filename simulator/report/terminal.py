@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Literal, TextIO
 from simulator.core.calls import Call
 from simulator.core.findings import Severity, Verdict
 from simulator.core.steps import Scenario
+from simulator.core.webhooks import mask_url
 from simulator.errors import ExitCode
 from simulator.report.causes import EXPLAINED, Cause, Overview, Sighting
 from simulator.report.events import Event, RunStarted, ScenarioFinished
 from simulator.report.frame import FrameStyle, frame, headline, severity_tag
-from simulator.report.text import Ink, display_width, encodable, plural, visible, without_login
+from simulator.report.text import Ink, display_width, encodable, plural, visible
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -104,7 +105,7 @@ class TerminalReport:
         self._stream.flush()
 
     def _start(self, event: RunStarted) -> None:
-        self._endpoint = visible(without_login(event.endpoint))
+        self._endpoint = visible(mask_url(event.endpoint))
         name = self._ink.strong(f"betrontech-sim {event.version}")
         selected = plural(event.selected, "scenario")
         self._write(f"{name}  {selected} → {self._endpoint}  seed {event.seed}\n")
@@ -504,6 +505,7 @@ def _brief(cause: Cause, style: FrameStyle) -> Iterator[str]:
     yield headline(sighting.finding, ink) + ink.faint(often)
     more = f" and {plural(len(cause.others), 'more scenario')}" if cause.others else ""
     yield f"   {ink.hint('-->')} {_sighted(sighting, cause, style)}{ink.faint(more)}".rstrip()
-    for text in (sighting.finding.label, sighting.finding.why):
+    finding = sighting.finding
+    for text in (finding.label, finding.answer and f"answer: {finding.answer}", finding.why):
         if text:
             yield f"       {visible(text)}"

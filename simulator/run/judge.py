@@ -13,7 +13,7 @@ from simulator.core.findings import CallVerdict, Finding, Outcome, Phase, Place,
 from simulator.core.json import JsonValue
 from simulator.core.money import Money, format_money
 from simulator.core.steps import Expect, Expected, Scenario
-from simulator.core.webhooks import Method, Reply, WebhookRequest, WireRequest, curl_line
+from simulator.core.webhooks import Method, Reply, WebhookRequest, WireRequest, answer_line, curl_line
 from simulator.judge.blame import CallFacts
 from simulator.judge.findings import Findings, MoneyFacts, has_cause
 from simulator.judge.referee import Referee
@@ -72,6 +72,7 @@ class Judge:
             strict=settings.strict,
             pinned={**settings.policy, **scenario.policy},
             curl=self.curl,
+            answer=lambda exchange: answer_line(exchange, settings.headers),
         )
         self._referee = Referee(self._findings, Policy(reads=Reads(settings.probe.value)), context.shown)
         self.phase = phase

@@ -199,7 +199,7 @@ class Preflight:
 
     def _unreachable(self, call: Call) -> str:
         detail = getattr(call.exchange.reply, "detail", "")
-        endpoint = self._context.settings.endpoint
+        endpoint = mask_url(self._context.settings.endpoint)
         if self._answered:
             return f"your wallet at {endpoint} stopped answering: {detail}"
         return (
