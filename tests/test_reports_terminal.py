@@ -138,6 +138,28 @@ def test_a_form_finding_is_told_once_with_its_count() -> None:
     assert "1 warning" in text.splitlines()[-1]
 
 
+def test_a_scenario_with_warnings_is_marked_so_and_counted() -> None:
+    """A note is no warning, and a warning is no reason to call a scenario right."""
+    warning = a_finding(rule="CON-06", severity=Severity.WARNING, cause="form", message="a number")
+    note = a_finding(rule="ORD-09", severity=Severity.NOTE, cause="open-bets", message="a bet stays open")
+    events = [
+        start(3),
+        *ran(a_scenario("scenarios/a.yaml", "With a warning"), Verdict.PASSED, warning, note),
+        *ran(a_scenario("scenarios/b.yaml", "With a note"), Verdict.PASSED, note),
+        *ran(a_scenario("scenarios/c.yaml", "With a warning, too"), Verdict.PASSED, warning),
+        end(ExitCode.PASSED),
+    ]
+    lines = told("terminal", events).splitlines()
+    assert lines[2:5] == [
+        "warn   scenarios/a.yaml  With a warning",
+        "ok     scenarios/b.yaml  With a note",
+        "warn   scenarios/c.yaml  With a warning, too",
+    ]
+    assert lines[-1].startswith("PASSED  3 passed (2 with warnings), 1 warning, 1 note (")
+    one = [start(), *events[1:5], end(ExitCode.PASSED)]
+    assert "1 passed (1 with a warning)" in told("terminal", one)
+
+
 def test_what_is_told_once_and_counted_has_the_count_of_the_run() -> None:
     warning = a_finding(rule="CON-06", severity=Severity.WARNING, cause="form", message="a number")
     events = [start(), *ran(a_scenario(), Verdict.PASSED, warning)]

@@ -23,7 +23,7 @@ from simulator.errors import ExitCode
 from simulator.report.causes import Sighting
 from simulator.report.events import Event, ScenarioFinished
 from simulator.report.frame import FrameStyle, frame
-from simulator.report.tally import OUTCOMES, Tally
+from simulator.report.tally import OUTCOMES, Tally, passed_with_warnings
 from simulator.report.text import Ink, visible
 
 SUITE = "betrontech-sim"
@@ -88,13 +88,14 @@ class JunitReport:
         errors = [finding for finding in event.findings if finding.severity is Severity.ERROR]
         first = next(iter(errors or event.findings), None)
         failed = event.verdict is Verdict.FAILED and first is not None
+        warned = "This scenario passed with warnings.\n\n" if passed_with_warnings(event) else ""
         return _Case(
             attributes=_attributes(attributes),
             verdict=event.verdict,
             type=first.rule if failed and first else event.verdict.value,
             message=first.message if failed and first else event.reason or event.verdict.value,
             text=self._frames(errors, scenario) if failed else event.reason,
-            output=self._frames(event.findings, scenario),
+            output=warned + self._frames(event.findings, scenario),
         )
 
     def _unique(self, classname: str, name: str) -> str:
@@ -156,6 +157,8 @@ def _properties(tally: Tally) -> dict[str, str]:
     if started := tally.started:
         properties |= {"seed": str(started.seed), "endpoint": mask_url(started.endpoint)}
         properties |= {"wire": started.wire, "run": started.run, "version": started.version}
+    if tally.passed_with_warnings:
+        properties["passed_with_warnings"] = str(tally.passed_with_warnings)
     if tally.root_cause:
         properties["root_cause"] = tally.root_cause
     return properties | {f"dialect.{knob}": seen.value for knob, seen in tally.dialect.items()}

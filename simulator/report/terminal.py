@@ -14,6 +14,7 @@ from simulator.errors import ExitCode
 from simulator.report.causes import EXPLAINED, Cause, Overview, Sighting
 from simulator.report.events import Event, RunStarted, ScenarioFinished
 from simulator.report.frame import FrameStyle, frame, headline, severity_tag
+from simulator.report.tally import passed_with_warnings
 from simulator.report.text import Ink, display_width, encodable, plural, visible
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _CALM = frozenset({Verdict.PASSED, Verdict.SKIPPED, Verdict.XFAILED, Verdict.BLO
 _WORDS = {
     Verdict.PASSED: "ok   ",
     Verdict.FAILED: "FAIL ",
-    Verdict.INCONCLUSIVE: "open ",
+    Verdict.INCONCLUSIVE: "inconclusive",
     Verdict.SKIPPED: "skip ",
     Verdict.XFAILED: "xfail",
     Verdict.XPASSED: "XPASS",
@@ -140,6 +141,8 @@ class TerminalReport:
 
         word = _WORDS[event.verdict]
         match event.verdict:
+            case Verdict.PASSED if passed_with_warnings(event):
+                word = self._ink.odd("warn ")
             case Verdict.PASSED:
                 word = self._ink.good(word)
             case Verdict.FAILED | Verdict.XPASSED:
@@ -219,9 +222,7 @@ def result_line(overview: Overview, style: FrameStyle) -> str:
     """The last line: one word, the counts, and the size of the run."""
     ink, code = style.ink, overview.exit_code
     paint = ink.good if code is ExitCode.PASSED else ink.bad
-    counts = [
-        f"{overview.counts[verdict]:,} {verdict.value}" for verdict in COUNT_ORDER if overview.counts[verdict]
-    ]
+    counts = [_count(overview, verdict) for verdict in COUNT_ORDER if overview.counts[verdict]]
     for severity in (Severity.WARNING, Severity.NOTE):
         if found := len(overview.of_severity(severity)):
             counts.append(plural(found, severity.value))
@@ -231,6 +232,14 @@ def result_line(overview: Overview, style: FrameStyle) -> str:
     if overview.started:
         size += f", seed {overview.started.seed}"
     return f"{paint(RESULT_WORDS[code])}  {', '.join(counts) or 'no scenario ran'} {ink.faint(f'({size})')}"
+
+
+def _count(overview: Overview, verdict: Verdict) -> str:
+    """Return ``206 passed (2 with warnings)``."""
+    count = f"{overview.counts[verdict]:,} {verdict.value}"
+    if verdict is Verdict.PASSED and (warned := overview.passed_with_warnings):
+        count += f" ({warned:,} with {'a warning' if warned == 1 else 'warnings'})"
+    return count
 
 
 def duration(nanoseconds: int) -> str:
