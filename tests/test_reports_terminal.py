@@ -324,6 +324,13 @@ def test_what_may_follow_from_another_cause_stands_under_it(
     assert "betrontech-sim explain IDE-01" in text
 
 
+def test_a_claim_of_an_own_scenario_is_not_explained_by_a_rule() -> None:
+    finding = a_finding(rule="EXP-01", cause="expectation-failed", message="expected accepted, found refused")
+    text = told("terminal", [start(), *ran(a_scenario(), Verdict.FAILED, finding), end(ExitCode.FOUND)])
+    assert "betrontech-sim explain" not in text
+    assert "next    Then: betrontech-sim run" in text
+
+
 def test_how_answers_are_written_and_what_an_author_claims_comes_after_money() -> None:
     """They stand beside what is wrong with the money, and are no consequences of it."""
     claims = [

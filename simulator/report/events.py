@@ -16,7 +16,11 @@ from simulator.errors import ExitCode
 
 
 class RunStarted(Frozen, kw_only=True):
-    """`started_at` is ISO 8601; `run` is the random part of every transaction id."""
+    """`started_at` is ISO 8601; `run` is the random part of every transaction id.
+
+    The rest makes the lines that repeat it: `paths` and `players` as they were given, `options` that every
+    scenario needs again, and those of the `selection`, as pairs of a flag and its value quoted for a shell.
+    """
 
     run: str
     seed: int
@@ -25,7 +29,10 @@ class RunStarted(Frozen, kw_only=True):
     version: str
     started_at: str
     selected: int
-    command: str = "betrontech-sim run"
+    players: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    options: tuple[tuple[str, str], ...] = ()
+    selection: tuple[tuple[str, str], ...] = ()
 
 
 class ScenarioStarted(Frozen, kw_only=True):

@@ -5,7 +5,6 @@ Lines come without line ends, safe for a screen, coloured by the ink handed in.
 
 from __future__ import annotations
 
-import shlex
 import textwrap
 from collections.abc import Iterable, Iterator
 
@@ -16,6 +15,8 @@ from simulator.core.steps import Scenario
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Exchange, Reply, mask_headers
 from simulator.report.causes import Sighting
+from simulator.report.events import RunStarted
+from simulator.report.rerun import rerun_line
 from simulator.report.text import Ink, display_width, shorten, visible
 
 VERDICT_WORDS = {Severity.ERROR: "FAIL", Severity.WARNING: "WARN", Severity.NOTE: "NOTE"}
@@ -32,13 +33,12 @@ KEY_WIDTH = 7
 class FrameStyle(Frozen):
     """How frames are laid out. `width` None (no terminal) wraps and cuts nothing.
 
-    `command` and `seed` make the line that runs a scenario again.
+    `started` makes the line that runs a scenario again.
     """
 
     ink: Ink
     width: int | None = None
-    command: str = "betrontech-sim run"
-    seed: int | None = None
+    started: RunStarted | None = None
 
 
 def frame(sighting: Sighting, style: FrameStyle) -> list[str]:
@@ -63,14 +63,6 @@ def headline(finding: Finding, ink: Ink) -> str:
 def severity_tag(finding: Finding, ink: Ink) -> str:
     """``error[REF-03]``."""
     return ink.severity(finding.severity, f"{finding.severity.value}[{visible(finding.rule)}]")
-
-
-def rerun(scenario: Scenario, style: FrameStyle) -> str:
-    """The command that runs that scenario again, ready to paste."""
-    several = scenario.id != scenario.place.file
-    target = str(scenario.place) if several else scenario.place.file
-    seed = "" if style.seed is None else f" --seed {style.seed}"
-    return f"{style.command} {shlex.quote(visible(target))}{seed}"
 
 
 def _source(finding: Finding, scenario: Scenario | None, gutter: int, style: FrameStyle) -> list[str]:
@@ -105,7 +97,8 @@ def _facts(finding: Finding, scenario: Scenario | None, gutter: int, style: Fram
         curl = f"a line of {len(curl):,} characters: it stands in the JSON report"
     lines += _fact("curl", curl, gutter, style, wrap=False)
     if scenario is not None:
-        lines += _fact("rerun", rerun(scenario, style), gutter, style, wrap=False)
+        line = rerun_line(style.started, scenario, finding.player)
+        lines += _fact("rerun", line, gutter, style, wrap=False)
     return lines
 
 

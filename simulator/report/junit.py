@@ -122,9 +122,7 @@ class JunitReport:
         )
 
     def _frames(self, findings: Iterable[Finding], scenario: Scenario | None) -> str:
-        style = FrameStyle(Ink(enabled=False))
-        if started := self._tally.started:
-            style = FrameStyle(Ink(enabled=False), None, started.command, started.seed)
+        style = FrameStyle(Ink(enabled=False), None, self._tally.started)
         return "\n\n".join("\n".join(frame(Sighting(finding, scenario, 0), style)) for finding in findings)
 
     def _write(self, tags: Counter[str | None], body: list[str]) -> None:

@@ -14,6 +14,7 @@ from simulator.errors import ExitCode
 from simulator.report.causes import EXPLAINED, Cause, Overview, Sighting
 from simulator.report.events import Event, RunStarted, ScenarioFinished
 from simulator.report.frame import FrameStyle, frame, headline, severity_tag
+from simulator.report.rerun import repeat_line
 from simulator.report.tally import passed_with_warnings
 from simulator.report.text import Ink, display_width, encodable, plural, visible
 
@@ -90,9 +91,7 @@ class TerminalReport:
             self._bar.close()
             self._bar = None
         cut = self._overview.finish()
-        style = FrameStyle(self._ink, self._width)
-        if started := self._overview.started:
-            style = FrameStyle(self._ink, self._width, started.command, started.seed)
+        style = FrameStyle(self._ink, self._width, self._overview.started)
         if self._verbosity <= QUIET:
             lines = failures_only(self._overview, style)
         else:
@@ -211,7 +210,7 @@ def closing(overview: Overview, style: FrameStyle, reports: Sequence[tuple[str, 
     yield from _reasons(overview, style)
     rows = [("note", note) for note in (overview.ended.notes if overview.ended else ())]
     rows += [("report", f"{kind}: {path}") for kind, path in reports]
-    rows += [("next", step) for step in _next_steps(overview, style)]
+    rows += [("next", step) for step in _next_steps(overview)]
     rows.append(("exit", f"{int(overview.exit_code)}, {_exit_meaning(overview)}"))
     for key, text in rows:
         yield f"{style.ink.faint(f'{key:<7}')} {visible(text)}"
@@ -298,15 +297,10 @@ def _exit_meaning(overview: Overview) -> str:
     return EXIT_MEANINGS[overview.exit_code]
 
 
-def _next_steps(overview: Overview, style: FrameStyle) -> list[str]:
+def _next_steps(overview: Overview) -> list[str]:
     match overview.exit_code:
         case ExitCode.FOUND:
-            errors = overview.of_severity(Severity.ERROR)
-            if not errors:
-                return ["take `xfail` out of the scenarios that pass now"]
-            explain = f"betrontech-sim explain {errors[0].shown.finding.rule}"
-            again = "" if overview.nothing_ran else " --last-failed"
-            return [f"{explain} says how to fix it; then {style.command}{again}"]
+            return list(_mend_and_repeat(overview))
         case ExitCode.UNREACHABLE:
             return [
                 "is the wallet running, and do address, port and path of --endpoint fit? --wait-for waits"
@@ -319,6 +313,19 @@ def _next_steps(overview: Overview, style: FrameStyle) -> list[str]:
             return ["please report it together with this output"]
         case _:
             return []
+
+
+def _mend_and_repeat(overview: Overview) -> Iterator[str]:
+    """What the first cause is about, and the line that shows whether it is gone, each to be copied."""
+    errors = overview.of_severity(Severity.ERROR)
+    if not errors:
+        yield "take `xfail` out of the scenarios that pass now"
+        return
+    rule = errors[0].shown.finding.rule
+    if not rule.startswith("EXP-"):  # those rules say what a claim is: the author knows how to mend it
+        yield f"How to fix it: betrontech-sim explain {rule}"
+    if overview.started is not None:
+        yield f"Then: {repeat_line(overview.started, last_failed=not overview.nothing_ran)}"
 
 
 # --- progress -------------------------------------------------------------------------------------
