@@ -6,6 +6,7 @@ import json
 import signal
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import simulator.report
 from command_line import simulate, start
 from report_stories import REPEATED_REFUND, RUN, a_finding, a_scenario, an_exchange, end, ran, told
 from report_stories import start as begun
+from simulator.core.calls import CallForm, Form, Why
 from simulator.core.findings import Verdict
 from simulator.core.webhooks import NoReply, NoReplyKind, Reply
 from simulator.errors import ExitCode
@@ -45,7 +47,12 @@ def assert_described(document: str, stream: str) -> None:
     assert [(line, mistakes("ndjson", line)) for line in lines if mistakes("ndjson", line)] == []
 
 
-BYTES = an_exchange(Reply(200, (), b"\xff\xfe"), b"\x80", scenario_id=None, player=None, place=None)
+BYTES = replace(
+    an_exchange(Reply(200, (), b"\xff\xfe"), b"\x80"),
+    form=Form(CallForm.MALFORMED, None),
+    why=Why(None, "preflight"),
+)
+BYTES = replace(BYTES, exchange=replace(BYTES.exchange, request=None))
 LOST = an_exchange(NoReply(NoReplyKind.TIMEOUT, "no answer within 5 s"), balance=None)
 STORIES: dict[str, list[Event]] = {
     "failed": RUN,

@@ -91,8 +91,8 @@ class Finding(Frozen):
     `label` is the short text beside the caret; `trail` is the ledger line in words
     ("100.00 → bet 10.00 → 90.00"); `lanes` draw concurrent calls over time, a line each; `why` says why it
     costs money; `curl` repeats the call, and `answer` is what came back; `phase` is what it was made for.
-    Where it is about money, `expected` are the balances that a right wallet could have, going on from where it
-    was, and `found` is the one it has.
+    Where it is about money, `expected` are the balances that a right wallet could have, going on from where
+    it was, and `found` is the one it has.
     """
 
     rule: str

@@ -14,7 +14,7 @@ from simulator.core.calls import Call, CallForm, Form, Why
 from simulator.core.findings import Finding, Outcome, Phase, Place, Severity
 from simulator.core.money import CENT, Money, format_change, format_money
 from simulator.core.steps import MAIN_PLAYER, Scenario
-from simulator.core.webhooks import Method, NoReply, Reply, WebhookRequest, WireRequest
+from simulator.core.webhooks import Method, NoReply, Reply, WebhookRequest, WireRequest, mask_url
 from simulator.core.words import status_hint
 from simulator.errors import EndpointUnreachable
 from simulator.judge.replies import every_call
