@@ -19,7 +19,7 @@ replaces the weaker one as a whole. `betrontech-sim init` writes a commented fil
   names. A key with a dot in this page lies in a section: `hooks.seed` is `seed` under `hooks:`.
   Values are text until their setting reads them: `1000..1009`, `10.00` and `no` need no quotes.
   Paths in it are seen from the current folder.
-- **Lists** (marked "list"): give the flag again, put one value on each line of the variable, or
+- **Lists** (marked "list"): give the flag again, put one value on each line of it or of the variable, or
   write a YAML list. Headers and policies may also be written as a mapping.
 - **Switches** are `true` or `false` in the environment and in the file; each has a `--no-…` flag
   that takes it back.

@@ -64,6 +64,7 @@ class Driver:
     """One player whose calls go to a wallet and then to the referee.
 
     Without `reads` it has none to give; `lag` makes an older balance of the one that a read would show.
+    `odd`: accepted answers carry no clear status; `mute`: nor do refusals, which show the balance alone.
     `record` has a line for each call and each read.
     """
 
@@ -71,6 +72,8 @@ class Driver:
     policy: Policy = field(default_factory=Policy)
     player: str = "p1"
     reads: bool = True
+    odd: bool = False
+    mute: bool = False
     lag: Callable[[int], int] | None = None
     findings: list[Finding] = field(default_factory=list)
     number: int = 0
@@ -102,6 +105,9 @@ class Driver:
         outcome = Outcome.REFUSED if answer is None else Outcome.ACCEPTED
         if lost:
             call = CallFacts(request, Outcome.UNKNOWN, form=form, number=self.number)
+        elif (self.odd and answer is not None) or self.mute:
+            shown = Money(self.wallet.balance) if answer is None else answer
+            call = CallFacts(request, Outcome.UNKNOWN, shown, form, must_settle=True, number=self.number)
         else:
             call = CallFacts(request, outcome, answer, form, number=self.number)
         self._keep(call)
@@ -148,7 +154,9 @@ class Driver:
                 amount=request.amount,
                 game_id=request.game_id,
                 sent_ns=10 * index,
-                answered_ns=None if call.outcome is Outcome.UNKNOWN else 10 * index + 5,
+                answered_ns=None
+                if call.outcome is Outcome.UNKNOWN and not call.must_settle
+                else 10 * index + 5,
                 outcome=call.outcome,
                 balance=call.balance,
                 form=call.form,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Sequence
 
+from simulator.core.calls import Call, CallForm, Form, Reading, Why
 from simulator.core.findings import Finding, Outcome, Place, Severity, Verdict
 from simulator.core.money import Money
 from simulator.core.steps import Scenario
@@ -13,7 +14,6 @@ from simulator.errors import ExitCode
 from simulator.report.events import (
     DialectObserved,
     Event,
-    ExchangeRecorded,
     FindingRaised,
     RunFinished,
     RunStarted,
@@ -61,30 +61,26 @@ def a_finding(file: str = REFUND_FILE, **more: object) -> Finding:
         "trail": "100.00 → bet 10.00 → 90.00 → refund → 100.00 → resend → 100.00",
         "why": "the same refund must not pay twice; the player gained 10.00",
         "curl": f'curl -s -X POST {ENDPOINT} -d \'{{"method":"refund"}}\'',
+        "answer": 'HTTP 200 {"status":1,"balance":"110.00"}',
         **more,
     }
     return Finding(**fields)  # type: ignore[arg-type]
 
 
 def an_exchange(
-    reply: Reply | NoReply | None = None, body: bytes = b'{"method":"transaction_bet"}', **more: object
-) -> ExchangeRecorded:
+    reply: Reply | NoReply | None = None,
+    body: bytes = b'{"method":"transaction_bet"}',
+    *,
+    label: str = "b1",
+    outcome: Outcome = Outcome.ACCEPTED,
+    balance: Money | None = Money(90_00),  # noqa: B008  # an integer
+) -> Call:
     """An accepted bet of 10.00 by player 1000, unless told otherwise."""
     answered = reply or Reply(200, (("Content-Type", "application/json"),), b'{"status":1,"balance":"90.00"}')
     request = WebhookRequest(Method.BET, "1000", Money(10_00), "k3x-b1-1", "17")
     exchange = Exchange(request, WireRequest(body), answered, 5_000_000, 6_300_000)
-    fields: dict[str, object] = {
-        "scenario_id": REFUND_FILE,
-        "player": "1000",
-        "purpose": "step",
-        "exchange": exchange,
-        "outcome": Outcome.ACCEPTED,
-        "balance": Money(90_00),
-        "label": "b1",
-        "place": Place(REFUND_FILE, 9, 5, 3),
-        **more,
-    }
-    return ExchangeRecorded(**fields)  # type: ignore[arg-type]
+    why = Why(REFUND_FILE, "step", label, Place(REFUND_FILE, 9, 5, 3))
+    return Call(exchange, Reading(outcome, balance), Form(CallForm.CANONICAL, request), why)
 
 
 def start(selected: int = 1) -> RunStarted:

@@ -82,6 +82,7 @@ def test_a_finding_comes_with_its_evidence() -> None:
     finding = next(each for each in document["findings"] if each["severity"] == "error")
     assert finding["rule"].startswith("REF")
     assert "RUN" in finding["curl"]
+    assert finding["answer"].startswith("HTTP 200 {")
     assert finding["ledger"]
     assert finding["fix"]
     assert finding["scenarios"]
@@ -104,6 +105,7 @@ def test_the_page_is_whole_and_escapes_what_the_operator_said() -> None:
     tags.feed(page)
     assert "script" not in tags.names
     assert tags.names.count("h1") == 1
+    assert "<dt>The answer</dt><dd><pre>HTTP 200 {&quot;status&quot;" in page
 
 
 def test_a_run_that_did_not_come_to_its_end_is_no_certificate() -> None:

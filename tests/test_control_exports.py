@@ -10,9 +10,10 @@ import pytest
 
 from command_line import simulate
 from control_client import Control, controlled
+from journal_entries import an_entry
 from scenario_texts import load
-from simulator.core.calls import FaultKind
-from simulator.core.findings import CallVerdict, Outcome
+from simulator.core.calls import Call, CallForm, FaultKind, Form, Reading, Why, call_object
+from simulator.core.findings import Outcome
 from simulator.core.money import Money
 from simulator.core.webhooks import (
     Exchange,
@@ -25,8 +26,6 @@ from simulator.core.webhooks import (
 )
 from simulator.reference_operator import OperatorSettings
 from simulator.reference_operator.server import OperatorServer
-from simulator.report.events import ExchangeRecorded
-from simulator.report.json import exchange_object
 from simulator.serve.console.exports import scenario_yaml
 from simulator.serve.journal import Entry, Purpose
 
@@ -45,18 +44,11 @@ def lines(control: Control, query: str = "") -> list[dict[str, Any]]:
 
 
 def recorded(reply: Reply | NoReply) -> dict[str, object]:
-    """An exchange as a run's report writes it."""
+    """A line as a run's report writes it, but for the agent."""
     request = WebhookRequest(Method.BALANCE, "1")
     exchange = Exchange(request, WireRequest(b"{}"), reply, 1, 2)
-    event = ExchangeRecorded(
-        scenario_id=None,
-        player="1",
-        purpose="step",
-        exchange=exchange,
-        outcome=Outcome.ACCEPTED,
-        balance=None,
-    )
-    return {"type": "exchange", **exchange_object(event)}
+    form, why = Form(CallForm.CANONICAL, request), Why(None, "step", agent="demo")
+    return {"type": "exchange", **call_object(Call(exchange, Reading(Outcome.ACCEPTED), form, why))}
 
 
 def test_lines_have_the_keys_of_a_runs_report() -> None:
@@ -139,34 +131,10 @@ def test_exported_lines_are_judged(tmp_path: Path, defects: tuple[str, ...], cod
 
 
 def entry(method: Method, transaction_id: str, cents: int, **changes: Any) -> Entry:
-    """An exchange in the journal."""
-    fields: dict[str, Any] = {
-        "at_ms": 1,
-        "agent": "demo",
-        "session": "",
-        "player": "1000",
-        "method": method.value,
-        "transaction_id": transaction_id,
-        "game": "SLOT_001" if method in (Method.BET, Method.WIN) else "",
-        "amount": Money(cents),
-        "purpose": Purpose.ROUND,
-        "attempt": 1,
-        "outcome": Outcome.ACCEPTED,
-        "balance": None,
-        "expected": None,
-        "verdict": CallVerdict.RIGHT,
-        "fault": "",
-        "http_status": 200,
-        "duration_ns": 1,
-        "problem": "",
-        "findings": (),
-        "content_type": "application/json",
-        "request_body": b"{}",
-        "reply_headers": (),
-        "reply_bytes": 0,
-        "reply_body": b"",
-    }
-    return Entry(**{**fields, **changes})
+    """A call in the journal whose answer shows no balance."""
+    game = "SLOT_001" if method in (Method.BET, Method.WIN) else None
+    fields = {"game": game, "amount": Money(cents), "balance": None, **changes}
+    return an_entry(method=method, transaction_id=transaction_id, **fields)
 
 
 WRITTEN: dict[str, tuple[list[Entry], list[str]]] = {

@@ -11,7 +11,19 @@ from hypothesis import strategies as st
 
 from delivery_calls import BET, sender_for
 from scripted_server import ScriptedServer, answering, reply
-from simulator.core.webhooks import MASK, WireRequest, curl_line, mask_headers
+from simulator.core.webhooks import (
+    MASK,
+    Exchange,
+    Headers,
+    NoReply,
+    NoReplyKind,
+    Reply,
+    WireRequest,
+    answer_line,
+    curl_line,
+    mask_headers,
+    mask_url,
+)
 
 SHELL = shutil.which("bash") or "sh"
 
@@ -105,6 +117,71 @@ def test_a_line_shows_no_secret_unless_asked() -> None:
 )
 def test_what_gives_access_is_masked_by_its_name(header: tuple[str, str], shown: str) -> None:
     assert mask_headers((header,)) == ((header[0], shown),)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://h/w?shop=1", "http://h/w?shop=1"),
+        ("http://user:abc@h/w", "http://***@h/w"),
+        ("http://h/w?shop=1&access_token=abc&x=2", "http://h/w?shop=1&access_token=***&x=2"),
+        ("http://h/w?API-Key=abc#abc", "http://h/w?API-Key=***#abc"),
+    ],
+)
+def test_a_url_shows_no_secret(url: str, shown: str) -> None:
+    assert mask_url(url) == shown
+    assert shown in curl_line(url, WireRequest(b"{}")).replace("'", "")
+
+
+# --- the answer -----------------------------------------------------------------------------------
+
+
+def answered(body: bytes, status: int = 200, headers: Headers = ()) -> str:
+    """How an answer is shown."""
+    return answer_line(Exchange(BET, WireRequest(b"{}"), Reply(status, (), body), 1, 2), headers)
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        (b'{"status":1,"balance":"110.00"}', 'HTTP 200 {"status":1,"balance":"110.00"}'),
+        (b'{\r\n  "status": 1,\n  "balance": "1.00"\n}\n', 'HTTP 200 { "status": 1, "balance": "1.00" }'),
+        (b"", "HTTP 200 (empty)"),
+        (b" \n", "HTTP 200 (empty)"),
+        (b"\x1b[2Jgone\xff", "HTTP 200 \\x1b[2Jgone\\xff"),
+        ("\u202egnp".encode(), "HTTP 200 \\u202egnp"),
+        (b"x" * 400, f"HTTP 200 {'x' * 300}… (400 bytes)"),
+    ],
+    ids=["one line", "several lines", "empty", "blank", "control characters", "turned around", "long"],
+)
+def test_an_answer_is_one_line_of_bounded_length(body: bytes, shown: str) -> None:
+    assert answered(body) == shown
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"status":1,"session_token":"s3cr3t"}',
+        b'{"Password" : "s3cr3t\\" s3cr3t"}',
+        b'{"debug":"got Bearer s3cr3t"}',
+        b'{"token":"' + b"s3cr3t" * 10_000,
+        b"x" * 296 + b"s3cr3t",
+    ],
+    ids=["by name", "quote in it", "repeated header", "without end", "at the cut"],
+)
+def test_an_answer_shows_no_secret(body: bytes) -> None:
+    """By the name of its field, or because the target's headers hold it."""
+    assert "s3cr" not in answered(body, headers=(("Authorization", "Bearer s3cr3t"),))
+
+
+def test_an_answer_that_never_came_says_why() -> None:
+    lost = Exchange(BET, WireRequest(b"{}"), NoReply(NoReplyKind.TIMEOUT, "nothing within 5 s"), 1, None)
+    assert answer_line(lost) == "no answer: nothing within 5 s"
+
+
+@given(st.binary(max_size=1_000))
+def test_any_answer_is_one_printable_line(body: bytes) -> None:
+    assert answered(body).isprintable()
 
 
 @given(st.binary(max_size=200), st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), max_size=30))

@@ -30,14 +30,21 @@ def _reset(peer: Peer) -> None:
     peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
+def _bad_request(body: bytes) -> bytes:
+    return reply(body, "400 Bad Request", "Connection: close")
+
+
+NGINX = _bad_request(b"<h1>400 Bad Request</h1>The plain HTTP request was sent to HTTPS port")
+APACHE = _bad_request(b"Reason: You're speaking plain HTTP to an SSL-enabled server port.")
+GO = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
 BOMB = gzip.compress(b"\0" * 30_000_000)
 BROKEN: dict[str, tuple[NoReplyKind, str, Script]] = {
     "closed after the request": (NoReplyKind.CLOSED, "without an answer", once(b"")),
     "reset": (NoReplyKind.RESET, "reset", _reset),
-    "closed in the status line": (NoReplyKind.GARBAGE, "HTTP/1.1 2", once(b"HTTP/1.1 2")),
-    "closed in the headers": (NoReplyKind.CLOSED, "after", once(b"HTTP/1.1 200 OK\r\nContent-Le")),
-    "closed in the body": (NoReplyKind.CLOSED, "incomplete", once(reply()[:-1])),
-    "closed in a chunk": (NoReplyKind.CLOSED, "incomplete", once(CHUNKED[:90])),
+    "closed in the status line": (NoReplyKind.CUT, "after 10 bytes", once(b"HTTP/1.1 2")),
+    "closed in the headers": (NoReplyKind.CUT, "after", once(b"HTTP/1.1 200 OK\r\nContent-Le")),
+    "closed in the body": (NoReplyKind.CUT, "incomplete", once(reply()[:-1])),
+    "closed in a chunk": (NoReplyKind.CUT, "incomplete", once(CHUNKED[:90])),
     "broken chunks": (NoReplyKind.GARBAGE, "chunks", answering(CHUNKED.replace(b"10;ext=1", b"zz"))),
     "no HTTP": (NoReplyKind.GARBAGE, "SSH-2.0", once(b"SSH-2.0-OpenSSH_9.6\r\n")),
     "HTML without HTTP": (NoReplyKind.GARBAGE, "<html>", once(b"<html>\r\n\r\n")),
@@ -68,10 +75,14 @@ BROKEN: dict[str, tuple[NoReplyKind, str, Script]] = {
         "100000",
         once(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 100_000),
     ),
-    "a huge header": (NoReplyKind.OVERSIZED, "100000", once(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 300_000)),
+    "a huge header": (
+        NoReplyKind.HEAD,
+        "larger than 65536 bytes",
+        once(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 300_000),
+    ),
     "headers without end": (
-        NoReplyKind.OVERSIZED,
-        "100000",
+        NoReplyKind.HEAD,
+        "more than 200 header lines",
         once(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 50_000),
     ),
     "a gzip bomb": (
@@ -80,15 +91,23 @@ BROKEN: dict[str, tuple[NoReplyKind, str, Script]] = {
         answering(reply(BOMB, "200 OK", "Content-Encoding: gzip")),
     ),
     "gzip cut short": (
-        NoReplyKind.GARBAGE,
+        NoReplyKind.CODING,
         "too early",
         answering(reply(gzip.compress(ACCEPTED)[:-6], "200 OK", "Content-Encoding: gzip")),
     ),
     "gzip that is none": (
-        NoReplyKind.GARBAGE,
-        "unpack",
+        NoReplyKind.CODING,
+        "does not unpack as gzip",
         answering(reply(b"not gzip at all", "200 OK", "Content-Encoding: gzip")),
     ),
+    "an unknown content coding": (
+        NoReplyKind.CODING,
+        "'br', which the request did not offer",
+        answering(reply(b"\x8b\x0e\x80" + ACCEPTED + b"\x03", "200 OK", "Content-Encoding: br")),
+    ),
+    "nginx, asked without TLS": (NoReplyKind.SCHEME, "did you mean https://?", once(NGINX)),
+    "Apache, asked without TLS": (NoReplyKind.SCHEME, "did you mean https://?", once(APACHE)),
+    "a server in Go, asked without TLS": (NoReplyKind.SCHEME, "did you mean https://?", once(GO)),
 }
 
 
@@ -100,6 +119,7 @@ def test_a_broken_answer_is_no_reply_says_why_and_the_request_is_never_sent_agai
     why = no_reply(exchange)
     assert why.kind is kind
     assert word in why.detail
+    assert why.answered is (kind not in (NoReplyKind.CLOSED, NoReplyKind.RESET))
     assert len(server.requests) <= 1
     assert server.connections == 1
     assert sum(bytes(peer.seen).count(WIRE.body) for peer in server.peers) <= 1
@@ -151,3 +171,16 @@ def test_nothing_listening_is_said_so_and_nothing_was_sent() -> None:
     assert why.kind is NoReplyKind.CONNECT
     assert why.kind.nothing_sent
     assert "nothing listens at 127.0.0.1:" in why.detail
+
+
+def test_half_an_answer_within_the_time_is_no_silence() -> None:
+    """That tells a wallet that is slow from an address at which nothing is."""
+
+    def half(peer: Peer) -> None:
+        peer.request()
+        peer.send(reply()[:40])
+        peer.until_closed()
+
+    exchange, _ = call_once(half, timeout_s=SHORT_S)
+    assert (no_reply(exchange).kind, no_reply(exchange).answered) == (NoReplyKind.TIMEOUT, True)
+    assert "only 40 bytes" in no_reply(exchange).detail

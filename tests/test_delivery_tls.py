@@ -109,8 +109,8 @@ def test_https_to_a_server_without_tls_and_http_to_one_with_are_told_apart(local
 
     with ScriptedServer(plain) as server, secure_sender(server, local) as sender:
         why = no_reply(sender.call(BET, WIRE))
-        assert why.kind is NoReplyKind.TLS
-        assert "does not speak TLS" in why.detail
+        assert (why.kind, why.answered) == (NoReplyKind.SCHEME, True)
+        assert "does not speak TLS; did you mean http://?" in why.detail
 
     def hello(peer: Peer) -> None:
         peer.sock.recv(1000)
@@ -118,8 +118,8 @@ def test_https_to_a_server_without_tls_and_http_to_one_with_are_told_apart(local
 
     with ScriptedServer(hello) as server, Sender(make_target(server.url())) as sender:
         why = no_reply(sender.call(BET, WIRE))
-        assert why.kind in (NoReplyKind.GARBAGE, NoReplyKind.RESET)
-        assert "https://" in why.detail
+        assert (why.kind, why.answered) == (NoReplyKind.SCHEME, True)
+        assert "did you mean https://?" in why.detail
 
 
 def test_a_handshake_that_never_ends_does_not_outlive_the_time_to_connect(local: Certificate) -> None:
@@ -152,7 +152,7 @@ CHUNKS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"400\r\n" +
     [
         (NoReplyKind.OVERSIZED, once(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 400_000)),
         (NoReplyKind.OVERSIZED, once(CHUNKS + CHUNKS[47:] * 400)),
-        (NoReplyKind.CLOSED, once(reply()[:-3])),
+        (NoReplyKind.CUT, once(reply()[:-3])),
         (NoReplyKind.CLOSED, once(b"")),
     ],
     ids=["too long", "too many chunks", "cut short", "nothing"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import socket
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,7 @@ FINE: dict[str, Script] = {
     "gzip unasked": answering(reply(gzip.compress(ACCEPTED), "200 OK", "Content-Encoding: gzip")),
     "deflate unasked": answering(reply(zlib.compress(ACCEPTED), "200 OK", "Content-Encoding: deflate")),
     "bare deflate": answering(reply(zlib.compress(ACCEPTED)[2:-4], "200 OK", "Content-Encoding: deflate")),
+    "text under a coding that is none": answering(reply(ACCEPTED, "200 OK", "Content-Encoding: utf-8")),
     "bytes one by one": _byte_by_byte,
 }
 
@@ -189,3 +191,41 @@ def test_a_cookie_that_the_operator_sets_is_not_sent_back() -> None:
         sender.call(BET, WIRE)
         sender.call(BET, WIRE)
         assert b"ookie" not in server.requests[1]
+
+
+UNDEFINED: dict[str, tuple[WireRequest, str]] = {
+    "a GET with a body": (replace(WIRE, http_method="GET"), "200 OK"),
+    "a length that the author wrote": (
+        replace(WIRE, headers=(("Content-Length", str(len(WIRE.body))),)),
+        "200 OK",
+    ),
+    "a refusal of the HTTP method": (WIRE, "405 Method Not Allowed"),
+    "a refusal of the size": (WIRE, "413 Content Too Large"),
+}
+
+
+@pytest.mark.parametrize(("wire", "status"), UNDEFINED.values(), ids=UNDEFINED)
+def test_a_connection_whose_body_may_lie_unread_carries_no_other_call(wire: WireRequest, status: str) -> None:
+    """The server would take that body for the next request, and its answer would be nobody's fault."""
+    with ScriptedServer(answering(reply(b"", status))) as server, sender_for(server) as sender:
+        answer(sender.call(BET, wire))
+        answer(sender.call(BET, WIRE))
+        assert server.connections == 2
+
+
+@pytest.mark.skipif(
+    not hasattr(socket, "TCP_QUICKACK"), reason="only Linux lets a program acknowledge at once"
+)
+def test_a_wallet_that_sends_head_and_body_apart_is_not_slowed_by_acknowledgements() -> None:
+    """Its body waits for the acknowledgement of its head, which is 40 ms late by default."""
+    head, _, body = reply().partition(b"\r\n\r\n")
+
+    def apart(peer: Peer) -> None:
+        peer.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 0)
+        while peer.request():
+            peer.send(head + b"\r\n\r\n")
+            peer.send(body)
+
+    with ScriptedServer(apart) as server, sender_for(server) as sender:
+        took_ns = sorted(sender.call(BET, WIRE).latency_ns or 0 for _ in range(31))
+    assert 0 < took_ns[15] < 30_000_000

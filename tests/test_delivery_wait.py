@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from scripted_server import Peer, ScriptedServer, answering, closed_port, reply
 from simulator.errors import EndpointUnreachable, UsageError
-from simulator.wire.sender import wait_for
+from simulator.wire.sender import HELD_S_MAX, RETRY_AFTER_S_MAX, RateLimit, wait_for
 from simulator.wire.target import Target, make_target
 
 BOUND_S = 20.0
@@ -71,3 +73,32 @@ def test_without_a_bound_nothing_is_asked() -> None:
 def test_a_url_that_may_not_be_called_is_not_waited_for() -> None:
     with pytest.raises(UsageError):
         wait_for(lambda: make_target("http://8.8.8.8/"), BOUND_S)
+
+
+def test_a_rate_limit_holds_the_next_call_back_as_long_as_it_says_and_within_bounds() -> None:
+    """Where it says nothing it is a second; no run waits for ever."""
+    now = 100.0
+    limit = RateLimit(clock=lambda: now)
+    limit.note(3)
+    limit.note(2)
+    assert (limit.times, limit.held_s) == (2, 3.0)
+    now = 200.0
+    limit.note(None)
+    assert limit.held_s == 4.0
+    now = 300.0
+    limit.note(3600)
+    assert limit.held_s == 4.0 + RETRY_AFTER_S_MAX
+    for _ in range(20):
+        now += 1000.0
+        limit.note(3600)
+    assert limit.held_s == HELD_S_MAX
+
+
+def test_an_end_ends_the_waiting_for_a_rate_limit() -> None:
+    limit = RateLimit()
+    limit.note(30)
+    waiting = threading.Thread(target=limit.wait, daemon=True)
+    waiting.start()
+    limit.end()
+    waiting.join(10)
+    assert not waiting.is_alive()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from simulator.core.findings import Verdict
+from simulator.core.findings import Phase, Verdict
 from simulator.errors import ExitCode
 from small_wallet import Answer, Fields, Refusal, SmallWallet, serving
 from suite_runs import ONE, causes, played, run_against
@@ -46,6 +46,46 @@ def test_a_bet_that_is_charged_before_http_500_is_told_so(tmp_path: Path) -> Non
     assert run.end is not None
     assert "HTTP 500" in run.end.root_cause
     assert "the balance went from 100.00 to 99.99 (-0.01)" in run.end.root_cause
+
+
+# --- what the call was made for ---------------------------------------------------------------------
+
+
+class LosesLargeWins(SmallWallet):
+    """Answers wins above 1.00 with success, and pays nothing."""
+
+    def win(self, player: str, amount: int, transaction_id: str, game: str) -> Fields:
+        return super().win(player, amount if amount <= 1_00 else 0, transaction_id, game)
+
+
+class PretendsToCharge(SmallWallet):
+    """Answers a bet of 7.00 with the balance that it should leave, and takes nothing."""
+
+    def bet(self, player: str, amount: int, transaction_id: str, game: str) -> Fields:
+        if amount == 7_00:
+            return {"status": 1, "balance": self.written(self.balances[player] - amount)}
+        return super().bet(player, amount, transaction_id, game)
+
+
+@pytest.mark.parametrize(
+    ("wallet", "phase"),
+    [
+        (RefusesAfterWin(), Phase.PREFLIGHT),
+        (LosesLargeWins(), Phase.PREPARATION),
+        (PretendsToCharge(), Phase.END),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, SmallWallet) else value.value,
+)
+def test_a_finding_says_what_the_call_was_made_for(tmp_path: Path, wallet: SmallWallet, phase: Phase) -> None:
+    """A call that only brings a player to its balance is no step of the scenario."""
+    run = played(wallet, tmp_path, "player: {balance: 150.00}\nsteps: [bet: 7.00]\n")
+    assert [finding.phase for _, finding in run.errors] == [phase]
+
+
+def test_a_finding_of_a_step_says_so(tmp_path: Path) -> None:
+    """Where the balance that a scenario wants is there already, nothing but steps is sent."""
+    run = played(LosesLargeWins(), tmp_path, "steps: [{bet: 1.00}, {win: 2.00}]\n")
+    assert [finding.phase for _, finding in run.errors] == [Phase.STEP]
 
 
 # --- amounts ---------------------------------------------------------------------------------------

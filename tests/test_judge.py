@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from command_line import simulate
-from simulator.history.files import BadLine, Histories, JudgedHistory
+from simulator.core.calls import BadLine
+from simulator.history.files import Histories, JudgedHistory
 from simulator.law.situations import Situation
 
 OPENING: dict[str, object] = {"type": "opening", "player": "p1", "balance": "100.00"}
@@ -60,6 +61,7 @@ def test_lines_from_elsewhere_are_taken(lines: tuple[dict[str, object] | str, ..
     [
         ({"player": "p2"}, 'player: expected an opening line before it, found a call of "p2"'),
         ({"player": 7}, "player: expected a text, found 7"),
+        ({"agent": 7}, "agent: expected a text, or null, found 7"),
         ({"method": "bet"}, 'method: expected one of account_details, user_balance, .*, found "bet"'),
         ({"amount": None}, "amount: expected the amount of the bet, .*, found null"),
         ({"transaction_id": None}, "transaction_id: expected the id of the bet, .*, found null"),
@@ -154,6 +156,25 @@ def test_a_lost_bet_is_none_because_another_player_used_its_id(first: str) -> No
     lines = [*openings, *calls_of("p1", 1, "90.00", "70.00"), *swallowed]
     found = {each.player: each.rank for each in judged(*lines, *(counted if first == "counted" else []))}
     assert found == ({"p1": 0, "p2": 0} if first == "swallowed" else {"p1": 0, "p2": 3, "p3": 0})
+
+
+def test_players_of_two_agents_do_not_mix(tmp_path: Path) -> None:
+    """The same user id and the same transaction id at two agents are two players and two bets."""
+    lines = [OPENING, BET, {**OPENING, "agent": "a1"}, {**BET, "agent": "a1"}]
+    assert [(each.agent, each.player, each.rank, each.shared) for each in judged(*lines)] == [
+        ("", "p1", 0, 0),
+        ("a1", "p1", 0, 0),
+    ]
+    lost = {**BET, "agent": "a1", "transaction_id": "b2", "sent_ns": 20, "answered_ns": 29}
+    (tmp_path / "calls.ndjson").write_text("\n".join(map(json.dumps, [*lines, lost])), "utf-8")
+    done = simulate("judge", "calls.ndjson", folder=tmp_path)
+    assert "p1 of agent a1: inconsistent, money wrong (calls.ndjson:3, 2 calls)" in done.stdout
+    done = simulate("judge", "calls.ndjson", "--report", "json:-", folder=tmp_path)
+    players = json.loads(done.stdout)["players"]
+    assert {name: (each.get("agent"), each["money"]) for name, each in players.items()} == {
+        "p1": (None, "right"),
+        "a1/p1": ("a1", "wrong"),
+    }
 
 
 def test_refunds_that_all_came_to_nothing_are_named_as_one_mistake() -> None:

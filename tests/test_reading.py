@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from simulator.core.calls import Reading
 from simulator.core.findings import Outcome, Severity
 from simulator.core.money import Money
-from simulator.core.profiles import WireProfile
+from simulator.core.profiles import ReplyFields, WireProfile
 from simulator.core.webhooks import Method, NoReply, NoReplyKind, Reply, WebhookRequest
 from simulator.judge.replies import read_reply
 from simulator.wire.profiles import BETRONTECH, DRAKON
@@ -97,22 +99,43 @@ def test_status_one_with_decimals_is_accepted_with_a_warning() -> None:
 # --- a 2xx: a balance read has to settle it --------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("status", "form"),
-    [
-        ('"status":"1",', "status-text"),
-        ('"status":"success",', "status-text"),
-        ('"status":"SUCCESS",', "status-text"),
-        ('"status":"ok",', "status-text"),
-        ('"status":null,', "status-missing"),
-        ("", "status-missing"),
-    ],
-)
-def test_an_odd_status_with_a_balance_waits_for_a_balance_read(status: str, form: str) -> None:
-    """Unknown until then: wallets say "success" and do nothing; the form is an error."""
-    reading = read("{" + status + '"balance":"90.50"}')
+WORDS_FOR_ONE = ["1", "1.0", "01", "001.00", "true", "True", "TRUE", "success", "SUCCESS", "ok", "Ok", " 1 "]
+
+
+@pytest.mark.parametrize("request_", [BET, WIN, REFUND], ids=lambda each: each.method)
+@pytest.mark.parametrize("word", WORDS_FOR_ONE)
+def test_a_status_that_is_a_word_for_one_waits_for_a_balance_read(
+    word: str, request_: WebhookRequest
+) -> None:
+    """Unknown until then: wallets say "success" and do nothing. The form is one error of CON-07."""
+    reading = read(f'{{"status":"{word}","balance":"90.50"}}', request_)
     assert (reading.outcome, reading.balance, reading.must_settle) == (UNKNOWN, Money(9050), True)
-    assert told(reading) == {("CON-07", form, ERROR)}
+    assert told(reading) == {("CON-07", "status-text", ERROR)}
+
+
+@pytest.mark.parametrize("request_", [BET, WIN, REFUND], ids=lambda each: each.method)
+@pytest.mark.parametrize("fields", ['"status":null,', "", '"error":null,', '"error":"",', '"error":"none",'])
+def test_an_answer_without_a_status_waits_for_a_balance_read(fields: str, request_: WebhookRequest) -> None:
+    """The field is documented, so its lack is an error: of one rule, whatever was called."""
+    reading = read("{" + fields + '"balance":"90.50"}', request_)
+    assert (reading.outcome, reading.balance, reading.must_settle) == (UNKNOWN, Money(9050), True)
+    assert told(reading) == {("CON-02", "status-missing", ERROR)}
+
+
+@pytest.mark.parametrize("status", ["1", "true", '"success"'])
+@pytest.mark.parametrize("error", ['"error":"SOMETHING"', '"error_code":"E7"', '"error":true', '"error":7'])
+def test_a_success_with_an_error_beside_it_is_remarked_on(status: str, error: str) -> None:
+    """It counts as its status says; a client that looks at the error first reads the opposite."""
+    reading = read('{"status":' + status + ',"balance":"90.50",' + error + "}")
+    assert (reading.outcome is ACCEPTED, reading.must_settle) == (status[0] != '"', status[0] == '"')
+    assert ("CON-15", "success-with-error", WARNING) in told(reading)
+
+
+@pytest.mark.parametrize("error", ["null", '""', '"0"', '"none"', '"OK"', "false", "0", "{}", "[]"])
+def test_an_error_field_that_names_no_error_is_nothing(error: str) -> None:
+    """Wallets with one shape for all answers send it empty."""
+    reading = read('{"status":1,"balance":"90.50","error":' + error + "}")
+    assert (reading.outcome, reading.deviations) == (ACCEPTED, ())
 
 
 @pytest.mark.parametrize("balance", ["", ',"balance":null', ',"balance":"soon"', ',"balance":[]'])
@@ -123,12 +146,12 @@ def test_status_one_without_a_readable_balance_is_unknown(balance: str) -> None:
     assert {each.severity for each in reading.deviations} == {ERROR}
 
 
-@pytest.mark.parametrize("body", ["{}", '{"ok":1}', '{"status":null}', '{"error":"NO_BALANCE"}'])
+@pytest.mark.parametrize("body", ["{}", '{"ok":1}', '{"status":null}', '{"message":"hello"}'])
 def test_a_2xx_without_status_and_balance_is_unknown(body: str) -> None:
     """Neither yes nor no was said."""
     reading = read(body)
     assert (reading.outcome, reading.balance, reading.must_settle) == (UNKNOWN, None, False)
-    assert ("CON-07", "status-missing", ERROR) in told(reading)
+    assert ("CON-02", "status-missing", ERROR) in told(reading)
 
 
 # --- refusals --------------------------------------------------------------------------------------
@@ -144,6 +167,23 @@ def test_any_other_status_of_a_2xx_refuses(status: str) -> None:
         "NO_BALANCE",
         "200",
     )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"error":"NO_BALANCE"}',
+        '{"error":"NO_BALANCE","balance":"3.00"}',
+        '{"status":null,"error_code":"E1","balance":3}',
+        '{"error":{"code":"NO_BALANCE"}}',
+        '{"error":true,"reason":"no money"}',
+    ],
+)
+def test_a_2xx_without_a_status_refuses_by_its_error(body: str) -> None:
+    """A wallet whose answers carry no status says no in the only way that is left to it."""
+    reading = read(body)
+    assert (reading.outcome, reading.balance, reading.must_settle) == (REFUSED, None, False)
+    assert (reading.deviations, reading.says_no, reading.error_code is None) == ((), True, False)
 
 
 @pytest.mark.parametrize("http", [400, 401, 402, 403, 404, 405, 409, 412, 415, 422, 451, 499])
@@ -258,7 +298,7 @@ def test_not_now_is_unknown_and_a_warning(http: int) -> None:
     ("request_", "rule"),
     [(DETAILS, "CON-01"), (BALANCE, "CON-02"), (BET, "CON-03"), (WIN, "CON-04"), (REFUND, "REF-14")],
 )
-@pytest.mark.parametrize("http", [500, 502, 503, 599, 199, 999])
+@pytest.mark.parametrize("http", [500, 501, 599, 199, 999])
 def test_a_5xx_is_unknown_and_an_error(request_: WebhookRequest, rule: str, http: int) -> None:
     """The documented answer of that method is missing; the body does not help."""
     reading = read('{"status":1,"balance":"90.50"}', request_, http=http)
@@ -272,14 +312,40 @@ def test_a_5xx_to_a_malformed_call_is_a_warning() -> None:
     assert told(read("", None, http=500)) == {("BAD-04", "http-500", WARNING)}
 
 
+@pytest.mark.parametrize("http", [502, 503, 504, 520, 530])
+@pytest.mark.parametrize("request_", [BALANCE, BET, REFUND])
+def test_the_error_of_a_gateway_has_one_rule_and_one_cause_whatever_was_called(
+    request_: WebhookRequest, http: int
+) -> None:
+    """The wallet never answered, so that no check of its money is broken."""
+    (told_,) = read("<html>Bad Gateway</html>", request_, http=http).deviations
+    assert (told_.rule, told_.cause, told_.severity) == ("CON-18", "no-answer", ERROR)
+
+
 @pytest.mark.parametrize("kind", sorted(set(NoReplyKind) - {NoReplyKind.INJECTED, NoReplyKind.STALE}))
 def test_no_reply_is_unknown_and_an_error(kind: NoReplyKind) -> None:
     """Timeout, reset, oversized and their like, on a well-formed call."""
     reading = read_reply(REFUND, NoReply(kind, "gone"), BETRONTECH)
     assert (reading.outcome, reading.http_status) == (UNKNOWN, None)
-    assert told(reading) == {("REF-14", f"no-reply-{kind}", ERROR)}
+    assert told(reading) == {("CON-18", f"no-reply-{kind}", ERROR)}
     malformed = read_reply(REFUND, NoReply(kind, "gone"), BETRONTECH, well_formed=False)
-    assert told(malformed) == {("REF-14", f"no-reply-{kind}", WARNING)}
+    assert told(malformed) == {("CON-18", f"no-reply-{kind}", WARNING)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "cause"),
+    [
+        (NoReplyKind.CLOSED, "no-answer"),
+        (NoReplyKind.RESET, "no-answer"),
+        (NoReplyKind.CONNECT, "no-answer"),
+        (NoReplyKind.TIMEOUT, "no-answer:timeout"),
+        (NoReplyKind.CUT, "no-answer:cut"),
+    ],
+)
+def test_a_closed_connection_and_a_gateways_error_are_one_cause(kind: NoReplyKind, cause: str) -> None:
+    """A wallet that is away shows both; that it is slow or answers by halves is another matter."""
+    (told_,) = read_reply(BET, NoReply(kind, "gone"), BETRONTECH).deviations
+    assert told_.cause == cause
 
 
 def test_what_our_own_fault_did_is_nobodys_deviation() -> None:
@@ -309,6 +375,55 @@ def test_nothing_in_the_answer_to_a_malformed_call_is_an_error() -> None:
     assert read("no", None, http=400).deviations == ()
 
 
+@pytest.mark.parametrize(
+    ("http", "body"),
+    [
+        (429, ""),
+        (429, '{"message":"slow down"}'),
+        (200, '{"status":0,"error":"RATE_LIMIT_EXCEEDED"}'),
+        (200, '{"error":"Rate limit reached"}'),
+        (403, '{"error":"too many requests"}'),
+        (400, "Too Many Attempts."),
+    ],
+)
+def test_a_wallet_that_limits_calls_is_recognised(http: int, body: str) -> None:
+    """By the HTTP status, or by the words of its refusal; whoever sends may wait and try again."""
+    reading = read(body, http=http)
+    assert (reading.busy, reading.retry_after_s, reading.balance) == (True, None, None)
+    assert reading.outcome is (UNKNOWN if http == 429 else REFUSED)
+
+
+def test_a_balance_read_that_meets_the_limit_is_no_evidence() -> None:
+    """The 0.00 beside it is no balance of the player."""
+    reading = read('{"status":0,"error":"RATE_LIMIT","balance":"0.00"}', BALANCE)
+    assert (reading.outcome, reading.balance, reading.busy) == (REFUSED, None, True)
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "seconds"),
+    [
+        ("30", 30),
+        (" 0 ", 0),
+        ("Sat, 28 Nov 2026 10:00:30 GMT", None),
+        ("99999999999999999999", 10**6),
+        ("soon", None),
+        ("-5", None),
+        ("", None),
+        ("\u0663", None),
+    ],
+)
+def test_how_long_to_wait_is_told_in_seconds(retry_after: str, seconds: int | None) -> None:
+    """A date is left alone: reading a reply asks no clock."""
+    reading = read_reply(BET, Reply(429, (("Retry-After", retry_after),), b""), BETRONTECH)
+    assert (reading.busy, reading.retry_after_s) == (True, seconds)
+
+
+@pytest.mark.parametrize("http", [400, 408, 425, 500, 503])
+def test_no_other_missing_answer_asks_to_wait(http: int) -> None:
+    """They have causes of their own."""
+    assert not read("", http=http).busy
+
+
 # --- user_balance ----------------------------------------------------------------------------------
 
 
@@ -318,6 +433,33 @@ def test_a_balance_read_is_evidence_whatever_its_status_says(status: str) -> Non
     reading = read('{"status":' + status + ',"balance":"90.50"}', BALANCE)
     assert (reading.outcome, reading.balance, reading.deviations) == (ACCEPTED, Money(9050), ())
     assert reading.account_status == status
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"status":0,"error":"INVALID_USER","balance":"0.00"}',
+        '{"status":false,"balance":0}',
+        '{"error":"INVALID_USER","balance":"0.00"}',
+        '{"status":"error","balance":"0"}',
+    ],
+)
+def test_a_no_beside_a_balance_of_nothing_refuses_a_player_who_is_not_known(body: str) -> None:
+    """Who exists is for the referee to know: for a known player the same reply is evidence."""
+    reading = read(body, BALANCE)
+    assert (reading.outcome, reading.balance, reading.deviations) == (ACCEPTED, Money(0), ())
+    unknown = reading.for_unknown_player
+    assert (unknown.outcome, unknown.balance, unknown.stated_balance) == (REFUSED, None, Money(0))
+
+
+@pytest.mark.parametrize(
+    "body",
+    ['{"status":1,"balance":"0.00"}', '{"status":0,"balance":"0.01"}', '{"status":0,"error":"NO_USER"}'],
+)
+def test_other_answers_mean_the_same_for_a_player_who_is_not_known(body: str) -> None:
+    """A yes, and a balance that somebody must have."""
+    reading = read(body, BALANCE)
+    assert reading.for_unknown_player is reading
 
 
 def test_an_active_account_reads_as_one() -> None:
@@ -332,6 +474,14 @@ def test_a_balance_read_without_status_is_evidence_and_a_form_error() -> None:
     reading = read('{"balance":"90.50"}', BALANCE)
     assert (reading.outcome, reading.balance, reading.must_settle) == (ACCEPTED, Money(9050), False)
     assert told(reading) == {("CON-02", "status-missing", ERROR)}
+
+
+@pytest.mark.parametrize("word", WORDS_FOR_ONE)
+def test_a_balance_read_with_a_word_for_one_is_evidence_and_a_form_error(word: str) -> None:
+    """A read has nothing to settle."""
+    reading = read(f'{{"status":"{word}","balance":"90.50"}}', BALANCE)
+    assert (reading.outcome, reading.balance, reading.must_settle) == (ACCEPTED, Money(9050), False)
+    assert told(reading) == {("CON-07", "status-text", ERROR)}
 
 
 def test_a_balance_read_with_nothing_to_read_is_refused_or_unknown() -> None:
@@ -424,3 +574,43 @@ def test_the_sibling_dialects_details_name_no_player() -> None:
 def test_a_number_with_a_leading_zero_is_not_json_there_either() -> None:
     """The quick reader accepts no JSON that a parser would refuse."""
     assert read('{"status":1,"balance":007}', profile=DRAKON).outcome is UNKNOWN
+
+
+# --- profiles that document another reply ----------------------------------------------------------
+
+NO_STATUS = replace(BETRONTECH, reply=ReplyFields(status_absent=True))
+REFUND_WITHOUT_BALANCE = replace(BETRONTECH, reply=ReplyFields(without_balance=frozenset({Method.REFUND})))
+
+
+@pytest.mark.parametrize("request_", METHODS_WITH_BALANCE, ids=lambda each: each.method)
+@pytest.mark.parametrize("body", ['{"balance":"90.50"}', '{"balance":"90.50","x":1}'], ids=["quick", "slow"])
+def test_a_profile_may_document_answers_without_a_status(request_: WebhookRequest, body: str) -> None:
+    """Then they are accepted as they are, and nothing is missing."""
+    reading = read(body, request_, profile=NO_STATUS)
+    assert (reading.outcome, reading.balance, reading.deviations) == (ACCEPTED, Money(9050), ())
+    assert (reading.must_settle, reading.account_status, reading.money_type) == (False, None, "string")
+
+
+@pytest.mark.parametrize(
+    ("body", "http"),
+    [('{"error":"NO_BALANCE","balance":"3.00"}', 200), ('{"status":0}', 200), ('{"error":"E"}', 400)],
+)
+def test_without_a_status_an_error_refuses(body: str, http: int) -> None:
+    """So does a status that says no although the profile knows of none."""
+    assert read(body, http=http, profile=NO_STATUS).outcome is REFUSED
+
+
+def test_without_a_status_a_balance_is_needed() -> None:
+    """An empty object says nothing."""
+    reading = read("{}", profile=NO_STATUS)
+    assert (reading.outcome, told(reading)) == (UNKNOWN, {("CON-06", "balance-missing", ERROR)})
+
+
+def test_a_profile_may_document_refunds_without_a_balance() -> None:
+    """Of that method alone; one that is there is read as ever."""
+    bare = read('{"status":1}', REFUND, profile=REFUND_WITHOUT_BALANCE)
+    assert (bare.outcome, bare.balance, bare.deviations) == (ACCEPTED, None, ())
+    shown = read('{"status":1,"balance":"90.50"}', REFUND, profile=REFUND_WITHOUT_BALANCE)
+    assert (shown.outcome, shown.balance) == (ACCEPTED, Money(9050))
+    assert read('{"status":1}', BET, profile=REFUND_WITHOUT_BALANCE).outcome is UNKNOWN
+    assert read('{"status":1,"balance":"soon"}', REFUND, profile=REFUND_WITHOUT_BALANCE).outcome is UNKNOWN

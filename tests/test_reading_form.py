@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from simulator.core.calls import Reading
@@ -60,6 +62,17 @@ def told(reading: Reading) -> set[tuple[str, str, Severity]]:
         ("-99.95999999999999", -9996, (*NUMBER, ("MON-04", "balance-noise", ERROR))),
         ("1.1102230246251565e-16", 0, (*NUMBER, ("MON-04", "balance-noise", ERROR))),
         ('"99.96000000000001"', 9996, (("MON-04", "balance-noise", ERROR),)),
+        ("99.960001", 9996, (*NUMBER, ("MON-04", "balance-noise", ERROR))),
+        ("99.959999", 9996, (*NUMBER, ("MON-04", "balance-noise", ERROR))),
+        # real digits below the cent are read downwards
+        ("99.965", 9996, (*NUMBER, ("MON-04", "balance-noise", ERROR))),
+        ("99.9600011", 9996, (*NUMBER, ("MON-04", "balance-noise", ERROR))),
+        ("99.9599989", 9995, (*NUMBER, ("MON-04", "balance-noise", ERROR))),
+        ("0.99995", 99, (*NUMBER, ("MON-04", "balance-noise", ERROR))),
+        ("-0.005", -1, (*NUMBER, ("MON-04", "balance-noise", ERROR))),
+        ("-99.965", -9997, (*NUMBER, ("MON-04", "balance-noise", ERROR))),
+        ('"10.0060"', 1000, (("MON-04", "balance-noise", ERROR),)),
+        ('"0.005"', 0, (("MON-04", "balance-noise", ERROR),)),
         # fewer and more than two decimals
         ('"90.5"', 9050, (("CON-06", "balance-few-decimals", WARNING),)),
         ('"90"', 9000, (("CON-06", "balance-few-decimals", WARNING),)),
@@ -88,20 +101,32 @@ def test_a_readable_balance_is_exact_and_its_form_is_told(
     assert (reading.outcome, reading.balance) == (Outcome.ACCEPTED, Money(cents))
     assert told(reading) == set(expected)
     assert reading.money_type == ("string" if written.startswith('"') else "number")
+    digits = ("MON-04", "balance-noise", ERROR) in expected
+    assert reading.beyond_cents == (str(Decimal(written.strip('"'))) if digits else None)
+
+
+def test_the_digits_beyond_a_cent_are_named() -> None:
+    """In the finding, and in the reading of a refusal, whose form is not judged."""
+    reading = read('{"status":1,"balance":10.0060}')
+    assert [each.message for each in reading.deviations if each.rule == "MON-04"] == [
+        "the balance has digits beyond the cent: 10.0060; read as 10.00"
+    ]
+    refusal = read('{"status":0,"error":"NO_BALANCE","balance":10.0060}')
+    assert (refusal.beyond_cents, refusal.stated_balance, refusal.deviations) == ("10.0060", Money(1000), ())
 
 
 @pytest.mark.parametrize(
     "written",
     [
         '"1,234"', '"1.234"', '"90.500"', '"90,500"', '"0,123"', '"1.23.45"', '"1,2,3"', '"1,234.567"',
-        '"12,34,567.89"', '"1.234.56"', '"1,234,56"', '"99.965"', "99.965", "-0.005", '""', '" "', '" 90.50"',
+        '"12,34,567.89"', '"1.234.56"', '"1,234,56"', '"99.965"', '""', '" "', '" 90.50"',
         '"90.50 "', '"90.50\\n"', '"+90.50"', '"--5.00"', '".50"', '"90."', '"1e2"', '"NaN"', '"Infinity"',
         '"0x10"', '"₺90.50"', '"90.50 TRY"', '"\\u0669.\\u0665\\u0660"', '"\\ud800"', "true", "false", "[]",
         "{}", '["90.50"]', "1e-99999", "1e99999", "-1e99999",
     ],
 )  # fmt: skip
 def test_what_is_no_amount_is_unreadable(written: str) -> None:
-    """Ambiguous thousands and half a cent too: a guess would be a false alarm or a miss."""
+    """Ambiguous thousands too: a guess would be a false alarm or a miss."""
     reading = read('{"status":1,"balance":' + written + "}")
     assert (reading.outcome, reading.balance, reading.money_type) == (Outcome.UNKNOWN, None, None)
     assert told(reading) == {("CON-06", "balance-unreadable", ERROR)}

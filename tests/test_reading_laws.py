@@ -109,13 +109,24 @@ def test_a_canonical_reply_is_accepted_with_the_exact_balance(
     assert (reading.outcome, reading.balance, reading.deviations) == (Outcome.ACCEPTED, cents, ())
 
 
-@given(st.integers(0, 10**14).map(Money))
+@given(st.integers(0, 10**11).map(Money))
 def test_a_float_that_a_sloppy_wallet_prints_is_read_as_its_cents(cents: Money) -> None:
-    """Every double near an amount of less than a trillion is nearest to that one cent."""
-    for value in (cents / 100, cents / 100 * (1 + 2**-52)):
+    """Every double beside an amount of less than a billion is within the noise of that one cent."""
+    for value in (cents / 100, cents / 100 * (1 + 2**-52), cents / 100 * (1 - 2**-53)):
         body = json.dumps({"status": 1, "balance": value}).encode()
         reply = Reply(200, (("Content-Type", "application/json"),), body)
         assert read_reply(None, reply, BETRONTECH).balance == cents
+
+
+@given(st.decimals(-(10**9), 10**9, places=6))
+def test_digits_beyond_the_cent_never_add_a_cent(value: Decimal) -> None:
+    """What is read is never more than the balance, but for the noise, and less than a cent below it."""
+    reply = Reply(200, (), b'{"status":1,"balance":' + format(value, "f").encode() + b"}")
+    reading = read_reply(None, reply, BETRONTECH)
+    assert reading.balance is not None
+    below = value - Decimal(reading.balance).scaleb(-2)
+    assert Decimal("-0.000001") <= below < Decimal("0.01")
+    assert (reading.beyond_cents is not None) == (below != 0)
 
 
 @given(VALUES)

@@ -298,6 +298,22 @@ def test_a_missing_effect_is_laid_to_the_call_that_lacks_it(policy: Policy) -> N
     assert play.standing.difference == 1000
 
 
+class FoldsCase(MemoryWallet):
+    """Takes ids for one another that differ in case."""
+
+    def bet(self, id_: str, amount: int) -> bool:
+        return super().bet(id_.lower(), amount)
+
+
+@POLICIES
+def test_a_call_that_is_taken_for_another_one_with_a_similar_id_is_called_so(policy: Policy) -> None:
+    play = Driver(FoldsCase(), policy)
+    play.bet(1000, "Bet-x")
+    play.bet(1000, "bet-X")
+    play.read()
+    assert play.causes == ["shared-id-swallowed"]
+
+
 # --- calls without an answer -----------------------------------------------------------------------
 
 
@@ -346,6 +362,31 @@ def test_what_is_not_judged_says_why() -> None:
     older = CallFacts(bet, Outcome.ACCEPTED, Money(9000), fresh=False)
     ruling = play.judge(referee.call(older))
     assert (ruling.verdict, ruling.reason) == (CallVerdict.UNJUDGED, SENT_BEFORE)
+
+
+def test_a_no_beside_nothing_opens_no_account_of_a_player_who_is_not_known() -> None:
+    """Of one who is known, the same read is evidence."""
+    no = CallFacts(
+        WebhookRequest(Method.BALANCE, "p9"), Outcome.ACCEPTED, Money(0), account_status="0", says_no=True
+    )
+    play = Driver(MemoryWallet(), SERVING, player="p9")
+    stranger = Referee(Findings(), SERVING)
+    assert play.judge(stranger.read(no)).outcome is Outcome.REFUSED
+    assert stranger.standing("p9") is None
+    assert play.judge(play.referee.read(no)).findings != ()
+
+
+def test_an_odd_answer_of_a_player_who_is_not_known_counts_once_a_read_agrees() -> None:
+    """The account then begins at what both show."""
+    play = Driver(MemoryWallet(90_00), SERVING)
+    play.referee = Referee(Findings(), SERVING)
+    bet = WebhookRequest(Method.BET, "p1", Money(1000), "b1", GAME)
+    odd = CallFacts(bet, Outcome.UNKNOWN, Money(90_00), must_settle=True)
+    other = CallFacts(bet, Outcome.UNKNOWN, Money(80_00), must_settle=True)
+    assert play.judge(play.referee.call(other)).outcome is Outcome.UNKNOWN
+    assert play.referee.standing("p1") is None
+    assert play.judge(play.referee.call(odd)).outcome is Outcome.ACCEPTED
+    assert play.standing.wallet == Money(90_00)
 
 
 # --- somebody else ---------------------------------------------------------------------------------

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from referee_driver import Driver, MemoryWallet
+from simulator.core.findings import CallVerdict, Outcome
 from simulator.core.webhooks import Method, WebhookRequest
-from simulator.history.check import check_history
+from simulator.history.check import check_history, settled_history
 from simulator.judge.recorded import first_mistake
+from simulator.judge.rulings import Policy, Reads
 from test_referee import (
+    SERVING,
     AcceptsOverdrafts,
     AnswersBalanceBefore,
     ChargesRepeats,
@@ -61,6 +66,48 @@ def test_the_record_of_a_play_names_the_same_first_mistake(kind: type[MemoryWall
     named = first_mistake(play.opening, play.record)
     assert named is not None
     assert named.finding.cause == play.causes[0]
+
+
+@pytest.mark.parametrize("policy", [Policy(), SERVING], ids=["run", "serve"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_a_clear_status_the_same_mistakes_are_named(kind: type[MemoryWallet], policy: Policy) -> None:
+    """By a run, by the server and in the record: a read tells what each answer is worth."""
+    clear, odd = Driver(kind(), replace(policy, reads=Reads.ALWAYS)), Driver(kind(), policy, odd=True)
+    everything(clear)
+    everything(odd)
+    # A bet over the balance that takes nothing is, without a word for success, a refusal.
+    said = [cause for cause in clear.causes if kind is not TakesNoBets or cause != "overdraft"]
+    assert odd.causes == said
+    assert odd.standing.difference == clear.standing.difference
+    named = first_mistake(odd.opening, odd.record)
+    assert named is not None
+    assert named.finding.cause == odd.causes[0]
+    _, verdict = settled_history(odd.opening, odd.record)
+    assert verdict.tier == 3
+
+
+@pytest.mark.parametrize("policy", [Policy(), SERVING], ids=["run", "serve"])
+@pytest.mark.parametrize("mute", [False, True])
+def test_without_a_clear_status_a_right_wallet_is_right(policy: Policy, mute: bool) -> None:
+    """Even one whose refusals show the balance and nothing else."""
+    play = Driver(MemoryWallet(), policy, odd=True, mute=mute)
+    everything(play)
+    assert play.causes == []
+    assert play.bet(5_000_00, "b9").outcome is Outcome.REFUSED
+    assert play.bet(1_00, "b10").outcome is Outcome.ACCEPTED
+    history, verdict = settled_history(play.opening, play.record)
+    assert verdict.tier == 1
+    assert {each.outcome for each in history[:2]} == {Outcome.ACCEPTED}
+
+
+@pytest.mark.parametrize("policy", [Policy(), SERVING], ids=["run", "serve"])
+def test_without_a_clear_status_and_without_a_read_a_call_stays_open(policy: Policy) -> None:
+    """Nothing is accused, and nothing is believed."""
+    play = Driver(MemoryWallet(), policy, odd=True, reads=False)
+    ruling = play.bet(1_00, "b1")
+    assert (ruling.outcome, ruling.verdict, play.causes) == (Outcome.UNKNOWN, CallVerdict.OPEN, [])
+    history, _ = settled_history(play.opening, play.record)
+    assert history == play.record
 
 
 def test_a_right_record_has_no_mistake() -> None:

@@ -45,6 +45,8 @@ SHOWN = [
     ("status-true", "bet b 900.00", "0 100.00 | 100.00", "False 100.00 | 100.00"),
     ("refusal-status-error", "bet b 900.00", "0 100.00 | 100.00", "error 100.00 | 100.00"),
     ("refusal-without-balance", "bet b 900.00", "0 100.00 | 100.00", "0 None | 100.00"),
+    ("unknown-player-zero", "bet b 9.00 user=nobody", "0 None | 100.00", "0 0.00 | 100.00"),
+    ("unknown-player-zero", "bet b 900.00", "0 100.00 | 100.00", "0 100.00 | 100.00"),
     ("refusals-4xx-json", "bet b 900.00", "0 100.00 | 100.00", "402 | 100.00"),
     ("refusals-4xx-text", "bet b 9.00 user=nobody", "0 None | 100.00", "404 | 100.00"),
     ("balance-short", "bet b 9.50", "90.50", "1 90.5 | 90.50"),

@@ -79,7 +79,7 @@ def test_all_reports_tell_the_same_counts_and_outcome(events: list[Event]) -> No
 def told_counts(text: str) -> Counter[str]:
     """The counts of scenarios in the last line of the terminal report."""
     line = text.rstrip("\n").split("\n")[-1]
-    pairs = re.findall(r"(\d[\d,]*) (\w+)", line.split("(")[0])
+    pairs = re.findall(r"(\d[\d,]*) (\w+)", line.rpartition(" (")[0])
     return Counter({word: int(count) for count, word in pairs if word in set(Verdict)})
 
 

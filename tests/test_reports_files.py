@@ -24,13 +24,14 @@ from report_stories import (
     start,
     told,
 )
+from simulator.core.calls import Opening
 from simulator.core.findings import Outcome, Place, Severity, Verdict
 from simulator.core.money import Money
+from simulator.core.steps import Parallel
 from simulator.core.webhooks import NoReply, NoReplyKind, Reply, WireRequest
 from simulator.report.events import (
     Event,
     FindingRaised,
-    PlayerOpened,
     ScenarioFinished,
     ScenarioStarted,
     StepFinished,
@@ -90,6 +91,42 @@ def test_the_json_report_carries_the_exchanges_it_is_given() -> None:
     assert exchange["http"] == 200
 
 
+def test_the_causes_of_the_json_report_stand_as_on_the_terminal() -> None:
+    """One entry for each defect, what may follow from another one after it, warnings after errors."""
+    warning = a_finding(rule="CON-06", severity=Severity.WARNING, cause="form", message="a number", count=14)
+    lost = a_finding(rule="CCY-01", cause="lost-update", message="an update is lost")
+    together = replace(a_scenario("b.yaml"), steps=(Parallel(place=Place("b.yaml", 5), steps=()),))
+    events = [
+        start(),
+        *ran(together, Verdict.FAILED, lost, warning),
+        *ran(a_scenario("c.yaml"), Verdict.FAILED, a_finding("c.yaml"), calls=9),
+        *ran(a_scenario(), Verdict.FAILED, a_finding(), calls=3),
+        FindingRaised(scenario_id=None, finding=a_finding(cause="money-from-nowhere", message="moved")),
+    ]
+    causes = document(events)["causes"]
+    assert [each["cause"] for each in causes] == [
+        "money-from-nowhere",
+        "repeated-refund-credited-again",
+        "lost-update",
+        "form",
+    ]
+    assert causes[0]["scenarios"] == []
+    assert causes[1] == {
+        "cause": "repeated-refund-credited-again",
+        "rule": "REF-03",
+        "severity": "error",
+        "title": "the repeated refund was credited again",
+        "count": 2,
+        "scenarios": [REFUND_FILE, "c.yaml"],
+        "may_follow_from": None,
+    }
+    assert causes[2]["may_follow_from"] is not None
+    assert causes[3]["count"] == 14
+    shown = told("terminal", events).partition("causes of failure")[2]
+    titles = [shown.index(f"{each['severity']}[{each['rule']}] {each['title']}") for each in causes]
+    assert titles == sorted(titles)
+
+
 def test_a_scenario_is_in_the_json_file_when_it_has_ended() -> None:
     stream = io.StringIO()
     report = open_report("json", stream)
@@ -118,7 +155,7 @@ def only(kind: str, events: list[Event]) -> dict[str, Any]:
 
 def test_a_history_can_be_judged_from_its_lines() -> None:
     """`opening` and `exchange` carry what the judge reads, money as canonical text."""
-    opening = PlayerOpened(scenario_id=REFUND_FILE, player="1000", balance=Money(100_00))
+    opening = Opening(scenario_id=REFUND_FILE, player="1000", balance=Money(100_00))
     first, second = lines([opening, an_exchange()])[:2]
     assert first == {"type": "opening", "player": "1000", "balance": "100.00", "scenario": REFUND_FILE}
     judged = (

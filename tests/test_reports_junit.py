@@ -17,7 +17,7 @@ from report_stories import (
     ran,
     start,
 )
-from simulator.core.findings import Verdict
+from simulator.core.findings import Severity, Verdict
 from simulator.errors import ExitCode
 from simulator.report.events import Event, FindingRaised
 
@@ -66,6 +66,18 @@ def test_junit_says_who_is_wrong(verdict: Verdict, tag: str | None) -> None:
         "testcase"
     )[0]
     assert [child.tag for child in case] == ([tag] if tag else [])
+
+
+def test_a_pass_with_warnings_is_told_as_such() -> None:
+    """The case stays green for a CI server, and says what is wrong; the suite has the count."""
+    warning = a_finding(rule="CON-06", severity=Severity.WARNING, message="a number")
+    suite = junit([start(2), *ran(a_scenario(), Verdict.PASSED, warning), *RUN[4:6], end(ExitCode.PASSED)])
+    warned, passed = suite.findall("testcase")
+    assert [child.tag for child in warned] == ["system-out"]
+    assert warned.findtext("system-out", "").startswith("This scenario passed with warnings.\n\nWARN  ")
+    assert list(passed) == []
+    properties = {prop.get("name"): prop.get("value") for prop in suite.iter("property")}
+    assert properties["passed_with_warnings"] == "1"
 
 
 def test_what_the_preflight_blocks_is_an_error() -> None:

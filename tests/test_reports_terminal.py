@@ -36,6 +36,7 @@ def test_a_failure_is_framed_as_the_design_shows() -> None:
         "11 |   - resend: last",
         "   |     ^^^^^^ balance: expected 100.00, the operator answered 110.00 (+10.00)",
         "   = ledger  100.00 → bet 10.00 → 90.00 → refund → 100.00 → resend → 100.00",
+        '   = answer  HTTP 200 {"status":1,"balance":"110.00"}',
         "   = why     the same refund must not pay twice; the player gained 10.00",
         f"   = curl    {a_finding().curl}",
         f"   = rerun   betrontech-sim run {REFUND_FILE} --seed 7313",
@@ -54,6 +55,14 @@ def test_the_caret_stands_under_the_step_after_wide_characters() -> None:
         2 if unicodedata.east_asian_width(c) == "W" else 1 for c in line[: line.index("amount")]
     )
     assert caret.index("^") == columns_before
+
+
+@pytest.mark.parametrize("severity", Severity)
+@pytest.mark.parametrize("kind", ["terminal", "junit", "json", "ndjson"])
+def test_every_report_shows_the_answer_of_every_finding(kind: str, severity: Severity) -> None:
+    verdict = Verdict.FAILED if severity is Severity.ERROR else Verdict.PASSED
+    finding = a_finding(severity=severity, answer="HTTP 200 it-was-this")
+    assert "HTTP 200 it-was-this" in told(kind, [start(), *ran(a_scenario(), verdict, finding)])
 
 
 def test_a_step_from_an_included_file_is_shown_without_foreign_source() -> None:
@@ -127,6 +136,28 @@ def test_a_form_finding_is_told_once_with_its_count() -> None:
     assert "28 times" in text
     assert "1 more scenario" in text
     assert "1 warning" in text.splitlines()[-1]
+
+
+def test_a_scenario_with_warnings_is_marked_so_and_counted() -> None:
+    """A note is no warning, and a warning is no reason to call a scenario right."""
+    warning = a_finding(rule="CON-06", severity=Severity.WARNING, cause="form", message="a number")
+    note = a_finding(rule="ORD-09", severity=Severity.NOTE, cause="open-bets", message="a bet stays open")
+    events = [
+        start(3),
+        *ran(a_scenario("scenarios/a.yaml", "With a warning"), Verdict.PASSED, warning, note),
+        *ran(a_scenario("scenarios/b.yaml", "With a note"), Verdict.PASSED, note),
+        *ran(a_scenario("scenarios/c.yaml", "With a warning, too"), Verdict.PASSED, warning),
+        end(ExitCode.PASSED),
+    ]
+    lines = told("terminal", events).splitlines()
+    assert lines[2:5] == [
+        "warn   scenarios/a.yaml  With a warning",
+        "ok     scenarios/b.yaml  With a note",
+        "warn   scenarios/c.yaml  With a warning, too",
+    ]
+    assert lines[-1].startswith("PASSED  3 passed (2 with warnings), 1 warning, 1 note (")
+    one = [start(), *events[1:5], end(ExitCode.PASSED)]
+    assert "1 passed (1 with a warning)" in told("terminal", one)
 
 
 def test_what_is_told_once_and_counted_has_the_count_of_the_run() -> None:
@@ -238,44 +269,84 @@ def failed(scenario: Scenario, cause: str, message: str) -> list[Event]:
     return ran(scenario, Verdict.FAILED, a_finding(cause=cause, message=message))
 
 
+A_CALL = "repeated-bet-taken-again", a_scenario("a.yaml")
+A_READ = "stale-read", a_scenario("d.yaml")
+A_RACE = "lost-update", burst("b.yaml")
+AFTER_A_RACE = "refund-not-credited", burst("c.yaml")
+
+
 @pytest.mark.parametrize(
-    ("root", "root_scenario", "follower", "follower_scenario"),
+    ("root", "follower", "follower_count"),
     [
-        ("repeated-bet-taken-again", a_scenario("a.yaml"), "double-effect", burst("b.yaml")),
-        ("lost-update", burst("b.yaml"), "refund-not-credited", burst("c.yaml")),
+        (A_CALL, ("double-effect", burst("b.yaml")), 3),
+        (A_CALL, AFTER_A_RACE, 3),
+        (A_CALL, A_READ, 1),
+        (A_READ, A_RACE, 1),
+        (A_READ, ("bet-not-taken", a_scenario("a.yaml")), 1),
+        (A_RACE, AFTER_A_RACE, 3),
     ],
-    ids=["in-sequence-before-together", "burst-before-the-calls-after-it"],
+    ids=[
+        "call-before-race",
+        "call-before-what-a-race-upset",
+        "call-before-read",
+        "read-before-race",
+        "wide-read-before-narrow-call",
+        "race-before-what-it-upset",
+    ],
 )
 def test_what_may_follow_from_another_cause_stands_under_it(
-    root: str, root_scenario: Scenario, follower: str, follower_scenario: Scenario
+    root: tuple[str, Scenario], follower: tuple[str, Scenario], follower_count: int
 ) -> None:
-    """Even where it touches more scenarios, and its frame comes last."""
+    """A race touches more scenarios, and is no proof against what calls do one after the other.
+
+    The frame of what follows comes last, and the next step names the rule of what comes first.
+    """
     more = [
         event
-        for number in range(3)
-        for event in failed(replace(follower_scenario, id=f"{number}.yaml"), follower, "follows")
+        for number in range(follower_count)
+        for event in failed(replace(follower[1], id=f"{number}.yaml"), follower[0], "follows")
     ]
-    text = told(
-        "terminal", [start(), *more, *failed(root_scenario, root, "comes first"), end(ExitCode.FOUND)]
-    )
-    summary = text.split("\n\n", 2)[2].split("\n")
-    assert "comes first" in summary[1]
-    assert summary[2].strip() == "and what may follow from it, or show the same in other calls:"
-    assert "follows" in summary[3]
+    roots = [
+        event
+        for number in range(2)
+        for event in ran(
+            replace(root[1], id=f"root-{number}.yaml"),
+            Verdict.FAILED,
+            a_finding(cause=root[0], message="comes first", rule="IDE-01"),
+        )
+    ]
+    text = told("terminal", [start(), *more, *roots, end(ExitCode.FOUND)])
+    summary = text.partition("causes of failure\n")[2].split("\n")
+    assert "comes first" in summary[0]
+    assert summary[1].strip() == "possibly consequences of the above:"
+    assert "follows" in summary[2]
     assert text.rindex("comes first") < text.rindex("follows")
+    assert "betrontech-sim explain IDE-01" in text
 
 
-def test_reads_that_are_wrong_come_before_the_money_that_they_make_look_wrong() -> None:
-    """The other causes are told as what may follow."""
-    reads = [
+def test_a_claim_of_an_own_scenario_is_not_explained_by_a_rule() -> None:
+    finding = a_finding(rule="EXP-01", cause="expectation-failed", message="expected accepted, found refused")
+    text = told("terminal", [start(), *ran(a_scenario(), Verdict.FAILED, finding), end(ExitCode.FOUND)])
+    assert "betrontech-sim explain" not in text
+    assert "next    Then: betrontech-sim run" in text
+
+
+def test_how_answers_are_written_and_what_an_author_claims_comes_after_money() -> None:
+    """They stand beside what is wrong with the money, and are no consequences of it."""
+    claims = [
         event
         for number in range(3)
-        for event in failed(a_scenario(f"{number}.yaml"), "stale-read", "reads lag")
+        for event in failed(a_scenario(f"{number}.yaml"), "expectation-failed:CUR-01", "it claims")
     ]
+    form = failed(a_scenario("f.yaml"), "form:CON-07:status-text", "it is written oddly")
     money = failed(a_scenario("z.yaml"), "bet-not-taken", "bets are not taken")
-    summary = told("terminal", [start(), *money, *reads, end(ExitCode.FOUND)]).split("\n\n", 2)[2].split("\n")
-    assert "reads lag" in summary[1]
-    assert "bets are not taken" in summary[3]
+    text = told("terminal", [start(), *claims, *form, *money, end(ExitCode.FOUND)])
+    summary = text.partition("causes of failure\n")[2].split("\n")
+    assert [words in line for words, line in zip(MESSAGES, summary, strict=False)] == [True] * 3
+    assert "consequences" not in text
+
+
+MESSAGES = ("bets are not taken", "it is written oddly", "it claims")
 
 
 def test_an_operator_that_stopped_answering_is_told_first() -> None:

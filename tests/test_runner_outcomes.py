@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from scripted_server import ACCEPTED, CHUNKED, Peer, Script, ScriptedServer, answering, once, reply
+from simulator.core.calls import Call
 from simulator.core.findings import Verdict
 from simulator.errors import ExitCode
 from simulator.reference_operator import OperatorSettings
 from simulator.reference_operator.server import OperatorServer
-from simulator.report.events import Event, ExchangeRecorded
+from simulator.report.events import Event
 from simulator.run.suite import run_suite
 from simulator.settings import HttpHook, Probe, RunSettings
 from small_wallet import PLAYERS, Answer, Fields, Refusal, SmallWallet, serving
@@ -66,18 +68,122 @@ class Closed(SmallWallet):
 
 
 @pytest.mark.parametrize(
-    ("status", "hint"), [(401, "header"), (403, "header"), (404, "path"), (405, "POST"), (419, "CSRF")]
+    ("status", "rule", "hint"),
+    [
+        (301, "CON-10", "final URL"),
+        (401, "CON-18", "header"),
+        (403, "CON-18", "header"),
+        (404, "CON-18", "is the path right?"),
+        (405, "CON-18", "POST"),
+        (413, "CON-18", "size"),
+        (419, "CON-18", "CSRF"),
+    ],
 )
-def test_an_endpoint_that_turns_calls_away_is_one_root_cause(tmp_path: Path, status: int, hint: str) -> None:
-    """Nothing was proven, so the run is inconclusive, and says what to check."""
+def test_an_endpoint_that_answers_every_call_with_one_status_is_a_finding(
+    tmp_path: Path, status: int, rule: str, hint: str
+) -> None:
+    """It is the endpoint's mistake, not the player's, and one root cause says what to check."""
     wallet = Closed()
     wallet.status = status
     with serving(wallet) as endpoint:
         run = run_against(endpoint, [write(tmp_path, "steps: [bet: 1.00]\n")], PLAYERS)
-    assert run.exit_code is ExitCode.INCONCLUSIVE
+    assert run.exit_code is ExitCode.FOUND
     assert run.end is not None
-    assert hint in run.end.root_cause
-    assert run.end.calls == 1
+    assert run.end.root_cause.startswith(f"the endpoint answers every call with {status}")
+    assert hint in run.end.root_cause.splitlines()[0]
+    assert run.end.calls == 3
+    ((_, finding),) = run.errors
+    assert finding.rule == rule
+
+
+class NotFoundPlayer(SmallWallet):
+    """Refuses players whom it does not know with 404, and what has no player with 400."""
+
+    def answer(self, http_method: str, content_type: str, body: bytes) -> Answer:
+        if not json.loads(body):
+            return Answer(400, b'{"status":0,"error":"INVALID_PARAMS"}')
+        known = json.loads(body).get("user_id") in self.balances
+        return (
+            super().answer(http_method, content_type, body) if known else Answer(404, b'{"error":"NO_USER"}')
+        )
+
+
+def test_a_404_for_an_unknown_player_says_nothing_of_the_endpoint(tmp_path: Path) -> None:
+    """A call that names no player is answered otherwise, so that the path is right."""
+    with serving(NotFoundPlayer()) as endpoint:
+        run = run_against(endpoint, [write(tmp_path, "steps: [bet: 1.00]\n")], ("nobody-7",))
+    assert (run.exit_code, run.errors) == (ExitCode.INCONCLUSIVE, [])
+    assert run.end is not None
+    assert "nobody-7" in run.end.root_cause
+
+
+@pytest.mark.parametrize(
+    ("script", "word"),
+    [
+        (once(reply()[:-5]), "the answer is incomplete"),
+        (once(CHUNKED[:90]), "the answer is incomplete"),
+        (answering(reply(ACCEPTED, "200 OK", "Content-Encoding: gzip")), "does not unpack as gzip"),
+        (once(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70_000 + b"\r\n\r\n"), "larger than 65536 bytes"),
+        (once(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 250 + b"\r\n"), "more than 200 header lines"),
+        (once(b"\x15\x03\x01\x00\x02\x02\x46"), "did you mean https://?"),
+    ],
+    ids=["cut by length", "cut in a chunk", "no gzip", "a huge head", "too many headers", "TLS"],
+)
+def test_an_answer_of_no_use_is_a_finding_and_not_an_empty_endpoint(
+    tmp_path: Path, script: Script, word: str
+) -> None:
+    """Something is there and answers wrongly: exit 1, with what came."""
+    with ScriptedServer(script) as server:
+        run = run_against(server.url(), [write(tmp_path, "steps: [balance]")], PLAYERS[:1])
+    assert run.exit_code is ExitCode.FOUND
+    assert run.end is not None
+    assert word in run.end.root_cause
+    assert "nobody answers" not in run.end.root_cause
+    ((_, finding),) = run.errors
+    assert (finding.rule, finding.cause.partition(":")[0]) == ("CON-18", "no-answer")
+
+
+def test_https_to_an_endpoint_without_tls_is_a_finding(tmp_path: Path) -> None:
+    """The wallet answers; only the scheme is another."""
+    with ScriptedServer(lambda peer: peer.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as server:
+        run = run_against(server.url("https"), [write(tmp_path, "steps: [balance]")], PLAYERS[:1])
+    assert run.exit_code is ExitCode.FOUND
+    assert run.end is not None
+    assert "did you mean http://?" in run.end.root_cause
+
+
+def test_an_endpoint_counts_as_empty_after_three_calls_without_a_byte(tmp_path: Path) -> None:
+    """A server may close one connection, or two, just as a call goes out."""
+    with ScriptedServer(once(b"")) as server:
+        run = run_against(server.url(), [write(tmp_path, "steps: [balance]")], PLAYERS[:1])
+        assert server.connections == 3
+    assert run.exit_code is ExitCode.UNREACHABLE
+    assert run.errors == []
+
+
+@pytest.mark.parametrize("dropped", range(1, 9))
+def test_a_connection_that_is_closed_as_a_call_goes_out_is_held_against_nobody(
+    tmp_path: Path, dropped: int
+) -> None:
+    """Wherever that happens: the call is unknown, another connection carries the next one."""
+    wallet = SmallWallet()
+    count = 0
+
+    def script(peer: Peer) -> None:
+        nonlocal count
+        while request := peer.request():
+            count += 1
+            if count == dropped:
+                return
+            answer = wallet.answer("POST", "application/json", request.partition(b"\r\n\r\n")[2])
+            peer.send(reply(answer.body))
+
+    steps = "steps:\n  - bet: {amount: 1.00, id: b}\n  - win: 2.00\n  - refund: b\n"
+    with ScriptedServer(script) as server:
+        run = run_against(server.url(), [write(tmp_path, steps)], PLAYERS[:1])
+    assert "nobody answers" not in (run.end.root_cause if run.end else "")
+    assert run.exit_code in (ExitCode.PASSED, ExitCode.INCONCLUSIVE)
+    assert run.errors == []
 
 
 def test_an_unknown_player_is_one_root_cause(operator: OperatorServer, tmp_path: Path) -> None:
@@ -141,13 +247,13 @@ def test_a_seed_hook_makes_players_to_order(operator: OperatorServer, tmp_path: 
     text = "player: {balance: 31.07}\nsteps:\n  - balance: 31.07\n"
     settings = RunSettings(endpoint=operator.endpoint, seed_hook=hook, paths=(write(tmp_path, text),))
     assert run_suite(settings, events.append) is ExitCode.PASSED
-    assert {event.purpose for event in events if isinstance(event, ExchangeRecorded)} <= {
+    assert {event.why.purpose for event in events if isinstance(event, Call)} <= {
         "preflight",
         "adjust",
         "step",
         "probe",
     }
-    adjusting = [e for e in events if isinstance(e, ExchangeRecorded) and e.purpose == "adjust"]
+    adjusting = [e for e in events if isinstance(e, Call) and e.why.purpose == "adjust"]
     assert all(json.loads(event.exchange.wire.body)["method"] == "user_balance" for event in adjusting)
 
 
@@ -168,7 +274,7 @@ def test_after_a_wrong_balance_the_player_is_left_alone_but_for_finally(tmp_path
         run = run_against(endpoint, [write(tmp_path, text)], PLAYERS[:1])
     (finished,) = run.finished.values()
     assert [finding.cause for finding in finished.findings] == ["win-not-credited"]
-    sent = [each.exchange.wire.body for each in finished.exchanges if each.purpose == "step"]
+    sent = [each.exchange.wire.body for each in finished.exchanges if each.why.purpose == "step"]
     amounts = [json.loads(body).get("amount") for body in sent]
     assert amounts == ["1.00", "5.00", "4.00"]
     assert run.exit_code is ExitCode.FOUND
@@ -240,7 +346,7 @@ def test_probing_never_sends_no_read_of_its_own(operator: OperatorServer, tmp_pa
     path = write(tmp_path, "steps:\n  - bet: {amount: 1.00, id: b}\n  - resend: b\n")
     settings = RunSettings(endpoint=operator.endpoint, players=("1003",), paths=(path,), probe=Probe.NEVER)
     assert run_suite(settings, events.append) is ExitCode.PASSED
-    assert not [e for e in events if isinstance(e, ExchangeRecorded) and e.purpose == "probe"]
+    assert not [e for e in events if isinstance(e, Call) and e.why.purpose == "probe"]
 
 
 def test_several_players_are_worked_in_parallel_without_meeting(operator: OperatorServer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,12 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simulator.core.calls import FaultKind
 from simulator.core.findings import Level, Place, Verdict
 from simulator.core.steps import Details, Scenario
 from simulator.errors import NothingSelected, UsageError
 from simulator.report.events import ScenarioFinished
 from simulator.run.context import STATE_FILE, LastRun, read_last_failed
+from simulator.run.suite import selected
 from simulator.scenario.files import KEYWORD_DEPTH_MAX, select
+from simulator.settings import RunSettings
 
 
 def scenario(name: str, *tags: str, level: Level = Level.INDUSTRY) -> Scenario:
@@ -170,3 +174,19 @@ def test_a_folder_that_takes_no_file_ends_no_run(tmp_path: Path) -> None:
     (tmp_path / STATE_FILE.parts[0]).write_text("in the way", "utf-8")
     record(tmp_path, finished("a", Verdict.FAILED))
     assert read_last_failed(tmp_path) is None
+
+
+def test_cells_of_the_fault_matrix_that_failed_run_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They exist only once the matrix is made; the scenario as it is passed."""
+    monkeypatch.chdir(tmp_path)
+    Path("a.yaml").write_text("steps: [{bet: 1.00}, {win: 2.00}]\n")
+    asked = {"endpoint": "http://h/", "paths": ("a.yaml",), "faults": (FaultKind.RESET, FaultKind.DELAY)}
+    cells = selected(RunSettings(**asked))  # type: ignore[arg-type]  # settings by name
+    failed = cells[-1].id
+    assert failed.startswith("a.yaml[delay@")
+    Path(STATE_FILE).parent.mkdir(exist_ok=True)
+    Path(STATE_FILE).write_text(json.dumps({"failed": [failed]}))
+    again = selected(RunSettings(**asked, last_failed=True))  # type: ignore[arg-type]  # as above
+    assert [each.id for each in again] == [failed]

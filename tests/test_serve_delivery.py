@@ -17,7 +17,7 @@ from simulator.serve.turns import DemoSession
 
 def methods(delivery: RoundDelivery) -> list[str]:
     """What went out, in order, with the outcome."""
-    return [f"{each.method} {each.outcome}" for each in delivery.journal.earliest()]
+    return [f"{each.request.method} {each.call.outcome}" for each in delivery.journal.earliest()]
 
 
 def verdicts(delivery: RoundDelivery) -> set[CallVerdict]:
@@ -68,8 +68,9 @@ def test_a_bet_whose_reply_is_lost_is_refunded_and_never_sent_again() -> None:
         result = play.delivery.play(play.session(), STAKE, drawn=DOUBLE)
         assert (result.outcome, result.refunded, result.pending) == (Outcome.UNKNOWN, True, False)
         assert result.balance == Money(10000) == money_at(server)
-        sent = [each for each in play.delivery.journal.earliest() if each.transaction_id == result.bet_id]
-        assert [each.method for each in sent] == ["transaction_bet", "refund"]
+        entries = play.delivery.journal.earliest()
+        sent = [each.call.exchange for each in entries if each.request.transaction_id == result.bet_id]
+        assert [each.request.method for each in sent if each.request] == ["transaction_bet", "refund"]
         assert sent[0].fault == "lost_reply"
         assert CallVerdict.WRONG not in verdicts(play.delivery)
 
@@ -82,11 +83,11 @@ def test_a_win_whose_reply_is_lost_is_sent_again_with_the_same_bytes_until_answe
         assert (result.outcome, result.win, result.pending) == (Outcome.ACCEPTED, Money(2000), True)
         assert play.delivery.drained(10)
         wins = play.delivery.journal.earliest(Filter(method="transaction_win"))
-        assert [(each.attempt, each.outcome) for each in wins] == [
+        assert [(each.attempt, each.call.outcome) for each in wins] == [
             (1, Outcome.UNKNOWN),
             (2, Outcome.ACCEPTED),
         ]
-        assert wins[0].request_body == wins[1].request_body
+        assert wins[0].call.exchange.wire == wins[1].call.exchange.wire
         assert money_at(server) == Money(11000)
         assert CallVerdict.WRONG not in verdicts(play.delivery)
 
@@ -151,7 +152,7 @@ def test_the_last_webhook_sent_again_has_the_same_bytes_and_moves_nothing() -> N
         again = play.delivery.by_hand.send_last_again(play.session())
         wins = play.delivery.journal.earliest(Filter(method="transaction_win"))
         assert [each.attempt for each in wins] == [1, 2]
-        assert wins[0].request_body == wins[1].request_body
+        assert wins[0].call.exchange.wire == wins[1].call.exchange.wire
         assert again.numbers == (wins[1].number,)
         assert money_at(server) == Money(11000)
         assert CallVerdict.WRONG not in verdicts(play.delivery)

@@ -56,7 +56,11 @@ def test_a_webhook_by_hand_is_sent_judged_and_kept_as_such() -> None:
         assert (sent.outcome, sent.balance) == (Outcome.ACCEPTED, Money(9000))
         entry = play.delivery.journal.entry(sent.numbers[0])
         assert entry is not None
-        assert (entry.purpose, entry.verdict, entry.session) == (Purpose.HAND, CallVerdict.RIGHT, "")
+        assert (entry.call.why.purpose, entry.verdict, entry.session) == (
+            Purpose.HAND,
+            CallVerdict.RIGHT,
+            "",
+        )
         assert money_at(server) == 9000
         read = play.delivery.by_hand.fire("demo", {"method": "user_balance", "user_id": "1000"})
         assert read.balance == 9000
@@ -80,7 +84,7 @@ def test_each_agent_has_its_own_wallet_headers_and_journal() -> None:
         play.delivery.by_hand.fire("acme", {**BY_HAND, "user_id": "7"})
         assert b"X-Brand: acme\r\n" in other.requests[0]
         assert server.operator.count_calls()["transaction_bet"] == 1
-        assert [each.player for each in play.delivery.journal.latest(Filter(agent="acme"))] == ["7"]
+        assert [each.request.player for each in play.delivery.journal.latest(Filter(agent="acme"))] == ["7"]
 
 
 def test_an_agent_that_moves_is_called_where_it_is_now() -> None:
@@ -116,7 +120,8 @@ def test_secrets_in_headers_stay_out_of_the_journal() -> None:
         assert play.delivery.journal.count(Filter(text="topsecret")) == 0
         (entry,) = play.delivery.journal.latest()
         assert "topsecret" not in repr(entry)
-        assert ("X-Trace", "7") in entry.reply_headers
+        assert entry.reply is not None
+        assert ("X-Trace", "7") in entry.reply.headers
 
 
 def test_a_huge_reply_is_kept_in_part_and_its_length_in_full() -> None:
@@ -125,7 +130,8 @@ def test_a_huge_reply_is_kept_in_part_and_its_length_in_full() -> None:
         play.delivery.play(play.session(), STAKE, drawn=LOSS)
         (entry,) = play.delivery.journal.latest()
         assert entry.reply_bytes == len(body)
-        assert len(entry.reply_body) == 64 * 1024
+        assert entry.reply is not None
+        assert len(entry.reply.body) == 64 * 1024
 
 
 def test_a_balance_of_a_thousand_digits_is_only_a_balance() -> None:
@@ -133,7 +139,7 @@ def test_a_balance_of_a_thousand_digits_is_only_a_balance() -> None:
     with ScriptedServer(answering(answer)) as server, playing(server.url()) as play:
         play.delivery.play(play.session(), STAKE, drawn=LOSS)
         (entry,) = play.delivery.journal.latest(Filter(method=Method.BET))
-        assert entry.balance == int("9" * 40 + "00")
+        assert entry.call.balance == int("9" * 40 + "00")
 
 
 def test_slowed_calls_are_slow_until_it_is_ended() -> None:
@@ -144,8 +150,8 @@ def test_slowed_calls_are_slow_until_it_is_ended() -> None:
         play.delivery.play(session, STAKE, drawn=DOUBLE)
         play.delivery.trouble.slow_down(session.id, 0)
         play.delivery.play(session, STAKE, drawn=LOSS)
-        faults = [each.fault for each in play.delivery.journal.earliest()]
-        assert faults[2:] == ["delay", "delay", ""]
+        faults = [each.call.exchange.fault for each in play.delivery.journal.earliest()]
+        assert faults[2:] == ["delay", "delay", None]
         with pytest.raises(UsageError, match="60000"):
             play.delivery.trouble.slow_down(session.id, 60_001)
 
@@ -160,7 +166,7 @@ def test_a_reset_forgets_everything_on_demand() -> None:
         assert play.delivery.undelivered() == []
         assert play.delivery.journal.latest() == []
         assert play.delivery.play(play.session(), STAKE, drawn=LOSS).round == 1
-        assert [each.fault for each in play.delivery.journal.latest()] == [""]
+        assert [each.call.exchange.fault for each in play.delivery.journal.latest()] == [None]
 
 
 def test_stopping_cuts_calls_short_and_keeps_what_is_owed() -> None:

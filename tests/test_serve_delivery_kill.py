@@ -67,8 +67,8 @@ def test_after_kill_9_everything_owed_is_delivered_and_the_money_is_right(tmp_pa
             assert play.delivery.undelivered() == []
             for method, transaction, body in owed:
                 sent = play.delivery.journal.latest(Filter(transaction_id=transaction, method=method))
-                assert sent[0].outcome is not Outcome.UNKNOWN
-                assert {entry.request_body for entry in sent} == {body}
+                assert sent[0].call.outcome is not Outcome.UNKNOWN
+                assert {entry.call.exchange.wire.body for entry in sent} == {body}
             assert play.delivery.journal.count(Filter(verdict=CallVerdict.WRONG)) == 0
         for player in PLAYERS:
             effects = effects_of(server, player)

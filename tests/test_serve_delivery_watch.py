@@ -9,7 +9,7 @@ import pytest
 import simulator.reference_operator.app  # noqa: F401  (imported to fill the registry of dialects)
 from scripted_server import ScriptedServer, once
 from serve_play import DOUBLE, LOSS, STAKE, Play, money_at, playing, wallet
-from simulator.core.calls import Call
+from simulator.core.calls import Call, CallForm, Form, Why
 from simulator.core.findings import CallVerdict, Finding, Outcome, Severity
 from simulator.core.money import Money, format_money
 from simulator.core.webhooks import Exchange, Method, Reply, WebhookRequest, WireRequest
@@ -108,7 +108,8 @@ def balance_read(balance: Money) -> Call:
     """A read that the wallet answered."""
     reply = Reply(200, (), f'{{"status":1,"balance":"{format_money(balance)}"}}'.encode())
     exchange = Exchange(READ, WireRequest(b""), reply, 0, 1)
-    return Call(exchange, read_reply(READ, reply, BETRONTECH))
+    reading = read_reply(READ, reply, BETRONTECH)
+    return Call(exchange, reading, Form(CallForm.CANONICAL, READ), Why(None, "probe"))
 
 
 def someone_moves(server: OperatorServer, by: str) -> None:
@@ -165,7 +166,7 @@ def test_what_the_ledger_says_later_reaches_who_already_saw_the_exchange() -> No
         play.delivery.play(play.session(), STAKE, drawn=LOSS)
         news = play.delivery.journal.since(seen)
         assert [each.change for each in news] == sorted(each.change for each in news)
-        (bet,) = (each for each in news if each.method == Method.BET)
+        (bet,) = (each for each in news if each.request.method is Method.BET)
         assert bet.verdict is CallVerdict.NOTED
         assert bet.change > max(each.number for each in news)
 

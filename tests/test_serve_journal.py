@@ -10,39 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from journal_entries import an_entry
 from simulator.core.findings import CallVerdict, Finding, Outcome, Severity
 from simulator.core.money import Money
+from simulator.core.webhooks import Method, Reply
 from simulator.serve.journal import COLUMNS, PAGE_MAX, SELECT, Entry, Filter, Journal, Purpose, condition_of
 from simulator.serve.store import JournalStore
 
 MANY = 100_000
 
-BET = Entry(
-    at_ms=1_700_000_000_000,
-    agent="demo",
-    session="demo-1",
-    player="1000",
-    method="transaction_bet",
-    transaction_id="bet-1",
-    game="SLOT_001",
-    amount=Money(1000),
-    purpose=Purpose.ROUND,
-    attempt=1,
-    outcome=Outcome.ACCEPTED,
-    balance=Money(9000),
-    expected=Money(9000),
-    verdict=CallVerdict.RIGHT,
-    fault="",
-    http_status=200,
-    duration_ns=1_500_000,
-    problem="",
-    findings=(),
-    content_type="application/json",
-    request_body=b'{"method":"transaction_bet"}',
-    reply_headers=(("Content-Type", "application/json"),),
-    reply_bytes=30,
-    reply_body=b'{"status":1,"balance":"90.00"}',
-)
+BET = an_entry()
 FINDING = Finding(
     "CON-03",
     Severity.ERROR,
@@ -96,12 +73,12 @@ def numbers(entries: list[Entry]) -> list[int]:
 
 
 entries = st.builds(
-    Entry,
+    an_entry,
     at_ms=st.integers(0, 2**60),
     agent=st.text(max_size=20),
     session=st.text(max_size=20),
     player=st.text(max_size=20),
-    method=st.sampled_from(["transaction_bet", "user_balance"]),
+    method=st.sampled_from(Method),
     transaction_id=st.text(max_size=20),
     game=st.text(max_size=20),
     amount=st.none() | st.integers(-(10**30), 10**30).map(Money),
@@ -112,15 +89,19 @@ entries = st.builds(
     expected=st.none() | st.integers(-(10**30), 10**30).map(Money),
     verdict=st.sampled_from(CallVerdict),
     fault=st.text(max_size=5),
-    http_status=st.none() | st.integers(100, 999),
-    duration_ns=st.none() | st.integers(0, 2**60),
+    reply=st.none()
+    | st.builds(
+        Reply,
+        st.integers(100, 999),
+        st.lists(st.tuples(st.text(max_size=9), st.text(max_size=9)), max_size=3).map(tuple),
+        st.binary(max_size=40),
+    ),
+    took_ns=st.none() | st.integers(0, 2**60),
     problem=st.text(max_size=20),
     findings=st.just(()) | st.just((FINDING, replace(FINDING, found=None, expected=()))),
     content_type=st.text(max_size=20),
     request_body=st.binary(max_size=40),
-    reply_headers=st.lists(st.tuples(st.text(max_size=9), st.text(max_size=9)), max_size=3).map(tuple),
     reply_bytes=st.integers(0, 2**40),
-    reply_body=st.binary(max_size=40),
 )
 
 
@@ -133,17 +114,16 @@ def test_what_was_recorded_is_what_is_read(entry: Entry) -> None:
 
 def test_every_field_of_a_filter_narrows() -> None:
     kept = journal()
-    other = replace(
-        BET,
+    other = an_entry(
         agent="acme",
         session="acme-1",
         player="2000",
-        method="refund",
+        method=Method.REFUND,
         transaction_id="bet-9",
         purpose=Purpose.HAND,
         outcome=Outcome.REFUSED,
         verdict=CallVerdict.WRONG,
-        reply_body=b"Insufficient funds: 100%_sure",
+        reply=Reply(200, (), b"Insufficient funds: 100%_sure"),
     )
     kept.record(BET)
     wanted = kept.record(other).number
@@ -224,7 +204,7 @@ def test_who_waits_is_told_of_the_first_exchange_that_fits() -> None:
     waiter.start()
     waiting.wait(20)
     kept.record(BET)
-    wanted = kept.record(replace(BET, method="refund"))
+    wanted = kept.record(an_entry(method=Method.REFUND))
     waiter.join(20)
     assert found == [wanted]
 
@@ -252,7 +232,7 @@ def test_the_oldest_go_when_there_are_too_many_and_numbers_go_on() -> None:
 def test_the_oldest_go_when_they_are_too_large() -> None:
     kept = journal(bytes_max=100_000)
     for _ in range(100):
-        kept.record(replace(BET, reply_body=b"x" * 10_000))
+        kept.record(an_entry(reply=Reply(200, (), b"x" * 10_000)))
     assert 1 <= kept.count() <= 10
 
 
@@ -301,9 +281,9 @@ def test_a_transaction_that_fails_leaves_nothing_behind() -> None:
 def test_balances_and_players_are_there_to_plot() -> None:
     kept = journal()
     kept.record(BET)
-    kept.record(replace(BET, player="2000"))
-    kept.record(replace(BET, balance=None, expected=None))
-    second = kept.record(replace(BET, balance=Money(8000), expected=Money(8500)))
+    kept.record(an_entry(player="2000"))
+    kept.record(an_entry(balance=None))
+    second = kept.record(an_entry(balance=Money(8000), expected=Money(8500)))
     points = kept.balances("demo", "1000")
     assert [(point.answered, point.expected) for point in points] == [(9000, 9000), (8000, 8500)]
     assert [(each.player, each.exchanges, each.latest) for each in kept.players()] == [

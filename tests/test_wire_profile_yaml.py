@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simulator.core.calls import CallForm
 from simulator.core.findings import Outcome
 from simulator.core.money import Money
 from simulator.core.webhooks import Method, Reply, WebhookRequest
@@ -17,8 +19,9 @@ from simulator.errors import ConfigurationError, ExitCode, UsageError
 from simulator.judge.replies import read_reply
 from simulator.scenario.profile_file import load_profile
 from simulator.settings.wire import wire_profile
+from simulator.wire.forms import form_of
 from simulator.wire.profiles import BETRONTECH, DRAKON
-from simulator.wire.writing import read_request, write
+from simulator.wire.writing import read_request, spoken, write
 
 BET = WebhookRequest(Method.BET, "1000", Money(1050), "T1", "SLOT_001")
 GUIDE = Path(__file__).parents[1] / "docs" / "wire-profiles.md"
@@ -50,9 +53,33 @@ def test_the_guides_first_profile_sends_the_bet_that_the_guide_shows() -> None:
     assert read_request(write(BET, profile).body, "", profile) == BET
 
 
-def test_the_guides_second_profile_lists_its_own_fields() -> None:
+def test_the_guides_second_profile_has_one_method_for_bets_and_wins() -> None:
+    """A constant field tells them apart, in both directions; a field has another name in one of them."""
+    profile = load_profile(blocks("yaml")[1], "one-method.yaml")
+    win = replace(BET, method=Method.WIN)
+    assert write(win, profile).body.decode() == blocks("json")[1].strip()
+    assert json.loads(write(BET, profile).body)["type"] == "bet"
+    for request in (BET, win):
+        assert read_request(write(request, profile).body, "", profile) == request
+        canonical = form_of(write(request, profile), profile, {"SLOT_001"})
+        assert (canonical.form, canonical.request) == (CallForm.CANONICAL, request)
+        spoken_as = json.loads(spoken(write(request, BETRONTECH).body, profile))
+        assert spoken_as == json.loads(write(request, profile).body)
+    other = write(win, profile).body.replace(b'"type":"win"', b'"type":"bonus"')
+    assert read_request(other, "", profile) is None
+
+
+def test_answers_may_be_documented_without_a_status_and_without_a_balance() -> None:
+    """`absent` is no field's name."""
+    text = "name: a\nreply: {status: absent, without_balance: [refund, transaction_win]}\n"
+    reply = load_profile(text, "a.yaml").reply
+    assert (reply.status, reply.status_absent) == ("status", True)
+    assert reply.without_balance == {Method.REFUND, Method.WIN}
+
+
+def test_the_guides_third_profile_lists_its_own_fields() -> None:
     """In the order of the file; the other methods stay as they are."""
-    profile = load_profile(blocks("yaml")[1], "terse.yaml")
+    profile = load_profile(blocks("yaml")[2], "terse.yaml")
     assert list(json.loads(write(BET, profile).body).items()) == [
         ("method", "transaction_bet"),
         ("who", "1000"),
@@ -128,6 +155,15 @@ def test_renaming_knows_the_references_names_and_the_bases() -> None:
         ("name: a\nmoney: either\n", 'unknown word "either"; valid: string, number'),
         ("name: a\nmethods: {transaction_bte: x}\n", 'did you mean "transaction_bet"?'),
         ("name: a\nmethods: {refund: user_balance}\n", '"user_balance" stands for both user_balance and'),
+        (
+            "name: a\nmethods: {refund: x, transaction_win: x}\n"
+            "extra_in: {refund: {t: 1}, transaction_win: {u: 2}}\n",
+            'acme.yaml:2:10: "x" stands for both transaction_win and refund, and extra_in does not tell them',
+        ),
+        ("name: a\nextra_in: {refunds: {t: 1}}\n", 'in "extra_in"; did you mean "refund"?'),
+        ("name: a\nrename_in: {refund: {amuont: sum}}\n", '"amuont" in the new names of refund; did'),
+        ("name: a\nreply: {without_balance: refund}\n", 'expected a list, found "refund"'),
+        ("name: a\nreply: {without_balance: [user_balance]}\n", 'unknown word "user_balance"; valid: '),
         ("name: a\nfields: {refund: {method: metod}}\n", 'unknown word "metod"; did you mean "method"?'),
         ("name: a\nfields: {refund: {method: method}}\n", "refund has no field that holds the player"),
         ("name: a\nfields: {refund: [method]}\n", "2:18: expected a mapping of field names to "),
@@ -137,7 +173,7 @@ def test_renaming_knows_the_references_names_and_the_bases() -> None:
         ("name: a\nextra: {user_id: x}\n", "has no field that holds the player"),
         ("name: a\nreply: {statuss: x}\n", 'unknown key "statuss" in "reply"; did you mean "status"?'),
         ("name: a\nreply: {true_is_one: ja}\n", 'expected true or false, found "ja"'),
-        ("name: a\nreply: {details: email}\n", 'expected a list of field names, found "email"'),
+        ("name: a\nreply: {details: email}\n", 'expected a list, found "email"'),
         ("name: a\nheaders: {Content-Length: 3}\n", '"Content-Length" cannot be set as a header'),
         ("name: a\nheaders: {'X Y': z}\n", '"X Y" cannot be set as a header'),
         ('name: a\nheaders: {X: "a\\r\\nY: b"}\n', "2:14: the value of a header is printable ASCII"),

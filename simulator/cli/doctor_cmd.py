@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from simulator.cli.options import settings_command
+from simulator.core.webhooks import mask_url
 from simulator.errors import ExitCode, UsageError
-from simulator.report.text import visible, without_login
+from simulator.report.text import visible
 from simulator.settings import load_values
 from simulator.settings.table import CONFIG, TARGET, Section, pick
 from simulator.settings.wire import wire_profile
@@ -57,7 +58,7 @@ def command(**flags: Any) -> ExitCode:
     values = load_values(DOCTOR.rows, flags)
     if "endpoint" not in values:
         raise UsageError("no endpoint is given: say it with --endpoint URL")
-    click.echo(f"{visible(without_login(values['endpoint']))}\n")
+    click.echo(f"{visible(mask_url(values['endpoint']))}\n")
     code = ExitCode.PASSED
     for check in _checks(values):
         for line in check_lines(check):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TextIO
 
 import click
 
+from simulator.core.calls import Player
 from simulator.errors import ExitCode, NothingSelected, UsageError
 from simulator.history.files import JudgedHistory
 from simulator.law.rules import rule_of
@@ -111,7 +113,8 @@ def judged_text(judged: JudgedHistory) -> str:
     mark = _MARKS[judged.rank]
     if verdict.situation is not None:
         mark += f"[{judged.rule or rule_of(verdict.situation)}]"
-    head = f"{mark} {visible(judged.player)}: {verdict.verdict.value}, money {verdict.money.value}"
+    agent = f" of agent {visible(judged.agent)}" if judged.agent else ""
+    head = f"{mark} {visible(judged.player)}{agent}: {verdict.verdict.value}, money {verdict.money.value}"
     lines = [f"{head} ({judged.place}, {plural(judged.calls, 'call')})", f"  {visible(verdict.explanation)}"]
     return "\n".join([*lines, *(f"    {visible(lane)}" for lane in verdict.lanes)])
 
@@ -133,13 +136,19 @@ def summary_text(players: int, calls: int, ranks: Iterable[int], shared: int = 0
 def judged_json(judged: Iterable[JudgedHistory]) -> str:
     """``{"players": {"p1": {"verdict", "money", "tier", "situation", "explanation", "lanes", …}}}``.
 
-    Of a player with several segments, the worst one counts.
+    Of a player with several segments, the worst one counts. A user id that several agents have is written as
+    ``AGENT/USER``.
     """
-    worst: dict[str, JudgedHistory] = {}
+    worst: dict[Player, JudgedHistory] = {}
     for each in judged:
-        if each.player not in worst or each.rank > worst[each.player].rank:
-            worst[each.player] = each
-    players = {player: _object(each) for player, each in worst.items()}
+        player = (each.agent, each.player)
+        if player not in worst or each.rank > worst[player].rank:
+            worst[player] = each
+    agents = Counter(user for _, user in worst)
+    players = {
+        f"{agent}/{user}" if agent and agents[user] > 1 else user: _object(each)
+        for (agent, user), each in worst.items()
+    }
     return json.dumps({"players": players}, indent=1) + "\n"
 
 
@@ -153,6 +162,7 @@ def _object(judged: JudgedHistory) -> dict[str, object]:
         "rule": (judged.rule or rule_of(verdict.situation)) if verdict.situation else None,
         "explanation": verdict.explanation,
         "lanes": list(verdict.lanes),
+        **({"agent": judged.agent} if judged.agent else {}),
         "place": judged.place,
         "calls": judged.calls,
         "shared_ids": judged.shared,

@@ -1,13 +1,28 @@
-"""One call to a wallet as one record: what was sent, what came back, how it reads, and why it was made."""
+"""One call to a wallet as one record: what was sent, what came back, how it reads, and why it was made.
+
+`Call` is that record, everywhere: a run's event, a row of the server's journal, a line of a file. `Operation`
+is what the checker of concurrent histories needs of one. `call_object` writes a call as JSON and `read_line`
+reads it: run's NDJSON, serve's export, the control API and `judge` have no other form for it.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
 from enum import StrEnum
+from typing import TypeVar
 
 from simulator.core.findings import Outcome, Place, Severity
-from simulator.core.money import Money, format_money
+from simulator.core.json import JsonObject, JsonValue, NotJson, encode
+from simulator.core.json import parse as parse_json
+from simulator.core.json import write as write_json
+from simulator.core.money import ZERO, Money, format_money, money_text, parse_written
 from simulator.core.values import Frozen
-from simulator.core.webhooks import Exchange, Method, NoReply, WebhookRequest
+from simulator.core.webhooks import Exchange, Method, NoReply, NoReplyKind, Reply, WebhookRequest, WireRequest
+from simulator.core.words import did_you_mean
+from simulator.errors import UsageError
 
 
 class CallForm(StrEnum):
@@ -20,7 +35,16 @@ class CallForm(StrEnum):
     MALFORMED = "malformed"
 
 
-# --- scenario -------------------------------------------------------------------------------------
+class Form(Frozen):
+    """What a call is judged as.
+
+    `request` is None when the bytes are no webhook at all. `alternatives` are the same request with the
+    other amounts that a wallet may read (a rounded third decimal, a key that stands twice).
+    """
+
+    form: CallForm
+    request: WebhookRequest | None
+    alternatives: tuple[WebhookRequest, ...] = ()
 
 
 class FaultKind(StrEnum):
@@ -42,38 +66,151 @@ class FaultSpec(Frozen):
     delay_ns: int = 0
 
 
-# --- context --------------------------------------------------------------------------------------
-
-
-class Call(Frozen):
-    """One call that was made, and how its answer was read."""
-
-    exchange: Exchange
-    reading: Reading
-
-    @property
-    def nothing_sent(self) -> bool:
-        """Whether the operator provably never saw it."""
-        reply = self.exchange.reply
-        return isinstance(reply, NoReply) and reply.kind.nothing_sent
-
-
 class Why(Frozen):
-    """Why a call is made: for which scenario and step, and as what (see `ExchangeRecorded.purpose`)."""
+    """Why a call is made: for which scenario and step or which agent, and for what.
+
+    `purpose` is step, probe, adjust, preflight, restore or settle in a run, launch, round, resend, probe or
+    hand in the server, and empty in a record that does not say it. `label` is the author's name of the step.
+    """
 
     scenario_id: str | None
     purpose: str
     label: str = ""
     place: Place | None = None
+    agent: str | None = None
 
-
-# --- player_queues --------------------------------------------------------------------------------
 
 Player = tuple[str, str]
 """Agent code and user id: one wallet."""
 
 
-# --- history --------------------------------------------------------------------------------------
+class Call(Frozen):
+    """One call that was made, how its answer was read, what it is judged as, and why it was made.
+
+    `exchange.request` is the request as it was meant, `form.request` as its bytes read.
+    """
+
+    exchange: Exchange
+    reading: Reading
+    form: Form
+    why: Why
+
+    @property
+    def player(self) -> str | None:
+        """The user id that the call names; None for bytes that are no webhook."""
+        request = self.exchange.request
+        return None if request is None else request.player
+
+    @property
+    def outcome(self) -> Outcome:
+        """What the call did, as far as its answer tells."""
+        return self.reading.outcome
+
+    @property
+    def balance(self) -> Money | None:
+        """The balance that its answer shows, where the ledger may judge by it."""
+        return self.reading.balance
+
+    @property
+    def for_unknown_player(self) -> Call:
+        """The same call, read as the answer for a player who is not known to exist."""
+        reading = self.reading.for_unknown_player
+        return self if reading is self.reading else replace(self, reading=reading)
+
+    @property
+    def nothing_sent(self) -> bool:
+        """Whether the wallet provably never saw it."""
+        reply = self.exchange.reply
+        return isinstance(reply, NoReply) and reply.kind.nothing_sent
+
+
+class Opening(Frozen, kw_only=True):
+    """A player's history begins, at a balance that was read or seeded."""
+
+    player: str
+    balance: Money
+    scenario_id: str | None = None
+    agent: str | None = None
+
+
+class Reading(Frozen):
+    """What one reply means.
+
+    `balance` is what the ledger judges by: the balance that an accepted call shows. With `must_settle` the
+    outcome is unknown although there is a balance: the reply's `status` is missing or written oddly, and a
+    balance read made at once has to agree before the call counts as accepted. `stated_balance` is any
+    readable balance in the reply, a refusal's too (INS-03); it is no evidence. `beyond_cents` is a balance as
+    it was written, where it has digits beyond the cent.
+
+    `says_no`: the status or an error text refuses, whatever balance stands beside it; a `user_balance` reply
+    is evidence all the same, unless the player is unknown (see `for_unknown_player`). `busy`: the wallet asks
+    to come back later, after `retry_after_s` where it says so. `account_status` is the JSON text of `status`
+    in a `user_balance` reply: "1" is active, None is a reply without it.
+
+    The dialect: `money_type` is "string" or "number", as the balance was written; `http_status` is the
+    reply's; `error_code` is what the wallet calls a refusal, where a field says so.
+    """
+
+    outcome: Outcome
+    balance: Money | None = None
+    deviations: tuple[Deviation, ...] = ()
+    must_settle: bool = False
+    account_status: str | None = None
+    money_type: str | None = None
+    http_status: int | None = None
+    stated_balance: Money | None = None
+    error_code: str | None = None
+    beyond_cents: str | None = None
+    says_no: bool = False
+    busy: bool = False
+    retry_after_s: int | None = None
+
+    @property
+    def for_unknown_player(self) -> Reading:
+        """The reading if the player is not known to exist: a "no" beside a balance of 0.00 is a refusal."""
+        if not self.says_no or self.balance != ZERO:
+            return self
+        return replace(self, outcome=Outcome.REFUSED, balance=None)
+
+    @property
+    def refusal_http(self) -> str | None:
+        """The dialect's knob of that name: "200" or "4xx" for a refusal, else None."""
+        if self.outcome is not Outcome.REFUSED or self.http_status is None:
+            return None
+        return "200" if self.http_status < 300 else "4xx"
+
+
+NO_REPLY = "no-reply-"
+"""What the form of a deviation begins with where no answer of the wallet came."""
+
+_UNREACHED = frozenset({"connect", "closed", "reset"})
+"""How a wallet is missed that a gateway would answer for with 502: one cause with it."""
+
+
+class Deviation(Frozen):
+    """One way in which a reply is not as it should be written.
+
+    `form` is a short stable key: a run reports one finding for each rule and form, with a count. `message`
+    is a sentence, with what was found and what was expected.
+    """
+
+    rule: str
+    severity: Severity
+    form: str
+    message: str
+
+    @property
+    def is_missing_answer(self) -> bool:
+        """Whether the wallet itself failed on the call (HTTP 500): the check that asked is not met."""
+        return self.form.startswith("http-5")
+
+    @property
+    def cause(self) -> str:
+        """The code of the cause that a finding of this deviation has, whatever check met it."""
+        kind = self.form.removeprefix(NO_REPLY)
+        if kind == self.form:
+            return f"form:{self.rule}:{self.form}"
+        return "no-answer" if kind in _UNREACHED or kind.startswith("http-") else f"no-answer:{kind}"
 
 
 class Operation(Frozen):
@@ -96,6 +233,26 @@ class Operation(Frozen):
     form: CallForm = CallForm.CANONICAL
     label: str = ""
 
+    @classmethod
+    def of(cls, call: Call, index: int) -> Operation:
+        """Return what a history has to know of a call whose bytes read as a webhook."""
+        request, exchange = call.form.request, call.exchange
+        assert request is not None
+        return cls(
+            index=index,
+            player=request.player,
+            method=request.method,
+            transaction_id=request.transaction_id,
+            amount=request.amount,
+            game_id=request.game_id,
+            sent_ns=exchange.sent_ns,
+            answered_ns=exchange.answered_ns,
+            outcome=call.reading.outcome,
+            balance=call.reading.balance,
+            form=call.form.form,
+            label=call.why.label,
+        )
+
     @property
     def request(self) -> WebhookRequest:
         """The call that was attempted."""
@@ -110,6 +267,11 @@ class Operation(Frozen):
     def is_unknown(self) -> bool:
         """Whether nobody knows what it did."""
         return self.outcome is Outcome.UNKNOWN or self.answered_ns is None
+
+    @property
+    def must_settle(self) -> bool:
+        """Whether it was answered with a balance and no clear yes or no: a later read tells what it did."""
+        return self.method.moves_money and self.is_unknown and None not in (self.balance, self.answered_ns)
 
     @property
     def ends_ns(self) -> int:
@@ -136,56 +298,255 @@ FOREVER = 1 << 512
 """Later than every answer: when an attempt without an answer ends."""
 
 
-# --- meaning --------------------------------------------------------------------------------------
+# --- as a line of JSON ----------------------------------------------------------------------------
+# Money is canonical text, times are integers of nanoseconds, absent facts are null. Headers are left out, and
+# with them every secret of the configuration.
 
 
-class Reading(Frozen):
-    """What one reply means.
+def line_text(kind: str, written: JsonObject) -> str:
+    """Return one line of a stream, ``{"type": KIND, …}``, with its line feed."""
+    return f'{{"type":"{kind}",{encode(written)[1:]}\n'
 
-    `balance` is what the ledger judges by: the balance that an accepted call shows. With `must_settle` the
-    outcome is unknown and `balance` is what a reply with an odd `status` shows: it proves nothing by itself,
-    a balance read at once has to tell accepted from refused. `stated_balance` is any readable balance in the
-    reply, a refusal's too (INS-03); it is no evidence. `account_status` is the JSON text of `status` in a
-    `user_balance` reply: "1" is active, None is a reply without it.
 
-    The dialect: `money_type` is "string" or "number", as the balance was written; `http_status` is the
-    reply's; `error_code` is what the operator calls a refusal, where a field says so.
+def opening_object(opening: Opening) -> JsonObject:
+    """Return what an ``opening`` line says."""
+    return {
+        "player": opening.player,
+        **({} if opening.agent is None else {"agent": opening.agent}),
+        "balance": format_money(opening.balance),
+        "scenario": opening.scenario_id or opening.agent,
+    }
+
+
+def call_object(call: Call) -> JsonObject:
+    """Return what an ``exchange`` line says of a call: its facts, then both bodies."""
+    written, exchange = call_facts(call), call.exchange
+    _put_body(written, "request", exchange.wire.body)
+    reply = exchange.reply
+    if isinstance(reply, Reply):
+        _put_body(written, "reply", reply.body)
+    else:
+        written["reply"] = None
+        written["no_reply"] = {"kind": reply.kind, "detail": reply.detail}
+    return written
+
+
+def call_facts(call: Call) -> JsonObject:
+    """Return what is known of a call, without its bodies.
+
+    The key ``agent`` is there for a call of the server's alone; where a run has its scenario, the server has
+    the agent.
     """
+    exchange, why = call.exchange, call.why
+    request, reply = exchange.request, exchange.reply
+    written: JsonObject = {"player": None if request is None else request.player}
+    if why.agent is not None:
+        written["agent"] = why.agent
+    written["method"] = None if request is None else request.method
+    written["transaction_id"] = None if request is None else request.transaction_id
+    written["amount"] = None if request is None else money_text(request.amount)
+    written["sent_ns"] = exchange.sent_ns
+    written["answered_ns"] = exchange.answered_ns
+    written["outcome"] = call.reading.outcome
+    written["balance"] = money_text(call.reading.balance)
+    written["scenario"] = why.scenario_id or why.agent
+    written["label"] = why.label
+    written["purpose"] = why.purpose
+    written["line"] = why.place.line if why.place else None
+    written["game_id"] = None if request is None else request.game_id
+    written["form"] = call.form.form
+    written["fault"] = exchange.fault
+    written["http"] = reply.status if isinstance(reply, Reply) else None
+    return written
 
-    outcome: Outcome
-    balance: Money | None = None
-    deviations: tuple[Deviation, ...] = ()
-    must_settle: bool = False
-    account_status: str | None = None
-    money_type: str | None = None
-    http_status: int | None = None
-    stated_balance: Money | None = None
-    error_code: str | None = None
 
-    @property
-    def refusal_http(self) -> str | None:
-        """The dialect's knob of that name: "200" or "4xx" for a refusal, else None."""
-        if self.outcome is not Outcome.REFUSED or self.http_status is None:
+def body_object(key: str, body: bytes) -> JsonObject:
+    """Return the text of a body under `key`; bytes that are no UTF-8 as base64 under ``key_base64``."""
+    written: JsonObject = {}
+    _put_body(written, key, body)
+    return written
+
+
+def _put_body(written: JsonObject, key: str, body: bytes) -> None:
+    try:
+        written[key] = body.decode()
+    except UnicodeDecodeError:
+        from base64 import b64encode  # rare: an operator that answers in bytes of another encoding
+
+        written[key] = None
+        written[f"{key}_base64"] = b64encode(body).decode()
+
+
+DIGITS_MAX = 30
+"""More digits than any amount or clock has; Python refuses to read some thousands."""
+
+_SHOWN_MAX = 60
+
+_INTEGER = re.compile(r"-?\d+", re.ASCII)
+
+_NOT_KEPT = "the record does not hold the answer"
+
+
+_Word = TypeVar("_Word", bound=StrEnum)
+
+
+class BadLine(UsageError):
+    """A line says something that cannot be; the message holds place, value and expectation."""
+
+
+def read_line(text: str, place: str) -> Opening | Call | None:
+    """Read one line of recorded calls; `place` is ``file:line``.
+
+    None is a line that no history has a use for: a blank one, another type, a call that is no webhook, or one
+    that asks for no balance and moves none. Unknown types and keys mean nothing here. Raises BadLine.
+    """
+    if not text.strip():
+        return None
+    try:
+        value = parse_json(text).value
+    except NotJson as error:
+        raise BadLine(f"{place}: expected a JSON object, found {_short(text.strip())} ({error})") from None
+    if not isinstance(value, Mapping):
+        raise BadLine(f"{place}: expected a JSON object, found {_short(text.strip())}")
+    line = _Line(value, place)
+    match value.get("type"):
+        case "opening":
+            return line.opening()
+        case "exchange":
+            return line.call()
+        case _:
             return None
-        return "200" if self.http_status < 300 else "4xx"
 
 
-# --- deviation ------------------------------------------------------------------------------------
+class _Line:
+    """One object, read key by key: strictly what a verdict needs, and the rest where it is of its type."""
+
+    def __init__(self, value: Mapping[str, JsonValue], place: str) -> None:
+        self._value = value
+        self._place = place
+
+    def opening(self) -> Opening:
+        balance = self._money("balance")
+        if balance is None:
+            raise self._bad("balance", 'an amount like "100.00"')
+        agent = self._text("agent") or None
+        return Opening(
+            player=self._player(), balance=balance, scenario_id=self._told("scenario"), agent=agent
+        )
+
+    def call(self) -> Call | None:
+        method = self._word("method", Method, optional=True)
+        if method is None or method is Method.DETAILS:
+            return None
+        sent = self._moment("sent_ns")
+        if sent is None:
+            raise self._bad("sent_ns", "a whole number of nanoseconds")
+        answered = self._moment("answered_ns")
+        if answered is not None and answered < sent:
+            raise self._bad("answered_ns", f"nothing earlier than sent_ns ({sent})")
+        form = self._word("form", CallForm, optional=True)
+        if form is None and method.moves_money:
+            self._need_whole_call(method)
+        amount, transaction_id = self._money("amount"), self._text("transaction_id")
+        request = WebhookRequest(method, self._player(), amount, transaction_id, self._text("game_id"))
+        reply = self._reply()
+        outcome = self._word("outcome", Outcome) or Outcome.UNKNOWN
+        status = reply.status if isinstance(reply, Reply) else None
+        wire = WireRequest(self._body("request"))
+        return Call(
+            Exchange(request, wire, reply, sent, answered, self._told("fault")),
+            Reading(outcome, self._money("balance"), http_status=status),
+            Form(form or CallForm.CANONICAL, request),
+            self._why(),
+        )
+
+    def _need_whole_call(self, method: Method) -> None:
+        """A call without its amount would be judged as one that may not move money. Raises BadLine."""
+        if self._text("transaction_id") is None:
+            raise self._bad("transaction_id", f'the id of the {method.noun}, or "form":"malformed" beside it')
+        if self._money("amount") is None and method is not Method.REFUND:
+            raise self._bad("amount", f'the amount of the {method.noun}, or "form":"malformed" beside it')
+
+    def _why(self) -> Why:
+        line = self._value.get("line")
+        place = Place("", int(line)) if isinstance(line, Decimal) and 0 < line < 10**9 else None
+        agent, label = self._text("agent") or None, self._text("label") or ""
+        return Why(self._told("scenario"), self._told("purpose") or "", label, place, agent)
+
+    def _reply(self) -> Reply | NoReply:
+        status = self._value.get("http")
+        if isinstance(status, Decimal) and 99 < status < 1000:
+            return Reply(int(status), (), self._body("reply"))
+        told = self._value.get("no_reply")
+        kind, detail = (told.get("kind"), told.get("detail")) if isinstance(told, Mapping) else (None, None)
+        known = next((each for each in NoReplyKind if each == kind), NoReplyKind.UNKNOWN)
+        return NoReply(known, detail if isinstance(detail, str) else _NOT_KEPT)
+
+    def _body(self, key: str) -> bytes:
+        coded = self._told(f"{key}_base64")
+        if coded is None:
+            return (self._told(key) or "").encode("utf-8", "surrogatepass")
+        from base64 import b64decode  # rare, as when it is written
+
+        try:
+            return b64decode(coded)
+        except ValueError:
+            return b""
+
+    def _player(self) -> str:
+        found = self._value.get("player")
+        if not isinstance(found, str) or not found:
+            raise self._bad("player", "a text")
+        return found
+
+    def _money(self, key: str) -> Money | None:
+        found = self._value.get(key)
+        if found is None:
+            return None
+        text = format(found, "f") if isinstance(found, Decimal) and abs(found.adjusted()) < 99 else found
+        if not isinstance(text, str) or len(text) > DIGITS_MAX:
+            raise self._bad(key, f'an amount like "100.00" of at most {DIGITS_MAX} characters, or null')
+        try:
+            return parse_written(text)
+        except ValueError as error:
+            raise self._bad(key, 'an amount like "100.00", or null', str(error)) from None
+
+    def _moment(self, key: str) -> int | None:
+        found = self._value.get(key)
+        if found is None:
+            return None
+        text = str(found) if isinstance(found, Decimal) else ""
+        if _INTEGER.fullmatch(text) is None or len(text) > DIGITS_MAX:
+            raise self._bad(key, f"a whole number of nanoseconds of at most {DIGITS_MAX} digits")
+        return int(text)
+
+    def _text(self, key: str) -> str | None:
+        found = self._value.get(key)
+        if found is not None and not isinstance(found, str):
+            raise self._bad(key, "a text, or null")
+        return found
+
+    def _told(self, key: str) -> str | None:
+        """Return a text that no verdict needs; None for anything else."""
+        found = self._value.get(key)
+        return found if isinstance(found, str) else None
+
+    def _word(self, key: str, known: type[_Word], *, optional: bool = False) -> _Word | None:
+        found = self._value.get(key)
+        if found is None and optional:
+            return None
+        for word in known:
+            if word == found:
+                return word
+        words = [each.value for each in known]
+        hint = did_you_mean(found, words) if isinstance(found, str) else ""
+        raise self._bad(key, "one of " + ", ".join(words), hint.lstrip("; "))
+
+    def _bad(self, key: str, expected: str, more: str = "") -> BadLine:
+        found = write_json(self._value[key]) if key in self._value else "nothing"
+        tail = f"; {more}" if more else ""
+        return BadLine(f"{self._place}: {key}: expected {expected}, found {_short(found)}{tail}")
 
 
-class Deviation(Frozen):
-    """One way in which a reply is not as it should be written.
-
-    `form` is a short stable key: a run reports one finding for each rule and form, with a count. `message`
-    is a sentence, with what was found and what was expected.
-    """
-
-    rule: str
-    severity: Severity
-    form: str
-    message: str
-
-    @property
-    def is_missing_answer(self) -> bool:
-        """Whether no answer came at all: an error of the server, or nothing."""
-        return self.form.startswith(("http-5", "no-reply-"))
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN_MAX else text[:_SHOWN_MAX] + "…"

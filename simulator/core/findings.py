@@ -90,8 +90,9 @@ class Finding(Frozen):
     `cause` is the situation's name and groups findings that one defect makes; `message` is a sentence;
     `label` is the short text beside the caret; `trail` is the ledger line in words
     ("100.00 → bet 10.00 → 90.00"); `lanes` draw concurrent calls over time, a line each; `why` says why it
-    costs money; `curl` repeats the call. Where it is about money, `expected` are the balances that a right
-    wallet could have, going on from where it was, and `found` is the one it has.
+    costs money; `curl` repeats the call, and `answer` is what came back; `phase` is what it was made for.
+    Where it is about money, `expected` are the balances that a right wallet could have, going on from where
+    it was, and `found` is the one it has.
     """
 
     rule: str
@@ -104,6 +105,7 @@ class Finding(Frozen):
     lanes: tuple[str, ...] = ()
     why: str = ""
     curl: str = ""
+    answer: str = ""
     player: str | None = None
     count: int = 1
     expected: tuple[Money, ...] = ()

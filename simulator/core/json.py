@@ -13,6 +13,12 @@ from typing import NoReturn, cast
 
 from simulator.core.values import Frozen
 
+JsonObject = dict[str, object]
+"""An object that the standard library can encode: money is text in it, never a number."""
+
+encode = json.JSONEncoder(separators=(",", ":")).encode
+"""Compact JSON of plain values, pure ASCII: safe in a stream of any encoding."""
+
 quote: Callable[[str], str] = encode_basestring_ascii
 """A JSON string, non-ASCII as ``\\uXXXX``: safe for lone surrogates, and what PHP's json_encode sends."""
 

@@ -29,6 +29,11 @@ def format_money(amount: Money) -> str:
     return f"{sign}{units}.{cents:02d}"
 
 
+def money_text(amount: Money | None) -> str | None:
+    """Write an amount for JSON: two decimals, or null."""
+    return None if amount is None else format_money(amount)
+
+
 def format_change(amount: Money) -> str:
     """Write a difference with its sign: ``Money(1000)`` → ``"+10.00"``."""
     return format_money(amount) if amount < 0 else "+" + format_money(amount)

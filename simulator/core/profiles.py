@@ -1,6 +1,7 @@
 """What a wire profile is: a dialect of the webhooks, as data.
 
-Writing by one is `writing`'s, reading a request back `reading_back`'s; the shipped ones are in `shipped`.
+`wire/writing.py` writes requests by one and reads them back, `judge/replies.py` reads replies by one; the
+shipped profiles are in `wire/profiles.py`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from enum import StrEnum
 from functools import lru_cache
+from itertools import combinations
 from types import MappingProxyType
 
 from simulator.core.json import JsonValue, quote
@@ -67,10 +69,12 @@ class MoneyForm(StrEnum):
 
 
 class ReplyFields(Frozen):
-    """What the profile calls the parts of a reply, and which forms are nothing to remark on.
+    """What the profile calls the parts of a reply, and which forms are as documented.
 
     `true_is_one`: `"status": true` is as documented as 1. `identity` is the field of `account_details` that
-    names the player, None where there is none; `details` are the others that must be there.
+    names the player, None where there is none; `details` are the others that must be there. `status_absent`:
+    answers carry no status, and one with a readable balance and no error is accepted. `without_balance` are
+    the methods whose answers need not show a balance.
     """
 
     status: str = "status"
@@ -79,12 +83,15 @@ class ReplyFields(Frozen):
     true_is_one: bool = False
     identity: str | None = "user_id"
     details: tuple[str, ...] = ("email", "name_jogador")
+    status_absent: bool = False
+    without_balance: frozenset[Method] = frozenset()
 
 
 class WireProfile(Frozen):
     """A dialect of the webhooks, as data.
 
-    `fields` in the order they are written; `methods` the values of the `method` field; `money` how amounts
+    `fields` in the order they are written; `methods` the values of the `method` field, which two methods may
+    share if a constant field tells them apart; `money` how amounts
     of requests are written (string or number); `path` where operators of this dialect listen; `session` and
     `game` what stands in those fields when nothing better is known; `headers` go with every call.
     """
@@ -103,23 +110,58 @@ class WireProfile(Frozen):
     __eq__ = object.__eq__
     __hash__ = object.__hash__
 
+    def constants(self, method: Method) -> dict[str, JsonValue]:
+        """Return the fields of a method that have one value in every request."""
+        return {
+            each.name: each.source.value for each in self.fields[method] if isinstance(each.source, Constant)
+        }
+
+    def method_of(self, fields: Mapping[str, JsonValue]) -> Method | None:
+        """Return the method that a request with these fields calls, None for one that is not known.
+
+        Where two methods have the same word, their constant fields tell them apart.
+        """
+        found = [
+            method
+            for method in self.fields
+            if fields.get(field_names(self, method)[Source.METHOD]) == self.methods[method]
+        ]
+        if len(found) > 1:
+            found = [each for each in found if self.constants(each).items() <= fields.items()]
+        return found[0] if found else None
+
+    def alike(self) -> tuple[Method, Method] | None:
+        """Return two methods that no wallet could tell apart: the same word, and no constants that differ."""
+        for one, other in combinations(self.fields, 2):
+            mine, others = self.constants(one), self.constants(other)
+            differ = any(mine[name] != others[name] for name in mine.keys() & others.keys())
+            if self.methods[one] == self.methods[other] and not differ:
+                return one, other
+        return None
+
+
+@lru_cache(maxsize=256)  # five methods a profile
+def field_names(profile: WireProfile, method: Method) -> Mapping[Source, str]:
+    """Return what the fields of a method are called, by what stands in them."""
+    return {each.source: each.name for each in profile.fields[method] if isinstance(each.source, Source)}
+
 
 @lru_cache(maxsize=256)
 def ordinary_reply(profile: WireProfile) -> re.Pattern[bytes]:
-    """The reply of an accepted call where nothing is to be remarked on: read without a JSON parser.
+    """Return the pattern of an accepted reply that is just as documented: read without a JSON parser.
 
-    Two groups in each alternative: the units, and the point with the cents. Alternatives with a JSON number
-    come after the four groups of those with a string.
+    Each alternative has two groups: the units, and the point with the cents.
     """
     reply = profile.reply
     text, number = r'"(\d{1,18})(\.\d\d)"', r"(0|[1-9]\d{0,17})((?:\.\d\d?)?)"
     amounts = {MoneyForm.STRING: [text], MoneyForm.NUMBER: [number], MoneyForm.EITHER: [text, number]}
     status = re.escape(quote(reply.status)) + r"~:~" + ("(?:1|true)" if reply.true_is_one else "1")
     balance = re.escape(quote(reply.balance)) + r"~:~"
-    orders = [
-        rf"~\{{~{first}~,~{second}~\}}~"
-        for amount in amounts[reply.money]
-        for first, second in ((status, balance + amount), (balance + amount, status))
-    ]
+    members = [balance + amount for amount in amounts[reply.money]]
+    if reply.status_absent:
+        bodies = members
+    else:
+        bodies = [body for each in members for body in (f"{status}~,~{each}", f"{each}~,~{status}")]
     # JSON's white space is narrower than the \s of a pattern.
-    return re.compile("|".join(orders).replace("~", r"[ \t\r\n]*").encode())
+    objects = "|".join(rf"~\{{~{body}~\}}~" for body in bodies)
+    return re.compile(objects.replace("~", r"[ \t\r\n]*").encode())

@@ -1,6 +1,6 @@
 """The five webhooks as values: what is asked, what came back, and the pair with its times.
 
-How a reply is read stands in `reading`; how a request is written as bytes stands in `wire`.
+`judge` reads a reply; `wire` writes a request as bytes.
 """
 
 from __future__ import annotations
@@ -82,33 +82,48 @@ class Reply(Frozen):
 class NoReplyKind(StrEnum):
     """Why a call has no answer.
 
-    STALE: a kept-alive connection was closed just as the next request went out, before a byte of an answer.
-    Servers do that to idle connections: the outcome is unknown, and nobody is to blame. INJECTED: we cut the
-    call short ourselves, by a fault or because the run was interrupted.
+    CUT: an answer began and broke off. HEAD, OVERSIZED: it is larger than the simulator reads. CODING: its
+    body is compressed in a way that cannot be undone. GARBAGE: it is not HTTP. SCHEME: one side speaks TLS
+    and the other does not. STALE: a kept-alive connection was closed just as the next request went out,
+    before a byte of an answer. Servers do that to idle connections: the outcome is unknown, and nobody is to
+    blame. INJECTED: the simulator cut the call short itself, by a fault or because the run was interrupted.
+    UNKNOWN: the record of the call does not say why.
     """
 
     RESOLVE = "resolve"
     CONNECT = "connect"
     TLS = "tls"
+    SCHEME = "scheme"
     TIMEOUT = "timeout"
     RESET = "reset"
     CLOSED = "closed"
     STALE = "stale"
+    CUT = "cut"
+    HEAD = "head"
     OVERSIZED = "oversized"
+    CODING = "coding"
     GARBAGE = "garbage"
     INJECTED = "injected"
+    UNKNOWN = "unknown"
 
     @property
     def nothing_sent(self) -> bool:
-        """Whether the operator provably never saw a byte of the request."""
-        return self in {NoReplyKind.RESOLVE, NoReplyKind.CONNECT, NoReplyKind.TLS}
+        """Whether the wallet provably never got the request."""
+        return self in _NOTHING_SENT
+
+
+_NOTHING_SENT = frozenset({NoReplyKind.RESOLVE, NoReplyKind.CONNECT, NoReplyKind.TLS, NoReplyKind.SCHEME})
 
 
 class NoReply(Frozen):
-    """The absence of an answer. `detail` is a sentence for the user."""
+    """The absence of an answer. `detail` is a sentence for the user.
+
+    `answered` says that something came back all the same: someone is there, and what came is of no use.
+    """
 
     kind: NoReplyKind
     detail: str
+    answered: bool = False
 
 
 class Exchange(Frozen):
@@ -132,17 +147,29 @@ class Exchange(Frozen):
         return None if self.answered_ns is None else self.answered_ns - self.sent_ns
 
 
-# --- curl -----------------------------------------------------------------------------------------
-# A call as one line for a shell, and headers without their secrets.
+# --- how calls are shown: as a curl line and an answer, without secrets -----------------------------
 
 MASK = "***"
 
 Headers = tuple[tuple[str, str], ...]
 
-# Compiled when a header is first shown, and kept by `re`.
+# Compiled when something is first shown, and kept by `re`.
 _SECRET_NAME = r"(?i)auth|signature|token|secret|key|cookie|password|session|credential"
 
+_SECRET_WORD = rf"[\w.-]*(?:{_SECRET_NAME.removeprefix('(?i)')})[\w.-]*"
+
+_SECRET_FIELD = rf'(?i)("{_SECRET_WORD}"\s*:\s*)"(?:[^"\\]|\\.)*"?'
+
+_SECRET_PARAMETER = rf"(?i)([?&]{_SECRET_WORD}=)[^&#]+"
+
+_LOGIN = r"(?<=//)[^/?#]*@"
+
 _SCHEME = r"(?i)(Basic|Bearer|Digest|Token)\s+(?=\S)"
+
+ANSWER_CHARACTERS_MAX = 300
+
+_SECRET_LENGTH_MIN = 4
+"""A shorter value is found in answers by chance, as "1" is in an amount."""
 
 _SAFE_WORD = re.compile(r"[\w@%+=:,./-]+", re.ASCII)
 
@@ -154,10 +181,11 @@ def curl_line(endpoint: str, wire: WireRequest, headers: Headers = (), *, masked
     """A line that sends the same method, headers and body with curl, from any POSIX shell.
 
     `headers` are the target's; the request's own beat them. Unless `masked` is False, secrets among them
-    are `***` and stand for what the reader has to fill in.
+    and in the endpoint are `***` and stand for what the reader has to fill in.
     """
     fields = merged_headers(headers, wire.headers)
-    fields = mask_headers(fields) if masked else fields
+    if masked:
+        endpoint, fields = mask_url(endpoint), mask_headers(fields)
     named = {name.lower() for name, _ in fields}
     if "content-type" not in named:
         # curl would call any body a form.
@@ -184,6 +212,43 @@ def mask_headers(headers: Headers) -> Headers:
     """The headers with `***` for what gives access: authorization, cookies, keys, tokens, signatures."""
     return tuple(
         (name, _masked(value) if re.search(_SECRET_NAME, name) else value) for name, value in headers
+    )
+
+
+def mask_url(url: str) -> str:
+    """Return the URL with `***` for a login in it, and for values of its query that give access."""
+    return re.sub(_SECRET_PARAMETER, rf"\1{MASK}", re.sub(_LOGIN, f"{MASK}@", url))
+
+
+def answer_line(exchange: Exchange, headers: Headers = ()) -> str:
+    """Return an answer as one line of bounded length: ``HTTP 200 {"status":1,"balance":"110.00"}``.
+
+    Secrets are `***`: fields whose names say so, and the secrets among `headers`, which are the target's, if
+    the answer repeats them. Nothing in the line can act on a screen.
+    """
+    reply = exchange.reply
+    if isinstance(reply, NoReply):
+        return f"no answer: {printable(reply.detail)}"
+    # Cut as bytes first: a body can be large. The mask comes before the second cut, which may split a secret.
+    text = reply.body[: 16 * ANSWER_CHARACTERS_MAX].decode("utf-8", "backslashreplace")
+    text = re.sub(_SECRET_FIELD, rf'\1"{MASK}"', text)
+    for name, value in headers:
+        secret = re.sub(_SCHEME, "", value)
+        if re.search(_SECRET_NAME, name) and len(secret) >= _SECRET_LENGTH_MIN:
+            text = text.replace(secret, MASK)
+    text = re.sub(r"\s*[\r\n]\s*", " ", text).strip()
+    shown = printable(text[:ANSWER_CHARACTERS_MAX])
+    if len(text) > ANSWER_CHARACTERS_MAX:
+        shown += f"… ({len(reply.body):,} bytes)"
+    return f"HTTP {reply.status} {shown or '(empty)'}"
+
+
+def printable(text: str) -> str:
+    """Return the text with escapes for all that moves a cursor, turns text around or cannot be encoded."""
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in text
     )
 
 

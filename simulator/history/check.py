@@ -9,11 +9,13 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
+from typing import TypedDict, Unpack
 
 from simulator.core.calls import Operation
+from simulator.core.findings import Outcome
 from simulator.core.money import Money, format_money
 from simulator.core.webhooks import Method
 from simulator.history.attempts import Attempt
@@ -73,6 +75,15 @@ class HistoryVerdict:
     final_balances: tuple[Money, ...] = ()
 
 
+class How(TypedDict, total=False):
+    """How a history is judged: see `check_history`."""
+
+    terms: Terms | None
+    before: Book | None
+    foreign: Collection[int]
+    budget: int
+
+
 def check_history(
     opening: Money,
     operations: Sequence[Operation],
@@ -91,6 +102,31 @@ def check_history(
     trials = [Trial(begun, terms or Terms(), foreign, each) for each in (budget, min(budget, TRIES))]
     with _without_collector():
         return _History(operations, *trials).judge()
+
+
+def settled_history(
+    opening: Money, operations: Sequence[Operation], **how: Unpack[How]
+) -> tuple[list[Operation], HistoryVerdict]:
+    """Judge a history in which answers without a clear status count as a later read allows.
+
+    Such an answer that shows a balance is an acceptance; if no order explains that, those bets that would be
+    over the balance shown may have been refused. Without a later read the call stays one without an answer.
+    """
+    last_read = max((each.sent_ns for each in operations if each.is_read), default=0)
+    odd = [each for each in operations if each.must_settle and (each.answered_ns or 0) <= last_read]
+    accepted = _answered(operations, odd, Outcome.ACCEPTED)
+    verdict = check_history(opening, accepted, **how)
+    over = [each for each in odd if each.method is Method.BET and (each.amount or 0) > (each.balance or 0)]
+    if verdict.tier == 1 or not over:
+        return accepted, verdict
+    refused = _answered(accepted, over, Outcome.REFUSED)
+    other = check_history(opening, refused, **how)
+    return (refused, other) if other.tier == 1 else (accepted, verdict)
+
+
+def _answered(operations: Sequence[Operation], odd: Sequence[Operation], outcome: Outcome) -> list[Operation]:
+    indices = {each.index for each in odd}
+    return [replace(each, outcome=outcome) if each.index in indices else each for each in operations]
 
 
 class _History:

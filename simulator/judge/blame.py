@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 
 from simulator.core.calls import CallForm, FaultKind, Operation
 from simulator.core.findings import Outcome, Phase, Place
@@ -24,10 +25,11 @@ class CallFacts(Frozen):
     """What the referee must know of one call.
 
     `balance` is the one that the answer shows, as far as the ledger may judge by it. `alternatives` are other
-    readings of an oddly written amount. With `must_settle` the answer's `status` is odd, and only a read
-    tells what it meant. `fresh`: nothing with its transaction_id was sent before, not even the bet that a
-    refund names. `number` is how the driver counts its calls; `account_status` is what a read says of the
-    account. `exchange`, `place`, `label` and `phase` are for findings alone.
+    readings of an oddly written amount. With `must_settle` the answer's `status` is missing or odd, and
+    counts once a read can be held against it. `says_no`: a read refuses, whatever balance it shows. `fresh`:
+    nothing with its transaction_id was sent before, not even the bet that a refund names. `number` is how the
+    driver counts its calls; `account_status` is what a read says of the account. `exchange`, `place`, `label`
+    and `phase` are for findings alone.
     """
 
     request: WebhookRequest
@@ -36,6 +38,7 @@ class CallFacts(Frozen):
     form: CallForm = CallForm.CANONICAL
     alternatives: tuple[WebhookRequest, ...] = ()
     must_settle: bool = False
+    says_no: bool = False
     nothing_sent: bool = False
     fault: str | None = None
     account_status: str | None = None
@@ -53,8 +56,17 @@ class CallFacts(Frozen):
         if reply is None:
             return f"answered {self.outcome.value}"
         if isinstance(reply, Reply):
-            return f"answered HTTP {reply.status}, {self.outcome.value}"
+            unclear = self.outcome is Outcome.UNKNOWN
+            outcome = " (outcome unclear)" if unclear else f", {self.outcome.value}"
+            return f"answered HTTP {reply.status}{outcome}"
         return reply.detail
+
+    @property
+    def for_unknown_player(self) -> CallFacts:
+        """The same read, of a player who is not known to exist: a "no" beside 0.00 is a refusal."""
+        if not self.says_no or self.balance != ZERO:
+            return self
+        return replace(self, outcome=Outcome.REFUSED, balance=None)
 
     @property
     def inactive(self) -> bool:
@@ -114,6 +126,7 @@ _TAKEN_AGAIN = frozenset(
         Situation.REPEATED_REFUND_CREDITED_AGAIN,
     }
 )
+_IGNORED = frozenset({Situation.BET_NOT_TAKEN, Situation.WIN_NOT_CREDITED})
 _VAGUE = frozenset({Situation.ANSWER_BALANCE_WRONG, Situation.BALANCE_READ_WRONG})
 
 
@@ -134,6 +147,21 @@ def expected(book: Book, call: CallFacts) -> tuple[Money, ...]:
     return tuple(sorted(alike or {balance for _, balance in branches})) or book.balances
 
 
+def meant(book: Book, call: CallFacts) -> Outcome:
+    """Return what an answer without a clear status says: accepted, unless a right wallet only refuses so.
+
+    A refusal shows the balance as it was. The book must not have taken the call in.
+    """
+    refusal = False
+    for world in book.worlds:
+        for branch in book.branches(world, call.request, call.form):
+            if branch.outcome is Outcome.REFUSED:
+                refusal = refusal or world.balance == call.balance
+            elif branch.answers is None or call.balance in branch.answers:
+                return Outcome.ACCEPTED
+    return Outcome.REFUSED if refusal else Outcome.ACCEPTED
+
+
 def telling(book: Book, made: Made, balance: Money) -> bool:
     """Whether a movement is one of those that mistakes of wallets make, and another hand hardly."""
     amount = made.request.amount or 0
@@ -150,10 +178,10 @@ def what_it_did(book: Book, made: Made, balance: Money | None) -> Situation:
     an earlier attempt got no answer, it may have been that one which took effect.
     """
     if balance is None:
-        return _named(made, made.role, None, _stake(book.worlds[0], made.request))
+        return _named(book, made, made.role, None, _stake(book.worlds[0], made.request))
     world = likely_world(book, made.request, balance)
     role = made.role if world is book.worlds[0] else role_of(world, made.call.request, made.call.form)
-    return _named(made, role, Money(balance - world.balance), _stake(world, made.request))
+    return _named(book, made, role, Money(balance - world.balance), _stake(world, made.request))
 
 
 def likely_world(book: Book, request: WebhookRequest, balance: Money) -> World:
@@ -169,12 +197,17 @@ def likely_world(book: Book, request: WebhookRequest, balance: Money) -> World:
 
 def what_it_did_in_all(book: Book, made: Made, moved: Money) -> Situation:
     """Name what a call did that the book has taken in, if it moved the balance so much."""
-    return _named(made, made.role, moved, _stake(book.worlds[0], made.request))
+    return _named(book, made, made.role, moved, _stake(book.worlds[0], made.request))
 
 
-def _named(made: Made, role: Role, moved: Money | None, stake: Money | None) -> Situation:
-    """Of a call that was sent twice at once, what was done twice is one race, whichever copy shows it."""
+def _named(book: Book, made: Made, role: Role, moved: Money | None, stake: Money | None) -> Situation:
+    """Of a call that was sent twice at once, what was done twice is one race, whichever copy shows it.
+
+    A call that has no effect although it must was taken for another one, if their ids are alike.
+    """
     situation = situation_of(role, made.call.outcome, made.request.amount, moved, stake)
+    if situation in _IGNORED and book.knows_alike(made.request.transaction_id or ""):
+        return Situation.SHARED_ID_SWALLOWED
     if made.call.fault != FaultKind.DUPLICATE.value:
         return situation
     twice = moved is not None and made.request.amount and abs(moved) == 2 * made.request.amount

@@ -9,7 +9,7 @@ from simulator.core.calls import Deviation
 from simulator.core.findings import Finding, Level, Severity
 from simulator.core.money import Money, format_change, format_money
 from simulator.core.values import Frozen
-from simulator.core.webhooks import Method, WireRequest
+from simulator.core.webhooks import Exchange, Method, WireRequest, answer_line
 from simulator.judge.blame import CallFacts
 from simulator.law.rules import rule_of, words_of
 from simulator.law.situations import Situation
@@ -34,13 +34,17 @@ def _no_curl(_wire: WireRequest) -> str:
 
 
 class Findings(Frozen, kw_only=True):
-    """Makes the findings of one check: its rules, how strict it is, what a policy pins, and the curl line."""
+    """Makes the findings of one check: its rules, how strict it is, what a policy pins, how a call is shown.
+
+    `curl` and `answer` write a call and its answer as a line each, secrets masked.
+    """
 
     covers: tuple[str, ...] = ()
     level: Level = Level.DOCUMENTED
     strict: bool = False
     pinned: Mapping[str, str] = field(default_factory=dict)
     curl: Callable[[WireRequest], str] = _no_curl
+    answer: Callable[[Exchange], str] = answer_line
 
     def money(
         self, situation: Situation, call: CallFacts, facts: MoneyFacts, method: Method | None, about: str = ""
@@ -62,11 +66,12 @@ class Findings(Frozen, kw_only=True):
         return Finding(
             rule=self.rule_of_form(deviation),
             severity=self._strictly(deviation.severity),
-            cause=form_cause(deviation.rule, deviation.form),
+            cause=deviation.cause,
             message=deviation.message,
             place=call.place,
             label=call.answer,
             curl=self._curl(call),
+            answer="" if call.exchange is None else self.answer(call.exchange),
             phase=call.phase,
         )
 
@@ -153,6 +158,7 @@ class Findings(Frozen, kw_only=True):
             lanes=facts.lanes,
             why=(why or words.why).strip(),
             curl=self._curl(call),
+            answer="" if call.exchange is None else self.answer(call.exchange),
             player=facts.player or None,
             expected=facts.expected,
             found=facts.found,
@@ -168,10 +174,7 @@ class Findings(Frozen, kw_only=True):
 
 def form_findings(deviations: Iterable[Deviation]) -> tuple[Finding, ...]:
     """Make the findings of a reply's form where there is no check, no place and no call to show."""
-    return tuple(
-        Finding(each.rule, each.severity, form_cause(each.rule, each.form), each.message)
-        for each in deviations
-    )
+    return tuple(Finding(each.rule, each.severity, each.cause, each.message) for each in deviations)
 
 
 def kept_finding(
@@ -193,11 +196,6 @@ def kept_finding(
         expected=tuple(Money(amount) for amount in expected),
         found=None if found is None else Money(found),
     )
-
-
-def form_cause(rule: str, form: str) -> str:
-    """The cause of a finding about form."""
-    return f"form:{rule}:{form}"
 
 
 def _balances_in_words(facts: MoneyFacts) -> str:

@@ -19,6 +19,7 @@ from simulator.judge.blame import (
     in_doubt,
     knows,
     lawful_sum,
+    meant,
     missing_effect,
     one_call,
     telling,
@@ -66,10 +67,13 @@ class Judging:
 
     def money(self, account: Account) -> Asking:
         """Judge a call of a player whose balance is known."""
-        call, book = self._call, account.book
-        if not call.fresh and not knows(book, call.request):
+        book, read = account.book, None
+        if not self._call.fresh and not knows(book, self._call.request):
             return self._sent_before(account)
         before = book.balances[0]
+        if self._call.must_settle:
+            read = yield from self._settle(account)
+        call = self._call
         silent = call.outcome is Outcome.UNKNOWN and not call.must_settle
         if silent and self._policy.unanswered_max is not None and in_doubt(book, call.request):
             # One more attempt without an answer tells nothing that the first one did not.
@@ -87,7 +91,9 @@ class Judging:
         account.remember(made)
         account.trail.note(made, balances)
         self._mild(made)
-        if self._wants_read(judged, silent):
+        if read is not None:
+            yield from self._probe(account, made, read)
+        elif self._wants_read(judged, silent):
             yield from self._probe(account, made)
         elif judged.settled:
             account.another_hand = False
@@ -98,6 +104,18 @@ class Judging:
             self._count_silence(account)
         outcome = call.outcome if book.ambiguous else made.settled(book.balances[0])
         return self._ruling(account, outcome, self._dialect(made, book))
+
+    def _settle(self, account: Account) -> Read:
+        """Read the balance, and take an answer without a clear status for what it says if that can be held
+        against a read; without one the call stays open.
+        """
+        if not account.book.terms.exists or self._policy.reads is Reads.NEVER:
+            return None
+        read = yield from self._readable(account.player, None)
+        if read is None or read.balance is None:
+            return None
+        self._call = replace(self._call, outcome=meant(account.book, self._call), must_settle=False)
+        return read
 
     def _observe(self, book: Book) -> Observation:
         """Tell the book; of several readings of an oddly written amount the first possible one counts."""
@@ -136,8 +154,8 @@ class Judging:
             return False
         return policy.reads is Reads.ALWAYS or not judged.settled or not judged.role.row.is_plain
 
-    def _probe(self, account: Account, made: Made) -> Looking:
-        yield from self._look(account, latest=made)
+    def _probe(self, account: Account, made: Made, read: CallFacts | None = None) -> Looking:
+        yield from self._look(account, read, latest=made)
         situation = made.role.row.others_moved
         if situation is not None:
             for other in self._accounts.others(account, made.request):
@@ -186,11 +204,12 @@ class Judging:
         if read is not None and read.balance is not None:
             history.append(_read_operation(history, read, read.balance))
         # The checker of concurrent histories is large, and most scenarios have no use for it.
-        from simulator.history.check import check_history
+        from simulator.history.check import settled_history
 
-        verdict = check_history(
+        history, verdict = settled_history(
             book.balances[0], history, terms=book.terms, before=book, budget=SEARCH_BUDGET
         )
+        calls = history[: len(calls)]
         balance = read.balance if read is not None else next(iter(verdict.final_balances), None)
         law = balance if balance is None else lawful_sum(book, calls, balance)
         self._tell_of_burst(account, calls, verdict, Money(0 if balance is None else balance - (law or 0)))

@@ -1,45 +1,69 @@
-"""What one reply means, as data, and the call that it is read for."""
+"""Reads the parts of a reply: the JSON in its body, the balance, and what it must not tell.
+
+Each function takes a `Deviations`, which collects how the part is not as it should be written. What the parts
+mean together, by the one table of replies, is in `replies`; whether a balance is right is for the referee.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from decimal import Decimal
 
 from simulator.core.calls import Deviation
 from simulator.core.findings import Severity
 from simulator.core.json import JsonValue, NotJson, parse, write
 from simulator.core.money import Money, format_money
-from simulator.core.profiles import MAX_MONEY_DIGITS, MoneyForm, WireProfile
+from simulator.core.profiles import MAX_MONEY_DIGITS, MoneyForm
 from simulator.core.values import Frozen
-from simulator.core.webhooks import Method, Reply, WebhookRequest
-from simulator.law.rules import rule_of
-from simulator.law.situations import Situation
+from simulator.core.webhooks import Reply, printable
+
+SHOWN_CHARACTERS = 60
+"""How much of a reply's text a message quotes."""
+
+SCANNED_BYTES = 65536
+"""A trace stands at the beginning; a body of megabytes is not searched to its end."""
 
 
-class RepliedCall(Frozen):
-    """One reply on its way through the table. `well_formed` as in `read_reply`."""
+class Deviations:
+    """Collects the deviations of one reply. On a malformed call none is worse than a warning."""
 
-    request: WebhookRequest | None
-    reply: Reply
-    profile: WireProfile
-    well_formed: bool
-    deviations: Deviations
+    def __init__(self, well_formed: bool = True) -> None:
+        self.well_formed = well_formed
+        self.found: list[Deviation] = []
 
-    @property
-    def method(self) -> Method | None:
-        """None for bytes that are no canonical webhook; they are read like a method with a balance."""
-        return None if self.request is None else self.request.method
+    def error(self, rule: str, form: str, message: str) -> None:
+        """Note that the reference is broken in a way that costs the meaning."""
+        severity = Severity.ERROR if self.well_formed else Severity.WARNING
+        self.found.append(Deviation(rule, severity, form, message))
+
+    def warning(self, rule: str, form: str, message: str) -> None:
+        """Note a deviation whose meaning is clear all the same, or that breaks a rule of the industry."""
+        self.found.append(Deviation(rule, Severity.WARNING, form, message))
+
+    def note(self, rule: str, form: str, message: str) -> None:
+        """Note what is worth knowing."""
+        self.found.append(Deviation(rule, Severity.NOTE, form, message))
 
 
-def answer_rule(request: WebhookRequest | None) -> str:
-    """Return the rule that a missing answer to this call breaks; None is for bytes that are no webhook."""
-    return rule_of(Situation.NO_ANSWER, (), None if request is None else request.method)
+def shown(text: str, characters: int = SHOWN_CHARACTERS) -> str:
+    """Return foreign text for a message: short, on one line, and safe to print on a terminal."""
+    cut = text[:characters]
+    return printable(cut) + ("…" if len(text) > characters else "")
 
 
-# --- balance --------------------------------------------------------------------------------------
-# What amount a reply's balance is, and what is wrong with how it is written.
-# Readable: the canonical text, a JSON number, one or no decimal, separators that cannot mean two things,
-# and a number that is nearest to one cent (99.96000000000001). Anything else is nobody's amount.
+def shown_json(value: JsonValue) -> str:
+    """Return a JSON value for a message, as it stands in the reply."""
+    if isinstance(value, str):
+        return f'"{shown(value)}"'
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list):
+        return "an array"
+    return shown(write(value))
+
+
+# --- the balance ----------------------------------------------------------------------------------
 
 _CANONICAL = re.compile(r"-?\d+\.\d{2}", re.ASCII)
 
@@ -59,23 +83,28 @@ _DECIMAL_COMMA = re.compile(r"-?\d+,\d{1,2}", re.ASCII)
 
 _NOT_A_DIGIT = re.compile(r"[^\d-]", re.ASCII)
 
-
-def expected(form: MoneyForm) -> str:
-    """How the profile documents a balance, in words."""
-    return "a number like 90.50" if form is MoneyForm.NUMBER else 'a string with two decimals, like "90.50"'
+_NOISE = 10_000
+"""Digits within 0.000001 of a cent are noise of binary fractions: one part in so many of a cent."""
 
 
 class ReadAmount(Frozen):
-    """An amount in cents. `exact` is False when digits beyond the cents were dropped."""
+    """An amount in cents; `beyond` is how it was written, where it has digits beyond the cent."""
 
     money: Money
-    exact: bool = True
+    beyond: str | None = None
 
 
-def read_balance(value: JsonValue, form: MoneyForm, deviations: Deviations) -> Money | None:
-    """The amount that a reply's balance means, None when it means none; the deviations are noted.
+def expected(form: MoneyForm) -> str:
+    """Return how the profile documents a balance, in words."""
+    return "a number like 90.50" if form is MoneyForm.NUMBER else 'a string with two decimals, like "90.50"'
 
-    `form` is how the profile documents balances. None for a missing balance (JSON null) notes nothing.
+
+def read_balance(value: JsonValue, form: MoneyForm, deviations: Deviations) -> ReadAmount | None:
+    """Return the amount that a reply's balance means, None if it means none; note how it is written.
+
+    Readable are the canonical text, a JSON number, one decimal or none, separators that cannot mean two
+    things, and digits beyond the cent (see `cents_of`). `form` is how the profile documents balances. A
+    missing balance (JSON null) is not noted.
     """
     if isinstance(value, Decimal):
         return _read_number(value, form, deviations)
@@ -83,91 +112,97 @@ def read_balance(value: JsonValue, form: MoneyForm, deviations: Deviations) -> M
         return _read_text(value, form, deviations)
     if value is not None:
         deviations.error(
-            "CON-06", "balance-unreadable", f"the balance is {shown_json(value)}, expected {expected(form)}"
+            "CON-06", "balance-unreadable", f"the balance is {shown_json(value)}; expected {expected(form)}"
         )
     return None
 
 
-def _read_number(value: Decimal, form: MoneyForm, deviations: Deviations) -> Money | None:
+def cents_of(value: Decimal) -> ReadAmount | None:
+    """Return a number in cents; None for what is too long to be an amount.
+
+    Noise within 0.000001 of a cent (99.96000000000001, 99.95999999999999) is that cent; real digits below the
+    cent (10.0060, 0.99995) are read downwards, as a wallet has no more than that to pay out.
+    """
+    sign, digits, exponent = value.as_tuple()
+    if not isinstance(exponent, int) or len(digits) > MAX_MONEY_DIGITS or abs(exponent) > MAX_MONEY_DIGITS:
+        return None
+    number = int("".join(map(str, digits)))
+    if exponent >= -2:
+        cents, rest, unit = number * 10 ** (exponent + 2), 0, 1
+    else:
+        unit = 10 ** (-2 - exponent)
+        cents, rest = divmod(number, unit)
+    real = rest * _NOISE > unit and (unit - rest) * _NOISE > unit
+    # The digits are those of the absolute value: downwards is away from zero where the sign is a minus.
+    cents += bool(sign) if real else rest * 2 > unit
+    return ReadAmount(Money(-cents if sign else cents), shown(str(value)) if rest else None)
+
+
+def _read_number(value: Decimal, form: MoneyForm, deviations: Deviations) -> ReadAmount | None:
     amount = cents_of(value)
     if amount is None:
-        _unreadable(value, form, deviations)
+        _note_unreadable(value, form, deviations)
         return None
     if form is MoneyForm.STRING:
         deviations.warning(
             "CON-06",
             "balance-number",
-            f"the balance is the number {shown_json(value)}, expected {expected(form)}",
+            f"the balance is the number {shown_json(value)}; expected {expected(form)}",
         )
-    if not amount.exact:
-        _note_noise(value, amount, deviations)
-    else:
-        _note_digits(value, deviations)
-    return amount.money
-
-
-def _note_digits(value: Decimal, deviations: Deviations) -> None:
     exponent = value.as_tuple().exponent
-    if not isinstance(exponent, int) or -2 <= exponent <= 0:
-        return
-    if exponent > 0:
+    if amount.beyond is not None:
+        _note_beyond_cents(value, amount, deviations)
+    elif isinstance(exponent, int) and exponent > 0:
         deviations.warning("MON-04", "balance-exponent", f"the balance has an exponent: {shown_json(value)}")
-    else:
+    elif isinstance(exponent, int) and exponent < -2:
         _note_many_decimals(value, deviations)
+    return amount
 
 
-def _note_many_decimals(value: Decimal | str, deviations: Deviations) -> None:
-    deviations.warning(
-        "MON-04", "balance-many-decimals", f"the balance has more than two decimals: {shown_json(value)}"
-    )
-
-
-def _read_text(value: str, form: MoneyForm, deviations: Deviations) -> Money | None:
+def _read_text(value: str, form: MoneyForm, deviations: Deviations) -> ReadAmount | None:
     if len(value) > MAX_MONEY_DIGITS:
-        _unreadable(value, form, deviations)
+        _note_unreadable(value, form, deviations)
         return None
     if form is MoneyForm.NUMBER:
         deviations.warning(
             "CON-06",
             "balance-string",
-            f"the balance is the string {shown_json(value)}, expected a JSON number",
+            f"the balance is the string {shown_json(value)}; expected a JSON number",
         )
     if _CANONICAL.fullmatch(value):
-        return Money(int(value[:-3] + value[-2:]))
+        return ReadAmount(Money(int(value[:-3] + value[-2:])))
     if _AMBIGUOUS.fullmatch(value):
-        _unreadable(value, form, deviations, " (thousands or decimals?)")
+        _note_unreadable(value, form, deviations, " (thousands or decimals?)")
         return None
     if _PLAIN.fullmatch(value):
         return _read_plain(value, form, deviations)
     separated = _without_separators(value)
     if separated is None:
-        _unreadable(value, form, deviations)
+        _note_unreadable(value, form, deviations)
         return None
     deviations.error(
         "MON-05",
         "balance-separators",
         f"the balance is written for people, {shown_json(value)}; expected {expected(form)}",
     )
-    return separated
+    return ReadAmount(separated)
 
 
-def _read_plain(value: str, form: MoneyForm, deviations: Deviations) -> Money | None:
+def _read_plain(value: str, form: MoneyForm, deviations: Deviations) -> ReadAmount | None:
     amount = cents_of(Decimal(value))
     if amount is None:
-        _unreadable(value, form, deviations)
-        return None
-    decimals = len(value.partition(".")[2])
-    if not amount.exact:
-        _note_noise(value, amount, deviations)
-    elif decimals < 2:
+        _note_unreadable(value, form, deviations)
+    elif amount.beyond is not None:
+        _note_beyond_cents(value, amount, deviations)
+    elif len(value.partition(".")[2]) < 2:
         deviations.warning(
             "CON-06",
             "balance-few-decimals",
-            f"the balance has fewer than two decimals: {shown_json(value)}, expected {expected(form)}",
+            f"the balance has fewer than two decimals: {shown_json(value)}; expected {expected(form)}",
         )
     else:
         _note_many_decimals(value, deviations)
-    return amount.money
+    return amount
 
 
 def _without_separators(value: str) -> Money | None:
@@ -180,41 +215,29 @@ def _without_separators(value: str) -> Money | None:
     return None
 
 
-def cents_of(value: Decimal) -> ReadAmount | None:
-    """The one nearest cent of a number; None for half a cent, and for what is too large to be an amount."""
-    sign, digits, exponent = value.as_tuple()
-    if not isinstance(exponent, int) or len(digits) > MAX_MONEY_DIGITS or abs(exponent) > MAX_MONEY_DIGITS:
-        return None
-    number = int("".join(map(str, digits)))
-    if exponent >= -2:
-        cents, rest, unit = number * 10 ** (exponent + 2), 0, 1
-    else:
-        unit = 10 ** (-2 - exponent)
-        cents, rest = divmod(number, unit)
-    if rest * 2 == unit:
-        return None
-    cents += rest * 2 > unit
-    return ReadAmount(Money(-cents if sign else cents), exact=rest == 0)
+def _note_many_decimals(value: Decimal | str, deviations: Deviations) -> None:
+    deviations.warning(
+        "MON-04", "balance-many-decimals", f"the balance has more than two decimals: {shown_json(value)}"
+    )
 
 
-def _note_noise(value: Decimal | str, amount: ReadAmount, deviations: Deviations) -> None:
+def _note_beyond_cents(value: Decimal | str, amount: ReadAmount, deviations: Deviations) -> None:
     deviations.error(
         "MON-04",
         "balance-noise",
-        f"the balance has digits beyond the cents: {shown_json(value)}, read as {format_money(amount.money)}",
+        f"the balance has digits beyond the cent: {shown_json(value)}; read as {format_money(amount.money)}",
     )
 
 
-def _unreadable(value: Decimal | str, form: MoneyForm, deviations: Deviations, why: str = "") -> None:
+def _note_unreadable(value: Decimal | str, form: MoneyForm, deviations: Deviations, why: str = "") -> None:
     deviations.error(
         "CON-06",
         "balance-unreadable",
-        f"the balance {shown_json(value)} is no amount{why}; expected {expected(form)}",
+        f"the balance {shown_json(value)} is not an amount{why}; expected {expected(form)}",
     )
 
 
-# --- body -----------------------------------------------------------------------------------------
-# The JSON in a reply's body, and what stands in its way: BOM, notices, HTML, charsets, twin keys.
+# --- the body and its headers ---------------------------------------------------------------------
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -226,9 +249,16 @@ _HTML = re.compile(r"\s*<(?:!doctype|html|head|body|br|b>|div|pre|script|!--|\?x
 
 _UTF8_NAMES = frozenset({"utf-8", "utf8", "us-ascii"})
 
+_RATE_LIMIT = rb"rate[ _-]?limit|too[ _-]?many[ _-]?(?:requests|calls|attempts)|throttl"
+
+_RATE_LIMIT_PARTS = (b"limit", b"many", b"throttl")
+"""One of these is in every text that the pattern finds; looking for them first is ten times as fast."""
+
+_WAIT_MAX_S = 10**6
+
 
 def declares_json(headers: tuple[tuple[str, str], ...]) -> bool:
-    """Whether the reply's content type is the plain one, so that there is nothing to remark on."""
+    """Return whether the content type is the plain one, so that there is nothing to remark on."""
     for name, value in headers:
         if name == "Content-Type" or name.lower() == "content-type":
             return value == "application/json" or _content_type_remark(value) is None
@@ -236,7 +266,7 @@ def declares_json(headers: tuple[tuple[str, str], ...]) -> bool:
 
 
 def note_content_type(reply: Reply, deviations: Deviations) -> None:
-    """CON-08 of a body that is JSON: what its header says of it."""
+    """Note what the header of a body that is JSON says of it (CON-08)."""
     value = reply.header("content-type")
     remark = ("content-type-missing", "there is no Content-Type header") if value is None else None
     remark = remark or _content_type_remark(value or "")
@@ -251,50 +281,43 @@ def _content_type_remark(value: str) -> tuple[str, str] | None:
         return "content-type", f"the Content-Type is {shown(value)}"
     charset = _CHARSET.search(parameters)
     if charset is not None and charset[1].lower() not in _UTF8_NAMES:
-        return "charset", f"the charset is {shown(charset[1])}, JSON is UTF-8"
+        return "charset", f"the charset is {shown(charset[1])}; JSON is UTF-8"
     return None
 
 
-def json_of(call: RepliedCall) -> JsonValue:
-    """The JSON value of a body; a BOM before it and keys that stand twice are noted.
+def read_json(body: bytes, decisive: Iterable[str | None], deviations: Deviations) -> JsonValue:
+    """Return the JSON value of a body; note a byte order mark before it and keys that stand in it twice.
 
-    Raises NotJson for what no JSON parser reads.
+    `decisive` are the keys that must not stand twice. Raises NotJson.
     """
-    body = call.reply.body
     if body.startswith(_BOM):
-        call.deviations.warning(
+        deviations.warning(
             "CON-08", "bom", "a byte order mark stands before the JSON; many parsers refuse it"
         )
         body = body[len(_BOM) :]
-    parsed = parse(_text(body))
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise NotJson(f"byte {error.start} is not UTF-8") from None
+    parsed = parse(text)
     if parsed.twice:
-        _note_twins(call, parsed.twice)
+        _note_twins(parsed.twice, decisive, deviations)
     return parsed.value
 
 
-def _note_twins(call: RepliedCall, twice: frozenset[str]) -> None:
-    names = call.profile.reply
-    decisive = sorted(name for name in (names.status, names.balance, names.identity) if name in twice)
-    key = shown(decisive[0] if decisive else min(twice))
-    message = f'"{key}" stands twice with different values, and parsers disagree on which counts'
-    if decisive:
-        call.deviations.error("CON-08", "twin-keys", message)
-    else:
-        call.deviations.warning("CON-08", "twin-keys", message)
-
-
-def _text(body: bytes) -> str:
-    try:
-        return body.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise NotJson(f"byte {error.start} is not UTF-8") from None
+def _note_twins(twice: frozenset[str], decisive: Iterable[str | None], deviations: Deviations) -> None:
+    worst = sorted(name for name in decisive if name in twice and name is not None)
+    key = shown(worst[0] if worst else min(twice))
+    message = f'"{key}" stands twice with different values, and parsers disagree on which one counts'
+    note = deviations.error if worst else deviations.warning
+    note("CON-08", "twin-keys", message)
 
 
 def why_not_json(body: bytes, error: NotJson) -> tuple[str, str]:
-    """The form and the sentence for a body that is not JSON: what a developer would look for first."""
+    """Return the form and the sentence for a body that is not JSON: what a developer would look for first."""
     if not body.strip():
         return "empty-body", "the body is empty"
-    text = body[:65536].decode("utf-8", "replace")
+    text = body[:SCANNED_BYTES].decode("utf-8", "replace")
     start = min((at for at in (text.find("{"), text.find("[")) if at >= 0), default=-1)
     if _HTML.match(text) and start < 0:
         return "html", f'the body is HTML: "{shown(text.strip())}"'
@@ -313,57 +336,21 @@ def _ends_as_json(text: str) -> bool:
     return True
 
 
-# --- deviation ------------------------------------------------------------------------------------
-# What is wrong with a reply's form, as data, and how foreign text is shown in its sentence.
-
-SHOWN_CHARACTERS = 60
-"""How much of a reply's text a message quotes."""
-
-
-class Deviations:
-    """Collects the deviations of one reply. On a malformed call nothing is worse than a warning."""
-
-    def __init__(self, well_formed: bool = True) -> None:
-        self.well_formed = well_formed
-        self.found: list[Deviation] = []
-
-    def error(self, rule: str, form: str, message: str) -> None:
-        """The reference is broken in a way that costs the meaning."""
-        severity = Severity.ERROR if self.well_formed else Severity.WARNING
-        self.found.append(Deviation(rule, severity, form, message))
-
-    def warning(self, rule: str, form: str, message: str) -> None:
-        """The meaning is clear all the same, or the rule is the industry's."""
-        self.found.append(Deviation(rule, Severity.WARNING, form, message))
-
-    def note(self, rule: str, form: str, message: str) -> None:
-        """Worth knowing."""
-        self.found.append(Deviation(rule, Severity.NOTE, form, message))
+def asks_to_wait(reply: Reply) -> bool:
+    """Return whether the wallet limits how often it may be called: HTTP 429, or a text that says so."""
+    if reply.status == 429:
+        return True
+    body = reply.body[:SCANNED_BYTES].lower()
+    return any(part in body for part in _RATE_LIMIT_PARTS) and re.search(_RATE_LIMIT, body) is not None
 
 
-def shown(text: str) -> str:
-    """Foreign text for a message: short, on one line, nothing in it that moves a cursor or breaks UTF-8."""
-    cut = text[:SHOWN_CHARACTERS]
-    clean = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in cut)
-    return clean + ("…" if len(text) > SHOWN_CHARACTERS else "")
+def retry_after_s(reply: Reply) -> int | None:
+    """Return how many seconds the reply asks to wait; None where it does not say, or names a date."""
+    value = (reply.header("retry-after") or "").strip()
+    return min(int(value[:9]), _WAIT_MAX_S) if value.isascii() and value.isdigit() else None
 
 
-def shown_json(value: JsonValue) -> str:
-    """A JSON value for a message, as it stands in the reply."""
-    if isinstance(value, str):
-        return f'"{shown(value)}"'
-    if isinstance(value, dict):
-        return "an object"
-    if isinstance(value, list):
-        return "an array"
-    return shown(write(value))
-
-
-# --- leaks ----------------------------------------------------------------------------------------
-# What a reply must not tell: secrets of the player (SEC-09), the inside of the operator (SEC-10).
-
-SCANNED_BYTES = 65536
-"""A trace stands at the beginning; a body of megabytes is not searched to its end."""
+# --- what a reply must not tell -------------------------------------------------------------------
 
 _MAX_DEPTH = 5
 
@@ -391,7 +378,7 @@ _INSIDE = (
 
 
 def note_secrets(details: dict[str, JsonValue], deviations: Deviations) -> None:
-    """SEC-09: `account_details` is asked for an id, a name and an e-mail address."""
+    """Note secrets in `account_details`, which asks for an id, a name and an e-mail address (SEC-09)."""
     found = sorted(_secrets(details, _MAX_DEPTH))
     if found:
         names = ", ".join(shown(name) for name in found[:5])
@@ -418,10 +405,10 @@ def _is_secret(name: str, value: JsonValue) -> bool:
 
 
 def note_inside(body: bytes, deviations: Deviations) -> None:
-    """SEC-10: an error answer shows neither code nor queries."""
+    """Note code and queries in an error answer (SEC-10)."""
     found = re.search(_INSIDE, body[:SCANNED_BYTES])
     if found is not None:
         text = found[0].decode("utf-8", "replace")
         deviations.warning(
-            "SEC-10", "inside", f'the error answer shows the operator\'s inside: "{shown(text)}"'
+            "SEC-10", "inside", f'the error answer shows the inside of your wallet: "{shown(text)}"'
         )

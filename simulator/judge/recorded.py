@@ -139,6 +139,7 @@ def _facts(operation: Operation) -> CallFacts:
         operation.outcome if answered else Outcome.UNKNOWN,
         operation.balance if answered else None,
         operation.form,
+        must_settle=operation.must_settle,
         number=operation.index,
         label=operation.label,
     )

@@ -8,6 +8,7 @@ no read to give sends None, and the answer alone decides.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from simulator.core.calls import Operation
 from simulator.core.findings import CallVerdict, Outcome
@@ -99,7 +100,7 @@ class Referee:
         """Judge one bet, win or refund."""
         account = self._accounts.get(call.request.player)
         if account is None or account.lost:
-            return self._without_account(call, account)
+            return (yield from self._without_account(call, account))
         ruling = yield from self._case(call).money(account)
         limit = self.policy.calls_max
         if limit is not None and account.calls >= limit and not account.book.ambiguous:
@@ -146,8 +147,12 @@ class Referee:
     def _case(self, call: CallFacts) -> Judging:
         return Judging(self.findings, self.policy, self._accounts, call)
 
-    def _without_account(self, call: CallFacts, account: Account | None) -> Ruling:
+    def _without_account(self, call: CallFacts, account: Account | None) -> Asking:
         """Return what can be said of a call for a player whose balance is not known."""
+        if call.must_settle and not self.policy.own_players:
+            read = yield ReadBalance(call.request.player)
+            if read is not None and read.balance == call.balance:
+                call = replace(call, outcome=Outcome.ACCEPTED)
         accepted = call.outcome is Outcome.ACCEPTED
         if self.policy.own_players and account is None:
             return self._stranger(call) if accepted else Ruling(CallVerdict.RIGHT, call.outcome)
@@ -165,6 +170,7 @@ class Referee:
 
     def _first_read(self, call: CallFacts, account: Account | None) -> Ruling:
         """Return what can be said of a read for a player whose balance is not known; it is, from here on."""
+        call = call.for_unknown_player
         if self.policy.own_players and account is None:
             if call.outcome is not Outcome.ACCEPTED:
                 return Ruling(CallVerdict.RIGHT, call.outcome)

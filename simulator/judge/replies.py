@@ -1,38 +1,76 @@
-"""How a reply is read: the one table of the specification (restated API, §3), by HTTP status.
+"""Reads a reply: the one table that says which outcome a reply means, row by row of HTTP status and `status`.
 
-The rows of a 2xx stand in `success`, those of a refusal in `refusal`. Whether a balance is right is the
-ledger's question.
+`read_reply` is the door. What the parts of a reply mean (the JSON, the balance) is in `reading`; whether the
+balance is right is for the referee, who also knows whether a player exists.
 """
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from enum import Enum
 
-from simulator.core.calls import Reading
-from simulator.core.findings import Outcome
+from simulator.core.calls import NO_REPLY, Deviation, Reading
+from simulator.core.findings import Outcome, Severity
 from simulator.core.json import JsonValue, NotJson, write
-from simulator.core.money import Money
+from simulator.core.money import ZERO, Money
 from simulator.core.profiles import MoneyForm, WireProfile, ordinary_reply
+from simulator.core.values import Frozen
 from simulator.core.webhooks import Method, NoReply, NoReplyKind, Reply, WebhookRequest
+from simulator.core.words import status_hint
 from simulator.judge.reading import (
     Deviations,
-    RepliedCall,
-    answer_rule,
+    ReadAmount,
+    asks_to_wait,
     declares_json,
     expected,
-    json_of,
     note_content_type,
     note_inside,
     note_secrets,
     read_balance,
+    read_json,
+    retry_after_s,
     shown,
     shown_json,
     why_not_json,
 )
+from simulator.law.rules import rule_of
+from simulator.law.situations import Situation
+
+DETAIL_CHARACTERS = 400
+"""How much is shown of the sentence that says why there is no answer: all that the transport writes."""
 
 BUSY = frozenset({408, 425, 429})
 """Statuses that say "not now": whether the call had its effect is open."""
+
+GATEWAY = frozenset({502, 503, 504, *range(520, 531)})
+"""Statuses of a proxy that cannot reach the wallet behind it; those from 520 on are Cloudflare's."""
+
+_QUOTE = ord('"')
+
+
+class RepliedCall(Frozen):
+    """One reply on its way through the table. `well_formed` as in `read_reply`."""
+
+    request: WebhookRequest | None
+    reply: Reply
+    profile: WireProfile
+    well_formed: bool
+    deviations: Deviations
+
+    @property
+    def method(self) -> Method | None:
+        """None for bytes that are no canonical webhook; they are read like a method with a balance."""
+        return None if self.request is None else self.request.method
+
+    def json(self) -> JsonValue:
+        """Return the JSON value of the body. Raises NotJson."""
+        names = self.profile.reply
+        return read_json(self.reply.body, (names.status, names.balance, names.identity), self.deviations)
+
+    def reading(self, outcome: Outcome) -> Reading:
+        """Return the reading of a reply that shows no balance."""
+        return Reading(outcome, deviations=tuple(self.deviations.found), http_status=self.reply.status)
 
 
 def read_reply(
@@ -46,12 +84,12 @@ def read_reply(
     """Read one reply; never raises, whatever the bytes.
 
     `request` is None for bytes that are no canonical webhook. `injected`: a fault of ours disturbed the
-    call, so a missing or broken answer is nobody's deviation. `well_formed`: False for a call that the
-    operator has every reason to refuse; nothing in the reply's form is then worse than a warning.
+    call, so a missing or broken answer is no deviation. `well_formed`: False for a call that the wallet has
+    every reason to refuse; nothing in the reply's form is then worse than a warning.
     """
     well_formed = well_formed and request is not None
     if isinstance(reply, NoReply):
-        return _read_no_reply(request, reply, injected, well_formed)
+        return _read_no_reply(reply, injected, well_formed)
     status = reply.status
     if status == 200:
         ordinary = _read_ordinary(request, reply, profile)
@@ -59,110 +97,297 @@ def read_reply(
             return ordinary
     call = RepliedCall(request, reply, profile, well_formed, Deviations(well_formed))
     if 200 <= status < 300:
-        return read_success(call)
+        return _read_success(call)
     if 400 <= status < 500 and status not in BUSY:
-        return read_refusal(call)
+        return _read_refusal(call)
     return _read_no_answer(call, injected)
 
 
 def _read_ordinary(request: WebhookRequest | None, reply: Reply, profile: WireProfile) -> Reading | None:
-    """The accepted reply as documented, without a JSON parser: nearly every reply of a right wallet."""
+    """Read the accepted reply as documented, without a JSON parser: nearly every reply of a right wallet."""
     found = ordinary_reply(profile).fullmatch(reply.body)
     method = None if request is None else request.method
     if found is None or method is Method.DETAILS or not declares_json(reply.headers):
         return None
     last = found.lastindex or 2
     balance = Money(int(found[last - 1] + found[last][1:].ljust(2, b"0")))
-    as_number = last > 4 or profile.reply.money is MoneyForm.NUMBER
+    as_text = reply.body[found.start(last - 1) - 1] == _QUOTE and profile.reply.money is not MoneyForm.NUMBER
     return Reading(
         Outcome.ACCEPTED,
         balance,
-        account_status="1" if method is Method.BALANCE else None,
-        money_type="number" if as_number else "string",
+        account_status="1" if method is Method.BALANCE and not profile.reply.status_absent else None,
+        money_type="string" if as_text else "number",
         http_status=200,
         stated_balance=balance,
     )
 
 
-def _read_no_reply(
-    request: WebhookRequest | None, reply: NoReply, injected: bool, well_formed: bool
-) -> Reading:
+# --- no answer ------------------------------------------------------------------------------------
+
+
+def _answer_rule(request: WebhookRequest | None) -> str:
+    """Return the rule that a missing answer to this call breaks; None is for bytes that are no webhook."""
+    return rule_of(Situation.NO_ANSWER, (), None if request is None else request.method)
+
+
+def _read_no_reply(reply: NoReply, injected: bool, well_formed: bool) -> Reading:
     deviations = Deviations(well_formed)
     if not injected and reply.kind not in (NoReplyKind.INJECTED, NoReplyKind.STALE):
-        deviations.error(answer_rule(request), f"no-reply-{reply.kind}", f"no answer: {shown(reply.detail)}")
+        deviations.error(
+            "CON-18", f"{NO_REPLY}{reply.kind}", f"no usable answer: {shown(reply.detail, DETAIL_CHARACTERS)}"
+        )
     return Reading(Outcome.UNKNOWN, deviations=tuple(deviations.found))
 
 
 def _read_no_answer(call: RepliedCall, injected: bool) -> Reading:
-    """3xx, 408, 425, 429, 5xx and statuses that do not exist: the documented answer is missing."""
-    status = call.reply.status
+    """Read 3xx, 408, 425, 429, 5xx and statuses that do not exist: the documented answer is missing."""
+    reply, deviations = call.reply, call.deviations
+    status = reply.status
     if injected:
         return Reading(Outcome.UNKNOWN, http_status=status)
     if 300 <= status < 400:
-        where = call.reply.header("location")
+        where = reply.header("location")
         to = f" to {shown(where)}" if where else ""
-        call.deviations.warning(
-            "CON-10", f"redirect-{status}", f"HTTP {status}{to}; redirects are not followed"
-        )
+        deviations.warning("CON-10", f"redirect-{status}", f"HTTP {status}{to}; redirects are not followed")
     elif status in BUSY:
-        call.deviations.warning(
-            answer_rule(call.request),
+        deviations.warning(
+            _answer_rule(call.request),
             f"http-{status}",
-            f"HTTP {status}: whether the call had its effect is open; expected an answer",
+            f"HTTP {status} does not say whether the call had its effect; expected an answer",
+        )
+    elif status in GATEWAY:
+        deviations.error(
+            "CON-18", f"{NO_REPLY}http-{status}", f"HTTP {status} of a gateway instead of an answer"
         )
     else:
-        call.deviations.error(
-            answer_rule(call.request), f"http-{status}", f"HTTP {status} instead of the documented answer"
+        deviations.error(
+            _answer_rule(call.request), f"http-{status}", f"HTTP {status} instead of the documented answer"
         )
+        note_inside(reply.body, deviations)
+    busy = status == 429
+    return Reading(
+        Outcome.UNKNOWN,
+        deviations=tuple(deviations.found),
+        http_status=status,
+        busy=busy,
+        retry_after_s=retry_after_s(reply) if busy else None,
+    )
+
+
+# --- a 2xx ----------------------------------------------------------------------------------------
+
+_WRAPPERS = ("data", "result", "response", "payload")
+
+_ALIKE = re.compile(r"0*1(?:\.0+)?|true|success|ok", re.ASCII | re.IGNORECASE)
+"""Texts that mean 1, more or less: whether they do is for a balance read to tell."""
+
+_ERROR_TEXTS = ("error", "error_code", "errorCode")
+"""Fields that say no by themselves; a `code` or a `reason` may stand in a success, too."""
+
+_NO_ERROR = frozenset({"", "0", "false", "no", "no error", "none", "null", "ok", "success"})
+
+
+class Said(Enum):
+    """What the `status` of a 2xx reply says."""
+
+    YES = "yes"
+    PERHAPS = "perhaps"
+    NOTHING = "nothing"
+    NO = "no"
+
+
+def _read_success(call: RepliedCall) -> Reading:
+    try:
+        value = call.json()
+    except NotJson as error:
+        form, what = why_not_json(call.reply.body, error)
+        call.deviations.error("CON-08", form, f"{what}; expected a JSON object")
         note_inside(call.reply.body, call.deviations)
-    return Reading(Outcome.UNKNOWN, deviations=tuple(call.deviations.found), http_status=status)
+        return call.reading(Outcome.UNKNOWN)
+    note_content_type(call.reply, call.deviations)
+    if not isinstance(value, dict):
+        call.deviations.error(
+            "CON-08", "not-an-object", f"the body is {shown_json(value)}; expected a JSON object"
+        )
+        return call.reading(Outcome.UNKNOWN)
+    if call.method is Method.DETAILS:
+        return _read_details(call, value)
+    return _read_object(call, value)
+
+
+def _read_object(call: RepliedCall, fields: dict[str, JsonValue]) -> Reading:
+    names, deviations, is_read = call.profile.reply, call.deviations, call.method is Method.BALANCE
+    said = _said_in(call, fields)
+    if said is Said.NO and (not is_read or asks_to_wait(call.reply)):
+        return _refused(call, fields)
+    written = fields.get(names.balance)
+    before = len(deviations.found)
+    amount = read_balance(written, names.money, deviations)
+    if said is Said.NO and (amount is None or amount.money == ZERO):
+        del deviations.found[before:]  # a refusal need not show a balance in any form
+    if said is Said.NO and amount is None:
+        return _refused(call, fields)
+    _note_object(call, fields, said, written)
+    proven = said is Said.YES or is_read
+    accepted = proven and (amount is not None or (written is None and call.method in names.without_balance))
+    return _with_balance(
+        call,
+        fields,
+        Outcome.ACCEPTED if accepted else Outcome.UNKNOWN,
+        amount,
+        must_settle=amount is not None and not proven,
+        says_no=said is Said.NO,
+    )
+
+
+def _with_balance(
+    call: RepliedCall,
+    fields: dict[str, JsonValue],
+    outcome: Outcome,
+    amount: ReadAmount | None,
+    *,
+    must_settle: bool = False,
+    says_no: bool = False,
+) -> Reading:
+    """Return the reading of a reply with fields, and with a balance where it shows one."""
+    names, refused = call.profile.reply, outcome is Outcome.REFUSED
+    balance = None if amount is None else amount.money
+    money_type = "number" if isinstance(fields.get(names.balance), Decimal) else "string"
+    busy = refused and asks_to_wait(call.reply)
+    status = fields.get(names.status)
+    told = call.method is Method.BALANCE and status is not None and not isinstance(status, dict | list)
+    return Reading(
+        outcome,
+        None if refused else balance,
+        tuple(call.deviations.found),
+        must_settle=must_settle,
+        account_status=shown(write(status)) if told else None,
+        money_type=None if balance is None else money_type,
+        http_status=call.reply.status,
+        stated_balance=balance,
+        error_code=_error_code(fields) if refused or says_no else None,
+        beyond_cents=None if amount is None else amount.beyond,
+        says_no=refused or says_no,
+        busy=busy,
+        retry_after_s=retry_after_s(call.reply) if busy else None,
+    )
+
+
+def _said(status: JsonValue) -> Said:
+    if status is None:
+        return Said.NOTHING
+    if status is True or (isinstance(status, Decimal) and status == 1):
+        return Said.YES
+    if isinstance(status, str) and _ALIKE.fullmatch(status.strip()):
+        return Said.PERHAPS
+    return Said.NO
+
+
+def _said_in(call: RepliedCall, fields: dict[str, JsonValue]) -> Said:
+    """Return what a reply says; one without a status refuses by its error, or is as the profile has it."""
+    names = call.profile.reply
+    said = _said(fields.get(names.status))
+    if said is not Said.NOTHING:
+        return said
+    if _says_error(fields):
+        return Said.NO
+    return Said.YES if names.status_absent else Said.NOTHING
+
+
+def _says_error(fields: dict[str, JsonValue]) -> bool:
+    return any(_is_error(fields.get(name)) for name in _ERROR_TEXTS)
+
+
+def _is_error(value: JsonValue) -> bool:
+    if isinstance(value, str):
+        return value.strip().lower() not in _NO_ERROR
+    return bool(value)
+
+
+def _note_object(call: RepliedCall, fields: dict[str, JsonValue], said: Said, written: JsonValue) -> None:
+    """Note how the fields of a reply are not as documented."""
+    names = call.profile.reply
+    wrapper = _wrapper(fields, names.balance)
+    if written is None and wrapper is not None:
+        _note_wrapped(call, wrapper)
+        return
+    if written is None and call.method not in names.without_balance:
+        rule = "CON-02" if call.method is Method.BALANCE else "CON-06"
+        message = f'there is no "{names.balance}"; expected {expected(names.money)}'
+        call.deviations.error(rule, "balance-missing", message)
+    _note_status(call, said, fields.get(names.status))
+    if said is not Said.NO and _says_error(fields):
+        error = _error_code(fields) or shown_json(fields.get("error"))
+        call.deviations.warning(
+            "CON-15", "success-with-error", f"the answer says success, and an error beside it: {error}"
+        )
+
+
+def _note_status(call: RepliedCall, said: Said, status: JsonValue) -> None:
+    names, deviations = call.profile.reply, call.deviations
+    if said is Said.NOTHING:
+        # One rule for all methods, that of the first call of every run: it is one mistake, and told once.
+        message = f'there is no "{names.status}" in the answer; the reference documents "{names.status}": 1'
+        deviations.error("CON-02", "status-missing", message)
+    elif said is Said.PERHAPS:
+        deviations.error(
+            "CON-07", "status-text", f"the status is {shown_json(status)}; expected the number 1"
+        )
+    elif status is True and not names.true_is_one:
+        deviations.warning("CON-07", "status-true", "the status is true; expected the number 1")
+    elif isinstance(status, Decimal) and said is Said.YES and str(status) != "1":
+        deviations.warning("CON-07", "status-decimal", f"the status is {status}; expected the number 1")
+
+
+def _wrapper(fields: dict[str, JsonValue], *inside: str, names: tuple[str, ...] = _WRAPPERS) -> str | None:
+    """Return the field with an object that holds one of the wanted fields; None if there is none."""
+    for name in names:
+        inner = fields.get(name)
+        if isinstance(inner, dict) and any(each in inner for each in inside):
+            return name
+    return None
+
+
+def _note_wrapped(call: RepliedCall, wrapper: str) -> None:
+    call.deviations.error(
+        "CON-09", "wrapped", f'the fields stand inside "{wrapper}"; they belong at the top of the object'
+    )
+
+
+def every_call(reply: Reply) -> Deviation:
+    """Return the deviation of an endpoint that answers every call with the status of this reply."""
+    status = reply.status
+    hint = status_hint(status) or "is the path right?"
+    where = reply.header("location")
+    message = f"the endpoint answers every call with {status}{f' to {shown(where)}' if where else ''}; {hint}"
+    if status < 400:
+        return Deviation("CON-10", Severity.ERROR, f"redirect-{status}", message)
+    return Deviation("CON-18", Severity.ERROR, f"{NO_REPLY}http-{status}", message)
 
 
 # --- details --------------------------------------------------------------------------------------
-# Replies to `account_details`: no status, no balance; a 2xx object that names the player is accepted.
-
-_WRAPPERS = ("data", "result", "response", "payload", "user")
 
 
-def read_details(call: RepliedCall, fields: dict[str, JsonValue]) -> Reading:
-    """A 2xx JSON object in answer to `account_details`."""
+def _read_details(call: RepliedCall, fields: dict[str, JsonValue]) -> Reading:
+    """Read a 2xx object in answer to `account_details`, which has neither status nor balance."""
     names = call.profile.reply
     telling = names.details if names.identity is None else (names.identity,)
     if all(fields.get(name) is None for name in telling):
-        if "error" in fields or not _says_yes(fields.get(names.status)):
-            return refused(call, fields)
-        _note_nobody(call, fields, telling)
-        return _reading(call, Outcome.UNKNOWN)
+        if _says_error(fields) or _said(fields.get(names.status)) is Said.NO:
+            return _refused(call, fields)
+        wrapper = _wrapper(fields, *telling, names=(*_WRAPPERS, "user"))
+        if wrapper is not None:
+            _note_wrapped(call, wrapper)
+        else:
+            message = f'there is no "{telling[0]}" in the answer to account_details'
+            call.deviations.error("CON-01", "details-nobody", message)
+        return call.reading(Outcome.UNKNOWN)
     if names.identity is not None:
         _note_identity(call, fields[names.identity])
     for name in names.details:
         _note_detail(call, name, fields)
     note_secrets(fields, call.deviations)
-    return _reading(call, Outcome.ACCEPTED)
-
-
-def _reading(call: RepliedCall, outcome: Outcome) -> Reading:
-    return Reading(outcome, deviations=tuple(call.deviations.found), http_status=call.reply.status)
-
-
-def _says_yes(status: JsonValue) -> bool:
-    """Whether a status, which is not documented here, leaves the reply an answer: none at all does too."""
-    if status is None or status is True or (isinstance(status, Decimal) and status == 1):
-        return True
-    return isinstance(status, str) and status.strip().lower() in {"1", "success", "ok"}
-
-
-def _note_nobody(call: RepliedCall, fields: dict[str, JsonValue], telling: tuple[str, ...]) -> None:
-    for wrapper in _WRAPPERS:
-        inner = fields.get(wrapper)
-        if isinstance(inner, dict) and any(name in inner for name in telling):
-            call.deviations.error(
-                "CON-09",
-                "wrapped",
-                f'the fields stand inside "{wrapper}"; they belong at the top of the object',
-            )
-            return
-    call.deviations.error("CON-01", "details-nobody", f'there is no "{telling[0]}": whose details are these?')
+    return call.reading(Outcome.ACCEPTED)
 
 
 def _note_identity(call: RepliedCall, found: JsonValue) -> None:
@@ -189,63 +414,46 @@ def _note_detail(call: RepliedCall, name: str, fields: dict[str, JsonValue]) -> 
         )
 
 
-# --- refusal --------------------------------------------------------------------------------------
-# Refusals: a 4xx in any form, a 2xx whose `status` says no. The reference documents none of them.
+# --- refusals -------------------------------------------------------------------------------------
 
-_ERROR_FIELDS = ("error", "error_code", "errorCode", "code", "reason")
+_ERROR_FIELDS = (*_ERROR_TEXTS, "code", "reason")
 
 
-def read_refusal(call: RepliedCall) -> Reading:
-    """A 4xx, save those that say "not now": refused, whatever the body is."""
+def _read_refusal(call: RepliedCall) -> Reading:
+    """Read a 4xx, save those that say "not now": a refusal, whatever the body is."""
     try:
-        value = json_of(call)
+        value = call.json()
     except NotJson:
         if call.well_formed:
-            call.deviations.note(
-                "CON-15",
-                "refusal-text",
-                f"HTTP {call.reply.status} refuses without JSON; a machine cannot read why",
-            )
+            message = f"HTTP {call.reply.status} refuses without JSON, so a program cannot tell why"
+            call.deviations.note("CON-15", "refusal-text", message)
         note_inside(call.reply.body, call.deviations)
-        return Reading(
-            Outcome.REFUSED, deviations=tuple(call.deviations.found), http_status=call.reply.status
-        )
+        return _with_balance(call, {}, Outcome.REFUSED, None)
     note_content_type(call.reply, call.deviations)
-    return refused(call, value if isinstance(value, dict) else {})
+    return _refused(call, value if isinstance(value, dict) else {})
 
 
-def refused(call: RepliedCall, fields: dict[str, JsonValue]) -> Reading:
-    """A refusal in JSON: what it is called, and the balance that it states."""
-    error_code = _error_code(fields)
-    if call.well_formed:
-        _note_refusal(call, fields, error_code)
-    note_inside(call.reply.body, call.deviations)
+def _refused(call: RepliedCall, fields: dict[str, JsonValue]) -> Reading:
+    """Return the reading of a refusal in JSON: its error code, and the balance that it states."""
     names = call.profile.reply
-    balance = fields.get(names.balance)
-    # A refusal's balance is no evidence, so nobody is told off for its form.
-    stated = read_balance(balance, names.money, Deviations())
-    return Reading(
-        Outcome.REFUSED,
-        deviations=tuple(call.deviations.found),
-        account_status=account_status(call, fields),
-        money_type=money_type(balance, stated),
-        http_status=call.reply.status,
-        stated_balance=stated,
-        error_code=error_code,
-    )
+    if call.well_formed:
+        _note_refusal(call, fields.get(names.status), _error_code(fields))
+    note_inside(call.reply.body, call.deviations)
+    # A refusal's balance is no evidence, so its form is no deviation.
+    stated = read_balance(fields.get(names.balance), names.money, Deviations())
+    return _with_balance(call, fields, Outcome.REFUSED, stated)
 
 
-def _note_refusal(call: RepliedCall, fields: dict[str, JsonValue], error_code: str | None) -> None:
-    status = fields.get(call.profile.reply.status)
-    if status is True or (isinstance(status, Decimal) and status == 1):
+def _note_refusal(call: RepliedCall, status: JsonValue, error_code: str | None) -> None:
+    if _said(status) is Said.YES:
         call.deviations.warning(
             "CON-15",
             "refusal-says-yes",
-            f"HTTP {call.reply.status} refuses and the status is {shown(write(status))}; read as a refusal",
+            f"HTTP {call.reply.status} refuses and the status is {shown(write(status))}; taken as a refusal",
         )
     elif error_code is None:
         call.deviations.warning(
-            "CON-15", "refusal-unnamed", 'a refusal without an "error" that a machine can read'
+            "CON-15", "refusal-unnamed", 'the refusal has no machine-readable "error" field'
         )
 
 
@@ -259,135 +467,3 @@ def _error_code(fields: dict[str, JsonValue]) -> str | None:
         if isinstance(value, dict):
             return _error_code(value)
     return None
-
-
-def account_status(call: RepliedCall, fields: dict[str, JsonValue]) -> str | None:
-    """The JSON text of a `user_balance` reply's status."""
-    value = fields.get(call.profile.reply.status)
-    if call.method is not Method.BALANCE or value is None or isinstance(value, dict | list):
-        return None
-    return shown(write(value))
-
-
-def money_type(value: JsonValue, read: object) -> str | None:
-    """The dialect's knob of that name, where a balance could be read."""
-    if read is None:
-        return None
-    return "number" if isinstance(value, Decimal) else "string"
-
-
-# --- success --------------------------------------------------------------------------------------
-# The rows of the table for a 2xx: JSON or not, what `status` says, whether a balance can be read.
-
-_SUCCESS_WRAPPERS = ("data", "result", "response", "payload")
-
-_ALIKE = frozenset({"1", "success", "ok"})
-
-
-class Said(Enum):
-    """What the `status` of a 2xx reply says."""
-
-    YES = "yes"
-    PERHAPS = "perhaps"
-    NOTHING = "nothing"
-    NO = "no"
-
-
-def read_success(call: RepliedCall) -> Reading:
-    """A 2xx reply."""
-    try:
-        value = json_of(call)
-    except NotJson as error:
-        form, what = why_not_json(call.reply.body, error)
-        call.deviations.error("CON-08", form, f"{what}; expected a JSON object")
-        note_inside(call.reply.body, call.deviations)
-        return _unknown(call)
-    note_content_type(call.reply, call.deviations)
-    if not isinstance(value, dict):
-        call.deviations.error(
-            "CON-08", "not-an-object", f"the body is {shown_json(value)}; expected a JSON object"
-        )
-        return _unknown(call)
-    if call.method is Method.DETAILS:
-        return read_details(call, value)
-    return _read_object(call, value)
-
-
-def _read_object(call: RepliedCall, fields: dict[str, JsonValue]) -> Reading:
-    names = call.profile.reply
-    said = _said(fields.get(names.status))
-    if said is Said.NO and call.method is not Method.BALANCE:
-        return refused(call, fields)
-    written = fields.get(names.balance)
-    before = len(call.deviations.found)
-    balance = read_balance(written, names.money, call.deviations)
-    if balance is None and said is Said.NO:
-        del call.deviations.found[before:]  # a refused read need not show a balance, so its form is nobody's
-        return refused(call, fields)
-    if _is_wrapped(fields, names.balance):
-        _note_wrapper(call, fields)
-    else:
-        if written is None:
-            _note_missing_balance(call)
-        _note_status(call, said, fields.get(names.status))
-    proven = said is Said.YES or call.method is Method.BALANCE
-    return Reading(
-        Outcome.ACCEPTED if proven and balance is not None else Outcome.UNKNOWN,
-        balance,
-        tuple(call.deviations.found),
-        must_settle=balance is not None and not proven,
-        account_status=account_status(call, fields),
-        money_type=money_type(written, balance),
-        http_status=call.reply.status,
-        stated_balance=balance,
-    )
-
-
-def _said(status: JsonValue) -> Said:
-    if status is None:
-        return Said.NOTHING
-    if status is True or (isinstance(status, Decimal) and status == 1):
-        return Said.YES
-    if isinstance(status, str) and status.strip().lower() in _ALIKE:
-        return Said.PERHAPS
-    return Said.NO
-
-
-def _note_status(call: RepliedCall, said: Said, status: JsonValue) -> None:
-    names = call.profile.reply
-    if said is Said.NOTHING:
-        rule = "CON-02" if call.method is Method.BALANCE else "CON-07"
-        call.deviations.error(rule, "status-missing", f'there is no "{names.status}"; expected 1')
-    elif said is Said.PERHAPS:
-        call.deviations.error(
-            "CON-07", "status-text", f"the status is {shown_json(status)}; expected the number 1"
-        )
-    elif status is True and not names.true_is_one:
-        call.deviations.warning("CON-07", "status-true", "the status is true; expected the number 1")
-    elif isinstance(status, Decimal) and said is Said.YES and str(status) != "1":
-        call.deviations.warning("CON-07", "status-decimal", f"the status is {status}; expected the number 1")
-
-
-def _note_missing_balance(call: RepliedCall) -> None:
-    name = call.profile.reply.balance
-    rule = "CON-02" if call.method is Method.BALANCE else "CON-06"
-    call.deviations.error(
-        rule, "balance-missing", f'there is no "{name}"; expected {expected(call.profile.reply.money)}'
-    )
-
-
-def _is_wrapped(fields: dict[str, JsonValue], balance: str) -> bool:
-    return fields.get(balance) is None and any(
-        isinstance(inner := fields.get(name), dict) and balance in inner for name in _SUCCESS_WRAPPERS
-    )
-
-
-def _note_wrapper(call: RepliedCall, fields: dict[str, JsonValue]) -> None:
-    wrapper = next(name for name in _SUCCESS_WRAPPERS if isinstance(fields.get(name), dict))
-    call.deviations.error(
-        "CON-09", "wrapped", f'the fields stand inside "{wrapper}"; they belong at the top of the object'
-    )
-
-
-def _unknown(call: RepliedCall) -> Reading:
-    return Reading(Outcome.UNKNOWN, deviations=tuple(call.deviations.found), http_status=call.reply.status)

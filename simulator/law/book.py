@@ -6,6 +6,7 @@ right wallet does. What that was is named in `diagnosis`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -52,6 +53,18 @@ class Book:
     def applied(self, method: Method) -> Iterator[str]:
         """Return the ids of that method which took effect in every world."""
         return (id_ for id_, entry in self._facts[method].items() if isinstance(entry, Applied))
+
+    def knows_alike(self, transaction_id: str) -> bool:
+        """Return whether another id took effect which a careless wallet takes for this one.
+
+        Where several alike took effect, the wallet tells them apart.
+        """
+        forms = set(near_forms(transaction_id))
+        known = {each for method in (Method.BET, Method.WIN) for each in self.applied(method)}
+        alike = Counter(
+            form for each in known - {transaction_id} for form in near_forms(each) if form in forms
+        )
+        return 1 in alike.values()
 
     def open_bets(self) -> int:
         """Bets that were charged and neither refunded nor followed by a win in their game."""

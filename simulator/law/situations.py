@@ -119,13 +119,14 @@ SETS: dict[str, frozenset[Situation]] = {
 }
 """What many rules can be reported for; the catalogue names a set where it means all of it."""
 
-_CLAIMS = frozenset({_S.EXPECTATION_FAILED, _S.POLICY_BROKEN, _S.SLOW})
+_NO_LAW = frozenset({_S.EXPECTATION_FAILED, _S.POLICY_BROKEN, _S.SLOW, _S.NO_ANSWER})
 
 
 def breaks_the_law(cause: str) -> bool:
     """Return whether no right wallet does what a finding's `cause` names, whatever a scenario asks for.
 
-    The form of a reply does not break the law, nor does a claim of an author, a policy or a limit of time.
+    The form of a reply does not break the law, nor does its absence, a claim of an author, a policy or a
+    limit of time.
     """
     situation = cause.partition(":")[0]
-    return situation in set(Situation) and situation not in _CLAIMS
+    return situation in set(Situation) and situation not in _NO_LAW

@@ -1,11 +1,12 @@
-"""Findings grouped by what causes them: one defect is one entry, however many scenarios meet it.
+"""Findings grouped by what causes them, in the order in which every report shows them.
 
-How a cause is printed stands in `summary` and `frame`.
+One defect is one cause, however many scenarios meet it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from enum import IntEnum
 
 from simulator.core.calls import FaultKind
 from simulator.core.findings import Finding, Severity, Verdict
@@ -15,9 +16,27 @@ from simulator.law.situations import Situation, breaks_the_law
 from simulator.report.events import ScenarioFinished
 from simulator.report.tally import Tally
 
-_READS = frozenset({Situation.STALE_READ, Situation.READ_CONTRADICTS})
 
-_TOGETHER = frozenset({Situation.LOST_UPDATE, Situation.DOUBLE_EFFECT, Situation.CONCURRENT_WRONG})
+class Proof(IntEnum):
+    """What shows a cause, the strongest first. What weaker proof shows about money may be a consequence."""
+
+    CALL = 0
+    """Calls that were sent one after the other."""
+    READ = 1
+    """A balance read that does not fit the answers."""
+    RACE = 2
+    """Calls that were in flight together, where no order of them explains the answers."""
+    AFTER_RACE = 3
+    """A call that is wrong in itself, met only where calls are sent together: the race may have upset it."""
+    FORM = 4
+    """How an answer is written."""
+    CLAIM = 5
+    """What the author of a scenario, a policy or a limit of time asks for."""
+
+
+_READS = frozenset({Situation.STALE_READ, Situation.READ_CONTRADICTS, Situation.BALANCE_READ_WRONG})
+
+_RACES = frozenset({Situation.LOST_UPDATE, Situation.DOUBLE_EFFECT, Situation.CONCURRENT_WRONG})
 
 _RANK = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
 
@@ -57,12 +76,16 @@ class Sighting(Frozen):
 
 
 class Cause:
-    """All sightings of one cause; `times` counts every occurrence. `key` is the findings' `cause`."""
+    """All sightings of one cause; `times` counts every occurrence. `key` is the findings' `cause`.
+
+    `may_follow_from` is the key of the cause that may have made this one, set once all causes are known.
+    """
 
     def __init__(self, key: str) -> None:
         self.key = key
         self.sightings: list[Sighting] = []
         self.times = 0
+        self.may_follow_from: str | None = None
 
     @property
     def shown(self) -> Sighting:
@@ -82,9 +105,20 @@ class Cause:
         return others
 
     @property
-    def in_sequence(self) -> bool:
-        """Whether it was met where calls are sent one after the other."""
-        return any(each.scenario is None or not _is_burst(each.scenario.steps) for each in self.sightings)
+    def breaks_the_law(self) -> bool:
+        """Whether it is about money or balances, so that it may have consequences, or be one."""
+        return breaks_the_law(self.key)
+
+    @property
+    def proof(self) -> Proof:
+        """The strongest proof among the sightings."""
+        if not self.breaks_the_law:
+            return Proof.FORM if self.key.startswith("form:") else Proof.CLAIM
+        if self.key in _RACES:
+            return Proof.RACE
+        if all(each.scenario is not None and _is_burst(each.scenario.steps) for each in self.sightings):
+            return Proof.AFTER_RACE
+        return Proof.READ if self.key in _READS else Proof.CALL
 
     @property
     def severity(self) -> Severity:
@@ -95,29 +129,6 @@ class Cause:
     def scenario_count(self) -> int:
         """How many scenarios it touches."""
         return len({sighting.scenario.id for sighting in self.sightings if sighting.scenario})
-
-
-def that_may_follow(errors: Sequence[Cause]) -> list[Cause]:
-    """Causes of failure that the others may have made: they may be gone when the others are mended.
-
-    Balances that are read wrongly make money look wrong. What calls do wrong one after the other they do
-    wrong together, too. What only a burst has upset is upset in the calls after it.
-    """
-    money = [cause for cause in errors if breaks_the_law(cause.key)]
-    reads = [cause for cause in money if cause.key in _READS and cause.in_sequence]
-    if reads:
-        most = max(cause.scenario_count for cause in reads)
-        return [cause for cause in money if cause.key not in _READS and cause.scenario_count < most]
-    together = [cause for cause in money if cause.key in _TOGETHER | _READS]
-    if any(cause.in_sequence for cause in money if cause not in together):
-        return together
-    return [cause for cause in money if cause not in together] if together else []
-
-
-def roots_first(errors: Sequence[Cause]) -> list[Cause]:
-    """The same causes, those that may follow from others last."""
-    following = that_may_follow(errors)
-    return [cause for cause in errors if cause not in following] + following
 
 
 class Causes:
@@ -144,8 +155,13 @@ class Causes:
                 self._by_key[name].times = count
 
     def ranked(self) -> list[Cause]:
-        """Errors first, then warnings, then notes; among them the preflight's, then what touches most."""
-        return sorted(self._by_key.values(), key=_rank)
+        """Return errors, then warnings, then notes, each in the order of `_rank`.
+
+        Among the errors, those that may follow from others stand last.
+        """
+        causes = sorted(self._by_key.values(), key=_rank)
+        errors = [cause for cause in causes if cause.severity is Severity.ERROR]
+        return _roots_first(errors) + causes[len(errors) :]
 
     def _add(self, sighting: Sighting) -> None:
         finding = sighting.finding
@@ -155,14 +171,38 @@ class Causes:
         cause.times += finding.count
 
 
-def _rank(cause: Cause) -> tuple[int, bool, int, tuple[int, int, str, int]]:
+def _rank(cause: Cause) -> tuple[int, bool, Proof, int, tuple[int, int, str, int]]:
+    """Sort the worst severity first, then the preflight's, then strong proof, then what touches most."""
     shown = cause.shown
     return (
         _RANK[shown.finding.severity],
         shown.scenario is not None,
+        cause.proof if cause.severity is Severity.ERROR else Proof.CALL,
         -cause.scenario_count,
         shown.simplicity,
     )
+
+
+def _roots_first(errors: list[Cause]) -> list[Cause]:
+    """Return the causes with those last that may follow from another one, and name it in them.
+
+    What calls do wrong one after the other they do wrong together, too. What a race has upset is upset in the
+    calls after it. Balances that are read wrongly make money look wrong, and then more scenarios meet the
+    reads than meet any of the calls.
+    """
+    money = [cause for cause in errors if cause.breaks_the_law]
+    if not money:
+        return errors
+    root = money[0]
+    widest = max(money, key=lambda cause: cause.scenario_count)
+    if widest.proof is Proof.READ:
+        root = widest
+        following = [cause for cause in money if cause.proof is not Proof.READ]
+    else:
+        following = [cause for cause in money if cause.proof > root.proof]
+    for cause in following:
+        cause.may_follow_from = root.key
+    return [cause for cause in errors if cause not in following] + following
 
 
 def _is_burst(steps: Iterable[Step]) -> bool:
@@ -176,15 +216,12 @@ def _is_burst(steps: Iterable[Step]) -> bool:
     return False
 
 
-# --- overview -------------------------------------------------------------------------------------
-# What a reader is told at the end: a tally with the causes of findings and the reasons for no verdict.
-
 EXPLAINED = (Verdict.INCONCLUSIVE, Verdict.BLOCKED, Verdict.SKIPPED, Verdict.XPASSED, Verdict.XFAILED)
-"""Verdicts that a reader wants the reason of; that of a failure is its findings."""
+"""Verdicts whose reason a report gives; a failure is explained by its findings."""
 
 
 class Overview(Tally):
-    """A fold; `causes` is complete after `finish`."""
+    """A fold over a run that keeps its findings; `causes` is complete, and in order, after `finish`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -207,5 +244,5 @@ class Overview(Tally):
             by_reason.setdefault(event.reason or "no reason was given", []).append(event.scenario)
 
     def of_severity(self, severity: Severity) -> list[Cause]:
-        """The causes of that severity, in the order of the summary."""
+        """Return the causes of that severity, in order."""
         return [cause for cause in self.causes if cause.severity is severity]

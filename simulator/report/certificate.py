@@ -13,16 +13,16 @@ from html import escape
 from pathlib import PurePosixPath
 from typing import Any
 
+from simulator.core.calls import Call
 from simulator.core.findings import Level, Outcome, Verdict
+from simulator.core.json import JsonObject, encode
 from simulator.core.steps import Scenario
-from simulator.core.webhooks import Reply
+from simulator.core.webhooks import Reply, mask_url
 from simulator.errors import ExitCode
 from simulator.law.rules import checks, rules
 from simulator.report.causes import Cause, Causes, Sighting
-from simulator.report.events import Event, ExchangeRecorded, ScenarioFinished
-from simulator.report.json import JsonObject, encode
+from simulator.report.events import Event, ScenarioFinished
 from simulator.report.tally import OUTCOMES, Tally
-from simulator.report.text import without_login
 
 STATEMENT = (
     "This is a self-assessment, made with an independent test tool that is not affiliated with BetronTech. "
@@ -59,7 +59,7 @@ class Certificate:
     def on(self, event: Event) -> None:
         """Take one event of the run."""
         self._tally.on(event)
-        if isinstance(event, ExchangeRecorded):
+        if isinstance(event, Call):
             self._log.on(event, self._plain)
         elif isinstance(event, ScenarioFinished):
             self._log.finished(event)
@@ -97,7 +97,7 @@ class Certificate:
                 "duration_ms": ended.duration_ns // 1_000_000 if ended else None,
             },
             "run": {
-                "endpoint": without_login(started.endpoint) if started else None,
+                "endpoint": mask_url(started.endpoint) if started else None,
                 "wire": started.wire if started else None,
                 "seed": started.seed if started else None,
                 "simulator": started.version if started else None,
@@ -142,6 +142,7 @@ class Certificate:
             "shown": self._plain(finding.label),
             "ledger": self._plain(finding.trail),
             "lanes": [self._plain(lane) for lane in finding.lanes],
+            "answer": self._plain(finding.answer),
             "why": finding.why,
             "fix": rule.fix if rule else "",
             "curl": self._plain(finding.curl),
@@ -233,7 +234,7 @@ class CallLog:
         self._busy_until: dict[tuple[str, str | None], int] = {}
         self._digest = hashlib.sha256()
 
-    def on(self, event: ExchangeRecorded, plain: Callable[[str], str]) -> None:
+    def on(self, event: Call, plain: Callable[[str], str]) -> None:
         """Take one call."""
         self.calls += 1
         self.refusals += event.outcome is Outcome.REFUSED
@@ -243,8 +244,8 @@ class CallLog:
         told = reply.status if isinstance(reply, Reply) else reply.kind.value
         body = reply.body.decode("utf-8", "backslashreplace") if isinstance(reply, Reply) else ""
         sent = exchange.wire.body.decode("utf-8", "backslashreplace")
-        line = encode([event.purpose, exchange.fault, plain(sent), told, plain(body), event.outcome])
-        self._lines.setdefault(event.scenario_id or "", []).append(line)
+        line = encode([event.why.purpose, exchange.fault, plain(sent), told, plain(body), event.outcome])
+        self._lines.setdefault(event.why.scenario_id or "", []).append(line)
 
     def finished(self, event: ScenarioFinished) -> None:
         """Seal a scenario's calls. Those of a burst come in any order, so the lines are sorted."""
@@ -260,12 +261,12 @@ class CallLog:
         lines = sorted(self._lines.pop(scenario_id, ()))
         self._digest.update("\n".join([scenario_id, *lines, ""]).encode())
 
-    def _watch_races(self, event: ExchangeRecorded) -> None:
+    def _watch_races(self, event: Call) -> None:
         """Two answered calls of one player that overlapped in time: the operator had a race to lose."""
         exchange = event.exchange
-        if exchange.answered_ns is None or event.purpose != "step":
+        if exchange.answered_ns is None or event.why.purpose != "step":
             return
-        key = (event.scenario_id or "", event.player)
+        key = (event.why.scenario_id or "", event.player)
         self.races += exchange.sent_ns < self._busy_until.get(key, 0)
         self._busy_until[key] = max(exchange.answered_ns, self._busy_until.get(key, 0))
 
@@ -368,6 +369,7 @@ def _finding(finding: dict[str, Any]) -> str:
         ("Why it matters", _text(finding["why"])),
         ("How to mend it", _text(finding["fix"])),
         ("The call", f"<pre>{escape(str(finding['curl']))}</pre>" if finding["curl"] else ""),
+        ("The answer", f"<pre>{escape(str(finding['answer']))}</pre>" if finding["answer"] else ""),
         ("Met in", f"<ul>{met}{more}</ul>"),
     ]
     rows = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts if value)

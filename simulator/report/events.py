@@ -1,21 +1,26 @@
-"""The event stream of a run: what happened, in order. Every report is a pure fold over it."""
+"""The event stream of a run: what happened, in order. Every report is a pure fold over it.
+
+A call that was sent is its own event, a `Call`; an `Opening` begins the history of a player.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
 
-from simulator.core.calls import CallForm
-from simulator.core.findings import Finding, Outcome, Place, Verdict
-from simulator.core.money import Money
+from simulator.core.calls import Call, Opening
+from simulator.core.findings import Finding, Place, Verdict
 from simulator.core.steps import Scenario
 from simulator.core.values import Frozen
-from simulator.core.webhooks import Exchange
 from simulator.errors import ExitCode
 
 
 class RunStarted(Frozen, kw_only=True):
-    """`started_at` is ISO 8601; `run` is the random part of every transaction id."""
+    """`started_at` is ISO 8601; `run` is the random part of every transaction id.
+
+    The rest makes the lines that repeat it: `paths` and `players` as they were given, `options` that every
+    scenario needs again, and those of the `selection`, as pairs of a flag and its value quoted for a shell.
+    """
 
     run: str
     seed: int
@@ -24,38 +29,14 @@ class RunStarted(Frozen, kw_only=True):
     version: str
     started_at: str
     selected: int
-    command: str = "betrontech-sim run"
+    players: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    options: tuple[tuple[str, str], ...] = ()
+    selection: tuple[tuple[str, str], ...] = ()
 
 
 class ScenarioStarted(Frozen, kw_only=True):
     scenario: Scenario
-
-
-class PlayerOpened(Frozen, kw_only=True):
-    """A scenario takes a player whose balance was read or seeded as `balance`; a history begins."""
-
-    scenario_id: str
-    player: str
-    balance: Money
-
-
-class ExchangeRecorded(Frozen, kw_only=True):
-    """One call that was sent. `purpose`: step, probe, adjust, preflight, restore, or settle.
-
-    `outcome` and `balance` are as read from the reply; `label` is the file's name of the step; `form` is
-    how the call is written, which decides whether it may be refused.
-    `scenario_id` is None for preflight and restore. `duration` of the call stands in the exchange.
-    """
-
-    scenario_id: str | None
-    player: str | None
-    purpose: str
-    exchange: Exchange
-    outcome: Outcome
-    balance: Money | None
-    label: str = ""
-    place: Place | None = None
-    form: CallForm = CallForm.CANONICAL
 
 
 class StepFinished(Frozen, kw_only=True):
@@ -82,7 +63,7 @@ class ScenarioFinished(Frozen, kw_only=True):
     findings: tuple[Finding, ...]
     duration_ns: int
     exchange_count: int
-    exchanges: tuple[ExchangeRecorded, ...] = ()
+    exchanges: tuple[Call, ...] = ()
 
 
 class DialectObserved(Frozen, kw_only=True):
@@ -114,8 +95,8 @@ class RunFinished(Frozen, kw_only=True):
 Event = (
     RunStarted
     | ScenarioStarted
-    | PlayerOpened
-    | ExchangeRecorded
+    | Opening
+    | Call
     | StepFinished
     | FindingRaised
     | ScenarioFinished

@@ -5,17 +5,18 @@ Lines come without line ends, safe for a screen, coloured by the ink handed in.
 
 from __future__ import annotations
 
-import shlex
 import textwrap
 from collections.abc import Iterable, Iterator
 
+from simulator.core.calls import Call
 from simulator.core.findings import Finding, Severity
 from simulator.core.money import format_money
 from simulator.core.steps import Scenario
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Exchange, Reply, mask_headers
 from simulator.report.causes import Sighting
-from simulator.report.events import ExchangeRecorded
+from simulator.report.events import RunStarted
+from simulator.report.rerun import rerun_line
 from simulator.report.text import Ink, display_width, shorten, visible
 
 VERDICT_WORDS = {Severity.ERROR: "FAIL", Severity.WARNING: "WARN", Severity.NOTE: "NOTE"}
@@ -32,13 +33,12 @@ KEY_WIDTH = 7
 class FrameStyle(Frozen):
     """How frames are laid out. `width` None (no terminal) wraps and cuts nothing.
 
-    `command` and `seed` make the line that runs a scenario again.
+    `started` makes the line that runs a scenario again.
     """
 
     ink: Ink
     width: int | None = None
-    command: str = "betrontech-sim run"
-    seed: int | None = None
+    started: RunStarted | None = None
 
 
 def frame(sighting: Sighting, style: FrameStyle) -> list[str]:
@@ -63,14 +63,6 @@ def headline(finding: Finding, ink: Ink) -> str:
 def severity_tag(finding: Finding, ink: Ink) -> str:
     """``error[REF-03]``."""
     return ink.severity(finding.severity, f"{finding.severity.value}[{visible(finding.rule)}]")
-
-
-def rerun(scenario: Scenario, style: FrameStyle) -> str:
-    """The command that runs that scenario again, ready to paste."""
-    several = scenario.id != scenario.place.file
-    target = str(scenario.place) if several else scenario.place.file
-    seed = "" if style.seed is None else f" --seed {style.seed}"
-    return f"{style.command} {shlex.quote(visible(target))}{seed}"
 
 
 def _source(finding: Finding, scenario: Scenario | None, gutter: int, style: FrameStyle) -> list[str]:
@@ -98,13 +90,15 @@ def _source(finding: Finding, scenario: Scenario | None, gutter: int, style: Fra
 def _facts(finding: Finding, scenario: Scenario | None, gutter: int, style: FrameStyle) -> list[str]:
     lines = _fact("ledger", _end_of(visible(finding.trail)), gutter, style)
     lines += [f"{'':{gutter}}   {visible(lane)}" for lane in finding.lanes]
+    lines += _fact("answer", visible(finding.answer), gutter, style, wrap=False)
     lines += _fact("why", visible(finding.why), gutter, style)
     curl = visible(finding.curl)
     if len(curl) > CURL_LENGTH_MAX:
         curl = f"a line of {len(curl):,} characters: it stands in the JSON report"
     lines += _fact("curl", curl, gutter, style, wrap=False)
     if scenario is not None:
-        lines += _fact("rerun", rerun(scenario, style), gutter, style, wrap=False)
+        line = rerun_line(style.started, scenario, finding.player)
+        lines += _fact("rerun", line, gutter, style, wrap=False)
     return lines
 
 
@@ -135,7 +129,7 @@ HEADER_CHARACTERS_MAX = 500
 HEADERS_MAX = 40
 
 
-def wire_dump(event: ExchangeRecorded, endpoint: str, ink: Ink) -> Iterator[str]:
+def wire_dump(event: Call, endpoint: str, ink: Ink) -> Iterator[str]:
     """The lines of one call; a blank one ends it."""
     exchange = event.exchange
     yield _heading(event, ink)
@@ -147,11 +141,11 @@ def wire_dump(event: ExchangeRecorded, endpoint: str, ink: Ink) -> Iterator[str]
     yield ""
 
 
-def _heading(event: ExchangeRecorded, ink: Ink) -> str:
+def _heading(event: Call, ink: Ink) -> str:
     request = event.exchange.request
-    what = event.label or (request.method.value if request else "bytes")
+    what = event.why.label or (request.method.value if request else "bytes")
     player = f"player {event.player}" if event.player else ""
-    facts = [event.purpose, player, str(event.place or "")]
+    facts = [event.why.purpose, player, str(event.why.place or "")]
     result = event.outcome.value
     if event.balance is not None:
         result += f", balance {format_money(event.balance)}"

@@ -6,20 +6,19 @@
 
 from __future__ import annotations
 
-import json
 from typing import TextIO
 
+from simulator.core.calls import Call, Opening, call_object, line_text, opening_object
 from simulator.core.findings import Finding, Place
-from simulator.core.money import Money, format_money
+from simulator.core.json import JsonObject, encode
 from simulator.core.steps import Scenario
-from simulator.core.webhooks import Reply
+from simulator.core.webhooks import mask_url
 from simulator.law.rules import rule, rule_ids
+from simulator.report.causes import Cause, Overview
 from simulator.report.events import (
     DialectObserved,
     Event,
-    ExchangeRecorded,
     FindingRaised,
-    PlayerOpened,
     RunFinished,
     RunStarted,
     ScenarioFinished,
@@ -27,7 +26,6 @@ from simulator.report.events import (
     StepFinished,
 )
 from simulator.report.tally import OUTCOMES, Tally
-from simulator.report.text import without_login
 
 _NOT_STARTED: JsonObject = {"seed": None, "endpoint": None}
 
@@ -37,13 +35,13 @@ class JsonReport:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._tally = Tally()
+        self._tally = Overview()
         self._begun = False
         self._separator = ""
 
     def on(self, event: Event) -> None:
         self._tally.on(event)
-        if type(event) is ExchangeRecorded:
+        if type(event) is Call:
             return
         match event:
             case RunStarted():
@@ -59,6 +57,7 @@ class JsonReport:
         tally = self._tally
         rest: JsonObject = {
             "findings": [finding_object(finding, None) for finding in tally.run_findings],
+            "causes": [cause_object(cause) for cause in tally.causes],
             "dialect": {
                 observed.knob: {"value": observed.value, "evidence": observed.evidence}
                 for observed in tally.dialect.values()
@@ -78,7 +77,7 @@ class JsonReport:
         written = {
             **result_object(event),
             "findings": [finding_object(finding, event.scenario) for finding in event.findings],
-            "exchanges": [exchange_object(exchange) for exchange in event.exchanges],
+            "exchanges": [call_object(call) for call in event.exchanges],
         }
         self._stream.write(f"{self._separator}\n{encode(written)}")
         self._stream.flush()
@@ -89,49 +88,6 @@ class JsonReport:
 # Exchanges, findings and scenarios as JSON objects, the same in every file a run leaves.
 # Money is canonical text, times are integers of nanoseconds, absent facts are null. Headers are left out,
 # and with them every secret of the configuration.
-
-JsonObject = dict[str, object]
-
-encode = json.JSONEncoder(separators=(",", ":")).encode
-"""Compact and pure ASCII: safe in a stream of any encoding."""
-
-
-def exchange_object(event: ExchangeRecorded) -> JsonObject:
-    """What `betrontech-sim judge` reads, and what a person wants to see of one call."""
-    exchange, place = event.exchange, event.place
-    request, reply = exchange.request, exchange.reply
-    written: JsonObject = {
-        "player": event.player,
-        "method": None,
-        "transaction_id": None,
-        "amount": None,
-        "sent_ns": exchange.sent_ns,
-        "answered_ns": exchange.answered_ns,
-        "outcome": event.outcome,
-        "balance": _money(event.balance),
-        "scenario": event.scenario_id,
-        "label": event.label,
-        "purpose": event.purpose,
-        "line": place.line if place else None,
-        "game_id": None,
-        "form": event.form,
-        "fault": exchange.fault,
-        "http": None,
-    }
-    if request is not None:
-        written["player"] = event.player or request.player
-        written["method"] = request.method
-        written["transaction_id"] = request.transaction_id
-        written["amount"] = _money(request.amount)
-        written["game_id"] = request.game_id
-    _put_body(written, "request", exchange.wire.body)
-    if isinstance(reply, Reply):
-        written["http"] = reply.status
-        _put_body(written, "reply", reply.body)
-    else:
-        written["reply"] = None
-        written["no_reply"] = {"kind": reply.kind, "detail": reply.detail}
-    return written
 
 
 def finding_object(finding: Finding, scenario: Scenario | None) -> JsonObject:
@@ -148,8 +104,25 @@ def finding_object(finding: Finding, scenario: Scenario | None) -> JsonObject:
         "trail": finding.trail,
         "why": finding.why,
         "curl": finding.curl,
+        "answer": finding.answer,
         "player": finding.player,
         "count": finding.count,
+        "phase": finding.phase,
+    }
+
+
+def cause_object(cause: Cause) -> JsonObject:
+    """Return one cause of findings, with the scenarios that met it, the one shown on the terminal first."""
+    shown = cause.shown
+    met = [shown.scenario_id, *(each.scenario_id for each in cause.others)]
+    return {
+        "cause": cause.key,
+        "rule": shown.finding.rule,
+        "severity": cause.severity,
+        "title": shown.finding.message,
+        "count": cause.times,
+        "scenarios": [scenario_id for scenario_id in met if scenario_id],
+        "may_follow_from": cause.may_follow_from,
     }
 
 
@@ -175,7 +148,7 @@ def run_object(event: RunStarted) -> JsonObject:
     return {
         "run": event.run,
         "seed": event.seed,
-        "endpoint": without_login(event.endpoint),
+        "endpoint": mask_url(event.endpoint),
         "wire": event.wire,
         "version": event.version,
         "started_at": event.started_at,
@@ -210,21 +183,6 @@ def rule_level(rule_id: str) -> str | None:
     return rule(rule_id).level.value if rule_id in rule_ids() else None
 
 
-def _money(amount: Money | None) -> str | None:
-    return None if amount is None else format_money(amount)
-
-
-def _put_body(written: JsonObject, key: str, body: bytes) -> None:
-    """The text of a body under `key`; bytes that are no UTF-8 as base64 under ``key_base64``."""
-    try:
-        written[key] = body.decode()
-    except UnicodeDecodeError:
-        from base64 import b64encode  # rare: an operator that answers in bytes of another encoding
-
-        written[key] = None
-        written[f"{key}_base64"] = b64encode(body).decode()
-
-
 # --- ndjson ---------------------------------------------------------------------------------------
 # Every event as a line of JSON, flushed at once: what was sent is in the file even after a kill.
 # `betrontech-sim judge` reads the ``opening`` and ``exchange`` lines.
@@ -239,17 +197,16 @@ class NdjsonReport:
 
     def on(self, event: Event) -> None:
         self._tally.on(event)
-        if type(event) is ExchangeRecorded:
-            self._line("exchange", exchange_object(event))
+        if type(event) is Call:
+            self._line("exchange", call_object(event))
             return
         match event:
             case RunStarted():
                 self._line("run", run_object(event))
             case ScenarioStarted():
                 self._line("scenario", _scenario_object(event.scenario))
-            case PlayerOpened():
-                opening = {"player": event.player, "balance": format_money(event.balance)}
-                self._line("opening", {**opening, "scenario": event.scenario_id})
+            case Opening():
+                self._line("opening", opening_object(event))
             case StepFinished():
                 step = {"scenario": event.scenario_id, "status": event.status}
                 self._line("step", {**step, **place_object(event.place)})
@@ -272,7 +229,7 @@ class NdjsonReport:
         self._line("end", end_object(self._tally))
 
     def _line(self, kind: str, written: JsonObject) -> None:
-        self._stream.write(f'{{"type":"{kind}",{encode(written)[1:]}\n')
+        self._stream.write(line_text(kind, written))
         self._stream.flush()
 
 

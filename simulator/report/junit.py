@@ -14,15 +14,17 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TextIO
 
+from simulator.core.calls import Call
 from simulator.core.findings import Finding, Severity, Verdict
 from simulator.core.steps import Scenario
 from simulator.core.values import Frozen
+from simulator.core.webhooks import mask_url
 from simulator.errors import ExitCode
 from simulator.report.causes import Sighting
-from simulator.report.events import Event, ExchangeRecorded, ScenarioFinished
+from simulator.report.events import Event, ScenarioFinished
 from simulator.report.frame import FrameStyle, frame
-from simulator.report.tally import OUTCOMES, Tally
-from simulator.report.text import Ink, visible, without_login
+from simulator.report.tally import OUTCOMES, Tally, passed_with_warnings
+from simulator.report.text import Ink, visible
 
 SUITE = "betrontech-sim"
 
@@ -58,7 +60,7 @@ class JunitReport:
 
     def on(self, event: Event) -> None:
         self._tally.on(event)
-        if type(event) is not ExchangeRecorded and isinstance(event, ScenarioFinished):
+        if type(event) is not Call and isinstance(event, ScenarioFinished):
             self._cases.append(self._case(event))
 
     def close(self) -> None:
@@ -86,13 +88,14 @@ class JunitReport:
         errors = [finding for finding in event.findings if finding.severity is Severity.ERROR]
         first = next(iter(errors or event.findings), None)
         failed = event.verdict is Verdict.FAILED and first is not None
+        warned = "This scenario passed with warnings.\n\n" if passed_with_warnings(event) else ""
         return _Case(
             attributes=_attributes(attributes),
             verdict=event.verdict,
             type=first.rule if failed and first else event.verdict.value,
             message=first.message if failed and first else event.reason or event.verdict.value,
             text=self._frames(errors, scenario) if failed else event.reason,
-            output=self._frames(event.findings, scenario),
+            output=warned + self._frames(event.findings, scenario),
         )
 
     def _unique(self, classname: str, name: str) -> str:
@@ -119,9 +122,7 @@ class JunitReport:
         )
 
     def _frames(self, findings: Iterable[Finding], scenario: Scenario | None) -> str:
-        style = FrameStyle(Ink(enabled=False))
-        if started := self._tally.started:
-            style = FrameStyle(Ink(enabled=False), None, started.command, started.seed)
+        style = FrameStyle(Ink(enabled=False), None, self._tally.started)
         return "\n\n".join("\n".join(frame(Sighting(finding, scenario, 0), style)) for finding in findings)
 
     def _write(self, tags: Counter[str | None], body: list[str]) -> None:
@@ -152,8 +153,10 @@ class JunitReport:
 def _properties(tally: Tally) -> dict[str, str]:
     properties = {"outcome": OUTCOMES[tally.exit_code], "exit_code": str(int(tally.exit_code))}
     if started := tally.started:
-        properties |= {"seed": str(started.seed), "endpoint": without_login(started.endpoint)}
+        properties |= {"seed": str(started.seed), "endpoint": mask_url(started.endpoint)}
         properties |= {"wire": started.wire, "run": started.run, "version": started.version}
+    if tally.passed_with_warnings:
+        properties["passed_with_warnings"] = str(tally.passed_with_warnings)
     if tally.root_cause:
         properties["root_cause"] = tally.root_cause
     return properties | {f"dialect.{knob}": seen.value for knob, seen in tally.dialect.items()}

@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Protocol, TextIO
 
+from simulator.core.calls import Call
 from simulator.core.findings import Finding, Severity, Verdict
 from simulator.core.steps import Scenario
 from simulator.errors import ExitCode, UsageError
 from simulator.report.events import (
     DialectObserved,
     Event,
-    ExchangeRecorded,
     FindingRaised,
     RunFinished,
     RunStarted,
@@ -34,6 +34,13 @@ OUTCOMES = {
 """The outcome of a run in one word, as files carry it."""
 
 
+def passed_with_warnings(event: ScenarioFinished) -> bool:
+    """Return whether a scenario passed, and something is wrong that costs no money by itself."""
+    return event.verdict is Verdict.PASSED and any(
+        finding.severity is Severity.WARNING for finding in event.findings
+    )
+
+
 class Tally:
     """A fold over a run that keeps no scenario; `finish` brings a stream that was cut short to its end."""
 
@@ -41,13 +48,14 @@ class Tally:
         self.started: RunStarted | None = None
         self.ended: RunFinished | None = None
         self.counts: Counter[Verdict] = Counter()
+        self.passed_with_warnings = 0
         self.calls = 0
         self.dialect: dict[str, DialectObserved] = {}
         self._open = OpenScenarios()
 
     def on(self, event: Event) -> None:
         # Nearly every event is one of these two.
-        if type(event) is ExchangeRecorded:
+        if type(event) is Call:
             self.calls += 1
             return
         if type(event) is StepFinished:
@@ -74,6 +82,7 @@ class Tally:
     def count(self, event: ScenarioFinished) -> None:
         """Take a scenario that has ended."""
         self.counts[event.verdict] += 1
+        self.passed_with_warnings += passed_with_warnings(event)
 
     def running(self, scenario_id: str | None) -> Scenario | None:
         """The scenario of that id, if it has started and not ended."""
@@ -186,7 +195,7 @@ class OpenScenarios:
 
     def on(self, event: Event) -> None:
         match event:
-            case ExchangeRecorded():  # first, because nearly every event is one
+            case Call():  # first, because nearly every event is one
                 pass
             case ScenarioStarted():
                 self._open[event.scenario.id] = (event.scenario, [])

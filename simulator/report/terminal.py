@@ -6,13 +6,17 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, TextIO
 
+from simulator.core.calls import Call
 from simulator.core.findings import Severity, Verdict
 from simulator.core.steps import Scenario
+from simulator.core.webhooks import mask_url
 from simulator.errors import ExitCode
-from simulator.report.causes import EXPLAINED, Cause, Overview, Sighting, roots_first, that_may_follow
-from simulator.report.events import Event, ExchangeRecorded, RunStarted, ScenarioFinished
+from simulator.report.causes import EXPLAINED, Cause, Overview, Sighting
+from simulator.report.events import Event, RunStarted, ScenarioFinished
 from simulator.report.frame import FrameStyle, frame, headline, severity_tag
-from simulator.report.text import Ink, display_width, encodable, plural, visible, without_login
+from simulator.report.rerun import repeat_line
+from simulator.report.tally import passed_with_warnings
+from simulator.report.text import Ink, display_width, encodable, plural, visible
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -26,7 +30,7 @@ _CALM = frozenset({Verdict.PASSED, Verdict.SKIPPED, Verdict.XFAILED, Verdict.BLO
 _WORDS = {
     Verdict.PASSED: "ok   ",
     Verdict.FAILED: "FAIL ",
-    Verdict.INCONCLUSIVE: "open ",
+    Verdict.INCONCLUSIVE: "inconclusive",
     Verdict.SKIPPED: "skip ",
     Verdict.XFAILED: "xfail",
     Verdict.XPASSED: "XPASS",
@@ -69,7 +73,7 @@ class TerminalReport:
         self._overview.on(event)
         if self._bar is not None:
             self._bar.tick()
-        if type(event) is ExchangeRecorded:
+        if type(event) is Call:
             if self._verbosity > 0:
                 self._dump(event)
         elif self._verbosity > QUIET:
@@ -87,9 +91,7 @@ class TerminalReport:
             self._bar.close()
             self._bar = None
         cut = self._overview.finish()
-        style = FrameStyle(self._ink, self._width)
-        if started := self._overview.started:
-            style = FrameStyle(self._ink, self._width, started.command, started.seed)
+        style = FrameStyle(self._ink, self._width, self._overview.started)
         if self._verbosity <= QUIET:
             lines = failures_only(self._overview, style)
         else:
@@ -103,7 +105,7 @@ class TerminalReport:
         self._stream.flush()
 
     def _start(self, event: RunStarted) -> None:
-        self._endpoint = visible(without_login(event.endpoint))
+        self._endpoint = visible(mask_url(event.endpoint))
         name = self._ink.strong(f"betrontech-sim {event.version}")
         selected = plural(event.selected, "scenario")
         self._write(f"{name}  {selected} → {self._endpoint}  seed {event.seed}\n")
@@ -120,7 +122,7 @@ class TerminalReport:
             self._bar.advance(failed=event.verdict in {Verdict.FAILED, Verdict.XPASSED})
         self._stream.flush()
 
-    def _dump(self, event: ExchangeRecorded) -> None:
+    def _dump(self, event: Call) -> None:
         from simulator.report.frame import wire_dump  # only -v needs it
 
         for line in wire_dump(event, self._endpoint, self._ink):
@@ -138,6 +140,8 @@ class TerminalReport:
 
         word = _WORDS[event.verdict]
         match event.verdict:
+            case Verdict.PASSED if passed_with_warnings(event):
+                word = self._ink.odd("warn ")
             case Verdict.PASSED:
                 word = self._ink.good(word)
             case Verdict.FAILED | Verdict.XPASSED:
@@ -206,7 +210,7 @@ def closing(overview: Overview, style: FrameStyle, reports: Sequence[tuple[str, 
     yield from _reasons(overview, style)
     rows = [("note", note) for note in (overview.ended.notes if overview.ended else ())]
     rows += [("report", f"{kind}: {path}") for kind, path in reports]
-    rows += [("next", step) for step in _next_steps(overview, style)]
+    rows += [("next", step) for step in _next_steps(overview)]
     rows.append(("exit", f"{int(overview.exit_code)}, {_exit_meaning(overview)}"))
     for key, text in rows:
         yield f"{style.ink.faint(f'{key:<7}')} {visible(text)}"
@@ -217,9 +221,7 @@ def result_line(overview: Overview, style: FrameStyle) -> str:
     """The last line: one word, the counts, and the size of the run."""
     ink, code = style.ink, overview.exit_code
     paint = ink.good if code is ExitCode.PASSED else ink.bad
-    counts = [
-        f"{overview.counts[verdict]:,} {verdict.value}" for verdict in COUNT_ORDER if overview.counts[verdict]
-    ]
+    counts = [_count(overview, verdict) for verdict in COUNT_ORDER if overview.counts[verdict]]
     for severity in (Severity.WARNING, Severity.NOTE):
         if found := len(overview.of_severity(severity)):
             counts.append(plural(found, severity.value))
@@ -229,6 +231,14 @@ def result_line(overview: Overview, style: FrameStyle) -> str:
     if overview.started:
         size += f", seed {overview.started.seed}"
     return f"{paint(RESULT_WORDS[code])}  {', '.join(counts) or 'no scenario ran'} {ink.faint(f'({size})')}"
+
+
+def _count(overview: Overview, verdict: Verdict) -> str:
+    """Return ``206 passed (2 with warnings)``."""
+    count = f"{overview.counts[verdict]:,} {verdict.value}"
+    if verdict is Verdict.PASSED and (warned := overview.passed_with_warnings):
+        count += f" ({warned:,} with {'a warning' if warned == 1 else 'warnings'})"
+    return count
 
 
 def duration(nanoseconds: int) -> str:
@@ -287,15 +297,10 @@ def _exit_meaning(overview: Overview) -> str:
     return EXIT_MEANINGS[overview.exit_code]
 
 
-def _next_steps(overview: Overview, style: FrameStyle) -> list[str]:
+def _next_steps(overview: Overview) -> list[str]:
     match overview.exit_code:
         case ExitCode.FOUND:
-            errors = overview.of_severity(Severity.ERROR)
-            if not errors:
-                return ["take `xfail` out of the scenarios that pass now"]
-            explain = f"betrontech-sim explain {errors[0].shown.finding.rule}"
-            again = "" if overview.nothing_ran else " --last-failed"
-            return [f"{explain} says how to fix it; then {style.command}{again}"]
+            return list(_mend_and_repeat(overview))
         case ExitCode.UNREACHABLE:
             return [
                 "is the wallet running, and do address, port and path of --endpoint fit? --wait-for waits"
@@ -308,6 +313,19 @@ def _next_steps(overview: Overview, style: FrameStyle) -> list[str]:
             return ["please report it together with this output"]
         case _:
             return []
+
+
+def _mend_and_repeat(overview: Overview) -> Iterator[str]:
+    """What the first cause is about, and the line that shows whether it is gone, each to be copied."""
+    errors = overview.of_severity(Severity.ERROR)
+    if not errors:
+        yield "take `xfail` out of the scenarios that pass now"
+        return
+    rule = errors[0].shown.finding.rule
+    if not rule.startswith("EXP-"):  # those rules say what a claim is: the author knows how to mend it
+        yield f"How to fix it: betrontech-sim explain {rule}"
+    if overview.started is not None:
+        yield f"Then: {repeat_line(overview.started, last_failed=not overview.nothing_ran)}"
 
 
 # --- progress -------------------------------------------------------------------------------------
@@ -406,7 +424,7 @@ def summary(
     """The whole end of a run; `every` shows each cause in full, however many there are."""
     yield from _root_cause(overview, style)
     yield from _index(overview, style)
-    yield from _frames(roots_first(overview.of_severity(Severity.ERROR)), style, every=every)
+    yield from _frames(overview.of_severity(Severity.ERROR), style, every=every)
     yield from _briefs(overview.of_severity(Severity.WARNING), style, every=every)
     yield from _briefs(overview.of_severity(Severity.NOTE), style, every=every)
     yield from closing(overview, style, reports)
@@ -415,7 +433,7 @@ def summary(
 def failures_only(overview: Overview, style: FrameStyle) -> Iterator[str]:
     """What `-q` leaves: the errors, and the last line."""
     yield from _root_cause(overview, style)
-    yield from _frames(roots_first(overview.of_severity(Severity.ERROR)), style, every=False)
+    yield from _frames(overview.of_severity(Severity.ERROR), style, every=False)
     yield result_line(overview, style)
 
 
@@ -440,10 +458,10 @@ def _index(overview: Overview, style: FrameStyle) -> Iterator[str]:
         return
     extent = f"{plural(len(touched), 'scenario')}, {plural(len(errors), 'cause')}"
     yield style.ink.strong(f"{extent} of failure")
-    following = that_may_follow(errors)
-    yield from (_indexed(cause, style, "  ") for cause in errors if cause not in following)
+    yield from (_indexed(cause, style, "  ") for cause in errors if cause.may_follow_from is None)
+    following = [cause for cause in errors if cause.may_follow_from is not None]
     if following:
-        yield style.ink.faint("  and what may follow from it, or show the same in other calls:")
+        yield style.ink.faint("  possibly consequences of the above:")
         yield from (_indexed(cause, style, "    ") for cause in following)
     yield ""
 
@@ -503,6 +521,7 @@ def _brief(cause: Cause, style: FrameStyle) -> Iterator[str]:
     yield headline(sighting.finding, ink) + ink.faint(often)
     more = f" and {plural(len(cause.others), 'more scenario')}" if cause.others else ""
     yield f"   {ink.hint('-->')} {_sighted(sighting, cause, style)}{ink.faint(more)}".rstrip()
-    for text in (sighting.finding.label, sighting.finding.why):
+    finding = sighting.finding
+    for text in (finding.label, finding.answer and f"answer: {finding.answer}", finding.why):
         if text:
             yield f"       {visible(text)}"

@@ -19,8 +19,6 @@ _UNSAFE = re.compile(
     "\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]"
 )
 
-_LOGIN = re.compile(r"(?<=//)[^/?#]*@")
-
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 # What these reports draw with, for a stream whose encoding has no such glyph.
@@ -34,11 +32,6 @@ def visible(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return _UNSAFE.sub(_escape, text)
-
-
-def without_login(url: str) -> str:
-    """The URL with a user and a password in it masked."""
-    return _LOGIN.sub("***@", url)
 
 
 def display_width(text: str) -> int:

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 
-from simulator.core.calls import Call, CallForm, FaultSpec, Operation, Why
+from simulator.core.calls import Call, CallForm, FaultSpec, Form, Operation, Why
 from simulator.core.findings import Outcome, Place
 from simulator.core.profiles import WireProfile
 from simulator.core.steps import Balance, Bet, Details, Expect, Parallel, Refund, Resend, Send, Step, Win
@@ -20,7 +20,6 @@ from simulator.law.situations import Situation
 from simulator.run.context import RunContext, Stopped
 from simulator.run.judge import Judge, check_claims
 from simulator.run.script import CannotSend, Script
-from simulator.wire.forms import Form
 from simulator.wire.sender import Sender
 from simulator.wire.writing import write
 
@@ -180,7 +179,7 @@ class Bursts:
     def _record(self, done: Done) -> Call:
         planned = done.planned
         why = Why(self._scenario_id, "step", planned.label, planned.place)
-        return self._context.record(done.exchange, why, form=planned.form.form)
+        return self._context.record(done.exchange, why, form=planned.form)
 
     def _claims(self, planned: Planned, call: Call) -> None:
         if planned.expect != Expect() and planned.fault is None:
@@ -200,7 +199,7 @@ class Bursts:
             request = done.planned.form.request
             book = None if request is None else self._ledger.books.get(request.player)
             known = book is not None and book.terms.exists
-            if call.reading.outcome is Outcome.ACCEPTED and not known:
+            if not known and call.for_unknown_player.reading.outcome is Outcome.ACCEPTED:
                 situation = (
                     Situation.MALFORMED_ACCEPTED if request is None else Situation.UNKNOWN_PLAYER_ACCEPTED
                 )

@@ -9,14 +9,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from simulator.core.calls import Call, CallForm, FaultSpec, Why
+from simulator.core.calls import Call, CallForm, FaultSpec, Form, Why
 from simulator.core.findings import Verdict
 from simulator.core.money import Money
 from simulator.core.profiles import WireProfile
 from simulator.core.webhooks import Exchange, NoReply, WebhookRequest, WireRequest
 from simulator.judge.replies import read_reply
 from simulator.law.roles import KNOBS
-from simulator.report.events import DialectObserved, Event, ExchangeRecorded, ScenarioFinished
+from simulator.report.events import DialectObserved, Event, ScenarioFinished
 from simulator.settings import RunSettings
 from simulator.wire.patience import Patience
 from simulator.wire.sender import CallInterrupted, Sender
@@ -54,7 +54,7 @@ class RunContext:
         self.games = games
         self.report = report
         self.dialect = DialectLog()
-        self.kept: dict[str, deque[ExchangeRecorded]] = {}
+        self.kept: dict[str, deque[Call]] = {}
         self.calls = 0
         self.open_bets = OpenBets()
         self.stopping = ""
@@ -95,9 +95,12 @@ class RunContext:
         wire: WireRequest,
         why: Why,
         *,
-        form: CallForm = CallForm.CANONICAL,
+        form: Form | None = None,
     ) -> Call:
-        """Send, record and read one call. Raises Stopped when the run is ending."""
+        """Send, record and read one call; without `form`, one that is written as documented.
+
+        Raises Stopped when the run is ending.
+        """
         if self.stopping and not self.ending:
             raise Stopped(self.stopping)
         try:
@@ -122,34 +125,24 @@ class RunContext:
             raise
         return tuple(self.record(exchange, why) for exchange in exchanges)
 
-    def record(self, exchange: Exchange, why: Why, *, form: CallForm = CallForm.CANONICAL) -> Call:
-        """Put an exchange into the event stream and read its reply."""
+    def record(self, exchange: Exchange, why: Why, *, form: Form | None = None) -> Call:
+        """Read the reply of a call that was made, and put the call into the event stream."""
+        form = form or Form(CallForm.CANONICAL, exchange.request)
         reading = read_reply(
             exchange.request,
             exchange.reply,
             self.profile,
             injected=exchange.fault is not None,
-            well_formed=form is not CallForm.MALFORMED,
+            well_formed=form.form is not CallForm.MALFORMED,
         )
-        request = exchange.request
-        event = ExchangeRecorded(
-            scenario_id=why.scenario_id,
-            player=request.player if request is not None else None,
-            purpose=why.purpose,
-            exchange=exchange,
-            outcome=reading.outcome,
-            balance=reading.balance,
-            label=why.label,
-            place=why.place,
-            form=form,
-        )
+        call = Call(exchange, reading, form, why)
         with self._lock:
             self.calls += 1
-            self.report(event)
+            self.report(call)
         if why.scenario_id in self.kept:
-            self.kept[why.scenario_id].append(event)
+            self.kept[why.scenario_id].append(call)
         self._watch_silence(exchange)
-        return Call(exchange, reading)
+        return call
 
     @property
     def gone(self) -> bool:
@@ -159,7 +152,7 @@ class RunContext:
     def _watch_silence(self, exchange: Exchange) -> None:
         if not isinstance(exchange.reply, NoReply):
             self._silent = 0
-        elif exchange.fault is None:
+        elif exchange.fault is None and not exchange.reply.answered:
             self._silent += 1
             if self._silent >= SILENT_CALLS_MAX:
                 self.stop(f"the operator stopped answering: {exchange.reply.detail}")

@@ -90,9 +90,9 @@ def _connected(sender: Sender, target: Target, contained: bool) -> Iterator[Chec
     tls = target.endpoint.scheme == "https"
     if failure is None:
         yield Check("connection", Health.FINE, "open" + (", with TLS" if tls else ""), took_ns=took_ns)
-    elif failure.kind is NoReplyKind.TLS:
+    elif failure.kind in (NoReplyKind.TLS, NoReplyKind.SCHEME):
         yield Check("connection", Health.FINE, "open", took_ns=took_ns)
-        yield Check("tls", Health.FAILED, failure.detail, reached=False)
+        yield Check("tls", Health.FAILED, failure.detail, reached=failure.answered)
     else:
         hint = _connection_hint(target, contained)
         yield Check("connection", Health.FAILED, failure.detail, hint, took_ns, reached=False)
@@ -117,7 +117,7 @@ def _answers(sender: Sender, player: str, profile: WireProfile) -> Iterator[Chec
     request = WebhookRequest(Method.BALANCE, player)
     exchange = sender.call(request, write(request, profile))
     if isinstance(exchange.reply, NoReply):
-        yield _silence(exchange.reply, exchange)
+        yield _unanswered(exchange.reply, exchange)
         return
     status = _status(exchange, exchange.reply)
     yield status
@@ -131,17 +131,20 @@ def _answers(sender: Sender, player: str, profile: WireProfile) -> Iterator[Chec
     yield _speed([exchange, *more])
 
 
-def _silence(reply: NoReply, exchange: Exchange) -> Check:
-    hint = {
-        NoReplyKind.TIMEOUT: "is the operator stuck or slow? --timeout 30s waits longer",
-        NoReplyKind.CLOSED: "did the operator crash on the call? look into its log",
-        NoReplyKind.RESET: "did the operator crash on the call? look into its log",
-        NoReplyKind.GARBAGE: "what listens there does not speak HTTP/1.1: is it the right port?",
-        NoReplyKind.OVERSIZED: "a wallet's answer is short: is it the right path?",
-    }.get(reply.kind, "")
-    return Check(
-        "answer", Health.FAILED, reply.detail, hint, monotonic_ns() - exchange.sent_ns, reached=False
-    )
+_ANSWER_HINTS = {
+    NoReplyKind.TIMEOUT: "your wallet is stuck or slow; --timeout 30s waits longer",
+    NoReplyKind.CLOSED: "your wallet may have crashed on the call; its log should say why",
+    NoReplyKind.RESET: "your wallet may have crashed on the call; its log should say why",
+    NoReplyKind.CUT: "your wallet may have crashed while it answered; its log should say why",
+    NoReplyKind.GARBAGE: "what listens there does not speak HTTP/1.1: is it the right port?",
+    NoReplyKind.OVERSIZED: "a wallet's answer is short: is it the right path?",
+}
+
+
+def _unanswered(reply: NoReply, exchange: Exchange) -> Check:
+    took_ns = monotonic_ns() - exchange.sent_ns
+    hint = _ANSWER_HINTS.get(reply.kind, "")
+    return Check("answer", Health.FAILED, reply.detail, hint, took_ns, reached=reply.answered)
 
 
 def _status(exchange: Exchange, reply: Reply) -> Check:
@@ -158,7 +161,7 @@ def _status(exchange: Exchange, reply: Reply) -> Check:
 
 
 def _meaning(exchange: Exchange, reply: Reply, player: str, profile: WireProfile) -> Iterator[Check]:
-    reading = read_reply(exchange.request, reply, profile)
+    reading = read_reply(exchange.request, reply, profile).for_unknown_player
     broken = [each.message for each in reading.deviations if each.severity is Severity.ERROR]
     if reading.outcome is Outcome.ACCEPTED and reading.balance is not None:
         yield Check("json", Health.ODD if broken else Health.FINE, "; ".join(broken) or "as documented")

@@ -8,20 +8,19 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TypeVar
 
 from simulator.core import json as exact_json
-from simulator.core.calls import Call, CallForm, Deviation, Operation, Why
+from simulator.core.calls import Call, CallForm, Deviation, Form, Operation, Why
 from simulator.core.findings import CallVerdict, Finding, Outcome, Phase, Place, Severity
 from simulator.core.json import JsonValue
 from simulator.core.money import Money, format_money
 from simulator.core.steps import Expect, Expected, Scenario
-from simulator.core.webhooks import Method, Reply, WebhookRequest, WireRequest, curl_line
+from simulator.core.webhooks import Method, Reply, WebhookRequest, WireRequest, answer_line, curl_line
 from simulator.judge.blame import CallFacts
-from simulator.judge.findings import Findings, MoneyFacts, form_cause, has_cause
+from simulator.judge.findings import Findings, MoneyFacts, has_cause
 from simulator.judge.referee import Referee
 from simulator.judge.rulings import NO_ANSWER, Asking, Policy, ReadBalance, Reads, Ruling
 from simulator.law.book import Book, Ledger, Terms, TooManyWorlds
 from simulator.law.situations import Situation, breaks_the_law
 from simulator.run.context import RunContext
-from simulator.wire.forms import Form
 from simulator.wire.writing import write
 
 
@@ -29,21 +28,21 @@ class FormLog:
     """Form findings of the whole run: each rule and form is told once, then counted."""
 
     def __init__(self) -> None:
-        self._counts: Counter[tuple[str, str]] = Counter()
+        self._counts: Counter[str] = Counter()
         self._told: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
 
     def first(self, deviation: Deviation, rule: str) -> bool:
         """Count a deviation; return whether its form is the first of its kind under that rule."""
         with self._lock:
-            self._counts[deviation.rule, deviation.form] += 1
+            self._counts[deviation.cause] += 1
             new = (rule, deviation.form) not in self._told
             self._told.add((rule, deviation.form))
             return new
 
     def times(self) -> dict[str, int]:
         """Return how often each form was seen, by the cause of its finding."""
-        return {form_cause(rule, form): count for (rule, form), count in self._counts.items()}
+        return dict(self._counts)
 
 
 class Judge:
@@ -73,6 +72,7 @@ class Judge:
             strict=settings.strict,
             pinned={**settings.policy, **scenario.policy},
             curl=self.curl,
+            answer=lambda exchange: answer_line(exchange, settings.headers),
         )
         self._referee = Referee(self._findings, Policy(reads=Reads(settings.probe.value)), context.shown)
         self.phase = phase
@@ -278,6 +278,7 @@ class Judge:
             form=CallForm.CANONICAL if form is None else form.form,
             alternatives=() if form is None else form.alternatives,
             must_settle=reading.must_settle,
+            says_no=reading.says_no,
             nothing_sent=call.nothing_sent,
             fault=exchange.fault,
             account_status=reading.account_status,

@@ -6,27 +6,36 @@ If not, that is one root cause with what to check, instead of a hundred failures
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from random import Random
 from typing import NoReturn
 
-from simulator.core.calls import Call, CallForm, Why
+from simulator.core.calls import Call, CallForm, Form, Why
 from simulator.core.findings import Finding, Outcome, Phase, Place, Severity
 from simulator.core.money import CENT, Money, format_change, format_money
 from simulator.core.steps import MAIN_PLAYER, Scenario
-from simulator.core.webhooks import Method, NoReply, WebhookRequest
+from simulator.core.webhooks import Method, NoReply, Reply, WebhookRequest, WireRequest, mask_url
 from simulator.core.words import status_hint
 from simulator.errors import EndpointUnreachable
+from simulator.judge.replies import every_call
 from simulator.law.situations import Situation
 from simulator.report.events import FindingRaised
 from simulator.run.context import RunContext, Stopped
 from simulator.run.judge import FormLog, Judge
 from simulator.run.script import DEFAULT_GAME, Script
-from simulator.wire.forms import Form
 from simulator.wire.writing import write
 
 PLACE = Place("preflight", 1)
 
 WHOLE_UNIT = Money(100)
+
+TRIES = 3
+"""How often an endpoint is asked before it counts as one at which nobody answers."""
+
+NO_WALLET = frozenset(
+    {301, 302, 303, 307, 308, 401, 403, 404, 405, 407, 410, 411, 413, 414, 415, 419, 421, 426}
+)
+"""Statuses by which a web server or a gateway turns calls away; a wallet may refuse with some of them."""
 
 
 class RootCause(Exception):
@@ -45,14 +54,17 @@ class Preflight:
         self._scenario = Scenario(id="preflight", name="Preflight", place=PLACE, steps=())
         self.errors: list[Finding] = []
         self._checked = 0
+        self._answered = False
         self._judge = Judge(context, self._scenario, forms, self._tell, Phase.PREFLIGHT)
 
     def balance(self, player: str) -> Money:
         """The balance that the player has. Raises RootCause, EndpointUnreachable."""
-        call = self._read(player)
-        if isinstance(call.exchange.reply, NoReply):
-            raise EndpointUnreachable(self._unreachable(call.exchange.reply))
+        call = self._read_answered(player).for_unknown_player
+        if not _is_answered(call):
+            raise EndpointUnreachable(self._unreachable(call))
+        self._answered = True
         if call.reading.balance is None:
+            self._check_endpoint(call, player)
             self._unusable(call, "the balance read", player)
         return call.reading.balance
 
@@ -84,13 +96,41 @@ class Preflight:
         request = WebhookRequest(Method.BALANCE, player)
         return self._context.call(request, write(request, self._context.profile), Why(None, "preflight"))
 
+    def _read_answered(self, player: str) -> Call:
+        """Read the balance, up to three times: a kept connection may be closed just as a call goes out."""
+        calls: list[Call] = []
+        for _ in range(TRIES):
+            calls.append(self._read(player))
+            if isinstance(calls[-1].exchange.reply, Reply):
+                return calls[-1]
+        return next((call for call in calls if _is_answered(call)), calls[-1])
+
+    def _check_endpoint(self, call: Call, player: str) -> None:
+        """Raise RootCause where other calls get the same answer: then it says nothing of the player."""
+        reply = call.exchange.reply
+        if not isinstance(reply, Reply) or reply.status not in NO_WALLET:
+            return
+        request, why = WebhookRequest(Method.DETAILS, player), Why(None, "preflight")
+        others = (
+            self._context.call(request, write(request, self._context.profile), why),
+            self._context.call(None, WireRequest(b"{}"), why, form=Form(CallForm.MALFORMED, None)),
+        )
+        said = (reply.status, call.reading.error_code)
+        if all((each.reading.http_status, each.reading.error_code) == said for each in others):
+            deviation = every_call(reply)
+            self._judge.note_form(
+                replace(call, reading=replace(call.reading, deviations=(deviation,))), PLACE
+            )
+            raise RootCause(f"{deviation.message}\n{self._judge.curl(call.exchange.wire)}")
+
     def _bet(self, player: str, balance: Money, script: Script) -> Money:
         """Returns the balance that a bet left."""
         amount = CENT
         call = self._call(script, Method.BET, player, amount)
-        lost = isinstance(call.exchange.reply, NoReply)
-        if (lost or call.reading.outcome is Outcome.REFUSED) and balance >= WHOLE_UNIT:
-            # The first bet may meet a connection that was just closed; the second has one of its own.
+        if isinstance(call.exchange.reply, NoReply):
+            # It may have met a connection that was just closed; another bet has a connection of its own.
+            call = self._call(script, Method.BET, player, amount)
+        if call.reading.outcome is Outcome.REFUSED and balance >= WHOLE_UNIT:
             amount = WHOLE_UNIT
             call = self._call(script, Method.BET, player, amount)
         if not _is_usable(call):
@@ -131,7 +171,7 @@ class Preflight:
         effect = "" if before is None else self._effect(call, player, before)
         reply = call.exchange.reply
         if isinstance(reply, NoReply):
-            raise RootCause("\n".join(filter(None, (f"{what} got no answer: {reply.detail}", effect))))
+            raise RootCause("\n".join(filter(None, (f"{what} got no usable answer: {reply.detail}", effect))))
         shown = reply.body[:200].decode("utf-8", "replace").strip()
         hint = status_hint(reply.status) or ("" if effect else self._hint(call, player))
         answered = f"{what} for player {player} was answered HTTP {reply.status}: {shown or '(empty)'}"
@@ -157,11 +197,21 @@ class Preflight:
             return f"does player {player} exist, and may it play? name another with --player"
         return 'expected JSON like {"status":1,"balance":"100.50"}'
 
-    def _unreachable(self, reply: NoReply) -> str:
+    def _unreachable(self, call: Call) -> str:
+        detail = getattr(call.exchange.reply, "detail", "")
+        endpoint = mask_url(self._context.settings.endpoint)
+        if self._answered:
+            return f"your wallet at {endpoint} stopped answering: {detail}"
         return (
-            f"nobody answers at {self._context.settings.endpoint}: {reply.detail}\n"
-            "check that the operator runs, and the host and port; --wait-for 30s waits for it to come up"
+            f"nobody answers at {endpoint}: {detail}\n"
+            "check that your wallet runs, and the host and port; --wait-for 30s waits for it to start"
         )
+
+
+def _is_answered(call: Call) -> bool:
+    """Return whether anything came back, be it of use or not."""
+    reply = call.exchange.reply
+    return isinstance(reply, Reply) or reply.answered
 
 
 def _is_usable(call: Call) -> bool:
@@ -236,8 +286,9 @@ class Adjustment:
     def _call(self, method: Method, player: str, amount: Money) -> bool:
         request = WebhookRequest(method, player, amount, self._script.new_id("adjust"), DEFAULT_GAME)
         sent = self._script.flow_call(request)
-        call = self._context.call(sent.request, sent.wire, self._why, form=CallForm.OPTIONAL)
-        outcome = self._judge.money_call(Form(CallForm.OPTIONAL, request), call, self._place)
+        form = Form(CallForm.OPTIONAL, request)
+        call = self._context.call(sent.request, sent.wire, self._why, form=form)
+        outcome = self._judge.money_call(form, call, self._place)
         if method is Method.BET and outcome is Outcome.ACCEPTED:
             self._script.accepted_bet(request)
         return outcome is Outcome.ACCEPTED

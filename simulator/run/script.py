@@ -8,7 +8,7 @@ from dataclasses import field, replace
 from functools import lru_cache
 from random import Random
 
-from simulator.core.calls import CallForm
+from simulator.core.calls import CallForm, Form
 from simulator.core.json import JsonValue
 from simulator.core.money import ZERO, AllOf, Amount, Drawn, Money, OfLimit, TimesBet, Written, format_money
 from simulator.core.profiles import WireProfile
@@ -28,7 +28,7 @@ from simulator.core.steps import (
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Method, WebhookRequest, WireRequest, merged_headers
 from simulator.law.book import Ledger
-from simulator.wire.forms import Form, form_of
+from simulator.wire.forms import form_of
 from simulator.wire.writing import OpenRound, spoken, write
 
 DEFAULT_GAME = "SLOT_001"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from random import Random
 
-from simulator.core.calls import Call, CallForm, FaultKind, FaultSpec, Why
+from simulator.core.calls import Call, CallForm, FaultKind, FaultSpec, Opening, Why
 from simulator.core.findings import Finding, Outcome, Phase, Place, Severity, Verdict
 from simulator.core.money import Money, format_money
 from simulator.core.rounds import VOLATILITIES, Ask, Flow, RoundPlan, draw_spin, play_round
@@ -38,7 +38,6 @@ from simulator.law.book import Book, Ledger, Terms, TooManyWorlds
 from simulator.law.situations import Situation
 from simulator.report.events import (
     FindingRaised,
-    PlayerOpened,
     ScenarioFinished,
     ScenarioStarted,
     StepFinished,
@@ -182,14 +181,14 @@ class ScenarioRun:
                 continue
             balance = opening.read(player)
             if balance != spec.balance:
-                context.emit(PlayerOpened(scenario_id=scenario.id, player=player, balance=balance))
+                context.emit(Opening(scenario_id=scenario.id, player=player, balance=balance))
                 if not opening.reach(player, balance, spec.balance):
                     return False
             if spec.blocked:
                 self._cast.block(player)
             terms = Terms(blocked=spec.blocked, max_bet=context.settings.max_bet)
             self._judge.open(player, spec.balance, terms)
-            context.emit(PlayerOpened(scenario_id=scenario.id, player=player, balance=spec.balance))
+            context.emit(Opening(scenario_id=scenario.id, player=player, balance=spec.balance))
         return True
 
     def _last_reads(self) -> None:
@@ -428,7 +427,7 @@ class Steps:
 
     def _call(self, sent: Prepared, place: Place, label: str) -> Call:
         why = Why(self._scenario.id, "step", label, place)
-        return self._context.call(sent.request, sent.wire, why, form=sent.form.form)
+        return self._context.call(sent.request, sent.wire, why, form=sent.form)
 
     def _judge_call(self, sent: Prepared, call: Call, place: Place, label: str) -> Outcome:
         if sent.form.request is None:
@@ -484,7 +483,7 @@ class Steps:
         self._claims(step.expect, call, call.reading.outcome, step.place)
 
     def _stranger_read(self, method: Method, player: str, place: Place, expect: Expect) -> None:
-        call = self._ask(method, player, place)
+        call = self._ask(method, player, place).for_unknown_player
         if call.reading.outcome is Outcome.ACCEPTED:
             self._judge.mild(Situation.UNKNOWN_PLAYER_ACCEPTED, call, place, method)
         self._claims(expect, call, call.reading.outcome, place)
@@ -502,7 +501,10 @@ class Steps:
     def _send(self, step: Send) -> None:
         wire, form = self._script.send_step(step, self._ledger)
         why = Why(self._scenario.id, "step", step.label, step.place)
-        call = self._context.call(form.request, wire, why, form=form.form)
+        call = self._context.call(form.request, wire, why, form=form)
+        book = None if form.request is None else self._ledger.books.get(form.request.player)
+        if book is None or not book.terms.exists:
+            call = call.for_unknown_player
         outcome = call.reading.outcome
         if form.request is None:
             self._judge.hostile_call(call, step.place)

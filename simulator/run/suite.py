@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import shlex
 import threading
 import time
 from collections import Counter
@@ -25,7 +24,8 @@ from simulator.run.players import Cast, Hooks, NoPlayer
 from simulator.run.preflight import Preflight, Restore, RootCause
 from simulator.run.script import DEFAULT_GAME
 from simulator.scenario.files import load_scenarios, select
-from simulator.settings import HttpHook, RunSettings
+from simulator.settings import RunSettings
+from simulator.settings.options import selection_options, target_options
 from simulator.settings.wire import wire_profile
 from simulator.wire.sender import Sender
 from simulator.wire.target import Target, make_target
@@ -62,12 +62,13 @@ def selected(settings: RunSettings) -> tuple[Scenario, ...]:
     """The scenarios that a run would take, in order. Raises ScenarioError, NothingSelected, UsageError."""
     scenarios = load_scenarios(settings.paths)
     failed = read_last_failed(Path()) if settings.last_failed else None
-    chosen = select(scenarios, settings.keyword, settings.tags, settings.level, failed)
     if not settings.faults:
-        return chosen
+        return select(scenarios, settings.keyword, settings.tags, settings.level, failed)
     from simulator.scenario.fault_matrix import fault_matrix  # only --faults needs it
 
-    return fault_matrix(chosen, settings.faults)
+    chosen = select(scenarios, settings.keyword, settings.tags, settings.level)
+    # What failed are cells, and scenarios as they are.
+    return select(fault_matrix(chosen, settings.faults), last_failed_ids=failed)
 
 
 def _turns(scenarios: Sequence[Scenario], jobs: int) -> list[tuple[int, Scenario]]:
@@ -183,7 +184,10 @@ class _Run:
             version=simulator.__version__,
             started_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
             selected=len(self._scenarios),
-            command=_rerun_command(settings),
+            players=settings.players,
+            paths=settings.paths,
+            options=target_options(settings),
+            selection=selection_options(settings),
         )
 
     def _preflight(self) -> tuple[str, bool]:
@@ -253,16 +257,6 @@ class _Run:
         if verdicts[Verdict.INCONCLUSIVE] or not proven or self._context.stopping:
             return ExitCode.INCONCLUSIVE
         return ExitCode.PASSED
-
-
-def _rerun_command(settings: RunSettings) -> str:
-    """The command that runs against the same operator; scenario and seed are the report's to add."""
-    words = ["betrontech-sim", "run", "--endpoint", settings.endpoint]
-    for player in settings.players[:1]:
-        words += ["--player", player]
-    if isinstance(settings.seed_hook, HttpHook) and not {"?", "@"} & set(settings.seed_hook.url):
-        words += ["--seed-hook", settings.seed_hook.url]
-    return shlex.join(words)
 
 
 def _waited_for(settings: RunSettings) -> Target:

@@ -12,9 +12,16 @@ from typing import Any
 
 from yaml.nodes import MappingNode, Node, SequenceNode
 
-from simulator.core.json import JsonValue
 from simulator.core.mappings import Wrong
-from simulator.core.profiles import DOCUMENTED_NAMES, Constant, MoneyForm, Source, WireField, WireProfile
+from simulator.core.profiles import (
+    DOCUMENTED_NAMES,
+    Constant,
+    MoneyForm,
+    ReplyFields,
+    Source,
+    WireField,
+    WireProfile,
+)
 from simulator.core.webhooks import Method
 from simulator.core.words import did_you_mean_or_valid, shortened
 from simulator.errors import ConfigurationError
@@ -75,18 +82,32 @@ def _read_fields(node: Node, file: YamlFile) -> tuple[WireField, ...]:
     return tuple(WireField(name, source) for name, source in sources.items())
 
 
-def _read_details(node: Node, file: YamlFile) -> tuple[str, ...]:
-    if not isinstance(node, SequenceNode):
-        raise Wrong(node, f"expected a list of field names, found {noun_of(node)}")
-    names: tuple[str, ...] = _NAMES.read(node, file)
-    return names
+def _list_of(item: NodeKind) -> NodeKind:
+    """A list: a value alone is a mistake here, where a second one is likely to follow."""
+    several = set_of(item, "the list")
+
+    def read(node: Node, file: YamlFile) -> tuple[Any, ...]:
+        if not isinstance(node, SequenceNode):
+            raise Wrong(node, f"expected a list, found {noun_of(node)}")
+        found: tuple[Any, ...] = several.read(node, file)
+        return found
+
+    return NodeKind(read, {"type": "array", "items": item.schema})
 
 
-_NAMES = set_of(TEXT, '"details"')
+def _by_method(name: str, kind: NodeKind) -> Field:
+    """A key that says something of some methods."""
+    return Field(name, _record(Record(f'"{name}"', [Field(each, kind, "") for each in Method])), "By method.")
+
 
 _SOURCES = mapping_of("fields", "a mapping of field names to what they hold", NodeKind(_read_source, {}))
 
 _FIELDS = NodeKind(_read_fields, _SOURCES.schema)
+
+_MONEY_METHOD = enum_choice(method for method in Method if method.moves_money)
+
+STATUS_ABSENT = "absent"
+"""The word for answers that carry no status."""
 
 REPLY = Record(
     '"reply"',
@@ -98,9 +119,12 @@ REPLY = Record(
         Field(
             "identity", NodeKind(_read_identity, {}), "The field of account_details that names the player."
         ),
-        Field("details", NodeKind(_read_details, {}), "The other fields that account_details must have."),
+        Field("details", _list_of(TEXT), "The other fields that account_details must have."),
+        Field("without_balance", _list_of(_MONEY_METHOD), "Methods whose answers need not show a balance."),
     ],
 )
+
+_NEW_NAMES = mapping_of("the new names", "a mapping of old names to new ones", TEXT)
 
 PROFILE = Record(
     "a wire profile",
@@ -111,22 +135,12 @@ PROFILE = Record(
         Field("money", enum_choice((MoneyForm.STRING, MoneyForm.NUMBER)), "How requests write amounts."),
         Field("session", TEXT, "The session of every request."),
         Field("game", TEXT, "The game where no other is known."),
-        Field(
-            "methods",
-            _record(Record('"methods"', [Field(each, TEXT, "Its value.") for each in Method])),
-            "What the method field says.",
-        ),
-        Field(
-            "fields",
-            _record(Record('"fields"', [Field(each, _FIELDS, "Its fields, in order.") for each in Method])),
-            "The fields of a method, listed anew.",
-        ),
-        Field(
-            "rename",
-            mapping_of('"rename"', "a mapping of old names to new ones", TEXT),
-            "Fields by new names.",
-        ),
+        _by_method("methods", TEXT),
+        _by_method("fields", _FIELDS),
+        Field("rename", _NEW_NAMES, "Fields by new names, in every method."),
+        _by_method("rename_in", _NEW_NAMES),
         Field("extra", json_object(), "Fields with the same value in every request."),
+        _by_method("extra_in", json_object()),
         Field("reply", _record(REPLY), "What the parts of a reply are called."),
         Field("headers", headers(_HEADER_VALUE, _RESERVED_HEADERS), "Headers of every call."),
         Field("bearer", _TOKEN, "The token of an Authorization header."),
@@ -166,70 +180,84 @@ def _profile(documents: list[Node], problems: ProblemList) -> WireProfile | None
         return None
     base = PROFILES[said.pop("extends", "betrontech")]
     said["methods"] = {**base.methods, **said.get("methods", {})}
-    said["reply"] = replace(base.reply, **said.get("reply", {}))
+    said["reply"] = _reply(base.reply, said.get("reply", {}))
     said["headers"] = {**dict(base.headers), **dict(said.get("headers", ()))}
-    fields = {**base.fields, **said.get("fields", {})}
-    renamed = _renamed(fields, said.pop("rename", {}), root, problems)
-    said["fields"] = _with_constants(renamed, said.pop("extra", {}))
-    for method, listed in said["fields"].items():
-        _require(method, listed, root, problems)
-    _check_methods(said["methods"], root, problems)
+    said["fields"] = _fields(base, said, root, problems)
     _add_bearer(said, root, problems)
     said["headers"] = tuple(said["headers"].items())
+    profile = replace(base, **said)
+    alike = None if problems.found else profile.alike()
+    if alike is not None:
+        one, other = alike
+        word = f'"{shortened(profile.methods[one])}" stands for both {one} and {other}'
+        problems.add(value_at(root, "methods"), f"{word}, and extra_in does not tell them apart")
+    return profile
+
+
+def _reply(base: ReplyFields, said: dict[str, Any]) -> ReplyFields:
+    if said.get("status") == STATUS_ABSENT:
+        said |= {"status": base.status, "status_absent": True}
+    if "without_balance" in said:
+        said["without_balance"] = frozenset(said["without_balance"])
     return replace(base, **said)
 
 
-Fields = Mapping[Method, tuple[WireField, ...]]
+def _fields(
+    base: WireProfile, said: dict[str, Any], root: Node, problems: ProblemList
+) -> dict[Method, tuple[WireField, ...]]:
+    """Return the fields of each method: listed anew, renamed, with constants added or put in their place."""
+    fields = {**base.fields, **said.get("fields", {})}
+    rename, rename_in = said.pop("rename", {}), said.pop("rename_in", {})
+    _note_unknown_names(rename, fields.values(), value_at(root, "rename"), '"rename"', problems)
+    extra, extra_in = said.pop("extra", {}), said.pop("extra_in", {})
+    for method, listed in fields.items():
+        renamed = _renamed(listed, rename)
+        own, place = rename_in.get(method, {}), value_at(root, "rename_in", method)
+        _note_unknown_names(own, [renamed], place, f"the new names of {method}", problems)
+        constants = {**extra, **extra_in.get(method, {})}
+        kept = [each for each in _renamed(renamed, own) if each.name not in constants]
+        added = [WireField(name, Constant(value)) for name, value in constants.items()]
+        fields[method] = (*kept, *added)
+        _require(method, fields[method], value_at(root, "fields", method), problems)
+    return fields
 
 
-def _renamed(fields: Fields, names: Mapping[str, str], root: Node, problems: ProblemList) -> Fields:
-    """Give fields new names: asked for by their names, or by what the reference calls them."""
-    known = dict.fromkeys([*DOCUMENTED_NAMES, *(each.name for listed in fields.values() for each in listed)])
+def _note_unknown_names(
+    names: Mapping[str, str],
+    fields: Iterable[Iterable[WireField]],
+    place: Node,
+    what: str,
+    problems: ProblemList,
+) -> None:
+    """Note names that are neither those of fields nor the reference's."""
+    known = dict.fromkeys([*DOCUMENTED_NAMES, *(each.name for listed in fields for each in listed)])
     for name in names:
         if name not in known:
             hint = did_you_mean_or_valid(name, known)
-            problems.add(value_at(root, "rename", name), f'unknown key "{shortened(name)}" in "rename"{hint}')
+            problems.add(value_at(place, name), f'unknown key "{shortened(name)}" in {what}{hint}')
+
+
+def _renamed(fields: Iterable[WireField], names: Mapping[str, str]) -> list[WireField]:
+    """Give fields new names: asked for by their names, or by what the reference calls them."""
     by_source = {source: names[name] for name, source in DOCUMENTED_NAMES.items() if name in names}
-
-    def renamed(each: WireField) -> WireField:
+    found = []
+    for each in fields:
         documented = by_source.get(each.source) if isinstance(each.source, Source) else None
-        return replace(each, name=names.get(each.name) or documented or each.name)
-
-    return {method: tuple(map(renamed, listed)) for method, listed in fields.items()}
-
-
-def _with_constants(fields: Fields, extra: Mapping[str, JsonValue]) -> Fields:
-    """Add fields with a constant value, in place of fields of the same name."""
-    constants = [WireField(name, Constant(value)) for name, value in extra.items()]
-    return {
-        method: (*(each for each in listed if each.name not in extra), *constants)
-        for method, listed in fields.items()
-    }
+        found.append(replace(each, name=names.get(each.name) or documented or each.name))
+    return found
 
 
-def _require(method: Method, fields: Iterable[WireField], root: Node, problems: ProblemList) -> None:
+def _require(method: Method, fields: tuple[WireField, ...], place: Node, problems: ProblemList) -> None:
     """Note a field that stands twice in a method, and one that a wallet cannot do without."""
-    listed = list(fields)
-    place = value_at(root, "fields", method)
-    names = [each.name for each in listed]
+    names = [each.name for each in fields]
     for twice in sorted({name for name in names if names.count(name) > 1}):
         problems.add(place, f'{method} has two fields named "{shortened(twice)}"')
     needed = [Source.METHOD, Source.PLAYER]
     if method.moves_money:
         needed += [Source.AMOUNT, Source.TRANSACTION]
     for source in needed:
-        if source not in [each.source for each in listed]:
+        if source not in [each.source for each in fields]:
             problems.add(place, f"{method} has no field that holds the {source}")
-
-
-def _check_methods(methods: Mapping[Method, str], root: Node, problems: ProblemList) -> None:
-    """Note methods that no wallet could tell apart."""
-    taken: dict[str, Method] = {}
-    for method, said in methods.items():
-        if said in taken:
-            message = f'"{shortened(said)}" stands for both {taken[said]} and {method}'
-            problems.add(value_at(root, "methods"), message)
-        taken[said] = method
 
 
 def _add_bearer(said: dict[str, Any], root: Node, problems: ProblemList) -> None:

@@ -61,7 +61,7 @@ class HandDelivery(Frozen, kw_only=True):
         """Send the session's last bet, win or refund again, same bytes."""
         wanted = Filter(agent=session.launch.agent.code, session=session.id)
         for entry in self.journal.latest(wanted):
-            if Method(entry.method).moves_money:
+            if entry.request.method.moves_money:
                 return self.resend(entry.number)
         raise UsageError(f"session {session.id}: there is no webhook of it yet that could be sent again")
 
@@ -70,9 +70,9 @@ class HandDelivery(Frozen, kw_only=True):
         entry = self.journal.entry(number)
         if entry is None:
             raise UsageError(f"the journal has no exchange {number}, or has it no more")
-        agent = self.turns.agent(entry.agent)
-        with self.turns.of_player(agent, entry.player):
-            owed = self.obligations.owed_as(agent.code, entry.method, entry.transaction_id)
+        agent, request = self.turns.agent(entry.agent), entry.request
+        with self.turns.of_player(agent, request.player):
+            owed = self.obligations.owed_as(agent.code, request.method.value, request.transaction_id or "")
             if owed is not None:
                 return self._deliver_owed(owed, agent)
             return self.deliverer.deliver(self._errand_of(entry, agent))
@@ -118,20 +118,19 @@ class HandDelivery(Frozen, kw_only=True):
             self.obligations.release(owed.number, self.clock.now_ms())
 
     def _errand_of(self, entry: Entry, agent: CalledAgent) -> Errand:
-        method = Method(entry.method)
-        request = WebhookRequest(
-            *(method, entry.player, entry.amount, entry.transaction_id or None, entry.game or None)
+        request, wire = entry.request, entry.call.exchange.wire
+        same = Filter(
+            agent=entry.agent, method=request.method.value, transaction_id=request.transaction_id or ""
         )
-        same = Filter(agent=entry.agent, method=entry.method, transaction_id=entry.transaction_id)
         return Errand(
             agent=agent,
             session=entry.session,
             request=request,
-            wire=WireRequest(entry.request_body, entry.content_type, headers=agent.wire.headers),
+            wire=WireRequest(wire.body, wire.content_type, headers=agent.wire.headers),
             purpose=Purpose.RESEND,
             fresh=False,
-            attempt=self.journal.count(same) + 1 if entry.transaction_id else 1,
-            fault=self.trouble.take_fault(entry.session, method),
+            attempt=self.journal.count(same) + 1 if request.transaction_id else 1,
+            fault=self.trouble.take_fault(entry.session, request.method),
         )
 
 

@@ -11,14 +11,23 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from itertools import repeat
 from typing import TYPE_CHECKING, Protocol
 
-from simulator.core.calls import Call, CallForm, FaultSpec, Player
+from simulator.core.calls import Call, CallForm, FaultSpec, Form, Player, Why
 from simulator.core.findings import CallVerdict, Outcome
 from simulator.core.money import Money
 from simulator.core.profiles import WireProfile
 from simulator.core.values import Frozen
-from simulator.core.webhooks import Exchange, Method, NoReply, WebhookRequest, WireRequest, mask_headers
+from simulator.core.webhooks import (
+    Exchange,
+    Method,
+    NoReply,
+    Reply,
+    WebhookRequest,
+    WireRequest,
+    mask_headers,
+)
 from simulator.errors import UsageError
 from simulator.judge.blame import CallFacts
 from simulator.judge.findings import form_findings
@@ -107,7 +116,7 @@ class Deliverer:
 
         Raises NoWebhookUrl and JournalUnusable.
         """
-        copies = self._calls.send(errand.agent, errand.request, errand.wire, errand.fault, demo=errand.demo)
+        copies = self._calls.send(errand)
         # Of copies that were sent at once, the one that was accepted counts as the first.
         sent = sorted(copies, key=lambda each: each.reading.outcome is not Outcome.ACCEPTED)
         one = told(sent)
@@ -119,6 +128,8 @@ class Deliverer:
                 copy = errand if place == 0 else replace(errand, fresh=False, attempt=errand.attempt + place)
                 said = None if unjudged else self._begin(copy, each, self._journal.next_number)
                 if isinstance(said, Ruling):
+                    if each is one and said.outcome is not outcome:
+                        outcome, balance = said.outcome, None
                     numbers.append(self._record(copy, each, said))
                 else:
                     numbers.append(self._record(copy, each, _READING))
@@ -181,7 +192,7 @@ class Deliverer:
         request = WebhookRequest(Method.BALANCE, player)
         wire = write(request, errand.agent.wire)
         probe = replace(errand, request=request, wire=wire, purpose=Purpose.PROBE, attempt=1, fault=None)
-        (sent,) = self._calls.send(probe.agent, probe.request, probe.wire, demo=probe.demo)
+        (sent,) = self._calls.send(probe)
         with self._journal.transaction():
             call = facts_of(sent, request, number=self._journal.next_number)
             self._record(probe, sent, seen(call))
@@ -225,37 +236,37 @@ NO_MONEY = "account_details says nothing about money"
 
 
 def entry_of(errand: Errand, sent: Call, ruling: Ruling, *, at_ms: int, sent_ns: int) -> Entry:
-    """Return the exchange as the journal keeps it."""
-    request, reply = errand.request, sent.exchange.reply
-    answered = None if isinstance(reply, NoReply) else reply
+    """Return the call as the journal keeps it."""
+    reply = sent.exchange.reply
     return Entry(
+        call=_kept(sent, sent_ns),
         at_ms=at_ms,
-        agent=errand.agent.code,
         session=errand.session,
-        player=request.player,
-        method=request.method.value,
-        transaction_id=request.transaction_id or "",
-        game=request.game_id or "",
-        amount=request.amount,
-        purpose=errand.purpose,
         attempt=errand.attempt,
-        outcome=sent.reading.outcome,
-        balance=sent.reading.balance,
         expected=ruling.expected,
         verdict=ruling.verdict,
         reason=ruling.reason,
-        fault=sent.exchange.fault or "",
-        http_status=None if answered is None else answered.status,
-        duration_ns=sent.exchange.latency_ns,
         problem=problem_of(sent),
         findings=ruling.findings,
-        content_type=errand.wire.content_type,
-        request_body=errand.wire.body,
-        reply_headers=() if answered is None else mask_headers(answered.headers),
-        reply_bytes=0 if answered is None else len(answered.body),
-        reply_body=b"" if answered is None else answered.body[:REPLY_BYTES_KEPT],
-        sent_ns=sent_ns,
+        reply_bytes=len(reply.body) if isinstance(reply, Reply) else 0,
     )
+
+
+def _kept(call: Call, sent_ns: int) -> Call:
+    """By the clock of the journal, without secrets, and with so much of the reply as is kept."""
+    exchange, reply = call.exchange, call.exchange.reply
+    if isinstance(reply, Reply):
+        reply = Reply(reply.status, mask_headers(reply.headers), reply.body[:REPLY_BYTES_KEPT])
+    took_ns = exchange.latency_ns
+    kept = Exchange(
+        exchange.request,
+        WireRequest(exchange.wire.body, exchange.wire.content_type),
+        reply,
+        sent_ns,
+        None if took_ns is None else sent_ns + took_ns,
+        exchange.fault,
+    )
+    return Call(kept, call.reading, call.form, call.why)
 
 
 def problem_of(sent: Call) -> str:
@@ -355,30 +366,24 @@ class WalletCalls:
         self.charged_calls = 0
         self.demo_calls = 0
 
-    def send(
-        self,
-        agent: CalledAgent,
-        request: WebhookRequest,
-        wire: WireRequest,
-        fault: FaultSpec | None = None,
-        *,
-        demo: bool = False,
-    ) -> tuple[Call, ...]:
-        """Send it once, or as the fault wants it, and read what comes. Raises NoWebhookUrl."""
+    def send(self, errand: Errand) -> tuple[Call, ...]:
+        """Send it once, or as its fault wants it, and read what comes. Raises NoWebhookUrl."""
+        agent, request, wire = errand.agent, errand.request, errand.wire
         sender = self._sender(agent)
         with self._lock:
-            if demo:
+            if errand.demo:
                 self.demo_calls += 1
             else:
                 self.charged_calls += 1
-        if fault is None:
+        if errand.fault is None:
             exchanges: tuple[Exchange, ...] = (sender.call(request, wire),)
         else:
-            exchanges = sender.disturb(request, wire, fault)
-        sent = tuple(
-            Call(each, read_reply(request, each.reply, agent.wire, injected=each.fault is not None))
-            for each in exchanges
+            exchanges = sender.disturb(request, wire, errand.fault)
+        form, why = Form(errand.form, request), Why(None, errand.purpose, agent=agent.code)
+        readings = (
+            read_reply(request, each.reply, agent.wire, injected=each.fault is not None) for each in exchanges
         )
+        sent = tuple(map(Call, exchanges, readings, repeat(form), repeat(why)))
         self._note_away(agent.code, is_away=all(each.nothing_sent for each in sent))
         return sent
 

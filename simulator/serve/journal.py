@@ -8,15 +8,25 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import field, fields, replace
+from dataclasses import field, replace
 from enum import StrEnum
 from typing import Any
 
+from simulator.core.calls import Call, CallForm, Form, Reading, Why
 from simulator.core.findings import CallVerdict, Finding, Outcome, Severity
 from simulator.core.money import ZERO, Money
 from simulator.core.values import Frozen
+from simulator.core.webhooks import (
+    Exchange,
+    Method,
+    NoReply,
+    NoReplyKind,
+    Reply,
+    WebhookRequest,
+    WireRequest,
+)
 from simulator.judge.findings import kept_finding
 from simulator.serve.store import JournalStore, Value
 
@@ -230,16 +240,26 @@ class Journal:
 
     def findings(self) -> list[FindingCount]:
         """Every kind of finding, counted, the latest first."""
-        return finding_counts(self._store, limit=PAGE_MAX)
+        rows = self._store.read(
+            "SELECT rule, severity, cause, message, why, count(*), min(number), max(number) FROM findings "
+            "GROUP BY rule, severity, cause, message, why ORDER BY max(number) DESC LIMIT ?",
+            (PAGE_MAX,),
+        )
+        return [FindingCount(row[0], Severity(row[1]), *row[2:]) for row in rows]
 
     def balances(self, agent: str, player: str, *, limit: int = PAGE_MAX) -> list[BalancePoint]:
         """The player's latest balances, oldest first."""
-        return balance_points(self._store, agent, player, limit=min(limit, PAGE_MAX))
+        rows = self._store.read(
+            "SELECT number, at_ms, balance, expected FROM exchanges WHERE player = ? AND agent = ? AND "
+            "(balance IS NOT NULL OR expected IS NOT NULL) ORDER BY number DESC LIMIT ?",
+            (player, agent, min(limit, PAGE_MAX)),
+        )
+        return [BalancePoint(row[0], row[1], money_of(row[2]), money_of(row[3])) for row in reversed(rows)]
 
     def left_off(self, agent: str, player: str) -> LeftOff:
         """Return how wrong a wallet was when the player's latest exchange was recorded."""
         rows = self._store.read(
-            "SELECT difference FROM exchanges WHERE player = ? AND agent = ? ORDER BY number DESC LIMIT 1",
+            "SELECT difference FROM exchanges WHERE player = ? AND agent = ? ORDER BY change DESC LIMIT 1",
             (player, agent),
         )
         counts = self._store.read(
@@ -251,7 +271,12 @@ class Journal:
 
     def players(self, *, limit: int = PAGE_MAX) -> list[PlayerCount]:
         """The players that have exchanges, the latest first."""
-        return player_counts(self._store, limit=min(limit, PAGE_MAX))
+        rows = self._store.read(
+            "SELECT agent, player, count(*), max(number) FROM exchanges WHERE player != '' "
+            "GROUP BY player, agent ORDER BY max(number) DESC LIMIT ?",
+            (min(limit, PAGE_MAX),),
+        )
+        return [PlayerCount(*row) for row in rows]
 
     def latencies(self, wanted: Filter | None = None) -> list[LatencyCount]:
         """How long the answered exchanges took, the fastest first."""
@@ -290,7 +315,7 @@ class Journal:
 
 
 # --- journal_counts -------------------------------------------------------------------------------
-# What the journal's pages count: kinds of findings, a player's balances, players. Queries of its tables.
+# What the journal's pages count: kinds of findings, a player's balances, players.
 
 
 class FindingCount(Frozen):
@@ -332,40 +357,8 @@ class PlayerCount(Frozen):
     latest: int
 
 
-def finding_counts(store: JournalStore, *, limit: int) -> list[FindingCount]:
-    """Every kind of finding, the latest first."""
-    rows = store.read(
-        "SELECT rule, severity, cause, message, why, count(*), min(number), max(number) FROM findings "
-        "GROUP BY rule, severity, cause, message, why ORDER BY max(number) DESC LIMIT ?",
-        (limit,),
-    )
-    return [FindingCount(row[0], Severity(row[1]), *row[2:]) for row in rows]
-
-
-def balance_points(store: JournalStore, agent: str, player: str, *, limit: int) -> list[BalancePoint]:
-    """The player's latest balances, oldest first."""
-    rows = store.read(
-        "SELECT number, at_ms, balance, expected FROM exchanges WHERE player = ? AND agent = ? AND "
-        "(balance IS NOT NULL OR expected IS NOT NULL) ORDER BY number DESC LIMIT ?",
-        (player, agent, limit),
-    )
-    return [BalancePoint(row[0], row[1], money_of(row[2]), money_of(row[3])) for row in reversed(rows)]
-
-
-def player_counts(store: JournalStore, *, limit: int) -> list[PlayerCount]:
-    """The players that have exchanges, the latest first."""
-    rows = store.read(
-        "SELECT agent, player, count(*), max(number) FROM exchanges WHERE player != '' "
-        "GROUP BY player, agent ORDER BY max(number) DESC LIMIT ?",
-        (limit,),
-    )
-    return [PlayerCount(*row) for row in rows]
-
-
 # --- journal_entry --------------------------------------------------------------------------------
 # One exchange as the journal keeps it, what the ledger says of it, and a filter of entries. Plain data.
-
-Headers = tuple[tuple[str, str], ...]
 
 
 class Purpose(StrEnum):
@@ -379,45 +372,48 @@ class Purpose(StrEnum):
 
 
 class Entry(Frozen, kw_only=True):
-    """One exchange. `number` is its own for ever; `change` grows with everything that happens to any entry.
+    """One call as the journal keeps it, and what is said of it.
 
-    `at_ms` is when it was recorded, in Unix milliseconds of the simulator's clock. `expected` is the balance
-    that the player has after the call by the law, where it is one. `http_status` is None without an answer,
-    and `problem` says why. `reply_body` is cut at a bound; `reply_bytes` is its whole length. Secrets in
-    headers are masked. `sent_ns` is when its first byte went out, in Unix nanoseconds of the same clock as
-    `at_ms`. `reason` says why the verdict is open or the exchange unjudged. `difference` is what the wallet
-    has too much after it; negative, what it has too little.
+    `number` is its own for ever; `change` grows with everything that happens to any entry. `at_ms` is when it
+    was recorded, in Unix milliseconds of the simulator's clock; the call's own times are Unix nanoseconds of
+    the same clock. `expected` is the balance that the player has after the call by the law, where it is one.
+    `problem` says why there is no answer, or what the wallet calls its refusal. The reply's body is cut at a
+    bound, `reply_bytes` is its whole length. Secrets in its headers are masked, the request's headers are not
+    kept. `reason` says why the verdict is open or the exchange unjudged. `difference` is what the wallet has
+    too much after it; negative, what it has too little.
     """
 
+    call: Call
     at_ms: int
-    agent: str
     session: str
-    player: str
-    method: str
-    transaction_id: str
-    game: str
-    amount: Money | None
-    purpose: Purpose
     attempt: int
-    outcome: Outcome
-    balance: Money | None
     expected: Money | None
     verdict: CallVerdict
-    fault: str
-    http_status: int | None
-    duration_ns: int | None
     problem: str
     findings: tuple[Finding, ...]
-    content_type: str
-    request_body: bytes
-    reply_headers: Headers
     reply_bytes: int
-    reply_body: bytes
-    sent_ns: int = 0
     reason: str = ""
     difference: Money = ZERO
     number: int = 0
     change: int = 0
+
+    @property
+    def agent(self) -> str:
+        """The code of the operator's account."""
+        return self.call.why.agent or ""
+
+    @property
+    def request(self) -> WebhookRequest:
+        """What was asked."""
+        request = self.call.exchange.request
+        assert request is not None
+        return request
+
+    @property
+    def reply(self) -> Reply | None:
+        """The answer, where one came."""
+        reply = self.call.exchange.reply
+        return reply if isinstance(reply, Reply) else None
 
 
 class Filter(Frozen, kw_only=True):
@@ -478,10 +474,13 @@ def latency_counts(rows: Iterable[Sequence[Any]]) -> list[LatencyCount]:
 # An entry of the journal as a row of its table and back, and a filter as a condition. No database here.
 
 COLUMNS = (
-    *("change", "at_ms", "agent", "session", "player", "method", "transaction_id", "game", "amount"),
-    *("purpose", "attempt", "outcome", "balance", "expected", "verdict", "fault", "http_status"),
-    *("duration_ns", "problem", "findings", "content_type", "request_body", "reply_headers"),
-    *("reply_bytes", "reply_body", "sent_ns", "reason", "difference"),
+    *("change", "at_ms", "agent", "session", "player", "method"),
+    *("transaction_id", "game", "amount"),
+    *("purpose", "attempt", "outcome", "balance"),
+    *("expected", "verdict", "fault"),
+    *("http_status", "duration_ns", "problem", "findings"),
+    *("content_type", "request_body", "reply_headers", "reply_bytes", "reply_body"),
+    *("sent_ns", "reason", "difference"),
 )
 
 INSERT = f"INSERT INTO exchanges ({', '.join(COLUMNS)}, bytes) VALUES ({', '.join('?' * (len(COLUMNS) + 1))})"
@@ -490,8 +489,6 @@ SELECT = f"SELECT number, {', '.join(COLUMNS)} FROM exchanges"
 
 _EQUAL = ("agent", "session", "player", "method", "outcome", "verdict", "transaction_id", "purpose")
 
-_MONEY = ("amount", "balance", "expected", "difference")
-
 _INTEGER_MAX = 2**63 - 1
 
 _ROW_BYTES = 400
@@ -499,30 +496,66 @@ _ROW_BYTES = 400
 
 
 def values_of(entry: Entry) -> list[Value]:
-    """The entry as values for INSERT, its size last."""
-    own: dict[str, Value] = {
-        each.name: getattr(entry, each.name) for each in fields(entry) if each.name in COLUMNS
-    }
-    for name in _MONEY:
-        own[name] = _kept_money(getattr(entry, name))
-    own["findings"] = findings_text(entry.findings)
-    own["reply_headers"] = json.dumps(entry.reply_headers) if entry.reply_headers else ""
-    texts = (own["findings"], own["reply_headers"], entry.problem, entry.request_body, entry.reply_body)
-    size = _ROW_BYTES + sum(len(text) for text in texts if isinstance(text, str | bytes))
-    return [*(own[name] for name in COLUMNS), size]
+    """The entry as values for INSERT, in the order of COLUMNS, its size last."""
+    call, exchange, request, reply = entry.call, entry.call.exchange, entry.request, entry.reply
+    headers = json.dumps(reply.headers) if reply is not None and reply.headers else ""
+    body, findings = b"" if reply is None else reply.body, findings_text(entry.findings)
+    texts = (findings, headers, entry.problem, exchange.wire.body, body)
+    return [
+        *(entry.change, entry.at_ms, entry.agent, entry.session, request.player, request.method.value),
+        *(request.transaction_id or "", request.game_id or "", _kept_money(request.amount)),
+        *(call.why.purpose, entry.attempt, call.outcome.value, _kept_money(call.balance)),
+        *(_kept_money(entry.expected), entry.verdict.value, exchange.fault or ""),
+        *(None if reply is None else reply.status, exchange.latency_ns, entry.problem, findings),
+        *(exchange.wire.content_type, exchange.wire.body, headers, entry.reply_bytes, body),
+        *(exchange.sent_ns, entry.reason, _kept_money(entry.difference)),
+        _ROW_BYTES + sum(map(len, texts)),
+    ]
 
 
 def entry_of(row: Sequence[Any]) -> Entry:
     """The entry that a row of SELECT is."""
     values = dict(zip(("number", *COLUMNS), row, strict=True))
-    for name in _MONEY:
-        values[name] = money_of(values[name])
-    values["purpose"] = Purpose(values["purpose"])
-    values["outcome"] = Outcome(values["outcome"])
-    values["verdict"] = CallVerdict(values["verdict"])
-    values["findings"] = _findings(values["findings"])
-    values["reply_headers"] = _headers(values["reply_headers"])
-    return Entry(**values)
+    return Entry(
+        call=_call(values),
+        at_ms=values["at_ms"],
+        session=values["session"],
+        attempt=values["attempt"],
+        expected=money_of(values["expected"]),
+        verdict=CallVerdict(values["verdict"]),
+        problem=values["problem"],
+        findings=tuple(kept_finding(*kept) for kept in json.loads(values["findings"] or "[]")),
+        reply_bytes=values["reply_bytes"],
+        reason=values["reason"],
+        difference=money_of(values["difference"]) or ZERO,
+        number=values["number"],
+        change=values["change"],
+    )
+
+
+def _call(values: Mapping[str, Any]) -> Call:
+    request = WebhookRequest(
+        Method(values["method"]),
+        values["player"],
+        money_of(values["amount"]),
+        values["transaction_id"] or None,
+        values["game"] or None,
+    )
+    status, sent_ns, took_ns = values["http_status"], values["sent_ns"], values["duration_ns"]
+    # The kind of a missing answer is not kept.
+    reply: Reply | NoReply = NoReply(NoReplyKind.UNKNOWN, values["problem"])
+    if status is not None:
+        headers = tuple((name, value) for name, value in json.loads(values["reply_headers"] or "[]"))
+        reply = Reply(status, headers, values["reply_body"])
+    wire = WireRequest(values["request_body"], values["content_type"])
+    answered_ns = None if took_ns is None else sent_ns + took_ns
+    return Call(
+        Exchange(request, wire, reply, sent_ns, answered_ns, values["fault"] or None),
+        Reading(Outcome(values["outcome"]), money_of(values["balance"]), http_status=status),
+        # What a person puts together may be refused, however it is written.
+        Form(CallForm.ODD if values["purpose"] == Purpose.HAND else CallForm.CANONICAL, request),
+        Why(None, values["purpose"], agent=values["agent"]),
+    )
 
 
 def money_of(kept: int | str | None) -> Money | None:
@@ -545,14 +578,6 @@ def findings_text(findings: tuple[Finding, ...]) -> str:
             for each in findings
         ]
     )
-
-
-def _findings(text: str) -> tuple[Finding, ...]:
-    return tuple(kept_finding(*kept) for kept in json.loads(text)) if text else ()
-
-
-def _headers(text: str) -> Headers:
-    return tuple((name, value) for name, value in json.loads(text)) if text else ()
 
 
 def condition_of(wanted: Filter) -> tuple[list[str], list[Value]]:

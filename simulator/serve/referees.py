@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from simulator.core.calls import Call, CallForm, Player
 from simulator.core.findings import CallVerdict, Finding
-from simulator.core.money import ZERO, Money
+from simulator.core.money import Money
 from simulator.core.values import Frozen
 from simulator.core.webhooks import WebhookRequest
 from simulator.judge.account import PlayerStanding
@@ -69,9 +69,9 @@ class Referees:
 
     def difference(self, player: Player) -> Money:
         """Return what a player's wallet has too much, as far as is known."""
+        referee = self._referee(player)
         with self._lock:
-            referee = self._of_agent.get(player[0])
-            return ZERO if referee is None else referee.difference(player[1])
+            return referee.difference(player[1])
 
     def forget(self) -> None:
         """Close all books."""
@@ -80,20 +80,25 @@ class Referees:
 
     def judge(self, agent: str, call: CallFacts) -> Ruling | Waiting:
         """Begin with a call: a ruling where its answer says enough, else the read that is wanted first."""
-        player = call.request.player
+        referee = self._referee((agent, call.request.player))
         with self._lock:
-            referee = self._of_agent.get(agent)
-            if referee is None:
-                referee = self._of_agent[agent] = Referee(_FINDINGS, _POLICY)
-            is_known = referee.knows(player)
-        # The journal is asked without the lock: others ask for the lock from within its transaction.
-        before = None if is_known else self._left_off(agent, player)
-        with self._lock:
-            if before is not None:
-                referee.carry_over(player, before.difference, before.wrong, before.since)
             moves = call.request.method.moves_money
             asking = referee.call(call) if moves else referee.read(call)
             return _said(asking, None)
+
+    def _referee(self, player: Player) -> Referee:
+        """Return the referee of a player, who goes on from where the journal left off."""
+        with self._lock:
+            referee = self._of_agent.get(player[0])
+            if referee is None:
+                referee = self._of_agent[player[0]] = Referee(_FINDINGS, _POLICY)
+            if referee.knows(player[1]):
+                return referee
+        # The journal is asked without the lock: others ask for the lock from within its transaction.
+        before = self._left_off(*player)
+        with self._lock:
+            referee.carry_over(player[1], before.difference, before.wrong, before.since)
+        return referee
 
     def go_on(self, waiting: Waiting, read: CallFacts | None) -> Ruling | Waiting:
         """Go on with the read that was wanted; None if there is none to give."""
@@ -128,6 +133,7 @@ def facts_of(
         balance=reading.balance,
         form=form,
         must_settle=reading.must_settle,
+        says_no=reading.says_no,
         nothing_sent=call.nothing_sent,
         fault=call.exchange.fault,
         account_status=reading.account_status,

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from simulator.core.calls import FaultKind
 from simulator.core.findings import Level
 from simulator.core.mappings import Keys, Wrong
-from simulator.core.money import Money, parse_written
+from simulator.core.money import Money, format_money, parse_written
 from simulator.core.values import Frozen
 from simulator.core.words import did_you_mean
 
@@ -213,7 +213,8 @@ class ValueKind(Frozen):
 
     `expects` completes "expected …". `gather` makes the setting's value of all items; None means that the
     setting has one item, which is the value. `joiner` joins the name and value of a YAML mapping to an item.
-    `mapped` makes the text of an item that the file writes as a mapping, from its names and values.
+    `mapped` makes the text of an item that the file writes as a mapping, from its names and values. `write`
+    makes the texts of a value's items, which are read as that value again.
     """
 
     metavar: str
@@ -222,6 +223,7 @@ class ValueKind(Frozen):
     gather: Callable[[Sequence[Any]], Any] | None = None
     joiner: str | None = None
     mapped: Callable[[Iterable[tuple[str, str]]], str] | None = None
+    write: Callable[[Any], Iterable[str]] = lambda value: (str(value),)
 
 
 def _text(text: str) -> str:
@@ -395,7 +397,20 @@ def _mapping(items: Sequence[tuple[str, str]]) -> Mapping[str, str]:
 
 def many(kind: ValueKind) -> ValueKind:
     """The kind of a list of such items."""
-    return ValueKind(kind.metavar, kind.expects, kind.parse, tuple)
+    return ValueKind(kind.metavar, kind.expects, kind.parse, tuple, write=lambda items: map(str, items))
+
+
+def _written_number(value: float, unit: str = "") -> tuple[str]:
+    """Return a number without an exponent, which none of the kinds reads."""
+    return (f"{value:.9f}".rstrip("0").rstrip(".") + unit,)
+
+
+def _written_seconds(value: float) -> tuple[str]:
+    return _written_number(value, "s")
+
+
+def _written_hook(value: Hook) -> tuple[str]:
+    return (value.url if isinstance(value, HttpHook) else shlex.join(value.arguments),)
 
 
 def whole(low: int, high: int) -> ValueKind:
@@ -430,15 +445,21 @@ FOLDER = ValueKind("DIR", "the name of a folder", lambda text: Path(_text(text))
 
 SWITCH = ValueKind("", "true or false", _switch)
 
-DURATION_S = ValueKind("DURATION", "a duration like 250ms, 3s or 2m", _duration_s)
+DURATION_S = ValueKind("DURATION", "a duration like 250ms, 3s or 2m", _duration_s, write=_written_seconds)
 
-DURATION_ABOVE_ZERO_S = ValueKind("DURATION", "a duration like 250ms, 3s or 2m", _duration_above_zero_s)
+DURATION_ABOVE_ZERO_S = ValueKind(
+    "DURATION", "a duration like 250ms, 3s or 2m", _duration_above_zero_s, write=_written_seconds
+)
 
-DURATION_MS = ValueKind("DURATION", "a duration like 250ms, 3s or 2m", _duration_ms)
+DURATION_MS = ValueKind(
+    "DURATION", "a duration like 250ms, 3s or 2m", _duration_ms, write=lambda ms: (f"{ms}ms",)
+)
 
-FACTOR = ValueKind("FACTOR", "a number such as 0.1 or 1", _factor)
+FACTOR = ValueKind("FACTOR", "a number such as 0.1 or 1", _factor, write=_written_number)
 
-MONEY = ValueKind("AMOUNT", "an amount above zero like 10.00", _money)
+MONEY = ValueKind(
+    "AMOUNT", "an amount above zero like 10.00", _money, write=lambda amount: (format_money(amount),)
+)
 
 ENDPOINT = ValueKind("URL", "a URL like http://localhost:9000/betrontech_api", _url_without_login)
 
@@ -452,15 +473,37 @@ PROXY = ValueKind("URL", "a URL like http://localhost:3128", _url)
 
 ALLOWED_HOSTS = many(ValueKind("NAME", "a host name or address, without scheme and port", _allowed_host))
 
-PLAYERS = ValueKind("ID", "a user id, or a range of them like 1000..1099", _players, _flat)
+PLAYERS = ValueKind(
+    "ID", "a user id, or a range of them like 1000..1099", _players, _flat, write=lambda players: players
+)
 
-HEADERS = ValueKind("'NAME: VALUE'", "a header like 'X-Api-Key: abc'", _header, tuple, ": ")
+HEADERS = ValueKind(
+    "'NAME: VALUE'",
+    "a header like 'X-Api-Key: abc'",
+    _header,
+    tuple,
+    ": ",
+    write=lambda pairs: map(": ".join, pairs),
+)
 
-PAIRS = ValueKind("NAME=VALUE", "a name and its value like late_bet=refused", _pair, _mapping, "=")
+PAIRS = ValueKind(
+    "NAME=VALUE",
+    "a name and its value like late_bet=refused",
+    _pair,
+    _mapping,
+    "=",
+    write=lambda pairs: map("=".join, pairs.items()),
+)
 
-HOOK = ValueKind("URL|COMMAND", "a URL or a command line", _hook)
+HOOK = ValueKind("URL|COMMAND", "a URL or a command line", _hook, write=_written_hook)
 
-FAULTS = ValueKind("LIST", f"all, or some of {_listed(FaultKind)}, with commas", _faults, _distinct_faults)
+FAULTS = ValueKind(
+    "LIST",
+    f"all, or some of {_listed(FaultKind)}, with commas",
+    _faults,
+    _distinct_faults,
+    write=lambda kinds: (",".join(kinds),),
+)
 
 REPORTS = ValueKind("KIND:FILE", f"KIND:FILE, where KIND is {_listed(ReportKind)}", _report, tuple, ":")
 

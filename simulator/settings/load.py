@@ -94,8 +94,13 @@ def flag_layer(rows: tuple[Setting, ...], flags: Flags) -> Layer:
             case str(text):
                 layer[row.name] = (Given(text, row.flag),)
             case texts:
-                layer[row.name] = tuple(Given(text, row.flag) for text in texts)
+                # As in a variable: the flag may be given one, "$BETRONTECH_SIM_HEADER", which holds lines.
+                layer[row.name] = tuple(Given(line, row.flag) for text in texts for line in _lines(text))
     return layer
+
+
+def _lines(text: str) -> list[str]:
+    return [line for line in text.split("\n") if line.strip()] or [text]
 
 
 def _refuse_trust_twice(values: Mapping[str, Any]) -> None:

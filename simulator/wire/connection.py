@@ -1,8 +1,14 @@
-"""Opening a connection to a target: checked addresses, TLS, a proxy's tunnel. Calls are `adapter`'s."""
+"""Open connections to a target, carry calls over them, and say why a call got no answer.
+
+`open_stream` connects to the checked addresses, through a proxy's tunnel and TLS where the target has them.
+`WebhookAdapter` is the transport adapter of requests: one connection, kept alive, and no call is ever sent
+twice. What failed is raised as `CallFailed`, with a sentence for the user.
+"""
 
 from __future__ import annotations
 
 import errno
+import re
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
@@ -16,29 +22,29 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from simulator.core.values import Frozen
 from simulator.core.webhooks import NoReply, NoReplyKind
 from simulator.errors import ConfigurationError
-from simulator.wire.http import HEAD_BYTES_MAX, HttpReply, Manner, Message, ReplyTooLargeError, Stream
+from simulator.wire.http import HttpReply, Manner, Message, ReplyError, Stream
 from simulator.wire.target import Endpoint, Target
 
 
 class Route(Frozen):
-    """A target with what a connection needs, made once: the addresses to try, and the TLS context."""
+    """A target and its TLS context, which is made once."""
 
     target: Target
     tls: ssl.SSLContext | None
 
     @classmethod
     def to(cls, target: Target) -> Route:
-        """ConfigurationError if the certificate file cannot be used."""
+        """Return the route to that target. Raises ConfigurationError for an unusable certificate file."""
         return cls(target, _tls_context(target) if target.endpoint.scheme == "https" else None)
 
     @property
     def first_hop(self) -> str:
-        """Host and port that we connect to, for a sentence."""
+        """Host and port that are connected to, for a sentence."""
         proxy = self.target.proxy
         return f"the proxy {proxy.place}" if proxy else self.target.endpoint.place
 
     def addresses(self) -> Iterator[tuple[str, int]]:
-        """What to connect to, in order; a proxy's name is looked up here, since it is not what we guard."""
+        """Yield what to connect to, in order; a proxy's name is looked up here, since it is not guarded."""
         proxy = self.target.proxy
         if proxy is None:
             for address in self.target.addresses:
@@ -55,7 +61,7 @@ class Route(Frozen):
 
 
 def _tls_context(target: Target) -> ssl.SSLContext:
-    # Named on purpose: the defaults would read SSL_CERT_FILE, and the environment is none of our business.
+    # Named on purpose: the defaults would read SSL_CERT_FILE from the environment.
     authorities = target.cacert or DEFAULT_CA_BUNDLE_PATH
     try:
         context = ssl.create_default_context(cafile=authorities)
@@ -97,7 +103,7 @@ def _connect(route: Route, deadline: float) -> socket.socket:
             return _connect_one(address, port, share)
         except OSError as error:
             failure = error
-    raise CallFailed(NoReplyKind.CONNECT, connect_sentence(failure, route.first_hop)) from failure
+    raise CallFailed(NoReplyKind.CONNECT, _connect_sentence(failure, route.first_hop)) from failure
 
 
 def _connect_one(address: str, port: int, timeout_s: float) -> socket.socket:
@@ -110,7 +116,7 @@ def _connect_one(address: str, port: int, timeout_s: float) -> socket.socket:
         # getaddrinfo on a literal looks nothing up; it gives a scope ("fe80::1%eth0") its number.
         sock.connect(socket.getaddrinfo(address, port, family, socket.SOCK_STREAM)[0][4])
         if sock.getsockname() == sock.getpeername():
-            # A free port of loopback can connect to itself; it would echo our request as the answer.
+            # A free port of loopback can connect to itself; it would echo the request as its answer.
             raise ConnectionRefusedError(errno.ECONNREFUSED, "connected to itself")
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except BaseException:
@@ -126,7 +132,7 @@ def _tunnel(route: Route, sock: socket.socket, deadline: float) -> None:
     place = route.target.endpoint.place
     authorization = f"Proxy-Authorization: {proxy.authorization}\r\n" if proxy.authorization else ""
     stream = Stream(sock)
-    stream.arm(deadline, HEAD_BYTES_MAX)
+    stream.arm(deadline, 0)
     reply = HttpReply(stream, "CONNECT")
     try:
         stream.write(f"CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n{authorization}\r\n".encode("ascii"))
@@ -135,35 +141,39 @@ def _tunnel(route: Route, sock: socket.socket, deadline: float) -> None:
         raise CallFailed(NoReplyKind.CONNECT, f"{route.first_hop} did not open a way to {place}") from error
     if reply.status != 200:
         hint = "; it wants a user and a password in --proxy" if reply.status == 407 else ""
+        reason = reply.reason if reply.reason.isprintable() else ""
         raise CallFailed(
             NoReplyKind.CONNECT,
-            f"{route.first_hop} refused a way to {place}: {reply.status} {reply.reason}{hint}",
+            f"{route.first_hop} refused a way to {place}: {reply.status} {reason}{hint}",
         )
 
 
 def _secured(route: Route, tls: ssl.SSLContext, sock: socket.socket, deadline: float) -> ssl.SSLSocket:
     endpoint = route.target.endpoint
     left = deadline - monotonic()
-    if left <= 0:
-        raise CallFailed(NoReplyKind.TLS, f"no TLS with {endpoint.place} within the time to connect")
-    sock.settimeout(left)
     try:
+        if left <= 0:
+            raise TimeoutError
+        sock.settimeout(left)
         return tls.wrap_socket(sock, server_hostname=endpoint.host)
     except OSError as error:
-        raise CallFailed(NoReplyKind.TLS, tls_sentence(error, endpoint)) from error
+        raise _no_tls(error, endpoint) from error
 
-
-# --- adapter --------------------------------------------------------------------------------------
-# The transport adapter of requests: one connection, kept alive, never a second send of the same call.
 
 IDLE_NS_MAX = 1_000_000_000
 """Servers close a kept-alive connection after two seconds or five: a call must not meet that moment."""
 
 _SEND_BROKE = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
+_BODY_PERHAPS_UNREAD = frozenset({405, 411, 413, 415, 417, 431, 501})
+"""Statuses that a server may answer before it has read the body, which it then takes for the next request."""
+
+_WANTS_TLS = re.compile(rb"(?i)plain HTTP|HTTP request to an HTTPS server|SSL-enabled server port")
+"""What nginx, Apache and servers in Go answer, with 400, to plain HTTP on their HTTPS port."""
+
 
 class WebhookCall(PreparedRequest):
-    """A prepared request that knows its bytes, and the manner in which they go out."""
+    """A prepared request with its bytes, and the manner in which they go out."""
 
     def __init__(self, url: str, message: Message, manner: Manner) -> None:
         super().__init__()
@@ -174,7 +184,7 @@ class WebhookCall(PreparedRequest):
 
 
 class WebhookAdapter(BaseAdapter):
-    """Carries calls over one connection of its own; for one thread at a time.
+    """Carries calls over one connection of its own. It is not thread-safe.
 
     `answered_ns` is that of the last call that has an answer; `used` says that the connection carried one.
     """
@@ -183,7 +193,7 @@ class WebhookAdapter(BaseAdapter):
         super().__init__()
         self._route = route
         self._stream: Stream | None = None
-        self._line: Stream | None = None  # that of the call under way, or of the last one
+        self._current: Stream | None = None  # that of the call under way, or of the last one
         self.used = False
         self._cancelled = False
         self._started_ns = 0
@@ -192,7 +202,7 @@ class WebhookAdapter(BaseAdapter):
     @property
     def sent_ns(self) -> int:
         """When the first byte of the last call went out: connecting is not in it. Without one, its start."""
-        return (self._line.sent_ns if self._line else 0) or self._started_ns
+        return (self._current.sent_ns if self._current else 0) or self._started_ns
 
     def send(
         self,
@@ -203,47 +213,52 @@ class WebhookAdapter(BaseAdapter):
         cert: bytes | str | tuple[bytes | str, bytes | str] | None = None,  # noqa: ARG002
         proxies: Mapping[str, str] | None = None,  # noqa: ARG002
     ) -> Response:
-        """One call, one reply; CallFailed where there is no whole one. Limits are the target's own."""
+        """Send one call and return its reply. Raises CallFailed where there is no whole one.
+
+        Limits are the target's own.
+        """
         assert isinstance(request, WebhookCall)
         target = self._route.target
         deadline = monotonic() + target.timeout_s
-        self._line, self._cancelled = None, False
+        self._current, self._cancelled = None, False
         self._started_ns = monotonic_ns()
-        self._line = line = self.connect(deadline)
-        line.arm(deadline, target.max_reply_bytes + HEAD_BYTES_MAX)
+        self._current = connection = self.connect(deadline)
+        connection.arm(deadline, target.max_reply_bytes)
         if self._cancelled:
             raise CallFailed(NoReplyKind.INJECTED, self.abandoned().detail)
         reused, self.used = self.used, True
         try:
-            reply, body = self._converse(line, request)
+            reply, body = self._converse(connection, request)
         except Exception as error:
             self.close()
             if self._cancelled:
                 why = self.abandoned()
-            else:
-                why = no_reply(error, target, received=line.received, reused=reused, ended=line.ended)
-            raise CallFailed(why.kind, why.detail) from error
+                raise CallFailed(why.kind, why.detail) from error
+            raise _no_whole_answer(error, target, connection, reused=reused) from error
         self.answered_ns = monotonic_ns()
-        if reply.will_close or line.surplus or not request.manner.keeps_alive:
+        if reply.will_close or connection.surplus or not _can_be_used_again(request, reply.status):
             self.close()
         return _response(request, reply, body)
 
-    def _converse(self, line: Stream, request: WebhookCall) -> tuple[HttpReply, bytes]:
+    def _converse(self, connection: Stream, request: WebhookCall) -> tuple[HttpReply, bytes]:
+        target = self._route.target
         broke = False
         try:
-            request.manner.carry(line, request.message)
+            request.manner.carry(connection, request.message)
         except _SEND_BROKE:
-            # The operator may have answered before it read everything (413, say): that is its answer.
+            # The wallet may have answered before it read everything (413, say): that is its answer.
             broke = True
-        reply = HttpReply(line, request.message.head.method)
+        reply = HttpReply(connection, request.message.head.method)
         reply.begin()
-        body = reply.whole_body(self._route.target.max_reply_bytes)
+        body = reply.whole_body(target.max_reply_bytes)
+        if reply.status == 400 and target.endpoint.scheme == "http" and _WANTS_TLS.search(body):
+            raise _wants_tls(target.endpoint)
         if broke:
             reply.will_close = True
         return reply, body
 
     def connect(self, deadline: float | None = None) -> Stream:
-        """The connection, opened where there is none that can still carry a call; raises CallFailed."""
+        """Return the connection, opened where there is none that can carry a call. Raises CallFailed."""
         if self._stream is not None:
             long_idle = self.used and monotonic_ns() - self.answered_ns > IDLE_NS_MAX
             if self._stream.idle() and not long_idle:
@@ -256,13 +271,13 @@ class WebhookAdapter(BaseAdapter):
         return self._stream
 
     def abandoned(self) -> NoReply:
-        """What became of a call that an interrupt tore out of `send`."""
-        sent = self._line is not None and self._line.sent_ns
+        """Return what became of a call that an interrupt ended in the middle of `send`."""
+        sent = self._current is not None and self._current.sent_ns
         when = "the whole answer had come" if sent else "anything was sent"
         return NoReply(NoReplyKind.INJECTED, f"the run was interrupted before {when}")
 
     def cancel(self) -> None:
-        """End the call under way, from another thread or a signal handler; without one, no harm is done."""
+        """End the call under way, if any, from another thread or a signal handler."""
         self._cancelled = True
         stream = self._stream
         if stream is not None:
@@ -276,7 +291,7 @@ class WebhookAdapter(BaseAdapter):
 
 
 class WebhookSession(Session):
-    """A session that follows nothing and reads no environment."""
+    """A session that follows no redirect and reads no environment."""
 
     def __init__(self, adapter: WebhookAdapter) -> None:
         super().__init__()
@@ -284,16 +299,22 @@ class WebhookSession(Session):
         self._adapter = adapter
 
     def get_adapter(self, url: str | bytes) -> WebhookAdapter:  # noqa: ARG002 - the signature is that of requests
-        """The one there is, whatever the scheme."""
+        """Return the one adapter, whatever the scheme."""
         return self._adapter
 
     def resolve_redirects(self, *_: object, **__: object) -> Iterator[Response]:
-        """None: requests would look at the Location of each reply, and fail on a bad one."""
+        """Yield nothing: requests would look at the Location of each reply, and fail on a bad one."""
         return iter(())
 
 
-# What a response begins with: nobody looks into its jar of cookies, and one more for each call costs time.
 _BLANK = vars(Response())
+"""What a response begins with. All share its jar of cookies, which nothing reads: another costs time."""
+
+
+def _can_be_used_again(request: WebhookCall, status: int) -> bool:
+    """Return whether a server that answered so has surely read the whole request."""
+    head = request.message.head
+    return request.manner.keeps_alive and head.keeps_alive and status not in _BODY_PERHAPS_UNREAD
 
 
 def _response(request: WebhookCall, reply: HttpReply, body: bytes) -> Response:
@@ -313,16 +334,15 @@ def _response(request: WebhookCall, reply: HttpReply, body: bytes) -> Response:
     return response
 
 
-# --- failures -------------------------------------------------------------------------------------
-# Why a call got no answer: exceptions as sentences for the user.
+# --- why there is no answer -----------------------------------------------------------------------
 
 
 class CallFailed(RequestException):
     """A call that got no whole answer; adapters of requests raise RequestException."""
 
-    def __init__(self, kind: NoReplyKind, detail: str) -> None:
+    def __init__(self, kind: NoReplyKind, detail: str, *, answered: bool = False) -> None:
         super().__init__(detail)
-        self.no_reply = NoReply(kind, detail)
+        self.no_reply = NoReply(kind, detail, answered)
 
 
 _CONNECT_HINTS = {
@@ -337,8 +357,7 @@ _CONNECT_HINTS = {
 }
 
 
-def connect_sentence(error: OSError, place: str) -> str:
-    """Why nothing connects to that place."""
+def _connect_sentence(error: OSError, place: str) -> str:
     if isinstance(error, TimeoutError):
         return f"no connection to {place} within the time to connect; is a firewall dropping it?"
     template = _CONNECT_HINTS.get(error.errno or 0, "cannot connect to {place} ({why})")
@@ -355,59 +374,76 @@ _CERTIFICATE_HINTS = {
     64: "is not for the address {host}",
 }
 
+_NO_TLS_REASONS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"})
 
-def tls_sentence(error: OSError, endpoint: Endpoint) -> str:
-    """Why there is no TLS with that endpoint."""
+
+def _no_tls(error: OSError, endpoint: Endpoint) -> CallFailed:
+    """Return why there is no TLS with that endpoint."""
     place = endpoint.place
     if isinstance(error, ssl.SSLCertVerificationError):
         hint = _CERTIFICATE_HINTS.get(error.verify_code, f"is not accepted: {error.verify_message}")
-        return f"the certificate of {place} {hint.format(host=endpoint.host)}"
+        sentence = f"the certificate of {place} {hint.format(host=endpoint.host)}"
+        return CallFailed(NoReplyKind.TLS, sentence, answered=True)
     if isinstance(error, TimeoutError):
-        return f"no TLS with {place} within the time to connect"
-    reason = getattr(error, "reason", None) or error.strerror or "connection closed"
-    if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"):
-        return f"{place} does not speak TLS; is it http:// rather than https://?"
-    return f"no TLS with {place}: {str(reason).replace('_', ' ').lower()}"
+        return CallFailed(NoReplyKind.TLS, f"no TLS with {place} within the time to connect")
+    reason = str(getattr(error, "reason", None) or error.strerror or "connection closed")
+    if reason in _NO_TLS_REASONS:
+        sentence = f"{place} does not speak TLS; did you mean http://?"
+        return CallFailed(NoReplyKind.SCHEME, sentence, answered=True)
+    answered = isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError)
+    sentence = f"no TLS with {place}: {reason.replace('_', ' ').lower()}"
+    return CallFailed(NoReplyKind.TLS, sentence, answered=answered)
 
 
-def no_reply(error: Exception, target: Target, *, received: int, reused: bool, ended: bool) -> NoReply:
-    """Why there is no whole answer to a request of which bytes were sent.
+def _wants_tls(endpoint: Endpoint) -> CallFailed:
+    sentence = f"{endpoint.place} speaks TLS, and the call was plain HTTP; did you mean https://?"
+    return CallFailed(NoReplyKind.SCHEME, sentence, answered=True)
 
-    `received` bytes of an answer had come; `ended` says that the other side had closed; `reused` that the
-    connection had carried a call before.
+
+def _no_whole_answer(error: Exception, target: Target, stream: Stream, *, reused: bool) -> CallFailed:
+    """Return why there is no whole answer to a request of which bytes were sent.
+
+    `reused` says that the connection had carried a call before. An error that no network and no wallet
+    causes is raised again.
     """
-    so_far = f"after {received} bytes of an answer" if received else "without an answer"
+    received = stream.received
     match error:
         case CallFailed():
-            return error.no_reply
+            return error
+        case ReplyError():
+            kind, sentence = error.kind, str(error)
         case TimeoutError():
             what = f"only {received} bytes of an answer" if received else "no answer"
-            return NoReply(NoReplyKind.TIMEOUT, f"{what} within {target.timeout_s:g} s")
-        case ReplyTooLargeError():
-            return NoReply(NoReplyKind.OVERSIZED, f"the reply is larger than {target.max_reply_bytes} bytes")
+            kind, sentence = NoReplyKind.TIMEOUT, f"{what} within {target.timeout_s:g} s"
         case ConnectionError() | ssl.SSLEOFError() if reused and not received:
-            return NoReply(NoReplyKind.STALE, "a kept-alive connection was closed just as the call went out")
-        case RemoteDisconnected() | ssl.SSLEOFError():
-            return NoReply(NoReplyKind.CLOSED, f"the operator closed the connection {so_far}")
-        case ConnectionError():
-            return NoReply(NoReplyKind.RESET, f"the operator reset the connection {so_far}")
-        case IncompleteRead() if ended:
-            return NoReply(
-                NoReplyKind.CLOSED, f"the operator closed the connection {so_far}; the body is incomplete"
-            )
+            kind, sentence = NoReplyKind.STALE, "a kept-alive connection was closed just as the call went out"
+        case OSError():
+            kind, sentence = _broken_off(error, received)
+        case IncompleteRead() if stream.ended:
+            kind, sentence = _broken_off(error, received)
         case BadStatusLine():
-            return NoReply(NoReplyKind.GARBAGE, _not_http(str(error.args[0])))
+            line = str(error.args[0])
+            if line.startswith(("\x15\x03", "\x16\x03")):
+                return _wants_tls(target.endpoint)
+            kind = NoReplyKind.GARBAGE
+            sentence = f"the answer does not begin like HTTP: {line.rstrip()[:60]!r}"
         case HTTPException():
             what = "broken chunks" if isinstance(error, IncompleteRead) else str(error)
-            return NoReply(NoReplyKind.GARBAGE, f"the reply is not HTTP that can be read: {what}")
-        case OSError():
-            why = getattr(error, "reason", None) or error.strerror or error
-            return NoReply(NoReplyKind.RESET, f"the connection broke {so_far}: {why}")
+            kind, sentence = NoReplyKind.GARBAGE, f"the answer is not HTTP that can be read: {what}"
         case _:
             raise error
+    return CallFailed(kind, sentence, answered=received > 0)
 
 
-def _not_http(line: str) -> str:
-    if line.startswith(("\x15\x03", "\x16\x03")):
-        return "the answer is TLS, not HTTP; is it https:// rather than http://?"
-    return f"the answer does not begin like HTTP: {line.rstrip()[:60]!r}"
+def _broken_off(error: OSError | IncompleteRead, received: int) -> tuple[NoReplyKind, str]:
+    match error:
+        case RemoteDisconnected() | ssl.SSLEOFError() | IncompleteRead():
+            kind, how = NoReplyKind.CLOSED, "your wallet's server closed the connection"
+        case ConnectionError():
+            kind, how = NoReplyKind.RESET, "your wallet's server reset the connection"
+        case _:
+            why = getattr(error, "reason", None) or error.strerror or error
+            kind, how = NoReplyKind.RESET, f"the connection broke ({why})"
+    if received:
+        return NoReplyKind.CUT, f"the answer is incomplete: {how} after {received} bytes of it"
+    return kind, f"{how} without an answer"

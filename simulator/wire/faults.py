@@ -1,4 +1,4 @@
-"""Disturbances of a call, made on purpose: one fault, one class, one line in FAULTS."""
+"""Disturb a call on purpose: one fault is one class and one line in FAULTS."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Never
 from simulator.core.calls import FaultKind, FaultSpec
 from simulator.core.webhooks import NoReplyKind
 from simulator.wire.connection import CallFailed
-from simulator.wire.http import Message, ReplyTooLargeError, Stream, Whole
+from simulator.wire.http import Message, ReplyError, Stream, Whole
 
 IGNORED_S = 0.2
 
@@ -32,26 +32,26 @@ class Fault(Whole):
 
 
 class LostReply(Fault):
-    """Sent whole; once the reply begins, or the deadline passes, we close without looking.
+    """The call is sent whole; once its reply begins, or the deadline passes, the connection is closed unread.
 
     The wallet has had its chance to act, so that what a retry meets is certain.
     """
 
     def carry(self, stream: Stream, message: Message) -> None:
-        """Never returns: the reply is lost."""
+        """Send the call and lose its reply; never return."""
         try:
             stream.write(message.whole)
             stream.fill()
-        except (OSError, ReplyTooLargeError):
+        except (OSError, ReplyError):
             _injected("the reply was to be lost, and none came")
         _injected("the reply was lost on purpose (fault lost_reply)")
 
 
 class Timeout(Fault):
-    """Sent whole; whatever comes is ignored for 200 ms, then we close."""
+    """The call is sent whole; what comes is ignored for 200 ms, then the connection is closed."""
 
     def carry(self, stream: Stream, message: Message) -> None:
-        """Never returns: we stop waiting."""
+        """Send the call and stop waiting; never return."""
         try:
             stream.write(message.whole)
             time.sleep(min(IGNORED_S, stream.remaining_s()))
@@ -64,7 +64,7 @@ class Reset(Fault):
     """Half of the body is sent, then the connection is reset (RST)."""
 
     def carry(self, stream: Stream, message: Message) -> None:
-        """Never returns: the connection is gone."""
+        """Send the head and half of the body, and reset the connection; never return."""
         half = len(message.body) // 2
         try:
             stream.write(message.opening + message.body[:half])
@@ -85,7 +85,7 @@ class Duplicate(Fault):
         self._meeting = threading.Barrier(self.copies)
 
     def carry(self, stream: Stream, message: Message) -> None:
-        """Wait until both connections stand; if the other does not come, go alone."""
+        """Wait until both connections are open; if the other does not come, send alone."""
         with contextlib.suppress(threading.BrokenBarrierError):
             self._meeting.wait(min(MEETING_S, stream.remaining_s()))
         super().carry(stream, message)
@@ -112,11 +112,11 @@ class SlowBody(Fault):
 class Chunked(Fault):
     """The body comes in chunks, without a length."""
 
-    # A server that knows no chunks takes them for its next call, and answers that as well.
+    # A server that knows no chunks takes them for its next request, and answers that as well.
     keeps_alive = False
 
     def carry(self, stream: Stream, message: Message) -> None:
-        """Transfer-Encoding instead of Content-Length, a write for every chunk."""
+        """Send Transfer-Encoding instead of Content-Length, with a write for every chunk."""
         stream.write(message.head.start + b"Transfer-Encoding: chunked\r\n\r\n")
         for piece in _cut(message.body, CHUNKS):
             stream.write(b"%x\r\n%b\r\n" % (len(piece), piece))
@@ -135,7 +135,7 @@ FAULTS: dict[FaultKind, Callable[[FaultSpec], Fault]] = {
 
 
 def fault_of(spec: FaultSpec) -> Fault:
-    """The fault that a step names; one object is for one call."""
+    """Return the fault that a step names; one object is for one call."""
     return FAULTS[spec.kind](spec)
 
 
@@ -144,6 +144,6 @@ def _injected(detail: str) -> Never:
 
 
 def _cut(body: bytes, pieces: int) -> list[bytes]:
-    """The body in at most that many pieces of nearly one size, none of them empty."""
+    """Return the body in at most that many pieces of nearly one size, none of them empty."""
     size = max(1, -(-len(body) // pieces))
     return [body[at : at + size] for at in range(0, len(body), size)]

@@ -12,11 +12,10 @@ from dataclasses import replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from simulator.core import json as exact_json
-from simulator.core.calls import CallForm
+from simulator.core.calls import CallForm, Form
 from simulator.core.json import JsonValue
 from simulator.core.money import Money
-from simulator.core.profiles import Source, WireProfile
-from simulator.core.values import Frozen
+from simulator.core.profiles import Source, WireProfile, field_names
 from simulator.core.webhooks import Method, WebhookRequest, WireRequest
 from simulator.wire.writing import read_request
 
@@ -26,18 +25,6 @@ _PLAIN_NUMBER = re.compile(r"\d{1,30}(\.\d{0,30})?", re.ASCII)
 
 LARGEST_ORDINARY = Money(99_999_999_99)
 """What a DECIMAL(10,2) column holds; a larger amount may be refused."""
-
-
-class Form(Frozen):
-    """What a call is judged as.
-
-    `request` is None when the bytes are no webhook at all. `alternatives` are the same request with the
-    other amounts that a wallet may read (a rounded third decimal, a key that stands twice).
-    """
-
-    form: CallForm
-    request: WebhookRequest | None
-    alternatives: tuple[WebhookRequest, ...] = ()
 
 
 def form_of(wire: WireRequest, profile: WireProfile, games: Collection[str]) -> Form:
@@ -76,12 +63,10 @@ def _object(body: bytes) -> dict[str, JsonValue] | None:
 
 def _odd(value: dict[str, JsonValue], body: bytes, profile: WireProfile) -> Form:
     """A call that a lenient wallet can make sense of; malformed when none could."""
-    for method, fields in profile.fields.items():
-        names = {each.source: each.name for each in fields if isinstance(each.source, Source)}
-        if value.get(names[Source.METHOD]) == profile.methods[method]:
-            break
-    else:
+    method = profile.method_of(value)
+    if method is None:
         return Form(CallForm.MALFORMED, None)
+    names = field_names(profile, method)
     player = _id_text(value.get(names[Source.PLAYER]))
     if player is None:
         return Form(CallForm.MALFORMED, None)

@@ -1,6 +1,8 @@
-"""A socket under one deadline and one budget of bytes. What the bytes mean is `http_reply`'s.
+"""Speak HTTP/1.1 over one socket: write one request as bytes, and read its reply.
 
-The file-like half (`readline`, `read`, `close`) is what http.client reads a reply from.
+`Stream` is the socket under one deadline and one budget of bytes; `HttpReply` reads a reply from it,
+stricter than http.client, which it builds on, and bounded. `Message` is one request, and a `Manner` says how
+its bytes go out. Opening a connection, and what a failure means to the user, are in `connection`.
 """
 
 from __future__ import annotations
@@ -11,39 +13,82 @@ import socket
 import ssl
 import struct
 import zlib
+from contextlib import suppress
 from functools import lru_cache
 from http.client import BadStatusLine, HTTPException, HTTPResponse, RemoteDisconnected
 from time import monotonic, monotonic_ns
 from typing import TYPE_CHECKING, Protocol, cast
 
 from simulator.core.values import Frozen
-from simulator.core.webhooks import Headers, WireRequest, merged_headers
+from simulator.core.webhooks import Headers, NoReplyKind, WireRequest, merged_headers
 from simulator.errors import UsageError
 from simulator.wire.target import Target
 
 if TYPE_CHECKING:
-    import socket
     from http.client import HTTPMessage
 
 CHUNK_BYTES = 16_384
 
+HEAD_BYTES_MAX = 65_536
+
+HEADERS_MAX = 200
+
+_HEAD_PLAIN_BYTES_MAX = 3 * HEADERS_MAX
+"""Nearly every head is shorter, comes whole and is split at once. No more lines than allowed fit in."""
+
+INTERIM_MAX = 16
+
+_LINE_KEPT_BYTES_MAX = 256
+"""Longer lines are read anew each time. Most of a reply's head stands so in the one before, too."""
+
 _LINGER_ZERO = struct.pack("ii", 1, 0)
 
+_QUICK_ACK = getattr(socket, "TCP_QUICKACK", None)
+"""Linux has it; other systems acknowledge as they please."""
 
-class ReplyTooLargeError(Exception):
-    """More bytes came than the reply may have."""
+_STATUS_LINE = re.compile(rb"HTTP/(\d)\.\d[ \t]+(\d{3})(?:[ \t]+([^\r\n]*))?[ \t]*\r?\n")
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
+
+_LENGTH = re.compile(r"[0-9]{1,18}")
+
+_COMPRESSIONS = frozenset({"gzip", "x-gzip", "deflate"})
+
+USER_AGENT = "betrontech-simulator"
+
+_BREAKS = re.compile(r"[\r\n\0]")
+
+_BODYLESS = frozenset({"GET", "HEAD", "DELETE", "OPTIONS", "TRACE"})
+
+
+class ReplyError(Exception):
+    """An answer came that cannot be used; the message is a sentence for the user."""
+
+    def __init__(self, kind: NoReplyKind, sentence: str) -> None:
+        super().__init__(sentence)
+        self.kind = kind
 
 
 class Stream:
-    """Bytes out of and into one connection.
+    """Bytes out of and into one connection. `readline`, `read` and `close` are what http.client reads from.
 
     `arm` starts a call: every later read or write ends by its deadline (seconds of `time.monotonic`) with
     TimeoutError, however slowly the other side drips, and reading past its budget of bytes raises
-    ReplyTooLargeError. Both hold for TLS too, since they are asked before every single recv and send.
+    ReplyError. Both hold for TLS too, since they are asked before every single recv and send.
     `sent_ns` is when the first byte of the call was about to go; 0 says that none has gone.
     """
 
-    __slots__ = ("_at", "_budget", "_buffer", "_deadline", "_poll", "ended", "received", "sent_ns", "sock")
+    __slots__ = (
+        "_at",
+        "_body_bytes_max",
+        "_buffer",
+        "_deadline",
+        "_poll",
+        "ended",
+        "received",
+        "sent_ns",
+        "sock",
+    )
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
@@ -53,14 +98,14 @@ class Stream:
         self._buffer = b""
         self._at = 0
         self._deadline = 0.0
-        self._budget = 0
+        self._body_bytes_max = 0
         self._poll = select.poll()
         self._poll.register(sock, select.POLLIN)
 
-    def arm(self, deadline: float, budget: int) -> None:
-        """Begin a call: until when it may last, and how many bytes its reply may have."""
+    def arm(self, deadline: float, body_bytes_max: int) -> None:
+        """Begin a call: until when it may last, and how many bytes the body of its reply may have."""
         self._deadline = deadline
-        self._budget = budget
+        self._body_bytes_max = body_bytes_max
         self.received = 0
         self.sent_ns = 0
 
@@ -72,7 +117,7 @@ class Stream:
         return left
 
     def write(self, data: bytes) -> None:
-        """Send it all. `sendall` of a TLS socket would give every piece the whole time again."""
+        """Send all of it. `sendall` of a TLS socket would give every piece the whole time again."""
         sock = self.sock
         sock.settimeout(self.remaining_s())
         if not self.sent_ns:
@@ -86,10 +131,12 @@ class Stream:
         """Wait for bytes and keep them; False at the end of file."""
         sock = self.sock
         sock.settimeout(self.remaining_s())
+        if self.received:
+            _acknowledge_at_once(sock)
         data = sock.recv(CHUNK_BYTES)
         self.received += len(data)
-        if self.received > self._budget:
-            raise ReplyTooLargeError
+        if self.received > self._body_bytes_max + HEAD_BYTES_MAX:
+            raise _too_large(self._body_bytes_max)
         if self._at < len(self._buffer):
             self._buffer = self._buffer[self._at :] + data
         else:
@@ -99,7 +146,7 @@ class Stream:
         return bool(data)
 
     def readline(self, limit: int = -1) -> bytes:
-        """One line with its end, or what there was at the end of file; at most `limit` bytes."""
+        """Return one line with its end, or what there was at the end of file; at most `limit` bytes."""
         while True:
             end = self._buffer.find(b"\n", self._at) + 1
             if 0 <= limit <= (end or len(self._buffer)) - self._at:
@@ -115,9 +162,9 @@ class Stream:
         return line
 
     def header_lines(self, bytes_max: int) -> list[bytes] | None:
-        """The lines up to an empty one, without `\\n`, where all lie here and none is folded.
+        """Return the lines up to an empty one, without `\\n`, where all have come and none is folded.
 
-        None, and nothing is read, where not: `readline` takes all there is. For after it has read a line.
+        Return None where not, and read nothing: `readline` takes all there is. Call it after a `readline`.
         """
         before = self._at - 1
         end = self._buffer.find(b"\n\r\n", before, before + bytes_max)
@@ -130,7 +177,7 @@ class Stream:
         return block.split(b"\n")[1:-1]
 
     def read(self, size: int | None = -1) -> bytes:
-        """Exactly `size` bytes, fewer at the end of file; without a size, all until the end of file."""
+        """Return exactly `size` bytes, fewer at the end of file; without a size, all that comes."""
         wanted = None if size is None or size < 0 else size
         parts: list[bytes] = []
         got = 0
@@ -144,15 +191,15 @@ class Stream:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def close(self) -> None:
-        """http.client calls this at the end of a reply; the socket lives on (see `shut` and `reset`)."""
+        """Do nothing: http.client calls this at the end of a reply, and the socket is used again."""
 
     @property
     def surplus(self) -> int:
-        """How many bytes lie here that belong to no reply we asked for."""
+        """How many bytes have come that belong to no reply."""
         return len(self._buffer) - self._at
 
     def idle(self) -> bool:
-        """Whether a kept connection can carry another call: still open, and nothing unasked has come."""
+        """Return whether a kept connection can carry another call: open, and nothing unasked came."""
         if self.surplus:
             return False
         if not isinstance(self.sock, ssl.SSLSocket):
@@ -160,7 +207,7 @@ class Stream:
         return self._idle_tls(self.sock)
 
     def _idle_tls(self, sock: ssl.SSLSocket) -> bool:
-        """Readable is not yet closed over TLS: session tickets and key updates come unasked."""
+        """Return the same over TLS, where session tickets and key updates come unasked."""
         if not sock.pending() and not self._poll.poll(0):
             return True
         sock.settimeout(0)
@@ -173,9 +220,9 @@ class Stream:
         return False
 
     def interrupt(self) -> None:
-        """Wake whoever waits here, from another thread or a signal handler; its call ends at once."""
+        """End the call that waits here at once, from another thread or a signal handler."""
         try:
-            # The method of SSLSocket would also drop the TLS layer under the feet of the other thread.
+            # The method of SSLSocket would also drop the TLS layer, which the other thread still uses.
             socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
         except OSError:
             return
@@ -185,35 +232,23 @@ class Stream:
         self.sock.close()
 
     def reset(self) -> None:
-        """Close it with RST: what was not yet delivered is thrown away."""
+        """Close the connection with RST, and throw away what was not yet delivered."""
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
         self.sock.close()
 
 
-# --- http_reply -----------------------------------------------------------------------------------
-# Reading one HTTP/1.x reply with http.client, stricter and bounded. Sockets are `stream`'s.
+def _acknowledge_at_once(sock: socket.socket) -> None:
+    """Acknowledge what has come, without the usual delay of 40 ms.
 
-HEAD_BYTES_MAX = 65_536
-
-HEADERS_MAX = 200
-
-_HEAD_PLAIN_BYTES_MAX = 3 * HEADERS_MAX
-"""Nearly every head is shorter, comes whole and is split at once. No more lines than allowed fit in."""
-
-INTERIM_MAX = 16
-
-_LINE_KEPT_BYTES_MAX = 256
-"""Longer lines are read anew each time. Most of a reply's head stands so in the one before, too."""
-
-_STATUS_LINE = re.compile(rb"HTTP/(\d)\.\d[ \t]+(\d{3})(?:[ \t]+([^\r\n]*))?[ \t]*\r?\n")
-
-_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-
-_LENGTH = re.compile(r"[0-9]{1,18}")
+    A server that sends the head and the body of an answer apart may hold the body back until then.
+    """
+    if _QUICK_ACK is not None:
+        with suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
 
 
 class _Source:
-    """What HTTPResponse takes for a socket: all that it asks of one is a file to read from."""
+    """The socket that HTTPResponse is given; it asks it for nothing but a file to read from."""
 
     __slots__ = ("_stream",)
 
@@ -221,7 +256,7 @@ class _Source:
         self._stream = stream
 
     def makefile(self, mode: str) -> Stream:
-        """The stream itself, so that its deadline and budget hold for every byte."""
+        """Return the stream itself, so that its deadline and budget hold for every byte."""
         assert mode == "rb"
         return self._stream
 
@@ -241,7 +276,10 @@ class HttpReply(HTTPResponse):
         self.by_name: dict[str, str] = {}
 
     def begin(self) -> None:
-        """Read the head. Raises HTTPException for what is not HTTP, OSError for what ends too early."""
+        """Read the head.
+
+        Raises HTTPException for what is not HTTP, OSError for what ends too early, ReplyError for too much.
+        """
         for _ in range(INTERIM_MAX):
             version, self.status, self.reason = self._status_line()
             self.fields = self._header_lines()
@@ -260,6 +298,8 @@ class HttpReply(HTTPResponse):
         line = self._source.readline(HEAD_BYTES_MAX + 1)
         if not line:
             raise RemoteDisconnected("without an answer")
+        if self._source.ended and line.startswith(b"HTTP/") and not line.endswith(b"\n"):
+            raise RemoteDisconnected("in the status line")
         return _status(line) if len(line) <= _LINE_KEPT_BYTES_MAX else _status.__wrapped__(line)
 
     def _header_lines(self) -> tuple[tuple[str, str], ...]:
@@ -275,15 +315,17 @@ class HttpReply(HTTPResponse):
             size += len(line)
             if not line.endswith(b"\n") and size <= HEAD_BYTES_MAX:
                 raise RemoteDisconnected("in the headers")
-            if size > HEAD_BYTES_MAX or len(fields) >= HEADERS_MAX:
-                raise ReplyTooLargeError
+            if size > HEAD_BYTES_MAX:
+                raise _head_too_large(f"is larger than {HEAD_BYTES_MAX} bytes")
+            if len(fields) >= HEADERS_MAX:
+                raise _head_too_large(f"has more than {HEADERS_MAX} header lines")
             if line[:1] in b" \t" and fields:
                 fields[-1] = (fields[-1][0], f"{fields[-1][1]} {line.strip().decode('latin-1')}".strip())
             else:
                 fields.append(_field(line) if len(line) <= _LINE_KEPT_BYTES_MAX else _field.__wrapped__(line))
 
     def _frame(self) -> None:
-        """Where the body ends, as RFC 9112 §6.3 has it; what could be read in two ways is refused."""
+        """Find where the body ends (RFC 9112 §6.3), and refuse what could be read in two ways."""
         headers = self.by_name
         coding = headers.get("transfer-encoding")
         self.chunked = bool(coding)
@@ -300,21 +342,31 @@ class HttpReply(HTTPResponse):
         self.will_close = bool(self._check_close()) or (not self.chunked and self.length is None)  # type: ignore[attr-defined]
 
     def whole_body(self, bytes_max: int) -> bytes:
-        """The body, unpacked where the server compressed it unasked; ReplyTooLargeError past the bound."""
+        """Return the body, unpacked where the server compressed it unasked.
+
+        Raises ReplyError past the bound, and for a body that cannot be unpacked.
+        """
         if self.length is not None and self.length > bytes_max:
-            raise ReplyTooLargeError
+            raise _too_large(bytes_max)
         body = self.read() if self.length != 0 or self.chunked else b""
         if len(body) > bytes_max:
-            raise ReplyTooLargeError
+            raise _too_large(bytes_max)
         coding = self.by_name.get("content-encoding")
-        if coding and body and coding.strip().lower() in ("gzip", "x-gzip", "deflate"):
-            return _unpacked(body, bytes_max)
-        return body
+        return _decoded(body, coding, bytes_max) if coding and body else body
+
+
+def _too_large(bytes_max: int) -> ReplyError:
+    sentence = f"the answer is larger than {bytes_max} bytes, the most that the simulator reads"
+    return ReplyError(NoReplyKind.OVERSIZED, sentence)
+
+
+def _head_too_large(what: str) -> ReplyError:
+    return ReplyError(NoReplyKind.HEAD, f"the head of the answer {what}, the most that the simulator reads")
 
 
 @lru_cache(maxsize=64)
 def _status(line: bytes) -> tuple[int, int, str]:
-    """The version, status and reason of a status line."""
+    """Return the version, status and reason of a status line."""
     match = _STATUS_LINE.fullmatch(line)
     if match is None or match[1] not in (b"1", b"0"):
         raise BadStatusLine(line[:80].decode("latin-1"))
@@ -325,9 +377,9 @@ def _status(line: bytes) -> tuple[int, int, str]:
 
 @lru_cache(maxsize=256)
 def _field(line: bytes) -> tuple[str, str]:
-    """The name and the value of a header line."""
+    """Return the name and the value of a header line."""
     name, colon, value = line.partition(b":")
-    if not colon or not _TOKEN.fullmatch(name):
+    if not colon or not _TOKEN.fullmatch(name.decode("latin-1")):
         raise HTTPException(f"a header line that is none: {line[:80].decode('latin-1').rstrip()!r}")
     return name.decode("ascii"), value.strip().decode("latin-1")
 
@@ -342,77 +394,93 @@ def _by_name(fields: tuple[tuple[str, str], ...]) -> dict[str, str]:
 
 @lru_cache(maxsize=64)
 def _length(text: str) -> int:
-    """One length, written once or several times over (RFC 9112 §6.3)."""
+    """Return the one length, written once or several times over (RFC 9112 §6.3)."""
     lengths = {part.strip() for part in text.split(",")}
     if len(lengths) != 1 or _LENGTH.fullmatch(only := lengths.pop()) is None:
         raise HTTPException(f"a Content-Length that is none: {text[:80]!r}")
     return int(only)
 
 
-def _unpacked(body: bytes, bytes_max: int) -> bytes:
-    """gzip, zlib or bare deflate, never more than the bound."""
+def _decoded(body: bytes, coding: str, bytes_max: int) -> bytes:
+    """Return the body without its coding. One that is plain text in spite of its header is taken as it is."""
+    name = coding.strip().lower()
+    if name in _COMPRESSIONS:
+        return _unpacked(body, name, bytes_max)
+    if name != "identity" and not _is_text(body):
+        raise ReplyError(
+            NoReplyKind.CODING,
+            f"the answer is encoded as {coding[:40]!r}, which the request did not offer "
+            "(Accept-Encoding: identity) and the simulator cannot read",
+        )
+    return body
+
+
+def _is_text(body: bytes) -> bool:
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _unpacked(body: bytes, name: str, bytes_max: int) -> bytes:
+    """Return what gzip, zlib or bare deflate packed, never more than the bound."""
     bare_deflate = body[:2] != b"\x1f\x8b" and (body[0] & 0x0F != 8 or int.from_bytes(body[:2]) % 31)
     unpacker = zlib.decompressobj(-zlib.MAX_WBITS if bare_deflate else zlib.MAX_WBITS | 32)
+    claim = f'the answer says "Content-Encoding: {name}", but its body'
     try:
         plain = unpacker.decompress(body, bytes_max + 1)
     except zlib.error as error:
-        raise HTTPException(f"a compressed body that does not unpack: {error}") from error
+        raise ReplyError(NoReplyKind.CODING, f"{claim} does not unpack as {name}") from error
     if len(plain) > bytes_max:
-        raise ReplyTooLargeError
+        raise _too_large(bytes_max)
     if not unpacker.eof:
-        raise HTTPException("a compressed body that ends too early")
+        raise ReplyError(NoReplyKind.CODING, f"{claim} ends too early")
     return plain
 
 
-# --- message --------------------------------------------------------------------------------------
-# One request as bytes in three parts: start and headers, framing, body; and the usual manner to carry it.
-
-USER_AGENT = "betrontech-simulator"
-
-_METHOD_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
-
-_BREAKS = re.compile(r"[\r\n\0]")
-
-_BODYLESS = frozenset({"GET", "HEAD", "DELETE", "OPTIONS", "TRACE"})
-
-
 class Head(Frozen):
-    """Everything of a request that does not depend on its body, ready to send.
+    """All of a request that does not depend on its body, ready to send.
 
-    `framed` says that the author wrote Content-Length or Transfer-Encoding himself: nothing is added then.
+    `framed` says that the author wrote Content-Length or Transfer-Encoding: nothing is added then.
     """
 
     method: str
     start: bytes
     framed: bool
 
+    @property
+    def keeps_alive(self) -> bool:
+        """Whether the connection can be used again: a server may leave the body of others unread."""
+        return self.method == "POST" and not self.framed
+
 
 class Message(Frozen):
-    """One request: what is sent is `whole`, unless a manner cuts it otherwise."""
+    """One request. `whole` is what is sent, unless a manner cuts it otherwise."""
 
     head: Head
     body: bytes
 
     @property
     def framing(self) -> bytes:
-        """The header that says how long the body is, where one is due."""
+        """The header that says how long the body is; empty where none is due."""
         if self.head.framed or (not self.body and self.head.method in _BODYLESS):
             return b""
         return b"Content-Length: %d\r\n" % len(self.body)
 
     @property
     def opening(self) -> bytes:
-        """All before the body."""
+        """Everything before the body."""
         return self.head.start + self.framing + b"\r\n"
 
     @property
     def whole(self) -> bytes:
-        """All of it."""
+        """Everything."""
         return self.opening + self.body
 
 
 class Manner(Protocol):
-    """How the bytes of a request go out. It may end the call itself by raising CallFailed.
+    """The way in which the bytes of a request go out. It may end the call by raising CallFailed.
 
     `keeps_alive` False closes the connection after the reply.
     """
@@ -420,7 +488,7 @@ class Manner(Protocol):
     keeps_alive: bool
 
     def carry(self, stream: Stream, message: Message) -> None:
-        """Send the message; return when its reply can be read."""
+        """Send the message, and return when its reply can be read."""
         ...
 
 
@@ -430,16 +498,16 @@ class Whole:
     keeps_alive = True
 
     def carry(self, stream: Stream, message: Message) -> None:
-        """One write, so that no server sees the head without the body."""
+        """Send it in one write, so that no server sees the head without the body."""
         stream.write(message.whole)
 
 
 def head_of(target: Target, wire: WireRequest) -> Head:
-    """The head of a call. What the request names itself beats the target's headers, and those beat ours.
+    """Return the head of a call. The request's own headers replace the target's, and those the usual ones.
 
     Raises UsageError for a header or a method that would break the request apart.
     """
-    if _METHOD_TOKEN.fullmatch(wire.http_method) is None:
+    if _TOKEN.fullmatch(wire.http_method) is None:
         raise UsageError(f"HTTP method: {wire.http_method!r} is not one; expected a word like POST")
     fields = merged_fields(target, wire)
     # Through a proxy an http request names its whole URL; https goes through a tunnel, as if direct.
@@ -451,18 +519,18 @@ def head_of(target: Target, wire: WireRequest) -> Head:
 
 
 def merged_fields(target: Target, wire: WireRequest) -> Headers:
-    """All headers of a call but the length: ours, then the target's, then the request's."""
-    ours = [
+    """Return all headers of a call but the length: the usual ones, the target's, then the request's."""
+    usual = [
         ("Host", target.endpoint.authority),
         ("User-Agent", USER_AGENT),
         ("Accept", "application/json"),
         ("Accept-Encoding", "identity"),
     ]
     if wire.content_type:
-        ours.append(("Content-Type", wire.content_type))
+        usual.append(("Content-Type", wire.content_type))
     if target.proxy is not None and target.proxy.authorization and target.endpoint.scheme == "http":
-        ours.append(("Proxy-Authorization", target.proxy.authorization))
-    fields = merged_headers(merged_headers(tuple(ours), target.headers), wire.headers)
+        usual.append(("Proxy-Authorization", target.proxy.authorization))
+    fields = merged_headers(merged_headers(tuple(usual), target.headers), wire.headers)
     for name, value in fields:
         check_header(name, value)
     return fields
@@ -470,7 +538,7 @@ def merged_fields(target: Target, wire: WireRequest) -> Headers:
 
 def check_header(name: str, value: str) -> None:
     """Raise UsageError for a header that no request can carry."""
-    if _METHOD_TOKEN.fullmatch(name) is None:
+    if _TOKEN.fullmatch(name) is None:
         raise UsageError(f'header: "{name}" is not a name; expected letters, digits and "-", like X-Api-Key')
     if _BREAKS.search(value):
         raise UsageError(f"header {name}: its value holds a line break; expected one line")

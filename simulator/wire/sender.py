@@ -1,4 +1,7 @@
-"""The wallet client: one call is one exchange. What to send, and what a reply means, is decided elsewhere."""
+"""Send calls to one wallet: one call makes one exchange, and nothing is ever sent twice.
+
+What to send, and what a reply means, is decided elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -24,17 +27,37 @@ _HEADS_MAX = 256
 
 _WHOLE = Whole()
 
+RETRY_AFTER_S = 1.0
+"""The wait after a 429 that does not say how long."""
+
+RETRY_AFTER_S_MAX = 30.0
+
+HELD_S_MAX = 120.0
+"""How long one run holds calls back in all; what is answered after that is shown as it is."""
+
+_PROBE = WireRequest(b"", content_type="", http_method="GET")
+"""A GET is no webhook, so that it moves nothing; that it is answered at all is what counts."""
+
+_PROBE_S = 2.0
+
+_PAUSE_S = 0.1
+
+_PAUSE_S_MAX = 1.0
+
+_NOT_YET = frozenset({502, 503, 504})
+"""What a proxy answers while the wallet behind it starts."""
+
 
 class CallInterrupted(KeyboardInterrupt):
-    """Ctrl-C came while calls were under way; `exchanges` are those calls, none of them lost."""
+    """Ctrl-C came while calls were under way; `exchanges` are all of those calls."""
 
     def __init__(self, exchanges: tuple[Exchange, ...]) -> None:
         super().__init__()
         self.exchanges = exchanges
 
 
-class _Lane:
-    """A session of its own with its one connection; one thread at a time has it."""
+class _Connection:
+    """A session with its one connection; one thread at a time has it."""
 
     __slots__ = ("adapter", "session")
 
@@ -44,29 +67,29 @@ class _Lane:
 
 
 class Sender:
-    """Calls one target, from any number of threads at once; each call has a session to itself.
+    """Sends calls to one target. It is thread-safe.
 
-    Sessions that are free are used again, the latest first, so that calls in a row share one connection
-    and a hundred threads have a hundred. Nothing is ever sent twice. `call` never raises for what the
-    operator or the network does: that is in the exchange.
+    Connections that are free are used again, the latest first, so that calls in a row share one and a
+    hundred threads have a hundred. `call` never raises for what the wallet or the network does: that is in
+    the exchange.
     """
 
     def __init__(self, target: Target) -> None:
-        """ConfigurationError for a certificate file that cannot be used; UsageError for a bad header."""
+        """Raise ConfigurationError for an unusable certificate file, UsageError for a bad header."""
         self.target = target
         self._url = target.url
         self._route = Route.to(target)
         self._heads: dict[tuple[str, str, tuple[tuple[str, str], ...]], Head] = {}
         # Appending to a deque and adding to a set are atomic: a signal handler may come at any point.
-        self._idle: deque[_Lane] = deque()
-        self._busy: set[_Lane] = set()
+        self._idle: deque[_Connection] = deque()
+        self._busy: set[_Connection] = set()
         self._closed = False
-        # Set once a kept-alive connection was closed as a call went out: one call is lost so, not one in ten.
+        # Set once a kept-alive connection was closed as a call went out: so one call is lost, not one in ten.
         self._one_call_each = threading.Event()
         head_of(target, WireRequest(b""))
 
     def call(self, request: WebhookRequest | None, wire: WireRequest) -> Exchange:
-        """Send it once and wait for the answer, at most `timeout_s`.
+        """Send a call once and wait for the answer, at most `timeout_s`.
 
         Raises CallInterrupted on Ctrl-C, UsageError for headers that no request can carry.
         """
@@ -75,12 +98,12 @@ class Sender:
     def carry(
         self, request: WebhookRequest | None, wire: WireRequest, manner: Manner, fault: str | None = None
     ) -> Exchange:
-        """`call` in another manner; `fault` is how the exchange names it."""
+        """Send a call as `call` does, in another manner; `fault` is how the exchange names it."""
         message = Message(self._head(wire), wire.body)
-        lane = self._take()
-        adapter = lane.adapter
+        connection = self._take()
+        adapter = connection.adapter
         try:
-            reply = _answer(lane, WebhookCall(self._url, message, manner))
+            reply = _answer(connection, WebhookCall(self._url, message, manner))
             answered_ns = adapter.answered_ns if isinstance(reply, Reply) else None
             if isinstance(reply, NoReply) and reply.kind is NoReplyKind.STALE:
                 self._one_call_each.set()
@@ -90,14 +113,14 @@ class Sender:
             lost = Exchange(request, wire, adapter.abandoned(), adapter.sent_ns, None, fault)
             raise CallInterrupted((lost,)) from interrupt
         finally:
-            self._give_back(lane)
+            self._give_back(connection)
 
     def disturb(
         self, request: WebhookRequest | None, wire: WireRequest, fault: FaultSpec
     ) -> tuple[Exchange, ...]:
-        """`call` under a fault: the exchanges it makes (`duplicate` makes two), in the order they were sent.
+        """Send a call under a fault, and return its exchanges in the order in which they were sent.
 
-        Raises as `call` does.
+        `duplicate` makes two. Raises as `call` does.
         """
         manner, name = fault_of(fault), fault.kind.value
         self._head(wire)
@@ -124,38 +147,38 @@ class Sender:
         return tuple(sorted((*own, *others), key=lambda exchange: exchange.sent_ns))
 
     def reach(self) -> NoReply | None:
-        """Open a connection, or see that a free one still stands; why not, or None when it does."""
-        lane = self._take()
+        """Open a connection, or see that a free one is still open; return why there is none, or None."""
+        connection = self._take()
         try:
-            lane.adapter.connect()
+            connection.adapter.connect()
         except CallFailed as failed:
             return failed.no_reply
         finally:
-            self._give_back(lane)
+            self._give_back(connection)
         return None
 
     def apart(self) -> Sender:
-        """One to the same target with connections of its own; `cancel` of either ends the calls of both."""
+        """Return a sender with connections of its own; `cancel` of either ends the calls of both."""
         own = copy.copy(self)
         own._idle = deque()
         return own
 
-    def warm_up(self, connections: int = 1) -> int:
+    def warm_up(self, count: int = 1) -> int:
         """Open connections ahead, so that calls released together do not wait for handshakes.
 
-        Returns how many stand ready; fewer than asked when the operator takes no more.
+        Return how many are open; fewer than asked when the wallet's server takes no more.
         """
-        lanes = [self._take() for _ in range(connections)]
+        connections = [self._take() for _ in range(count)]
         ready = 0
         try:
-            for lane in lanes:
-                lane.adapter.connect()
+            for connection in connections:
+                connection.adapter.connect()
                 ready += 1
         except CallFailed:
             pass
         finally:
-            for lane in lanes:
-                self._give_back(lane)
+            for connection in connections:
+                self._give_back(connection)
         return ready
 
     def cool_down(self) -> None:
@@ -168,8 +191,8 @@ class Sender:
 
     def cancel(self) -> None:
         """End all calls under way: they return at once as unknown. Safe in a signal handler."""
-        for lane in self._busy.copy():
-            lane.adapter.cancel()
+        for connection in self._busy.copy():
+            connection.adapter.cancel()
 
     def close(self) -> None:
         """Close the connections that are free now, and the others as their calls end."""
@@ -193,25 +216,25 @@ class Sender:
                 self._heads[key] = head
         return head
 
-    def _take(self) -> _Lane:
+    def _take(self) -> _Connection:
         try:
-            lane = self._idle.pop()
+            connection = self._idle.pop()
         except IndexError:
-            lane = _Lane(self._route)
-        self._busy.add(lane)
-        return lane
+            connection = _Connection(self._route)
+        self._busy.add(connection)
+        return connection
 
-    def _give_back(self, lane: _Lane) -> None:
-        self._busy.discard(lane)
-        if self._closed or (self._one_call_each.is_set() and lane.adapter.used):
-            lane.adapter.close()
+    def _give_back(self, connection: _Connection) -> None:
+        self._busy.discard(connection)
+        if self._closed or (self._one_call_each.is_set() and connection.adapter.used):
+            connection.adapter.close()
         if not self._closed:
-            self._idle.append(lane)
+            self._idle.append(connection)
 
 
-def _answer(lane: _Lane, call: WebhookCall) -> Reply | NoReply:
+def _answer(connection: _Connection, call: WebhookCall) -> Reply | NoReply:
     try:
-        response = lane.session.send(call, allow_redirects=False, proxies={})
+        response = connection.session.send(call, allow_redirects=False, proxies={})
     except CallFailed as failed:
         return failed.no_reply
     raw = response.raw
@@ -219,20 +242,39 @@ def _answer(lane: _Lane, call: WebhookCall) -> Reply | NoReply:
     return Reply(response.status_code, raw.fields, response.content)
 
 
-# --- wait -----------------------------------------------------------------------------------------
-# Waiting until an endpoint answers: for operators that start at the same time as we do.
+class RateLimit:
+    """Holds the next call back after a wallet said that there are too many. It is thread-safe.
 
-# A GET is no webhook, so it moves nothing; that it is answered at all is what counts.
-KNOCK = WireRequest(b"", content_type="", http_method="GET")
+    `times` is how often it said so, `held_s` how long calls were held back for that in all.
+    """
 
-ONE_KNOCK_S = 2.0
+    def __init__(self, *, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._until = 0.0
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self.times = 0
+        self.held_s = 0.0
 
-PAUSE_S = 0.1
+    def note(self, retry_after_s: float | None) -> None:
+        """Take in an answer that said so, and how long to wait if it said that."""
+        with self._lock:
+            self.times += 1
+            now = self._clock()
+            until = now + min(RETRY_AFTER_S if retry_after_s is None else retry_after_s, RETRY_AFTER_S_MAX)
+            longer_s = min(until - max(self._until, now), HELD_S_MAX - self.held_s)
+            if longer_s > 0:
+                self._until = max(self._until, now) + longer_s
+                self.held_s += longer_s
 
-PAUSE_MAX_S = 1.0
+    def wait(self) -> None:
+        """Wait until the next call may go out: not at all where nothing was said."""
+        if self._until:
+            self._ended.wait(max(0.0, self._until - self._clock()))
 
-# What stands before an operator answers so while it starts.
-NOT_YET = frozenset({502, 503, 504})
+    def end(self) -> None:
+        """End all waiting, now and later. Safe in a signal handler."""
+        self._ended.set()
 
 
 def wait_for(
@@ -240,13 +282,13 @@ def wait_for(
 ) -> Target:
     """Ask again and again until the endpoint answers anything but "not yet", at most `seconds`.
 
-    `reach` makes the target (`guard.make_target`): its name may not resolve yet either. With 0 seconds
-    nothing is asked. Raises EndpointUnreachable with the last reason, and what `reach` raises besides.
+    `reach` makes the target (`make_target`): its name may not resolve yet either. With 0 seconds nothing is
+    asked. Raises EndpointUnreachable with the last reason, and what `reach` raises besides.
     """
     if seconds <= 0:
         return reach()
     end = monotonic() + seconds
-    between_s = PAUSE_S
+    between_s = _PAUSE_S
     while True:
         try:
             target = reach()
@@ -261,14 +303,14 @@ def wait_for(
         if left <= 0:
             raise EndpointUnreachable(f"{reason}\nwaited {seconds:g} s for it")
         pause(min(between_s, left))
-        between_s = min(between_s * 1.5, PAUSE_MAX_S)
+        between_s = min(between_s * 1.5, _PAUSE_S_MAX)
 
 
 def _why_not_yet(target: Target, end: float) -> str:
-    bound_s = max(PAUSE_S, min(ONE_KNOCK_S, target.timeout_s, end - monotonic()))
+    bound_s = max(_PAUSE_S, min(_PROBE_S, target.timeout_s, end - monotonic()))
     with Sender(replace(target, timeout_s=bound_s, connect_timeout_s=bound_s)) as sender:
-        match sender.call(None, KNOCK).reply:
+        match sender.call(None, _PROBE).reply:
             case NoReply(detail=detail):
                 return detail
             case Reply(status=status):
-                return f"HTTP {status}" if status in NOT_YET else ""
+                return f"HTTP {status}" if status in _NOT_YET else ""

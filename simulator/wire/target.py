@@ -1,4 +1,8 @@
-"""Where calls go and with which limits, as data. Checking it is `guard`'s, connecting `connection`'s."""
+"""Where calls go: read an endpoint's URL strictly, and check which addresses it leads to.
+
+Every run moves balances, so only loopback and private networks are called unasked; anything else needs its
+name in `allow_hosts`. The addresses checked here are the ones connected to: no name is looked up twice.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +35,7 @@ class Endpoint(Frozen):
 
     @property
     def authority(self) -> str:
-        """What the Host header says: the port only where it is not the scheme's own."""
+        """The value of the Host header: it has the port only where that is not the scheme's own."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == default_port(self.scheme) else f"{host}:{self.port}"
 
@@ -50,7 +54,7 @@ class Endpoint(Frozen):
 
 
 def default_port(scheme: str) -> int:
-    """443 for https, 80 for http."""
+    """Return 443 for https, 80 for http."""
     return 443 if scheme == "https" else 80
 
 
@@ -68,7 +72,7 @@ class Proxy(Frozen):
 
 
 class Target(Frozen, kw_only=True):
-    """An operator's endpoint and how it is called; made by `guard.admit`.
+    """A wallet's endpoint and how it is called; made by `make_target`.
 
     `addresses` are the checked ones, tried in this order; no name is looked up again. `timeout_s` bounds a
     whole call, connecting included; `connect_timeout_s` bounds connecting, TLS and proxy included.
@@ -90,9 +94,6 @@ class Target(Frozen, kw_only=True):
         """The endpoint's URL."""
         return self.endpoint.url
 
-
-# --- endpoint -------------------------------------------------------------------------------------
-# Reading an endpoint's or a proxy's URL, strictly. Where it leads is `guard`'s question.
 
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f]")
 
@@ -133,7 +134,7 @@ def parse_proxy(text: str) -> Proxy:
 
 
 def _split(what: str, url: str) -> SplitResult:
-    """Scheme, host and port are there and can be used."""
+    """Return the parts of a URL whose scheme, host and port are there and can be used."""
     shown = url if "@" not in url else "URL"
     if _UNPRINTABLE.search(url):
         raise UsageError(f"{what} {shown!r}: a URL has no spaces and no line breaks")
@@ -150,12 +151,12 @@ def _split(what: str, url: str) -> SplitResult:
     if not parts.hostname:
         raise UsageError(f'{what} "{shown}": there is no host; expected http://host:port/path')
     if port == 0:
-        raise UsageError(f'{what} "{shown}": nobody can be called at port 0')
+        raise UsageError(f'{what} "{shown}": port 0 cannot be called; expected 1 to 65535')
     return parts
 
 
 def _ascii(url: str) -> str:
-    """The URL as it goes on the wire: international names as IDNA 2008, other text percent-encoded."""
+    """Return the URL as it is sent: international names as IDNA 2008, other text percent-encoded."""
     prepared = PreparedRequest()
     try:
         prepared.prepare_url(url, None)
@@ -183,10 +184,7 @@ def _check_host(what: str, url: str, host: str) -> None:
     raise UsageError(f'{what} "{url}": write the address {host} as {meant}')
 
 
-# --- guard ----------------------------------------------------------------------------------------
-# The guard before the first call: which URL, and which addresses it may lead to.
-# Every run moves balances, so only loopback and private networks are called unasked; anything else needs
-# its name in `allow_hosts`. The addresses checked here are the ones connected to: no name is asked twice.
+# --- which addresses may be called ----------------------------------------------------------------
 
 # Listed, since `is_private` holds 169.254.169.254, leaves out 100.64.0.0/10, and changed between releases.
 LOCAL_NETWORKS = tuple(
@@ -214,7 +212,7 @@ Resolve = Callable[[str, int], Sequence[str]]
 
 
 def system_resolve(host: str, port: int) -> Sequence[str]:
-    """The addresses of a name as the system has them, in its order; OSError if there are none."""
+    """Return the addresses of a name as the system has them, in its order. Raises OSError for none."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
 
@@ -258,14 +256,14 @@ def admit(
     proxy: Proxy | None = None,
     resolve: Resolve = system_resolve,
 ) -> tuple[str, ...]:
-    """The addresses to connect to, each of them checked; none where a proxy connects for us."""
+    """Return the addresses to connect to, each of them checked; none where a proxy connects."""
     allowed = {name.strip().strip("[]").rstrip(".").lower() for name in allow_hosts}
     host = endpoint.host
     literal = _literal(host)
     if proxy is not None:
         if literal is None and host not in allowed and not _is_localhost(host):
             raise UsageError(
-                f"endpoint {endpoint}: behind the proxy {proxy.place} nobody here can see which address "
+                f"endpoint {endpoint}: behind the proxy {proxy.place} it cannot be seen which address "
                 f"{host} has; if it is a test wallet, pass --allow-host {host}"
             )
         if literal is not None:
@@ -278,7 +276,7 @@ def admit(
 
 
 def is_loopback(address: str) -> bool:
-    """Whether an address is this machine itself (127.0.0.0/8, ::1)."""
+    """Return whether an address is this machine itself (127.0.0.0/8, ::1)."""
     return _plain(ipaddress.ip_address(address)).is_loopback
 
 
@@ -336,7 +334,7 @@ def _check(endpoint: Endpoint, address: str, allowed: set[str]) -> None:
 def _plain(
     ip: ipaddress.IPv4Address | ipaddress.IPv6Address,
 ) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    """An IPv4 address written as IPv6 (::ffff:1.2.3.4) is that IPv4 address."""
+    """Return the IPv4 address that is written as IPv6 (::ffff:1.2.3.4); any other as it is."""
     return getattr(ip, "ipv4_mapped", None) or ip
 
 

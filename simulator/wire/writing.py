@@ -20,6 +20,7 @@ from simulator.core.profiles import (
     Source,
     WireField,
     WireProfile,
+    field_names,
 )
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Method, WebhookRequest, WireRequest
@@ -181,12 +182,10 @@ def read_request(body: bytes, content_type: str, profile: WireProfile) -> Webhoo
 
 
 def _webhook(value: dict[str, JsonValue], profile: WireProfile) -> WebhookRequest | None:
-    for method, fields in profile.fields.items():
-        names = {each.source: each.name for each in fields if isinstance(each.source, Source)}
-        if value.get(names[Source.METHOD]) == profile.methods[method]:
-            break
-    else:
+    method = profile.method_of(value)
+    if method is None:
         return None
+    names = field_names(profile, method)
     player = value.get(names[Source.PLAYER])
     if not isinstance(player, str) or not player:
         return None
@@ -254,20 +253,18 @@ def spoken(body: bytes, profile: WireProfile) -> bytes:
     fields = profile.fields[method or Method.BET]
     if any(each.name in values for each in fields if each.name not in DOCUMENTED_NAMES):
         return body
-    said = _renamed(
-        text, {each.source: each.name for each in fields if isinstance(each.source, Source)}, profile
-    )
+    said = _renamed(text, field_names(profile, method or Method.BET), profile)
     if method is not None:
         said = _with_more(said, profile, method, values)
     return said.encode("utf-8")
 
 
-def _renamed(text: str, words: dict[Source, str], profile: WireProfile) -> str:
+def _renamed(text: str, words: Mapping[Source, str], profile: WireProfile) -> str:
     pieces: list[str] = []
     at = 0
     for member in _members(text):
         source = DOCUMENTED_NAMES.get(member.name)
-        if source in words:
+        if source is not None and source in words:
             between = text[member.key.stop : member.value.start]
             value = _value(text[member.value], source, profile)
             pieces += [text[at : member.key.start], quote(words[source]), between, value]

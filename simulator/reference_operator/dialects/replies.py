@@ -38,6 +38,14 @@ class RefusalWithoutBalance(Webhook):
         return super().reply(call, answer)
 
 
+@dialect("unknown-player-zero", 'A refusal of an unknown player shows the balance "0.00".')
+class UnknownPlayerZero(Webhook):
+    def reply(self, call: ReceivedCall, answer: Answer) -> WebhookReply:
+        if isinstance(answer, RefusedCall) and answer.code == "INVALID_USER":
+            answer = replace(answer, balance=0)
+        return super().reply(call, answer)
+
+
 @dialect("refusals-4xx-json", "A refusal has a 4xx HTTP status and a JSON body.")
 class Refusals4xxJson(Webhook):
     def reply(self, call: ReceivedCall, answer: Answer) -> WebhookReply:

@@ -11,7 +11,7 @@ from flask import Blueprint, Response, request
 
 from simulator import __version__
 from simulator.core.mappings import WHOLE_MAX, Wrong
-from simulator.core.money import format_money
+from simulator.core.money import format_money, money_text
 from simulator.errors import UsageError
 from simulator.judge.account import PlayerStanding
 from simulator.serve.accounts import Session, SessionKind
@@ -28,7 +28,7 @@ from simulator.serve.console.control_agents import (
     agent_named,
     launch_of,
 )
-from simulator.serve.console.exports import Json, add_exports, full_json, money_text, row_json
+from simulator.serve.console.exports import Json, add_exports, full_json, row_json
 from simulator.serve.fields import FILTERS, WebhookUnfit, body_of, filter_of, query_of
 from simulator.serve.journal import PAGE_MAX, Entry, Filter, Journal
 from simulator.serve.obligations import Obligation, State

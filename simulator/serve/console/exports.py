@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-import json
 import re
 import threading
-from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from flask import Blueprint, Response, request
 
-from simulator.core.calls import CallForm, FaultKind
+from simulator.core.calls import (
+    Call,
+    FaultKind,
+    Opening,
+    body_object,
+    call_facts,
+    call_object,
+    line_text,
+    opening_object,
+)
 from simulator.core.findings import Finding, Outcome
-from simulator.core.money import Money, format_money
+from simulator.core.money import Money, format_money, money_text
 from simulator.core.steps import DEFAULT_OPENING
-from simulator.core.webhooks import Headers, Method, WireRequest, curl_line, mask_headers, merged_headers
+from simulator.core.webhooks import (
+    Headers,
+    Method,
+    WebhookRequest,
+    WireRequest,
+    curl_line,
+    mask_headers,
+    merged_headers,
+)
 from simulator.serve.accounts import Agents
 from simulator.serve.answers import Denied, ErrorCode
 from simulator.serve.fields import FILTERS, filter_of, query_of
@@ -87,29 +102,25 @@ Json = dict[str, Any]
 
 
 def row_json(entry: Entry) -> Json:
-    """An exchange without headers and bodies."""
+    """An exchange without headers and bodies: the facts of its line, and what the journal adds.
+
+    Texts that are absent are empty here.
+    """
     return {
         "number": entry.number,
         "change": entry.change,
         "at_ms": entry.at_ms,
-        "agent": entry.agent,
         "session": entry.session,
-        "player": entry.player,
-        "method": entry.method,
-        "transaction_id": entry.transaction_id,
-        "game_id": entry.game,
-        "amount": money_text(entry.amount),
-        "purpose": entry.purpose,
+        **call_facts(entry.call),
+        "transaction_id": entry.request.transaction_id or "",
+        "game_id": entry.request.game_id or "",
         "attempt": entry.attempt,
-        "outcome": entry.outcome,
         "verdict": entry.verdict,
         "reason": entry.reason,
-        "balance": money_text(entry.balance),
         "expected": money_text(entry.expected),
         "difference": money_text(entry.difference),
-        "http": entry.http_status,
-        "duration_ns": entry.duration_ns,
-        "fault": entry.fault,
+        "duration_ns": entry.call.exchange.latency_ns,
+        "fault": entry.call.exchange.fault or "",
         "problem": entry.problem,
         "findings": [finding_json(each) for each in entry.findings],
     }
@@ -118,16 +129,17 @@ def row_json(entry: Entry) -> Json:
 def full_json(entry: Entry, agents: Agents) -> Json:
     """An exchange with all that is known of it. `reply` is null without an answer; `problem` says why."""
     reply: Json | None = None
-    if entry.http_status is not None:
+    if entry.reply is not None:
         reply = {
-            "status": entry.http_status,
-            "headers": [list(pair) for pair in entry.reply_headers],
-            **body_json(entry.reply_body),
+            "status": entry.reply.status,
+            "headers": [list(pair) for pair in entry.reply.headers],
+            **body_object("body", entry.reply.body),
             "bytes": entry.reply_bytes,
-            "cut": len(entry.reply_body) < entry.reply_bytes,
+            "cut": len(entry.reply.body) < entry.reply_bytes,
         }
     headers = [list(pair) for pair in request_headers(entry, agents)]
-    request = {"content_type": entry.content_type, "headers": headers, **body_json(entry.request_body)}
+    wire = entry.call.exchange.wire
+    request = {"content_type": wire.content_type, "headers": headers, **body_object("body", wire.body)}
     return {**row_json(entry), "request": request, "reply": reply, "curl": curl_of(entry, agents)}
 
 
@@ -149,7 +161,7 @@ def request_headers(entry: Entry, agents: Agents) -> Headers:
     agent = agents.of_code(entry.agent)
     own = () if agent is None or agent.target is None else agent.target.headers
     wire = () if agent is None else agent.wire.headers
-    return mask_headers(merged_headers((("Content-Type", entry.content_type), *own), wire))
+    return mask_headers(merged_headers((("Content-Type", entry.call.exchange.wire.content_type), *own), wire))
 
 
 def curl_of(entry: Entry, agents: Agents) -> str | None:
@@ -157,31 +169,20 @@ def curl_of(entry: Entry, agents: Agents) -> str | None:
     agent = agents.of_code(entry.agent)
     if agent is None or agent.target is None:
         return None
-    wire = WireRequest(entry.request_body, entry.content_type, headers=agent.wire.headers)
+    sent = entry.call.exchange.wire
+    wire = WireRequest(sent.body, sent.content_type, headers=agent.wire.headers)
     return curl_line(agent.target.url, wire, agent.target.headers)
 
 
 def balance_before(entry: Entry) -> Money | None:
     """What the player had before the exchange, as its answer tells it; None where it tells no balance."""
-    if entry.balance is None:
+    call, request = entry.call, entry.request
+    if call.balance is None:
         return None
-    before = int(entry.balance)
-    if entry.outcome is Outcome.ACCEPTED and entry.amount is not None:
-        before += entry.amount if entry.method == Method.BET else -entry.amount
+    before = int(call.balance)
+    if call.outcome is Outcome.ACCEPTED and request.amount is not None:
+        before += request.amount if request.method is Method.BET else -request.amount
     return Money(max(0, before))
-
-
-def money_text(amount: Money | None) -> str | None:
-    """Two decimals, or null."""
-    return None if amount is None else format_money(amount)
-
-
-def body_json(body: bytes) -> Json:
-    """The text of a body; what is no UTF-8 as base64 beside it."""
-    try:
-        return {"body": body.decode()}
-    except UnicodeDecodeError:
-        return {"body": None, "body_base64": b64encode(body).decode()}
 
 
 # --- export_lines ---------------------------------------------------------------------------------
@@ -189,12 +190,6 @@ def body_json(body: bytes) -> Json:
 # An `opening` line stands before a player's first exchange that tells a balance.
 
 PAGE = 500
-
-_PURPOSES = {Purpose.PROBE: "probe"}
-"""In a report's words: a read of the ledger's own is a probe, everything else a step."""
-
-_FORMS = {Purpose.HAND: CallForm.ODD}
-"""What a person puts together may be refused, however it is written."""
 
 
 def lines_of(journal: Journal, wanted: Filter) -> Iterator[str]:
@@ -204,58 +199,16 @@ def lines_of(journal: Journal, wanted: Filter) -> Iterator[str]:
     while True:
         page = journal.earliest(wanted, after=number, limit=PAGE)
         for entry in page:
-            player, balance = (entry.agent, entry.player), balance_before(entry)
+            player, balance = (entry.agent, entry.request.player), balance_before(entry)
             if player not in opened and balance is not None:
                 opened.add(player)
-                yield _line("opening", opening_json(entry, balance))
-            yield _line("exchange", exchange_json(entry))
+                opening = Opening(player=entry.request.player, balance=balance, agent=entry.agent)
+                yield line_text("opening", opening_object(opening))
+            purpose = "probe" if entry.call.why.purpose == Purpose.PROBE else "step"
+            yield line_text("exchange", {**call_object(entry.call), "purpose": purpose})
         if len(page) < PAGE:
             return
         number = page[-1].number
-
-
-def opening_json(entry: Entry, balance: Money) -> Json:
-    """What a player of an agent begins with."""
-    return {"player": entry.player, "balance": money_text(balance), "scenario": entry.agent}
-
-
-def exchange_json(entry: Entry) -> Json:
-    """The keys of a report's exchange, in its order. The agent stands where a run has its scenario."""
-    answered = entry.http_status is not None and entry.duration_ns is not None
-    told = {
-        "player": entry.player,
-        "method": entry.method,
-        "transaction_id": entry.transaction_id or None,
-        "amount": money_text(entry.amount),
-        "sent_ns": entry.sent_ns,
-        "answered_ns": entry.sent_ns + (entry.duration_ns or 0) if answered else None,
-        "outcome": entry.outcome,
-        "balance": money_text(entry.balance),
-        "scenario": entry.agent,
-        "label": "",
-        "purpose": _PURPOSES.get(entry.purpose, "step"),
-        "line": None,
-        "game_id": entry.game or None,
-        "form": _FORMS.get(entry.purpose, CallForm.CANONICAL),
-        "fault": entry.fault or None,
-        "http": entry.http_status,
-    }
-    _put_body(told, "request", entry.request_body)
-    if entry.http_status is None:
-        return {**told, "reply": None, "no_reply": {"kind": "unknown", "detail": entry.problem}}
-    _put_body(told, "reply", entry.reply_body)
-    return told
-
-
-def _put_body(told: Json, key: str, body: bytes) -> None:
-    written = body_json(body)
-    told[key] = written["body"]
-    if "body_base64" in written:
-        told[f"{key}_base64"] = written["body_base64"]
-
-
-def _line(kind: str, written: Json) -> str:
-    return json.dumps({"type": kind, **written}, separators=(",", ":")) + "\n"
 
 
 # --- export_scenario ------------------------------------------------------------------------------
@@ -267,7 +220,7 @@ EXCHANGES_MAX = 10_000
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
-_LETTERS = {Method.BET: "b", Method.WIN: "w", Method.REFUND: "r"}
+_WORDS = {Method.BET: "bet", Method.WIN: "win", Method.REFUND: "refund"}
 
 _REPEATED = frozenset(FaultKind) - {FaultKind.DELAY}
 """Faults that a step can name alone; how long a delay was is not in the journal."""
@@ -277,14 +230,14 @@ def scenario_yaml(entries: Iterable[Entry]) -> str:
     """The exchanges, oldest first, as a scenario file."""
     by_player: dict[tuple[str, str], list[Entry]] = {}
     for entry in entries:
-        by_player.setdefault((entry.agent, entry.player), []).append(entry)
+        by_player.setdefault((entry.agent, entry.request.player), []).append(entry)
     return "---\n".join(_document(own) for own in by_player.values())
 
 
 def _document(entries: Sequence[Entry]) -> str:
     first, last = entries[0], entries[-1]
     steps = _Steps.of(entries)
-    name = f"Player {first.player} of {first.agent}, exchanges {first.number} to {last.number}"
+    name = f"Player {first.request.player} of {first.agent}, exchanges {first.number} to {last.number}"
     lines = [
         f"name: {_quoted(name)}",
         "description: What the journal of the simulator holds of this player. The ledger says what is right.",
@@ -314,20 +267,22 @@ class _Steps:
         """A step for every call but the ledger's own reads, and the second of a pair sent at once."""
         steps = cls()
         for entry in entries:
-            if entry.method == Method.BET and entry.transaction_id not in steps.bets:
+            id_ = entry.request.transaction_id or ""
+            if entry.request.method is Method.BET and id_ not in steps.bets:
                 # Labels are given before steps are written: a refund may overtake its bet.
-                steps.bets[entry.transaction_id] = steps._label(Method.BET)
+                steps.bets[id_] = steps._label(Method.BET)
         made = []
         doubled = False
         for entry in entries:
-            second = doubled and entry.fault == FaultKind.DUPLICATE
-            doubled = entry.fault == FaultKind.DUPLICATE and not second
-            if entry.purpose is not Purpose.PROBE and not second:
+            twice = entry.call.exchange.fault == FaultKind.DUPLICATE
+            second = doubled and twice
+            doubled = twice and not second
+            if entry.call.why.purpose != Purpose.PROBE and not second:
                 made.append(steps._step(entry))
         return made
 
     def _step(self, entry: Entry) -> str:
-        match entry.method:
+        match entry.request.method:
             case Method.DETAILS:
                 return "details"
             case Method.BALANCE:
@@ -336,44 +291,38 @@ class _Steps:
                 return self._money_step(entry)
 
     def _money_step(self, entry: Entry) -> str:
-        key = (entry.method, entry.transaction_id)
-        amount, fault = entry.amount, _fault(entry)
+        request, fault = entry.request, _fault(entry.call)
+        key, amount = (request.method, request.transaction_id or ""), request.amount
         if key in self.written:
             label, sent = self.written[key]
             changed = [f"amount: {format_money(amount)}"] if amount is not None and amount != sent else []
             if not changed and not fault:
                 return f"resend: {label}"
             return f"resend: {{{', '.join([f'step: {label}', *changed, *fault])}}}"
-        fields, label = self._fields(entry)
+        fields, label = self._fields(request)
         self.written[key] = (label, amount)
-        return f"{_word(entry.method)}: {{{', '.join([*fields, *fault])}}}"
+        return f"{_WORDS[request.method]}: {{{', '.join([*fields, *fault])}}}"
 
-    def _fields(self, entry: Entry) -> tuple[list[str], str]:
-        assert entry.amount is not None
-        amount = f"amount: {format_money(entry.amount)}"
-        if entry.method == Method.BET:
-            label = self.bets[entry.transaction_id]
-        else:
-            label = self._label(Method(entry.method))
-        game = [f"game: {_quoted(entry.game)}"] if entry.game else []
-        if entry.method != Method.REFUND:
+    def _fields(self, request: WebhookRequest) -> tuple[list[str], str]:
+        assert request.amount is not None
+        amount, id_ = f"amount: {format_money(request.amount)}", request.transaction_id or ""
+        label = self.bets[id_] if request.method is Method.BET else self._label(request.method)
+        game = [f"game: {_quoted(request.game_id)}"] if request.game_id else []
+        if request.method is not Method.REFUND:
             return [amount, f"id: {label}", *game], label
-        bet = self.bets.get(entry.transaction_id)
+        bet = self.bets.get(id_)
         named = f"of: {bet}" if bet else f"transaction_id: unseen-{label}"
         return [named, amount, f"id: {label}"], label
 
     def _label(self, method: Method) -> str:
-        letter = _LETTERS[method]
+        letter = _WORDS[method][0]
         self.counts[letter] = self.counts.get(letter, 0) + 1
         return f"{letter}{self.counts[letter]}"
 
 
-def _fault(entry: Entry) -> list[str]:
-    return [f"fault: {entry.fault}"] if entry.fault in _REPEATED else []
-
-
-def _word(method: str) -> str:
-    return {Method.BET: "bet", Method.WIN: "win", Method.REFUND: "refund"}[Method(method)]
+def _fault(call: Call) -> list[str]:
+    fault = call.exchange.fault
+    return [f"fault: {fault}"] if fault in _REPEATED else []
 
 
 def _quoted(text: str) -> str:

@@ -90,14 +90,15 @@ def add_exchange_page(routes: Blueprint, frame: Frame) -> None:
         entry = journal.entry(number) if number <= WHOLE_MAX else None
         if entry is None:
             return frame.page("not_found.html", status=404)
-        same = Filter(agent=entry.agent, transaction_id=entry.transaction_id)
-        attempts = journal.latest(same, limit=ATTEMPTS_SHOWN) if entry.transaction_id else [entry]
+        transaction_id, reply = entry.request.transaction_id, entry.reply
+        same = Filter(agent=entry.agent, transaction_id=transaction_id or "")
+        attempts = journal.latest(same, limit=ATTEMPTS_SHOWN) if transaction_id else [entry]
         return frame.page(
             "exchange.html",
             entry=entry,
             request_headers=request_headers(entry, state.agents),
-            request_body=shown_body(entry.request_body),
-            reply_body=shown_body(entry.reply_body),
+            request_body=shown_body(entry.call.exchange.wire.body),
+            reply_body=shown_body(b"" if reply is None else reply.body),
             curl=curl_of(entry, state.agents),
             attempts=list(reversed(attempts)),
         )

@@ -371,33 +371,34 @@ def armed_json(armed: Armed) -> Json:
 
 def entry_json(entry: Entry) -> Json:
     """An exchange as the panel shows it."""
+    call, exchange, request = entry.call, entry.call.exchange, entry.request
     reply = None
-    if entry.http_status is not None:
-        body, is_cut = _text(entry.reply_body)
-        is_cut = is_cut or len(entry.reply_body) < entry.reply_bytes
-        reply = {"status": entry.http_status, "body": body, "bytes": entry.reply_bytes, "cut": is_cut}
+    if entry.reply is not None:
+        body, is_cut = _text(entry.reply.body)
+        is_cut = is_cut or len(entry.reply.body) < entry.reply_bytes
+        reply = {"status": entry.reply.status, "body": body, "bytes": entry.reply_bytes, "cut": is_cut}
     return {
         "number": entry.number,
         "change": entry.change,
         "at_ms": entry.at_ms,
-        "method": entry.method,
-        "transaction_id": entry.transaction_id,
-        "purpose": entry.purpose,
+        "method": request.method,
+        "transaction_id": request.transaction_id or "",
+        "purpose": call.why.purpose,
         "attempt": entry.attempt,
-        "amount": written(entry.amount),
-        "outcome": entry.outcome,
+        "amount": written(request.amount),
+        "outcome": call.outcome,
         "verdict": entry.verdict,
         "reason": entry.reason,
-        "balance": written(entry.balance),
+        "balance": written(call.balance),
         "expected": written(entry.expected),
-        "duration_ms": None if entry.duration_ns is None else round(entry.duration_ns / 1e6, 1),
+        "duration_ms": None if exchange.latency_ns is None else round(exchange.latency_ns / 1e6, 1),
         "problem": entry.problem,
-        "fault": entry.fault,
+        "fault": exchange.fault or "",
         "findings": [
             {"rule": each.rule, "severity": each.severity, "message": each.message, "why": each.why}
             for each in entry.findings
         ],
-        "request": {"content_type": entry.content_type, "body": _text(entry.request_body)[0]},
+        "request": {"content_type": exchange.wire.content_type, "body": _text(exchange.wire.body)[0]},
         "reply": reply,
     }
 
@@ -406,7 +407,8 @@ def curl_of(entry: Entry, agent: CalledAgent) -> str | None:
     """The call as a line for a shell, secrets masked; None where the agent has no webhook URL now."""
     if agent.target is None:
         return None
-    wire = WireRequest(entry.request_body, entry.content_type, headers=agent.wire.headers)
+    sent = entry.call.exchange.wire
+    wire = WireRequest(sent.body, sent.content_type, headers=agent.wire.headers)
     return curl_line(agent.target.url, wire, agent.target.headers)
 
 

@@ -279,9 +279,8 @@ class WalletMoney:
     def settled(self, owed: Owed, /) -> bool:
         """Whether the journal has an answer to it."""
         wanted = Filter(agent=self._agent, method=owed.method.value, transaction_id=owed.transaction_id)
-        return any(
-            entry.outcome is not Outcome.UNKNOWN for entry in self._delivery.journal.latest(wanted, limit=5)
-        )
+        latest = self._delivery.journal.latest(wanted, limit=5)
+        return any(entry.call.outcome is not Outcome.UNKNOWN for entry in latest)
 
     def pending(self) -> bool:
         """Whether the ladder goes on with anything of this session."""
@@ -305,13 +304,13 @@ class WalletMoney:
 
     def _last_was_refused(self, result: RoundResult) -> bool:
         entry = self._delivery.journal.entry(result.numbers[-1])
-        return entry is not None and entry.outcome is Outcome.REFUSED
+        return entry is not None and entry.call.outcome is Outcome.REFUSED
 
     def _owed(self, result: RoundResult) -> Owed | None:
         if result.refunded:
             return Owed(Method.REFUND, result.bet_id)
         entry = self._delivery.journal.entry(result.numbers[-1])
-        return None if entry is None else Owed(Method.WIN, entry.transaction_id)
+        return None if entry is None else Owed(Method.WIN, entry.request.transaction_id or "")
 
 
 @contextmanager
