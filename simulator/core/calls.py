@@ -12,16 +12,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 from enum import StrEnum
-from typing import TypeVar
 
 from simulator.core.findings import Outcome, Place, Severity
 from simulator.core.json import JsonObject, JsonValue, NotJson, encode
 from simulator.core.json import parse as parse_json
-from simulator.core.json import write as write_json
+from simulator.core.mappings import Fields, Keys, Wrong, one_of
 from simulator.core.money import ZERO, Money, format_money, money_text, parse_written
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Exchange, Method, NoReply, NoReplyKind, Reply, WebhookRequest, WireRequest
-from simulator.core.words import did_you_mean
+from simulator.core.words import shortened
 from simulator.errors import UsageError
 
 
@@ -380,14 +379,11 @@ def _put_body(written: JsonObject, key: str, body: bytes) -> None:
 DIGITS_MAX = 30
 """More digits than any amount or clock has; Python refuses to read some thousands."""
 
-_SHOWN_MAX = 60
-
 _INTEGER = re.compile(r"-?\d+", re.ASCII)
 
+_NANOSECONDS = "a whole number of nanoseconds"
+
 _NOT_KEPT = "the record does not hold the answer"
-
-
-_Word = TypeVar("_Word", bound=StrEnum)
 
 
 class BadLine(UsageError):
@@ -405,79 +401,71 @@ def read_line(text: str, place: str) -> Opening | Call | None:
     try:
         value = parse_json(text).value
     except NotJson as error:
-        raise BadLine(f"{place}: expected a JSON object, found {_short(text.strip())} ({error})") from None
+        raise BadLine(f"{place}: expected a JSON object, found {shortened(text.strip())} ({error})") from None
     if not isinstance(value, Mapping):
-        raise BadLine(f"{place}: expected a JSON object, found {_short(text.strip())}")
-    line = _Line(value, place)
-    match value.get("type"):
-        case "opening":
-            return line.opening()
-        case "exchange":
-            return line.call()
-        case _:
-            return None
+        raise BadLine(f"{place}: expected a JSON object, found {shortened(text.strip())}")
+    line = _Line(value.items(), Keys("a line", None))
+    try:
+        match value.get("type"):
+            case "opening":
+                return line.opening()
+            case "exchange":
+                return line.call()
+            case _:
+                return None
+    except Wrong as wrong:
+        raise BadLine(f"{place}: {wrong}") from None
 
 
-class _Line:
+class _Line(Fields):
     """One object, read key by key: strictly what a verdict needs, and the rest where it is of its type."""
 
-    def __init__(self, value: Mapping[str, JsonValue], place: str) -> None:
-        self._value = value
-        self._place = place
-
     def opening(self) -> Opening:
-        balance = self._money("balance")
-        if balance is None:
-            raise self._bad("balance", 'an amount like "100.00"')
+        balance = self.needed("balance", _money, 'an amount like "100.00"')
         agent = self._text("agent") or None
         return Opening(
             player=self._player(), balance=balance, scenario_id=self._told("scenario"), agent=agent
         )
 
     def call(self) -> Call | None:
-        method = self._word("method", Method, optional=True)
+        method = self.optional("method", *one_of(Method))
         if method is None or method is Method.DETAILS:
             return None
-        sent = self._moment("sent_ns")
-        if sent is None:
-            raise self._bad("sent_ns", "a whole number of nanoseconds")
-        answered = self._moment("answered_ns")
+        sent = self.needed("sent_ns", _moment, _NANOSECONDS)
+        answered = self.optional("answered_ns", _moment, f"{_NANOSECONDS} of at most {DIGITS_MAX} digits")
         if answered is not None and answered < sent:
-            raise self._bad("answered_ns", f"nothing earlier than sent_ns ({sent})")
-        form = self._word("form", CallForm, optional=True)
+            raise self.unfit("answered_ns", f"nothing earlier than sent_ns ({sent})")
+        form = self.optional("form", *one_of(CallForm))
+        transaction_id, amount = self._text("transaction_id"), self._amount("amount")
         if form is None and method.moves_money:
-            self._need_whole_call(method)
-        amount, transaction_id = self._money("amount"), self._text("transaction_id")
+            # A call without its amount would be judged as one that may not move money.
+            beside = ', or "form":"malformed" beside it'
+            if transaction_id is None:
+                raise self.unfit("transaction_id", f"the id of the {method.noun}{beside}")
+            if amount is None and method is not Method.REFUND:
+                raise self.unfit("amount", f"the amount of the {method.noun}{beside}")
         request = WebhookRequest(method, self._player(), amount, transaction_id, self._text("game_id"))
         reply = self._reply()
-        outcome = self._word("outcome", Outcome) or Outcome.UNKNOWN
+        outcome = self.needed("outcome", *one_of(Outcome))
         status = reply.status if isinstance(reply, Reply) else None
-        wire = WireRequest(self._body("request"))
         return Call(
-            Exchange(request, wire, reply, sent, answered, self._told("fault")),
-            Reading(outcome, self._money("balance"), http_status=status),
+            Exchange(request, WireRequest(self._body("request")), reply, sent, answered, self._told("fault")),
+            Reading(outcome, self._amount("balance"), http_status=status),
             Form(form or CallForm.CANONICAL, request),
             self._why(),
         )
 
-    def _need_whole_call(self, method: Method) -> None:
-        """A call without its amount would be judged as one that may not move money. Raises BadLine."""
-        if self._text("transaction_id") is None:
-            raise self._bad("transaction_id", f'the id of the {method.noun}, or "form":"malformed" beside it')
-        if self._money("amount") is None and method is not Method.REFUND:
-            raise self._bad("amount", f'the amount of the {method.noun}, or "form":"malformed" beside it')
-
     def _why(self) -> Why:
-        line = self._value.get("line")
+        line = self.value("line")
         place = Place("", int(line)) if isinstance(line, Decimal) and 0 < line < 10**9 else None
         agent, label = self._text("agent") or None, self._text("label") or ""
         return Why(self._told("scenario"), self._told("purpose") or "", label, place, agent)
 
     def _reply(self) -> Reply | NoReply:
-        status = self._value.get("http")
+        status = self.value("http")
         if isinstance(status, Decimal) and 99 < status < 1000:
             return Reply(int(status), (), self._body("reply"))
-        told = self._value.get("no_reply")
+        told = self.value("no_reply")
         kind, detail = (told.get("kind"), told.get("detail")) if isinstance(told, Mapping) else (None, None)
         known = next((each for each in NoReplyKind if each == kind), NoReplyKind.UNKNOWN)
         return NoReply(known, detail if isinstance(detail, str) else _NOT_KEPT)
@@ -494,59 +482,43 @@ class _Line:
             return b""
 
     def _player(self) -> str:
-        found = self._value.get("player")
-        if not isinstance(found, str) or not found:
-            raise self._bad("player", "a text")
-        return found
-
-    def _money(self, key: str) -> Money | None:
-        found = self._value.get(key)
-        if found is None:
-            return None
-        text = format(found, "f") if isinstance(found, Decimal) and abs(found.adjusted()) < 99 else found
-        if not isinstance(text, str) or len(text) > DIGITS_MAX:
-            raise self._bad(key, f'an amount like "100.00" of at most {DIGITS_MAX} characters, or null')
-        try:
-            return parse_written(text)
-        except ValueError as error:
-            raise self._bad(key, 'an amount like "100.00", or null', str(error)) from None
-
-    def _moment(self, key: str) -> int | None:
-        found = self._value.get(key)
-        if found is None:
-            return None
-        text = str(found) if isinstance(found, Decimal) else ""
-        if _INTEGER.fullmatch(text) is None or len(text) > DIGITS_MAX:
-            raise self._bad(key, f"a whole number of nanoseconds of at most {DIGITS_MAX} digits")
-        return int(text)
+        return self.needed("player", _filled_text, "a text")
 
     def _text(self, key: str) -> str | None:
-        found = self._value.get(key)
-        if found is not None and not isinstance(found, str):
-            raise self._bad(key, "a text, or null")
-        return found
+        return self.optional(key, _any_text, "a text, or null")
+
+    def _amount(self, key: str) -> Money | None:
+        return self.optional(key, _money, 'an amount like "100.00", or null')
 
     def _told(self, key: str) -> str | None:
         """Return a text that no verdict needs; None for anything else."""
-        found = self._value.get(key)
+        found = self.value(key)
         return found if isinstance(found, str) else None
 
-    def _word(self, key: str, known: type[_Word], *, optional: bool = False) -> _Word | None:
-        found = self._value.get(key)
-        if found is None and optional:
-            return None
-        for word in known:
-            if word == found:
-                return word
-        words = [each.value for each in known]
-        hint = did_you_mean(found, words) if isinstance(found, str) else ""
-        raise self._bad(key, "one of " + ", ".join(words), hint.lstrip("; "))
 
-    def _bad(self, key: str, expected: str, more: str = "") -> BadLine:
-        found = write_json(self._value[key]) if key in self._value else "nothing"
-        tail = f"; {more}" if more else ""
-        return BadLine(f"{self._place}: {key}: expected {expected}, found {_short(found)}{tail}")
+def _money(value: JsonValue) -> Money:
+    text = format(value, "f") if isinstance(value, Decimal) and abs(value.adjusted()) < 99 else value
+    if not isinstance(text, str):
+        raise ValueError
+    if len(text) > DIGITS_MAX:
+        raise ValueError(f"at most {DIGITS_MAX} characters are read")
+    return parse_written(text)
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= _SHOWN_MAX else text[:_SHOWN_MAX] + "…"
+def _moment(value: JsonValue) -> int:
+    text = str(value) if isinstance(value, Decimal) else ""
+    if _INTEGER.fullmatch(text) is None or len(text) > DIGITS_MAX:
+        raise ValueError
+    return int(text)
+
+
+def _any_text(value: JsonValue) -> str:
+    if not isinstance(value, str):
+        raise ValueError
+    return value
+
+
+def _filled_text(value: JsonValue) -> str:
+    if not value:
+        raise ValueError
+    return _any_text(value)

@@ -19,6 +19,7 @@ from simulator.core.words import did_you_mean, did_you_mean_or_valid, nearest, s
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
+Word = TypeVar("Word", bound=str)
 
 TEXT_LENGTH_MAX = 255
 
@@ -139,6 +140,10 @@ class Fields:
     def __contains__(self, name: str) -> bool:
         return name in self._values
 
+    def value(self, name: str) -> Any:
+        """Return the value as it is, None where it is missing."""
+        return self._values.get(name)
+
     def optional(self, name: str, read: Callable[[Any], Value], expected: str) -> Value | None:
         """Return the value as `read` makes it, None where it is missing or null; `read` raises ValueError."""
         value = self._values.get(name)
@@ -162,7 +167,8 @@ class Fields:
 
     def unfit(self, name: str, expected: str, hint: str = "") -> Wrong:
         """Return the error for a value that is not what was expected."""
-        return Wrong(name, f"{name}: expected {expected}, found {shown(self._values[name])}", hint)
+        found = shown(self._values[name]) if name in self._values else "nothing"
+        return Wrong(name, f"{name}: expected {expected}, found {found}", hint)
 
     def text(self, name: str, default: str | None = None, *, length_max: int = TEXT_LENGTH_MAX) -> str:
         """Return a text that can be printed, stored and sent again without harm.
@@ -210,16 +216,12 @@ class Fields:
 
         return self.needed(name, read, "true or false")
 
-    def word(self, name: str, words: Iterable[str], default: str | None = None) -> str:
+    def word(self, name: str, words: Iterable[Word], default: Word | None = None) -> Word:
         """Return one of the words, or the default."""
-        known = [str(word) for word in words]
-
-        def read(value: Any) -> str:
-            if value not in known and value != default:
-                raise ValueError(did_you_mean(value, known) if isinstance(value, str) else "")
-            return str(value)
-
-        return self._or_default(name, read, f"one of {', '.join(known)}", default)
+        read, expected = one_of(words)
+        if default is not None and self._values.get(name) == default:
+            return default
+        return self._or_default(name, read, expected, default)
 
     def share(self, name: str) -> float:
         """Return a number from 0 to 1."""
@@ -247,6 +249,20 @@ class Fields:
         if default is not None and name not in self._values:
             return default
         return self.needed(name, read, expected)
+
+
+def one_of(words: Iterable[Word]) -> tuple[Callable[[Any], Word], str]:
+    """Return what reads one of the words, and what is expected then."""
+    known = {str(word): word for word in words}
+
+    def read(value: Any) -> Word:
+        if not isinstance(value, str):
+            raise ValueError
+        if value not in known:
+            raise ValueError(did_you_mean(value, known))
+        return known[value]
+
+    return read, f"one of {', '.join(known)}"
 
 
 def shown(value: JsonValue) -> str:

@@ -164,7 +164,7 @@ def webhook_by_hand(values: Mapping[str, Any], new_id: str) -> WebhookRequest:
     Raises WebhookUnfit for an unknown field, a missing one, and a value that the field cannot have.
     """
     try:
-        method = Method(Fields(values.items(), Keys("a webhook", None)).word("method", Method))
+        method = Fields(values.items(), Keys("a webhook", None)).word("method", Method)
         fields = Fields(values.items(), Keys(method, DOCUMENTED_FIELDS[method]))
         return _webhook(method, fields, new_id)
     except Wrong as wrong:

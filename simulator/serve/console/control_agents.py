@@ -188,13 +188,13 @@ def add_faults(routes: Blueprint, faults: ApiFaults) -> None:
 
 def read_fault(fields: Fields) -> Callable[[int], ApiFault]:
     """The fault, once it has a number; Denied for one that makes no sense."""
-    kind = ApiFaultKind(fields.word("kind", ApiFaultKind))
+    kind = fields.word("kind", ApiFaultKind)
     if ("status" in fields) is not (kind is ApiFaultKind.STATUS):
         raise Wrong("status", "status: it goes with the kind status, and the kind with it")
     status = fields.whole("status", low=200, high=599) if kind is ApiFaultKind.STATUS else 0
     late = kind is ApiFaultKind.LATENCY
     latency_ms = fields.whole("latency_ms", None if late else 0, low=1 if late else 0, high=LATENCY_MS_MAX)
-    route = ApiRoute(fields.word("route", ApiRoute)) if "route" in fields else None
+    route = fields.word("route", ApiRoute) if "route" in fields else None
     when = _when(fields)
     return lambda number: ApiFault(
         number=number, kind=kind, route=route, when=when, latency_ms=latency_ms, status=status
@@ -283,7 +283,7 @@ def _game(fields: Fields, catalogue: Catalogue) -> Game:
 
 def _kind(fields: Fields, agent: Agent) -> SessionKind:
     likely = SessionKind.DEMO if agent.target is None else SessionKind.CHARGED
-    kind = SessionKind(fields.word("type", SessionKind, likely))
+    kind = fields.word("type", SessionKind, likely)
     if kind is SessionKind.CHARGED and agent.target is None:
         raise Denied(
             ErrorCode.IN_VAIN,
