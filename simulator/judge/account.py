@@ -67,7 +67,7 @@ class Account:
 
     @property
     def standing(self) -> PlayerStanding:
-        """Where the player stands now."""
+        """Return where the player stands now."""
         balances = self.book.balances
         law = tuple(Money(balance - self.difference) for balance in balances)
         wallet = balances[0] if len(balances) == 1 else self.shown
@@ -75,7 +75,7 @@ class Account:
 
     @property
     def answered_right(self) -> bool:
-        """Whether the last call was answered with the balance that the book has."""
+        """Return whether the last call was answered with the balance that the book has."""
         if not self.unconfirmed:
             return True
         last = self.unconfirmed[-1].call
@@ -110,7 +110,7 @@ class Account:
     # --- what was wrong ----------------------------------------------------------------------------
 
     def puts_right(self, call: CallFacts, balance: Money) -> bool:
-        """Whether a call leaves the wallet where the law has it, by undoing what its id did wrong before."""
+        """Return whether a call puts right what its id did wrong before."""
         excess = self._excess.get(_key(call.request), 0)
         return excess != 0 and Money(balance + excess) in expected(self.book, call)
 
@@ -173,7 +173,7 @@ class Account:
 
 
 class Accounts:
-    """The accounts of all players, the longest unused closed beyond a limit.
+    """Return the accounts of all players, the longest unused closed beyond a limit.
 
     `elsewhere` are the balances that wallets showed last, of players without an account as well.
     """
@@ -235,12 +235,12 @@ class Accounts:
 
 
 def _key(request: WebhookRequest) -> tuple[bool, str]:
-    """What a refund stands for is its bet."""
+    """Return what stands for one stake: a refund belongs to its bet."""
     return request.method is Method.WIN, request.transaction_id or ""
 
 
 def _lawful(book: Book, world: World, call: CallFacts, balance: Money) -> Branch:
-    """What a right wallet does with a call, answered as it was if that may be.
+    """Return what a right wallet does with a call, answered as it was if that may be.
 
     A bet that is refused although it must be taken was not placed: nobody is owed anything. A win or refund
     that is refused although it is due stays owed.

@@ -302,7 +302,7 @@ class Judging:
         return read
 
     def _agrees(self, account: Account, balance: Money) -> bool:
-        """Whether some world has that balance; with too many of them nobody knows, and none is accused."""
+        """Return whether some world has that balance; with too many of them none is accused."""
         try:
             agrees = account.book.read(balance)
         except TooManyWorlds as error:
@@ -386,7 +386,7 @@ class Judging:
         account.overrule(made, balance)
 
     def _is_no_fault(self, account: Account, made: Made, balance: Money, *, told: bool) -> bool:
-        """Whether another hand explains it, or that the account is not active: noted, and no accusation."""
+        """Return whether another hand explains it, or that the account is not active; note which."""
         if self._policy.own_players or made.request.method is not Method.BET:
             return False
         findings, read = self._findings, self._last_read

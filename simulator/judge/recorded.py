@@ -110,7 +110,7 @@ def _next_read(rest: deque[list[Operation]], until: Collection[Money]) -> CallFa
 
 
 def _reads(rest: Iterable[list[Operation]]) -> Iterator[Operation]:
-    """The reads that come before the next call that may move money."""
+    """Return the reads that come before the next call that may move money."""
     for group in rest:
         if len(group) > 1 or group[0].method is not Method.BALANCE:
             return
@@ -118,7 +118,10 @@ def _reads(rest: Iterable[list[Operation]]) -> Iterator[Operation]:
 
 
 def _groups(operations: Sequence[Operation]) -> Iterator[list[Operation]]:
-    """The calls in the order of sending, those that overlap together; without an answer they end at once."""
+    """Return the calls in the order of sending, those that overlap together.
+
+    A call without an answer ends at once.
+    """
     group: list[Operation] = []
     until = 0
     for operation in sorted(operations, key=lambda each: (each.sent_ns, each.index)):

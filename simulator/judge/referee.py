@@ -48,7 +48,7 @@ class Referee:
 
     @property
     def ledger(self) -> Ledger:
-        """The books of all players."""
+        """Return the books of all players."""
         return self._accounts.ledger
 
     # --- asking ------------------------------------------------------------------------------------
