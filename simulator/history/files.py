@@ -30,9 +30,9 @@ class JudgedHistory:
     """The verdict on one segment: where it began, how many calls it has, and them, from `opening` on.
 
     `shared` counts the calls that were allowed to be ignored, because another player used their ids as well.
-    `others_ids` are the ids of calls that another player had used before. `rule` is that of the situation,
-    where more is known of it than its name.
-    `agent` is the operator's account that the player belongs to, where the lines name one.
+    `others_ids` are the ids of calls that another player had used before, `strangers` what other players'
+    calls with ids of these asked for. `rule` is that of the situation, where more is known of it than its
+    name. `agent` is the operator's account that the player belongs to, where the lines name one.
     """
 
     player: str
@@ -42,6 +42,7 @@ class JudgedHistory:
     opening: Money
     operations: tuple[Operation, ...]
     others_ids: frozenset[str] = frozenset()
+    strangers: tuple[tuple[Method, Money | None], ...] = ()
     shared: int = 0
     rule: str = ""
     agent: str = ""
@@ -64,10 +65,14 @@ class _Segment:
 
 @dataclass(slots=True)
 class _Use:
-    """When a player first sent an id, and when the first call with it was accepted; FOREVER if none was."""
+    """When a player first sent an id, and when the first call with it was accepted; FOREVER if none was.
+
+    `latest` is what the latest of them asked for.
+    """
 
     sent: int
     accepted: int
+    latest: tuple[Method, Money | None]
 
 
 class Histories:
@@ -118,7 +123,9 @@ class Histories:
         segment.operations.append(operation)
         if operation.transaction_id is not None and operation.outcome is not Outcome.REFUSED:
             users = self._users.setdefault((agent, *_key(operation)), {})
-            use = users.setdefault(player, _Use(operation.sent_ns, FOREVER))
+            asked = operation.method, operation.amount
+            use = users.setdefault(player, _Use(operation.sent_ns, FOREVER, asked))
+            use.latest = asked
             if operation.outcome is Outcome.ACCEPTED:
                 use.accepted = min(use.accepted, operation.ends_ns)
 
@@ -138,6 +145,7 @@ class Histories:
             segment.opening,
             tuple(operations),
             frozenset(each.transaction_id or "" for each in operations if self._is_second(agent, each)),
+            tuple(use.latest for each in operations for use in self._others(agent, each)),
             agent=agent,
         )
         if not shared or agent in self._counts_per_player:
