@@ -45,6 +45,9 @@ from simulator.law.situations import Situation
 if TYPE_CHECKING:
     from simulator.history.check import HistoryVerdict
 
+_UNEXPLAINED = 3
+"""The tier of a history that no order explains."""
+
 SEARCH_BUDGET = 3_000
 """Places that the checker looks at in vain for one player's burst: a second or so, not a minute."""
 
@@ -200,24 +203,23 @@ class Judging:
         if read is not None and read.balance is None:
             account.lost = self._reason = "the balance after the burst could not be read"
             return Ruling(CallVerdict.OPEN, call.outcome, reason=self._reason)
-        history = list(calls)
-        if read is not None and read.balance is not None:
-            history.append(_read_operation(history, read, read.balance))
-        # The checker of concurrent histories is large, and most scenarios have no use for it.
-        from simulator.history.check import settled_history
-
-        history, verdict = settled_history(
-            book.balances[0], history, terms=book.terms, before=book, budget=SEARCH_BUDGET
-        )
-        calls = history[: len(calls)]
-        balance = read.balance if read is not None else next(iter(verdict.final_balances), None)
-        law = balance if balance is None else lawful_sum(book, calls, balance)
-        self._tell_of_burst(account, calls, verdict, Money(0 if balance is None else balance - (law or 0)))
-        if balance is None or law is None:
+        history, verdict = _explained(book, calls, read)
+        balance = _shown(read, verdict)
+        law = balance if balance is None else lawful_sum(book, history[: len(calls)], balance)
+        if read is not None and balance is not None and law is not None and verdict.tier == _UNEXPLAINED:
+            # The calls may be right and the read behind: look once more before accusing.
+            late = None if law == balance else (yield from self._ask(account.player, (law,)))
+            if late is not None and late.balance == law:
+                self._wrong_read(account.player, account, balance, law, read)
+                history, verdict = _explained(book, calls, late)
+                balance = law
+        off = Money(0 if balance is None or law is None else balance - law)
+        self._tell_of_burst(account, history[: len(calls)], verdict, off)
+        if balance is None:
             account.lost = NO_READ
         else:
             try:
-                account.take_in(history, balance, law if account.player in self._accused else balance)
+                account.take_in(history, balance, Money(balance - (off if self._accused else 0)))
             except TooManyWorlds as error:
                 account.lost = self._reason = str(error)
         return self._ruling(account, Outcome.ACCEPTED)
@@ -452,7 +454,7 @@ class Judging:
     ) -> None:
         """Say that a read was wrong, and another one right: it is behind, or it was never this player's."""
         anothers = self._accounts.shown_to_another(player, wrong)
-        behind = account is not None and account.trail.had(wrong) and not anothers
+        behind = not anothers and (account is None or account.trail.had(wrong))
         trail = "" if account is None else account.trail.line
         facts = MoneyFacts(player, (current,), wrong, trail)
         situation = Situation.STALE_READ if behind else Situation.READ_CONTRADICTS
@@ -523,6 +525,24 @@ class Judging:
             self._reason,
             dialect,
         )
+
+
+def _explained(
+    book: Book, calls: Sequence[Operation], read: CallFacts | None
+) -> tuple[list[Operation], HistoryVerdict]:
+    """Return calls that overlapped as a history with the read after them, and the verdict on it."""
+    # The checker of concurrent histories is large, and most scenarios have no use for it.
+    from simulator.history.check import settled_history
+
+    history = list(calls)
+    if read is not None and read.balance is not None:
+        history.append(_read_operation(history, read, read.balance))
+    return settled_history(book.balances[0], history, terms=book.terms, before=book, budget=SEARCH_BUDGET)
+
+
+def _shown(read: CallFacts | None, verdict: HistoryVerdict) -> Money | None:
+    """Return the balance after a burst: as it was read, or the one that the calls lead to."""
+    return read.balance if read is not None else next(iter(verdict.final_balances), None)
 
 
 def _read_operation(calls: Sequence[Operation], read: CallFacts, balance: Money) -> Operation:
