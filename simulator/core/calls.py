@@ -183,6 +183,9 @@ class Reading(Frozen):
 NO_REPLY = "no-reply-"
 """What the form of a deviation begins with where no answer of the wallet came."""
 
+NO_ANSWER = "no-answer"
+"""The cause of a missing answer; `no-answer:KIND` where the wallet was reached."""
+
 _UNREACHED = frozenset({"connect", "closed", "reset"})
 """How a wallet is missed that a gateway would answer for with 502: one cause with it."""
 
@@ -210,7 +213,7 @@ class Deviation(Frozen):
         kind = self.form.removeprefix(NO_REPLY)
         if kind == self.form:
             return f"form:{self.rule}:{self.form}"
-        return "no-answer" if kind in _UNREACHED or kind.startswith("http-") else f"no-answer:{kind}"
+        return NO_ANSWER if kind in _UNREACHED or kind.startswith("http-") else f"{NO_ANSWER}:{kind}"
 
 
 class Operation(Frozen):

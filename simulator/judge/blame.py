@@ -10,7 +10,7 @@ from simulator.core.calls import CallForm, FaultKind, Operation
 from simulator.core.findings import Outcome, Phase, Place
 from simulator.core.money import ZERO, Money, format_change, format_money
 from simulator.core.values import Frozen
-from simulator.core.webhooks import Exchange, Method, Reply, WebhookRequest
+from simulator.core.webhooks import Exchange, Method, NoReply, Reply, WebhookRequest
 from simulator.law.book import Book, World
 from simulator.law.mistakes import situation_of
 from simulator.law.roles import Applied, Entry, Kind, Pending, Role, Tombstone, role_of
@@ -53,13 +53,16 @@ class CallFacts(Frozen):
     def answer(self) -> str:
         """Return the answer in a few words: ``answered HTTP 200, accepted``."""
         reply = None if self.exchange is None else self.exchange.reply
-        if reply is None:
-            return f"answered {self.outcome.value}"
-        if isinstance(reply, Reply):
-            unclear = self.outcome is Outcome.UNKNOWN
-            outcome = " (outcome unclear)" if unclear else f", {self.outcome.value}"
-            return f"answered HTTP {reply.status}{outcome}"
-        return reply.detail
+        if isinstance(reply, NoReply):
+            answer = reply.detail
+        elif reply is None:
+            answer = f"answered {self.outcome.value}"
+        elif self.outcome is Outcome.UNKNOWN:
+            answer = f"answered HTTP {reply.status} (outcome unclear)"
+        else:
+            answer = f"answered HTTP {reply.status}, {self.outcome.value}"
+        prepares = self.phase is Phase.PREPARATION
+        return f"{answer}, to a call that only prepares the balance" if prepares else answer
 
     @property
     def for_unknown_player(self) -> CallFacts:

@@ -19,10 +19,14 @@ from simulator.law.roles import KNOBS
 from simulator.report.events import DialectObserved, Event, ScenarioFinished
 from simulator.settings import RunSettings
 from simulator.wire.patience import Patience
-from simulator.wire.sender import CallInterrupted, Sender
+from simulator.wire.sender import CallInterrupted, RateLimit, Sender
 
 SILENT_CALLS_MAX = 5
 """So many calls in a row without an answer, none of them our doing, and the operator counts as gone."""
+
+
+LIMITED_CALLS_MAX = 2
+"""How often a call that a rate limit turned away is sent again before its answer counts."""
 
 
 class Stopped(Exception):
@@ -62,6 +66,7 @@ class RunContext:
         self._sender: Sender | None = None
         self.shown: dict[str, Money] = {}
         self.patience = Patience()
+        self.rate_limit = RateLimit()
         self._silent = 0
         self._lock = threading.Lock()
 
@@ -88,6 +93,7 @@ class RunContext:
     def stop(self, reason: str) -> None:
         """Let every scenario end at its next call."""
         self.stopping = self.stopping or reason
+        self.rate_limit.end()
 
     def call(
         self,
@@ -99,8 +105,21 @@ class RunContext:
     ) -> Call:
         """Send, record and read one call; without `form`, one that is written as documented.
 
+        A call that a rate limit turned away is sent again after the wait that the wallet asks for.
         Raises Stopped when the run is ending.
         """
+        call = self._call_once(request, wire, why, form)
+        for _ in range(LIMITED_CALLS_MAX):
+            if not call.reading.busy or self.rate_limit.is_spent:
+                break
+            # The wallet turned the call away before it looked at it, and asks to be called again.
+            call = self._call_once(request, wire, why, form)
+        return call
+
+    def _call_once(
+        self, request: WebhookRequest | None, wire: WireRequest, why: Why, form: Form | None
+    ) -> Call:
+        self.rate_limit.wait()
         if self.stopping and not self.ending:
             raise Stopped(self.stopping)
         try:
@@ -141,6 +160,8 @@ class RunContext:
             self.report(call)
         if why.scenario_id in self.kept:
             self.kept[why.scenario_id].append(call)
+        if reading.busy:
+            self.rate_limit.note(reading.retry_after_s)
         self._watch_silence(exchange)
         return call
 

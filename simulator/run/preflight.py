@@ -10,7 +10,7 @@ from dataclasses import replace
 from random import Random
 from typing import NoReturn
 
-from simulator.core.calls import Call, CallForm, Form, Why
+from simulator.core.calls import NO_ANSWER, Call, CallForm, Form, Why
 from simulator.core.findings import Finding, Outcome, Phase, Place, Severity
 from simulator.core.money import CENT, Money, format_change, format_money
 from simulator.core.steps import MAIN_PLAYER, Scenario
@@ -97,13 +97,16 @@ class Preflight:
         return self._context.call(request, write(request, self._context.profile), Why(None, "preflight"))
 
     def _read_answered(self, player: str) -> Call:
-        """Read the balance, up to three times: a kept connection may be closed just as a call goes out."""
+        """Read the balance, up to three times: a connection may be closed, or a gateway busy, just then."""
         calls: list[Call] = []
         for _ in range(TRIES):
             calls.append(self._read(player))
-            if isinstance(calls[-1].exchange.reply, Reply):
-                return calls[-1]
-        return next((call for call in calls if _is_answered(call)), calls[-1])
+            if not _is_missing(calls[-1]):
+                break
+        answered = [call for call in calls if _is_answered(call)]
+        for call in calls[:-1] if answered else ():
+            self._judge.note_form(call, PLACE)
+        return answered[-1] if answered else calls[-1]
 
     def _check_endpoint(self, call: Call, player: str) -> None:
         """Raise RootCause where other calls get the same answer: then it says nothing of the player."""
@@ -127,8 +130,9 @@ class Preflight:
         """Returns the balance that a bet left."""
         amount = CENT
         call = self._call(script, Method.BET, player, amount)
-        if isinstance(call.exchange.reply, NoReply):
+        if _is_missing(call):
             # It may have met a connection that was just closed; another bet has a connection of its own.
+            self._judge.note_form(call, PLACE)
             call = self._call(script, Method.BET, player, amount)
         if call.reading.outcome is Outcome.REFUSED and balance >= WHOLE_UNIT:
             amount = WHOLE_UNIT
@@ -140,8 +144,9 @@ class Preflight:
 
     def _win(self, player: str, balance: Money, script: Script) -> None:
         call = self._call(script, Method.WIN, player, CENT)
-        if isinstance(call.exchange.reply, NoReply):
+        if _is_missing(call):
             # As with the bets; a win is sent again until it is answered.
+            self._judge.note_form(call, PLACE)
             call = self._again(call)
         if _is_usable(call):
             if call.reading.balance is not None:
@@ -208,6 +213,12 @@ class Preflight:
         )
 
 
+def _is_missing(call: Call) -> bool:
+    """Return whether no answer of the wallet came, or one that asks to come back later."""
+    missing = any(each.cause.startswith(NO_ANSWER) for each in call.reading.deviations)
+    return missing or call.reading.busy or isinstance(call.exchange.reply, NoReply)
+
+
 def _is_answered(call: Call) -> bool:
     """Return whether anything came back, be it of use or not."""
     reply = call.exchange.reply
@@ -226,6 +237,9 @@ def _is_usable(call: Call) -> bool:
 ADJUSTING_CALLS_MAX = 2_500
 """A jackpot of 99,999,999.99 is taken back in bets of 50,000.00."""
 
+UNANSWERED_MAX = 5
+"""So many adjusting calls of a scenario may get no answer: others make up for them."""
+
 
 class CannotReach(Exception):
     """The balance cannot be reached; the message is why the scenario is skipped."""
@@ -240,6 +254,7 @@ class Adjustment:
         self._script = script
         self._why = why
         self._place = place
+        self._unanswered = 0
 
     def read(self, player: str) -> Money:
         """The player's balance before anything is done. Raises CannotReach."""
@@ -259,6 +274,7 @@ class Adjustment:
         chunk = self._context.settings.max_bet
         for _ in range(ADJUSTING_CALLS_MAX):
             missing = target - book.balances[0]
+            unanswered = self._unanswered
             if missing == 0:
                 return True
             if missing > 0:
@@ -270,6 +286,9 @@ class Adjustment:
                 return False
             if accepted and chunk is not None and -missing > chunk * ADJUSTING_CALLS_MAX:
                 raise CannotReach(_too_far(player, book.balances[0], target, chunk))
+            if unanswered < self._unanswered <= UNANSWERED_MAX:
+                # Nothing was refused: go on from the balance that the wallet shows.
+                continue
             if not accepted:
                 if missing > 0 or chunk is None or chunk <= 1:
                     raise CannotReach(_refusal(player, book.balances[0], target))
@@ -289,13 +308,14 @@ class Adjustment:
         form = Form(CallForm.OPTIONAL, request)
         call = self._context.call(sent.request, sent.wire, self._why, form=form)
         outcome = self._judge.money_call(form, call, self._place)
+        self._unanswered += call.reading.outcome is Outcome.UNKNOWN and call.reading.balance is None
         if method is Method.BET and outcome is Outcome.ACCEPTED:
             self._script.accepted_bet(request)
         return outcome is Outcome.ACCEPTED
 
 
 def _refusal(player: str, balance: Money, target: Money) -> str:
-    return f"{_cannot(player, balance, target)}: the operator refused the adjusting calls"
+    return f"{_cannot(player, balance, target)}: your wallet did not accept the adjusting calls"
 
 
 def _too_far(player: str, balance: Money, target: Money, bet: Money) -> str:
