@@ -39,8 +39,8 @@ def test_it_prints_one_ready_line_and_stops_cleanly_when_told(number: signal.Sig
         line,
     ):
         match = re.fullmatch(
-            r"operator ready on (http://127\.0\.0\.1:\d+)/betrontech_api, "
-            r"players 1000\.\.1002 with 1000\.00 each, switched on: win-paid-twice, status-true",
+            r"example wallet ready on (http://127\.0\.0\.1:\d+)/betrontech_api, "
+            r"players 1000\.\.1002 with 1000\.00 each; defects and dialects: win-paid-twice, status-true",
             line,
         )
         assert match
