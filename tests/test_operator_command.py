@@ -57,7 +57,7 @@ def test_money_in_a_named_database_survives_kill_9(tmp_path: Path) -> None:
     body = b'{"method":"transaction_bet","user_id":"1000","transaction_id":"b","amount":"9.00","game_id":"g"}'
     for _ in range(2):
         with running("--database", str(database)) as (process, line):
-            with urlopen(line.split(" ")[3].rstrip(","), body, timeout=10) as reply:
+            with urlopen(line.split(" ")[4].rstrip(",;"), body, timeout=10) as reply:
                 assert reply.read() == b'{"status": 1, "balance": "991.00"}'
             process.kill()
             process.wait(timeout=20)
