@@ -109,7 +109,7 @@ def _run(settings: RunSettings) -> RunFinished:
 
         def on(event: Event) -> None:
             if isinstance(event, RunStarted):
-                event = replace(event, command=_program() + event.command.removeprefix(NAME))
+                event = replace(event, program=_program())
             if isinstance(event, RunFinished):
                 ended.append(event)
             reports.on(event)
