@@ -57,7 +57,7 @@ class Hunt:
             self.finding, self.scenario_id = event.finding, event.scenario_id or "preflight"
 
     def _catches(self, finding: Finding) -> bool:
-        tells_form = self.defect.kind is DefectKind.FORM and finding.cause.startswith("form:")
+        tells_form = self.defect.kind is DefectKind.FORM and finding.cause.startswith(("form:", "no-answer"))
         return finding.severity is Severity.ERROR or (tells_form and finding.severity is Severity.WARNING)
 
 

@@ -79,6 +79,10 @@ class Reply(Frozen):
         return next((value for key, value in self.headers if key.lower() == wanted), None)
 
 
+COMPRESSIONS = frozenset({"gzip", "x-gzip", "deflate"})
+"""The content codings of an answer that are undone; its headers still name them."""
+
+
 class NoReplyKind(StrEnum):
     """Why a call has no answer.
 
