@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Collection, Generator, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -185,14 +185,14 @@ class Judging:
         return self._ruling(None, self._call.outcome)
 
     def opening(
-        self, shown: Money | None
+        self, shown: Money | None, past: Collection[Money]
     ) -> Generator[ReadBalance, CallFacts | None, tuple[Money | None, Ruling]]:
         """Choose between the first read and the balance that was shown last."""
         balance, player = self._call.balance, self._call.request.player
         if balance is not None and shown is not None and balance != shown:
             again = yield ReadBalance(player, until=(shown,))
             if again is not None and again.balance == shown:
-                self._wrong_read(player, None, balance, shown, self._call)
+                self._wrong_read(player, None, balance, shown, self._call, past)
                 balance = shown
         return balance, self._ruling(None, self._call.outcome)
 
@@ -450,11 +450,18 @@ class Judging:
             account.another_hand = True
 
     def _wrong_read(
-        self, player: str, account: Account | None, wrong: Money, current: Money, read: CallFacts
+        self,
+        player: str,
+        account: Account | None,
+        wrong: Money,
+        current: Money,
+        read: CallFacts,
+        past: Collection[Money] = (),
     ) -> None:
         """Say that a read was wrong, and another one right: it is behind, or it was never this player's."""
         anothers = self._accounts.shown_to_another(player, wrong)
-        behind = not anothers and (account is None or account.trail.had(wrong))
+        before = past if account is None else ()
+        behind = not anothers and (wrong in before or (account is not None and account.trail.had(wrong)))
         trail = "" if account is None else account.trail.line
         facts = MoneyFacts(player, (current,), wrong, trail)
         situation = Situation.STALE_READ if behind else Situation.READ_CONTRADICTS

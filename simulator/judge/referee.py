@@ -7,7 +7,7 @@ no read to give sends None, and the answer alone decides.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from simulator.core.calls import Operation
@@ -133,14 +133,15 @@ class Referee:
         return (yield from self._case(call).hostile(each for each in accounts if each is not None))
 
     def opening(
-        self, read: CallFacts, shown: Money | None
+        self, read: CallFacts, shown: Money | None, past: Collection[Money] = ()
     ) -> Generator[ReadBalance, CallFacts | None, tuple[Money | None, Ruling]]:
         """Return the balance to open an account at, from the first read; None if that shows none.
 
         A read that differs from what the wallet showed last is looked at again. If it stays it is believed,
-        until the next answer contradicts it (see `open`).
+        until the next answer contradicts it (see `open`). `past` are older balances of the player, which a
+        read that lags may show.
         """
-        return (yield from self._case(read).opening(shown))
+        return (yield from self._case(read).opening(shown, past))
 
     # --- inside ------------------------------------------------------------------------------------
 

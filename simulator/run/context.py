@@ -28,6 +28,9 @@ SILENT_CALLS_MAX = 5
 LIMITED_CALLS_MAX = 2
 """How often a call that a rate limit turned away is sent again before its answer counts."""
 
+PAST_KEPT = 16
+"""So many balances that a player had are known again when a read that lags shows one of them."""
+
 
 class Stopped(Exception):
     """The run ends before this scenario does: an interrupt, or the operator stopped answering."""
@@ -36,11 +39,11 @@ class Stopped(Exception):
 class RunContext:
     """One run: settings, the way out, and the stream that everything is told to.
 
-    `emit` may be called from any thread. `run` is the random part of this run's transaction ids. `kept` holds
-    the latest exchanges of every scenario that is running. `stopping` is why no scenario may call any more;
-    while `ending`, what has to be put in order after the scenarios may. `shown`, by player, is the
-    balance that the operator last showed and goes on from, as far as it is known. A player is one scenario's
-    at a time; the mapping is shared by all.
+    `emit` may be called from any thread. `run` is the random part of this run's transaction ids. `kept`
+    holds the latest exchanges of every scenario that is running. `stopping` is why no scenario may call any
+    more; while `ending`, what has to be put in order after the scenarios may. `shown`, by player, is the
+    balance that the operator last showed and goes on from, as far as it is known; `past` are those before. A
+    player is one scenario's at a time; the mapping is shared by all.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class RunContext:
         self.ending = False
         self._sender: Sender | None = None
         self.shown: dict[str, Money] = {}
+        self.past: defaultdict[str, deque[Money]] = defaultdict(lambda: deque(maxlen=PAST_KEPT))
         self.patience = Patience()
         self.rate_limit = RateLimit()
         self._silent = 0

@@ -92,7 +92,8 @@ class Judge:
     def opening_balance(self, player: str, call: Call, place: Place) -> Money | None:
         """Return the balance that a scenario begins with, from its first read; None if that shows none."""
         shown = self._context.shown.get(player)
-        balance, ruling = self._driven(self._referee.opening(self._facts(call, place), shown), place)
+        opening = self._referee.opening(self._facts(call, place), shown, self._context.past[player])
+        balance, ruling = self._driven(opening, place)
         self._take(ruling, player, place)
         if balance is not None and shown is not None:
             # The balance is known, and the scenario can be played.
@@ -241,7 +242,7 @@ class Judge:
     def _take(self, ruling: Ruling, player: str, place: Place) -> None:
         """Tell what was found, and note whose money is known now."""
         if ruling.verdict is CallVerdict.RIGHT and ruling.expected is not None and ruling.dialect is None:
-            self._context.shown[player] = ruling.expected
+            self._note_shown(player, ruling.expected)
             return
         for finding in ruling.findings:
             self._tell_once(finding)
@@ -252,9 +253,13 @@ class Judge:
             self.unproven.append(f"line {place.line}: {ruling.reason}")
         balances = self._referee.balances(player)
         if len(balances) == 1 and self.ledger.books[player].terms.exists:
-            self._context.shown[player] = balances[0]
+            self._note_shown(player, balances[0])
         elif balances:
             self._context.shown.pop(player, None)
+
+    def _note_shown(self, player: str, balance: Money) -> None:
+        self._context.shown[player] = balance
+        self._context.past[player].append(balance)
 
     def _tell_once(self, finding: Finding) -> None:
         """Tell a finding; that a policy is broken, once for each knob."""
