@@ -93,7 +93,7 @@ ANSWERS: dict[str, tuple[bytes, str, str]] = {
     "419": (reply(b"expired", "419 Page Expired"), "HTTP 419", "CSRF"),
     "302": (LOGIN, "HTTP 302 to /login", "final URL"),
     "500": (reply(b"oops", "500 Oops"), "HTTP 500: oops", "log"),
-    "502": (reply(b"", "502 Bad Gateway"), "HTTP 502: (an empty body)", "does it run"),
+    "502": (reply(b"", "502 Bad Gateway"), "HTTP 502: (an empty body)", "is your wallet running"),
 }
 
 
