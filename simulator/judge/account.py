@@ -8,7 +8,7 @@ ten times: each call is judged by whether it moves the wallet rightly from where
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from simulator.core.calls import FaultKind, Operation
 from simulator.core.findings import Outcome
@@ -173,14 +173,10 @@ class Account:
 
 
 class Accounts:
-    """Return the accounts of all players, the longest unused closed beyond a limit.
+    """The accounts of all players, the longest unused closed beyond a limit."""
 
-    `elsewhere` are the balances that wallets showed last, of players without an account as well.
-    """
-
-    def __init__(self, players_max: int | None, elsewhere: Mapping[str, Money]) -> None:
+    def __init__(self, players_max: int | None) -> None:
         self.ledger = Ledger()
-        self.elsewhere = elsewhere
         self._players_max = players_max
         self._accounts: OrderedDict[str, Account] = OrderedDict()
         self._carried: dict[str, tuple[Money, int, int | None]] = {}
@@ -227,11 +223,6 @@ class Accounts:
         # A copy: other threads of a driver may open accounts meanwhile.
         found = [self._accounts.get(name) for name in names or list(self._accounts)]
         return [each for each in found if each is not None and each is not account and not each.lost]
-
-    def shown_to_another(self, player: str, balance: Money) -> bool:
-        """Return whether that is a balance which the wallet showed last of another player."""
-        own = {each.player: each.shown for each in list(self._accounts.values())}
-        return any(balance == shown for other, shown in {**self.elsewhere, **own}.items() if other != player)
 
 
 def _key(request: WebhookRequest) -> tuple[bool, str]:

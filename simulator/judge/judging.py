@@ -134,6 +134,10 @@ class Judging:
             )
         return judged
 
+    def _is_anothers(self, account: Account) -> bool:
+        """Return whether it is another player's call that was sent before with this id."""
+        return bool(self._accounts.ledger.other_owners(account.player, self._call.request))
+
     def _sent_before(self, account: Account) -> Ruling:
         """Go on after a call whose id is older than the book: nobody knows what it may do."""
         call = self._call
@@ -459,9 +463,7 @@ class Judging:
         past: Collection[Money] = (),
     ) -> None:
         """Say that a read was wrong, and another one right: it is behind, or it was never this player's."""
-        anothers = self._accounts.shown_to_another(player, wrong)
-        before = past if account is None else ()
-        behind = not anothers and (wrong in before or (account is not None and account.trail.had(wrong)))
+        behind = wrong in past if account is None else account.trail.had(wrong)
         trail = "" if account is None else account.trail.line
         facts = MoneyFacts(player, (current,), wrong, trail)
         situation = Situation.STALE_READ if behind else Situation.READ_CONTRADICTS

@@ -7,7 +7,7 @@ no read to give sends None, and the answer alone decides.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Sequence
 from dataclasses import replace
 
 from simulator.core.calls import Operation
@@ -32,19 +32,13 @@ from simulator.law.situations import Situation
 class Referee:
     """Judges calls, player by player; the players of one referee share their transaction ids.
 
-    `findings` makes what is found; a driver changes it when another check begins. `shown` are the balances
-    that wallets showed last, of players whom this referee does not know as well.
+    `findings` makes what is found.
     """
 
-    def __init__(
-        self,
-        findings: Findings,
-        policy: Policy | None = None,
-        shown: Mapping[str, Money] | None = None,
-    ) -> None:
+    def __init__(self, findings: Findings, policy: Policy | None = None) -> None:
         self.findings = findings
         self.policy = policy or Policy()
-        self._accounts = Accounts(self.policy.players_max, shown or {})
+        self._accounts = Accounts(self.policy.players_max)
 
     @property
     def ledger(self) -> Ledger:
@@ -94,7 +88,7 @@ class Referee:
 
     def forget(self) -> None:
         """Close all accounts."""
-        self._accounts = Accounts(self.policy.players_max, self._accounts.elsewhere)
+        self._accounts = Accounts(self.policy.players_max)
 
     def call(self, call: CallFacts) -> Asking:
         """Judge one bet, win or refund."""

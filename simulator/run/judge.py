@@ -74,7 +74,7 @@ class Judge:
             curl=self.curl,
             answer=lambda exchange: answer_line(exchange, settings.headers),
         )
-        self._referee = Referee(self._findings, Policy(reads=Reads(settings.probe.value)), context.shown)
+        self._referee = Referee(self._findings, Policy(reads=Reads(settings.probe.value)))
         self.phase = phase
         self.found: list[Finding] = []
         self.blocked: set[str] = set()

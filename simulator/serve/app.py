@@ -68,7 +68,10 @@ def make_state(
     store = JournalStore(settings.data)
     clock = kept_clock(store, Pace.REAL if settings.real_time else Pace.AT_ONCE)
     ladder = ladder_named(settings.ladder)
-    delivery = RoundDelivery(store, Journal(store), clock, ladder, agents.of_code, seed=settings.seed)
+    games = frozenset(game.id for game in catalogue.games)
+    delivery = RoundDelivery(
+        store, Journal(store), clock, ladder, agents.of_code, seed=settings.seed, games=games
+    )
     key = derived_key(secret, "game sessions")
     sessions = make_sessions(settings, key, clock, agents, catalogue, delivery)
     stopping = threading.Event()

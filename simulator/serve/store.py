@@ -48,7 +48,8 @@ CREATE TABLE IF NOT EXISTS exchanges (
     reply_body BLOB NOT NULL,
     sent_ns INTEGER NOT NULL,
     reason TEXT NOT NULL DEFAULT '',
-    difference NOT NULL DEFAULT 0
+    difference NOT NULL DEFAULT 0,
+    form TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX IF NOT EXISTS exchanges_change ON exchanges (change);
 CREATE INDEX IF NOT EXISTS exchanges_agent ON exchanges (agent);
@@ -98,7 +99,11 @@ CREATE TABLE IF NOT EXISTS rounds (
 CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 """
 
-_ADDED = {"reason": "TEXT NOT NULL DEFAULT ''", "difference": "NOT NULL DEFAULT 0"}
+_ADDED = {
+    "reason": "TEXT NOT NULL DEFAULT ''",
+    "difference": "NOT NULL DEFAULT 0",
+    "form": "TEXT NOT NULL DEFAULT ''",
+}
 """Columns that journals of earlier versions do not have."""
 
 Value = str | int | bytes | None
