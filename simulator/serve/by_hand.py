@@ -103,7 +103,7 @@ class HandDelivery(Frozen, kw_only=True):
                 wire=wire,
                 purpose=Purpose.HAND,
                 fresh=self.journal.count(same) == 0,
-                form=form_of(wire, agent.wire, self.games).form,
+                form=form_of(wire, agent.wire, self.games).kind,
             )
             return self.deliverer.deliver(errand)
 
@@ -134,7 +134,7 @@ class HandDelivery(Frozen, kw_only=True):
             purpose=Purpose.RESEND,
             fresh=False,
             attempt=self.journal.count(same) + 1 if request.transaction_id else 1,
-            form=entry.call.form.form,
+            form=entry.call.form.kind,
             fault=self.trouble.take_fault(entry.session, request.method),
         )
 

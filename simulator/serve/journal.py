@@ -508,7 +508,7 @@ def values_of(entry: Entry) -> list[Value]:
         *(_kept_money(entry.expected), entry.verdict.value, exchange.fault or ""),
         *(None if reply is None else reply.status, exchange.latency_ns, entry.problem, findings),
         *(exchange.wire.content_type, exchange.wire.body, headers, entry.reply_bytes, body),
-        *(exchange.sent_ns, entry.reason, _kept_money(entry.difference), call.form.form.value),
+        *(exchange.sent_ns, entry.reason, _kept_money(entry.difference), call.form.kind.value),
         _ROW_BYTES + sum(map(len, texts)),
     ]
 
