@@ -20,6 +20,7 @@ from simulator.wire.profiles import BETRONTECH
 from simulator.wire.target import Target, make_target
 
 STAKE = Money(1000)
+GAMES = frozenset({"SLOT_001", "SLOT_002"})
 LOSS, DOUBLE = Spin(0), Spin(200)
 
 
@@ -89,7 +90,9 @@ def playing(
     agent = AgentInTest(target=make_target(url, timeout_s=timeout_s))
     agents = {agent.code: agent}
     journal = Journal(store, exchanges_max=exchanges_max)
-    delivery = RoundDelivery(store, journal, kept_clock(store, pace), LADDERS[ladder], agents.get, seed=1)
+    delivery = RoundDelivery(
+        store, journal, kept_clock(store, pace), LADDERS[ladder], agents.get, seed=1, games=GAMES
+    )
     delivery.start()
     try:
         yield Play(delivery, agents)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
 
+import simulator.report
 from command_line import simulate
 from control_client import controlled
 from simulator.core.calls import (
+    BadLine,
     Call,
     CallForm,
     Form,
@@ -91,6 +95,66 @@ def test_what_is_written_is_read_as_what_it_was(record: Call | Opening) -> None:
     assert line_of(read) == text
 
 
+FOLDER = Path(simulator.report.__path__[0], "schemas")
+SCHEMAS = {path.name: json.loads(path.read_text("utf-8")) for path in FOLDER.glob("*.json")}
+REGISTRY: Registry[Any] = Registry().with_resources(
+    (name, Resource.from_contents(schema)) for name, schema in SCHEMAS.items()
+)
+
+
+def mistakes(name: str, lines: list[str]) -> list[str]:
+    """What a schema has against lines."""
+    validator = Draft202012Validator(SCHEMAS[f"{name}.schema.json"], registry=REGISTRY)
+    return [error.message for line in lines for error in validator.iter_errors(json.loads(line))]
+
+
+@given(calls() | openings)
+def test_any_call_and_opening_is_written_as_the_schemas_say(record: Call | Opening) -> None:
+    """The closed one of a report's lines as long as it names a run's purpose, the open one of a history's."""
+    assert mistakes("calls", [line_of(record)]) == []
+    if isinstance(record, Call) and record.why.purpose in ("step", "probe"):
+        assert mistakes("ndjson", [line_of(record)]) == []
+
+
+VALUES: dict[str, list[object]] = {
+    "player": ["p1", "", 7, None],
+    "agent": ["a1", "", 7, None],
+    "method": [*Method, "bet", 7, None],
+    "transaction_id": ["b1", "", 7, None],
+    "amount": ["10.00", "10", 10, -10, 10.5, "ten", "1.001", "1e3", "9" * 31, None],
+    "game_id": ["g", 7, None],
+    "sent_ns": [1, -1, 1.5, "1", 10**31, None],
+    "answered_ns": [10**12, 1.5, "x", None],
+    "outcome": [*Outcome, "acepted", 7, None],
+    "balance": ["90.00", 90, "x", [], None],
+    "form": [*CallForm, "neat", 7, None],
+    "label": ["b1", 7, None],
+    "http": [200, "x"],
+    "reply": ["{}", {}],
+    "no_reply": [{"kind": "reset", "detail": "gone"}, "x"],
+    "purpose": ["step", 7],
+}
+
+
+def refusal(line: str) -> str:
+    """Why `judge` does not take a line; nothing where it does."""
+    try:
+        read_line(line, "a:1")
+    except BadLine as error:
+        return str(error)
+    return ""
+
+
+@given(
+    st.sampled_from(["exchange", "opening", "step", 7]),
+    st.fixed_dictionaries({}, optional={key: st.sampled_from(each) for key, each in VALUES.items()}),
+)
+def test_judge_takes_what_its_schema_describes_and_nothing_else(kind: object, fields: dict[str, Any]) -> None:
+    """Any line of good and bad values is an error of both or of neither."""
+    line = json.dumps({"type": kind, **fields})
+    assert (mistakes("calls", [line]) == []) == (refusal(line) == "")
+
+
 def again(lines: list[str]) -> list[str]:
     """The lines that are read as calls or openings, written again; a call without a method is none."""
     read = [read_line(line, "a:1") for line in lines]
@@ -141,6 +205,7 @@ def test_the_lines_of_a_run_are_read_word_for_word(tmp_path: Path) -> None:
     lines = (tmp_path / "run.ndjson").read_text("utf-8").splitlines(keepends=True)
     assert len(histories(lines)) > 20
     assert again(lines) == histories(lines)
+    assert mistakes("ndjson", lines) == mistakes("calls", lines) == []
 
 
 def test_the_lines_of_an_export_are_read_word_for_word_and_rows_say_the_same() -> None:
@@ -155,6 +220,7 @@ def test_the_lines_of_an_export_are_read_word_for_word_and_rows_say_the_same() -
         rows = control.get("/journal")["exchanges"]
     lines = text.splitlines(keepends=True)
     assert again(lines) == histories(lines)
+    assert mistakes("ndjson", lines) == mistakes("calls", lines) == []
     assert {json.loads(line)["agent"] for line in lines} == {"demo"}
     components = json.loads(OPENAPI_FILE.read_bytes())["components"]
     row = Draft202012Validator({"$ref": "#/components/schemas/Exchange", "components": components})

@@ -60,7 +60,7 @@ def test_a_name_that_does_not_resolve_is_the_first_and_only_trouble() -> None:
 
 @pytest.mark.parametrize(
     ("contained", "word"),
-    [(True, "host.docker.internal"), (False, "does the operator run")],
+    [(True, "host.docker.internal"), (False, "is your wallet running")],
     ids=["inside", "outside"],
 )
 def test_a_refused_connection_is_told_apart_in_a_container(contained: bool, word: str) -> None:
@@ -93,7 +93,7 @@ ANSWERS: dict[str, tuple[bytes, str, str]] = {
     "419": (reply(b"expired", "419 Page Expired"), "HTTP 419", "CSRF"),
     "302": (LOGIN, "HTTP 302 to /login", "final URL"),
     "500": (reply(b"oops", "500 Oops"), "HTTP 500: oops", "log"),
-    "502": (reply(b"", "502 Bad Gateway"), "HTTP 502: (an empty body)", "does it run"),
+    "502": (reply(b"", "502 Bad Gateway"), "HTTP 502: (an empty body)", "is your wallet running"),
 }
 
 
@@ -146,7 +146,7 @@ def test_the_command_prints_the_checks_and_exits_by_what_it_found(tmp_path: Path
     with ScriptedServer(answering(reply(b'{"error":"NOT_FOUND"}', "404 Not Found"))) as server:
         unsure = simulate("doctor", "--endpoint", server.url(), folder=tmp_path)
     assert unsure.returncode == 6
-    assert "are the path and --player right?" in unsure.stdout
+    assert "it refused this player. Check the path of --endpoint, and --player." in unsure.stdout
     down = simulate("doctor", "--endpoint", f"http://127.0.0.1:{closed_port()}/", folder=tmp_path)
     assert down.returncode == 7
     assert "nothing listens" in down.stdout

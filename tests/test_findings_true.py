@@ -67,18 +67,29 @@ class PretendsToCharge(SmallWallet):
         return super().bet(player, amount, transaction_id, game)
 
 
+class PaysForDetails(SmallWallet):
+    """Adds money when it is asked for the player's details, which the last read of a scenario shows."""
+
+    def details(self, player: str) -> Fields:
+        self.move(player, 111)
+        return super().details(player)
+
+
 @pytest.mark.parametrize(
     ("wallet", "phase"),
     [
         (RefusesAfterWin(), Phase.PREFLIGHT),
         (LosesLargeWins(), Phase.PREPARATION),
-        (PretendsToCharge(), Phase.END),
+        (PretendsToCharge(), Phase.STEP),
+        (PaysForDetails(), Phase.END),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, SmallWallet) else value.value,
 )
 def test_a_finding_says_what_the_call_was_made_for(tmp_path: Path, wallet: SmallWallet, phase: Phase) -> None:
     """A call that only brings a player to its balance is no step of the scenario."""
-    run = played(wallet, tmp_path, "player: {balance: 150.00}\nsteps: [bet: 7.00]\n")
+    run = played(
+        wallet, tmp_path, "player: {balance: 150.00}\nsteps: [bet: 7.00, balance: {}, details: {}]\n"
+    )
     assert [finding.phase for _, finding in run.errors] == [phase]
 
 

@@ -10,6 +10,7 @@ import pytest
 from command_line import simulate
 from simulator.core.calls import BadLine
 from simulator.history.files import Histories, JudgedHistory
+from simulator.judge.recorded import as_played
 from simulator.law.situations import Situation
 
 OPENING: dict[str, object] = {"type": "opening", "player": "p1", "balance": "100.00"}
@@ -196,3 +197,19 @@ def test_refunds_that_all_came_to_nothing_are_named_as_one_mistake() -> None:
     [found] = judged(*lines)
     assert found.verdict.situation is Situation.REFUND_NOT_CREDITED
     assert found.verdict.explanation.startswith("None of the refunds took effect")
+
+
+def test_what_another_players_refund_moved_is_named_by_that_refund() -> None:
+    """The owner of the bet gets money for which no call of their own asks."""
+    second = {**BET, "player": "p2"}
+    refund = {
+        **second, "method": "refund", "game_id": None, "sent_ns": 11, "answered_ns": 19, "balance": "100.00"
+    }  # fmt: skip
+    read = {
+        "type": "exchange", "player": "p1", "method": "user_balance", "sent_ns": 21, "answered_ns": 29,
+        "outcome": "accepted", "balance": "100.00",
+    }  # fmt: skip
+    found = [as_played(each) for each in judged(OPENING, BET, {**OPENING, "player": "p2"}, refund, read)]
+    (wrong,) = [each for each in found if each.rank == 3]
+    assert (wrong.player, wrong.rule) == ("p1", "REF-08")
+    assert wrong.verdict.situation is Situation.FOREIGN_REFUND_MOVED

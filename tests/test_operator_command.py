@@ -39,8 +39,8 @@ def test_it_prints_one_ready_line_and_stops_cleanly_when_told(number: signal.Sig
         line,
     ):
         match = re.fullmatch(
-            r"operator ready on (http://127\.0\.0\.1:\d+)/betrontech_api, "
-            r"players 1000\.\.1002 with 1000\.00 each, switched on: win-paid-twice, status-true",
+            r"example wallet ready on (http://127\.0\.0\.1:\d+)/betrontech_api, "
+            r"players 1000\.\.1002 with 1000\.00 each; defects and dialects: win-paid-twice, status-true",
             line,
         )
         assert match
@@ -57,7 +57,7 @@ def test_money_in_a_named_database_survives_kill_9(tmp_path: Path) -> None:
     body = b'{"method":"transaction_bet","user_id":"1000","transaction_id":"b","amount":"9.00","game_id":"g"}'
     for _ in range(2):
         with running("--database", str(database)) as (process, line):
-            with urlopen(line.split(" ")[3].rstrip(","), body, timeout=10) as reply:
+            with urlopen(line.split(" ")[4].rstrip(",;"), body, timeout=10) as reply:
                 assert reply.read() == b'{"status": 1, "balance": "991.00"}'
             process.kill()
             process.wait(timeout=20)

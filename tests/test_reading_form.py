@@ -189,6 +189,8 @@ def test_every_way_to_say_json_is_fine(value: str) -> None:
         ((("Content-Type", "text/html; charset=utf-8"),), "content-type"),
         ((("Content-Type", "text/plain"),), "content-type"),
         ((("Content-Type", "application/jsonx"),), "content-type"),
+        ((*JSON, ("Content-Encoding", "utf-8")), "content-encoding"),
+        ((("content-encoding", "br"), *JSON), "content-encoding"),
         ((("Content-Type", "application/json; charset=iso-8859-9"),), "charset"),
     ],
 )

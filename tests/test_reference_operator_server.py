@@ -1,4 +1,4 @@
-"""The reference operator as a server: its laboratory, its sockets, its threads, its restarts."""
+"""The reference operator as a server: its test hooks, its sockets, its threads, its restarts."""
 
 import http.client
 import json

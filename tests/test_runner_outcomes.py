@@ -11,7 +11,7 @@ import pytest
 
 from scripted_server import ACCEPTED, CHUNKED, Peer, Script, ScriptedServer, answering, once, reply
 from simulator.core.calls import Call
-from simulator.core.findings import Verdict
+from simulator.core.findings import Phase, Verdict
 from simulator.errors import ExitCode
 from simulator.reference_operator import OperatorSettings
 from simulator.reference_operator.server import OperatorServer
@@ -161,7 +161,7 @@ def test_an_endpoint_counts_as_empty_after_three_calls_without_a_byte(tmp_path: 
     assert run.errors == []
 
 
-@pytest.mark.parametrize("dropped", range(1, 9))
+@pytest.mark.parametrize("dropped", range(2, 9))
 def test_a_connection_that_is_closed_as_a_call_goes_out_is_held_against_nobody(
     tmp_path: Path, dropped: int
 ) -> None:
@@ -212,6 +212,98 @@ def test_a_player_without_money_is_told_so(tmp_path: Path) -> None:
     assert run.end is not None
     assert "needs money" in run.end.root_cause
     assert run.exit_code is ExitCode.INCONCLUSIVE
+
+
+class Limiting(SmallWallet):
+    """Turns every third call away, in one of the two ways that wallets have for it."""
+
+    turned_away = Answer(429, b"")
+    count = 0
+
+    def answer(self, http_method: str, content_type: str, body: bytes) -> Answer:
+        self.count += 1
+        return self.turned_away if self.count % 3 == 0 else super().answer(http_method, content_type, body)
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [Answer(429, b"slow down"), Answer(200, b'{"status":0,"error":"RATE_LIMIT"}')],
+    ids=["HTTP 429", "a text"],
+)
+def test_a_rate_limit_is_waited_for_and_told_and_no_call_is_judged_by_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refusal: Answer
+) -> None:
+    """A bet that the limit turned away is sent again; the note says why the run took long."""
+    monkeypatch.setattr("simulator.wire.sender.RETRY_AFTER_S", 0.001)
+    wallet = Limiting()
+    wallet.turned_away = refusal
+    text = "player: {balance: 100.00}\nsteps:\n  - bet: {amount: 1.00, id: b}\n  - win: 2.00\n  - refund: b\n"
+    with serving(wallet) as endpoint:
+        run = run_against(endpoint, [write(tmp_path, text)], PLAYERS[:1])
+    assert (run.exit_code, run.errors) == (ExitCode.PASSED, [])
+    assert run.end is not None
+    (note,) = (note for note in run.end.notes if "rate of calls" in note)
+    assert note.startswith("your wallet limited the rate of calls ")
+
+
+class AlwaysLimiting(SmallWallet):
+    """Answers every call with 429."""
+
+    def answer(self, http_method: str, content_type: str, body: bytes) -> Answer:  # noqa: ARG002
+        return Answer(429, b"")
+
+
+def test_a_rate_limit_that_never_ends_is_the_root_cause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Waiting is bounded, and nothing was judged."""
+    monkeypatch.setattr("simulator.wire.sender.RETRY_AFTER_S", 0.001)
+    with serving(AlwaysLimiting()) as endpoint:
+        run = run_against(endpoint, [write(tmp_path, "steps: [bet: 1.00]\n")], PLAYERS[:1])
+    assert run.exit_code is ExitCode.INCONCLUSIVE
+    assert run.end is not None
+    assert "429" in run.end.root_cause
+    assert run.end.calls == 9
+
+
+class BehindGateway(SmallWallet):
+    """A gateway in front answers one call of six by itself; the wallet never sees that one."""
+
+    count = 0
+
+    def answer(self, http_method: str, content_type: str, body: bytes) -> Answer:
+        self.count += 1
+        if self.count % 6 == 0:
+            return Answer(502, b"<html>Bad Gateway</html>")
+        return super().answer(http_method, content_type, body)
+
+
+@pytest.mark.parametrize("first", range(6))
+def test_the_error_of_a_gateway_is_one_cause_whatever_the_scenario_is_about(
+    tmp_path: Path, first: int
+) -> None:
+    """The money is right: no check of money is named, and no scenario is given up for it."""
+    wallet = BehindGateway()
+    wallet.count = first
+    text = "covers: [IDE-01]\nplayer: {balance: 137.00}\nsteps:\n"
+    text += "  - bet: {amount: 1.00, id: b}\n  - resend: b\n  - win: 2.00\n  - refund: b\n"
+    with serving(wallet) as endpoint:
+        run = run_against(endpoint, [write(tmp_path, text)], PLAYERS[:1])
+    assert run.exit_code is ExitCode.FOUND
+    assert {(finding.rule, finding.cause) for _, finding in run.errors} == {("CON-18", "no-answer")}
+    assert only(run) is not Verdict.SKIPPED
+
+
+def test_what_goes_wrong_while_a_balance_is_prepared_is_told_as_that(tmp_path: Path) -> None:
+    """The scenario's first line has done nothing wrong."""
+    wallet = BehindGateway()
+    with serving(wallet) as endpoint:
+        run = run_against(
+            endpoint, [write(tmp_path, "player: {balance: 137.00}\nsteps: [balance]\n")], PLAYERS[:1]
+        )
+    ((_, finding),) = run.errors
+    assert finding.phase is Phase.PREPARATION
+    assert finding.label == "answered HTTP 502 (outcome unclear), to a call that only prepares the balance"
 
 
 # --- players and balances --------------------------------------------------------------------------

@@ -44,6 +44,7 @@ def crowded(store: JournalStore) -> Journal:
         "sent_ns": "n",
         "reason": "''",
         "difference": "0",
+        "form": "'canonical'",
         "agent": "'demo'",
         "session": "'demo-' || (n % 500)",
         "player": "1000 + n % 700",

@@ -62,7 +62,7 @@ def test_the_guides_second_profile_has_one_method_for_bets_and_wins() -> None:
     for request in (BET, win):
         assert read_request(write(request, profile).body, "", profile) == request
         canonical = form_of(write(request, profile), profile, {"SLOT_001"})
-        assert (canonical.form, canonical.request) == (CallForm.CANONICAL, request)
+        assert (canonical.kind, canonical.request) == (CallForm.CANONICAL, request)
         spoken_as = json.loads(spoken(write(request, BETRONTECH).body, profile))
         assert spoken_as == json.loads(write(request, profile).body)
     other = write(win, profile).body.replace(b'"type":"win"', b'"type":"bonus"')

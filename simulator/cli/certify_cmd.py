@@ -1,4 +1,4 @@
-"""`betrontech-sim certify`: the whole suite, and a certificate of what it showed."""
+"""`betrontech-sim certify`: run the whole suite and write a certificate of the results."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ _WHOLE = Section(HOW.title, tuple(row for row in HOW.rows if row.name not in _EN
 def command(folder: Path, **flags: Any) -> ExitCode:
     """Run the whole bundled suite in its order and write a certificate.
 
-    The certificate is a self-assessment: it says what was shown, by what evidence, and what was not proven.
-    What a configuration says on which scenarios run, and when to stop, does not count here.
+    The certificate is a self-assessment: it states what was shown, with the evidence, and what was not
+    proven. Settings of a configuration file that select scenarios or stop a run early are ignored here.
     """
     settings = _of_the_whole_suite(load_run_settings(flags))
-    # The sender costs most of a start: help and wrong flags answer without it.
+    # Importing the sender takes most of a start: help and wrong flags do without it.
     from simulator.cli.run_reports import open_reports
     from simulator.report.certificate import Certificate
     from simulator.run.suite import run_suite
@@ -59,12 +59,12 @@ def command(folder: Path, **flags: Any) -> ExitCode:
 
 
 def _of_the_whole_suite(settings: RunSettings) -> RunSettings:
-    """A certificate of a part would pass for one of all."""
+    """Undo every selection: a certificate of a part would pass for one of the whole suite."""
     return replace(settings, quiet=True, keyword="", tags=(), level=None, last_failed=False, maxfail=None)
 
 
 def _conditions(settings: RunSettings) -> dict[str, str]:
-    """What the run was given that bears on its verdicts; no secrets."""
+    """Return the settings that affect the verdicts, without secrets."""
     hooks = {"seed": settings.seed_hook, "restart": settings.restart_hook, "block": settings.block_hook}
     pinned = ", ".join(f"{knob}={value}" for knob, value in settings.policy.items())
     latency = settings.latency_ms_max
@@ -87,7 +87,7 @@ def _conditions(settings: RunSettings) -> dict[str, str]:
 
 
 def _writable(folder: Path, names: Sequence[str]) -> list[Path]:
-    """The files, found writable before anything is sent. An earlier certificate stands until the end."""
+    """Return the files, checked to be writable before anything is sent; earlier ones stay until the end."""
     files = [folder / name for name in names]
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -99,7 +99,7 @@ def _writable(folder: Path, names: Sequence[str]) -> list[Path]:
 
 
 def _write(files: Sequence[Path], texts: Sequence[str] | None) -> None:
-    """Write the certificate; where no run began, leave nothing that looks like one."""
+    """Write the certificate, or remove the empty files if no run began."""
     try:
         for index, file in enumerate(files):
             if texts is not None:

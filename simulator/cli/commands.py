@@ -1,4 +1,8 @@
-"""The names of the commands, in the order of the help, with a line on each; importing none of them."""
+"""The table of commands, the group that imports a command when it is called, and how a command ends.
+
+Every end of a command becomes an exit code here, with a message where there is something to say. Standard
+output and error may be closed, broken or limited to ASCII.
+"""
 
 from __future__ import annotations
 
@@ -21,20 +25,20 @@ from simulator import __version__
 from simulator.errors import ExitCode, ScenarioError, SimulatorError
 
 COMMANDS = {
-    "run": "Run scenarios against an operator's wallet and judge it.",
+    "run": "Run scenarios against your wallet and judge its answers and its money.",
     "judge": "Judge calls that were recorded anywhere, concurrent ones too.",
-    "check": "Read scenario files and say what is wrong with them.",
-    "list": "List the scenarios, or the catalogue and what covers each check.",
+    "check": "Check scenario files and show every mistake in them.",
+    "list": "List the scenarios, or the rules and the scenarios that cover them.",
     "init": "Write a commented configuration and a first scenario here.",
-    "doctor": "Find out why a wallet is not reached, or that it is.",
-    "certify": "Run the whole suite and write a certificate of what it showed.",
-    "demo": "Show the product: a right wallet, then one with a defect.",
-    "mutants": "Test the suite itself: every defect of the example wallet must be caught.",
-    "serve": "Serve the API and its games to play against, until told to stop.",
-    "healthcheck": "Ask a served simulator whether it is alive.",
-    "operator": "Start the example wallet, right or with chosen defects.",
+    "doctor": "Check the connection to your wallet step by step.",
+    "certify": "Run the whole suite and write a certificate of the results.",
+    "demo": "Judge a correct wallet, then one with a defect, and play a game.",
+    "mutants": "Test the suite itself: it must catch every defect of the example wallet.",
+    "serve": "Serve the BetronTech API, its games and a console until stopped.",
+    "healthcheck": "Check whether a served simulator is alive.",
+    "operator": "Start the example wallet, correct or with chosen defects.",
     "schema": "Print the JSON Schema of scenario files, for editors.",
-    "explain": "Say what a rule means, why it costs money and how to mend the wallet.",
+    "explain": "Explain a rule: what it means, why it costs money, how to fix your wallet.",
 }
 SHARED_MODULES = {
     **dict.fromkeys(("check", "list", "init", "schema", "explain"), "authoring"),
@@ -43,7 +47,7 @@ SHARED_MODULES = {
 """Commands that share a module with others; each other command has a module of its own name."""
 
 
-# --- ending ---------------------------------------------------------------------------------------
+# --- how a command ends ---------------------------------------------------------------------------
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
@@ -58,10 +62,10 @@ def run_to_the_end(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
         except BrokenPipeError:
             drop_output(sys.stdout)
-            # What was asked for did not reach its reader.
+            # The output did not reach its reader.
             code = ExitCode.INTERRUPTED
         except OSError as error:
-            # Buffered output that found no room only at the end.
+            # The last flush of buffered output failed.
             drop_output(sys.stdout)
             code = _no_room(error)
     return int(code)
@@ -71,11 +75,11 @@ def _exit_code(arguments: Sequence[str]) -> int:
     try:
         return group.start(arguments)
     except click.ClickException as error:
-        # Raised by click's own parsing, which would exit 2 or 1.
+        # Raised by click's parsing, which would exit with 2 or 1.
         error.show()
         return ExitCode.USAGE
     except ScenarioError as error:
-        # Its problems come framed, each with its own heading.
+        # Its problems are already framed, each with a heading.
         _say(str(error))
         return error.exit_code
     except SimulatorError as error:
@@ -98,14 +102,14 @@ def _bug(bug: Exception, arguments: Sequence[str]) -> ExitCode:
 
 
 def _no_room(error: OSError) -> ExitCode:
-    """Files of ours say so themselves: what is left is standard output."""
+    """Report a full disk. Reports to files catch it themselves, so this concerns standard output."""
     _say(f"Error: the output cannot be written: {error.strerror}")
     return ExitCode.USAGE
 
 
 @contextmanager
 def _sigterm_interrupts() -> Iterator[None]:
-    """Let SIGTERM end a command like Ctrl-C does: what ran is reported. `serve` sets its own handlers."""
+    """Let SIGTERM end a command as Ctrl-C does, with a report. `serve` sets its own handlers."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -113,7 +117,7 @@ def _sigterm_interrupts() -> Iterator[None]:
     try:
         before = signal.signal(signal.SIGTERM, interrupt)
     except ValueError:
-        # Signals can be caught in the main thread only; elsewhere they are the caller's.
+        # Only the main thread can handle signals; in others they are left to the caller.
         yield
         return
     try:
@@ -123,40 +127,38 @@ def _sigterm_interrupts() -> Iterator[None]:
 
 
 def _say(text: str) -> None:
-    # Nobody is left to tell where standard error is closed.
+    # Where standard error is closed, there is no reader.
     with suppress(OSError):
         click.echo(text, err=True)
 
 
 def _debug_by_variable() -> bool:
-    # Only a bug needs them: help answers without the settings.
+    # Imported here because only a bug needs it.
     from simulator.settings.load import debug_wanted, variables
 
     return debug_wanted(variables())
 
 
 def _bug_report(bug: Exception, debug: bool) -> str:
-    # Only a bug needs it, as above.
     import traceback
 
     if debug:
         return "".join(traceback.format_exception(bug)).rstrip()
     frames = traceback.extract_tb(bug.__traceback__)
     home = Path(simulator.__file__).parent
-    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(home)]
+    own = [frame for frame in frames if Path(frame.filename).is_relative_to(home)]
     place = ""
-    if ours:
-        file = Path(ours[-1].filename).relative_to(home.parent)
-        place = f" in {file}:{ours[-1].lineno} ({ours[-1].name})"
-    # Not the exception's own text: it may hold a header or a body.
+    if own:
+        file = Path(own[-1].filename).relative_to(home.parent)
+        place = f" in {file}:{own[-1].lineno} ({own[-1].name})"
+    # Without the exception's text, which may hold a header or a body.
     return (
         f"Internal error: {type(bug).__name__}{place}, version {simulator.__version__}. This is a fault of "
         f"the simulator: please report it with what `{NAME} --debug …` prints."
     )
 
 
-# --- group ----------------------------------------------------------------------------------------
-# The group of commands: a command's module is imported when it is called, and help needs none of them.
+# --- the group of commands ------------------------------------------------------------------------
 
 NAME = "betrontech-sim"
 
@@ -164,14 +166,14 @@ HELP_WIDTH_MAX = 110
 
 
 class LazyGroup(click.Group):
-    """A group over the table of commands."""
+    """A group that imports the module of a command when the command is called; help imports none."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
-        """The names, in the order of the table."""
+        """Return the names, in the order of the table."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # click's
-        """The command of that name in its module; None for a name that is none."""
+        """Return the command with that name, or None."""
         if cmd_name not in COMMANDS:
             return None
         module = import_module(f"simulator.cli.{SHARED_MODULES.get(cmd_name, cmd_name)}_cmd")
@@ -184,24 +186,24 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that the arguments name; raises UsageError with the nearest one."""
+        """Return the command that the arguments name; raises UsageError with the nearest name."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            # Costs a millisecond, which help does not need to pay.
+            # Imported here because it takes a millisecond, which help need not pay.
             from simulator.core.words import did_you_mean
 
             ctx.fail(f'No command is called "{args[0]}"{did_you_mean(args[0], COMMANDS)}')
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's
-        """Write the commands with their lines of the table."""
+        """Write the commands with their lines in the table."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
     def start(self, arguments: Sequence[str]) -> int:
-        """Parse, run, and return what the command returned or asked to exit with.
+        """Parse the arguments, run the command and return its exit code.
 
-        Not click's `main`, which has its own exit codes even for a closed pipe. Raises whatever ends the
-        command: ClickException, Abort, and what is ours.
+        Replaces click's `main`, which has exit codes of its own, even for a closed pipe. Raises any exception
+        that ends the command: ClickException, Abort, SimulatorError.
         """
         self._main_shell_completion({}, NAME)
         try:
@@ -213,7 +215,7 @@ class LazyGroup(click.Group):
 
 
 def _help_width() -> int:
-    """The terminal's width within bounds; left to click, it would import shutil and every compression."""
+    """Return the terminal's width within bounds. (Click would import shutil and all compressions for it.)"""
     try:
         return max(50, min(os.get_terminal_size(sys.stdout.fileno()).columns, HELP_WIDTH_MAX) - 2)
     except (OSError, ValueError):
@@ -224,21 +226,20 @@ def _help_width() -> int:
 @click.version_option(__version__, prog_name=NAME)
 @click.option(
     "--debug", is_flag=True, expose_value=False, help="Show the traceback of an internal error."
-)  # looked for by `ending`, which has no context left when it reports one
+)  # read from the arguments by `_exit_code`, which has no context when it reports a bug
 def group() -> None:
-    """Try an operator's BetronTech integration offline: judge its wallet, or play against it.
+    """Test your BetronTech integration offline: judge your wallet, or play games against it.
 
     Independent of BetronTech and not affiliated with it.
     """
 
 
-# --- output ---------------------------------------------------------------------------------------
-# Standard output and error, made safe against what the other end does: closed, gone, or short of letters.
+# --- standard output and error --------------------------------------------------------------------
 
 
 def prepare_output() -> None:
-    """Let neither a closed stream nor an arrow on a terminal that knows only ASCII end a command."""
-    # Python has no stream at all for a descriptor that was closed before it started (`>&-`).
+    """Keep a closed stream, or an arrow on a terminal that only knows ASCII, from ending a command."""
+    # Python has no stream for a descriptor that was closed before it started (`>&-`).
     sys.stdout = sys.stdout or _nowhere()
     sys.stderr = sys.stderr or _nowhere()
     for stream in (sys.stdout, sys.stderr):
@@ -247,7 +248,7 @@ def prepare_output() -> None:
 
 
 def drop_output(stream: TextIO) -> None:
-    """Send what is still buffered nowhere, or the interpreter complains about the closed pipe at its end."""
+    """Discard what is still buffered, or the interpreter complains about the closed pipe at its end."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)

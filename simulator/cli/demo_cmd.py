@@ -1,15 +1,21 @@
-"""`betrontech-sim demo`: the product in half a minute, against the embedded reference operator."""
+"""`betrontech-sim demo`: show in half a minute what the simulator does, against the example wallet.
+
+The second half uses the API as the code of a casino does: authenticate, list, launch a game, and play.
+"""
 
 from __future__ import annotations
 
 import base64
 import json
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -17,31 +23,29 @@ from urllib.request import Request, urlopen
 
 import click
 
+from simulator.cli.commands import NAME
 from simulator.cli.mutants_cmd import embedded_operator, settings_for
 from simulator.cli.run_reports import open_reports
 from simulator.errors import ExitCode, SimulatorError
 from simulator.reference_operator import DEFECTS
-from simulator.report.events import Event, RunFinished
+from simulator.report.events import Event, RunFinished, RunStarted
 from simulator.run.suite import run_suite
 from simulator.settings import ReportKind, ReportTarget, RunSettings
 
 DEFECT = "refund-paid-twice"
 
-_PLAY = """
-   play it yourself: {game_url}
-   (`betrontech-sim demo --keep` leaves it running; `make serve` starts the simulator for good)
-"""
+_CLOSING = """Next, try it yourself in two terminals; the rerun lines above work then, too:
+  {program} operator --port {port} --defect {defect}
+  {program} run --endpoint {endpoint} --player 1000
+To judge your own wallet, give its --endpoint and a --player that it knows.
+To play the game in your browser:
+  {program} demo --keep"""
 
-_CLOSING = """Play with the operator, in two terminals:
-  betrontech-sim operator --port 9000 --defect {defect}
-  betrontech-sim run --endpoint http://localhost:9000/betrontech_api --player 1000
-Then your own wallet: its endpoint, and a user id that it knows."""
-
-_ENDINGS = {ReportKind.JUNIT: "xml", ReportKind.JSON: "json", ReportKind.NDJSON: "ndjson"}
+_SUFFIXES = {ReportKind.JUNIT: "xml", ReportKind.JSON: "json", ReportKind.NDJSON: "ndjson"}
 
 
 class DemoFailed(SimulatorError):
-    """The demo did not show what it promises: a bug of ours."""
+    """Raised when the demo does not show what it promises: a bug of the simulator."""
 
 
 @click.command("demo")
@@ -54,44 +58,58 @@ class DemoFailed(SimulatorError):
     help="Folder for the reports.",
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of both runs.")
-@click.option("--keep", is_flag=True, help="Leave the simulator running at the end, to play, until Ctrl-C.")
+@click.option("--keep", is_flag=True, help="Keep the game open at the end, to play, until Ctrl-C.")
 def command(folder: Path, seed: int, keep: bool) -> ExitCode:
-    """Run the suite against a right wallet, then against one with a defect; then play through the API."""
-    click.echo("1. The bundled suite against the reference operator, whose wallet keeps the money right.\n")
+    """Judge a correct wallet, then one with a defect; then play a game through the API."""
+    click.echo("1. The bundled suite runs against the example wallet, which is correct.\n")
     with embedded_operator() as operator:
         right = _run(
             settings_for(operator, jobs=4, seed=seed, reports=_targets(folder / "right"), quiet=True)
         )
     _expect(right, ExitCode.PASSED)
-    click.echo("\n   Where the field's guides disagree, this operator does so (its dialect):")
+    click.echo(
+        "\n   This is how the wallet behaves where integration guides differ; all of it is acceptable:"
+    )
     for shown in right.dialect:
         click.echo(f"   {shown.knob:<17} {shown.value:<11} {shown.evidence}")
-    click.echo(f"\n2. The same operator with one defect switched on, {DEFECT}:")
+    click.echo(f"\n2. The same wallet has one defect now, {DEFECT}:")
     click.echo(f"   {DEFECTS[DEFECT].description}\n")
     with embedded_operator(defects=(DEFECT,)) as operator:
+        again = {"port": operator.http.port, "endpoint": operator.endpoint, "defect": DEFECT}
         wrong = _run(
             settings_for(operator, jobs=4, seed=seed, reports=_targets(folder / "defect"), quiet=True)
         )
     _expect(wrong, ExitCode.FOUND)
-    click.echo(f"\nThat exit code 1 was the point. The reports of both runs are in {folder}/.\n")
-    click.echo("3. The other half: your code calls the BetronTech API, and a game sends you webhooks.\n")
+    click.echo(
+        f"\nThat run ends with exit code 1, as it should. The reports of both runs are in {folder}/.\n"
+    )
+    click.echo("3. The other half of an integration: your code calls the API, and games send you webhooks.\n")
     with served_simulator() as url:
         game_url = play_through(url)
-        click.echo(_PLAY.format(game_url=game_url))
         if keep:
-            click.echo("The simulator runs until Ctrl-C.")
+            click.echo(f"\nPlay it yourself: {game_url}\nThe game stays open until Ctrl-C.")
             threading.Event().wait()
-    click.echo(_CLOSING.format(defect=DEFECT))
+    click.echo("\n" + _CLOSING.format(program=_program(), **again))
     return ExitCode.PASSED
 
 
+def _program() -> str:
+    """Return the words that start this program again from here, such as `.venv/bin/betrontech-sim`."""
+    called, found = Path(sys.argv[0]), shutil.which(NAME)
+    if called.stem != NAME:
+        return shlex.join([sys.executable, "-m", "simulator"])
+    return NAME if found and called.resolve() == Path(found).resolve() else shlex.quote(str(called))
+
+
 def _run(settings: RunSettings) -> RunFinished:
-    """One run with its reports; returns how it ended."""
+    """Run once with reports whose rerun lines work from here; return how the run ended."""
     ended: list[RunFinished] = []
     sys.stdout.flush()
     with open_reports(settings) as reports:
 
         def on(event: Event) -> None:
+            if isinstance(event, RunStarted):
+                event = replace(event, program=_program())
             if isinstance(event, RunFinished):
                 ended.append(event)
             reports.on(event)
@@ -101,7 +119,7 @@ def _run(settings: RunSettings) -> RunFinished:
 
 
 def _targets(folder: Path) -> tuple[ReportTarget, ...]:
-    return tuple(ReportTarget(kind, folder / f"report.{ending}") for kind, ending in _ENDINGS.items())
+    return tuple(ReportTarget(kind, folder / f"report.{suffix}") for kind, suffix in _SUFFIXES.items())
 
 
 def _expect(ended: RunFinished, wanted: ExitCode) -> None:
@@ -112,8 +130,7 @@ def _expect(ended: RunFinished, wanted: ExitCode) -> None:
         raise DemoFailed(f"the demo expected exit code {int(wanted)} and got {found}; please report this")
 
 
-# --- demo_play ------------------------------------------------------------------------------------
-# The demo's second half, as an operator's own code: authenticate, list, launch, and play.
+# --- play through the API -------------------------------------------------------------------------
 
 AGENT = {"code": "demo", "token": "demo-token", "secret_key": "demo-secret"}
 
@@ -130,14 +147,10 @@ _STOP_S = 10
 _CALL_S = 10
 
 
-class ApiDemoFailed(SimulatorError):
-    """The simulator's API did not come up, or did not answer as it promises: a bug of ours."""
-
-
 @contextmanager
 def served_simulator() -> Iterator[str]:
-    """`serve --with-operator` as a process of its own, on a free port; gives its URL."""
-    # The defaults are the demo's agent; a variable of the caller's must not change them.
+    """Run `serve --with-operator` as a process of its own on a free port; yield its URL."""
+    # The agent is passed as flags, so that variables in the caller's environment cannot change it.
     command = [sys.executable, "-m", "simulator", "serve", "--with-operator", "--port", "0"]
     command += ["--agent-code", AGENT["code"], "--agent-token", AGENT["token"]]
     command += ["--agent-secret-key", AGENT["secret_key"]]
@@ -146,7 +159,7 @@ def served_simulator() -> Iterator[str]:
         assert process.stdout is not None
         ready = _READY.match(process.stdout.readline())
         if ready is None:
-            raise ApiDemoFailed("the simulator did not say that it is ready; please report this")
+            raise DemoFailed("the served simulator did not become ready; please report this")
         yield ready[1]
     finally:
         process.terminate()
@@ -154,7 +167,7 @@ def served_simulator() -> Iterator[str]:
 
 
 def play_through(url: str) -> str:
-    """Authenticate, list, launch a game and play some rounds, telling each step. Returns the game's URL."""
+    """Authenticate, list, launch a game and play some rounds, printing each step; return the game's URL."""
     pair = f"{AGENT['token']}:{AGENT['secret_key']}".encode()
     token = _call(f"{url}/api/auth/authentication", base64.b64encode(pair).decode(), b"")["access_token"]
     click.echo("   POST /api/auth/authentication   an access token for an hour")
@@ -194,4 +207,4 @@ def _call(url: str, bearer: str | None, body: bytes | None = None) -> dict[str, 
             found: dict[str, Any] = json.load(reply)
             return found
     except OSError as error:
-        raise ApiDemoFailed(f"{url.partition('?')[0]}: {error}; please report this") from error
+        raise DemoFailed(f"{url.partition('?')[0]}: {error}; please report this") from error

@@ -1,4 +1,4 @@
-"""`betrontech-sim doctor`: why a wallet cannot be reached, or that it can; what is checked is delivery's."""
+"""`betrontech-sim doctor`: print the checks of `simulator.run.doctor` and exit by what they found."""
 
 from __future__ import annotations
 
@@ -32,32 +32,35 @@ DOCTOR = Section(
     ),
 )
 
-NOBODY = "1000"
+DEFAULT_PLAYER = "1000"
 
 TIMEOUT_S = 5.0
 
 WIDTH = 100
 
 _CLOSING = {
-    ExitCode.PASSED: "The wallet answers: betrontech-sim run judges its money.",
-    ExitCode.INCONCLUSIVE: "Somebody answers, and refuses the player: are the path and --player right?",
-    ExitCode.FOUND: "The operator is there, and does not answer as a wallet does.",
-    ExitCode.UNREACHABLE: "The operator is not reached.",
+    ExitCode.PASSED: "Your wallet answers. Next: betrontech-sim run judges its money.",
+    ExitCode.INCONCLUSIVE: (
+        "The endpoint works, but it refused this player. Check the path of --endpoint, and --player."
+    ),
+    ExitCode.FOUND: "Something answers at this address, but not the way a wallet should.",
+    ExitCode.UNREACHABLE: "Your wallet could not be reached.",
 }
 
 
 @settings_command("doctor", DOCTOR)
 def command(**flags: Any) -> ExitCode:
-    """Find out what stands between here and an operator's wallet.
+    """Check the connection to your wallet step by step.
 
-    Checks in order: name, connection, TLS, answer, JSON, player, speed. Reads a balance and moves nothing.
+    The steps are name, connection, TLS, answer, JSON, player and speed. The only call is user_balance, which
+    moves no money.
 
     \b
     betrontech-sim doctor --endpoint http://localhost:9000/betrontech_api
     """
     values = load_values(DOCTOR.rows, flags)
     if "endpoint" not in values:
-        raise UsageError("no endpoint is given: say it with --endpoint URL")
+        raise UsageError("no endpoint is given; add --endpoint URL")
     click.echo(f"{visible(mask_url(values['endpoint']))}\n")
     code = ExitCode.PASSED
     for check in _checks(values):
@@ -72,7 +75,7 @@ def command(**flags: Any) -> ExitCode:
 
 
 def _checks(values: Mapping[str, Any]) -> Iterator[Check]:
-    # The sender costs most of a start: help and wrong flags answer without it.
+    # Importing the sender takes most of a start: help and wrong flags do without it.
     from simulator.run.doctor import diagnose, in_container
     from simulator.wire.target import make_target
 
@@ -89,13 +92,13 @@ def _checks(values: Mapping[str, Any]) -> Iterator[Check]:
             proxy=values.get("proxy"),
         )
 
-    player = next(iter(values.get("players", ())), NOBODY)
+    player = next(iter(values.get("players", ())), DEFAULT_PLAYER)
     profile = wire_profile(values.get("wire", "betrontech"))
     return diagnose(reach, player, profile, contained=in_container())
 
 
 def check_lines(check: Check) -> list[str]:
-    """One check as text: its health, its name, what was found, how long it took, and what to do."""
+    """Return the lines of one check: its health, its name, the result, its duration, and a hint."""
     took = "" if check.took_ns is None else f" ({check.took_ns / 1e6:.1f} ms)"
     lines = [f"{check.health.value:<7} {check.name:<11} {visible(check.detail)}{took}"]
     if check.hint:

@@ -1,4 +1,7 @@
-"""`betrontech-sim mutants`: the suite tested by defects. Every defect must be caught, by name."""
+"""`betrontech-sim mutants`: test the suite itself, which must catch every defect of the example wallet.
+
+`demo` shares the embedded example wallet below and the settings that fit it.
+"""
 
 from __future__ import annotations
 
@@ -37,42 +40,42 @@ _LIKELY = {
     "refunds": ("refunds", "ordering", "idempotency"),
     "rounds": ("rounds", "ordering"),
 }
-"""Folders of the suite that are made for the defects of a group: they run first, the others after them."""
+"""The folders of the suite that test for the defects of a group: their scenarios run first."""
 
 
 @dataclass(slots=True)
 class Hunt:
-    """What one run against one defect found. A defect of form may cost a warning only."""
+    """The result of one run against one defect. For a defect of form a warning is enough."""
 
     defect: Defect
     finding: Finding | None = None
     scenario_id: str = ""
 
     def on(self, event: Event) -> None:
-        """Take in one event of the run."""
+        """Keep the first finding that catches the defect."""
         if isinstance(event, FindingRaised) and self.finding is None and self._catches(event.finding):
             self.finding, self.scenario_id = event.finding, event.scenario_id or "preflight"
 
     def _catches(self, finding: Finding) -> bool:
-        tells_form = self.defect.kind is DefectKind.FORM and finding.cause.startswith("form:")
+        tells_form = self.defect.kind is DefectKind.FORM and finding.cause.startswith(("form:", "no-answer"))
         return finding.severity is Severity.ERROR or (tells_form and finding.severity is Severity.WARNING)
 
 
 @click.command("mutants")
 @click.argument("names", nargs=-1, metavar="[DEFECT]...")
-@click.option("-j", "--jobs", type=click.IntRange(1, 64), default=4, help="Players worked in parallel.")
-@click.option("--seed", type=int, default=0, help="Seed of the runs and of defects with chance in them.")
+@click.option("-j", "--jobs", type=click.IntRange(1, 64), default=4, help="Scenarios to run in parallel.")
+@click.option("--seed", type=int, default=0, help="Seed of the runs and of the defects that use chance.")
 @click.option(
-    "--whole", is_flag=True, help="Run the whole suite for each defect, not up to the first finding."
+    "--whole", is_flag=True, help="Run the whole suite for each defect, not only to the first finding."
 )
 def command(names: tuple[str, ...], jobs: int, seed: int, whole: bool) -> ExitCode:
-    """Run the suite against each defect of the reference operator and say what caught it.
+    """Run the suite against the example wallet with each DEFECT and print what caught it.
 
-    Without DEFECTs all of them. A defect that nothing catches makes the command fail.
+    Without a DEFECT, all are run. A defect that no scenario catches makes the command fail.
     """
     for name in names:
         if name not in DEFECTS:
-            raise UsageError(f'there is no defect "{name}"{did_you_mean(name, DEFECTS)}')
+            raise UsageError(f'no defect is called "{name}"{did_you_mean(name, DEFECTS)}')
     every = [defect for members in defects_by_group().values() for defect in members]
     chosen = [DEFECTS[name] for name in names] or every
     suite = load_scenarios(())
@@ -95,7 +98,7 @@ def command(names: tuple[str, ...], jobs: int, seed: int, whole: bool) -> ExitCo
 def hunt(
     defect: Defect, suite: Sequence[Scenario], *, jobs: int = 4, seed: int = 0, maxfail: int | None = 1
 ) -> Hunt:
-    """Run the suite against an operator with this defect, what is made for its group first."""
+    """Run the suite against an example wallet with this defect, scenarios for its group first."""
     caught = Hunt(defect)
     with embedded_operator(defects=(defect.name,), seed=seed) as operator:
         settings = settings_for(operator, jobs=jobs, seed=seed, maxfail=maxfail, timeout_s=TIMEOUT_S)
@@ -121,25 +124,24 @@ def _line(caught: Hunt) -> str:
     return f"caught    {name}  {finding.rule:<7} {finding.cause:<34} {caught.scenario_id}"
 
 
-# --- embedded -------------------------------------------------------------------------------------
-# Runs against the reference operator inside this process, for `demo` and `mutants`.
+# --- the embedded example wallet ------------------------------------------------------------------
 
 MAX_BET = "50000.00"
-"""Above every bet of the bundled suite that must be taken."""
+"""A limit above every bet of the bundled suite that must be taken."""
 
 
 @contextmanager
 def embedded_operator(
     *, defects: tuple[str, ...] = (), dialects: tuple[str, ...] = (), seed: int = 0
 ) -> Iterator[OperatorServer]:
-    """A reference operator on a free port of loopback, as long as the context lasts."""
+    """Run an example wallet on a free port of loopback as long as the context lasts."""
     settings = OperatorSettings(defects=defects, dialects=dialects, seed=seed, max_bet=MAX_BET)
     with OperatorServer(settings) as operator:
         yield operator
 
 
 def settings_for(operator: OperatorServer, **changes: object) -> RunSettings:
-    """Run settings with every hook that the reference operator has, and its limit."""
+    """Return run settings with every hook of the example wallet, and its limit on bets."""
     base, limit = f"{operator.base_url}/_operator", operator.operator.max_bet
     settings = RunSettings(
         endpoint=operator.endpoint,
@@ -152,5 +154,5 @@ def settings_for(operator: OperatorServer, **changes: object) -> RunSettings:
 
 
 def run_against(operator: OperatorServer, report: Callable[[Event], None], **changes: object) -> ExitCode:
-    """One run of the bundled suite, or of `paths=`, against an embedded operator."""
+    """Run the bundled suite, or `paths=`, against an embedded example wallet."""
     return run_suite(settings_for(operator, **changes), report)

@@ -1,4 +1,4 @@
-"""`betrontech-sim operator`: run the example wallet, right or with chosen defects, until told to stop."""
+"""`betrontech-sim operator`: run the example wallet, correct or with chosen defects, until stopped."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option(
     "--database",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="SQLite file that keeps the money. Default: a temporary one.",
+    help="SQLite file to keep the money in. Default: a temporary file.",
 )
 @click.option(
     "--players", type=click.IntRange(0, 100_000), default=100, show_default=True, help="How many players."
@@ -30,16 +30,18 @@ if TYPE_CHECKING:
     "--player-start", type=click.IntRange(0), default=1000, show_default=True, help="The first player's id."
 )
 @click.option(
-    "--opening-balance", default="1000.00", show_default=True, help="What each player has at first."
+    "--opening-balance", default="1000.00", show_default=True, help="Each player's balance at the start."
 )
 @click.option("--max-bet", help='Refuse bets over this amount, for example "50.00".')
-@click.option("--defect", "defects", multiple=True, metavar="NAME", help="Switch a defect on. Repeatable.")
 @click.option(
-    "--dialect", "dialects", multiple=True, metavar="NAME", help="Answer in another right way. Repeatable."
+    "--defect", "defects", multiple=True, metavar="NAME", help="Give the wallet this defect. Repeatable."
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="For defects with chance in them.")
-@click.option("--list-defects", is_flag=True, help="Print the defects and stop.")
-@click.option("--list-dialects", is_flag=True, help="Print the dialects and stop.")
+@click.option(
+    "--dialect", "dialects", multiple=True, metavar="NAME", help="Answer in another correct way. Repeatable."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the defects that use chance.")
+@click.option("--list-defects", is_flag=True, help="Print the defects and exit.")
+@click.option("--list-dialects", is_flag=True, help="Print the dialects and exit.")
 def operator(
     port: int,
     host: str,
@@ -54,8 +56,8 @@ def operator(
     list_defects: bool,
     list_dialects: bool,
 ) -> None:
-    """Run the example operator: a correct wallet on SQLite, unless a defect is switched on."""
-    # Flask takes a tenth of a second to import, which no other command should pay for.
+    """Run the example wallet: a correct one on SQLite, unless it is given a defect."""
+    # Importing Flask takes a tenth of a second, which help should not pay.
     from simulator.reference_operator import OperatorSettings
 
     if list_defects or list_dialects:
@@ -75,7 +77,7 @@ def operator(
 
 
 def serve(settings: OperatorSettings, host: str, port: int) -> None:
-    """Serve until told to stop. Raises UsageError for settings or an address that cannot be used."""
+    """Serve until stopped. Raises UsageError for settings or an address that cannot be used."""
     from simulator.reference_operator import InvalidSetting, UnknownName  # Flask, as above
     from simulator.reference_operator.server import run_operator
 
@@ -90,7 +92,7 @@ def serve(settings: OperatorSettings, host: str, port: int) -> None:
 
 
 def describe_switches(with_defects: bool, with_dialects: bool) -> str:
-    """The names and sentences of what can be switched on, one a line, defects by group."""
+    """Return the names and descriptions of defects (by group) and dialects, one a line."""
     from simulator.reference_operator import DIALECTS, defects_by_group  # Flask, as above
 
     lines: list[str] = []

@@ -1,4 +1,4 @@
-"""From rows of the table of settings to click options, and a command whose help is in sections."""
+"""Make click options from rows of the table of settings, and commands whose help has sections."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
 class SettingOption(click.Option):
-    """The option of one setting. Its value stays the text that was typed: settings read it."""
+    """The option of one setting. Its value stays the text that was typed, for `settings` to read."""
 
     def __init__(self, setting: Setting) -> None:
         names = [setting.name, *([setting.short] if setting.short else [])]
@@ -30,7 +30,7 @@ class SettingOption(click.Option):
         self.setting = setting
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
-        """The flag with its value, and the help with what stands without it; --no-… goes without saying."""
+        """Return the flag with its value (without the --no-… form), and the help with the default."""
         record = super().get_help_record(ctx)
         if record is None:
             return None
@@ -61,15 +61,15 @@ class SettingsCommand(click.Command):
             formatter.write_dl([record for record in options.values() if record is not None])
         formatter.write_paragraph()
         formatter.write_text(
-            "Each flag has a twin in the environment, --wait-for is BETRONTECH_SIM_WAIT_FOR, and a key in "
-            "betrontech-sim.yaml. Flags win over the environment, the environment over the file."
+            "Each flag is also an environment variable (--wait-for is BETRONTECH_SIM_WAIT_FOR) and a key of "
+            "betrontech-sim.yaml. Flags override the environment, the environment overrides the file."
         )
 
 
 def settings_command(
     name: str, *sections: Section, short_help: str | None = None
 ) -> Callable[[Callable[..., Any]], SettingsCommand]:
-    """Make a function the command of that name; it is given each setting's text under the row's name."""
+    """Make a function the command of that name; it receives each setting's text by the row's name."""
 
     def decorate(function: Callable[..., Any]) -> SettingsCommand:
         for section in reversed(sections):

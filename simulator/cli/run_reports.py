@@ -1,4 +1,4 @@
-"""Where the events of a run go: the terminal, the reports asked for, and the record of the last run."""
+"""Send the events of a run to the terminal, the requested reports, and the record of the last run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STANDARD_OUTPUT = Path("-")
 
 
 class _Outlet:
-    """A report with the stream it writes to, and the file where that is ours; `trouble` ended it early."""
+    """A report with its stream, and its file unless that is standard output; `trouble` ended it early."""
 
     def __init__(self, report: Report, stream: TextIO | None, name: str, file: Path | None = None) -> None:
         self.report = report
@@ -31,7 +31,7 @@ class _Outlet:
         self.trouble: OSError | None = None
 
     def on(self, event: Event) -> None:
-        """Hand on an event. A full disk or a reader that left must not end a run that moves money."""
+        """Pass on an event. A full disk or a closed pipe must not end a run that moves money."""
         if self.trouble is None:
             try:
                 self.report.on(event)
@@ -39,7 +39,7 @@ class _Outlet:
                 self.trouble = error
 
     def close(self) -> None:
-        """Bring the report to its end, and the file."""
+        """End the report, and close its file."""
         try:
             if self.trouble is None:
                 self.report.close()
@@ -51,7 +51,7 @@ class _Outlet:
             drop_output(self.stream)
 
     def discard(self) -> None:
-        """Leave no file behind; a device or a pipe stays."""
+        """Remove the file, unless it is a device or a pipe."""
         if self.stream is not None and self.file is not None:
             self.stream.close()
             if self.file.is_file():
@@ -59,22 +59,22 @@ class _Outlet:
 
 
 class RunReports:
-    """All reports of one run. Give `on` each event, one at a time."""
+    """All reports of one run. `on` takes one event at a time."""
 
     def __init__(self, outlets: list[_Outlet]) -> None:
         self._outlets = outlets
         self._begun = False
 
     def on(self, event: Event) -> None:
-        """Hand the event to every report."""
+        """Pass the event to every report."""
         self._begun = True
         for outlet in self._outlets:
             outlet.on(event)
 
     def close(self) -> list[str]:
-        """Bring every report to its end; returns what to tell about those that could not be written.
+        """End every report; return a message for each that could not be written.
 
-        Where nothing began there is nothing to report: no summary, and no file that looks like a run.
+        If the run did not begin, there is no summary and no file that looks like a run.
         """
         for outlet in self._outlets:
             if self._begun:
@@ -90,9 +90,9 @@ class RunReports:
 
 @contextmanager
 def open_reports(settings: RunSettings) -> Iterator[RunReports]:
-    """Open every report before anything is sent, and close them whatever happens.
+    """Open every report before anything is sent, and close all of them at the end.
 
-    Raises UsageError for a report that cannot be written, at once or, after a run that came to its end, then.
+    Raises UsageError for a report that cannot be written: at once, or after a run that has ended.
     """
     reports = RunReports(_outlets(settings))
     try:

@@ -1,4 +1,4 @@
-"""`betrontech-sim serve`: settings → the server, until told to stop."""
+"""`betrontech-sim serve` and `healthcheck`: serve until stopped, and check whether a server is alive."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from simulator.settings.table import CONFIG, LISTENING, SERVE_SECTIONS, Section,
 
 @settings_command("serve", *SERVE_SECTIONS)
 def serve_command(**flags: Any) -> None:
-    """Serve the BetronTech API, the games behind it and the console, until told to stop.
+    """Serve the BetronTech API, the games behind it and the console until stopped.
 
     \b
     betrontech-sim serve --webhook-url http://localhost:9000/betrontech_api
@@ -23,9 +23,9 @@ def serve_command(**flags: Any) -> None:
     settings = load_serve_settings(flags)
     if settings.with_operator and settings.webhook_url is not None:
         raise UsageError(
-            "--with-operator has a webhook URL of its own; leave out --webhook-url, or --with-operator"
+            "--with-operator and --webhook-url exclude each other: the example wallet has its own URL"
         )
-    # Help and wrong flags answer without them; and names are invented while gunicorn and Flask are imported.
+    # Help and wrong flags do without these imports; names are invented while gunicorn and Flask are imported.
     from simulator.serve.catalogue import MARKET_GAMES, CatalogueAhead
 
     ahead = CatalogueAhead(settings.seed, settings.games) if settings.games > MARKET_GAMES else None
@@ -33,9 +33,6 @@ def serve_command(**flags: Any) -> None:
 
     serve(settings, ahead)
 
-
-# --- healthcheck_cmd ------------------------------------------------------------------------------
-# `betrontech-sim healthcheck`: is the server of these settings alive?
 
 HEALTH = Section(LISTENING.title, (*pick(LISTENING.rows, "host", "port"), CONFIG))
 
@@ -48,9 +45,9 @@ _EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 @settings_command("healthcheck", HEALTH)
 def healthcheck_command(**flags: Any) -> ExitCode:
-    """Ask the server of these settings whether it is alive; exit 0 or 1."""
+    """Check whether the server with these settings is alive; exit 0 or 1."""
     values = {**DEFAULTS, **load_values(HEALTH.rows, flags)}
-    # Only a healthy command line needs it.
+    # Help and wrong flags do without this import.
     from http.client import HTTPConnection, HTTPException
 
     host, port = str(values["host"]), int(values["port"])
@@ -64,6 +61,6 @@ def healthcheck_command(**flags: Any) -> ExitCode:
     finally:
         connection.close()
     if status != 200:
-        click.echo(f"{host} port {port} answers {status} to /healthz", err=True)
+        click.echo(f"{host} port {port} answers HTTP {status} to /healthz", err=True)
         return ExitCode.FOUND
     return ExitCode.PASSED

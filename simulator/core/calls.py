@@ -41,7 +41,7 @@ class Form(Frozen):
     other amounts that a wallet may read (a rounded third decimal, a key that stands twice).
     """
 
-    form: CallForm
+    kind: CallForm
     request: WebhookRequest | None
     alternatives: tuple[WebhookRequest, ...] = ()
 
@@ -56,6 +56,11 @@ class FaultKind(StrEnum):
     DELAY = "delay"
     SLOW_BODY = "slow_body"
     CHUNKED = "chunked"
+
+    @property
+    def is_odd_delivery(self) -> bool:
+        """Whether the whole call arrives and is answered, if in an unusual way."""
+        return self in {FaultKind.CHUNKED, FaultKind.SLOW_BODY, FaultKind.DELAY}
 
 
 class FaultSpec(Frozen):
@@ -81,6 +86,16 @@ class Why(Frozen):
 
 Player = tuple[str, str]
 """Agent code and user id: one wallet."""
+
+
+class UnsentCall(Frozen):
+    """A call that is ready to go: what it means, its bytes, what it is judged as, why it is made."""
+
+    request: WebhookRequest | None
+    wire: WireRequest
+    form: Form
+    why: Why
+    fault: FaultSpec | None = None
 
 
 class Call(Frozen):
@@ -182,6 +197,9 @@ class Reading(Frozen):
 NO_REPLY = "no-reply-"
 """What the form of a deviation begins with where no answer of the wallet came."""
 
+NO_ANSWER = "no-answer"
+"""The cause of a missing answer; `no-answer:KIND` where the wallet was reached."""
+
 _UNREACHED = frozenset({"connect", "closed", "reset"})
 """How a wallet is missed that a gateway would answer for with 502: one cause with it."""
 
@@ -209,7 +227,7 @@ class Deviation(Frozen):
         kind = self.form.removeprefix(NO_REPLY)
         if kind == self.form:
             return f"form:{self.rule}:{self.form}"
-        return "no-answer" if kind in _UNREACHED or kind.startswith("http-") else f"no-answer:{kind}"
+        return NO_ANSWER if kind in _UNREACHED or kind.startswith("http-") else f"{NO_ANSWER}:{kind}"
 
 
 class Operation(Frozen):
@@ -248,7 +266,7 @@ class Operation(Frozen):
             answered_ns=exchange.answered_ns,
             outcome=call.reading.outcome,
             balance=call.reading.balance,
-            form=call.form.form,
+            form=call.form.kind,
             label=call.why.label,
         )
 
@@ -353,7 +371,7 @@ def call_facts(call: Call) -> JsonObject:
     written["purpose"] = why.purpose
     written["line"] = why.place.line if why.place else None
     written["game_id"] = None if request is None else request.game_id
-    written["form"] = call.form.form
+    written["form"] = call.form.kind
     written["fault"] = exchange.fault
     written["http"] = reply.status if isinstance(reply, Reply) else None
     return written

@@ -1,4 +1,4 @@
-"""Exact money: an integer count of hundredths. What a reply means is read in `reading`, not here."""
+"""Exact money, an integer count of hundredths, and amounts as scenarios write them."""
 
 from __future__ import annotations
 
@@ -62,10 +62,6 @@ def parse_written(text: str) -> Money:
     return Money(-amount if sign else amount)
 
 
-# --- amounts --------------------------------------------------------------------------------------
-# Amounts as a scenario writes them, before a run makes money of them.
-
-
 class Written(Frozen):
     """An amount as the author wrote it; `text` is kept for reports."""
 
@@ -74,25 +70,25 @@ class Written(Frozen):
 
 
 class AllOf(Frozen):
-    """`all` or `all+0.01`: the player's whole balance, and `plus` more."""
+    """`all` or `all+0.01`: the player's whole balance plus `plus`."""
 
     plus: Money = ZERO
 
 
 class OfLimit(Frozen):
-    """`limit` or `limit+0.01`: the operator's limit on one bet, and `plus` more."""
+    """`limit` or `limit+0.01`: the wallet's limit on one bet plus `plus`."""
 
     plus: Money = ZERO
 
 
 class TimesBet(Frozen):
-    """`x2.40`: that many times the player's last accepted bet, rounded down to cents."""
+    """`x2.40`: `factor` times the player's last accepted bet, rounded down to cents."""
 
     factor: Fraction
 
 
 class Drawn(Frozen):
-    """`0.10..5.00`, or `~5.00` (half to one and a half times it): drawn from the seed, own cents."""
+    """`0.10..5.00`, or `~5.00` (50 to 150 % of it): drawn from the seed, with cents of its own."""
 
     low: Money
     high: Money

@@ -1,7 +1,11 @@
-"""What a spin pays, from a seed: volatility models with about 96.5 % return (conformance catalogue §6).
+"""Spins, which a seed determines, by volatility models with about 96.5 % return; and the calls of a round.
 
-The draw uses floating point, the money does not: a payout factor becomes an integer count of hundredths
-before it meets a stake, rounded down to cents.
+Drawing uses floating point, money does not: a payout factor becomes an integer number of hundredths before
+it is multiplied with a stake, rounded down to cents.
+
+A round is a generator that yields requests and is sent how each reply was read, without I/O. Where the
+reference is silent, its rules are assumptions about providers: a bet is never sent again, and refunded if its
+outcome is unknown; wins and refunds are sent again until they are answered; a refusal is final.
 """
 
 from __future__ import annotations
@@ -44,23 +48,23 @@ VOLATILITIES = {
 
 
 class Spin(Frozen):
-    """What one spin pays: `factor_hundredths` of the stake; `feature` when the bonus came."""
+    """The result of one spin: it pays `factor_hundredths` of the stake; `feature` is the bonus."""
 
     factor_hundredths: int
     feature: bool = False
 
     def payout(self, stake: Money) -> Money:
-        """The win for that stake, rounded down to cents."""
+        """Return the win for that stake, rounded down to cents."""
         return Money(stake * self.factor_hundredths // 100)
 
 
 def spin(model: Volatility, *key: str | int) -> Spin:
-    """The spin that belongs to `key`, for example (seed, agent, session, round): same key, same spin."""
+    """Return the spin of a key such as (seed, agent, session, round): the same key gives the same spin."""
     return draw_spin(model, Random("\x1f".join(map(str, key))))
 
 
 def draw_spin(model: Volatility, rng: Random) -> Spin:
-    """The next spin of a stream of random numbers."""
+    """Return the next spin of a random number generator."""
     if rng.randrange(model.feature_one_in) == 0:
         return Spin(_multiple(model, rng.lognormvariate(model.feature_mu, model.feature_sigma)), feature=True)
     if rng.random() < model.hit_rate:
@@ -73,14 +77,10 @@ def _multiple(model: Volatility, drawn: float) -> int:
 
 
 # --- rounds ---------------------------------------------------------------------------------------
-# Game rounds as flows: generators that yield requests and are sent how the reply was read. No I/O.
-# The rules are our assumption where the reference is silent (provider behaviour): a bet is never sent
-# again, its unknown outcome is refunded; a win and a refund are sent again until answered; a refusal is
-# final.
 
 
 class Ask(Frozen):
-    """One call that a flow wants made. `attempt` counts from 1 for calls that are sent again."""
+    """One call that a flow yields. `attempt` counts from 1 for calls that are sent again."""
 
     request: WebhookRequest
     attempt: int = 1
@@ -99,7 +99,7 @@ Flow = Generator[Ask, Outcome, Ending]
 
 
 class RoundPlan(Frozen):
-    """One round: who plays what for how much; `win` None when the provider sends no win for a loss."""
+    """One round: the player, the game, ids and amounts; `win` is None if no win is sent for a loss."""
 
     player: str
     game: str
@@ -110,10 +110,10 @@ class RoundPlan(Frozen):
 
 
 def play_round(plan: RoundPlan, *, attempts: int | None = None) -> Flow:
-    """Bet, then win, by the provider's rules.
+    """Play one round: the bet, then the win, or the refund of a bet without an answer.
 
-    `attempts` bounds how often a win or a refund is sent; None sends until answered, and the driver decides
-    when (the retry ladder) or gives up by closing the flow.
+    `attempts` limits how often a win or a refund is sent; with None the driver decides when to send it again,
+    and gives up by closing the flow.
     """
     bet = WebhookRequest(Method.BET, plan.player, plan.stake, plan.bet_id, plan.game)
     outcome = yield Ask(bet)

@@ -1,10 +1,10 @@
-"""The base of what travels: values that are frozen and slotted, and cost next to nothing to declare.
+"""The base class of values: frozen, slotted, and cheap to declare.
 
-`@dataclass(frozen=True, slots=True)` compiles six methods for every class and makes each class twice, 0.4 ms
-in all. A hundred of them were a third of the time until the first call went out. Here a class compiles its
-constructor alone, when the first object is made; setting a field takes half as long, too.
+`@dataclass(frozen=True, slots=True)` compiles six methods for every class and creates each class twice, which
+takes 0.4 ms. A hundred of them took a third of the time until the first call was sent. A Frozen only compiles
+its constructor, when the first object is made; setting a field takes half as long, too.
 
-A Frozen is a dataclass to everything else: `replace`, `fields`, `match` and type checkers take it as one.
+`dataclasses.replace`, `fields`, `match` and type checkers treat a Frozen as a dataclass.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Never, dataclass_transform
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
 class _FrozenType(type):
-    """Makes the annotated names of a class body its slots; a value given there is that field's default."""
+    """Turns the annotated names of a class body into slots; a value given there is the field's default."""
 
     def __new__(
         cls, name: str, bases: tuple[type, ...], body: dict[str, Any], *, kw_only: bool = False
@@ -36,7 +36,7 @@ class _FrozenType(type):
 
 
 class _DataclassFields:
-    """What `dataclasses.replace` and `fields` look for, made when they first do."""
+    """Creates what `dataclasses.replace` and `fields` need, when they are first used."""
 
     def __get__(self, _value: object, owner: type[Frozen]) -> dict[str, Field[Any]]:
         members = [
@@ -48,12 +48,12 @@ class _DataclassFields:
 
 
 class Frozen(metaclass=_FrozenType):
-    """A value: equal to another of its class with equal fields, and never changed.
+    """An immutable value, equal to others of its class with equal fields.
 
-    Declared like a dataclass, its defaults too: `field(default_factory=...)` where a default is not itself
-    frozen, `field(repr=False)` for what must not be printed. `class X(Frozen, kw_only=True)` takes its fields
-    by name only. A `__post_init__` may check them. What else a dataclass can do (fields outside the
-    constructor or the comparison, inheritance) is a dataclass's.
+    Declared like a dataclass: `field(default_factory=...)` for a default that is not itself frozen,
+    `field(repr=False)` for a secret. `class X(Frozen, kw_only=True)` takes its fields by name only. A
+    `__post_init__` may check them. Fields outside the constructor or the comparison, and inheritance, need a
+    dataclass.
     """
 
     __slots__: ClassVar[tuple[str, ...]] = ()
@@ -64,7 +64,7 @@ class Frozen(metaclass=_FrozenType):
     _values: ClassVar[attrgetter[Any]]
 
     def __init__(self, *values: Any, **named: Any) -> None:
-        # Runs for the first object of a class only: from here on the class has a constructor of its own.
+        # Runs for the first object of a class only, and gives the class a constructor of its own.
         made = type(self)
         made.__init__ = _constructor(made)  # type: ignore[method-assign]
         made.__init__(self, *values, **named)
@@ -81,7 +81,7 @@ class Frozen(metaclass=_FrozenType):
         named = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._shown)
         return f"{type(self).__qualname__}({named})"
 
-    if not TYPE_CHECKING:  # a class that takes any name would let type checkers miss misspelt ones
+    if not TYPE_CHECKING:  # with these methods type checkers would accept any attribute
 
         def __setattr__(self, name: str, value: object) -> Never:
             raise FrozenInstanceError(f"cannot assign to field {name!r}")
@@ -98,7 +98,7 @@ def _from_fields(made: type[Frozen], named: dict[str, Any]) -> Frozen:
 
 
 def _constructor(made: type[Frozen]) -> Any:
-    """The `__init__` of a class: it sets the slots directly, past the `__setattr__` that forbids it."""
+    """Return the `__init__` of a class, which sets the slots directly, past the forbidding `__setattr__`."""
     scope: dict[str, Any] = {"_missing": MISSING}
     parameters = ["self", "*"] if made._kw_only else ["self"]
     lines = []
@@ -117,10 +117,10 @@ def _constructor(made: type[Frozen]) -> Any:
 
 
 def _default_of(made: type[Frozen], name: str) -> tuple[Any, Any]:
-    """A field's default and what makes one, each of them MISSING where there is none."""
+    """Return a field's default and default factory, each of them MISSING if there is none."""
     given = made._given.get(name, MISSING)
     if not isinstance(given, Field):
         return given, MISSING
     if not (given.init and given.compare):
-        raise TypeError(f"{made.__name__}.{name}: no field of a Frozen stands outside its constructor")
+        raise TypeError(f"{made.__name__}.{name}: every field of a Frozen is in its constructor")
     return given.default, given.default_factory

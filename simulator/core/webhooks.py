@@ -1,4 +1,4 @@
-"""The five webhooks as values: what is asked, what came back, and the pair with its times.
+"""The five webhooks as values: the request, the reply, and the exchange of both with its times.
 
 `judge` reads a reply; `wire` writes a request as bytes.
 """
@@ -23,12 +23,12 @@ class Method(StrEnum):
 
     @property
     def moves_money(self) -> bool:
-        """Whether an accepted call may change a balance."""
+        """Return whether an accepted call may change a balance."""
         return self in _MONEY_METHODS
 
     @property
     def noun(self) -> str:
-        """How the method is called in a sentence."""
+        """Return the method's name in a sentence."""
         return _NOUNS[self]
 
 
@@ -44,10 +44,10 @@ _NOUNS = {
 
 
 class WebhookRequest(Frozen):
-    """One webhook call as the provider means it, before a wire profile writes it.
+    """One webhook call, independent of the wire profile that writes it.
 
-    `amount`, `transaction_id` and `game_id` are None where the method has no such field, or where a
-    step left the field out on purpose.
+    `amount`, `transaction_id` and `game_id` are None if the method has no such field, or if a step leaves the
+    field out on purpose.
     """
 
     method: Method
@@ -58,7 +58,7 @@ class WebhookRequest(Frozen):
 
 
 class WireRequest(Frozen):
-    """The bytes of one call: what is sent again is exactly this."""
+    """The bytes of one call; a repeat sends exactly the same ones."""
 
     body: bytes
     content_type: str = "application/json"
@@ -74,9 +74,13 @@ class Reply(Frozen):
     body: bytes
 
     def header(self, name: str) -> str | None:
-        """The first header of that name, compared without case."""
+        """Return the first header with that name, compared without case, or None."""
         wanted = name.lower()
         return next((value for key, value in self.headers if key.lower() == wanted), None)
+
+
+COMPRESSIONS = frozenset({"gzip", "x-gzip", "deflate"})
+"""The content codings of an answer that are undone; its headers still name them."""
 
 
 class NoReplyKind(StrEnum):
@@ -108,7 +112,7 @@ class NoReplyKind(StrEnum):
 
     @property
     def nothing_sent(self) -> bool:
-        """Whether the wallet provably never got the request."""
+        """Return whether the wallet provably never got the request."""
         return self in _NOTHING_SENT
 
 
@@ -116,9 +120,9 @@ _NOTHING_SENT = frozenset({NoReplyKind.RESOLVE, NoReplyKind.CONNECT, NoReplyKind
 
 
 class NoReply(Frozen):
-    """The absence of an answer. `detail` is a sentence for the user.
+    """A missing answer. `detail` is a sentence for the user.
 
-    `answered` says that something came back all the same: someone is there, and what came is of no use.
+    `answered`: something came back all the same, but cannot be used as an answer.
     """
 
     kind: NoReplyKind
@@ -131,7 +135,7 @@ class Exchange(Frozen):
 
     `request` is None for bytes that do not read as one of the five webhooks. `sent_ns` is taken before
     the first byte, `answered_ns` after the last one, both from one monotonic clock; `answered_ns` is None
-    when there is no whole answer. `fault` names the disturbance that we injected.
+    when there is no whole answer. `fault` names the fault that the simulator injected.
     """
 
     request: WebhookRequest | None
@@ -143,11 +147,11 @@ class Exchange(Frozen):
 
     @property
     def latency_ns(self) -> int | None:
-        """Nanoseconds from the first byte sent to the last byte read; None without an answer."""
+        """Return the nanoseconds from the first byte sent to the last byte read, or None."""
         return None if self.answered_ns is None else self.answered_ns - self.sent_ns
 
 
-# --- how calls are shown: as a curl line and an answer, without secrets -----------------------------
+# --- how calls are shown: as a curl line and an answer, without secrets ---------------------------
 
 MASK = "***"
 
@@ -173,28 +177,28 @@ _SECRET_LENGTH_MIN = 4
 
 _SAFE_WORD = re.compile(r"[\w@%+=:,./-]+", re.ASCII)
 
-# A program's arguments are bounded (128 KiB each on Linux); a builtin's are not.
+# The arguments of a program are limited (128 KiB each on Linux), those of a shell builtin are not.
 _ARGUMENT_BYTES_MAX = 65_536
 
 
 def curl_line(endpoint: str, wire: WireRequest, headers: Headers = (), *, masked: bool = True) -> str:
-    """A line that sends the same method, headers and body with curl, from any POSIX shell.
+    """Return a line that sends the same method, headers and body with curl, from any POSIX shell.
 
-    `headers` are the target's; the request's own beat them. Unless `masked` is False, secrets among them
-    and in the endpoint are `***` and stand for what the reader has to fill in.
+    `headers` are those of the target; the request's own override them. If `masked`, secrets in them and in
+    the endpoint are written as `***`, for the reader to fill in.
     """
     fields = merged_headers(headers, wire.headers)
     if masked:
         endpoint, fields = mask_url(endpoint), mask_headers(fields)
     named = {name.lower() for name, _ in fields}
     if "content-type" not in named:
-        # curl would call any body a form.
+        # By default, curl declares any body to be a form.
         fields = (("Content-Type", wire.content_type), *fields)
     words = ["curl", "-s", "-X", wire.http_method, endpoint]
     if any(sign in endpoint for sign in "[]{}"):
         words.insert(2, "-g")
     for name, value in fields:
-        # An empty header is written with ";", one that curl should leave out with ":" alone.
+        # curl sends an empty header for "name;", and leaves out one of its own for "name:".
         empty = f"{name}:" if name == "Content-Type" else f"{name};"
         words += ["-H", f"{name}: {value}" if value else empty]
     if len(wire.body) >= 1_000_000 and "expect" not in named:
@@ -203,13 +207,13 @@ def curl_line(endpoint: str, wire: WireRequest, headers: Headers = (), *, masked
 
 
 def merged_headers(beaten: Headers, by: Headers) -> Headers:
-    """Both, without those of the first that the second names too; names compare without case."""
+    """Return all headers, those of `by` in place of equally named ones; names compare without case."""
     names = {name.lower() for name, _ in by}
     return (*(field for field in beaten if field[0].lower() not in names), *by)
 
 
 def mask_headers(headers: Headers) -> Headers:
-    """The headers with `***` for what gives access: authorization, cookies, keys, tokens, signatures."""
+    """Return the headers with `***` for secrets: authorization, cookies, keys, tokens, signatures."""
     return tuple(
         (name, _masked(value) if re.search(_SECRET_NAME, name) else value) for name, value in headers
     )
@@ -270,24 +274,24 @@ def _with_body(command: str, body: bytes, http_method: str) -> str:
 
 
 def _text(body: bytes) -> str | None:
-    """The body as text that survives a terminal and a clipboard; None if it is not such."""
+    """Return the body as text if it survives a terminal and a clipboard, otherwise None."""
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
         return None
-    # Line breaks and marks that turn the direction around would tear the line apart or hide in it.
+    # Line breaks would break the line, and marks that change the text direction could hide parts of it.
     return text if text.isprintable() else None
 
 
 def _octal(body: bytes) -> str:
-    """A format for printf that writes these bytes; three digits each, so that no digit runs on."""
-    # A format that begins with - would be an option.
+    """Return a printf format that writes these bytes, each with three digits so that no other joins them."""
+    # Escape "-", because a format that begins with it would be an option.
     plain = set(range(0x20, 0x7F)) - set(b"%\\'-")
     return "".join(chr(byte) if byte in plain else f"\\{byte:03o}" for byte in body)
 
 
 def _quoted(word: str) -> str:
-    """One word for a POSIX shell."""
+    """Return the word quoted for a POSIX shell."""
     if _SAFE_WORD.fullmatch(word):
         return word
     return "'" + word.replace("'", "'\"'\"'") + "'"

@@ -41,22 +41,22 @@ def shortened(text: str) -> str:
 
 
 _HINTS = {
-    401: "is a header missing? give it with --header 'Name: value'",
-    403: "is a header missing, or is this address not on the operator's list?",
+    401: "is a header missing? add it with --header 'Name: value'",
+    403: "is a header missing, or does your wallet only accept a list of addresses?",
     404: "is the path right? the reference uses /betrontech_api",
-    405: "the endpoint must take POST; is the path right?",
-    407: "a proxy on the way wants a password: give it in --proxy http://user:password@host:port",
-    408: "the operator gave up waiting for the call: is a proxy before it slow?",
-    411: "something on the way wants a length: is it an old proxy?",
-    413: "the operator takes bodies only up to a size that a webhook exceeds",
-    415: "the endpoint must take application/json",
-    419: "a CSRF check stands before the endpoint: exempt its path",
-    421: "the operator does not serve this host name: is --endpoint's host right?",
-    426: "the operator wants another protocol: is it https:// rather than http://?",
-    429: "the operator limits the rate of calls: lift that for this address",
-    502: "the proxy before the operator cannot reach it: does it run?",
-    503: "the operator is not ready, or is taken out of service; --wait-for 30s waits for it to come up",
-    504: "the proxy before the operator waits in vain for it: look into its log",
+    405: "the endpoint must accept POST; is the path right?",
+    407: "a proxy on the way needs a password: add it to --proxy http://user:password@host:port",
+    408: "your wallet did not get the whole request in time; is a proxy before it slow?",
+    411: "a server on the way requires a Content-Length; is it an old proxy?",
+    413: "your wallet's limit on the size of a body is too small for webhooks",
+    415: "the endpoint must accept application/json",
+    419: "a CSRF check protects the endpoint; exempt its path",
+    421: "the server does not serve this host name; is the host in --endpoint right?",
+    426: "the server requires another protocol; is it https:// rather than http://?",
+    429: "your wallet limits the rate of calls; lift the limit for this address",
+    502: "the proxy before your wallet cannot reach it; is your wallet running?",
+    503: "your wallet is not ready or out of service; --wait-for 30s waits for it to start",
+    504: "the proxy before your wallet got no answer from it; your wallet's log should say why",
 }
 
 
@@ -66,4 +66,4 @@ def status_hint(status: int) -> str:
         return _HINTS[status]
     if 300 <= status < 400:
         return "redirects are not followed: give the final URL"
-    return "the operator fails: look into its log" if status >= 500 else ""
+    return "your wallet answered with a server error; its own log should say why" if status >= 500 else ""

@@ -1,4 +1,3 @@
-"""Parts of the consistency check: what to try, in which order, and how to say that nothing fits.
-
-`consistency` puts them together; the law itself is `law`'s and `roles`'s.
+"""Decide whether some order of concurrent calls explains their answers. `check` is the entry; the law of
+money is in `simulator.law`.
 """

@@ -1,4 +1,9 @@
-"""What a search moves about: attempts, groups that share an id, games, and lanes of attempts by time."""
+"""The objects that a search works on: attempts, groups of attempts that share an id, games, and lanes.
+
+Below them: by how much attempts may move a balance, whatever their order, for sums that do not ask the law.
+These bounds are never too narrow: every movement that the law allows is among the possible ones. (The
+crosscheck in the tests compares what is concluded from them with every order.)
+"""
 
 from __future__ import annotations
 
@@ -16,9 +21,9 @@ _MASK = (1 << 64) - 1
 
 
 class RoundsOfGame:
-    """What a wallet knows of one game: bets that are open, when a win last came.
+    """What a wallet knows of one game: how many bets are open, and when the last win came.
 
-    Only asked where some win or refund was refused, so only kept up to date there.
+    Only kept up to date where some win or refund was refused; otherwise it is not asked for.
     """
 
     __slots__ = ("last_win", "open", "open_before", "refuses_refunds", "refuses_wins", "token")
@@ -33,10 +38,11 @@ class RoundsOfGame:
 
 
 class Group:
-    """All attempts of one transaction id, and what the wallet remembers of it, by method.
+    """All attempts with one transaction id, and what the wallet remembers of it, by method.
 
-    `exotic` groups have answers that are allowed early and forbidden later: no short cut is taken with
-    them. `known_before` says that the history begins with something known of the id.
+    `lonely` is the group of the attempts whose id no other attempt has. `exotic` groups have answers that
+    are allowed early and forbidden later, so the search takes no shortcuts with them. `known_before` says
+    that the wallet knew the id before the history began.
     """
 
     __slots__ = (
@@ -58,27 +64,27 @@ class Group:
 
     @property
     def token(self) -> int:
-        """A number that stands for the group in the hash of a state."""
+        """Return the number that stands for the group in the hash of a state."""
         return (self.number + 1) * _GOLDEN & _MASK
 
     def entry(self, method: Method) -> Entry | None:
-        """What the wallet knows of this id under that method."""
+        """Return what the wallet knows of this id under that method."""
         if method is Method.BET:
             return self.bet
         return self.win if method is Method.WIN else self.refund
 
     def of(self, method: Method) -> list[Attempt]:
-        """The attempts of that method."""
+        """Return the attempts with that method."""
         return [each for each in self.attempts if each.method is method]
 
 
 class Attempt:
-    """One operation as the search sees it, and what has become of it so far.
+    """One operation as the search sees it, with its state in the order that is being tried.
 
-    `shown` is the balance that has to be explained; `wanted` is the outcome that the law must allow (an
-    unknown attempt that takes effect is an accepted one). A `held` attempt is never taken before its turn;
-    a `timed` one not even as a repeat. To an `idle` one no other attempt is sensitive unless money moves.
-    Attempts with equal `pure` keys can stand for one another.
+    `shown` is the balance that has to be explained. `wanted` is the outcome that the law must allow (an
+    unanswered attempt that takes effect counts as accepted). A `held` attempt is never taken early, a
+    `timed` one not even as a repeat. When an `idle` attempt happens affects other attempts only if it moves
+    money. Attempts with equal `pure` keys are interchangeable.
     """
 
     __slots__ = (
@@ -120,7 +126,7 @@ class Attempt:
         self.arrived = False
 
     def reopen(self) -> None:
-        """Take back that it is done."""
+        """Mark the attempt as not done, and move its lanes back to it."""
         self.done = False
         lane = self.lane
         if lane is not None and lane.head > self.place:
@@ -131,7 +137,7 @@ class Attempt:
 
 
 class Lane:
-    """Attempts in the order in which they were sent; those before `head` are done."""
+    """Attempts in the order in which they were sent; all before `head` are done."""
 
     __slots__ = ("attempts", "head")
 
@@ -147,7 +153,7 @@ class Lane:
                 attempt.more_lanes.append((self, place))
 
     def waiting(self, until: int) -> list[Attempt]:
-        """The attempts that are not done and were sent by then."""
+        """Return the attempts that are not done and were sent no later than `until`."""
         attempts, head = self.attempts, self.head
         count = len(attempts)
         while head < count and attempts[head].done:
@@ -165,11 +171,12 @@ class Lane:
 
 
 def overlapping(first: Attempt, second: Attempt) -> bool:
-    """Whether neither was over before the other was sent."""
+    """Return whether neither attempt was over before the other was sent."""
     return first.sent <= second.deadline and second.sent <= first.deadline
 
 
 def _form(operation: Operation) -> CallForm:
+    """Return the form of the call; a money call without an id or a usable amount is malformed."""
     amount = operation.amount
     if not operation.method.moves_money:
         return operation.form
@@ -179,21 +186,18 @@ def _form(operation: Operation) -> CallForm:
     return operation.form
 
 
-# --- effects --------------------------------------------------------------------------------------
-# By how much attempts may move a balance at all, whatever their order: for sums, without asking the law.
-# What stands here is always wide enough: a movement that the law allows is among the possible ones. (The
-# crosscheck in the tests compares what is concluded from it with every order.)
+# --- by how much a balance may move ---------------------------------------------------------------
 
 SUMS_MAX = 20_000
-"""More different sums than this are not followed."""
+"""How many different sums are followed at most."""
 
 
 class TooManySums(Exception):
-    """The uncertain movements combine to more sums than are followed."""
+    """Raised when the uncertain movements combine to more than SUMS_MAX sums."""
 
 
 def certain_move(attempt: Attempt) -> int | None:
-    """The movement of an attempt that has exactly one, whatever the order; None for all others."""
+    """Return the movement of an attempt that has the same one in every order; None for all others."""
     if attempt.is_read:
         return 0
     if not attempt.group.lonely or attempt.foreign or attempt.unknown:
@@ -206,12 +210,12 @@ def certain_move(attempt: Attempt) -> int | None:
 
 
 def says_nothing(attempt: Attempt) -> bool:
-    """Whether an accepting answer may show any balance at all."""
+    """Return whether an accepting answer may show any balance at all, and so proves nothing."""
     return attempt.form is CallForm.MALFORMED or (attempt.method is Method.REFUND and attempt.amount == 0)
 
 
 def possible_moves(attempts: Sequence[Attempt]) -> set[int]:
-    """The movements of all attempts of one id together."""
+    """Return the movements that all attempts of one id may make together."""
     group = attempts[0].group
     active = [each for each in attempts if _may_act(each)]
     bets = [each for each in active if each.method is Method.BET]
@@ -228,7 +232,7 @@ def possible_moves(attempts: Sequence[Attempt]) -> set[int]:
 
 
 def sums_of(options: Iterable[Collection[int]], sums: Set[int] = frozenset({0})) -> set[int]:
-    """Every sum of one option each, and one of the given sums. Raises TooManySums."""
+    """Return every sum of one of `sums` and one option of each collection. Raises TooManySums."""
     sums = set(sums)
     for each in options:
         if len(each) == 1:
@@ -242,7 +246,7 @@ def sums_of(options: Iterable[Collection[int]], sums: Set[int] = frozenset({0}))
 
 
 def possible_steps(attempt: Attempt) -> set[int]:
-    """The movements of one attempt whose movement is uncertain, none at all included."""
+    """Return the movements that one uncertain attempt may make, 0 included."""
     if not _may_act(attempt):
         return {0}
     if attempt.method is not Method.REFUND:
@@ -257,7 +261,7 @@ def _may_act(attempt: Attempt) -> bool:
 
 
 def _once(attempts: Sequence[Attempt], plain: bool, *, known: bool) -> set[int]:
-    """An id moves money once at the most; if an answer says so and nothing interferes, once for sure."""
+    """Return what one method of an id may move: once at most; for sure, if answered and undisturbed."""
     if known:
         return {0}
     amounts = {each.amount for each in attempts}
@@ -283,7 +287,7 @@ def _given_back(
 def _is_refunded_for_sure(
     group: Group, bets: Sequence[Attempt], wins: Sequence[Attempt], refunds: Sequence[Attempt]
 ) -> bool:
-    """One bet, answered before its refund of the same amount was sent: whatever else, the stake is back."""
+    """Return whether the one bet was answered before a refund of its amount was sent: the stake is back."""
     if group.known_before or wins or len(bets) != 1 or bets[0].unknown:
         return False
     bet = bets[0]

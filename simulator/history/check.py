@@ -1,7 +1,7 @@
-"""Concurrent histories: is there an order of the calls that the ledger allows?
+"""Judge a concurrent history: is there an order of its calls that the law allows?
 
-The parts stand in `checker`; the law is `law`'s. What is said here of a history never depends on luck: an
-order that explains it is found, or every order is excluded, or the verdict is inconclusive.
+A verdict never depends on luck: an order that explains the history is found, or every order is excluded, or
+the verdict is inconclusive. `Trial` runs the steps: refuters first, then searches.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from simulator.law.situations import Situation
 __all__ = ["BUDGET", "Consistency", "HistoryVerdict", "MoneyVerdict", "Operation", "check_history"]
 
 BUDGET = 20_000
-"""How many places a search may look at in vain before it is given up as inconclusive."""
+"""How many dead ends a search may meet before it gives up as inconclusive."""
 
 TRIES = 300
-"""The same for each of the many small checks that an explanation takes."""
+"""The same, for each of the many small checks that an explanation takes."""
 
 LANES_MAX = 12
 
@@ -48,7 +48,7 @@ class Consistency(StrEnum):
 
 
 class MoneyVerdict(StrEnum):
-    """Whether the outcomes explain the balances that were read with nothing else going on."""
+    """Whether the outcomes explain the balances that were shown while no other call was in flight."""
 
     RIGHT = "right"
     WRONG = "wrong"
@@ -57,11 +57,11 @@ class MoneyVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HistoryVerdict:
-    """What a history shows.
+    """The verdict on one history.
 
-    `tier` 1: an order explains every answer. 2: only if each answer shows a balance from between its own
-    effect and its end. 3: nothing explains it. None: not decided. `core` are the operations that contradict
-    each other; `lanes` the same as lines of text over time. `final_balances` are those that the wallet may
+    `tier` 1: an order explains every answer. 2: one does only if each answer may show a balance from between
+    its own effect and its end. 3: no order explains it. None: not decided. `core` are the operations that
+    contradict each other, and `lanes` draws them over time. `final_balances` are those that the wallet may
     have at the end, as far as orders were found.
     """
 
@@ -93,10 +93,10 @@ def check_history(
     foreign: Collection[int] = (),
     budget: int = BUDGET,
 ) -> HistoryVerdict:
-    """Judge the calls of one player.
+    """Return the verdict on the calls of one player.
 
-    `before` is the player's book as it was before the history; it wins over `opening`. `foreign` are the
-    indices of operations whose id another player used too.
+    `before` is the player's book before the history; it takes precedence over `opening`. `foreign` are the
+    indices of the operations whose id another player used too.
     """
     begun = list(starts(opening, before))
     trials = [Trial(begun, terms or Terms(), foreign, each) for each in (budget, min(budget, TRIES))]
@@ -130,7 +130,7 @@ def _answered(operations: Sequence[Operation], odd: Sequence[Operation], outcome
 
 
 class _History:
-    """One history on its way to a verdict: first whether the money is right, then what the answers say."""
+    """Judges one history: first whether the money is right, then whether the answers are."""
 
     def __init__(self, operations: Sequence[Operation], trial: Trial, small: Trial) -> None:
         self._operations = operations
@@ -160,7 +160,7 @@ class _History:
         return self._answers_wrong(strict, then_read, quiet)
 
     def _effect_then_read(self, strict: Found, then_read: Found) -> HistoryVerdict:
-        """The money is right; whether all answers are, only if the strict search came to an end."""
+        """Return the verdict of tier 2, or an inconclusive one if the strict search was not finished."""
         decided = strict.answer is Answer.NO_ORDER
         why = strict.refutation
         return HistoryVerdict(
@@ -168,7 +168,7 @@ class _History:
             MoneyVerdict.RIGHT,
             2 if decided else None,
             Situation.EFFECT_THEN_READ if decided else None,
-            _said_later(why) if decided else _GAVE_UP,
+            _explain_then_read(why) if decided else _GAVE_UP,
             core=why.core if why else (),
             lanes=lanes(why.core) if why else (),
             final_balances=_balances(then_read),
@@ -187,7 +187,7 @@ class _History:
         )
 
     def _with_twins(self, why: Refutation) -> tuple[Situation, str, tuple[Operation, ...]]:
-        """An effect is missing: the two calls that started from one balance are better evidence, if seen."""
+        """Return what to say of a wrong sum; two calls that started from one balance are better evidence."""
         twins = self._trial.refuted(self._operations, overdrafts) or self._trial.refuted(
             self._operations, degrees
         )
@@ -241,12 +241,12 @@ def _balances(found: Found) -> tuple[Money, ...]:
     return () if found.balance is None else (Money(found.balance),)
 
 
-def _said_later(why: Refutation | None) -> str:
-    """The sentence of tier 2, with an example where one is known."""
+def _explain_then_read(why: Refutation | None) -> str:
+    """Return the sentence of tier 2, with an example where one is known."""
     shown = next((each for each in why.core if each.balance is not None), None) if why else None
     if shown is None or shown.balance is None:
         return _THEN_READ
-    example = f"{shown.name} shows {format_money(shown.balance)}, when other calls had taken effect as well"
+    example = f"{shown.name} shows {format_money(shown.balance)}, which includes the effects of other calls"
     return f"{_THEN_READ} For example, {example}."
 
 
@@ -258,20 +258,20 @@ def _effect(operation: Operation) -> int:
 _CONSISTENT, _INCONSISTENT, _INCONCLUSIVE = Consistency
 
 _THEN_READ = (
-    "The money is right, but no order of the calls explains every answer: each shows a balance from between "
-    "its own effect and its end, as a wallet does that reads its balance in a second query."
+    "The money is right, but no order of the calls explains every answer: some answers show a balance from "
+    "after their own effect, as a wallet does that reads its balance in a second query."
 )
 
 _GAVE_UP = (
-    "Too many orders of the calls are possible to try them all; more different amounts make it easy to tell."
+    "The calls have too many possible orders to try them all; different amounts would make it easier to tell."
 )
 
-_UNDECIDED = "Whether answers from a later read would explain it was not found out: too many orders."
+_UNDECIDED = "Whether balances that were read later would explain it is undecided: too many orders."
 
 
 @contextmanager
 def _without_collector() -> Iterator[None]:
-    """A check makes many small values that all stay: the collector would look at them again and again."""
+    """Turn the garbage collector off: a check keeps many small values, which it would scan repeatedly."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -281,23 +281,22 @@ def _without_collector() -> Iterator[None]:
             gc.enable()
 
 
-# --- trial ----------------------------------------------------------------------------------------
-# One history against all it may start from: refuters first, then the searches.
+# --- the refuters and searches of one history -----------------------------------------------------
 
 SMALL = 12
-"""Histories up to this length are searched whole at once."""
+"""Histories up to this length are searched at once, without a proposed order."""
 
 QUICK_BUDGET = 300
-"""How many places the first look may look at in vain."""
+"""How many dead ends the first, quick search may meet."""
 
 LATER_READS_BUDGET = 1_000
-"""The same for answers from a later read, where no row of visits was found."""
+"""The same for wallets that read their balance late, where no proposed order held."""
 
 PROPOSED_MAX = 3_000
-"""For longer histories no order is proposed."""
+"""Orders are proposed for histories up to this length."""
 
 WAYS = (64, 500)
-"""How many walks are followed side by side, where many calls start from every balance."""
+"""How many walks `Walks` follows side by side; the second is tried when the first finds nothing."""
 
 REACHES = (
     Reach(ways=16, nearest=30, choices=2, skipped=1, hidden=4),
@@ -305,14 +304,14 @@ REACHES = (
     Reach(ways=60, nearest=30, choices=2, skipped=1, hidden=4),
     Reach(ways=48, nearest=6, choices=3, skipped=4, hidden=-1),
 )
-"""By turns for wallets that read at once and answer in any order, and for those that read late."""
+"""In turn for wallets that read at once and answer in any order, and for wallets that read late."""
 
 Refuter = Callable[[int, Sequence[Attempt]], Refutation | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What came of it: the balance at the end of the order that was found, or why there is none."""
+    """The result of a search: the final balance of the order that was found, or why there is none."""
 
     answer: Answer
     balance: int | None = None
@@ -320,7 +319,7 @@ class Found:
 
 
 class Trial:
-    """The searches of one check. `budget` is how many places a search may look at in vain."""
+    """Runs the searches of one check from every possible start. `budget`: dead ends a search may meet."""
 
     def __init__(self, starts: Sequence[Start], terms: Terms, foreign: Collection[int], budget: int) -> None:
         self._starts = starts
@@ -329,32 +328,32 @@ class Trial:
         self._budget = budget
 
     def quick(self, operations: Sequence[Operation]) -> Found:
-        """Is an order that explains every answer found almost without trying others?"""
+        """Look for an order that explains every answer, almost without trying alternatives."""
         return self._search(operations, min(self._budget, QUICK_BUDGET), then_read=False)
 
     def strict(self, operations: Sequence[Operation], known: Answer = Answer.GAVE_UP) -> Found:
-        """Is there an order that explains every answer? `known` is what a quicker look has found."""
+        """Look for an order that explains every answer. `known` is what the quick search has found."""
         refutation = self._refuted(operations, (overdrafts, degrees))
         if refutation is not None or known is Answer.NO_ORDER:
             return Found(Answer.NO_ORDER, refutation=refutation)
         return self._search(operations, self._budget, then_read=False)
 
     def then_read(self, operations: Sequence[Operation]) -> Found:
-        """Is there one if answers show a balance from between their own effect and their end?"""
+        """Look for an order if answers may show a balance from between their own effect and their end."""
         refutation = self._refuted(operations, (out_of_reach,))
         if refutation is not None:
             return Found(Answer.NO_ORDER, refutation=refutation)
         return self._search(operations, self._budget, then_read=True)
 
     def quiet(self, hidden: Sequence[Operation]) -> Found:
-        """Is there one for a history whose concurrent balances are hidden?"""
+        """Look for an order of a history whose concurrent balances are hidden."""
         refutation = self.refuted(hidden, sums)
         if refutation is not None:
             return Found(Answer.NO_ORDER, refutation=refutation)
         return self._search(hidden, self._budget, then_read=False)
 
     def refuted(self, operations: Sequence[Operation], refuter: Refuter) -> Refutation | None:
-        """What a refuter says, if it does so whatever the history starts from."""
+        """Return the refutation, if the refuter has one for every possible start."""
         found = None
         for start in self._starts:
             case = Case(operations, start, then_read=False, foreign=self._foreign)
@@ -381,7 +380,7 @@ class Trial:
     def _searches(
         self, operations: Sequence[Operation], start: Start, budget: int, then_read: bool
     ) -> Iterator[Search]:
-        """What to try: the last one is the one whose failure counts."""
+        """Yield the searches to try; only the failure of the last one proves anything."""
         if SMALL < len(operations) <= PROPOSED_MAX:
             if then_read:
                 yield from self._proposed(operations, start, REACHES)

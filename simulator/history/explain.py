@@ -1,7 +1,7 @@
-"""Which few operations of a history contradict each other, and the one mistake that would explain it.
+"""Find the few operations of a history that contradict each other, and one mistake that would explain it.
 
-Used where no refuter has a sentence. Everything here is tried out by checking changed histories: with a later
-part cut off, with answers hidden, with one mistake put right.
+Used where no refuter has a sentence. Each guess is tested by checking a changed history: with its end cut
+off, with answers hidden, or with one mistake undone.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from simulator.law.situations import Situation
 Check = Callable[[Sequence[Operation]], Answer]
 
 OPERATIONS_MAX = 30_000
-"""Over all tries of one explanation together: it must not take longer than the check."""
+"""How many operations one explanation may check in all: it must not take longer than the check itself."""
 
 SUSPECTS_MAX = 60
-"""How many of the latest answers are tried as the mistake."""
+"""How many of the latest answers are tried as the one that is wrong."""
 
 
 class Explainer:
-    """Explains one history of which `check` says that it has no order."""
+    """Explains one history for which `check` finds no order."""
 
     def __init__(self, operations: Sequence[Operation], check: Check) -> None:
         self._operations = list(operations)
@@ -35,20 +35,18 @@ class Explainer:
         self._left = OPERATIONS_MAX
 
     def explain(self) -> tuple[Situation, str, tuple[Operation, ...]]:
-        """The situation, a sentence, and the handful of operations that contradict each other."""
+        """Return the situation, a sentence, and the few operations that contradict each other."""
         prefix = self._shortest_prefix()
         last = max(prefix, key=lambda each: each.ends_ns if each.ends_ns < FOREVER else -1)
         situation, sentence = self._repair(prefix) or (Situation.CONCURRENT_WRONG, "")
         core = self._handful(prefix)
-        said = f"No order of the calls explains the answer of {last.name}{_shown(last)}."
+        explanation = f"No order of the calls explains the answer to {last.name}{_shown(last)}."
         if sentence:
-            said += f" One explanation: {sentence}."
-        return situation, said, core
-
-    # --- the shortest failing prefix -------------------------------------------------------------------
+            explanation += f" One explanation: {sentence}."
+        return situation, explanation, core
 
     def _shortest_prefix(self) -> list[Operation]:
-        """Up to the first answer that nothing explains: answers after it are taken as not yet given."""
+        """Return the history up to the first answer that nothing explains, later answers taken away."""
         ends = sorted({each.ends_ns for each in self._operations if each.ends_ns < FOREVER})
         low, high = 0, len(ends) - 1
         best = self._operations
@@ -61,10 +59,8 @@ class Explainer:
                 low = middle + 1
         return best
 
-    # --- the one mistake -------------------------------------------------------------------------------
-
     def _repair(self, operations: Sequence[Operation]) -> tuple[Situation, str] | None:
-        """The first mistake that would explain it: the likeliest kinds first, of these the latest answers."""
+        """Return the first mistake that would explain it: likely kinds first, of a kind the latest answer."""
         answered = [each for each in operations if each.ends_ns < FOREVER]
         suspects = sorted(answered, key=lambda each: -each.ends_ns)[:SUSPECTS_MAX]
         for fits, mistake in MISTAKES:
@@ -79,10 +75,8 @@ class Explainer:
                     return situation, sentence
         return None
 
-    # --- the handful -------------------------------------------------------------------------------------
-
     def _handful(self, operations: Sequence[Operation]) -> tuple[Operation, ...]:
-        """What is left when every answer that can be hidden is: without any of them there is an order."""
+        """Return a minimal set of answers that have no order: without any one of them there is an order."""
         kept = [each for each in operations if each.ends_ns < FOREVER]
         size = max(1, len(kept) // 2)
         current = list(operations)
@@ -99,8 +93,6 @@ class Explainer:
             size //= 2
         return tuple(kept)
 
-    # --- trying out --------------------------------------------------------------------------------------
-
     def _fails(self, operations: Sequence[Operation]) -> bool:
         self._left -= len(operations)
         return self._left > 0 and self._check(operations) is Answer.NO_ORDER
@@ -111,9 +103,8 @@ class Explainer:
 
 
 def _until(operations: Sequence[Operation], moment: int) -> list[Operation]:
-    return [
-        each if each.ends_ns <= moment else _unanswered(each) for each in operations if each.sent_ns <= moment
-    ]
+    sent = (each for each in operations if each.sent_ns <= moment)
+    return [each if each.ends_ns <= moment else _unanswered(each) for each in sent]
 
 
 def _unanswered(operation: Operation) -> Operation:
@@ -141,14 +132,14 @@ def _refused_for_nothing(operations: Sequence[Operation], suspect: Operation) ->
 
 
 def _refund_and_bet(operations: Sequence[Operation], suspect: Operation) -> _Repair | None:
-    """Both accepted, and the player's money is gone."""
+    """Suppose that the bet was taken although its refund was accepted: the player's money is gone."""
     if suspect.method is not Method.REFUND:
         return None
     bet = next((each for each in operations if _is_bet_of(each, suspect)), None)
     if bet is None:
         return None
     without = [each for each in operations if each is not suspect]
-    sentence = f"{suspect.name} was accepted, and {bet.name} stands all the same"
+    sentence = f"{suspect.name} was accepted, but {bet.name} was taken all the same"
     return Situation.LATE_BET_TAKEN, sentence, without
 
 
@@ -176,7 +167,7 @@ def _twice(operations: Sequence[Operation], suspect: Operation) -> _Repair | Non
 
 def _for_nothing(operations: Sequence[Operation], suspect: Operation) -> _Repair | None:
     alone = _with(operations, replace(_again(suspect), index=suspect.index))
-    return Situation.DOUBLE_EFFECT, f"{suspect.name} took effect though it must not have any", alone
+    return Situation.DOUBLE_EFFECT, f"{suspect.name} took effect although it must not", alone
 
 
 def _again(operation: Operation) -> Operation:
@@ -184,7 +175,7 @@ def _again(operation: Operation) -> Operation:
 
 
 def _odd_answer(operations: Sequence[Operation], suspect: Operation) -> _Repair | None:
-    """A wrong number in an answer, with the money right: seen by what is shown later."""
+    """Suppose that the answer shows a wrong number and the money is right, as later answers show."""
     if suspect.balance is None or not any(_shows_later(each, suspect) for each in operations):
         return None
     shown = format_money(suspect.balance)
@@ -221,7 +212,7 @@ MISTAKES: tuple[
     (_is_refused, _refused_for_nothing),
     (_shows, _odd_answer),
 )
-"""What may have gone wrong with which answers, as a history with that put right; None where it cannot."""
+"""Which answers each mistake fits, and the function that returns the history without it, or None."""
 
 
 def _with(operations: Sequence[Operation], changed: Operation) -> list[Operation]:

@@ -1,12 +1,12 @@
-"""Histories of many players from one stream of lines: segments, ids that players share, and a verdict each.
+"""Read the histories of many players from one stream of lines, and judge each.
 
-How a line reads stands in `core.calls`. A player's segment goes from one opening line to the next. It is
-judged as soon as it is whole, so that memory holds no more than what is under way. Players of different
-agents are different players, and their ids have nothing to do with each other.
+`core.calls` reads a line. A player's segment goes from one opening line to the next. It is judged as soon as
+it is complete, so that memory holds no more than the segments in progress. Players of different agents are
+different players, and their ids are independent of each other.
 
 Where players share ids, a right wallet may take the second player's call for a repeat of the first's, or
-apply it for each player; but it does the one or the other. So who shares ids is judged as one whose calls all
-count, unless only the other reading explains them, and nothing in the whole file shows that they count.
+apply it for each player, but it always does the same. So every call is taken to count, unless only the other
+reading explains a player's calls and nothing in the whole file shows that such calls count.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _UNDECIDED = 2
 
 @dataclass(frozen=True, slots=True)
 class JudgedHistory:
-    """The verdict on one segment: where it began, how many calls it has, and them, from `opening` on.
+    """The verdict on one segment of `calls` calls, which began at `place` with the balance `opening`.
 
-    `shared` counts the calls that were allowed to be ignored, because another player used their ids as well.
-    `others_ids` are the ids of calls that another player had used before. `rule` is that of the situation,
-    where more is known of it than its name.
-    `agent` is the operator's account that the player belongs to, where the lines name one.
+    `shared` counts the calls that the wallet was allowed to ignore because another player used their ids.
+    `others_ids` are the ids of calls that another player had used before, `strangers` what other players'
+    calls with ids of these asked for. `rule` is that of the situation, where more is known of it than its
+    name. `agent` is the player's agent, if the lines name one.
     """
 
     player: str
@@ -42,13 +42,14 @@ class JudgedHistory:
     opening: Money
     operations: tuple[Operation, ...]
     others_ids: frozenset[str] = frozenset()
+    strangers: tuple[tuple[Method, Money | None], ...] = ()
     shared: int = 0
     rule: str = ""
     agent: str = ""
 
     @property
     def rank(self) -> int:
-        """0 is fine; then the warning of tier 2, what could not be decided, and the error of tier 3."""
+        """Return 0 for consistent, 1 for tier 2 (a warning), 2 for undecided, 3 for tier 3 (an error)."""
         verdict = self.verdict
         if verdict.verdict is Consistency.CONSISTENT:
             return 0
@@ -64,14 +65,18 @@ class _Segment:
 
 @dataclass(slots=True)
 class _Use:
-    """When a player first sent an id, and when the first call with it was accepted; FOREVER if none was."""
+    """When a player first sent an id, and when a call with it was first accepted (FOREVER: never).
+
+    `latest` is what the latest of them asked for.
+    """
 
     sent: int
     accepted: int
+    latest: tuple[Method, Money | None]
 
 
 class Histories:
-    """Takes in lines and gives out verdicts. `players` counts those that were opened."""
+    """Reads lines and yields verdicts. `name` is what places in messages begin with."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -83,11 +88,11 @@ class Histories:
 
     @property
     def players(self) -> int:
-        """How many players were opened."""
+        """Return how many players have an opening line."""
         return len(self._segments)
 
     def judge(self, lines: Iterable[str]) -> Iterator[JudgedHistory]:
-        """The segments with at least one call, as they end; those that ids are in doubt of, last.
+        """Yield a verdict for each segment with a call as it ends; those with doubtful shared ids last.
 
         Raises BadLine.
         """
@@ -111,14 +116,16 @@ class Histories:
         segment = self._segments.get(player)
         if segment is None:
             if call.why.purpose:
-                # A run's own stream also holds what it sends before a scenario opens a player.
+                # The stream of a run also holds what it sends before a scenario opens a player.
                 return
             found = f'found a call of "{operation.player}"'
             raise BadLine(f"{place}: player: expected an opening line before it, {found}")
         segment.operations.append(operation)
         if operation.transaction_id is not None and operation.outcome is not Outcome.REFUSED:
             users = self._users.setdefault((agent, *_key(operation)), {})
-            use = users.setdefault(player, _Use(operation.sent_ns, FOREVER))
+            asked = operation.method, operation.amount
+            use = users.setdefault(player, _Use(operation.sent_ns, FOREVER, asked))
+            use.latest = asked
             if operation.outcome is Outcome.ACCEPTED:
                 use.accepted = min(use.accepted, operation.ends_ns)
 
@@ -138,6 +145,7 @@ class Histories:
             segment.opening,
             tuple(operations),
             frozenset(each.transaction_id or "" for each in operations if self._is_second(agent, each)),
+            tuple(use.latest for each in operations for use in self._others(agent, each)),
             agent=agent,
         )
         if not shared or agent in self._counts_per_player:
@@ -155,7 +163,7 @@ class Histories:
                 yield judged
 
     def _is_proof(self, agent: str, opening: Money, operations: list[Operation], shared: set[int]) -> bool:
-        """Whether calls that came second for sure must have counted: ignored, they leave no explanation."""
+        """Return whether no order explains the segment without the shared calls that surely came second."""
         ignored = [
             replace(each, form=CallForm.MALFORMED)
             if each.index in shared and self._is_second(agent, each)
@@ -168,11 +176,11 @@ class Histories:
         return verdict.tier == _NOTHING_EXPLAINS
 
     def _is_shared(self, agent: str, operation: Operation) -> bool:
-        """Whether another player's call with that id was sent before this one was over."""
+        """Return whether another player's call with that id was sent before this one was over."""
         return any(use.sent <= operation.ends_ns for use in self._others(agent, operation))
 
     def _is_second(self, agent: str, operation: Operation) -> bool:
-        """Whether another player's call with that id was accepted before this one was sent."""
+        """Return whether another player's call with that id was accepted before this one was sent."""
         return any(use.accepted < operation.sent_ns for use in self._others(agent, operation))
 
     def _others(self, agent: str, operation: Operation) -> Iterator[_Use]:
@@ -182,6 +190,6 @@ class Histories:
 
 
 def _key(operation: Operation) -> tuple[Method, str]:
-    """What makes two calls of different players the same to a wallet: a refund stands for its bet."""
+    """Return what makes two players' calls the same call to a wallet; a refund has the key of its bet."""
     method = Method.WIN if operation.method is Method.WIN else Method.BET
     return method, str(operation.transaction_id)

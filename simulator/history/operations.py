@@ -1,7 +1,7 @@
-"""Histories: the calls of one player as closed intervals in time, with what each was answered.
+"""Hide what concurrent calls show of a history, and draw its calls over time.
 
-An attempt lasts from before its first byte to after the last byte of its answer, on one monotonic clock. One
-without a clear answer stays open for ever. Whether an order explains a history is `consistency`'s.
+A history is the calls of one player as closed intervals: each lasts from before its first byte to after the
+last byte of its answer, on one monotonic clock. A call without a clear answer never ends.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from simulator.core.money import format_money
 
 
 def without_balance(operation: Operation) -> Operation:
-    """The same operation, with the balance of its answer hidden."""
+    """Return the operation with the balance of its answer hidden."""
     return replace(operation, balance=None)
 
 
 def hide_concurrent_balances(operations: Sequence[Operation]) -> list[Operation]:
-    """The history as it is when only quiet answers count.
+    """Return the history with only those balances that were shown while no other call was in flight.
 
     Hidden are the balances of money calls that overlap another money call, and of reads that overlap a money
-    call whose end is known or that was sent during the read. What is left needs no order to be judged: it is
-    what the wallet said with nothing else going on. (An attempt without an answer is still open when a later
-    read is made, but the read shows the wallet at one moment, whatever arrives late.)
+    call whose end is known or that was sent during the read. The rest can be judged without an order. (A call
+    without an answer is still open during a later read, but the read shows the wallet at one moment, whatever
+    arrives late.)
     """
     money = [each for each in operations if each.method.moves_money]
     calls = _Overlaps([(each.sent_ns, each.ends_ns) for each in money])
@@ -35,7 +35,7 @@ def hide_concurrent_balances(operations: Sequence[Operation]) -> list[Operation]
 
 
 def ends_quietly(hidden: Sequence[Operation]) -> bool:
-    """Whether a quiet balance was shown after all that is known to be over; asked of a hidden history."""
+    """Return whether a hidden history shows a balance after the last call that is known to be over."""
     last = max(
         (each.ends_ns for each in hidden if each.method.moves_money and not each.is_unknown), default=0
     )
@@ -52,7 +52,7 @@ def _hidden(operation: Operation, others: _Overlaps) -> Operation:
 
 
 class _Overlaps:
-    """How many of some intervals overlap a given one: all but those over before it and those sent after."""
+    """Counts how many of some intervals overlap a given one."""
 
     def __init__(self, intervals: Sequence[tuple[int, int]]) -> None:
         self._starts = sorted(start for start, _ in intervals)
@@ -62,9 +62,7 @@ class _Overlaps:
         return bisect_right(self._starts, end) - bisect_left(self._ends, start)
 
 
-# --- lanes ----------------------------------------------------------------------------------------
-# Operations over time as lines of text: one a line, the bar from sent to answered, then the answer.
-# What was before what is to scale, how long it took is not: a pause must not squeeze the calls around it.
+# --- lanes: a line of text for each operation -----------------------------------------------------
 
 WIDTH = 32
 
@@ -72,7 +70,11 @@ NAME_MAX = 32
 
 
 def lanes(operations: Sequence[Operation]) -> tuple[str, ...]:
-    """In the order of sending. A bar that ends in ``>`` was never answered: it is open for ever."""
+    """Return a line for each operation, in sending order: a bar from sent to answered, then the answer.
+
+    Bars show what was before what, not how long it took: a pause must not squeeze the calls around it. A bar
+    that ends in ``>`` was never answered.
+    """
     if not operations:
         return ()
     ordered = sorted(operations, key=lambda each: (each.sent_ns, each.ends_ns))

@@ -1,13 +1,17 @@
-"""An order for wallets that read after their effect, found by the balances that they must have come by.
+"""Propose orders that may explain long histories, by the balances that the answers show.
 
-A balance that an answer shows was there after the answer's own effect and before its end: the wallet's way
-leads by one such visit after another. What had taken effect by a visit is what has been shown by then, and a
-few effects more, of calls that had not read yet. Backwards from the end those few are known: before a visit
-there can only be effects that were there after it. So the way is found from its end to its beginning, several
-ways side by side, those with the fewest effects not yet shown before the others.
+`Visits` is for wallets that read their balance after their effect. A balance that an answer shows was there
+after the answer's own effect and before its end: a visit. What had taken effect by then is what has been
+shown so far, and a few effects more, of calls that had not read yet. Seen from the end those few are known:
+before a visit there can only be effects that were there after it. So the way from visit to visit is built
+backwards, several ways side by side, those with the fewest effects not yet shown first.
 
-What is found is only a proposal, which `Proposed` lets happen step by step under the law. That nothing is
-found proves nothing.
+`Walks` is for answers that show the balance of their own effect. Each answer is a step from one balance to
+another, and an order is a walk over all steps. With equal amounts nearly every step is a choice whose
+consequence shows much later, so many walks are followed side by side, those first that left the least urgent
+calls for later. Where no step leads on, a call without an answer may have taken effect.
+
+Both only propose: `search.Proposed` checks each step against the law. Finding nothing proves nothing.
 """
 
 from __future__ import annotations
@@ -26,10 +30,11 @@ from simulator.history.problem import Case
 
 
 class Reach(NamedTuple):
-    """How much is tried: `ways` side by side, each to the `nearest` visits, by so many `choices` of effects.
+    """How much is tried: `ways` side by side, each to the `nearest` visits, with up to `choices` of effects.
 
-    What makes a way dear: later visits that are `skipped`, and effects that are there and `hidden`, which is
-    to say not shown yet. Below nothing, the more are hidden the better: there are more ways to go on.
+    The cost of a way grows by `skipped` for each later visit that it passes over, and by `hidden` for each
+    effect that is there but not shown yet. A negative `hidden` prefers ways with many of them: they have more
+    possible continuations.
     """
 
     ways: int
@@ -40,7 +45,7 @@ class Reach(NamedTuple):
 
 
 class _Effect(NamedTuple):
-    """What one id does: at the earliest by its `first` attempt, at the latest before its `deadline`."""
+    """The effect of one id: not before its `first` attempt was sent, and no later than `deadline`."""
 
     attempts: Sequence[Attempt]
     first: Attempt
@@ -50,7 +55,10 @@ class _Effect(NamedTuple):
 
 
 class _Visit(NamedTuple):
-    """A balance that was there at some moment up to `until`; what was `asked` later did not see it."""
+    """A balance that was there at some moment up to `until`; the last read that shows it was sent at `asked`.
+
+    `effects` is a mask of the effects whose answers show it.
+    """
 
     value: int
     until: int
@@ -59,10 +67,11 @@ class _Visit(NamedTuple):
 
 
 class _Way(NamedTuple):
-    """A way, known from its end back to a visit that is still to come by all that is `left` (a mask).
+    """A way that is known from its end back to some visit; the mask `left` holds the visits before it.
 
-    `done`: the effects (a mask) there before the visit after; `shown`: those of them that what is left shows,
-    and `total` the balance that these alone make; `until`: the end of all visits after.
+    `done` is a mask of the effects that are there before the visit `after`, `shown` of those among them that
+    a visit in `left` shows, and `total` the balance that `shown` alone makes. `until` is the earliest end of
+    the visits after.
     """
 
     cost: int
@@ -75,7 +84,7 @@ class _Way(NamedTuple):
 
 
 class Visits:
-    """Proposes an order of the attempts of one case."""
+    """Proposes an order for a wallet that reads its balance after its effect."""
 
     def __init__(self, case: Case, reach: Reach) -> None:
         self._reach = reach
@@ -89,7 +98,7 @@ class Visits:
         self._bare = sum(1 << place for place, visits in enumerate(self._shown_by) if not visits)
 
     def order(self) -> list[Attempt] | None:
-        """Attempts in an order that may explain the history; None when none was found."""
+        """Return the attempts in an order that may explain the history, or None."""
         ways = [self._end()]
         for _ in self._visits:
             found: dict[tuple[int, int], _Way] = {}
@@ -110,7 +119,7 @@ class Visits:
         return _Way(0, (1 << len(self._visits)) - 1, everything, shown, total, FOREVER, None)
 
     def _attempts(self, way: _Way) -> list[Attempt]:
-        """All effects in the order of the visits; credits first, as a bet may need their money."""
+        """Return all effects in the order of the visits, credits first: a bet may need their money."""
         order: list[Attempt] = []
         before, following = 0, way
         while True:
@@ -122,10 +131,8 @@ class Visits:
                 return order
             following = following.after
 
-    # --- what there is ---------------------------------------------------------------------------------
-
     def _listed(self, case: Case) -> Iterator[_Visit]:
-        """Answers that show the same balance, and may do so at one moment, are one visit."""
+        """Yield one visit for all answers that show the same balance and may do so at one moment."""
         of_attempt = {each: place for place, found in enumerate(self._effects) for each in found.attempts}
         showing: defaultdict[int, list[Attempt]] = defaultdict(list)
         for each in case.attempts:
@@ -144,10 +151,8 @@ class Visits:
                 together.append(each)
             yield _visit(value, together, of_attempt)
 
-    # --- backwards -------------------------------------------------------------------------------------
-
     def _longer(self, way: _Way) -> Iterator[_Way]:
-        """The way with one more visit before it."""
+        """Yield the way with one more visit before it."""
         latest = self._effects[way.shown.bit_length() - 1].sent if way.shown else -FOREVER
         spare = sorted(_places(way.done & ~way.shown), key=lambda place: self._effects[place].deadline)
         making: dict[int, _Making] = {}
@@ -169,7 +174,7 @@ class Visits:
                 yield _Way(cost, left, way.shown | more, shown, total, until, way)
 
     def _without(self, way: _Way, visit: _Visit, left: int) -> tuple[int, int]:
-        """What is shown by what is left when a visit is taken, and the balance that it makes."""
+        """Return what the visits in `left` still show without `visit`, and the balance that this makes."""
         shown, total = way.shown, way.total
         for place in _places(visit.effects & shown):
             if not self._shown_by[place] & left:
@@ -178,14 +183,14 @@ class Visits:
         return shown, total
 
     def _may_wait(self, spare: Sequence[int], more: int) -> bool:
-        """Whether what is not taken may happen after all that is: an effect whose answer shows nothing."""
+        """Return whether the effects that no answer shows, if not in `more`, may come after those in it."""
         latest = self._effects[more.bit_length() - 1].sent if more else -FOREVER
         waiting = [place for place in spare if self._bare & ~more & 1 << place]
         return all(self._effects[place].deadline >= latest for place in waiting)
 
 
 class _Making:
-    """Makes up differences from some effects: with those that were answered early, then with late ones."""
+    """Finds effects that add up to a difference: with those that were answered early first, then late."""
 
     def __init__(self, places: Sequence[int], effects: Sequence[_Effect]) -> None:
         orders = [places] if len(places) < 2 else [places, places[::-1]]
@@ -195,7 +200,7 @@ class _Making:
         ]
 
     def masks(self, missing: int, choices: int) -> Iterator[int]:
-        """Masks of effects that make up what is missing; nothing at all is the first, if it does."""
+        """Yield masks of effects that add up to `missing`; the empty one first, if it does."""
         found: set[int] = set()
         if missing == 0:
             found.add(0)
@@ -228,7 +233,7 @@ def _places_from_top(mask: int) -> Iterator[int]:
 
 
 def _effects(case: Case) -> Iterator[_Effect]:
-    """Everything that moved the balance, or that may have."""
+    """Yield everything that moved the balance or may have moved it."""
     together: defaultdict[tuple[int, Method], list[Attempt]] = defaultdict(list)
     for place, each in enumerate(case.attempts):
         if each.is_read or each.wanted is Outcome.REFUSED or each.form is CallForm.MALFORMED:
@@ -243,26 +248,22 @@ def _effects(case: Case) -> Iterator[_Effect]:
 
 
 def _repeats(attempt: Attempt, effect: _Effect) -> bool:
-    """Whether its answer may be that of another attempt of the same id, said again."""
+    """Return whether its answer may repeat the answer to another attempt with the same id."""
     same = [each for each in effect.attempts if each.shown == attempt.shown]
     return attempt is not same[0]
 
 
-# --- subsets --------------------------------------------------------------------------------------
-# Which of some movements add up to a difference? The sums of many are the bits of one large number.
+# --- which movements add up to a difference -------------------------------------------------------
 
 FEW = 10
-"""Of so many movements every sum is listed by itself."""
+"""The sums of up to this many movements are kept as sets; those of more as the bits of one large number."""
 
 CENTS_MAX = 2_000_000
-"""The sums of more money than this, in all, are not listed: the number would be too large."""
+"""If more movements come to more money than this, only the first FEW are looked at: the number gets large."""
 
 
 class Subsets:
-    """Choices of some movements, each with a bit of its own that stands for it.
-
-    Among very many of very much money only the first few are looked at.
-    """
+    """Finds subsets of movements by their sum; `bits` holds the bit that stands for each movement."""
 
     def __init__(self, moves: Sequence[int], bits: Sequence[int]) -> None:
         self._bits = bits
@@ -274,7 +275,7 @@ class Subsets:
         self._rests: list[frozenset[int]] | list[_Bits] = []
 
     def adding_up_to(self, wanted: int) -> Iterator[int]:
-        """The bits of such movements together, choices with early places first."""
+        """Yield the combined bits of each subset with this sum, those with early places first."""
         if not self._lowest <= wanted <= self._highest:
             return
         moves, bits = self._moves, self._bits
@@ -293,7 +294,7 @@ class Subsets:
 
 
 class _Bits:
-    """A set of sums: bit n stands for ``lowest + n``."""
+    """A set of sums, in which bit n stands for ``lowest + n``."""
 
     __slots__ = ("_bits", "_lowest")
 
@@ -305,12 +306,12 @@ class _Bits:
         return wanted >= self._lowest and bool(self._bits >> (wanted - self._lowest) & 1)
 
     def also(self, move: int) -> _Bits:
-        """The sums with one more movement, or without it."""
+        """Return these sums, and these with one more movement."""
         return _Bits(self._bits | self._bits << abs(move), self._lowest + min(move, 0))
 
 
 def _rests(moves: Sequence[int]) -> list[frozenset[int]] | list[_Bits]:
-    """At each place, the sums of every choice of the movements from there on."""
+    """Return, for each place, the sums of all subsets of the movements from there on."""
     if len(moves) > FEW:
         bits = [_Bits(1, 0)]
         for move in reversed(moves):
@@ -325,20 +326,12 @@ def _rests(moves: Sequence[int]) -> list[frozenset[int]] | list[_Bits]:
 
 
 # --- walks ----------------------------------------------------------------------------------------
-# An order for answers that show the balance of their own effect, where many calls start from every
-# balance.
-# Each answer is a step from one balance to another, and an order is a walk over all of them. With equal
-# amounts there is a choice at nearly every step, and what it leads to shows only much later: so many
-# walks are followed side by side, those before the others that have left the least urgent calls for
-# later. Where no step leads on, a call without an answer may have been in between.
-# What is found is only a proposal, which `Proposed` lets happen step by step under the law. That nothing
-# is found proves nothing.
 
 
 class _Walk(NamedTuple):
-    """A walk as far as it goes: a mask of the steps behind it, the last of them, and the walk before that.
+    """The beginning of a walk: `done` is a mask of its steps, `step` the last, `before` the walk without it.
 
-    `cost` is the sum of the ranks of its steps; the earlier a call was over, the lower its rank.
+    `cost` is the sum of the ranks of its steps; the earlier a call was answered, the lower its rank.
     """
 
     cost: int
@@ -349,7 +342,7 @@ class _Walk(NamedTuple):
 
 
 class Walks:
-    """Proposes an order of the attempts of one case; `ways` walks are followed side by side."""
+    """Proposes an order for answers that show the balance of their own effect; `ways` walks at once."""
 
     def __init__(self, case: Case, ways: int) -> None:
         self._ways = ways
@@ -363,7 +356,7 @@ class Walks:
             self._from[after if step.is_read else after - step.moves][after].append(place)
 
     def order(self) -> list[Attempt] | None:
-        """Attempts in an order that may explain the history; None when none was found."""
+        """Return the attempts in an order that may explain the history, or None."""
         walks = [_Walk(0, self._opening, 0, -1, None)]
         for _ in range(self._answered):
             found: dict[tuple[int, int], _Walk] = {}
@@ -376,7 +369,7 @@ class Walks:
         return self._attempts(walks[0])
 
     def _longer(self, walk: _Walk) -> list[_Walk]:
-        """The walk with one more answered step; by way of an unanswered one, if nothing else leads on."""
+        """Return the walk with one more answered step; after an unanswered one, if nothing else leads on."""
         place = (~walk.done & (walk.done + 1)).bit_length() - 1
         until = self._steps[place].deadline if place < self._answered else FOREVER
         longer = self._on(walk, until)
@@ -388,7 +381,7 @@ class Walks:
         return longer
 
     def _on(self, walk: _Walk, until: int) -> list[_Walk]:
-        """Of the steps to the same balance, the one that was over first; a read before all others."""
+        """Return the walk with the first answered step to each next balance; with a read, if one fits."""
         ways = self._from.get(walk.balance)
         if ways is None:
             return []
@@ -419,7 +412,7 @@ class Walks:
 
 
 def _steps(case: Case) -> Iterator[Attempt]:
-    """Reads, and of each id and method the accepted attempt that was over first."""
+    """Yield the reads, and for each id and method the accepted attempt that was answered first."""
     known: set[tuple[int, object]] = set()
     for each in case.by_deadline:
         if each.shown is None or each.form is CallForm.MALFORMED:

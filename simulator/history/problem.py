@@ -1,7 +1,8 @@
-"""A history made ready for the search: who shares an id or a game, and where to look for the next attempt.
+"""Prepare a history for the search: where it may start, which attempts share an id or a game, and where to
+look for the next attempt.
 
-The lists here only narrow down which attempts are worth asking the law about; they may hold too many of them,
-never too few.
+The lists only narrow down which attempts are worth asking the law about: they may hold too many, never too
+few.
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ class Case:
     """One player's history from one possible start.
 
     `reads_at`, `effects_at`: by the balance that must be there before; `reads`: all balance reads.
-    `idlers`: attempts that may have to be taken as soon as they can be; `idlers_at`: those that need a
-    certain balance. `movers`: attempts that may happen at any balance. `unknowns`: attempts that may also
-    never happen; `arrivals`: those of them that matter to others even then. `shows_at`, only with
-    `then_read`: by the balance that is shown.
+    `idlers`: attempts that may have to be taken as soon as possible; `idlers_at`: those that need a certain
+    balance. `movers`: attempts that may happen at any balance. `unknowns`: attempts that may never happen;
+    `arrivals`: those of them that affect others even then. `shows_at`, only with `then_read`: by the
+    balance that is shown.
     """
 
     def __init__(
@@ -62,8 +63,6 @@ class Case:
             self._game(game)
         self._describe()
         self._sort_into_lanes()
-
-    # --- who has to do with whom -----------------------------------------------------------------------
 
     def _group(self, operation: Operation, counted: Counter[str | None]) -> Group:
         id_ = operation.transaction_id
@@ -107,8 +106,6 @@ class Case:
             yield bet.game
         if isinstance(group.bet, Applied):
             yield self._game(group.bet.game)
-
-    # --- where to look ---------------------------------------------------------------------------------
 
     def _sort_into_lanes(self) -> None:
         reads: defaultdict[int, list[Attempt]] = defaultdict(list)
@@ -170,7 +167,7 @@ class Case:
 
 
 _LONELY = Group(-1)
-"""The group of every attempt whose id no other attempt has: nobody asks what is known of it."""
+"""The group of every attempt whose id no other attempt has: nothing depends on what is known of it."""
 
 _LONELY.lonely = True
 
@@ -182,7 +179,7 @@ def _sent(attempt: Attempt) -> int:
 
 
 def _relevant(operations: Sequence[Operation], start: Start) -> Iterable[Operation]:
-    """Attempts that can say something: reads with a balance, and money calls."""
+    """Yield the operations that can prove something: reads and money calls, pending ones first."""
     yield from start.pending
     for operation in operations:
         if operation.is_read or operation.method.moves_money:
@@ -230,7 +227,7 @@ def _describe(attempt: Attempt, refused_wins: bool, then_read: bool) -> None:
 
 
 def _can_be_exchanged(attempt: Attempt, refused_wins: bool, then_read: bool) -> bool:
-    """Whether swapping it with another attempt of the same effect and answer changes nothing for its id."""
+    """Return whether, for its id, it may swap places with an attempt of equal effect and answer."""
     group = attempt.group
     if attempt.unknown:
         return group.lonely
@@ -249,7 +246,7 @@ def _can_be_exchanged(attempt: Attempt, refused_wins: bool, then_read: bool) -> 
 
 
 def _surely_moves(attempt: Attempt) -> bool:
-    """Whether it is accepted, has an id of its own, and is a bet or a win of more than nothing."""
+    """Return whether an accepted attempt surely moves money: a positive bet or win with an id of its own."""
     plain = attempt.group.lonely and attempt.form is not CallForm.MALFORMED
     return plain and attempt.amount > 0 and attempt.method is not Method.REFUND
 
@@ -264,7 +261,7 @@ def _guess(attempt: Attempt) -> int:
 
 
 def _possible_moves(attempt: Attempt) -> set[int]:
-    """By how much an accepted attempt may move the balance, and perhaps more."""
+    """Return at least all amounts by which an accepted attempt may move the balance."""
     group, amount = attempt.group, attempt.amount
     if attempt.form is CallForm.MALFORMED:
         return set()
@@ -280,14 +277,13 @@ def _possible_moves(attempt: Attempt) -> set[int]:
     return {0, *stakes}
 
 
-# --- start ----------------------------------------------------------------------------------------
-# Where a history starts: a balance, and what the ledger knows of ids and games from before.
+# --- where a history starts -----------------------------------------------------------------------
 
 
 class Start(Frozen):
-    """One state that a wallet may be in when a history begins.
+    """One state that a wallet may be in when a history begins: its balance, and the ids and games it knows.
 
-    `pending` are calls from before that nobody answered; they may still take effect.
+    `pending` are earlier calls without an answer, which may still take effect.
     """
 
     balance: int
@@ -297,20 +293,20 @@ class Start(Frozen):
     world: World | None = None
 
     def entry(self, method: Method, transaction_id: str) -> Entry | None:
-        """What is known of that id."""
+        """Return what is known of that id."""
         return None if self.world is None else self.world.entry(method, transaction_id)
 
     def is_near(self, request: WebhookRequest) -> bool:
-        """Whether the id, or one that a careless wallet takes for it, stands for another call."""
+        """Return whether the id, or one that a careless wallet confuses with it, stands for another call."""
         return self.world is not None and self.world.used_otherwise(request)
 
     def is_foreign(self, request: WebhookRequest) -> bool:
-        """Whether another player used the id."""
+        """Return whether another player used the id."""
         return self.world is not None and self.world.used_by_another(request)
 
 
 def starts(opening: Money, before: Book | None) -> Iterator[Start]:
-    """Every state that the wallet may be in; what the book says of the balance wins over `opening`."""
+    """Yield every state that the wallet may be in; a book's balances take precedence over `opening`."""
     if before is None:
         yield Start(opening)
         return
@@ -333,5 +329,5 @@ def _operation(entry: Pending, index: int) -> Operation:
         outcome=Outcome.UNKNOWN,
         balance=None,
         form=entry.form,
-        label="of before",
+        label="from before",
     )

@@ -1,7 +1,8 @@
-"""What no order can explain, seen without searching for one, each with a sentence that names the culprits.
+"""Prove, without a search, that no order explains a history, and name the calls that contradict each other.
 
-A refuter that keeps silent proves nothing; what one says is proof. `degrees` looks at answers as steps from
-one balance to another; balances shown with nothing else going on are `sums`'s.
+A refutation is a proof; None proves nothing. `degrees` looks at answers as steps from one balance to another,
+`overdrafts` at balances below zero, `out_of_reach` at each answer and the calls around it, and `sums` at the
+balances that were shown while no other call was in flight.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ from simulator.law.situations import Situation
 
 
 class Refutation(NamedTuple):
-    """Why no order explains a history; `core` are the operations that the sentence is about.
+    """Why no order explains a history; `core` are the operations that the sentence names.
 
-    `figures` says how a balance differs from what it should be, and `off` by how much, where that is known.
-    `collides`: nothing contradicts the answers but that some calls started from the same balances.
+    `figures` tells how a balance differs from what it should be, and `off` by how much, where that is known.
+    `collides`: the only contradiction is that some calls started from the same balance.
     """
 
     situation: Situation
@@ -43,7 +44,7 @@ class Refutation(NamedTuple):
 
 
 def degrees(opening: int, attempts: Sequence[Attempt]) -> Refutation | None:
-    """Was a balance left more often than it was reached?
+    """Refute a history in which a balance was left more often than it was reached.
 
     An accepted bet or win is a step from the balance before to the one that its answer shows; a legal order
     is a walk over all of these steps.
@@ -70,7 +71,7 @@ def degrees(opening: int, attempts: Sequence[Attempt]) -> Refutation | None:
 
 
 def _is_loose(attempt: Attempt) -> bool:
-    """Whether it is not known where, or whether at all, it is a step in the walk."""
+    """Return whether it is unknown where in the walk this step belongs, or if it is one at all."""
     move = certain_move(attempt)
     return move is None or (move != 0 and attempt.shown is None)
 
@@ -78,9 +79,9 @@ def _is_loose(attempt: Attempt) -> bool:
 def _out_of_reach(
     short: list[int], surplus: Counter[int], loose: Sequence[tuple[Attempt, set[int]]]
 ) -> list[int]:
-    """Where loose steps cannot lead from a balance that was reached more often than left.
+    """Return the balances to which no loose steps lead from a balance that was reached more often than left.
 
-    A loose step whose answer shows a balance leads there, and nowhere else.
+    A loose step whose answer shows a balance leads to that balance only.
     """
     try:
         anywhere = sums_of(moves | {0} for each, moves in loose if each.shown is None)
@@ -105,25 +106,24 @@ def _leads(reached: Iterable[int], wanted: int, moves: set[int]) -> bool:
 def _left_too_often(
     short: Iterable[int], left: dict[int, list[Attempt]], surplus: Counter[int]
 ) -> Refutation:
-    """The plainest case: a balance that two calls started from; else one that nobody made."""
+    """Return the simplest case: a balance from which two calls started, else one that was never there."""
     worst = min(short, key=lambda each: (surplus[each] + len(left[each]) < 1, left[each][0].sent))
     culprits = sorted(left[worst], key=lambda each: each.sent)
     names = [f"{each.operation.name} (→ {format_money(Money(each.shown or 0))})" for each in culprits[:3]]
     start = format_money(Money(worst))
     if len(culprits) > 1:
-        all_of_them = capital(listed(names))
-        sentence = f"{all_of_them} {'both' if len(names) == 2 else 'all'} started from {start}"
         times = surplus[worst] + len(culprits)
-        sentence += ", which was there only once" if times == 1 else f", which was there {times} times"
-        if times < 1:
-            sentence = f"{all_of_them} started from {start}, which was never there"
-        return Refutation(Situation.LOST_UPDATE, sentence + ".", operations_of(culprits[:3]))
-    sentence = f"{capital(names[0])} started from {start}, which was never there."
+        often = {1: "held only once", 2: "held only twice"}.get(times, f"held only {times} times")
+        held = often if times > 0 else "never held"
+        both = "both" if len(names) == 2 else "all"
+        sentence = f"{capital(listed(names))} {both} started from {start}, which the wallet {held}."
+        return Refutation(Situation.LOST_UPDATE, sentence, operations_of(culprits[:3]))
+    sentence = f"{capital(names[0])} started from {start}, which the wallet never held."
     return Refutation(Situation.MONEY_FROM_NOWHERE, sentence, operations_of(culprits))
 
 
 def overdrafts(opening: int, attempts: Sequence[Attempt]) -> Refutation | None:
-    """Does an answer show less than nothing, though only money that is there may be taken?"""
+    """Refute a history with an answer below zero: a bet may only take money that is there."""
     taken_back = any(
         each.method is Method.REFUND and each.group.exotic and not each.group.lonely for each in attempts
     )
@@ -140,33 +140,34 @@ def overdrafts(opening: int, attempts: Sequence[Attempt]) -> Refutation | None:
 
 
 def operations_of(attempts: Iterable[Attempt]) -> tuple[Operation, ...]:
-    """What the attempts were made of, each once."""
+    """Return the operations behind the attempts, each once."""
     return tuple(dict.fromkeys(each.operation for each in attempts))
 
 
 def capital(text: str) -> str:
-    """A sentence's beginning."""
+    """Return the text with a capital first letter."""
     return text[:1].upper() + text[1:]
 
 
 def listed(names: Sequence[str]) -> str:
-    """``a, b and c``."""
+    """Return names as ``a, b and c``."""
     return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-# --- reachable ------------------------------------------------------------------------------------
-# Does an answer show a balance that the wallet cannot have had while the call was under way?
-# True of wallets that read after their effect as well: whatever overlaps the call may or may not be in
-# the balance, but what was over before is in it, and what was sent afterwards is not.
+# --- balances that were not there during the call -------------------------------------------------
 
 ATTEMPTS_MAX = 1_000
 
 CENTS_MAX = 10_000_000
-"""Histories that are longer, or move more, are not looked through."""
+"""Histories that are longer, or move more money, are not examined."""
 
 
 def out_of_reach(opening: int, attempts: Sequence[Attempt]) -> Refutation | None:
-    """The first answer that shows a balance which no choice of the overlapping calls makes."""
+    """Refute a history with an answer whose balance no choice of the overlapping calls makes.
+
+    This holds for wallets that read after their effect as well: calls that overlap may or may not be in the
+    balance, but those that were over before are in it, and those that were sent afterwards are not.
+    """
     if len(attempts) > ATTEMPTS_MAX or sum(abs(each.moves) for each in attempts) > CENTS_MAX:
         return None
     for each in sorted(attempts, key=lambda each: each.deadline):
@@ -194,7 +195,7 @@ def _may_show(base: int, at: Attempt, attempts: Sequence[Attempt]) -> bool:
 
 
 def _is_sum(wanted: int, options: Iterable[set[int]]) -> bool:
-    """Whether one option each adds up to what is wanted. The sums are the bits of a number."""
+    """Return whether one option of each set can add up to `wanted`. The sums are the bits of a number."""
     options = [each for each in options if each != {0}]
     lowest = sum(min(each) for each in options)
     highest = sum(max(each) for each in options)
@@ -218,20 +219,18 @@ def _never_there(at: Attempt, attempts: Sequence[Attempt]) -> Refutation:
     ]
     stale = at.is_read or any(each.shown == at.shown and each.deadline < at.sent for each in attempts)
     situation = Situation.STALE_READ if stale else Situation.CONCURRENT_WRONG
-    name = at.operation.name
     sentence = (
-        f"{name[:1].upper()}{name[1:]} shows {shown}, which was not the balance at any moment of that call."
+        f"{capital(at.operation.name)} shows {shown}, which was not the balance at any moment of that call."
     )
     core = (at, *sorted(around, key=lambda each: each.sent)[:6])
     return Refutation(situation, sentence, tuple(each.operation for each in core))
 
 
-# --- sums -----------------------------------------------------------------------------------------
-# Is a balance that was shown in quiet the sum of what happened before? If not, which calls explain it?
+# --- balances that are not the sum of what happened before ----------------------------------------
 
 
 def sums(opening: int, attempts: Sequence[Attempt]) -> Refutation | None:
-    """Is a balance that was shown in quiet not the sum of what happened before?
+    """Refute a history with a quiet balance that is not the sum of what happened before, and say why.
 
     The attempts are those of a history whose concurrent balances are hidden: whatever was sent before a shown
     balance was also answered before it, or never.
@@ -254,12 +253,12 @@ def sums(opening: int, attempts: Sequence[Attempt]) -> Refutation | None:
 
 
 def _shows_present(attempt: Attempt) -> bool:
-    """Whether its answer shows the balance of its own moment: a repeat may show that of the first answer."""
+    """Return whether the answer shows the balance of its own moment, not that of an earlier answer."""
     return attempt.shown is not None and certain_move(attempt) is not None and not says_nothing(attempt)
 
 
 class _Running:
-    """What the balance may be after the attempts so far."""
+    """Tracks what the balance may be after the attempts so far."""
 
     def __init__(self, opening: int) -> None:
         self._base = opening
@@ -269,7 +268,7 @@ class _Running:
         self._is_stale = False
 
     def add(self, attempt: Attempt) -> None:
-        """Take in one more."""
+        """Add one more attempt."""
         move = certain_move(attempt)
         if move is not None:
             self._base += move
@@ -287,14 +286,14 @@ class _Running:
         self._options[key] = options
 
     def balances(self) -> set[int] | None:
-        """The possible balances; None when there are too many."""
+        """Return the possible balances, or None when there are too many."""
         if self._is_stale:
             self._is_stale = False
             self._combine({0}, self._options.values())
         return None if self._is_stale else {self._base + each for each in self._sums}
 
     def _combine(self, sums: set[int], options: Iterable[set[int]]) -> None:
-        """Add what some more groups may have moved; what is too much now may be less later."""
+        """Add what some more groups may have moved. Too many sums now may become fewer later."""
         try:
             self._sums = sums_of(options, sums)
         except TooManySums:
@@ -302,7 +301,7 @@ class _Running:
 
 
 def wrong_sum(at: Attempt, possible: set[int], between: Sequence[Attempt], last_shown: int) -> Refutation:
-    """Name what made a quiet balance wrong; `between` are the attempts since the last one that was right."""
+    """Return what made a quiet balance wrong; `between` are the attempts since the last right balance."""
     assert at.shown is not None
     nearest = min(possible, key=lambda each: abs(each - (at.shown or 0)))
     off = at.shown - nearest
@@ -311,20 +310,25 @@ def wrong_sum(at: Attempt, possible: set[int], between: Sequence[Attempt], last_
     moving = [each for each in between if each.method.moves_money]
     if not moving and at.is_read:
         was = format_money(Money(last_shown))
-        sentence = f"The balance went from {was} to {shown} with nothing of ours in flight"
-        return _said(Situation.MONEY_FROM_NOWHERE, sentence, "someone else uses this player", off, [at])
+        sentence = f"The balance went from {was} to {shown} while no call was in flight"
+        return _refutation(Situation.MONEY_FROM_NOWHERE, sentence, _SOMEONE_ELSE, off, [at])
     situation, sentence, culprits = _culprits(moving, off)
     if not sentence:
-        return _said(situation, "No single call explains the difference", figures, off, [at])
-    return _said(situation, sentence, figures, off, [*culprits, at])
+        return _refutation(situation, "No single call explains the difference", figures, off, [at])
+    return _refutation(situation, sentence, figures, off, [*culprits, at])
 
 
-def _said(situation: Situation, sentence: str, figures: str, off: int, core: Sequence[Attempt]) -> Refutation:
+_SOMEONE_ELSE = "another client uses this player"
+
+
+def _refutation(
+    situation: Situation, sentence: str, figures: str, off: int, core: Sequence[Attempt]
+) -> Refutation:
     return Refutation(situation, f"{capital(sentence)}: {figures}.", operations_of(core), figures, off)
 
 
 def _culprits(moving: Sequence[Attempt], off: int) -> tuple[Situation, str, list[Attempt]]:
-    """Which calls would explain that the balance is off by so much."""
+    """Return the calls that would explain that the balance is off by so much, and how."""
     acting = [each for each in moving if each.wanted is Outcome.ACCEPTED]
     repeated = _repeated_effect(acting, off)
     if repeated:
@@ -343,7 +347,7 @@ def _culprits(moving: Sequence[Attempt], off: int) -> tuple[Situation, str, list
     for method, situation in _ALL_LOST:
         kind = [each for each in acting if each.method is method]
         if len(kind) > 1 and sum(each.moves for each in kind) == -off:
-            return situation, f"none of the {method.noun}s took effect, though they were accepted", kind
+            return situation, f"none of the {method.noun}s took effect, although they were accepted", kind
     refused = [each for each in moving if each.wanted is Outcome.REFUSED and each.moves == off][:1]
     if refused:
         sentence = f"{refused[0].operation.name} was refused and yet took effect"
@@ -359,7 +363,7 @@ _ALL_LOST = (
 
 
 def _repeated_effect(acting: Sequence[Attempt], off: int) -> list[Attempt]:
-    """The attempts of an id that was sent several times, and whose effect divides the difference."""
+    """Return the attempts of an id that was sent several times and whose amount divides the difference."""
     groups: defaultdict[tuple[Method, int], list[Attempt]] = defaultdict(list)
     for each in acting:
         if not each.group.lonely and each.moves:
@@ -374,5 +378,5 @@ def _repeated_effect(acting: Sequence[Attempt], off: int) -> list[Attempt]:
 def _lost(lost: Sequence[Attempt]) -> str:
     names = list(dict.fromkeys(each.operation.name for each in lost))
     if len(names) == 1:
-        return f"{names[0]} was accepted and left no trace"
-    return f"one of {listed(names)} was accepted and left no trace"
+        return f"{names[0]} was accepted but did not change the balance"
+    return f"one of {listed(names)} was accepted but did not change the balance"

@@ -1,8 +1,9 @@
-"""Is there an order of the attempts that the law allows? A depth-first search with an undo log.
+"""Search for an order of the attempts that the law allows: depth first, with an undo log.
 
-The next attempt is always one that was sent before the earliest unfinished answer. What cannot do harm is
-taken at once; of attempts that can stand for one another, only the most urgent is tried; what may never have
-happened is tried last. States that led nowhere are remembered.
+The next attempt is always one that was sent before the earliest unfinished answer. Harmless attempts are
+taken at once; of interchangeable ones only the most urgent is tried; those that may never have happened are
+tried last. States that led nowhere are remembered. Below the search: which balances are still within reach,
+which attempt to try first, and the search that only tries one proposed order.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ _Place = tuple[int, int, bool, Iterator[Choice] | None]
 """Where to go back to: the wallet's mark, the most urgent attempt, whether a choice was tried, the others."""
 
 WARY = 64
-"""For how many places after a dead end it is looked ahead: most histories never need it."""
+"""For how many places after a dead end the search looks ahead: most histories never need it."""
 
 
 class Answer(StrEnum):
-    """What a search found."""
+    """The result of a search."""
 
     ORDER = "order"
     NO_ORDER = "no order"
@@ -38,7 +39,7 @@ class Answer(StrEnum):
 
 
 class Search:
-    """One search over one case. `budget` is how many places may be looked at in vain."""
+    """One search over one case. `budget` is how many dead ends it may meet."""
 
     def __init__(self, case: Case, terms: Terms, budget: int) -> None:
         self.case = case
@@ -66,7 +67,7 @@ class Search:
                 return Answer.GAVE_UP if self._budget < 0 else Answer.NO_ORDER
 
     def _may_go_on(self) -> bool:
-        """Whether something may come of this place, as far as that is seen at a glance."""
+        """Return whether this place may lead on, as far as a short look tells."""
         if not self._wary:
             return True
         self._wary -= 1
@@ -78,7 +79,7 @@ class Search:
         return answered[self._urgent] if self._urgent < len(answered) else None
 
     def _go_on(self) -> bool:
-        """Take a choice that was not tried, at the latest place that has one; False when there is none."""
+        """Take an untried choice at the latest place that has one; return False when there is none."""
         stack = self._stack
         while stack and self._budget >= 0:
             mark, self._urgent, tried, choices = stack[-1]
@@ -87,7 +88,7 @@ class Search:
             if choices is not None:
                 choice = next(choices, None)
             elif not tried:
-                # Most places are never come back to: their other choices are listed when they are.
+                # The search returns to few places: other choices are only listed when it does.
                 choice = next(self._choices(), None)
                 stack[-1] = (mark, self._urgent, True, None)
             else:
@@ -103,14 +104,14 @@ class Search:
         return False
 
     def _take(self, choice: Choice) -> bool:
-        """Let the steps of a choice happen, one after the other; False when one of them cannot be."""
+        """Take the steps of a choice in turn; return False when one of them is not possible."""
         self.wallet.take(choice[0])
         return True
 
-    # --- what goes without choosing ------------------------------------------------------------------
+    # --- without a choice ----------------------------------------------------------------------------
 
     def _settle(self) -> bool:
-        """Take everything harmless; True when nothing is left to explain."""
+        """Take everything harmless; return True when nothing is left to explain."""
         while True:
             self._look()
             if self._until == FOREVER and self._urgent == len(self.case.by_deadline):
@@ -119,7 +120,7 @@ class Search:
                 return False
 
     def _look(self) -> None:
-        """Find the earliest unfinished answer: what was sent after it cannot be next."""
+        """Find the earliest unfinished answer: attempts that were sent after it cannot be next."""
         answered, urgent = self.case.by_deadline, self._urgent
         then_read = self.case.then_read
         while urgent < len(answered):
@@ -158,7 +159,7 @@ class Search:
         return found
 
     def _see_shown(self) -> bool:
-        """With `then_read`: answers that show the present balance, after their own effect, are explained."""
+        """With `then_read`, mark answers as explained that show the present balance after their effect."""
         found = False
         for attempt in self.case.shows_at.get(self.wallet.balance, ()):
             if attempt.seen:
@@ -169,10 +170,10 @@ class Search:
                 found = True
         return found
 
-    # --- what has to be chosen -----------------------------------------------------------------------
+    # --- by choice -----------------------------------------------------------------------------------
 
     def _choices(self) -> Iterator[Choice]:
-        """The steps worth trying from here, the most urgent first; read only while the wallet is here."""
+        """Yield the steps worth trying from here, the most urgent first. Lazy: reads the wallet's state."""
         tried: set[object] = set()
         for attempt in self._candidates():
             for step in self.wallet.steps(attempt):
@@ -203,7 +204,7 @@ class Search:
         return by_answers(window, self.wallet.balance, self.wallet.unseen)
 
     def _state(self) -> int:
-        """Equal for states with the same future."""
+        """Return a number that is equal for states with the same future."""
         state = self.wallet.identity
         for group in self.case.timed_groups:
             bet = group.bet
@@ -213,24 +214,23 @@ class Search:
 
 
 def _remembered(step: Step) -> bool:
-    """Whether an attempt that moves no money is remembered, and somebody asks."""
+    """Return whether the step leaves an entry that affects other attempts."""
     return step.branch is not None and step.branch.entry is not None and not step.attempt.group.lonely
 
 
-# --- ahead ----------------------------------------------------------------------------------------
-# What can still be reached from a balance: dead ends that are seen before they are walked into.
-# What stands here is always wide enough: a place that an order leads through is never called out of
-# reach. (The crosscheck in the tests compares what is concluded from it with every order.)
+# --- looking ahead --------------------------------------------------------------------------------
+# A place that an order leads through is never called out of reach. (The crosscheck in the tests compares
+# what is concluded from this with every order.)
 
 PLACES_MAX = 400
-"""More balances than this are not looked at: then anything may be within reach."""
+"""With more balances than this on the way, anything may be within reach."""
 
 UNKNOWNS_MAX = 10
-"""With more attempts that may or may not have happened, every balance may be within reach."""
+"""With more unanswered attempts than this, every balance may be within reach."""
 
 
 def is_within_reach(urgent: Attempt | None, case: Case, balance: int, until: int) -> bool:
-    """Whether the balance that the most urgent attempt needs can be made by what was sent before its end."""
+    """Return whether attempts that were sent by then may make the balance that the most urgent one needs."""
     if urgent is None or urgent.shown is None or case.then_read or case.movers.waiting(until):
         return True
     own = certain_move(urgent)
@@ -255,7 +255,7 @@ def is_within_reach(urgent: Attempt | None, case: Case, balance: int, until: int
 
 
 def _free_moves(case: Case, until: int) -> set[int] | None:
-    """The moves that may happen at any balance, or not at all; None when they cannot be listed."""
+    """Return the moves that may happen at any balance, or never; None when they cannot be listed."""
     waiting = case.unknowns.waiting(until)
     if not all(_is_plain(each) for each in waiting):
         return None
@@ -263,10 +263,10 @@ def _free_moves(case: Case, until: int) -> set[int] | None:
 
 
 def useful_unknowns(case: Case, balance: int, until: int) -> Sequence[Attempt]:
-    """The attempts without an answer that are worth trying at this balance.
+    """Return the attempts without an answer that are worth trying at this balance.
 
-    A plain one is not, if neither it nor others together with it lead to a balance where anything else waits:
-    it may as well happen later.
+    A plain one is not, unless it leads, alone or with others, to a balance that another attempt needs:
+    otherwise it may as well happen later.
     """
     waiting = case.unknowns.waiting(until)
     if not waiting or case.then_read or len(waiting) > UNKNOWNS_MAX:
@@ -294,22 +294,21 @@ def _balances_waited_for(case: Case, until: int) -> set[int]:
 
 
 def _is_plain(attempt: Attempt) -> bool:
-    """Whether it has one movement, and nobody else asks what became of it."""
+    """Return whether it has one possible movement, and no other attempt depends on it."""
     return attempt.pure == "unknown" and attempt.amount > 0 and not attempt.held
 
 
-# --- guide ----------------------------------------------------------------------------------------
-# Which attempt to try first: guesses that save time, and never decide anything.
-# Whatever stands here, every possible step is tried before a search says that there is no order.
+# --- which attempt to try first -------------------------------------------------------------------
+# Guesses that save time and decide nothing: a search tries every step before it says that there is no order.
 
 
 def urgency(attempt: Attempt) -> int:
-    """The earlier it was answered, the earlier it probably took effect."""
+    """Return the sort key by which attempts that were answered early come first."""
     return attempt.deadline
 
 
 def by_urgency(window: Iterable[Attempt], balance: int, urgent: Attempt | None) -> list[Attempt]:
-    """The most urgent first; bets before all when a refused bet waits for the balance to sink."""
+    """Return the most urgent first; bets before all others when a refused bet needs a lower balance."""
     sinking = urgent is not None and urgent.wanted is Outcome.REFUSED and urgent.amount <= balance
     if sinking:
         return sorted(window, key=lambda each: (each.moves >= 0, each.deadline))
@@ -317,10 +316,10 @@ def by_urgency(window: Iterable[Attempt], balance: int, urgent: Attempt | None) 
 
 
 def by_answers(window: Sequence[Attempt], balance: int, unseen: Iterable[Attempt]) -> list[Attempt]:
-    """With answers from a later read: first what makes a balance that an answer shows.
+    """Return, for wallets that read late, the attempts that make a balance which an answer shows first.
 
-    Best is a step to what a past effect is still to show; then a step whose own answer shows it at once; then
-    one that a second step could complete; then the rest, the most urgent first.
+    Best is a step to a balance that a past effect has yet to show; then a step whose own answer shows it at
+    once; then one that a second step could complete; then the rest, the most urgent first.
     """
     wanted = {each.shown for each in unseen}
     pairs = {each.moves for each in window}
@@ -337,12 +336,8 @@ def by_answers(window: Sequence[Attempt], balance: int, unseen: Iterable[Attempt
     return sorted(window, key=rank)
 
 
-# --- proposed -------------------------------------------------------------------------------------
-# A search that only tries one order, given by somebody else: what the law says of it is what counts.
-
-
 class Proposed(Search):
-    """Lets attempts happen in the given order, as soon as each may."""
+    """A search that tries only the given order; the law decides whether each step is allowed."""
 
     def __init__(self, case: Case, terms: Terms, order: Sequence[Attempt]) -> None:
         super().__init__(case, terms, 0)

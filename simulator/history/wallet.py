@@ -1,6 +1,6 @@
-"""The wallet as one order of the attempts has it: a state that can be moved forwards and back.
+"""Model the wallet along one order of the attempts: a state that steps forwards and undoes steps.
 
-What it may do next is asked of the law, attempt by attempt; nothing about money is decided here.
+The law decides what the wallet may do with each attempt; nothing about money is decided here.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _SLOT_NUMBERS = {"bet": 1, "win": 2, "refund": 3}
 
 
 class Step(NamedTuple):
-    """Something that may happen next. Without a branch, an attempt without an answer merely arrives."""
+    """Something that may happen next. Without a branch, an unanswered attempt only arrives."""
 
     attempt: Attempt
     role: Role | None
@@ -36,9 +36,9 @@ class ModelWallet(WalletState):
     """A balance, what is known of each id, and a log of changes to undo.
 
     With `then_read`, an answer may show any balance from its own effect until its end, as wallets do that
-    commit and read their balance afterwards; else it shows the balance that its effect made. `unseen` are
-    then the attempts that took effect while the balance they show has not been there yet, and `moved` counts
-    the steps that moved the balance.
+    commit and read their balance afterwards; otherwise it shows the balance that its effect made. `unseen`
+    are then the attempts that took effect, but whose balance has not been there yet; `moved` counts the steps
+    that moved the balance.
     """
 
     __slots__ = (
@@ -67,50 +67,50 @@ class ModelWallet(WalletState):
         self._games_matter = any(game.refuses_wins or game.refuses_refunds for game in games.values())
         self._log: list[tuple[Attempt, int, int] | tuple[object, str, object]] = []
 
-    # --- what the law asks: always about the current attempt ------------------------------------------
+    # --- what the law asks, about the current attempt -------------------------------------------------
 
     def entry(self, method: Method, transaction_id: str) -> Entry | None:  # noqa: ARG002  # the protocol's
-        """What is known of the id under that method."""
+        """Return what is known of the id under that method."""
         assert self.current is not None
         return self.current.group.entry(method)
 
     def used_otherwise(self, request: WebhookRequest) -> bool:
-        """Whether the id, or one that a careless wallet takes for it, stands for another call."""
+        """Return whether the id, or one that a careless wallet confuses with it, stands for another call."""
         assert self.current is not None
         group = self.current.group
         other = group.bet if request.method is Method.WIN else group.win
         return self.current.near or isinstance(other, Applied)
 
     def used_by_another(self, request: WebhookRequest) -> bool:  # noqa: ARG002  # the protocol's
-        """Whether another player used the id before."""
+        """Return whether another player used the id before."""
         assert self.current is not None
         return self.current.foreign
 
     def has_open_bet(self, game: str | None) -> bool:
-        """Whether an accepted bet of the game is open: no refund of it was seen."""
+        """Return whether the game has an open bet: accepted, with no refund seen."""
         found = self.games.get(game)
         return found is not None and found.open + found.open_before > 0
 
     def won_since(self, bet: Applied) -> bool:
-        """Whether a win of the bet's game came after it."""
+        """Return whether a win of the bet's game came after the bet."""
         found = self.games.get(bet.game)
         return found is not None and found.last_win > bet.order
 
     def bars(self, request: WebhookRequest) -> bool:
-        """Whether the player may not bet so much, or at all."""
+        """Return whether the player may not bet so much, or not at all."""
         limit = self.terms.max_bet
         return self.terms.blocked or (
             limit is not None and request.amount is not None and request.amount > limit
         )
 
     def must_refuse(self, attempt: Attempt) -> bool:
-        """Whether an ordinary bet with an id of its own may only be refused now."""
+        """Return whether the wallet must refuse an ordinary bet with an id of its own now."""
         return attempt.amount > self.balance or not self.terms.exists or self.bars(attempt.request)
 
     # --- what may happen -----------------------------------------------------------------------------
 
     def steps(self, attempt: Attempt) -> list[Step]:
-        """Everything that the law lets the wallet do with this attempt now, and its answer agrees with."""
+        """Return everything that the law lets the wallet do with this attempt now and its answer allows."""
         if not self.terms.exists:
             fits = attempt.wanted is Outcome.REFUSED
             return [Step(attempt, Role.STRANGER, Branch(Outcome.REFUSED, 0, None))] if fits else []
@@ -125,7 +125,7 @@ class ModelWallet(WalletState):
         ]
 
     def harmless(self, attempt: Attempt, steps: list[Step]) -> Step | None:
-        """The step that may be taken at once, because no order would be better for waiting with it.
+        """Return the step that may be taken at once, because taking it later can never be better, or None.
 
         It moves no money, and what the wallet remembers of it forbids nothing later.
         """
@@ -147,13 +147,13 @@ class ModelWallet(WalletState):
     # --- moving forwards and back ----------------------------------------------------------------------
 
     def mark(self) -> int:
-        """The present, for `undo_to`."""
+        """Return the present moment, for `undo_to`."""
         return len(self._log)
 
     def take(self, step: Step) -> None:
-        """Let it happen."""
+        """Take the step."""
         attempt, role, branch = step
-        # Never taken back: all that counts is that what comes later has a higher number.
+        # Never undone: it only matters that later steps have higher numbers.
         self.order += 1
         if branch is None:
             self._arrive(attempt)
@@ -170,19 +170,19 @@ class ModelWallet(WalletState):
             self._note_shown(attempt, branch)
 
     def take_read(self, attempt: Attempt) -> None:
-        """Let a balance read happen."""
+        """Take a balance read."""
         self._finish(attempt)
         if self.then_read:
             self._change(attempt, "seen", True)
 
     def see(self, attempt: Attempt) -> None:
-        """Note that the balance an answer shows is there, after the attempt's effect."""
+        """Record that the balance which an answer shows is there, after the attempt's effect."""
         self._change(attempt, "seen", True)
         self.unseen.pop(attempt, None)
         self._rehash(attempt.token * 3 & _MASK)
 
     def undo_to(self, mark: int) -> None:
-        """Go back to a moment of the past."""
+        """Undo all changes since that moment."""
         log = self._log
         while len(log) > mark:
             changed, second, third = log.pop()
@@ -200,10 +200,8 @@ class ModelWallet(WalletState):
 
     @property
     def identity(self) -> int:
-        """Equal for states that have the same future."""
+        """Return a number that is equal for states with the same future."""
         return self.hash ^ (self.balance * _BALANCE_FACTOR & _MASK)
-
-    # --- inside --------------------------------------------------------------------------------------
 
     def _finish(self, attempt: Attempt) -> None:
         self._log.append((attempt, self.balance, self.hash))
@@ -239,7 +237,7 @@ class ModelWallet(WalletState):
             self._note(attempt, None)
 
     def _note(self, attempt: Attempt, role: Role | None) -> None:
-        """What of an attempt matters to other calls of its game."""
+        """Update what the attempt's game knows: the last win, and how many bets are open."""
         group, game = attempt.group, attempt.game
         match attempt.method:
             case Method.WIN:
@@ -268,7 +266,7 @@ class ModelWallet(WalletState):
                 self._change(game, "open_before", game.open_before - 1)
 
     def _note_shown(self, attempt: Attempt, branch: Branch) -> None:
-        """With `then_read`: an answer that says nothing of the balance is seen at once."""
+        """With `then_read`, mark an answer as explained, or remember that its balance is yet to come."""
         known = attempt.group.entry(attempt.method)
         first = known.after if isinstance(known, Applied | Tombstone) else None
         if attempt.seen:
@@ -283,7 +281,7 @@ class ModelWallet(WalletState):
 
 
 def _print(group: Group, name: str, entry: Entry | None) -> int:
-    """What of an entry tells two states apart."""
+    """Return a hash of the parts of an entry that tell two states apart."""
     slot = _SLOT_NUMBERS[name]
     match entry:
         case Applied():

@@ -8,7 +8,7 @@ ten times: each call is judged by whether it moves the wallet rightly from where
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from simulator.core.calls import FaultKind, Operation
 from simulator.core.findings import Outcome
@@ -67,7 +67,7 @@ class Account:
 
     @property
     def standing(self) -> PlayerStanding:
-        """Where the player stands now."""
+        """Return where the player stands now."""
         balances = self.book.balances
         law = tuple(Money(balance - self.difference) for balance in balances)
         wallet = balances[0] if len(balances) == 1 else self.shown
@@ -75,7 +75,7 @@ class Account:
 
     @property
     def answered_right(self) -> bool:
-        """Whether the last call was answered with the balance that the book has."""
+        """Return whether the last call was answered with the balance that the book has."""
         if not self.unconfirmed:
             return True
         last = self.unconfirmed[-1].call
@@ -110,7 +110,7 @@ class Account:
     # --- what was wrong ----------------------------------------------------------------------------
 
     def puts_right(self, call: CallFacts, balance: Money) -> bool:
-        """Whether a call leaves the wallet where the law has it, by undoing what its id did wrong before."""
+        """Return whether a call puts right what its id did wrong before."""
         excess = self._excess.get(_key(call.request), 0)
         return excess != 0 and Money(balance + excess) in expected(self.book, call)
 
@@ -173,14 +173,10 @@ class Account:
 
 
 class Accounts:
-    """The accounts of all players, the longest unused closed beyond a limit.
+    """The accounts of all players, the longest unused closed beyond a limit."""
 
-    `elsewhere` are the balances that wallets showed last, of players without an account as well.
-    """
-
-    def __init__(self, players_max: int | None, elsewhere: Mapping[str, Money]) -> None:
+    def __init__(self, players_max: int | None) -> None:
         self.ledger = Ledger()
-        self.elsewhere = elsewhere
         self._players_max = players_max
         self._accounts: OrderedDict[str, Account] = OrderedDict()
         self._carried: dict[str, tuple[Money, int, int | None]] = {}
@@ -228,19 +224,14 @@ class Accounts:
         found = [self._accounts.get(name) for name in names or list(self._accounts)]
         return [each for each in found if each is not None and each is not account and not each.lost]
 
-    def shown_to_another(self, player: str, balance: Money) -> bool:
-        """Return whether that is a balance which the wallet showed last of another player."""
-        own = {each.player: each.shown for each in list(self._accounts.values())}
-        return any(balance == shown for other, shown in {**self.elsewhere, **own}.items() if other != player)
-
 
 def _key(request: WebhookRequest) -> tuple[bool, str]:
-    """What a refund stands for is its bet."""
+    """Return what stands for one stake: a refund belongs to its bet."""
     return request.method is Method.WIN, request.transaction_id or ""
 
 
 def _lawful(book: Book, world: World, call: CallFacts, balance: Money) -> Branch:
-    """What a right wallet does with a call, answered as it was if that may be.
+    """Return what a right wallet does with a call, answered as it was if that may be.
 
     A bet that is refused although it must be taken was not placed: nobody is owed anything. A win or refund
     that is refused although it is due stays owed.

@@ -10,7 +10,7 @@ from simulator.core.calls import CallForm, FaultKind, Operation
 from simulator.core.findings import Outcome, Phase, Place
 from simulator.core.money import ZERO, Money, format_change, format_money
 from simulator.core.values import Frozen
-from simulator.core.webhooks import Exchange, Method, Reply, WebhookRequest
+from simulator.core.webhooks import Exchange, Method, NoReply, Reply, WebhookRequest
 from simulator.law.book import Book, World
 from simulator.law.mistakes import situation_of
 from simulator.law.roles import Applied, Entry, Kind, Pending, Role, Tombstone, role_of
@@ -51,15 +51,18 @@ class CallFacts(Frozen):
 
     @property
     def answer(self) -> str:
-        """The answer in a few words: ``answered HTTP 200, accepted``."""
+        """Return the answer in a few words: ``answered HTTP 200, accepted``."""
         reply = None if self.exchange is None else self.exchange.reply
-        if reply is None:
-            return f"answered {self.outcome.value}"
-        if isinstance(reply, Reply):
-            unclear = self.outcome is Outcome.UNKNOWN
-            outcome = " (outcome unclear)" if unclear else f", {self.outcome.value}"
-            return f"answered HTTP {reply.status}{outcome}"
-        return reply.detail
+        if isinstance(reply, NoReply):
+            answer = reply.detail
+        elif reply is None:
+            answer = f"answered {self.outcome.value}"
+        elif self.outcome is Outcome.UNKNOWN:
+            answer = f"answered HTTP {reply.status} (outcome unclear)"
+        else:
+            answer = f"answered HTTP {reply.status}, {self.outcome.value}"
+        prepares = self.phase is Phase.PREPARATION
+        return f"{answer}, to a call that only prepares the balance" if prepares else answer
 
     @property
     def for_unknown_player(self) -> CallFacts:
@@ -70,7 +73,7 @@ class CallFacts(Frozen):
 
     @property
     def inactive(self) -> bool:
-        """Whether a read says that the account is not active; no status, or a word for one, says nothing."""
+        """Return whether a read says that the account is not active; a missing status says nothing."""
         number = (self.account_status or "1").strip('"')
         return number == "false" or (number.isdecimal() and number != "1")
 
@@ -84,35 +87,35 @@ class Made(Frozen):
 
     @property
     def request(self) -> WebhookRequest:
-        """What was asked."""
+        """Return what was asked."""
         return self.call.request
 
     @property
     def words(self) -> str:
-        """What the call is, in a ledger line."""
+        """Return what the call is, in a ledger line."""
         return self.role.value if self.role.row.is_remarkable else self.request.method.noun
 
     @property
     def about(self) -> str:
-        """Which call it is, for a finding that is told at another one."""
+        """Return which call it is, for a finding that is told at another one."""
         return f"{self.request.method.noun} {self.request.transaction_id}"
 
     def effect(self, book: Book) -> int:
-        """By how much this call moved the balance, as the ledger has it."""
+        """Return by how much this call moved the balance, as the ledger has it."""
         if not self.role.row.moves or self.call.outcome is not Outcome.ACCEPTED:
             return 0
         entry = book.fact(self.request.method, self.request.transaction_id or "")
         return entry.after - self.before if isinstance(entry, Applied) else 0
 
     def settled(self, balance_after: Money) -> Outcome:
-        """The outcome, where an answer without a clear one was settled by a balance read."""
+        """Return the outcome, where an answer without a clear one was settled by a balance read."""
         outcome = self.call.outcome
         if outcome is not Outcome.UNKNOWN or not self.role.row.moves or not self.request.amount:
             return outcome
         return Outcome.UNKNOWN if balance_after == self.before else Outcome.ACCEPTED
 
     def evidence(self, moved: int) -> str:
-        """One line that shows what the wallet does with such a call."""
+        """Return one line that shows what the wallet does with such a call."""
         reply = None if self.call.exchange is None else self.call.exchange.reply
         status = f" (HTTP {reply.status})" if isinstance(reply, Reply) else " (no answer)"
         change = f", balance {format_change(Money(moved))}" if moved else ""
@@ -134,7 +137,7 @@ _VAGUE = frozenset({Situation.ANSWER_BALANCE_WRONG, Situation.BALANCE_READ_WRONG
 
 
 def expected(book: Book, call: CallFacts) -> tuple[Money, ...]:
-    """The balances that a right wallet could have after this call, answered as it was if that may be.
+    """Return the balances that a right wallet could have after this call, answered as it was if that may be.
 
     The book must not have taken the call in.
     """
@@ -163,7 +166,7 @@ def meant(book: Book, call: CallFacts) -> Outcome:
 
 
 def telling(book: Book, made: Made, balance: Money) -> bool:
-    """Whether a movement is one of those that mistakes of wallets make, and another hand hardly."""
+    """Return whether a movement is one of those that mistakes of wallets make, and another hand hardly."""
     amount = made.request.amount or 0
     if made.role is Role.UNAFFORDABLE_BET and balance <= ZERO:
         return True
@@ -185,7 +188,7 @@ def what_it_did(book: Book, made: Made, balance: Money | None) -> Situation:
 
 
 def likely_world(book: Book, request: WebhookRequest, balance: Money) -> World:
-    """The world in which a call did least if the wallet has that balance after it: nothing, or its amount."""
+    """Return the world in which a call did least if the wallet has that balance after it."""
     sizes = (0, request.amount or 0)
 
     def oddity(world: World) -> int:
@@ -215,7 +218,7 @@ def _named(book: Book, made: Made, role: Role, moved: Money | None, stake: Money
 
 
 def _stake(world: World, request: WebhookRequest) -> Money | None:
-    """The amount of the bet that this refund names; None when it is no refund of an applied bet."""
+    """Return the amount of the bet that this refund names; None when it is no refund of an applied bet."""
     if request.method is not Method.REFUND or request.transaction_id is None:
         return None
     bet = world.entry(Method.BET, request.transaction_id)
@@ -226,7 +229,7 @@ def _stake(world: World, request: WebhookRequest) -> Money | None:
 
 
 def missing_effect(book: Book, unconfirmed: Iterable[Made], gap: int) -> Made | None:
-    """The latest answered call whose effect is missing in the wallet, if that explains all of a gap."""
+    """Return the latest answered call whose effect is missing, if that explains all of a gap."""
     for made in reversed(tuple(unconfirmed)):
         effect = made.effect(book)
         if effect and gap == -effect:
@@ -244,7 +247,7 @@ class Culprit(Frozen):
 def culprit(
     book: Book, unconfirmed: Iterable[Made], unanswered: Iterable[Made], gap: int, *, any_amount: bool
 ) -> Culprit | None:
-    """The latest call since the last good read that explains all of a gap between wallet and book.
+    """Return the latest call since the last good read that explains all of a gap between wallet and book.
 
     Of the latest call any mistake is believed with `any_amount`; of the others only that they took effect
     never or twice.
@@ -267,7 +270,7 @@ def culprit(
 
 
 def _came_late(book: Book, made: Made, gap: int) -> bool:
-    """Whether an unanswered bet was charged although its refund had been accepted before."""
+    """Return whether an unanswered bet was charged although its refund had been accepted before."""
     request = made.request
     if request.method is not Method.BET or request.transaction_id is None:
         return False
@@ -279,7 +282,7 @@ def _came_late(book: Book, made: Made, gap: int) -> bool:
 
 
 def lawful_sum(book: Book, calls: Iterable[Operation], balance: Money) -> Money:
-    """The balance that a right wallet has after calls that overlapped: all that took effect, each once.
+    """Return the balance that a right wallet has after calls that overlapped, each counted once.
 
     Calls without an answer count where that comes nearer to `balance`. The book must not have them.
     """
@@ -317,7 +320,7 @@ def _effect(book: Book, call: Operation, bet_beside: Operation | None) -> int:
 
 
 def one_call(book: Book, calls: Collection[Operation], gap: int) -> tuple[Operation, Situation] | None:
-    """The call among others in flight that contradicts the law whatever the others did, and what it did.
+    """Return the call that contradicts the law whatever the others in flight did, and what it did.
 
     `gap` is what the wallet has too much after all of them. The book must not have them. A call whose id
     another one of them has, too, may have raced with that one.
@@ -340,7 +343,7 @@ def one_call(book: Book, calls: Collection[Operation], gap: int) -> tuple[Operat
 
 
 def entries(book: Book, method: Method, transaction_id: str) -> Iterator[Entry]:
-    """What the book's worlds know of an id."""
+    """Return what the book's worlds know of an id."""
     fact = book.fact(method, transaction_id)
     if fact is not None:
         yield fact
@@ -351,7 +354,7 @@ def entries(book: Book, method: Method, transaction_id: str) -> Iterator[Entry]:
 
 
 def knows(book: Book, request: WebhookRequest) -> bool:
-    """Whether the book has heard of that id; it has not if it was opened since."""
+    """Return whether the book has heard of that id; it has not if it was opened since."""
     if request.transaction_id is None:
         return True
     methods = (Method.WIN,) if request.method is Method.WIN else (Method.BET, Method.REFUND)
@@ -359,7 +362,7 @@ def knows(book: Book, request: WebhookRequest) -> bool:
 
 
 def in_doubt(book: Book, request: WebhookRequest) -> bool:
-    """Whether the book reckons already with this very call having taken effect, answered or not."""
+    """Return whether the book reckons already with this very call having taken effect, answered or not."""
     if request.transaction_id is None:
         return False
     found = entries(book, request.method, request.transaction_id)
@@ -390,12 +393,12 @@ class Trail:
         self._steps.append((made, (balance,)))
 
     def had(self, balance: Money) -> bool:
-        """Whether that was a balance of the player some calls ago."""
+        """Return whether that was a balance of the player some calls ago."""
         return any(balance in balances for _, balances in self._steps)
 
     @property
     def line(self) -> str:
-        """The line: ``100.00 → bet 10.00 → 90.00``."""
+        """Return the line: ``100.00 → bet 10.00 → 90.00``."""
         words: list[str] = []
         for made, balances in self._steps:
             if made is not None:

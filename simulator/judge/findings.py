@@ -76,7 +76,7 @@ class Findings(Frozen, kw_only=True):
         )
 
     def rule_of_form(self, deviation: Deviation) -> str:
-        """A form has its own rule; an answer that is missing, that of the check which asked for it."""
+        """Return the rule of a form; of a missing answer, that of the check which asked for it."""
         if not deviation.is_missing_answer:
             return deviation.rule
         rule = rule_of(Situation.NO_ANSWER, self.covers)
@@ -211,5 +211,5 @@ def _balances_in_words(facts: MoneyFacts) -> str:
 
 
 def has_cause(findings: Collection[Finding], cause: str) -> bool:
-    """Whether that cause is among findings already."""
+    """Return whether that cause is among findings already."""
     return any(finding.cause == cause for finding in findings)

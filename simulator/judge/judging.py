@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Collection, Generator, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -44,6 +44,9 @@ from simulator.law.situations import Situation
 
 if TYPE_CHECKING:
     from simulator.history.check import HistoryVerdict
+
+_UNEXPLAINED = 3
+"""The tier of a history that no order explains."""
 
 SEARCH_BUDGET = 3_000
 """Places that the checker looks at in vain for one player's burst: a second or so, not a minute."""
@@ -131,6 +134,10 @@ class Judging:
             )
         return judged
 
+    def _is_anothers(self, account: Account) -> bool:
+        """Return whether it is another player's call that was sent before with this id."""
+        return bool(self._accounts.ledger.other_owners(account.player, self._call.request))
+
     def _sent_before(self, account: Account) -> Ruling:
         """Go on after a call whose id is older than the book: nobody knows what it may do."""
         call = self._call
@@ -182,14 +189,14 @@ class Judging:
         return self._ruling(None, self._call.outcome)
 
     def opening(
-        self, shown: Money | None
+        self, shown: Money | None, past: Collection[Money]
     ) -> Generator[ReadBalance, CallFacts | None, tuple[Money | None, Ruling]]:
         """Choose between the first read and the balance that was shown last."""
         balance, player = self._call.balance, self._call.request.player
         if balance is not None and shown is not None and balance != shown:
             again = yield ReadBalance(player, until=(shown,))
             if again is not None and again.balance == shown:
-                self._wrong_read(player, None, balance, shown, self._call)
+                self._wrong_read(player, None, balance, shown, self._call, past)
                 balance = shown
         return balance, self._ruling(None, self._call.outcome)
 
@@ -200,24 +207,23 @@ class Judging:
         if read is not None and read.balance is None:
             account.lost = self._reason = "the balance after the burst could not be read"
             return Ruling(CallVerdict.OPEN, call.outcome, reason=self._reason)
-        history = list(calls)
-        if read is not None and read.balance is not None:
-            history.append(_read_operation(history, read, read.balance))
-        # The checker of concurrent histories is large, and most scenarios have no use for it.
-        from simulator.history.check import settled_history
-
-        history, verdict = settled_history(
-            book.balances[0], history, terms=book.terms, before=book, budget=SEARCH_BUDGET
-        )
-        calls = history[: len(calls)]
-        balance = read.balance if read is not None else next(iter(verdict.final_balances), None)
-        law = balance if balance is None else lawful_sum(book, calls, balance)
-        self._tell_of_burst(account, calls, verdict, Money(0 if balance is None else balance - (law or 0)))
-        if balance is None or law is None:
+        history, verdict = _explained(book, calls, read)
+        balance = _shown(read, verdict)
+        law = balance if balance is None else lawful_sum(book, history[: len(calls)], balance)
+        if read is not None and balance is not None and law is not None and verdict.tier == _UNEXPLAINED:
+            # The calls may be right and the read behind: look once more before accusing.
+            late = None if law == balance else (yield from self._ask(account.player, (law,)))
+            if late is not None and late.balance == law:
+                self._wrong_read(account.player, account, balance, law, read)
+                history, verdict = _explained(book, calls, late)
+                balance = law
+        off = Money(0 if balance is None or law is None else balance - law)
+        self._tell_of_burst(account, history[: len(calls)], verdict, off)
+        if balance is None:
             account.lost = NO_READ
         else:
             try:
-                account.take_in(history, balance, law if account.player in self._accused else balance)
+                account.take_in(history, balance, Money(balance - (off if self._accused else 0)))
             except TooManyWorlds as error:
                 account.lost = self._reason = str(error)
         return self._ruling(account, Outcome.ACCEPTED)
@@ -302,7 +308,7 @@ class Judging:
         return read
 
     def _agrees(self, account: Account, balance: Money) -> bool:
-        """Whether some world has that balance; with too many of them nobody knows, and none is accused."""
+        """Return whether some world has that balance; with too many of them none is accused."""
         try:
             agrees = account.book.read(balance)
         except TooManyWorlds as error:
@@ -386,7 +392,7 @@ class Judging:
         account.overrule(made, balance)
 
     def _is_no_fault(self, account: Account, made: Made, balance: Money, *, told: bool) -> bool:
-        """Whether another hand explains it, or that the account is not active: noted, and no accusation."""
+        """Return whether another hand explains it, or that the account is not active; note which."""
         if self._policy.own_players or made.request.method is not Method.BET:
             return False
         findings, read = self._findings, self._last_read
@@ -448,11 +454,16 @@ class Judging:
             account.another_hand = True
 
     def _wrong_read(
-        self, player: str, account: Account | None, wrong: Money, current: Money, read: CallFacts
+        self,
+        player: str,
+        account: Account | None,
+        wrong: Money,
+        current: Money,
+        read: CallFacts,
+        past: Collection[Money] = (),
     ) -> None:
         """Say that a read was wrong, and another one right: it is behind, or it was never this player's."""
-        anothers = self._accounts.shown_to_another(player, wrong)
-        behind = account is not None and account.trail.had(wrong) and not anothers
+        behind = wrong in past if account is None else account.trail.had(wrong)
         trail = "" if account is None else account.trail.line
         facts = MoneyFacts(player, (current,), wrong, trail)
         situation = Situation.STALE_READ if behind else Situation.READ_CONTRADICTS
@@ -523,6 +534,24 @@ class Judging:
             self._reason,
             dialect,
         )
+
+
+def _explained(
+    book: Book, calls: Sequence[Operation], read: CallFacts | None
+) -> tuple[list[Operation], HistoryVerdict]:
+    """Return calls that overlapped as a history with the read after them, and the verdict on it."""
+    # The checker of concurrent histories is large, and most scenarios have no use for it.
+    from simulator.history.check import settled_history
+
+    history = list(calls)
+    if read is not None and read.balance is not None:
+        history.append(_read_operation(history, read, read.balance))
+    return settled_history(book.balances[0], history, terms=book.terms, before=book, budget=SEARCH_BUDGET)
+
+
+def _shown(read: CallFacts | None, verdict: HistoryVerdict) -> Money | None:
+    """Return the balance after a burst: as it was read, or the one that the calls lead to."""
+    return read.balance if read is not None else next(iter(verdict.final_balances), None)
 
 
 def _read_operation(calls: Sequence[Operation], read: CallFacts, balance: Money) -> Operation:

@@ -16,7 +16,7 @@ from simulator.core.json import JsonValue, NotJson, parse, write
 from simulator.core.money import Money, format_money
 from simulator.core.profiles import MAX_MONEY_DIGITS, MoneyForm
 from simulator.core.values import Frozen
-from simulator.core.webhooks import Reply, printable
+from simulator.core.webhooks import COMPRESSIONS, Reply, printable
 
 SHOWN_CHARACTERS = 60
 """How much of a reply's text a message quotes."""
@@ -259,10 +259,16 @@ _WAIT_MAX_S = 10**6
 
 def declares_json(headers: tuple[tuple[str, str], ...]) -> bool:
     """Return whether the content type is the plain one, so that there is nothing to remark on."""
+    declared = False
     for name, value in headers:
-        if name == "Content-Type" or name.lower() == "content-type":
-            return value == "application/json" or _content_type_remark(value) is None
-    return False
+        match name.lower():
+            case "content-type" if not declared:
+                declared = value == "application/json" or _content_type_remark(value) is None
+                if not declared:
+                    return False
+            case "content-encoding" if _is_no_coding(value):
+                return False
+    return declared
 
 
 def note_content_type(reply: Reply, deviations: Deviations) -> None:
@@ -273,6 +279,18 @@ def note_content_type(reply: Reply, deviations: Deviations) -> None:
     if remark is not None:
         form, what = remark
         deviations.warning("CON-08", form, f"{what}; expected application/json")
+    coding = reply.header("content-encoding")
+    if coding is not None and _is_no_coding(coding):
+        deviations.warning(
+            "CON-08",
+            "content-encoding",
+            f"the Content-Encoding is {shown(coding)}, and the body is plain text; leave the header out",
+        )
+
+
+def _is_no_coding(value: str) -> bool:
+    """Return whether a body that reads as JSON cannot have had that coding."""
+    return value.strip().lower() not in (*COMPRESSIONS, "identity", "")
 
 
 def _content_type_remark(value: str) -> tuple[str, str] | None:

@@ -21,7 +21,11 @@ from simulator.judge.blame import CallFacts
 from simulator.judge.findings import Findings
 from simulator.judge.referee import Referee
 from simulator.judge.rulings import Asking, Ruling
+from simulator.law.rules import rule_of, words_of
 from simulator.law.situations import Situation
+
+_EFFECTS_FROM_OUTSIDE = (Situation.BALANCE_READ_WRONG.value, Situation.BET_NOT_TAKEN.value)
+"""What a player's own calls look like when another player's call has moved their balance."""
 
 _NOTHING_EXPLAINS = 3
 """The tier of a history that no order explains."""
@@ -46,12 +50,27 @@ def as_played(judged: JudgedHistory) -> JudgedHistory:
     if named is None or named.finding.cause not in set(Situation):
         return bare
     finding = named.finding
-    verdict = replace(judged.verdict, situation=Situation(finding.cause))
+    situation = _of_a_stranger(finding, judged.strangers) or Situation(finding.cause)
+    verdict = replace(judged.verdict, situation=situation)
     if named.alone:
-        words = (finding.message, finding.label, finding.trail)
+        title = finding.message if situation.value == finding.cause else words_of(situation).title
+        words = (title, finding.label, finding.trail)
         sentence = ": ".join(filter(None, words[:2])) + (f" ({words[2]})" if words[2] else "")
         verdict = replace(verdict, explanation=f"{sentence[:1].upper()}{sentence[1:]}.")
-    return replace(bare, verdict=verdict, rule=finding.rule)
+    rule = finding.rule if situation.value == finding.cause else rule_of(situation)
+    return replace(bare, verdict=verdict, rule=rule)
+
+
+def _of_a_stranger(finding: Finding, strangers: Iterable[tuple[Method, Money | None]]) -> Situation | None:
+    """Return what another player's call did, where a read shows what no call of this player explains."""
+    if finding.cause not in _EFFECTS_FROM_OUTSIDE or finding.found is None or not finding.expected:
+        return None
+    gap = abs(finding.found - finding.expected[0])
+    for method, amount in strangers:
+        if amount == gap:
+            refunded = method is Method.REFUND
+            return Situation.FOREIGN_REFUND_MOVED if refunded else Situation.SAME_ID_OTHER_PLAYER_MOVED
+    return None
 
 
 def first_mistake(
@@ -110,7 +129,7 @@ def _next_read(rest: deque[list[Operation]], until: Collection[Money]) -> CallFa
 
 
 def _reads(rest: Iterable[list[Operation]]) -> Iterator[Operation]:
-    """The reads that come before the next call that may move money."""
+    """Return the reads that come before the next call that may move money."""
     for group in rest:
         if len(group) > 1 or group[0].method is not Method.BALANCE:
             return
@@ -118,7 +137,10 @@ def _reads(rest: Iterable[list[Operation]]) -> Iterator[Operation]:
 
 
 def _groups(operations: Sequence[Operation]) -> Iterator[list[Operation]]:
-    """The calls in the order of sending, those that overlap together; without an answer they end at once."""
+    """Return the calls in the order of sending, those that overlap together.
+
+    A call without an answer ends at once.
+    """
     group: list[Operation] = []
     until = 0
     for operation in sorted(operations, key=lambda each: (each.sent_ns, each.index)):

@@ -7,7 +7,7 @@ no read to give sends None, and the answer alone decides.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Sequence
 from dataclasses import replace
 
 from simulator.core.calls import Operation
@@ -32,23 +32,17 @@ from simulator.law.situations import Situation
 class Referee:
     """Judges calls, player by player; the players of one referee share their transaction ids.
 
-    `findings` makes what is found; a driver changes it when another check begins. `shown` are the balances
-    that wallets showed last, of players whom this referee does not know as well.
+    `findings` makes what is found.
     """
 
-    def __init__(
-        self,
-        findings: Findings,
-        policy: Policy | None = None,
-        shown: Mapping[str, Money] | None = None,
-    ) -> None:
+    def __init__(self, findings: Findings, policy: Policy | None = None) -> None:
         self.findings = findings
         self.policy = policy or Policy()
-        self._accounts = Accounts(self.policy.players_max, shown or {})
+        self._accounts = Accounts(self.policy.players_max)
 
     @property
     def ledger(self) -> Ledger:
-        """The books of all players."""
+        """Return the books of all players."""
         return self._accounts.ledger
 
     # --- asking ------------------------------------------------------------------------------------
@@ -94,7 +88,7 @@ class Referee:
 
     def forget(self) -> None:
         """Close all accounts."""
-        self._accounts = Accounts(self.policy.players_max, self._accounts.elsewhere)
+        self._accounts = Accounts(self.policy.players_max)
 
     def call(self, call: CallFacts) -> Asking:
         """Judge one bet, win or refund."""
@@ -133,14 +127,15 @@ class Referee:
         return (yield from self._case(call).hostile(each for each in accounts if each is not None))
 
     def opening(
-        self, read: CallFacts, shown: Money | None
+        self, read: CallFacts, shown: Money | None, past: Collection[Money] = ()
     ) -> Generator[ReadBalance, CallFacts | None, tuple[Money | None, Ruling]]:
         """Return the balance to open an account at, from the first read; None if that shows none.
 
         A read that differs from what the wallet showed last is looked at again. If it stays it is believed,
-        until the next answer contradicts it (see `open`).
+        until the next answer contradicts it (see `open`). `past` are older balances of the player, which a
+        read that lags may show.
         """
-        return (yield from self._case(read).opening(shown))
+        return (yield from self._case(read).opening(shown, past))
 
     # --- inside ------------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
-"""An operator's wallet that speaks the BetronTech webhooks: the example to read, the subject to test against.
+"""The example wallet: a correct server of the BetronTech webhooks, to read and to test against.
 
-It shares no code with the simulator that judges it: neither money nor model.
+It shares no code with the simulator that judges it, not even the arithmetic of money.
 """
 
 from simulator.reference_operator.app import create_operator

@@ -1,7 +1,7 @@
-"""The operator as a Flask app: every route and every error code on one screen.
+"""The example wallet as a Flask app, with all its routes and error answers.
 
-`/betrontech_api` is the contract. What begins with `/_operator/` is the laboratory around it: seeding
-players, blocking them, counting calls, restarting. A real operator has no such routes.
+`/betrontech_api` is the contract. The routes under `/_operator/` are hooks for tests, which a real wallet
+does not have: they seed and block players, count calls and restart the wallet.
 """
 
 import socket
@@ -24,9 +24,9 @@ BLOCKED = 0
 
 
 def create_operator(settings: OperatorSettings | None = None) -> Flask:
-    """The operator's app; `app.extensions["operator"]` is the Operator behind it.
+    """Return the app; `app.extensions["operator"]` is the Operator behind it.
 
-    Raises UnknownName for a defect or dialect that does not exist, InvalidSetting for amounts that are none.
+    Raises UnknownName for a defect or dialect that does not exist, InvalidSetting for a malformed amount.
     """
     operator = Operator(settings or OperatorSettings())
     app = Flask("reference_operator", static_folder=None)
@@ -35,7 +35,7 @@ def create_operator(settings: OperatorSettings | None = None) -> Flask:
     app.register_error_handler(HTTPException, answer_http_error)
     app.register_error_handler(InvalidSetting, answer_invalid_setting)
     add_contract(app, operator)
-    add_laboratory(app, operator)
+    add_test_hooks(app, operator)
     return app
 
 
@@ -48,7 +48,7 @@ def add_contract(app: Flask, operator: Operator) -> None:
         return Response(reply.body, reply.http_status, content_type=reply.content_type)
 
 
-def add_laboratory(app: Flask, operator: Operator) -> None:
+def add_test_hooks(app: Flask, operator: Operator) -> None:
     @app.get("/healthz")
     def show_health() -> Response:
         return jsonify(status="ok")
@@ -70,10 +70,10 @@ def add_laboratory(app: Flask, operator: Operator) -> None:
 
     @app.post("/_operator/players/<path:user_id>/block")
     def block_player(user_id: str) -> tuple[Response, int]:
-        """A body with `"blocked": "false"` takes the block back: one address is enough for a hook."""
+        """Block the player, or unblock with `"blocked": "false"`: a hook has one address for both."""
         body = request.get_json(force=True, silent=True)
-        taken_back = isinstance(body, dict) and body.get("blocked") in (False, "false")
-        return answer_status(operator, user_id, ACTIVE if taken_back else BLOCKED)
+        unblocks = isinstance(body, dict) and body.get("blocked") in (False, "false")
+        return answer_status(operator, user_id, ACTIVE if unblocks else BLOCKED)
 
     @app.post("/_operator/players/<path:user_id>/unblock")
     def unblock_player(user_id: str) -> tuple[Response, int]:
@@ -115,13 +115,13 @@ def answer_invalid_setting(error: InvalidSetting) -> tuple[Response, int]:
 
 
 def answer_http_error(error: HTTPException) -> tuple[Response, int]:
-    """A wrong path or method, a body too large, a failure of our own: JSON too, and no inner life shown."""
+    """Answer a wrong path or method, a body too large or an internal error as JSON, without internals."""
     name = (error.name or "error").upper().replace(" ", "_")
     return jsonify(status=0, error=name, message=error.description), error.code or 500
 
 
 def drop_connection() -> None:
-    """Cut the line under the caller, as a crashing process does. The server offers the raw socket for it."""
-    line = request.environ.get("operator.socket") or request.environ.get("gunicorn.socket")
-    if isinstance(line, socket.socket):
-        line.shutdown(socket.SHUT_RDWR)
+    """Close the connection without an answer, as a crashing process does."""
+    connection = request.environ.get("operator.socket") or request.environ.get("gunicorn.socket")
+    if isinstance(connection, socket.socket):
+        connection.shutdown(socket.SHUT_RDWR)

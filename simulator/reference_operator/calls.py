@@ -1,4 +1,4 @@
-"""What passes between the webhook and the wallet: calls in, answers out. Data only, no behaviour."""
+"""The calls that the webhook hands to the wallet, and the answers that it gets back. Data only."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +18,7 @@ METHODS = (ACCOUNT_DETAILS, USER_BALANCE, BET, WIN, REFUND)
 
 @dataclass(frozen=True, slots=True)
 class ReceivedCall:
-    """One webhook call as it was sent: a JSON object whose fields nobody has checked yet."""
+    """One webhook call as it was sent; its fields are not checked yet."""
 
     method: str
     fields: dict[str, Any]
@@ -37,7 +37,10 @@ class MoneyCall:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """Done, with the balance after it in cents. `status` is 1, or the account's own for `user_balance`."""
+    """A call that took effect, with the balance after it in cents.
+
+    `status` is 1; for `user_balance` it is the status of the account.
+    """
 
     balance: int
     status: int = 1
@@ -45,10 +48,10 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class RefusedCall:
-    """Not done, and nothing moved. `balance` in cents where the player is known.
+    """A call that took no effect. `balance` is in cents, and None where the player is unknown.
 
-    `http_status` is None where the webhook's habit decides (200 here, as the protocol's `status` field
-    suggests).
+    `http_status` None leaves the choice to the webhook, which answers 200, as the protocol's `status` field
+    suggests.
     """
 
     code: str
@@ -70,7 +73,7 @@ Answer = Accepted | RefusedCall | AccountDetails
 
 
 class CallRefused(Exception):
-    """Raised inside a transaction: rolls it back, so that a refused call leaves no trace."""
+    """Raised within a transaction to roll it back, so that a refused call leaves no trace."""
 
     def __init__(self, refused: RefusedCall) -> None:
         super().__init__(refused.message)

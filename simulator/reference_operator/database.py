@@ -1,9 +1,9 @@
 """The wallet's tables on SQLite: players, and the effects applied to their balances.
 
 One request is one `BEGIN IMMEDIATE` transaction. A deferred transaction that reads first and writes later
-fails with "database is locked" as soon as another one wrote in between, whatever the timeout; an immediate
-one waits. Inside this process a lock does the waiting, since SQLite's own waiting polls. On a server database
-the same place is taken by `SELECT ... FOR UPDATE` on the player's row.
+fails with "database is locked" when another one wrote in between, whatever the timeout; an immediate one
+waits. Within this process a lock does the waiting, because SQLite polls. On a database server,
+`SELECT ... FOR UPDATE` on the player's row does the same.
 """
 
 import sqlite3
@@ -50,10 +50,10 @@ class Player:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What one call did to a balance; all money in cents.
+    """The effect of one call on a balance; all money in cents.
 
-    `amount` is what the call asked for, `moved` what it added to the balance (negative for a bet, 0 for the
-    tombstone of a refund that came before its bet).
+    `amount` is the amount of the call, `moved` what it added to the balance: negative for a bet, 0 for the
+    tombstone, which records a refund that came before its bet.
     """
 
     user_id: str
@@ -66,7 +66,7 @@ class Effect:
 
 
 class Books:
-    """The tables within one transaction: `with database.transaction() as books`. An error rolls it back."""
+    """The tables within one transaction: `with database.transaction() as books`. Errors roll it back."""
 
     execute: Callable[..., sqlite3.Cursor]
 
@@ -98,7 +98,7 @@ class Books:
         return Player(*row) if row else None
 
     def open_player(self, player: Player) -> None:
-        """Create the player, or start the player anew without any effects."""
+        """Create the player, or reset an existing one and delete its effects."""
         self.execute("DELETE FROM effects WHERE user_id = ?", (player.user_id,))
         self.execute(
             "REPLACE INTO players (user_id, opening, balance, status) VALUES (?, ?, ?, ?)",
@@ -119,7 +119,7 @@ class Books:
         return Effect(*row) if row else None
 
     def record(self, effect: Effect) -> None:
-        """Write the effect down; the UNIQUE key makes a second one of the same id impossible."""
+        """Insert the effect; the UNIQUE key makes a second one with the same id impossible."""
         self.execute(
             f"INSERT INTO effects ({EFFECT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)",
             (
@@ -154,8 +154,7 @@ class Database:
         connection = sqlite3.connect(
             str(self.path), timeout=30, isolation_level=None, check_same_thread=False, cached_statements=256
         )
-        # A named file holds money that outlives a power cut; a temporary one is a laboratory, where speed
-        # counts.
+        # Money in a named file must survive a power cut; a temporary file is for tests, where speed counts.
         synchronous = "OFF" if self.folder else "FULL"
         connection.executescript(f"PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous}; {SCHEMA}")
         return connection

@@ -1,10 +1,9 @@
-"""A small WSGI server: HTTP/1.1, connections kept alive, a thread each. Cheap to call, quick to stop.
+"""A small WSGI server for tests: HTTP/1.1, kept-alive connections, one thread for each. Fast, quick to stop.
 
-The operator is called millions of times by suites and benchmarks, and it starts and stops with each of them.
-The development server that comes with Flask spends four fifths of a call on itself. This one reads what a
-webhook client sends (a length or chunks, `Expect: 100-continue`) and nothing more exotic. It is for
-laboratories: no TLS, no limits on connections, no patience with broken framing, which gets 400 and a closed
-connection.
+Suites and benchmarks call the example wallet millions of times, and start and stop it each time; Flask's
+development server would take four fifths of the time of each call. This server reads what webhook clients
+send (a length or chunks, `Expect: 100-continue`) and nothing more exotic. It has no TLS and no limit on
+connections; broken framing gets 400 and a closed connection.
 """
 
 import io
@@ -22,9 +21,7 @@ LINE_BYTES_MAX = 65536
 
 HEADERS_MAX = 100
 
-BODY_BYTES_MAX = (
-    16 * 1024 * 1024
-)  # read off the wire; what is too much for the app, the app refuses by itself
+BODY_BYTES_MAX = 16 * 1024 * 1024  # what is read at most; the app has a lower limit of its own
 
 BACKLOG = 1024
 
@@ -32,7 +29,7 @@ STOP_WAIT_S = 5.0
 
 
 class BadFraming(Exception):
-    """Bytes that are no HTTP request, or one too large to read."""
+    """Raised for bytes that are not an HTTP request, or one that is too large."""
 
 
 class HttpServer:
@@ -57,7 +54,7 @@ class HttpServer:
         self.acceptor.start()
 
     def stop(self) -> None:
-        """Cut every connection and wait, for a bounded time, until calls in progress are done with."""
+        """Close every connection and wait, for a bounded time, until calls in progress have ended."""
         self.stopping = True
         self.waker.send(b"x")
         self.acceptor.join(STOP_WAIT_S)
@@ -83,7 +80,7 @@ class HttpServer:
     def accept_one(self) -> None:
         try:
             connection, address = self.listener.accept()
-        except OSError:  # the caller hung up between its connect and our accept
+        except OSError:  # the caller disconnected before the connection was accepted
             return
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         thread = threading.Thread(target=self.serve_connection, args=(connection, address[0]), daemon=True)
@@ -96,14 +93,14 @@ class HttpServer:
             with connection, connection.makefile("rb") as reader:
                 while not self.stopping and self.serve_request(connection, reader, caller):
                     pass
-        except OSError:  # the caller hung up, or the app or `stop` cut the line
+        except OSError:  # the caller disconnected, or the app or `stop` closed the connection
             pass
         finally:
             with self.connections_lock:
                 self.connections.pop(threading.current_thread(), None)
 
     def serve_request(self, connection: socket.socket, reader: BinaryIO, caller: str) -> bool:
-        """Answer the connection's next request. False when the connection is at its end."""
+        """Answer the next request on the connection; return False when the connection ends."""
         try:
             head = read_head(reader)
             if head is None:
@@ -155,7 +152,7 @@ class HttpServer:
         return environ
 
     def answer(self, environ: dict[str, Any], stays: bool) -> bytes:
-        """Run the app; its whole answer as the bytes of one packet."""
+        """Run the app and return its whole answer, to be sent at once."""
         started: list[Any] = []
 
         def start_response(status: str, headers: list[tuple[str, str]], *_: Any) -> Any:
@@ -177,7 +174,7 @@ class HttpServer:
 
 
 def read_head(reader: BinaryIO) -> tuple[tuple[str, str, str], dict[str, str]] | None:
-    """Request line and headers (names in lower case); None when the caller has closed the connection."""
+    """Return the request line and the headers (names in lower case), or None at the connection's end."""
     line = read_line(reader)
     if line is None:
         return None
@@ -197,12 +194,12 @@ def read_head(reader: BinaryIO) -> tuple[tuple[str, str, str], dict[str, str]] |
 
 
 def read_line(reader: BinaryIO) -> str | None:
-    """The next line without its end; None at the end of the connection."""
+    """Return the next line without its line break, or None at the connection's end."""
     line = reader.readline(LINE_BYTES_MAX)
     if not line:
         return None
     if not line.endswith(b"\n"):
-        raise BadFraming("a line without end")
+        raise BadFraming("a line without a line break")
     return line.rstrip(b"\r\n").decode("latin-1")
 
 
@@ -221,7 +218,7 @@ def read_chunks(reader: BinaryIO) -> bytes:
             break
         body += read_exactly(reader, size)
         if len(body) > BODY_BYTES_MAX or read_line(reader) != "":
-            raise BadFraming("a chunk that does not end where it says, or too many of them")
+            raise BadFraming("a chunk of the wrong length, or too many chunks")
     for _ in range(HEADERS_MAX):
         if not read_line(reader):
             return bytes(body)
@@ -239,12 +236,12 @@ def read_exactly(reader: BinaryIO, length: int) -> bytes:
         raise BadFraming("a body too large to read")
     body = reader.read(length)
     if len(body) < length:
-        raise ConnectionError("the caller hung up within a body")
+        raise ConnectionError("the caller disconnected within a body")
     return body
 
 
 def decode_path(path: str) -> str:
-    """Percent-decoded, in the bytes-as-latin-1 form that WSGI wants."""
+    """Return the path percent-decoded, its bytes as latin-1, as WSGI requires."""
     if "%" not in path:
         return path
     return unquote_to_bytes(path).decode("latin-1")

@@ -1,4 +1,4 @@
-"""One running operator: wallet, webhook and database together, and what its laboratory may do to them."""
+"""One running example wallet: wallet, webhook and database together, with the hooks that tests use."""
 
 import sqlite3
 from collections import Counter
@@ -22,11 +22,11 @@ from simulator.reference_operator.webhook import Webhook, WebhookReply
 
 
 class InvalidSetting(ValueError):
-    """An amount, a number of players or a seeding body that cannot be used."""
+    """Raised for an amount, a database or a body of a seeding request that cannot be used."""
 
 
 class Operator:
-    """The operator as a whole. Raises UnknownName and InvalidSetting when it cannot be set up."""
+    """The example wallet as a whole. Raises UnknownName and InvalidSetting for settings that do not work."""
 
     def __init__(self, settings: OperatorSettings) -> None:
         self.parts = select("defect", settings.defects, DEFECTS) + select(
@@ -61,17 +61,17 @@ class Operator:
         return reply
 
     def count_calls(self) -> dict[str, int]:
-        """How often each method was called since the operator started, restarts included."""
+        """Return how often each method was called since the start; a `restart` does not reset it."""
         with self.calls_lock:
             return {method: self.calls[method] for method in (*METHODS, "other")}
 
     def restart(self) -> None:
-        """What a restarted process sees: the database as it is, and nothing of what was only in memory."""
+        """Forget everything that is only in memory, as a restarted process does, and reopen the database."""
         self.database.reopen()
         self.webhook = self.build_webhook()
 
     def seed_player(self, user_id: object, balance: object, status: object, blocked: object) -> Player:
-        """Create a player, or start a player anew. Raises InvalidSetting."""
+        """Create a player, or reset an existing one. Raises InvalidSetting."""
         if not is_id(user_id):
             raise InvalidSetting(
                 f"user_id must be text of 1 to {ID_LENGTH_MAX} characters, found {user_id!r}"
@@ -87,13 +87,13 @@ class Operator:
         return player
 
     def find_player(self, user_id: str) -> tuple[Player, int] | None:
-        """The player and the number of effects on the balance; None for an unknown one."""
+        """Return the player and the number of effects on the balance, or None for an unknown player."""
         with self.database.transaction() as books:
             player = books.player(user_id)
             return (player, books.effects_count(user_id)) if player else None
 
     def set_status(self, user_id: str, status: int) -> Player | None:
-        """Block (0) or unblock (1) a player; None for an unknown one."""
+        """Block (0) or unblock (1) a player; return None for an unknown one."""
         with self.database.transaction() as books:
             player = books.player(user_id)
             if player is None:

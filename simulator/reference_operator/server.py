@@ -1,4 +1,4 @@
-"""Running an operator: inside this process for tests and demos, or in the foreground for the command line."""
+"""Run the example wallet: within this process for tests and demos, or in the foreground for `operator`."""
 
 import signal
 import threading
@@ -14,10 +14,10 @@ WEBHOOK_PATH = "/betrontech_api"
 
 
 class OperatorServer:
-    """An operator listening on a real socket: `with OperatorServer(settings) as server: ... server.endpoint`.
+    """An example wallet that listens on a socket: `with OperatorServer(settings) as server: server.endpoint`.
 
-    `port` 0 takes a free one. Raises OSError where it cannot listen, UnknownName and InvalidSetting for its
-    settings.
+    `port` 0 takes a free one. Raises OSError if it cannot listen, and UnknownName and InvalidSetting for
+    settings that do not work.
     """
 
     def __init__(
@@ -53,30 +53,30 @@ class OperatorServer:
 
 
 def run_operator(settings: OperatorSettings, host: str = "127.0.0.1", port: int = 9000) -> None:
-    """Serve until SIGTERM or SIGINT.
+    """Serve until SIGTERM or SIGINT, after printing one line as soon as it listens.
 
-    Prints one line once it listens. Must run in the main thread, for the signals.
+    Signal handlers require the main thread.
     """
-    told_to_stop = threading.Event()
+    stop_requested = threading.Event()
 
     def stop(_: int, __: FrameType | None) -> None:
-        told_to_stop.set()
+        stop_requested.set()
 
     previous = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         with OperatorServer(settings, host, port) as server:
             print(describe(server, settings), flush=True)
-            told_to_stop.wait()
+            stop_requested.wait()
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
 
 
 def describe(server: OperatorServer, settings: OperatorSettings) -> str:
-    """The ready line: where, for whom, and what is switched on."""
-    line = f"operator ready on {server.endpoint}"
+    """Return the ready line: the address, the players, and the defects and dialects."""
+    line = f"example wallet ready on {server.endpoint}"
     if settings.players:
         last = settings.player_start + settings.players - 1
         line += f", players {settings.player_start}..{last} with {settings.opening_balance} each"
-    switched_on = [*settings.defects, *settings.dialects]
-    return line + (f", switched on: {', '.join(switched_on)}" if switched_on else "")
+    switches = [*settings.defects, *settings.dialects]
+    return line + (f"; defects and dialects: {', '.join(switches)}" if switches else "")

@@ -1,4 +1,4 @@
-"""How an operator is set up: its players, its limits, and which defects and dialects are switched on."""
+"""The settings of an example wallet: its players, its limits, its defects and dialects."""
 
 import difflib
 from collections.abc import Iterable
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 class UnknownName(ValueError):
-    """A defect or dialect that does not exist. The message names the nearest ones that do."""
+    """Raised for a defect or dialect that does not exist; the message names the nearest ones."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         names = sorted(known)
@@ -20,11 +20,11 @@ class UnknownName(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class OperatorSettings:
-    """Settings of one operator.
+    """Settings of one example wallet.
 
     `database` None is a temporary file, removed at the end. Players `player_start` .. `player_start + players
     - 1` exist from the start with `opening_balance` ("1000.00"), unless the database knows them already.
-    `max_bet` ("50.00") limits bets. `seed` decides what defects with chance in them do.
+    `max_bet` ("50.00") limits bets. `seed` seeds the defects that depend on chance.
     """
 
     database: Path | None = None

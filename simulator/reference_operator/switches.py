@@ -1,7 +1,7 @@
-"""What can be switched on: the shape of a defect and of a dialect, and how several make one wallet.
+"""The registries of defects and dialects, and how several of them make one wallet.
 
-A switch is a class that overrides a few methods of `Wallet` or `Webhook` and leaves the rest to `super()`.
-Several stack up in the order they were named: the first has the first word.
+Each is a class that overrides a few methods of `Wallet` or `Webhook` and leaves the rest to `super()`.
+Several are combined in the order in which they are named: the first one is called first.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -19,7 +19,7 @@ AnyPart = TypeVar("AnyPart", bound=Part)
 
 
 class DefectKind(Enum):
-    """What it takes to see a defect."""
+    """The kind of test that a defect shows in."""
 
     SEQUENTIAL = "sequential"  # one call after the other
     FORM = "form"  # one call: the money may be right, its form is not
@@ -29,7 +29,7 @@ class DefectKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Defect:
-    """A bug that can be switched on.
+    """A bug that the example wallet can be given.
 
     `needs` names the hook without which no call shows it: "restart", "block" or "".
     """
@@ -44,7 +44,7 @@ class Defect:
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """Another right way to answer."""
+    """Another correct way to answer."""
 
     name: str
     description: str
@@ -65,27 +65,27 @@ def defects_by_group() -> dict[str, list[Defect]]:
 def defect(
     name: str, description: str, kind: DefectKind, group: str, needs: str = ""
 ) -> Callable[[AnyPart], AnyPart]:
-    """Enter the class below into the registry of defects."""
+    """Register the decorated class as a defect."""
 
-    def enter(part: AnyPart) -> AnyPart:
+    def register(part: AnyPart) -> AnyPart:
         DEFECTS[name] = Defect(name, description, kind, group, part, needs)
         return part
 
-    return enter
+    return register
 
 
 def dialect(name: str, description: str) -> Callable[[AnyPart], AnyPart]:
-    """Enter the class below into the registry of dialects."""
+    """Register the decorated class as a dialect."""
 
-    def enter(part: AnyPart) -> AnyPart:
+    def register(part: AnyPart) -> AnyPart:
         DIALECTS[name] = Dialect(name, description, part)
         return part
 
-    return enter
+    return register
 
 
 def select(kind: str, names: Iterable[str], known: Mapping[str, Defect | Dialect]) -> list[Part]:
-    """The parts of the named switches. Raises UnknownName."""
+    """Return the classes with these names. Raises UnknownName."""
     parts = []
     for name in names:
         if name not in known:

@@ -1,21 +1,21 @@
-"""THE EXAMPLE: a wallet that keeps its players' money right when calls are repeated, late or simultaneous.
+"""The wallet itself, which keeps its players' money right when calls are repeated, late or simultaneous.
 
-Five rules do it, and each is a few lines below:
+Read this file as the example. It follows five rules, each a few lines below:
 
-1. One request, one transaction: the check and the change it allows are never apart.
-2. Money is whole cents. Amounts are read strictly, and what is not canonical is refused.
-3. `(user_id, method, transaction_id)` names an effect. Each is applied once; its repeats are answered with
-   success and today's balance. The method belongs to the name: a refund carries the id of its bet.
-4. A refund gives back the stake of this player's own bet: not the amount it was sent with, and nothing for a
-   bet that was never taken. It is written down all the same, so that the late bet, when it comes, moves
-   nothing.
-5. A refusal leaves no trace, and says the balance. Money that is owed (wins, refunds) is taken from nobody's
-   blocked account: only bets ask whether the player may play.
+1. One request is one transaction, so that nothing comes between a check and the change that it allows.
+2. Money is whole cents. Amounts are read strictly, and any that is not canonical is refused.
+3. The key of an effect is `(user_id, method, transaction_id)`. Each effect is applied once; repeats are
+   answered with success and the current balance. The method belongs to the key, because a refund carries the
+   id of its bet.
+4. A refund gives back the stake of this player's own bet: not the amount that it carries, and nothing for a
+   bet that was never taken. It is recorded all the same (a tombstone), so that its late bet moves nothing.
+5. A refusal leaves no trace, and its answer shows the balance. Wins and refunds are owed, so a blocked player
+   gets them too: only bets check whether the player may play.
 
-`webhook.py` puts this behind HTTP. Switchable mistakes live in `defects`, other right ways in `dialects.py`.
+`webhook.py` puts this behind HTTP; `defects` holds mistakes, `dialects` other correct ways to answer.
 """
 
-# ruff: noqa: ARG002 -- arguments that this wallet has no use for are what its other versions decide by
+# ruff: noqa: ARG002 -- defects and dialects decide by arguments that this wallet does not use
 
 from typing import Any, TypeGuard
 
@@ -92,7 +92,7 @@ class Wallet:
                 return self.refund_unknown(books, player, refund)
             return self.refund_bet(books, player, refund, bet)
 
-    # Who, what, how much.
+    # Reading a call.
 
     def find_player(self, books: Books, call: ReceivedCall) -> Player:
         user_id = call.fields.get("user_id")
@@ -130,31 +130,31 @@ class Wallet:
             )
         return value
 
-    # What was done before, and what may be done now.
+    # Checking it against what was done before and what is allowed now.
 
     def find_effect(self, books: Books, call: MoneyCall, method: str) -> Effect | None:
-        """The effect that `method` had under this call's id, for this player."""
+        """Return the effect that `method` had with this call's id, for this player."""
         return books.effect(call.user_id, method, call.transaction_id)
 
     def answer_repeat(self, books: Books, player: Player, call: MoneyCall, earlier: Effect) -> Answer:
         return Accepted(player.balance)
 
     def answer_late_bet(self, player: Player, bet: MoneyCall) -> Answer:
-        """The bet's refund came first: both together leave the balance as it is."""
+        """Accept a bet whose refund came first: the two together leave the balance as it is."""
         return Accepted(player.balance)
 
     def check_bet(self, books: Books, player: Player, bet: MoneyCall) -> None:
         if player.status != ACTIVE:
             raise refusal(player, "USER_BLOCKED", "this player may not bet")
         if self.max_bet is not None and bet.amount > self.max_bet:
-            raise refusal(player, "LIMIT_REACHED", "the bet is over the operator's limit")
+            raise refusal(player, "LIMIT_REACHED", "the bet is over the limit")
         if bet.amount > player.balance:
             raise refusal(player, "INSUFFICIENT_FUNDS", "the balance is less than the bet")
 
     def check_win(self, books: Books, player: Player, win: MoneyCall) -> None:
-        """A win is owed: with or without a bet before it, in whatever amount, to whatever account."""
+        """Allow every win: it is owed with or without a bet, whatever its amount and the player's status."""
 
-    # What moves money.
+    # Moving money.
 
     def refund_bet(self, books: Books, player: Player, refund: MoneyCall, bet: Effect) -> Answer:
         if refund.amount == 0 and bet.amount != 0:
@@ -178,7 +178,7 @@ class Wallet:
 
 
 def is_id(value: Any) -> TypeGuard[str]:
-    """Text that the database can hold: not empty, not endless, and no half of a surrogate pair."""
+    """Return whether the database can hold the text: not empty or too long, and no lone surrogate in it."""
     if not isinstance(value, str) or not 0 < len(value) <= ID_LENGTH_MAX:
         return False
     try:
@@ -189,5 +189,5 @@ def is_id(value: Any) -> TypeGuard[str]:
 
 
 def refusal(player: Player, code: str, message: str, http_status: int | None = None) -> CallRefused:
-    """A refusal of a known player's call: it tells the balance, which did not move."""
+    """Return a refusal for a known player, with the balance, which did not move."""
     return CallRefused(RefusedCall(code, message, player.balance, http_status))

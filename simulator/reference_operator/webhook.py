@@ -1,9 +1,9 @@
-"""The operator's one endpoint: bytes in, the wallet's answer, bytes out.
+"""The one endpoint: read the bytes of a call, ask the wallet, write the bytes of its answer.
 
-No money is decided here, and no HTTP server is known.
+It decides nothing about money, and does not know the HTTP server.
 """
 
-# ruff: noqa: ARG002 -- arguments that this wallet has no use for are what its other versions decide by
+# ruff: noqa: ARG002 -- defects and dialects decide by arguments that this webhook does not use
 
 import json
 from collections.abc import Callable
@@ -32,7 +32,7 @@ JSON_TYPE = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class WebhookReply:
-    """One HTTP answer. With `dropped` the connection is closed instead, without a byte."""
+    """One HTTP answer. With `dropped`, the connection is closed without any answer instead."""
 
     body: bytes
     http_status: int = 200
@@ -41,7 +41,7 @@ class WebhookReply:
 
 
 class Webhook:
-    """Reads a webhook call, hands it to the wallet, writes the answer as the protocol wants it."""
+    """Reads a webhook call, passes it to the wallet, and writes the answer in the protocol's form."""
 
     def __init__(self, wallet: Wallet) -> None:
         self.wallet = wallet
@@ -54,12 +54,12 @@ class Webhook:
         }
 
     def receive(self, body: bytes) -> tuple[ReceivedCall, WebhookReply]:
-        """Answer one call. The call comes back too, for whoever counts calls."""
+        """Answer one call; return it too, for the caller to count."""
         call = self.read(body)
         return call, self.reply(call, self.answer(call))
 
     def read(self, body: bytes) -> ReceivedCall:
-        """The call in the body. Its method is empty where the body is not a JSON object."""
+        """Return the call in the body; its method is empty if the body is not a JSON object."""
         try:
             fields = json.loads(body, parse_float=Decimal, parse_constant=refuse_constant)
         except (ValueError, RecursionError):
@@ -81,7 +81,7 @@ class Webhook:
         return WebhookReply(self.encode(self.fields(call, answer)), http_status or 200)
 
     def fields(self, call: ReceivedCall, answer: Answer) -> dict[str, Any]:
-        """The JSON object of the reply."""
+        """Return the JSON object of the reply."""
         match answer:
             case Accepted(balance, status):
                 return {"status": status, "balance": self.money(balance)}
@@ -99,5 +99,5 @@ class Webhook:
 
 
 def refuse_constant(name: str) -> Any:
-    """NaN and Infinity are not JSON, though Python's reader takes them for it."""
+    """Refuse NaN and Infinity, which Python's reader accepts although they are not JSON."""
     raise ValueError(f"{name} is not JSON")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from enum import IntEnum
 
-from simulator.core.calls import FaultKind
+from simulator.core.calls import NO_ANSWER, FaultKind
 from simulator.core.findings import Finding, Severity, Verdict
 from simulator.core.steps import Parallel, Repeat, Scenario, Step
 from simulator.core.values import Frozen
@@ -113,7 +113,7 @@ class Cause:
     def proof(self) -> Proof:
         """The strongest proof among the sightings."""
         if not self.breaks_the_law:
-            return Proof.FORM if self.key.startswith("form:") else Proof.CLAIM
+            return Proof.FORM if self.key.startswith(("form:", NO_ANSWER)) else Proof.CLAIM
         if self.key in _RACES:
             return Proof.RACE
         if all(each.scenario is not None and _is_burst(each.scenario.steps) for each in self.sightings):

@@ -20,6 +20,7 @@ class RunStarted(Frozen, kw_only=True):
 
     The rest makes the lines that repeat it: `paths` and `players` as they were given, `options` that every
     scenario needs again, and those of the `selection`, as pairs of a flag and its value quoted for a shell.
+    `program` is what starts the simulator from here.
     """
 
     run: str
@@ -29,6 +30,7 @@ class RunStarted(Frozen, kw_only=True):
     version: str
     started_at: str
     selected: int
+    program: str = "betrontech-sim"
     players: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
     options: tuple[tuple[str, str], ...] = ()

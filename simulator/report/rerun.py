@@ -11,8 +11,6 @@ from simulator.core.steps import Scenario
 from simulator.report.events import RunStarted
 from simulator.report.text import visible
 
-COMMAND = "betrontech-sim run"
-
 RANGE_MIN = 3
 """So many players that follow each other are written as a range."""
 
@@ -42,8 +40,9 @@ def repeat_line(started: RunStarted, *, last_failed: bool) -> str:
 
 
 def _line(words: Iterable[str], started: RunStarted | None) -> str:
+    program = "betrontech-sim" if started is None else started.program
     seed = [] if started is None else [f"--seed {started.seed}"]
-    return visible(" ".join([COMMAND, *words, *seed]))
+    return visible(" ".join([program, "run", *words, *seed]))
 
 
 def _options(options: Iterable[tuple[str, str]]) -> list[str]:

@@ -9,20 +9,27 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from simulator.core.calls import Call, CallForm, FaultSpec, Form, Why
+from simulator.core.calls import Call, CallForm, UnsentCall
 from simulator.core.findings import Verdict
 from simulator.core.money import Money
 from simulator.core.profiles import WireProfile
-from simulator.core.webhooks import Exchange, NoReply, WebhookRequest, WireRequest
+from simulator.core.webhooks import Exchange, NoReply
 from simulator.judge.replies import read_reply
 from simulator.law.roles import KNOBS
 from simulator.report.events import DialectObserved, Event, ScenarioFinished
 from simulator.settings import RunSettings
 from simulator.wire.patience import Patience
-from simulator.wire.sender import CallInterrupted, Sender
+from simulator.wire.sender import CallInterrupted, RateLimit, Sender
 
 SILENT_CALLS_MAX = 5
 """So many calls in a row without an answer, none of them our doing, and the operator counts as gone."""
+
+
+LIMITED_CALLS_MAX = 2
+"""How often a call that a rate limit turned away is sent again before its answer counts."""
+
+PAST_KEPT = 16
+"""So many balances that a player had are known again when a read that lags shows one of them."""
 
 
 class Stopped(Exception):
@@ -32,11 +39,11 @@ class Stopped(Exception):
 class RunContext:
     """One run: settings, the way out, and the stream that everything is told to.
 
-    `emit` may be called from any thread. `run` is the random part of this run's transaction ids. `kept` holds
-    the latest exchanges of every scenario that is running. `stopping` is why no scenario may call any more;
-    while `ending`, what has to be put in order after the scenarios may. `shown`, by player, is the
-    balance that the operator last showed and goes on from, as far as it is known. A player is one scenario's
-    at a time; the mapping is shared by all.
+    `emit` may be called from any thread. `run` is the random part of this run's transaction ids. `kept`
+    holds the latest exchanges of every scenario that is running. `stopping` is why no scenario may call any
+    more; while `ending`, what has to be put in order after the scenarios may. `shown`, by player, is the
+    balance that the operator last showed and goes on from, as far as it is known; `past` are those before. A
+    player is one scenario's at a time; the mapping is shared by all.
     """
 
     def __init__(
@@ -61,7 +68,9 @@ class RunContext:
         self.ending = False
         self._sender: Sender | None = None
         self.shown: dict[str, Money] = {}
+        self.past: defaultdict[str, deque[Money]] = defaultdict(lambda: deque(maxlen=PAST_KEPT))
         self.patience = Patience()
+        self.rate_limit = RateLimit()
         self._silent = 0
         self._lock = threading.Lock()
 
@@ -88,59 +97,65 @@ class RunContext:
     def stop(self, reason: str) -> None:
         """Let every scenario end at its next call."""
         self.stopping = self.stopping or reason
+        self.rate_limit.end()
 
-    def call(
-        self,
-        request: WebhookRequest | None,
-        wire: WireRequest,
-        why: Why,
-        *,
-        form: Form | None = None,
-    ) -> Call:
-        """Send, record and read one call; without `form`, one that is written as documented.
+    def call(self, unsent: UnsentCall) -> Call:
+        """Send, record and read one call. Raises Stopped when the run is ending.
 
-        Raises Stopped when the run is ending.
+        A call that a rate limit turned away is sent again after the wait that the wallet asks for.
         """
+        call = self._call_once(unsent)
+        for _ in range(LIMITED_CALLS_MAX):
+            if not call.reading.busy or self.rate_limit.is_spent:
+                break
+            # The wallet turned the call away before it looked at it, and asks to be called again.
+            call = self._call_once(unsent)
+        return call
+
+    def _call_once(self, unsent: UnsentCall) -> Call:
+        self.rate_limit.wait()
         if self.stopping and not self.ending:
             raise Stopped(self.stopping)
         try:
-            exchange = self.sender.call(request, wire)
+            exchange = self.sender.call(unsent.request, unsent.wire)
         except CallInterrupted as interrupt:
-            for lost in interrupt.exchanges:
-                self.record(lost, why)
+            self._record_lost(unsent, interrupt)
             raise
-        return self.record(exchange, why, form=form)
+        return self.record(unsent, exchange)
 
-    def disturb(
-        self, request: WebhookRequest, wire: WireRequest, fault: FaultSpec, why: Why
-    ) -> tuple[Call, ...]:
-        """One call under a fault; two exchanges for a duplicate. Raises Stopped when the run is ending."""
+    def disturb(self, unsent: UnsentCall) -> tuple[Call, ...]:
+        """One call under its fault; two for a duplicate. Raises Stopped when the run is ending."""
+        assert unsent.fault is not None
         if self.stopping:
             raise Stopped(self.stopping)
         try:
-            exchanges = self.sender.disturb(request, wire, fault)
+            exchanges = self.sender.disturb(unsent.request, unsent.wire, unsent.fault)
         except CallInterrupted as interrupt:
-            for lost in interrupt.exchanges:
-                self.record(lost, why)
+            self._record_lost(unsent, interrupt)
             raise
-        return tuple(self.record(exchange, why) for exchange in exchanges)
+        return tuple(self.record(unsent, exchange) for exchange in exchanges)
 
-    def record(self, exchange: Exchange, why: Why, *, form: Form | None = None) -> Call:
+    def _record_lost(self, unsent: UnsentCall, interrupt: CallInterrupted) -> None:
+        for lost in interrupt.exchanges:
+            self.record(unsent, lost)
+
+    def record(self, unsent: UnsentCall, exchange: Exchange) -> Call:
         """Read the reply of a call that was made, and put the call into the event stream."""
-        form = form or Form(CallForm.CANONICAL, exchange.request)
         reading = read_reply(
             exchange.request,
             exchange.reply,
             self.profile,
             injected=exchange.fault is not None,
-            well_formed=form.form is not CallForm.MALFORMED,
+            well_formed=unsent.form.kind is not CallForm.MALFORMED,
         )
-        call = Call(exchange, reading, form, why)
+        call = Call(exchange, reading, unsent.form, unsent.why)
         with self._lock:
             self.calls += 1
             self.report(call)
-        if why.scenario_id in self.kept:
-            self.kept[why.scenario_id].append(call)
+        if unsent.why.scenario_id in self.kept:
+            self.kept[unsent.why.scenario_id].append(call)
+        if reading.busy:
+            self.rate_limit.note(reading.retry_after_s)
         self._watch_silence(exchange)
         return call
 

@@ -1,4 +1,4 @@
-"""What stands between us and an operator's wallet, as an ordered list of checks; the command prints them."""
+"""Check the way to a wallet step by step: name, connection, TLS, answer, JSON, player, speed."""
 
 from __future__ import annotations
 
@@ -23,16 +23,13 @@ SLOW_NS = 1_000_000_000
 
 CALLS = 3
 
-# Answered by what stands before the wallet, not by the wallet.
-AT_THE_DOOR = frozenset({401, 403, 405, 407, 408, 415, 419, 425, 429})
-
 _CONTAINER_MARKS = ("/.dockerenv", "/run/.containerenv", "/var/run/secrets/kubernetes.io")
 
 BODY_SHOWN_BYTES = 160
 
 
 class Health(StrEnum):
-    """How a check ends; `ODD` works, and is worth knowing."""
+    """The result of a check. `ODD` works, but should be looked at."""
 
     FINE = "ok"
     ODD = "odd"
@@ -40,7 +37,7 @@ class Health(StrEnum):
 
 
 class Check(Frozen):
-    """One question and its answer. `hint` is what to do; `reached` says that the operator was there."""
+    """One check and its result. `hint` says what to do; `reached` whether the wallet could be reached."""
 
     name: str
     health: Health
@@ -51,17 +48,17 @@ class Check(Frozen):
 
 
 def in_container() -> bool:
-    """Whether we seem to run in a container: Docker, Podman and Kubernetes leave these marks."""
+    """Return whether this seems to be a container: Docker, Podman and Kubernetes leave these marks."""
     return any(Path(mark).exists() for mark in _CONTAINER_MARKS)
 
 
 def diagnose(
     reach: Callable[[], Target], player: str, profile: WireProfile, *, contained: bool
 ) -> Iterator[Check]:
-    """Check after check, each as soon as it is known; the first that failed is the last.
+    """Yield each check as soon as it is known, until one has failed.
 
-    `reach` makes the target (`guard.make_target`) and may raise UsageError. Only `user_balance` is sent:
-    it moves nothing. `contained` says whether we run in a container (`in_container`).
+    `reach` returns the target (`wire.target.make_target`) and may raise UsageError. Only `user_balance` is
+    sent, which moves no money. `contained` is whether this is a container (`in_container`).
     """
     start = monotonic_ns()
     try:
@@ -69,17 +66,17 @@ def diagnose(
     except EndpointUnreachable as error:
         yield Check("name", Health.FAILED, str(error), took_ns=monotonic_ns() - start, reached=False)
         return
-    yield Check("name", Health.FINE, _leads(target), took_ns=monotonic_ns() - start)
+    yield Check("name", Health.FINE, _addresses(target), took_ns=monotonic_ns() - start)
     with Sender(target) as sender:
         yield from _connected(sender, target, contained)
         if sender.reach() is None:
             yield from _answers(sender, player, profile)
 
 
-def _leads(target: Target) -> str:
+def _addresses(target: Target) -> str:
     host = target.endpoint.host
     if target.proxy is not None:
-        return f"{host} is looked up by the proxy {target.proxy.place}"
+        return f"the proxy {target.proxy.place} resolves {host}"
     return host if target.addresses == (host,) else f"{host} is {', '.join(target.addresses)}"
 
 
@@ -100,16 +97,16 @@ def _connected(sender: Sender, target: Target, contained: bool) -> Iterator[Chec
 
 def _connection_hint(target: Target, contained: bool) -> str:
     if target.proxy is not None:
-        return "check --proxy, and that the proxy runs"
+        return "check --proxy, and that the proxy is running"
     if contained and target.addresses and all(is_loopback(address) for address in target.addresses):
         return (
-            f"{target.endpoint.host} is this container itself: call an operator on the host as "
-            "host.docker.internal (on Linux with --add-host host.docker.internal:host-gateway), one in "
+            f"{target.endpoint.host} is this container itself: reach a wallet on the host as "
+            "host.docker.internal (on Linux with --add-host host.docker.internal:host-gateway), and one in "
             "another container by its service name"
         )
     return (
-        "does the operator run, on that port, and does it listen on that address "
-        "(in a container it must be 0.0.0.0)?"
+        "is your wallet running on that port, and does it listen on that address "
+        "(in a container it must listen on 0.0.0.0)?"
     )
 
 
@@ -153,7 +150,7 @@ def _status(exchange: Exchange, reply: Reply) -> Check:
         return Check("answer", Health.FINE, detail, took_ns=exchange.latency_ns)
     where = reply.header("location")
     detail += f" to {where}" if where else f": {_shown(reply)}"
-    # A refusal in JSON may have any 4xx: that the player is unknown, say. It is read as one below.
+    # A refusal in JSON may have any other 4xx, for example for an unknown player; `_meaning` reads it.
     refused = (
         400 <= reply.status < 500 and _is_object(reply) and reply.status not in (401, 403, 405, 407, 419, 429)
     )
@@ -167,9 +164,9 @@ def _meaning(exchange: Exchange, reply: Reply, player: str, profile: WireProfile
         yield Check("json", Health.ODD if broken else Health.FINE, "; ".join(broken) or "as documented")
         yield Check("player", Health.FINE, f"{player} has {format_money(reading.balance)}")
     elif reading.outcome is Outcome.REFUSED:
-        yield Check("json", Health.FINE, "a refusal that reads as one")
-        hint = "does the player exist? name one with --player"
-        yield Check("player", Health.ODD, f"{player} is refused: {_shown(reply)}", hint)
+        yield Check("json", Health.FINE, "valid JSON (a refusal)")
+        hint = "does this player exist? use --player to name one that does"
+        yield Check("player", Health.ODD, f"your wallet refused player {player}: {_shown(reply)}", hint)
     else:
         hint = 'expected JSON like {"status":1,"balance":"100.50"}'
         yield Check("json", Health.FAILED, "; ".join(broken) or _shown(reply), hint)
@@ -184,7 +181,7 @@ def _speed(exchanges: list[Exchange]) -> Check:
     slowest = max(times)
     detail = f"slowest of {len(times)} calls"
     if slowest > SLOW_NS:
-        return Check("speed", Health.ODD, detail, "a player waits as long for each spin", slowest)
+        return Check("speed", Health.ODD, detail, "players wait that long for every spin", slowest)
     return Check("speed", Health.FINE, detail, took_ns=slowest)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TypeVar
 
 from simulator.core import json as exact_json
-from simulator.core.calls import Call, CallForm, Deviation, Form, Operation, Why
+from simulator.core.calls import Call, CallForm, Deviation, Form, Operation, UnsentCall, Why
 from simulator.core.findings import CallVerdict, Finding, Outcome, Phase, Place, Severity
 from simulator.core.json import JsonValue
 from simulator.core.money import Money, format_money
@@ -50,7 +50,7 @@ class Judge:
 
     `blocked` are the players of whom wrong money was found. `unanswered` are those with a call that got no
     usable answer, by no fault of ours: what an author expects afterwards may fail because of that alone.
-    `phase` is what the calls are made for.
+    `phase` is what the calls are made for. A call that no step made stands at the scenario's place.
     """
 
     def __init__(
@@ -63,6 +63,7 @@ class Judge:
     ) -> None:
         self._context = context
         self._scenario_id = None if phase in (Phase.PREFLIGHT, Phase.END) else scenario.id
+        self._place = scenario.place
         self._forms = forms
         self._tell = tell
         settings = context.settings
@@ -74,7 +75,7 @@ class Judge:
             curl=self.curl,
             answer=lambda exchange: answer_line(exchange, settings.headers),
         )
-        self._referee = Referee(self._findings, Policy(reads=Reads(settings.probe.value)), context.shown)
+        self._referee = Referee(self._findings, Policy(reads=Reads(settings.probe.value)))
         self.phase = phase
         self.found: list[Finding] = []
         self.blocked: set[str] = set()
@@ -89,10 +90,12 @@ class Judge:
 
     # --- players -----------------------------------------------------------------------------------
 
-    def opening_balance(self, player: str, call: Call, place: Place) -> Money | None:
+    def opening_balance(self, player: str, call: Call) -> Money | None:
         """Return the balance that a scenario begins with, from its first read; None if that shows none."""
         shown = self._context.shown.get(player)
-        balance, ruling = self._driven(self._referee.opening(self._facts(call, place), shown), place)
+        place = self._place_of(call)
+        opening = self._referee.opening(self._facts(call), shown, self._context.past[player])
+        balance, ruling = self._driven(opening, place)
         self._take(ruling, player, place)
         if balance is not None and shown is not None:
             # The balance is known, and the scenario can be played.
@@ -108,32 +111,32 @@ class Judge:
 
     # --- calls -------------------------------------------------------------------------------------
 
-    def money_call(self, form: Form, call: Call, place: Place, label: str = "") -> Outcome:
+    def money_call(self, call: Call) -> Outcome:
         """Judge one bet, win or refund; return the outcome, settled by a balance read where it must be."""
-        assert form.request is not None
-        self.note_reply(call, place)
-        facts = self._facts(call, place, label, form)
-        reading = call.reading
-        if reading.outcome is Outcome.UNKNOWN and reading.balance is None and call.exchange.fault is None:
-            self.unanswered.add(form.request.player)
-        return self._judged(self._referee.call(facts), form.request.player, place).outcome
+        request = call.form.request
+        assert request is not None
+        self.note_reply(call)
+        if call.outcome is Outcome.UNKNOWN and call.balance is None and call.exchange.fault is None:
+            self.unanswered.add(request.player)
+        asking = self._referee.call(self._facts(call))
+        return self._judged(asking, request.player, self._place_of(call)).outcome
 
-    def hostile_call(self, call: Call, place: Place) -> None:
+    def hostile_call(self, call: Call) -> None:
         """Judge bytes that are no webhook: whatever the answer, no player's balance moves."""
-        self.note_form(call, place)
+        self.note_form(call)
         players = [player for player in self.ledger.books if player not in self.blocked]
-        self._judged(self._referee.hostile(self._facts(call, place), players), "", place)
+        self._judged(self._referee.hostile(self._facts(call), players), "", self._place_of(call))
 
-    def sent_read(self, call: Call, place: Place) -> None:
+    def sent_read(self, call: Call) -> None:
         """Judge a read that an author wrote by hand: no balance moves, and strangers have none."""
-        self.note_form(call, place)
-        facts = self._facts(call, place)
-        player = facts.request.player
-        book = self.ledger.books.get(player)
+        self.note_form(call)
+        request = call.form.request
+        assert request is not None
+        book = self.ledger.books.get(request.player)
         if book is not None and book.terms.exists:
-            self.read(player, place)
-        elif call.reading.outcome is Outcome.ACCEPTED:
-            self.mild(Situation.UNKNOWN_PLAYER_ACCEPTED, call, place, facts.request.method)
+            self.read(request.player, self._place_of(call))
+        elif call.outcome is Outcome.ACCEPTED:
+            self.mild(Situation.UNKNOWN_PLAYER_ACCEPTED, call, request.method)
 
     def burst(self, player: str, calls: Sequence[Operation], place: Place) -> None:
         """Judge a player's calls that were released together. Raises TooManyWorlds."""
@@ -145,53 +148,54 @@ class Judge:
     def read(self, player: str, place: Place, *, purpose: str = "probe") -> Money | None:
         """Read a balance with nothing in flight and judge it; return the one that the wallet has."""
         first = self.ask_balance(player, place, purpose)
-        self._judged(self._referee.read(self._facts(first, place)), player, place)
+        self._judged(self._referee.read(self._facts(first)), player, place)
         balances = self._referee.balances(player)
         return balances[0] if len(balances) == 1 else None
 
     def ask_balance(self, player: str, place: Place, purpose: str = "probe") -> Call:
         """Make one `user_balance` call; its form is judged, its number is not."""
         request = WebhookRequest(Method.BALANCE, player)
-        why = Why(self._scenario_id, purpose, place=place)
-        call = self._context.call(request, write(request, self._context.profile), why)
-        self.note_reply(call, place)
+        form, why = Form(CallForm.CANONICAL, request), Why(self._scenario_id, purpose, place=place)
+        wire = write(request, self._context.profile)
+        call = self._context.call(UnsentCall(request, wire, form, why))
+        self.note_reply(call)
         return call
 
     # --- telling -----------------------------------------------------------------------------------
 
-    def mild(
-        self, situation: Situation, call: Call, place: Place, method: Method | None = None, detail: str = ""
-    ) -> None:
+    def mild(self, situation: Situation, call: Call, method: Method | None = None, detail: str = "") -> None:
         """Tell what costs no money by itself."""
-        self.tell(self._findings.mild(situation, self._facts(call, place), method, detail))
+        self.tell(self._findings.mild(situation, self._facts(call), method, detail))
 
-    def expectation(self, message: str, call: Call, place: Place) -> None:
+    def expectation(self, message: str, call: Call) -> None:
         """Tell what an author claimed and does not hold, unless the referee has said worse of it."""
+        place = self._place_of(call)
         for told in self.found:
             if told.place == place and told.severity is Severity.ERROR and breaks_the_law(told.cause):
                 return
-        self.tell(self._findings.expectation(message, self._facts(call, place)))
+        self.tell(self._findings.expectation(message, self._facts(call)))
 
-    def broken_claim(self, message: str, call: Call, player: str, place: Place) -> None:
+    def broken_claim(self, message: str, call: Call) -> None:
         """Tell what an author claimed and does not hold; after a missing answer it is left open."""
-        if player in self.unanswered:
-            self.unproven.append(f"line {place.line}: {message}, after a call that got no usable answer")
+        if call.player in self.unanswered:
+            line = self._place_of(call).line
+            self.unproven.append(f"line {line}: {message}, after a call that got no usable answer")
         else:
-            self.expectation(message, call, place)
+            self.expectation(message, call)
 
-    def note_reply(self, call: Call, place: Place) -> None:
+    def note_reply(self, call: Call) -> None:
         """Tell what the reply alone shows: its form, and how this wallet writes money and refusals."""
-        self.note_form(call, place)
+        self.note_form(call)
         reading = call.reading
         for knob, value in (("money_type", reading.money_type), ("refusal_http", reading.refusal_http)):
             if value is not None:
                 self._context.dialect.note(knob, value, evidence=f"HTTP {reading.http_status}")
                 if self._findings.is_pinned_otherwise(knob, value):
-                    self._tell_once(self._findings.policy(knob, value, self._facts(call, place)))
+                    self._tell_once(self._findings.policy(knob, value, self._facts(call)))
 
-    def accuse(self, situation: Situation, call: Call, place: Place, before: Money, after: Money) -> None:
+    def accuse(self, situation: Situation, call: Call, before: Money, after: Money) -> None:
         """Tell wrong money of one call that no account was opened for."""
-        facts = self._facts(call, place)
+        facts = self._facts(call)
         player, method = facts.request.player, facts.request.method
         self.tell(self._findings.money(situation, facts, MoneyFacts(player, (before,), after), method))
 
@@ -228,7 +232,7 @@ class Judge:
     def _read(self, wanted: ReadBalance, place: Place) -> CallFacts | None:
         """Read once, or until one of the wanted balances is shown, as far as the run has patience."""
         if not wanted.until:
-            return self._facts(self.ask_balance(wanted.player, place), place)
+            return self._facts(self.ask_balance(wanted.player, place))
         latest: list[Call] = []
 
         def read() -> Money | None:
@@ -236,12 +240,12 @@ class Judge:
             return latest[-1].reading.balance
 
         self._context.patience.await_balance(read, wanted.until)
-        return self._facts(latest[-1], place) if latest else None
+        return self._facts(latest[-1]) if latest else None
 
     def _take(self, ruling: Ruling, player: str, place: Place) -> None:
         """Tell what was found, and note whose money is known now."""
         if ruling.verdict is CallVerdict.RIGHT and ruling.expected is not None and ruling.dialect is None:
-            self._context.shown[player] = ruling.expected
+            self._note_shown(player, ruling.expected)
             return
         for finding in ruling.findings:
             self._tell_once(finding)
@@ -252,9 +256,13 @@ class Judge:
             self.unproven.append(f"line {place.line}: {ruling.reason}")
         balances = self._referee.balances(player)
         if len(balances) == 1 and self.ledger.books[player].terms.exists:
-            self._context.shown[player] = balances[0]
+            self._note_shown(player, balances[0])
         elif balances:
             self._context.shown.pop(player, None)
+
+    def _note_shown(self, player: str, balance: Money) -> None:
+        self._context.shown[player] = balance
+        self._context.past[player].append(balance)
 
     def _tell_once(self, finding: Finding) -> None:
         """Tell a finding; that a policy is broken, once for each knob."""
@@ -262,29 +270,31 @@ class Judge:
         if not (pinned and has_cause(self.found, finding.cause)):
             self.tell(finding)
 
-    def note_form(self, call: Call, place: Place) -> None:
+    def note_form(self, call: Call) -> None:
         """Tell what the reply's form deviates in; each form is told once in a run."""
         for deviation in call.reading.deviations:
             if self._forms.first(deviation, self._findings.rule_of_form(deviation)):
-                self.tell(self._findings.form(deviation, self._facts(call, place)))
+                self.tell(self._findings.form(deviation, self._facts(call)))
 
-    def _facts(self, call: Call, place: Place, label: str = "", form: Form | None = None) -> CallFacts:
-        exchange, reading = call.exchange, call.reading
-        request = exchange.request if form is None else form.request
+    def _place_of(self, call: Call) -> Place:
+        return call.why.place or self._place
+
+    def _facts(self, call: Call) -> CallFacts:
+        exchange, reading, form = call.exchange, call.reading, call.form
         return CallFacts(
-            request=_NO_REQUEST if request is None else request,
+            request=form.request or exchange.request or _NO_REQUEST,
             outcome=reading.outcome,
             balance=reading.balance,
-            form=CallForm.CANONICAL if form is None else form.form,
-            alternatives=() if form is None else form.alternatives,
+            form=form.kind,
+            alternatives=form.alternatives,
             must_settle=reading.must_settle,
             says_no=reading.says_no,
             nothing_sent=call.nothing_sent,
             fault=exchange.fault,
             account_status=reading.account_status,
             exchange=exchange,
-            place=place,
-            label=label,
+            place=self._place_of(call),
+            label=call.why.label,
             phase=self.phase,
         )
 

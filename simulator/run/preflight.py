@@ -10,7 +10,7 @@ from dataclasses import replace
 from random import Random
 from typing import NoReturn
 
-from simulator.core.calls import Call, CallForm, Form, Why
+from simulator.core.calls import NO_ANSWER, Call, CallForm, Form, UnsentCall, Why
 from simulator.core.findings import Finding, Outcome, Phase, Place, Severity
 from simulator.core.money import CENT, Money, format_change, format_money
 from simulator.core.steps import MAIN_PLAYER, Scenario
@@ -92,43 +92,46 @@ class Preflight:
             self.errors.append(finding)
         self._context.emit(FindingRaised(scenario_id=None, finding=finding))
 
-    def _read(self, player: str) -> Call:
-        request = WebhookRequest(Method.BALANCE, player)
-        return self._context.call(request, write(request, self._context.profile), Why(None, "preflight"))
+    def _read(self, player: str, method: Method = Method.BALANCE) -> Call:
+        request, why = WebhookRequest(method, player), Why(None, "preflight")
+        form = Form(CallForm.CANONICAL, request)
+        return self._context.call(UnsentCall(request, write(request, self._context.profile), form, why))
 
     def _read_answered(self, player: str) -> Call:
-        """Read the balance, up to three times: a kept connection may be closed just as a call goes out."""
+        """Read the balance, up to three times: a connection may be closed, or a gateway busy, just then."""
         calls: list[Call] = []
         for _ in range(TRIES):
             calls.append(self._read(player))
-            if isinstance(calls[-1].exchange.reply, Reply):
-                return calls[-1]
-        return next((call for call in calls if _is_answered(call)), calls[-1])
+            if not _is_missing(calls[-1]):
+                break
+        answered = [call for call in calls if _is_answered(call)]
+        for call in calls[:-1] if answered else ():
+            self._judge.note_form(call)
+        return answered[-1] if answered else calls[-1]
 
     def _check_endpoint(self, call: Call, player: str) -> None:
         """Raise RootCause where other calls get the same answer: then it says nothing of the player."""
         reply = call.exchange.reply
         if not isinstance(reply, Reply) or reply.status not in NO_WALLET:
             return
-        request, why = WebhookRequest(Method.DETAILS, player), Why(None, "preflight")
+        form, why = Form(CallForm.MALFORMED, None), Why(None, "preflight")
         others = (
-            self._context.call(request, write(request, self._context.profile), why),
-            self._context.call(None, WireRequest(b"{}"), why, form=Form(CallForm.MALFORMED, None)),
+            self._read(player, Method.DETAILS),
+            self._context.call(UnsentCall(None, WireRequest(b"{}"), form, why)),
         )
         said = (reply.status, call.reading.error_code)
         if all((each.reading.http_status, each.reading.error_code) == said for each in others):
             deviation = every_call(reply)
-            self._judge.note_form(
-                replace(call, reading=replace(call.reading, deviations=(deviation,))), PLACE
-            )
+            self._judge.note_form(replace(call, reading=replace(call.reading, deviations=(deviation,))))
             raise RootCause(f"{deviation.message}\n{self._judge.curl(call.exchange.wire)}")
 
     def _bet(self, player: str, balance: Money, script: Script) -> Money:
         """Returns the balance that a bet left."""
         amount = CENT
         call = self._call(script, Method.BET, player, amount)
-        if isinstance(call.exchange.reply, NoReply):
+        if _is_missing(call):
             # It may have met a connection that was just closed; another bet has a connection of its own.
+            self._judge.note_form(call)
             call = self._call(script, Method.BET, player, amount)
         if call.reading.outcome is Outcome.REFUSED and balance >= WHOLE_UNIT:
             amount = WHOLE_UNIT
@@ -140,9 +143,11 @@ class Preflight:
 
     def _win(self, player: str, balance: Money, script: Script) -> None:
         call = self._call(script, Method.WIN, player, CENT)
-        if isinstance(call.exchange.reply, NoReply):
+        if _is_missing(call):
             # As with the bets; a win is sent again until it is answered.
-            call = self._again(call)
+            self._judge.note_form(call)
+            exchange = call.exchange
+            call = self._context.call(UnsentCall(exchange.request, exchange.wire, call.form, call.why))
         if _is_usable(call):
             if call.reading.balance is not None:
                 self._context.shown[player] = call.reading.balance
@@ -156,18 +161,14 @@ class Preflight:
 
     def _call(self, script: Script, method: Method, player: str, amount: Money) -> Call:
         request = WebhookRequest(method, player, amount, script.new_id("preflight"), DEFAULT_GAME)
-        sent = script.flow_call(request)
+        unsent = script.flow_call(request, Why(None, "preflight", "preflight"))
         if method is Method.BET:
             script.accepted_bet(request)
-        return self._context.call(sent.request, sent.wire, Why(None, "preflight", "preflight"))
-
-    def _again(self, call: Call) -> Call:
-        exchange = call.exchange
-        return self._context.call(exchange.request, exchange.wire, Why(None, "preflight", "preflight"))
+        return self._context.call(unsent)
 
     def _unusable(self, call: Call, what: str, player: str, before: Money | None = None) -> NoReturn:
         """Nothing can be judged; `before` is the balance that a call without effect leaves."""
-        self._judge.note_form(call, PLACE)
+        self._judge.note_form(call)
         effect = "" if before is None else self._effect(call, player, before)
         reply = call.exchange.reply
         if isinstance(reply, NoReply):
@@ -188,7 +189,7 @@ class Preflight:
             return ""
         if call.reading.outcome is Outcome.REFUSED:
             situation = Situation.BET_REFUSED_BUT_TAKEN if bet else Situation.WIN_REFUSED_BUT_CREDITED
-            self._judge.accuse(situation, call, PLACE, before, after)
+            self._judge.accuse(situation, call, before, after)
         moved = format_change(Money(after - before))
         return f"and yet the balance went from {format_money(before)} to {format_money(after)} ({moved})"
 
@@ -206,6 +207,12 @@ class Preflight:
             f"nobody answers at {endpoint}: {detail}\n"
             "check that your wallet runs, and the host and port; --wait-for 30s waits for it to start"
         )
+
+
+def _is_missing(call: Call) -> bool:
+    """Return whether no answer of the wallet came, or one that asks to come back later."""
+    missing = any(each.cause.startswith(NO_ANSWER) for each in call.reading.deviations)
+    return missing or call.reading.busy or isinstance(call.exchange.reply, NoReply)
 
 
 def _is_answered(call: Call) -> bool:
@@ -226,6 +233,9 @@ def _is_usable(call: Call) -> bool:
 ADJUSTING_CALLS_MAX = 2_500
 """A jackpot of 99,999,999.99 is taken back in bets of 50,000.00."""
 
+UNANSWERED_MAX = 5
+"""So many adjusting calls of a scenario may get no answer: others make up for them."""
+
 
 class CannotReach(Exception):
     """The balance cannot be reached; the message is why the scenario is skipped."""
@@ -240,12 +250,13 @@ class Adjustment:
         self._script = script
         self._why = why
         self._place = place
+        self._unanswered = 0
 
     def read(self, player: str) -> Money:
         """The player's balance before anything is done. Raises CannotReach."""
         for _ in range(2):
             call = self._judge.ask_balance(player, self._place, self._why.purpose)
-            balance = self._judge.opening_balance(player, call, self._place)
+            balance = self._judge.opening_balance(player, call)
             if balance is not None:
                 return balance
         raise CannotReach(f"the balance of player {player} cannot be read")
@@ -259,6 +270,7 @@ class Adjustment:
         chunk = self._context.settings.max_bet
         for _ in range(ADJUSTING_CALLS_MAX):
             missing = target - book.balances[0]
+            unanswered = self._unanswered
             if missing == 0:
                 return True
             if missing > 0:
@@ -270,6 +282,9 @@ class Adjustment:
                 return False
             if accepted and chunk is not None and -missing > chunk * ADJUSTING_CALLS_MAX:
                 raise CannotReach(_too_far(player, book.balances[0], target, chunk))
+            if unanswered < self._unanswered <= UNANSWERED_MAX:
+                # Nothing was refused: go on from the balance that the wallet shows.
+                continue
             if not accepted:
                 if missing > 0 or chunk is None or chunk <= 1:
                     raise CannotReach(_refusal(player, book.balances[0], target))
@@ -285,17 +300,17 @@ class Adjustment:
 
     def _call(self, method: Method, player: str, amount: Money) -> bool:
         request = WebhookRequest(method, player, amount, self._script.new_id("adjust"), DEFAULT_GAME)
-        sent = self._script.flow_call(request)
-        form = Form(CallForm.OPTIONAL, request)
-        call = self._context.call(sent.request, sent.wire, self._why, form=form)
-        outcome = self._judge.money_call(form, call, self._place)
+        unsent = replace(self._script.flow_call(request, self._why), form=Form(CallForm.OPTIONAL, request))
+        call = self._context.call(unsent)
+        outcome = self._judge.money_call(call)
+        self._unanswered += call.reading.outcome is Outcome.UNKNOWN and call.reading.balance is None
         if method is Method.BET and outcome is Outcome.ACCEPTED:
             self._script.accepted_bet(request)
         return outcome is Outcome.ACCEPTED
 
 
 def _refusal(player: str, balance: Money, target: Money) -> str:
-    return f"{_cannot(player, balance, target)}: the operator refused the adjusting calls"
+    return f"{_cannot(player, balance, target)}: your wallet did not accept the adjusting calls"
 
 
 def _too_far(player: str, balance: Money, target: Money, bet: Money) -> str:

@@ -8,13 +8,15 @@ from dataclasses import field, replace
 from functools import lru_cache
 from random import Random
 
-from simulator.core.calls import CallForm, Form
+from simulator.core.calls import CallForm, Form, UnsentCall, Why
 from simulator.core.json import JsonValue
 from simulator.core.money import ZERO, AllOf, Amount, Drawn, Money, OfLimit, TimesBet, Written, format_money
 from simulator.core.profiles import WireProfile
 from simulator.core.steps import (
     MAIN_PLAYER,
+    Balance,
     Bet,
+    Details,
     Expected,
     Parallel,
     Refund,
@@ -44,15 +46,20 @@ class CannotSend(Exception):
     """A step cannot be written: it speaks of something that has not happened. The message says why."""
 
 
-class Prepared(Frozen):
-    """A money call as it was sent, for the steps that speak of it later."""
+class _Written(Frozen):
+    """A money call and what it was written from, for the steps that speak of it later."""
 
-    request: WebhookRequest
-    wire: WireRequest
-    form: Form
+    call: UnsentCall
     raw: Mapping[str, JsonValue] = field(default_factory=dict)
     omit: frozenset[str] = frozenset()
     open_round: OpenRound | None = None
+
+    @property
+    def request(self) -> WebhookRequest:
+        """What is asked, as far as the bytes say it."""
+        request = self.call.request
+        assert request is not None
+        return request
 
 
 class Script:
@@ -71,14 +78,15 @@ class Script:
         rng: Random,
     ) -> None:
         self.prefix = prefix
+        self.scenario_id = scenario.id
         self._players = players
         self._profile = profile
         self._games = games
         self._rng = rng
         self._count = 0
         self._drawn: set[Money] = set()
-        self._sent: dict[str, Prepared] = {}
-        self._last: Prepared | None = None
+        self._sent: dict[str, _Written] = {}
+        self._last: _Written | None = None
         self._last_label = "call"
         self._reserved: dict[str, tuple[str, Money]] = {}
         self._written_ids: dict[str, str] = {}
@@ -92,7 +100,7 @@ class Script:
 
     # --- steps -------------------------------------------------------------------------------------
 
-    def money_step(self, step: Bet | Win, ledger: Ledger) -> Prepared:
+    def money_step(self, step: Bet | Win, ledger: Ledger) -> UnsentCall:
         """The call of a bet or win step. Raises CannotSend."""
         player = self.player(step.player)
         method = Method.BET if isinstance(step, Bet) else Method.WIN
@@ -104,10 +112,9 @@ class Script:
         game = step.game or DEFAULT_GAME
         request = WebhookRequest(method, player, amount, transaction_id, game)
         open_round = self._open_rounds.get((player, game)) if method is Method.WIN else None
-        sent = self._write(request, step.raw, step.omit, open_round)
-        return self._keep(step.label, self._either(sent, step.expect.outcome), ledger)
+        return self._keep(step, self._write(request, step, step.raw, step.omit, open_round), ledger)
 
-    def refund_step(self, step: Refund, ledger: Ledger) -> Prepared:
+    def refund_step(self, step: Refund, ledger: Ledger) -> UnsentCall:
         """The call of a refund step. Raises CannotSend."""
         player = self.player(step.player)
         if step.of is not None:
@@ -119,8 +126,7 @@ class Script:
             raise CannotSend("a refund by transaction_id needs an amount")
         request = WebhookRequest(Method.REFUND, player, amount, transaction_id)
         of_bet = OpenRound(transaction_id, stake or ZERO, self._game_of(step.of))
-        sent = self._write(request, step.raw, step.omit, of_bet)
-        return self._keep(step.label, self._either(sent, step.expect.outcome), ledger)
+        return self._keep(step, self._write(request, step, step.raw, step.omit, of_bet), ledger)
 
     def _game_of(self, label: str | None) -> str | None:
         """The game of the bet with that label, sent already or not; some dialects' refunds name it."""
@@ -130,7 +136,7 @@ class Script:
         bet = self._bets.get(label) if label is not None else None
         return bet.game if bet is not None else None
 
-    def resend_step(self, step: Resend, ledger: Ledger) -> Prepared:
+    def resend_step(self, step: Resend, ledger: Ledger) -> UnsentCall:
         """The call of a resend step: the same bytes, or with one field changed. Raises CannotSend."""
         sent = self._last if step.of is None else self._sent.get(step.of)
         if sent is None:
@@ -142,16 +148,17 @@ class Script:
             changes["player"] = self.player(step.player)
         if changes:
             request = replace(sent.request, **changes)  # type: ignore[arg-type]  # the two names are fields
-            sent = self._write(request, sent.raw, sent.omit, sent.open_round)
-        self._last = self._either(sent, step.expect.outcome)
-        return self._last
+            sent = self._write(request, step, sent.raw, sent.omit, sent.open_round)
+        else:
+            call = sent.call
+            form = _either(call.form, step)
+            again = UnsentCall(call.request, call.wire, form, self._why(step), step.fault)
+            sent = replace(sent, call=again)
+        self._last = sent
+        return _under_fault(sent.call)
 
-    def label_again(self, step: Resend) -> str:
-        """How reports call what that step sends: ``b1 again``."""
-        return f"{step.of or self._last_label} again"
-
-    def send_step(self, step: Send, ledger: Ledger) -> tuple[WireRequest, Form]:
-        """The bytes of a `send` step with its placeholders filled in, and what they read as."""
+    def send_step(self, step: Send, ledger: Ledger) -> UnsentCall:
+        """The call of a `send` step: its bytes with their placeholders filled in, as what they read."""
         player = self.player(step.player)
         body = step.body.decode("utf-8", "surrogateescape")
         book = ledger.books.get(player)
@@ -166,9 +173,7 @@ class Script:
         form = form_of(wire, self._profile, self._games)
         if form.request is not None and form.request.transaction_id is not None:
             ledger.watch_exact_id(form.request.transaction_id)
-        if form.form is CallForm.CANONICAL:
-            form = replace(form, form=CallForm.OPTIONAL)
-        return wire, form
+        return UnsentCall(form.request, wire, _optional(form), self._why(step))
 
     # --- parts -------------------------------------------------------------------------------------
 
@@ -221,11 +226,18 @@ class Script:
                 request.transaction_id, request.amount, request.game_id
             )
 
-    def flow_call(self, request: WebhookRequest) -> Prepared:
+    def flow_call(self, request: WebhookRequest, why: Why) -> UnsentCall:
         """A call that a flow asks for, written as documented."""
         open_round = self._open_rounds.get((request.player, request.game_id))
         wire = write(request, self._profile, open_round=open_round)
-        return Prepared(request, wire, Form(self._form(request), request), open_round=open_round)
+        return UnsentCall(request, wire, Form(self._form(request), request), why)
+
+    def read(self, step: Balance | Details, label: str = "") -> UnsentCall:
+        """The call that asks for a player's balance or account details."""
+        method = Method.BALANCE if isinstance(step, Balance) else Method.DETAILS
+        request = WebhookRequest(method, self.player(step.player))
+        why = Why(self.scenario_id, "step", label, step.place)
+        return UnsentCall(request, write(request, self._profile), Form(CallForm.CANONICAL, request), why)
 
     def _form(self, request: WebhookRequest) -> CallForm:
         known = request.method is Method.REFUND or request.game_id in self._games
@@ -234,17 +246,26 @@ class Script:
     def _write(
         self,
         request: WebhookRequest,
+        step: Bet | Win | Refund | Resend,
         raw: Mapping[str, JsonValue],
         omit: frozenset[str],
         open_round: OpenRound | None,
-    ) -> Prepared:
+    ) -> _Written:
         if not raw and not omit:
             wire = write(request, self._profile, open_round=open_round)
-            return Prepared(request, wire, Form(self._form(request), request), open_round=open_round)
-        filled = {key: self._fill(value) for key, value in raw.items()}
-        wire = write(request, self._profile, filled, omit, open_round)
-        form = form_of(wire, self._profile, self._games)
-        return Prepared(form.request or request, wire, form, filled, omit, open_round)
+            form = Form(self._form(request), request)
+        else:
+            raw = {key: self._fill(value) for key, value in raw.items()}
+            wire = write(request, self._profile, raw, omit, open_round)
+            form = form_of(wire, self._profile, self._games)
+            request = form.request or request
+        call = UnsentCall(request, wire, _either(form, step), self._why(step), step.fault)
+        return _Written(call, raw, omit, open_round)
+
+    def _why(self, step: Bet | Win | Refund | Resend | Send) -> Why:
+        """For that step; a call that is sent again is called ``b1 again``."""
+        label = f"{step.of or self._last_label} again" if isinstance(step, Resend) else step.label
+        return Why(self.scenario_id, "step", label, step.place)
 
     def _fill(self, value: JsonValue) -> JsonValue:
         return self._filled(value) if isinstance(value, str) else value
@@ -252,19 +273,12 @@ class Script:
     def _filled(self, text: str) -> str:
         return text.replace("${run}", self.prefix).replace("${number}", str(int(self.prefix, 36)))
 
-    def _either(self, sent: Prepared, expected: Expected | None) -> Prepared:
-        """`expect: either` widens what the ledger allows: applied once, or refused."""
-        if expected is Expected.EITHER and sent.form.form is CallForm.CANONICAL:
-            return replace(sent, form=replace(sent.form, form=CallForm.OPTIONAL))
-        return sent
-
-    def _keep(self, label: str, sent: Prepared, ledger: Ledger) -> Prepared:
-        self._sent[label] = sent
-        self._last = sent
-        self._last_label = label
+    def _keep(self, step: Bet | Win | Refund, sent: _Written, ledger: Ledger) -> UnsentCall:
+        self._sent[step.label] = self._last = sent
+        self._last_label = step.label
         if "transaction_id" in sent.raw and sent.request.transaction_id is not None:
             ledger.watch_exact_id(sent.request.transaction_id)
-        return sent
+        return _under_fault(sent.call)
 
     def _bet_of(self, label: str, player: str, ledger: Ledger) -> tuple[str, Money | None]:
         sent = self._sent.get(label)
@@ -275,6 +289,22 @@ class Script:
             raise CannotSend(f'the step "{label}" was not sent')
         amount = self.amount(bet.amount, self.player(bet.player) if bet.player else player, ledger)
         return self._reserved.setdefault(label, (self.new_id(label), amount))
+
+
+def _either(form: Form, step: Bet | Win | Refund | Resend) -> Form:
+    """`expect: either` widens what the ledger allows: applied once, or refused."""
+    return _optional(form) if step.expect.outcome is Expected.EITHER else form
+
+
+def _under_fault(call: UnsentCall) -> UnsentCall:
+    """A wallet may refuse what is delivered in an unusual way."""
+    if call.fault is None or not call.fault.kind.is_odd_delivery:
+        return call
+    return replace(call, form=_optional(call.form))
+
+
+def _optional(form: Form) -> Form:
+    return replace(form, kind=CallForm.OPTIONAL) if form.kind is CallForm.CANONICAL else form
 
 
 @lru_cache(maxsize=1024)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from random import Random
 
-from simulator.core.calls import Call, CallForm, FaultKind, FaultSpec, Opening, Why
+from simulator.core.calls import Call, FaultSpec, Opening, UnsentCall, Why
 from simulator.core.findings import Finding, Outcome, Phase, Place, Severity, Verdict
 from simulator.core.money import Money, format_money
 from simulator.core.rounds import VOLATILITIES, Ask, Flow, RoundPlan, draw_spin, play_round
@@ -47,10 +47,9 @@ from simulator.run.judge import FormLog, Judge, check_claims
 from simulator.run.players import Cast, HookFailed, Hooks, NoPlayer
 from simulator.run.preflight import Adjustment as OpeningCalls
 from simulator.run.preflight import CannotReach
-from simulator.run.script import DEFAULT_GAME, CannotSend, Prepared, Script
+from simulator.run.script import DEFAULT_GAME, CannotSend, Script
 from simulator.settings import Probe
 from simulator.wire.sender import wait_for
-from simulator.wire.writing import write
 
 EXCHANGES_KEPT = 500
 """The latest exchanges of a scenario that did not pass; the NDJSON report has all."""
@@ -215,7 +214,7 @@ class ScenarioRun:
 FLOW_ATTEMPTS = 5
 """How often a round's win or refund is sent before the round counts as undelivered."""
 
-Make = Callable[[Prepared, Place, str], Outcome]
+Make = Callable[[UnsentCall], Outcome]
 """Makes one call and judges it."""
 
 
@@ -263,8 +262,8 @@ class Rounds:
         flow: Flow = play_round(plan, attempts=FLOW_ATTEMPTS)
         ask: Ask = next(flow)
         while True:
-            sent = self._script.flow_call(ask.request)
-            outcome = self._make(sent, place, ask.request.method.noun)
+            why = Why(self._script.scenario_id, "step", ask.request.method.noun, place)
+            outcome = self._make(self._script.flow_call(ask.request, why))
             if plan.player in self._judge.blocked:
                 return
             try:
@@ -275,9 +274,6 @@ class Rounds:
 
 # --- steps ----------------------------------------------------------------------------------------
 # Runs the steps of one scenario, one after the other.
-
-ODD_DELIVERY = frozenset({FaultKind.CHUNKED, FaultKind.SLOW_BODY, FaultKind.DELAY})
-"""Faults under which the whole call arrives and is answered, if in an unusual way."""
 
 RESTART_S = 60.0
 """How long an operator may take until it answers again after its restart hook has ended."""
@@ -340,12 +336,12 @@ class Steps:
         match step:
             case Bet() | Win():
                 self._settle_before(step)
-                self._money(self._script.money_step(step, self._ledger), step)
+                self._money(self._script.money_step(step, self._ledger), step.expect)
             case Refund():
-                self._money(self._script.refund_step(step, self._ledger), step)
+                self._money(self._script.refund_step(step, self._ledger), step.expect)
             case Resend():
                 for _ in range(step.times):
-                    self._money(self._script.resend_step(step, self._ledger), step)
+                    self._money(self._script.resend_step(step, self._ledger), step.expect)
             case Balance():
                 self._balance(step)
             case Details():
@@ -371,7 +367,7 @@ class Steps:
         # The checker of concurrent histories is large, and most scenarios have no use for it.
         from simulator.run.burst import Bursts
 
-        Bursts(self._context, self._scenario.id, self._script, self._judge, self._ledger).run(step)
+        Bursts(self._context, self._script, self._judge, self._ledger).run(step)
 
     def _restart(self) -> None:
         hook = self._context.settings.restart_hook
@@ -392,50 +388,41 @@ class Steps:
             raise CannotSend(str(error)) from None
         book.terms = replace(book.terms, blocked=True)
 
-    def make(self, sent: Prepared, place: Place, label: str) -> Outcome:
+    def make(self, unsent: UnsentCall) -> Outcome:
         """Make one ordinary call and judge it. Raises Stopped."""
-        return self._judge_call(sent, self._call(sent, place, label), place, label)
+        return self._judge_call(self._context.call(unsent))
 
     # --- money -------------------------------------------------------------------------------------
 
-    def _money(self, sent: Prepared, step: Bet | Win | Refund | Resend) -> Outcome:
-        label = self._script.label_again(step) if isinstance(step, Resend) else step.label
-        if step.fault is not None:
-            return self._disturbed(sent, step, step.fault, label)
-        call = self._call(sent, step.place, label)
-        outcome = self._judge_call(sent, call, step.place, label)
-        self._claims(step.expect, call, outcome, step.place)
+    def _money(self, unsent: UnsentCall, expect: Expect) -> Outcome:
+        if unsent.fault is not None:
+            return self._disturbed(unsent, unsent.fault, expect)
+        call = self._context.call(unsent)
+        outcome = self._judge_call(call)
+        self._claims(expect, call, outcome)
         return outcome
 
-    def _disturbed(
-        self, sent: Prepared, step: Bet | Win | Refund | Resend, fault: FaultSpec, label: str
-    ) -> Outcome:
+    def _disturbed(self, unsent: UnsentCall, fault: FaultSpec, expect: Expect) -> Outcome:
         """A call under a fault of ours: what is unknown stays open until an answer or a read settles it."""
-        why = Why(self._scenario.id, "step", label, step.place)
-        calls = self._context.disturb(sent.request, sent.wire, fault, why)
-        if fault.kind in ODD_DELIVERY and sent.form.form is CallForm.CANONICAL:
-            sent = replace(sent, form=replace(sent.form, form=CallForm.OPTIONAL))
+        calls = self._context.disturb(unsent)
         # Of two copies the one that took effect came first, in whatever order they were answered.
         outcome = Outcome.UNKNOWN
-        for call in sorted(calls, key=lambda each: _SETTLING.index(each.reading.outcome)):
-            outcome = self._judge_call(sent, call, step.place, label)
-        if fault.kind in ODD_DELIVERY:
-            self._claims(step.expect, calls[0], outcome, step.place)
-        if sent.request.method is Method.BET:
-            self._script.accepted_bet(sent.request)
+        for call in sorted(calls, key=lambda each: _SETTLING.index(each.outcome)):
+            outcome = self._judge_call(call)
+        if fault.kind.is_odd_delivery:
+            self._claims(expect, calls[0], outcome)
+        if unsent.request is not None and unsent.request.method is Method.BET:
+            self._script.accepted_bet(unsent.request)
         return outcome
 
-    def _call(self, sent: Prepared, place: Place, label: str) -> Call:
-        why = Why(self._scenario.id, "step", label, place)
-        return self._context.call(sent.request, sent.wire, why, form=sent.form)
-
-    def _judge_call(self, sent: Prepared, call: Call, place: Place, label: str) -> Outcome:
-        if sent.form.request is None:
-            self._judge.hostile_call(call, place)
-            return call.reading.outcome
-        outcome = self._judge.money_call(sent.form, call, place, label)
-        if sent.request.method is Method.BET and outcome is Outcome.ACCEPTED:
-            self._script.accepted_bet(sent.request)
+    def _judge_call(self, call: Call) -> Outcome:
+        request = call.form.request
+        if request is None:
+            self._judge.hostile_call(call)
+            return call.outcome
+        outcome = self._judge.money_call(call)
+        if request.method is Method.BET and outcome is Outcome.ACCEPTED:
+            self._script.accepted_bet(request)
         return outcome
 
     def _settle_before(self, step: Bet | Win) -> None:
@@ -444,54 +431,47 @@ class Steps:
         if book is not None and book.ambiguous:
             self._judge.read(book.player, step.place)
 
-    def _claims(self, expect: Expect, call: Call, outcome: Outcome, place: Place) -> None:
+    def _claims(self, expect: Expect, call: Call, outcome: Outcome) -> None:
         latency_ms_max = self._context.settings.latency_ms_max
         if latency_ms_max is not None and (call.exchange.latency_ns or 0) > latency_ms_max * 1_000_000:
             took_ms = (call.exchange.latency_ns or 0) // 1_000_000
             words = f"answered after {took_ms} ms, the limit is {latency_ms_max} ms"
-            self._judge.mild(Situation.SLOW, call, place, detail=words)
-        request = call.exchange.request
-        player = "" if request is None else request.player
+            self._judge.mild(Situation.SLOW, call, detail=words)
         for message in check_claims(expect, call, outcome):
-            self._judge.broken_claim(message, call, player, place)
+            self._judge.broken_claim(message, call)
 
     # --- reads -------------------------------------------------------------------------------------
 
     def _balance(self, step: Balance) -> None:
         book = self._book(step.player)
         if not book.terms.exists:
-            self._stranger_read(Method.BALANCE, book.player, step.place, step.expect)
+            self._stranger_read(step)
             return
         found = self._judge.read(book.player, step.place, purpose="step")
         if found is not None and step.is_ is not None and found != step.is_:
             call = self._judge.ask_balance(book.player, step.place)
             words = f"balance: the scenario says {format_money(step.is_)}, found {format_money(found)}"
-            self._judge.broken_claim(words, call, book.player, step.place)
+            self._judge.broken_claim(words, call)
         elif step.expect != Expect():
             call = self._judge.ask_balance(book.player, step.place, "step")
-            self._claims(step.expect, call, call.reading.outcome, step.place)
+            self._claims(step.expect, call, call.outcome)
 
     def _details(self, step: Details) -> None:
-        book = self._book(step.player)
-        if not book.terms.exists:
-            self._stranger_read(Method.DETAILS, book.player, step.place, step.expect)
+        if not self._book(step.player).terms.exists:
+            self._stranger_read(step)
             return
-        call = self._ask(Method.DETAILS, book.player, step.place)
-        self._judge.note_form(call, step.place)
-        if call.reading.outcome is Outcome.REFUSED:
-            self._judge.mild(Situation.DETAILS_WRONG, call, step.place, Method.DETAILS)
-        self._claims(step.expect, call, call.reading.outcome, step.place)
+        call = self._context.call(self._script.read(step))
+        self._judge.note_form(call)
+        if call.outcome is Outcome.REFUSED:
+            self._judge.mild(Situation.DETAILS_WRONG, call, Method.DETAILS)
+        self._claims(step.expect, call, call.outcome)
 
-    def _stranger_read(self, method: Method, player: str, place: Place, expect: Expect) -> None:
-        call = self._ask(method, player, place).for_unknown_player
-        if call.reading.outcome is Outcome.ACCEPTED:
-            self._judge.mild(Situation.UNKNOWN_PLAYER_ACCEPTED, call, place, method)
-        self._claims(expect, call, call.reading.outcome, place)
-
-    def _ask(self, method: Method, player: str, place: Place) -> Call:
-        request = WebhookRequest(method, player)
-        why = Why(self._scenario.id, "step", place=place)
-        return self._context.call(request, write(request, self._context.profile), why)
+    def _stranger_read(self, step: Balance | Details) -> None:
+        call = self._context.call(self._script.read(step)).for_unknown_player
+        if call.outcome is Outcome.ACCEPTED:
+            method = None if call.form.request is None else call.form.request.method
+            self._judge.mild(Situation.UNKNOWN_PLAYER_ACCEPTED, call, method)
+        self._claims(step.expect, call, call.outcome)
 
     def _book(self, name: str | None) -> Book:
         return self._ledger.books[self._script.player(name)]
@@ -499,17 +479,16 @@ class Steps:
     # --- anything at all ---------------------------------------------------------------------------
 
     def _send(self, step: Send) -> None:
-        wire, form = self._script.send_step(step, self._ledger)
-        why = Why(self._scenario.id, "step", step.label, step.place)
-        call = self._context.call(form.request, wire, why, form=form)
-        book = None if form.request is None else self._ledger.books.get(form.request.player)
+        call = self._context.call(self._script.send_step(step, self._ledger))
+        request = call.form.request
+        book = None if request is None else self._ledger.books.get(request.player)
         if book is None or not book.terms.exists:
             call = call.for_unknown_player
-        outcome = call.reading.outcome
-        if form.request is None:
-            self._judge.hostile_call(call, step.place)
-        elif form.request.method.moves_money:
-            outcome = self._judge.money_call(form, call, step.place, step.label)
+        outcome = call.outcome
+        if request is None:
+            self._judge.hostile_call(call)
+        elif request.method.moves_money:
+            outcome = self._judge.money_call(call)
         else:
-            self._judge.sent_read(call, step.place)
-        self._claims(step.expect, call, outcome, step.place)
+            self._judge.sent_read(call)
+        self._claims(step.expect, call, outcome)

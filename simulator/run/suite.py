@@ -149,6 +149,7 @@ class _Run:
         # Of the bundled suite it is known: many of its scenarios are about a single call.
         if self._settings.paths:
             self._notes.extend(context.open_bets.in_words())
+        self._notes.extend(context.rate_limit.in_words())
         code = self._exit_code(unreachable)
         context.emit(
             RunFinished(

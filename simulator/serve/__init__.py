@@ -1,4 +1,4 @@
-"""Running the app: gunicorn with one worker of threads, its logs, its start and its clean stop.
+"""The server: the BetronTech API, the games, the console, and the delivery of their webhooks.
 
-One worker always: state lives in its memory, and a second one would have another state.
+There is always one gunicorn worker with threads: its memory holds state that a second one would not share.
 """

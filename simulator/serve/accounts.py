@@ -1,6 +1,7 @@
-"""Agents: the operators' accounts with us, each with its credentials, its webhook URL and its wire profile.
+"""The agents (accounts with credentials, a webhook URL and a wire profile), and the game sessions of players.
 
-What is sent to an agent's wallet, and what became of it, is delivery's; who plays is `sessions`'.
+An agent may be replaced at run time. One launch makes one session, whose token is the secret in its game URL;
+with a data folder, sessions are kept in a file, so that a restarted server knows its game URLs.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class Agent(Frozen):
-    """One operator's account. `target` is its checked webhook URL; None lets it play DEMO only."""
+    """One account. `target` is its checked webhook URL; with None it plays DEMO only."""
 
     code: str
     token: str = field(repr=False)
@@ -40,9 +41,9 @@ class Agent(Frozen):
 
 
 def make_agent(account: AgentSettings, settings: ServeSettings) -> Agent:
-    """The agent of that account; what concerns every agent's calls comes from the settings.
+    """Return the agent of an account; options that apply to the calls of all agents come from the settings.
 
-    Raises UsageError or EndpointUnreachable where its webhook URL may not or cannot be called,
+    Raises UsageError or EndpointUnreachable if its webhook URL may not or cannot be called, and
     ConfigurationError for its wire profile.
     """
     target = None if account.webhook_url is None else _target(account, account.webhook_url, settings)
@@ -50,7 +51,7 @@ def make_agent(account: AgentSettings, settings: ServeSettings) -> Agent:
 
 
 def _target(account: AgentSettings, webhook_url: str, settings: ServeSettings) -> Target:
-    # The HTTP library behind it costs most of a start, which a server without a webhook URL is spared.
+    # Importing the HTTP library takes most of a start; a server without a webhook URL does without it.
     from simulator.wire.target import make_target
 
     return make_target(
@@ -66,10 +67,10 @@ def _target(account: AgentSettings, webhook_url: str, settings: ServeSettings) -
 
 
 class Agents:
-    """The agents that there are now. Safe to use from any thread; an agent may be replaced at run time."""
+    """The present agents. Thread-safe."""
 
     def __init__(self, agents: Iterable[Agent]) -> None:
-        """ConfigurationError for two agents with one code or one token."""
+        """Keep these agents. Raises ConfigurationError for two agents with one code or one token."""
         self._by_code: dict[str, Agent] = {}
         self._changing = threading.Lock()
         for agent in agents:
@@ -78,33 +79,33 @@ class Agents:
             self.put(agent)
 
     def put(self, agent: Agent) -> None:
-        """Add an agent, or replace the one of that code. ConfigurationError for another agent's token."""
+        """Add an agent, or replace the one with its code. Raises ConfigurationError for another's token."""
         with self._changing:
             others = [other for code, other in self._by_code.items() if code != agent.code]
             if any(other.token == agent.token for other in others):
                 raise ConfigurationError(
                     f'the agent "{agent.code}" has the agent_token of another one; each needs its own'
                 )
-            # A copy, so that whoever is reading sees the agents before or after, never between.
+            # A new dict, so that readers see the agents either before or after the change.
             self._by_code = {**self._by_code, agent.code: agent}
 
     def remove(self, code: str) -> None:
-        """Forget an agent; its tokens are worth nothing from now on. KeyError where there is none."""
+        """Remove an agent, whose tokens become invalid. Raises KeyError for an unknown one."""
         with self._changing:
             left = dict(self._by_code)
             del left[code]
             self._by_code = left
 
     def all(self) -> tuple[Agent, ...]:
-        """Every agent, the first one first."""
+        """Return every agent, in the order in which they were added."""
         return tuple(self._by_code.values())
 
     def of_code(self, code: str) -> Agent | None:
-        """The agent of that code."""
+        """Return the agent with that code, or None."""
         return self._by_code.get(code)
 
     def with_credentials(self, token: str, secret_key: str) -> Agent | None:
-        """The agent that both belong to. Takes equally long whichever of them is wrong."""
+        """Return the agent with both, or None. Takes equally long whichever of them is wrong."""
         found: Agent | None = None
         for agent in self._by_code.values():
             token_fits = same_text(agent.token, token)
@@ -114,13 +115,11 @@ class Agents:
 
 
 def same_text(secret: str, given: str) -> bool:
-    """Whether a secret was given, compared in constant time."""
+    """Return whether the secret was given, compared in constant time."""
     return hmac.compare_digest(secret.encode(), given.encode("utf-8", "surrogatepass"))
 
 
-# --- session_book ---------------------------------------------------------------------------------
-# Sessions written down, a line of JSON each, so that a restarted server knows its game URLs.
-# Only whoever may read the folder may read the file: a token is a player's secret.
+# --- the file of sessions -------------------------------------------------------------------------
 
 FILE_NAME = "sessions.ndjson"
 
@@ -128,7 +127,10 @@ KEPT_MAX = 20_000
 
 
 class SessionFile:
-    """The sessions of a data folder. UsageError where the folder cannot be used."""
+    """The sessions of a data folder, one line of JSON each. Raises UsageError for an unusable folder.
+
+    Only the file's owner may read it: a session's token is a secret.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE_NAME
@@ -141,18 +143,18 @@ class SessionFile:
     def sessions(
         self, agents: Agents, catalogue: Catalogue, open_delivery: Callable[[Agent], RoundDelivery]
     ) -> list[Session]:
-        """The latest sessions, the oldest of them first; without those of agents and games that are gone."""
+        """Return the latest sessions, oldest first, without those of removed agents and games."""
         found = list(self._records())[-KEPT_MAX:]
         read = (_session(record, agents, catalogue, open_delivery) for record in found)
         return [session for session in read if session is not None]
 
     def add(self, session: Session) -> None:
-        """Write one more to the end."""
+        """Append a session."""
         with open(self._path, "ab", opener=_for_owner) as file:
             file.write(_line(session))
 
     def rewrite(self, sessions: Iterable[Session]) -> None:
-        """Let the file hold these and no others; after a crash in the middle it holds the former ones."""
+        """Replace the file by one with these sessions; after a crash in between the old file remains."""
         new = self._path.with_suffix(".new")
         with open(new, "wb", opener=_for_owner) as file:
             file.writelines(map(_line, sessions))
@@ -164,7 +166,7 @@ class SessionFile:
                 try:
                     record = json.loads(line)
                 except ValueError:
-                    # Half a line: the server was killed while it wrote.
+                    # Half a line: the server was killed while writing.
                     continue
                 if isinstance(record, dict):
                     yield record
@@ -215,31 +217,29 @@ def _session(
             delivery=None if kind is SessionKind.DEMO else open_delivery(agent),
         )
     except (KeyError, TypeError, ValueError):
-        # Somebody else's line.
+        # Not a line that this server wrote.
         return None
 
 
 # --- sessions -------------------------------------------------------------------------------------
-# Game sessions: who plays which game, for which agent, until when. One launch makes one session.
-# The session's token is its game URL's secret. Serving the game is play's, calling the wallet delivery's.
 
 LIFETIME_S = 4 * 3600
 
 SESSIONS_MAX = 100_000
 
 Now = Callable[[], float]
-"""The clock: Unix time in seconds. It is virtual, since a test moves it."""
+"""A function that returns Unix time in seconds; the server's clock can be moved ahead."""
 
 
 class SessionKind(StrEnum):
-    """What is played for (reference, game_launch, `type`)."""
+    """Whether a session plays with the wallet's money or with play money (reference, game_launch, `type`)."""
 
     CHARGED = "CHARGED"
     DEMO = "DEMO"
 
 
 class Lang(StrEnum):
-    """The languages that games are in; the value is the page's language tag."""
+    """The languages of the games; the value is the language tag of the page."""
 
     TURKISH = "tr"
     PORTUGUESE = "pt-BR"
@@ -247,7 +247,7 @@ class Lang(StrEnum):
 
 
 def lang_of(code: str) -> Lang:
-    """The language of tr_TR, pt_BR and the like; English for one that no game speaks."""
+    """Return the language of a code such as tr_TR or pt_BR; English for any that the games do not have."""
     match code.strip().replace("_", "-").casefold().partition("-")[0]:
         case "tr":
             return Lang.TURKISH
@@ -258,7 +258,7 @@ def lang_of(code: str) -> Lang:
 
 
 class Launch(Frozen):
-    """What a launch asks for, checked. `player` is the operator's user_id."""
+    """The checked parameters of a launch. `player` is the wallet's user_id."""
 
     agent: Agent
     player: str
@@ -269,10 +269,10 @@ class Launch(Frozen):
 
 
 class Session(Frozen):
-    """One launch that may be played. `id` is for journal and console and no secret; `number` counts an
-    agent's sessions from 1, so that (seed, agent, number, round) names a spin.
+    """One launched game. `id` is shown in journal and console, so it is no secret; `number` counts the
+    sessions of an agent from 1, so that (seed, agent, number, round) determines a spin.
 
-    `delivery` is None for DEMO and only for DEMO: play money has no way to a wallet.
+    `delivery` is None exactly for DEMO: play money never reaches a wallet.
     """
 
     id: str
@@ -288,29 +288,29 @@ class Session(Frozen):
 
 
 class NoSession(SimulatorError):
-    """A game URL leads to no session that can be played."""
+    """Raised for a game URL without a session that can be played."""
 
 
 class UnknownSession(NoSession):
-    """The token was never given out by this server, or the session was forgotten."""
+    """Raised for a token that this server never issued, or whose session it forgot."""
 
 
 class EndedSession(NoSession):
-    """The session is over."""
+    """Raised for a session that is over."""
 
 
 class SessionBook(Protocol):
-    """Where sessions are written down, each before anyone can play it."""
+    """The file of sessions as the store uses it: a session is written before it can be played."""
 
     def add(self, session: Session) -> None:
-        """One more."""
+        """Append a session."""
 
     def rewrite(self, sessions: Iterable[Session]) -> None:
-        """These and no others."""
+        """Replace all sessions by these."""
 
 
 class SessionStore:
-    """The game sessions of one server. Safe to use from any thread. `key` signs tokens (32 bytes)."""
+    """The game sessions of one server. Thread-safe. `key` (32 bytes) signs their tokens."""
 
     def __init__(
         self,
@@ -328,7 +328,7 @@ class SessionStore:
         self._changing = threading.Lock()
 
     def open(self, launch: Launch) -> Session:
-        """Start a session. A CHARGED one gets its agent's delivery."""
+        """Start a session; a CHARGED one gets its agent's delivery."""
         delivery = None if launch.kind is SessionKind.DEMO else self._open_delivery(launch.agent)
         started_s = self._now()
         expires_s = started_s + LIFETIME_S
@@ -344,7 +344,7 @@ class SessionStore:
         return session
 
     def restore(self, sessions: Iterable[Session]) -> None:
-        """Take back sessions that were written down; numbers go on after theirs."""
+        """Add sessions from the file; new sessions continue their numbers."""
         with self._changing:
             for session in sessions:
                 code = session.launch.agent.code
@@ -352,7 +352,7 @@ class SessionStore:
                 self._keep(session)
 
     def find(self, token: str) -> Session:
-        """The session that a game URL's token belongs to; raises UnknownSession or EndedSession."""
+        """Return the session with this token. Raises UnknownSession or EndedSession."""
         secret, _, rest = token.partition(".")
         expires_text = rest.partition(".")[0]
         if not (expires_text.isascii() and expires_text.isdigit() and len(expires_text) <= 12):
@@ -360,20 +360,20 @@ class SessionStore:
         if not same_text(self._signed(secret, int(expires_text)), token):
             raise UnknownSession("this is no game URL of ours")
         session = self._by_secret.get(secret)
-        # A session may have been ended early; a forgotten one is over when its token says so.
+        # A session may have ended early; a forgotten one ends at the time in its token.
         if self._now() >= (int(expires_text) if session is None else session.expires_s):
             raise EndedSession("this game session is over; launch the game again")
         if session is None:
-            raise UnknownSession("this game session is not known any more; launch the game again")
+            raise UnknownSession("this game session is no longer known; launch the game again")
         return session
 
     def all(self) -> tuple[Session, ...]:
-        """Every session, the oldest first; ended ones among them until they are forgotten."""
+        """Return every session, oldest first, ended ones included until they are forgotten."""
         with self._changing:
             return tuple(self._by_secret.values())
 
     def end(self, session_id: str) -> None:
-        """End a session at once; KeyError where there is none."""
+        """End a session at once. Raises KeyError for an unknown one."""
         with self._changing:
             for secret, session in self._by_secret.items():
                 if session.id == session_id:
@@ -383,7 +383,7 @@ class SessionStore:
         raise KeyError(session_id)
 
     def clear(self) -> None:
-        """Forget every session, and count from 1 again."""
+        """Forget every session, and number new ones from 1 again."""
         with self._changing:
             self._by_secret.clear()
             self._counts.clear()

@@ -1,7 +1,6 @@
-"""The app: everything that one server answers, put together from its parts.
+"""The app: the blueprints of api, play and console, health, and the answers to errors.
 
-The only module besides `cli` that knows api, play and console together. A part is a function that takes the
-`ServerState` and returns a blueprint; it is plugged in here, in one line.
+Each part is a function that takes the `ServerState` and returns a blueprint, which is registered here.
 """
 
 from __future__ import annotations
@@ -38,9 +37,9 @@ BODY_BYTES_MAX = 256 * 1024
 
 
 class PathRule(Rule):
-    """A route that prepares for building URLs when one is built: most never are, and it takes longest.
+    """A route that compiles its URL builder at first use: few are ever used, and compiling takes longest.
 
-    Where Werkzeug should come to do without this method, nothing is lost but the time.
+    If Werkzeug drops this private method, only the saved time is lost.
     """
 
     def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
@@ -59,7 +58,7 @@ def make_state(
     public_url: str | None = None,
     secret: bytes | None = None,
 ) -> ServerState:
-    """The parts of one server. `secret` signs access tokens and game URLs. What is not given is drawn anew.
+    """Return the parts of one server. `secret` signs access tokens and game URLs; it is random by default.
 
     Raises UsageError, EndpointUnreachable or ConfigurationError for agents that cannot be used.
     """
@@ -69,7 +68,10 @@ def make_state(
     store = JournalStore(settings.data)
     clock = kept_clock(store, Pace.REAL if settings.real_time else Pace.AT_ONCE)
     ladder = ladder_named(settings.ladder)
-    delivery = RoundDelivery(store, Journal(store), clock, ladder, agents.of_code, seed=settings.seed)
+    games = frozenset(game.id for game in catalogue.games)
+    delivery = RoundDelivery(
+        store, Journal(store), clock, ladder, agents.of_code, seed=settings.seed, games=games
+    )
     key = derived_key(secret, "game sessions")
     sessions = make_sessions(settings, key, clock, agents, catalogue, delivery)
     stopping = threading.Event()
@@ -95,7 +97,7 @@ def make_sessions(
     catalogue: Catalogue,
     delivery: RoundDelivery,
 ) -> SessionStore:
-    """The game sessions, those of a data folder among them."""
+    """Return the store of game sessions, with those of the data folder."""
 
     def open_delivery(_: Agent) -> RoundDelivery:
         return delivery
@@ -105,17 +107,17 @@ def make_sessions(
     book = SessionFile(settings.data)
     sessions = SessionStore(key, clock.now_s, open_delivery, book)
     sessions.restore(book.sessions(agents, catalogue, open_delivery))
-    # Half a line at the end would spoil the next one.
+    # Half a line at the end of the file would corrupt the next one.
     book.rewrite(sessions.all())
     return sessions
 
 
 def create_app(state: ServerState) -> Flask:
-    """The app over these parts; `app.extensions["simulator"]` is the state."""
+    """Return the app with these parts; `app.extensions["simulator"]` is the state."""
     app = Flask("simulator", static_folder=None)
     app.url_rule_class = PathRule
     app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES_MAX
-    # Only what is documented is answered: no OPTIONS, and no redirect from //api to /api.
+    # Only documented routes are answered: no OPTIONS, and no redirect from //api to /api.
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False
     app.extensions["simulator"] = state
@@ -134,7 +136,7 @@ def create_app(state: ServerState) -> Flask:
 
 
 def add_health(app: Flask, state: ServerState) -> None:
-    """Whether the process lives, and whether it wants more work; both open to everyone."""
+    """Add the health and readiness routes, which need no access token."""
 
     @app.get("/healthz")
     def health() -> Response:
@@ -148,11 +150,11 @@ def add_health(app: Flask, state: ServerState) -> None:
 
 
 def refuse_large_body() -> None:
-    """413 before anything is read; a body of unknown length is read up to the limit."""
-    # Straight from the environment: this runs before every answer, prebuilt ones included.
+    """Refuse a large body with 413 before it is read; one of unknown length is read up to the limit."""
+    # Reads the WSGI environment because it runs before every answer, prebuilt ones included.
     environ = request.environ
     if "HTTP_TRANSFER_ENCODING" in environ:
-        # Werkzeug cuts a body without length at the limit, and says nothing.
+        # Werkzeug silently cuts a body of unknown length at the limit.
         too_large = len(request.get_data()) >= BODY_BYTES_MAX
     else:
         length = environ.get("CONTENT_LENGTH", "")
@@ -168,7 +170,7 @@ def answer_http_error(error: HTTPException) -> Response:
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         reply.headers["Allow"] = ", ".join(sorted(error.valid_methods))
     if status == 413:
-        # What is left of the body was not read, and is no next request.
+        # The rest of the body was not read and must not be taken for the next request.
         reply.headers["Connection"] = "close"
     return reply
 

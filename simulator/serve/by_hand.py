@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
-from simulator.core.calls import CallForm, FaultKind, FaultSpec
+from simulator.core.calls import FaultKind, FaultSpec
 from simulator.core.findings import Outcome
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Method, WebhookRequest, WireRequest
@@ -21,6 +21,7 @@ from simulator.serve.journal import Entry, Filter, Journal, Purpose
 from simulator.serve.obligations import Obligation, Obligations, State
 from simulator.serve.rounds import owed_refund
 from simulator.serve.turns import WalletTurns
+from simulator.wire.forms import form_of
 from simulator.wire.writing import write
 
 
@@ -28,7 +29,8 @@ class HandDelivery(Frozen, kw_only=True):
     """Sends by hand, in the player's turn; for any threads.
 
     Every method raises NoWebhookUrl, PlayerBusy, DeliveryStopped and JournalUnusable, and UsageError for what
-    it is asked in vain; those that take a session raise DemoSession.
+    it is asked in vain; those that take a session raise DemoSession. `games` are those that a wallet knows;
+    it may refuse others.
     """
 
     turns: WalletTurns
@@ -39,6 +41,7 @@ class HandDelivery(Frozen, kw_only=True):
     trouble: Trouble
     clock: Clock
     new_id: Callable[[], str]
+    games: Collection[str]
 
     def refund_last_bet(self, session: GameSession) -> Delivered:
         """Send the refund of the session's last bet, and go on with it until answered."""
@@ -92,14 +95,15 @@ class HandDelivery(Frozen, kw_only=True):
         request = webhook_by_hand(fields, self.new_id())
         same = Filter(agent=agent_code, transaction_id=request.transaction_id or "")
         with self.turns.of_player(agent, request.player):
+            wire = write(request, agent.wire)
             errand = Errand(
                 agent=agent,
                 session=session,
                 request=request,
-                wire=write(request, agent.wire),
+                wire=wire,
                 purpose=Purpose.HAND,
                 fresh=self.journal.count(same) == 0,
-                form=CallForm.ODD,
+                form=form_of(wire, agent.wire, self.games).kind,
             )
             return self.deliverer.deliver(errand)
 
@@ -130,6 +134,7 @@ class HandDelivery(Frozen, kw_only=True):
             purpose=Purpose.RESEND,
             fresh=False,
             attempt=self.journal.count(same) + 1 if request.transaction_id else 1,
+            form=entry.call.form.kind,
             fault=self.trouble.take_fault(entry.session, request.method),
         )
 

@@ -1,7 +1,7 @@
-"""Providers and games, from a seed: those of the market first, invented ones after them.
+"""The providers and games of a server: real names first, then names that are invented from a seed.
 
 The first N games of a longer catalogue are the catalogue of N games, so that a game keeps its id whatever
-`--games` says. How the lists are answered over HTTP is api's.
+the value of `--games`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from random import Random
 
 from simulator.core.values import Frozen
 
-# Name, slug, titles. The order is the order of the ids: a new title goes to the end of its line.
+# Name, slug, titles. The order is that of the ids, so a new title goes to the end of its studio.
 # fmt: off
 STUDIOS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("Pragmatic Play", "pragmatic", (
@@ -75,16 +75,15 @@ STUDIOS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 )
 
 
-# --- catalogue ------------------------------------------------------------------------------------
-
+# fmt: on
 MARKET_GAMES = sum(len(titles) for _, _, titles in STUDIOS)
-"""So many games have names of the market; from the next one on they are invented."""
+"""How many games have real names; those after them are invented."""
 
 GAMES_A_STUDIO = 60
 
 _VOCABULARY = 200
 
-# What invented titles are made of, beside the places and people that Faker invents.
+# Invented titles combine these words with places and people from Faker.
 # fmt: off
 _FIRST = (
     "Golden", "Wild", "Lucky", "Mystic", "Royal", "Hot", "Fire", "Dragon", "Diamond", "Pirate", "Jungle",
@@ -98,11 +97,12 @@ _LAST = (
     "Secrets", "Trail", "Blitz", "Wheel", "Coins", "Sevens", "Crown", "Temple", "Wilds", "Festival",
 )
 
+# fmt: on
 _HOUSES = ("Gaming", "Games", "Studios", "Interactive", "Play", "Slots")
 
 
 class Provider(Frozen):
-    """A studio, as `/games/provider` lists it; `slug` is what a game names it by."""
+    """A studio, as `/games/provider` lists it; games refer to it by its `slug`."""
 
     id: int
     name: str
@@ -118,12 +118,12 @@ class Game(Frozen):
 
     @property
     def id(self) -> str:
-        """SLOT_001, SLOT_002, … SLOT_1000."""
+        """Return SLOT_001, SLOT_002, … SLOT_1000."""
         return f"SLOT_{self.number:03d}"
 
     @property
     def volatility(self) -> str:
-        """The model of `core.outcomes` that it pays by: every third game the same."""
+        """Return the name of the model of `core.rounds` by which it pays: every third game has the same."""
         return ("high", "medium", "low")[(self.number - 1) % 3]
 
 
@@ -136,27 +136,28 @@ class Catalogue:
         self._by_id = {game.id: game for game in games}
 
     def game(self, game_id: str) -> Game | None:
-        """The game of that id, spelt exactly so."""
+        """Return the game with exactly this id, or None."""
         return self._by_id.get(game_id)
 
     def meant(self, text: str) -> Game | None:
-        """The game that somebody may have meant who wrote an id in lower case, or a title."""
+        """Return the game that was probably meant by an id in lower case or by a title, or None."""
         folded = text.strip().casefold()
         return self._by_id.get(folded.upper()) or next(
             (game for game in self.games if game.name.casefold() == folded), None
         )
 
+
 Names = tuple[tuple[str, str], ...]
-"""Pairs of a name and a slug: a provider's own, or for a game its provider's."""
+"""Pairs of a name and a slug; the slug of a game is that of its provider."""
 
 
 def make_catalogue(seed: int, games: int) -> Catalogue:
-    """The catalogue of that many games, at least one. The market's studios are listed even without a game."""
+    """Return the catalogue with that many games, at least one; every real studio is listed."""
     return catalogue_of(*draw_names(seed, games))
 
 
 def catalogue_of(studios: Names, titles: Names) -> Catalogue:
-    """The catalogue of these names, numbered in their order."""
+    """Return the catalogue with these names, numbered in their order."""
     return Catalogue(
         tuple(Provider(number, name, slug) for number, (name, slug) in enumerate(studios, 1)),
         tuple(Game(number, name, slug) for number, (name, slug) in enumerate(titles, 1)),
@@ -164,7 +165,7 @@ def catalogue_of(studios: Names, titles: Names) -> Catalogue:
 
 
 def draw_names(seed: int, games: int) -> tuple[Names, Names]:
-    """The studios, and the titles of that many games."""
+    """Return the studios, and the titles of that many games."""
     studios = [(name, slug) for name, slug, _ in STUDIOS]
     titles = list(islice(_market_titles(), games))
     if games > len(titles):
@@ -178,7 +179,7 @@ def draw_names(seed: int, games: int) -> tuple[Names, Names]:
 
 
 def _market_titles() -> Iterator[tuple[str, str]]:
-    """Title and slug: each studio's first, then each one's second, so that a short list has variety."""
+    """Yield title and slug: the first of each studio, then the second, so that a short list has variety."""
     for row in zip_longest(*(titles for _, _, titles in STUDIOS)):
         for title, (_, slug, _) in zip(row, STUDIOS, strict=True):
             if title is not None:
@@ -186,10 +187,10 @@ def _market_titles() -> Iterator[tuple[str, str]]:
 
 
 class _Inventor:
-    """Draws names that are not taken, all from one seed."""
+    """Invents names that are not taken, all from one seed."""
 
     def __init__(self, seed: int, titles: set[str], slugs: set[str]) -> None:
-        # Costs more than all else here, and the market's own titles suffice for most.
+        # Importing Faker takes longer than all else here, and most servers need no invented names.
         from faker import Faker
 
         parts = ["faker.providers.person", "faker.providers.address"]
@@ -203,7 +204,7 @@ class _Inventor:
         self._slugs = slugs
 
     def studio(self, number: int) -> tuple[str, str]:
-        """Name and slug of a studio; `number` tells apart those that would be called the same."""
+        """Return the name and slug of a new studio; `number` is added where they are taken."""
         name = f"{self._pick(self._people)} {self._pick(_HOUSES)}"
         slug = slug_of(name)
         if slug in self._slugs:
@@ -212,7 +213,7 @@ class _Inventor:
         return name, slug
 
     def title(self) -> str:
-        """A title that no game has yet."""
+        """Return a title that no game has yet."""
         title = self._draw()
         while title in self._titles:
             title = f"{self._draw()} {2 + int(self._chance() * 998)}"
@@ -232,27 +233,20 @@ class _Inventor:
                 return f"{first} {self._pick(self._places)}"
 
     def _pick(self, words: tuple[str, ...]) -> str:
-        # Five times faster than `choice`, which is exact where nobody can see it.
+        # Five times faster than `choice`, whose exact distribution does not matter here.
         return words[int(self._chance() * len(words))]
 
 
 def slug_of(name: str) -> str:
-    """Kebab-case ASCII: "Play'n GO" → "play-n-go"."""
+    """Return the name in kebab-case ASCII: "Play'n GO" → "play-n-go"."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode("ascii").lower()
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
 
 
-# --- catalogue_ahead ------------------------------------------------------------------------------
-# The catalogue drawn in a process of its own, while the server imports its parts.
-# To invent names takes half as long as to import Flask; where there are two cores, neither waits for the
-# other.
-
-
-
 class CatalogueAhead:
-    """A catalogue under way from the moment this is made, until it is asked for.
+    """A catalogue that a child process draws while the server imports its parts.
 
-    The process that draws it is a child of this one, to be waited for like any other.
+    Inventing names takes half as long as importing Flask. The caller must wait for the child process.
     """
 
     def __init__(self, seed: int, games: int) -> None:
@@ -260,7 +254,7 @@ class CatalogueAhead:
         self._games = games
         read_end, write_end = os.pipe()
         if os.fork() == 0:
-            # Nothing of the parent's is flushed or cleaned up here.
+            # `_exit` below keeps the child from flushing or cleaning up what belongs to the parent.
             try:
                 os.close(read_end)
                 with os.fdopen(write_end, "wb") as pipe:
@@ -271,7 +265,7 @@ class CatalogueAhead:
         self._pipe = os.fdopen(read_end, "rb")
 
     def catalogue(self) -> Catalogue:
-        """The catalogue; drawn here and now where it came to nothing, or was fetched before."""
+        """Return the catalogue; draw it now if the child failed or the catalogue was fetched before."""
         try:
             return catalogue_of(*marshal.loads(self._pipe.read()))
         except (EOFError, ValueError, TypeError):

@@ -1,6 +1,6 @@
-"""The clock of tokens, sessions and the ladder's rungs: it ticks like any clock, and can be pushed ahead.
+"""The clock by which tokens, sessions and retries expire, which can be moved ahead, and the retry ladders.
 
-Latencies of calls are not its business: those come from the machine's monotonic clock.
+Latencies of calls are measured by the machine's monotonic clock instead.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ _OFFSET = "clock_offset_ms"
 
 
 class Pace(StrEnum):
-    """How the ladder's waiting passes. REAL: as long as it takes. AT_ONCE: the next rung comes at once."""
+    """Whether retries wait. REAL: as long as the ladder says. AT_ONCE: each follows at once."""
 
     REAL = "real"
     AT_ONCE = "at once"
 
 
 class Clock:
-    """Unix time in milliseconds, never backwards; safe to use from any thread.
+    """Unix time in milliseconds, never backwards. Thread-safe.
 
-    `offset_ms` is how far the clock is ahead of the machine's: people push it. Deliveries never do, whatever
-    their `pace`, since tokens and sessions of others end by the same clock.
+    `offset_ms` is how far users have moved it ahead of the machine's clock. Deliveries never move it,
+    whatever their `pace`: that would end the tokens and sessions of others.
     """
 
     def __init__(self, offset_ms: int = 0, pace: Pace = Pace.REAL) -> None:
@@ -41,23 +41,23 @@ class Clock:
 
     @property
     def offset_ms(self) -> int:
-        """How far it was pushed ahead of the machine's clock."""
+        """Return how far it is ahead of the machine's clock."""
         return self._offset_ms
 
     def now_ms(self) -> int:
-        """The time now, in Unix milliseconds."""
+        """Return the time in Unix milliseconds."""
         return (self._base_ns + time.monotonic_ns()) // 1_000_000 + self._offset_ms
 
     def now_s(self) -> float:
-        """The time now, in Unix seconds."""
+        """Return the time in Unix seconds."""
         return self.now_ms() / 1000
 
     def unix_ns(self, monotonic_ns: int) -> int:
-        """A moment of the machine's monotonic clock, not long ago, in Unix nanoseconds of this one."""
+        """Return a recent moment of the machine's monotonic clock in Unix nanoseconds of this clock."""
         return self._base_ns + monotonic_ns + self._offset_ms * 1_000_000
 
     def advance(self, by_ms: int) -> int:
-        """Push the clock ahead; returns the new time. ValueError for a step backwards."""
+        """Move the clock ahead; return the new time. Raises ValueError for a step backwards."""
         if by_ms < 0:
             raise ValueError(f"a clock is not turned back, found {by_ms} ms")
         with self._lock:
@@ -66,11 +66,11 @@ class Clock:
         return self.now_ms()
 
     def wait_s(self, due_ms: int) -> float:
-        """How many seconds of the machine's time lie before `due_ms`; 0 when it has passed."""
+        """Return the seconds until `due_ms`, 0 when it has passed."""
         return max(0, due_ms - self.now_ms()) / 1000
 
     def on_advance(self, listener: Callable[[], None]) -> None:
-        """Call `listener` after each push, in the thread that pushed."""
+        """Call `listener` after each advance, in the same thread."""
         self._listeners.append(listener)
 
     def _tell(self) -> None:
@@ -79,14 +79,13 @@ class Clock:
 
 
 def kept_clock(store: JournalStore, pace: Pace = Pace.REAL) -> Clock:
-    """A clock that is after a restart as far ahead as it was before, so that what was due stays due."""
+    """Return a clock whose offset survives a restart, so that obligations which were due stay due."""
     clock = Clock(store.counter(_OFFSET), pace)
     clock.on_advance(lambda: store.set_counter(_OFFSET, clock.offset_ms))
     return clock
 
 
-# --- ladders --------------------------------------------------------------------------------------
-# When an unanswered win or refund is sent again: ladders as data. Who climbs them is `dispatcher`'s.
+# --- when an unanswered win or refund is sent again ------------------------------------------------
 
 _SECOND_MS = 1000
 
@@ -94,13 +93,13 @@ _DAY_S = 86_400
 
 
 class Ladder(Frozen):
-    """`waits_ms[0]` passes between the first attempt and the second, and so on; at the end we give up."""
+    """The waits between attempts: `waits_ms[0]` after the first one. No attempt follows the last wait's."""
 
     name: str
     waits_ms: tuple[int, ...]
 
     def wait_ms(self, attempts: int) -> int | None:
-        """How long to wait after so many attempts; None when no more are made."""
+        """Return how long to wait after so many attempts, or None when it is time to give up."""
         return self.waits_ms[attempts - 1] if 0 < attempts <= len(self.waits_ms) else None
 
 
@@ -118,11 +117,11 @@ LADDERS = {
         Ladder("ci", (10, 30, 120)),
     )
 }
-"""The ladders that a setting can name (provider behaviour, our assumption)."""
+"""The ladders that a setting can name; they are assumptions about how providers behave."""
 
 
 def ladder_named(name: str) -> Ladder:
-    """The ladder of that name; UsageError for a name that is none."""
+    """Return the ladder with that name. Raises UsageError for an unknown one."""
     if name not in LADDERS:
         raise UsageError(f'ladder: there is no "{name}"{did_you_mean_or_valid(name, LADDERS)}')
     return LADDERS[name]

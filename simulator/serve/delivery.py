@@ -7,7 +7,7 @@ way to a wallet.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import field
 from itertools import count
 
@@ -55,7 +55,8 @@ class RoundDelivery:
     """Plays rounds against agents' wallets; for any threads. `start` before the first, `stop` at the end.
 
     `find_agent` gives an agent by its code as it is now. `run` is the random part of transaction ids, so that
-    no two runs share one. `by_hand` sends what people ask for, `trouble` makes things go wrong.
+    no two runs share one. `games` are those that wallets know. `by_hand` sends what people ask for, `trouble`
+    makes things go wrong.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class RoundDelivery:
         *,
         seed: int,
         run: str = "",
+        games: Collection[str] = (),
     ) -> None:
         self.clock = clock
         self.journal = journal
@@ -95,6 +97,7 @@ class RoundDelivery:
             trouble=self.trouble,
             clock=clock,
             new_id=lambda: self._new_id("hand"),
+            games=games,
         )
 
     def start(self) -> None:

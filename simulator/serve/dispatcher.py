@@ -1,4 +1,4 @@
-"""Delivers in the background what was not answered: wins and refunds, on the ladder, a few at once."""
+"""Deliver unanswered wins and refunds in the background: retries on the ladder, by a few workers."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from simulator.serve.turns import PlayerBusy, PlayerQueues
 WORKERS = 4
 
 AGENT_AWAY_MS = 60_000
-"""How long something waits that is owed to an agent which is not there, or has no webhook URL now."""
+"""How long an obligation waits whose agent was removed, or has no webhook URL now."""
 
 _TURN_S = 60.0
 
 _TROUBLE_S = 1.0
-"""A pause after a failure of our own, such as a full disk."""
+"""The pause after a failure of the simulator itself, such as a full disk."""
 
 _log = logging.getLogger(__name__)
 
 
 class Dispatcher:
-    """A thread that knows what is due next, and workers that send it; a player's calls one after another."""
+    """One thread that finds what is due next, and workers that send it; a player's calls one by one."""
 
     def __init__(
         self,
@@ -59,17 +59,17 @@ class Dispatcher:
         clock.on_advance(self.wake)
 
     def start(self) -> None:
-        """Take up what is owed from before, and go on from there."""
+        """Start delivering, beginning with the obligations from before a restart."""
         self._obligations.recover(self._clock.now_ms())
         self._thread.start()
 
     def wake(self) -> None:
-        """Something is owed that was not, or the time has changed."""
+        """Look again for what is due: there is a new obligation, or the clock was moved."""
         with self._changed:
             self._changed.notify_all()
 
     def stop(self) -> None:
-        """Send nothing more; calls that are under way come back when they do, or when someone ends them."""
+        """Send nothing more. Does not wait for calls in flight."""
         with self._changed:
             self._stopping = True
             self._stopped.set()
@@ -79,18 +79,16 @@ class Dispatcher:
         self._workers.shutdown(wait=False)
 
     def idle(self, timeout_s: float) -> bool:
-        """Wait until no call is under way; False when the time is over before."""
+        """Wait until no call is in flight; return False after `timeout_s`."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._busy, timeout_s)
 
     def drained(self, timeout_s: float) -> bool:
-        """Wait until nothing is owed that will still be sent; False when the time is over before."""
+        """Wait until nothing is due; return False after `timeout_s`."""
         with self._changed:
             return self._changed.wait_for(
                 lambda: not self._busy and self._obligations.count(State.DUE) == 0, timeout_s
             )
-
-    # --- inside ------------------------------------------------------------------------------------
 
     def _run(self) -> None:
         with self._changed:
@@ -98,16 +96,16 @@ class Dispatcher:
                 try:
                     wait_s = self._hand_out()
                 except SimulatorError as error:
-                    _log.error("what is owed cannot be looked up: %s", error)
+                    _log.error("the obligations cannot be read: %s", error)
                     wait_s = _TROUBLE_S
                 if wait_s is None or wait_s > 0:
                     self._changed.wait(wait_s)
 
     def _hand_out(self) -> float | None:
-        """Give workers what is due; returns how long to wait for the next, None for as long as it takes."""
+        """Give due obligations to workers; return how long to wait for the next, None until `wake`."""
         wait_s: float | None = None
-        # So many players that one of them is free, or all workers are busy. Of each agent: those of a wallet
-        # that is waited for must not hide the others'.
+        # With so many players, one of them is free or all workers are busy. For each agent, so that an
+        # unreachable wallet does not hide the obligations to others.
         for owed in self._obligations.next_due(2 * WORKERS + 1):
             player = (owed.agent, owed.player)
             if len(self._busy) >= WORKERS:
@@ -115,7 +113,7 @@ class Dispatcher:
             if player in self._busy:
                 continue
             if not self._is_due(owed):
-                # They come in the order of their rungs: the first one is the next.
+                # The obligations are in the order of their due times, so the first is the next.
                 wait_s = self._clock.wait_s(owed.due_ms) if wait_s is None else wait_s
                 continue
             self._busy.add(player)
@@ -123,10 +121,10 @@ class Dispatcher:
         return wait_s
 
     def _is_due(self, owed: Obligation) -> bool:
-        """Whether its time has come, or need not be waited for.
+        """Return whether to send it now: its time has come, or the pace does not wait.
 
-        A wallet that is not there is waited for at any pace: it may be starting again, and its ladder would
-        be at its end meanwhile.
+        An unreachable wallet is waited for at any pace: it may be restarting, and retries that follow at once
+        would use up the ladder meanwhile.
         """
         if owed.due_ms <= self._clock.now_ms():
             return True
@@ -140,9 +138,9 @@ class Dispatcher:
             with self._queues.turn(player, _TURN_S):
                 self._attempt(owed.number)
         except PlayerBusy:
-            pass  # it stays due, and is handed out again
+            pass  # it stays due and is handed out again
         except Exception:
-            # Whatever it was, it is owed all the same: this worker pauses, and it is handed out again.
+            # It is still owed: this worker pauses, and the obligation is handed out again.
             _log.exception("%s %s could not be sent", owed.method.noun, owed.transaction_id)
             self._stopped.wait(_TROUBLE_S)
         finally:
@@ -151,7 +149,7 @@ class Dispatcher:
                 self._changed.notify_all()
 
     def _attempt(self, number: int) -> None:
-        # Somebody may have delivered it by hand while it waited for its turn.
+        # It may have been delivered by hand while it waited for its turn.
         owed = self._obligations.of(number)
         if self._stopping or owed is None or owed.state is not State.DUE or not self._is_due(owed):
             return
@@ -164,22 +162,22 @@ class Dispatcher:
         )
 
     def settle(self, owed: Obligation, outcome: Outcome) -> None:
-        """Write what an attempt led to: settled by any answer, else the next rung, or given up."""
+        """Record the result of an attempt: settled by any answer, else due again or given up."""
         if outcome is not Outcome.UNKNOWN:
             self._obligations.settle(owed.number)
             return
         if self._stopping:
-            return  # we cut the call short ourselves: no attempt
+            return  # stopping cut the call short, so it was no attempt
         attempts = owed.attempts + 1
         wait_ms = self._ladder.wait_ms(attempts)
-        # Rungs count from when the last one was due, so that time pushed ahead climbs all it passes; where it
-        # was not waited for, from now.
+        # The wait counts from when this attempt was due, so that moving the clock ahead passes several waits;
+        # if the attempt was early, from now.
         next_ms = None if wait_ms is None else min(owed.due_ms, self._clock.now_ms()) + wait_ms
         self._obligations.attempted(owed.number, attempts, next_ms)
 
 
 def errand_of(owed: Obligation, agent: CalledAgent, purpose: Purpose) -> Errand:
-    """The call that delivers an obligation, with the bytes it always had."""
+    """Return the call that delivers an obligation, with the bytes of its first attempt."""
     return Errand(
         agent=agent,
         session=owed.session,

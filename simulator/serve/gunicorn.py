@@ -1,4 +1,4 @@
-"""One server from its settings to its end: socket, gunicorn, app, ready line, clean stop."""
+"""Run the server: the socket, gunicorn with one worker, the ready line, the secret file, the clean stop."""
 
 from __future__ import annotations
 
@@ -35,29 +35,29 @@ BACKLOG = 1024
 
 KEEPALIVE_S = 60
 
-# How long a client may be silent in the middle of a request, or not read on in the middle of an answer.
+# How long a client may be silent within a request, or stop reading within an answer.
 RECEIVE_S = 5
 
 SEND_S = 30
 
-# The worker gives requests in flight a second, and then closes what is open; gunicorn kills it if it cannot.
+# The worker gives requests in flight a second and then closes connections; gunicorn kills it if that fails.
 WORKER_GRACE_S = 1
 
 STOP_S = 3
 
-# The heartbeat of a machine that was asleep comes late.
+# After the machine was asleep, the worker's heartbeat comes late.
 HEARTBEAT_S = 120
 
 
 def serve(settings: ServeSettings, ahead: CatalogueAhead | None = None) -> None:
-    """Serve until told to stop, then leave the process by SystemExit. UsageError where it cannot listen."""
+    """Serve until stopped, then raise SystemExit. Raises UsageError if it cannot listen."""
     listener = listen(settings.host, settings.port)
     url = _url(settings.host, listener.getsockname()[1])
     Server(settings, listener, url, ahead).run()
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """The socket that is served from, port 0 for a free one. UsageError where it cannot be had."""
+    """Return a listening socket; port 0 takes a free one. Raises UsageError if it cannot listen."""
     try:
         family, _, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -68,20 +68,20 @@ def listen(host: str, port: int) -> socket.socket:
         raise UsageError(
             f"cannot listen on {host} port {port}: {reason}; choose another with --port"
         ) from None
-    # What it accepts inherits these: half a request, or half a read answer, may not hold a thread for ever.
+    # Accepted connections inherit these timeouts: a stalled client must not hold a thread for ever.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", RECEIVE_S, 0))
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_S, 0))
     return listener
 
 
 def _url(host: str, port: int) -> str:
-    """Where a browser on this machine finds it."""
+    """Return the address at which a browser on this machine finds the server."""
     reached = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     return f"http://{reached}:{port}"
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
-    """What gunicorn asks of an application. Whatever has a thread or a file in it is made in the worker."""
+    """The application as gunicorn wants it. Threads and open files are created in the worker only."""
 
     def __init__(
         self, settings: ServeSettings, listener: socket.socket, url: str, ahead: CatalogueAhead | None = None
@@ -96,12 +96,12 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         super().__init__(prog="betrontech-sim")
 
     def run(self) -> None:
-        """Serve until told to stop; leaves by SystemExit."""
+        """Serve until stopped, then raise SystemExit."""
         sys.stdout.flush()
         _Arbiter(self).run()
 
     def load_config(self) -> None:
-        """Everything gunicorn would otherwise take from its own variables, files and home directory."""
+        """Set all options, so that gunicorn does not read them from its variables and files."""
         options = {
             "bind": [f"fd://{self._listener.detach()}"],
             "workers": 1,
@@ -121,8 +121,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        """The app, in the worker."""
-        # Flask is what starts slowest, and only the worker needs it.
+        """Return the app; called in the worker."""
+        # Only the worker imports Flask, which takes longest.
         from simulator.serve.app import create_app, make_state
 
         try:
@@ -138,11 +138,11 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             app.register_error_handler(ParseException, lambda _: denied_by_status(400).response)
             return app
         except SimulatorError as error:
-            # gunicorn stops for this one without a traceback, and exits with 4 as we do.
+            # For this exception, gunicorn stops without a traceback, with the exit code 4 of a usage error.
             raise AppImportError(f"Error: {error}") from error
 
     def _with_operator(self) -> ServeSettings:
-        # Most servers have no operator beside them.
+        # Most servers run without the example wallet.
         from simulator.reference_operator import InvalidSetting, OperatorSettings
         from simulator.reference_operator.server import OperatorServer
 
@@ -155,14 +155,14 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         return replace(self.settings, webhook_url=operator.endpoint)
 
     def say_ready(self, worker: Any) -> None:
-        """The one line, once the first worker serves."""
+        """Print the ready line as soon as the first worker serves."""
         worker.stopping = self.state.stopping
         self._served = True
         if worker.age == 1:
             print(ready_line(self.url, self.state), flush=True)
 
     def close(self, _arbiter: Any, worker: Any) -> None:
-        """The worker's end: close what is open, and wait for no thread that waits for somebody else."""
+        """End the worker: close everything, without waiting for threads that wait for others."""
         if worker.pid != os.getpid():
             return
         self._closing.close()
@@ -177,25 +177,24 @@ def _shorten_grace(_arbiter: Any, worker: Any) -> None:
 
 
 class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn's parent process, with our log."""
+    """The parent process of gunicorn, with the log of `logs`."""
 
     def setup(self, app: Server) -> None:
-        """As gunicorn does, but the log is there first."""
+        """Set up the log before gunicorn does anything else."""
         self.log: ServerLog = ServerLog(app.cfg, app.lines)
         super().setup(app)
 
     def manage_workers(self) -> None:
-        """As gunicorn does; the process that drew the catalogue may have ended before anyone listened."""
+        """Reap the process that drew the catalogue: it may have ended before gunicorn handled its signal."""
         self.reap_workers()
         super().manage_workers()
 
 
-# --- ready ----------------------------------------------------------------------------------------
-# The line that says that the server serves, and what.
+# --- the ready line and the secret file -----------------------------------------------------------
 
 
 def ready_line(url: str, state: ServerState) -> str:
-    """Text for people, or JSON where logs are; no secret in either."""
+    """Return the ready line as text, or as JSON if logs are JSON; without secrets."""
     agents = {agent.code: agent.target.url if agent.target else None for agent in state.agents.all()}
     if state.settings.json_logs:
         facts = {"event": "ready", "url": url, "public_url": state.public_url}
@@ -209,16 +208,16 @@ def ready_line(url: str, state: ServerState) -> str:
     return f"simulator ready on {url}, API under {url}/api, {len(state.catalogue.games)} games, {told}"
 
 
-# --- secret_file ----------------------------------------------------------------------------------
-# The secret that signs access tokens and game URLs, kept with the data, so that both survive a restart.
-
 FILE_NAME = "server.key"
 
 SECRET_BYTES = 32
 
 
 def kept_secret(folder: Path) -> bytes:
-    """The folder's secret, drawn at the first time; UsageError where the folder cannot be used."""
+    """Return the secret of a data folder, created at first use: tokens and game URLs survive a restart.
+
+    Raises UsageError for a folder that cannot be used.
+    """
     file = folder / FILE_NAME
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -241,11 +240,10 @@ def kept_secret(folder: Path) -> bytes:
     return secret
 
 
-# --- worker ---------------------------------------------------------------------------------------
-# gunicorn's thread worker with our errors and our word that the server stops.
+# --- the worker -----------------------------------------------------------------------------------
 
-GOODBYE_S = 0.25
-"""How long a client has to close its end once we have closed ours."""
+CLOSE_WAIT_S = 0.25
+"""How long a client has to close its end after the server has closed its own."""
 
 LOOK_UP_S = 0.1
 
@@ -253,22 +251,22 @@ _REASONS = {400: "Bad Request", 414: "URI Too Long", 431: "Request Header Fields
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
-    """One process, many threads. `stopping` is set before anything is torn down."""
+    """gunicorn's worker with threads, with errors as JSON. Sets `stopping` before anything is closed."""
 
     stopping: threading.Event | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """SIGTERM: requests in flight are finished, streams end by themselves."""
+        """Handle SIGTERM: requests in flight are finished, streams end by themselves."""
         self._tell()
         super().handle_exit(sig, frame)
 
     def handle_quit(self, sig: int, frame: FrameType | None) -> None:
-        """SIGINT and SIGQUIT: at once."""
+        """Handle SIGINT and SIGQUIT: stop at once."""
         self._tell()
         super().handle_quit(sig, frame)
 
     def wait_for_and_dispatch_events(self, timeout: float | None) -> None:
-        """As gunicorn does; once it stops it looks up often, or a wait begun late outlasts its grace."""
+        """Wait as gunicorn does, but briefly while stopping: a long wait would outlast the grace period."""
         super().wait_for_and_dispatch_events(timeout if self.alive else min(timeout or LOOK_UP_S, LOOK_UP_S))
 
     def _tell(self) -> None:
@@ -276,17 +274,17 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self.stopping.set()
 
     def handle(self, conn: Any) -> Any:
-        """One request. gunicorn lingers over a close in the thread that accepts; here it is done by then."""
+        """Handle one request, and close here what gunicorn would close slowly in the accepting thread."""
         keeps = super().handle(conn)
         if keeps is False:
             if conn.sock.fileno() < 0:
-                # A fault has closed it, and whoever closes it again wants something to close.
+                # An injected fault has closed it; gunicorn needs a socket to close again.
                 conn.sock = socket.socket()
-            _say_goodbye(conn.sock)
+            _close_gently(conn.sock)
         return keeps
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:  # noqa: ARG002  # gunicorn's
-        """What is no HTTP request gets JSON too, and says nothing back of what was sent."""
+        """Answer a malformed request with JSON too, without echoing what was sent."""
         refusal = _refusal(exc)
         if refusal.code.status >= 500:
             self.log.exception("a request could not be answered")
@@ -300,9 +298,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self.log.debug("the client did not wait for its error")
 
 
-def _say_goodbye(connection: socket.socket) -> None:
-    """End the connection so that the client has all that was sent, and nobody waits for it any longer."""
-    deadline = time.monotonic() + GOODBYE_S
+def _close_gently(connection: socket.socket) -> None:
+    """Close the connection so that the client gets all that was sent, without waiting long for it."""
+    deadline = time.monotonic() + CLOSE_WAIT_S
     with contextlib.suppress(OSError):
         connection.shutdown(socket.SHUT_WR)
         while (left_s := deadline - time.monotonic()) > 0:

@@ -480,7 +480,7 @@ COLUMNS = (
     *("expected", "verdict", "fault"),
     *("http_status", "duration_ns", "problem", "findings"),
     *("content_type", "request_body", "reply_headers", "reply_bytes", "reply_body"),
-    *("sent_ns", "reason", "difference"),
+    *("sent_ns", "reason", "difference", "form"),
 )
 
 INSERT = f"INSERT INTO exchanges ({', '.join(COLUMNS)}, bytes) VALUES ({', '.join('?' * (len(COLUMNS) + 1))})"
@@ -508,7 +508,7 @@ def values_of(entry: Entry) -> list[Value]:
         *(_kept_money(entry.expected), entry.verdict.value, exchange.fault or ""),
         *(None if reply is None else reply.status, exchange.latency_ns, entry.problem, findings),
         *(exchange.wire.content_type, exchange.wire.body, headers, entry.reply_bytes, body),
-        *(exchange.sent_ns, entry.reason, _kept_money(entry.difference)),
+        *(exchange.sent_ns, entry.reason, _kept_money(entry.difference), call.form.kind.value),
         _ROW_BYTES + sum(map(len, texts)),
     ]
 
@@ -552,8 +552,7 @@ def _call(values: Mapping[str, Any]) -> Call:
     return Call(
         Exchange(request, wire, reply, sent_ns, answered_ns, values["fault"] or None),
         Reading(Outcome(values["outcome"]), money_of(values["balance"]), http_status=status),
-        # What a person puts together may be refused, however it is written.
-        Form(CallForm.ODD if values["purpose"] == Purpose.HAND else CallForm.CANONICAL, request),
+        Form(CallForm(values["form"] or CallForm.CANONICAL), request),
         Why(None, values["purpose"], agent=values["agent"]),
     )
 

@@ -1,7 +1,7 @@
-"""What the server logs: one line an event, as text or as JSON, on standard error.
+"""Log to standard error, one line for each event, as text or as JSON.
 
-A query is never logged, since `agent_token` stands in it, nor a game URL's token; what is a secret of the
-settings is masked wherever it turns up.
+Queries are never logged, since they hold `agent_token`, nor are the tokens of game URLs. Secrets of the
+settings are masked everywhere.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PATH_SHOWN_MAX = 200
 
 
 def secrets_of(settings: ServeSettings) -> tuple[str, ...]:
-    """Every text of the settings that no log may hold, the longest first."""
+    """Return every secret of the settings, the longest first."""
     found = {settings.admin_token or ""}
     for account in settings.accounts:
         found |= {account.token, account.secret_key, *(value for _, value in account.headers)}
@@ -45,8 +45,8 @@ class Lines:
         self._secrets = re.compile("|".join(words)) if words else None
 
     def write(self, level: str, event: str, text: str, fields: Mapping[str, Any]) -> None:
-        """One line, at once."""
-        # Before anything is quoted: a secret with a quote in it would look different after that.
+        """Write one line at once."""
+        # Mask before quoting, which would change a secret that holds a quote.
         text = self._masked(text)
         fields = {
             name: self._masked(each) if isinstance(each, str) else each for name, each in fields.items()
@@ -56,7 +56,7 @@ class Lines:
             line = json.dumps({"time": now, "level": level, "event": event, **fields}, default=str)
         else:
             line = f"{now} {level:<7} " + "\n    ".join(map(_visible, text.split("\n")))
-        # Nobody is left to tell where standard error is closed.
+        # Where standard error is closed, there is no reader.
         with suppress(OSError, ValueError):
             sys.stderr.write(line + "\n")
             sys.stderr.flush()
@@ -66,7 +66,7 @@ class Lines:
 
 
 def _visible(text: str) -> str:
-    """Control characters as escapes, so that nobody writes lines of his own into the log."""
+    """Escape control characters, so that logged text cannot forge lines of the log."""
     if text.isprintable():
         return text
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
@@ -80,7 +80,7 @@ class LineHandler(logging.Handler):
         self._lines = lines
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one record; a traceback goes with it."""
+        """Write one record with its traceback."""
         try:
             text = record.getMessage()
             fields = {"message": text}
@@ -100,19 +100,19 @@ class ServerLog(Logger):  # type: ignore[misc]  # gunicorn has no types
         super().__init__(cfg)
 
     def setup(self, cfg: Any) -> None:
-        """Our lines instead of gunicorn's handlers."""
+        """Install handlers that write `Lines`, in place of those of gunicorn."""
         self.cfg = cfg
         self.error_log.setLevel(logging.WARNING)
         self.error_log.handlers = [LineHandler(self.lines)]
         logging.getLogger("simulator").handlers = [LineHandler(self.lines)]
 
     def exception(self, msg: Any, *args: Any, **kwargs: Any) -> None:
-        """A fault with its traceback; a client that fell silent in the middle of a request is none."""
+        """Log an error with its traceback, unless a client fell silent in the middle of a request."""
         if not isinstance(sys.exc_info()[1], BlockingIOError):
             super().exception(msg, *args, **kwargs)
 
     def access(self, resp: Any, req: Any, environ: Any, request_time: timedelta) -> None:  # noqa: ARG002  # gunicorn's
-        """One request that was answered."""
+        """Log one answered request."""
         path = str(environ.get("PATH_INFO", ""))
         if path in _UNLOGGED:
             return

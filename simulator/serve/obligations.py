@@ -1,7 +1,7 @@
-"""What must still be delivered: refunds and wins, written down before they are sent, kept until answered.
+"""The table of obligations: wins and refunds, written before they are sent, deleted when they are answered.
 
-When they are sent is `dispatcher`'s. A row is gone once its call was answered; until then it survives
-everything but the loss of its disk, with its transaction_id and its bytes.
+Until then an obligation, with its transaction_id and its bytes, survives everything but the loss of the disk.
+`dispatcher` decides when it is sent.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from simulator.core.webhooks import Method, WebhookRequest, WireRequest
 from simulator.serve.store import JournalStore, Value
 
 OPEN_MAX = 10_000
-"""More obligations than this are not shown at once."""
+"""How many obligations are returned at most."""
 
 
 class State(StrEnum):
-    """Where an obligation stands.
+    """The state of an obligation.
 
-    HELD: its round is under way, which sees to it: a bet is out, and this is its refund in case no answer
-    comes, or this is the win that is being sent. DUE: to be sent at `due_ms`. UNDELIVERED: given up at the
-    ladder's end; it is sent again by hand only.
+    HELD: its round is in progress and takes care of it: this is the refund of a bet that is not answered yet,
+    or the win that is being sent. DUE: to be sent at `due_ms`. UNDELIVERED: given up at the end of the
+    ladder; it is only sent again by hand.
     """
 
     HELD = "held"
@@ -32,7 +32,7 @@ class State(StrEnum):
 
 
 class Obligation(Frozen, kw_only=True):
-    """A win or a refund that is owed. `attempts` so far; `since_ms` is when its round began."""
+    """A win or refund that must still be delivered. `attempts` so far; `since_ms`: when its round began."""
 
     state: State
     due_ms: int
@@ -51,13 +51,13 @@ class Obligation(Frozen, kw_only=True):
 
     @property
     def request(self) -> WebhookRequest:
-        """The call as the provider means it."""
+        """Return the call, independent of the wire profile."""
         game = None if self.method is Method.REFUND else self.game
         return WebhookRequest(self.method, self.player, self.amount, self.transaction_id, game)
 
 
 class LastRound(Frozen):
-    """How many rounds a session has begun, and the bet of the latest; `stake` None when there was none."""
+    """How many rounds a session has begun, and the bet of the last one; `stake` is None without a bet."""
 
     played: int
     player: str = ""
@@ -74,7 +74,7 @@ _COLUMNS = (
 
 
 class Obligations:
-    """The table of what is owed. Each method commits by itself, or with the transaction around it."""
+    """The table. Each method commits by itself, or with the transaction around it."""
 
     def __init__(self, store: JournalStore) -> None:
         self._store = store
@@ -82,7 +82,7 @@ class Obligations:
     # --- writing -----------------------------------------------------------------------------------
 
     def begin_round(self, owed: Obligation, played: int) -> int:
-        """A round begins: count it, and hold its bet's refund. Committed before the bet goes out."""
+        """Count a new round and hold the refund of its bet. Committed before the bet is sent."""
         with self._store.transaction():
             self._store.write(
                 "INSERT OR REPLACE INTO rounds VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -94,7 +94,7 @@ class Obligations:
             return self.add(owed).number
 
     def add(self, owed: Obligation) -> Obligation:
-        """Write down an obligation; returns it with its number."""
+        """Insert an obligation; return it with its number."""
         values: tuple[Value, ...] = (
             *(owed.state.value, owed.due_ms, owed.since_ms, owed.attempts, owed.agent, owed.session),
             *(owed.player, owed.method.value, owed.transaction_id, owed.game, owed.amount),
@@ -106,7 +106,7 @@ class Obligations:
         return replace(owed, number=number)
 
     def become_win(self, number: int, win: WebhookRequest, wire: WireRequest) -> None:
-        """The bet was accepted: its refund is not owed any more, its win is."""
+        """Turn the refund of an accepted bet into the win of its round."""
         self._store.write(
             "UPDATE obligations SET method = ?, transaction_id = ?, amount = ?, content_type = ?, body = ? "
             "WHERE number = ?",
@@ -114,14 +114,14 @@ class Obligations:
         )
 
     def release(self, number: int, due_ms: int) -> None:
-        """The round cannot see to it any more: deliver it like all others."""
+        """Make an obligation due whose round can no longer take care of it."""
         self._store.write(
             "UPDATE obligations SET state = ?, due_ms = ? WHERE number = ? AND state = ?",
             (State.DUE.value, due_ms, number, State.HELD.value),
         )
 
     def attempted(self, number: int, attempts: int, next_ms: int | None) -> None:
-        """It was sent and not answered: wait for the next rung, or give up where there is none."""
+        """Record an attempt without an answer: wait until `next_ms`, or give up with None."""
         state = State.UNDELIVERED if next_ms is None else State.DUE
         self._store.write(
             "UPDATE obligations SET state = ?, attempts = ?, due_ms = coalesce(?, due_ms) WHERE number = ?",
@@ -129,23 +129,23 @@ class Obligations:
         )
 
     def postpone(self, number: int, due_ms: int) -> None:
-        """It could not be sent at all, for a reason of ours: that is no attempt."""
+        """Move the due time of an obligation that was not sent, without counting an attempt."""
         self._store.write("UPDATE obligations SET due_ms = ? WHERE number = ?", (due_ms, number))
 
     def settle(self, number: int) -> None:
-        """It was answered: nothing is owed."""
+        """Delete an obligation that was answered."""
         self._store.write("DELETE FROM obligations WHERE number = ?", (number,))
 
     def clear(self) -> None:
-        """Forget all that is owed, and all rounds."""
+        """Delete all obligations and rounds."""
         with self._store.transaction():
             self._store.write("DELETE FROM obligations")
             self._store.write("DELETE FROM rounds")
 
     def recover(self, now_ms: int) -> int:
-        """After a restart: a bet that was out is refunded, and what came due meanwhile is due now.
+        """Make held and overdue obligations due now, as after a restart; unanswered bets are refunded.
 
-        Returns how many obligations wait to be delivered.
+        Returns how many obligations are due.
         """
         with self._store.transaction():
             self._store.write(
@@ -157,12 +157,12 @@ class Obligations:
     # --- reading -----------------------------------------------------------------------------------
 
     def of(self, number: int) -> Obligation | None:
-        """One obligation; None once it was settled."""
+        """Return an obligation, or None once it is settled."""
         rows = self._read("number = ?", (number,), 1)
         return rows[0] if rows else None
 
     def owed_as(self, agent: str, method: str, transaction_id: str) -> Obligation | None:
-        """The obligation that a call with that id would settle, delivered or given up."""
+        """Return the due or undelivered obligation that a call with this id would settle, or None."""
         rows = self._read(
             "agent = ? AND method = ? AND transaction_id = ? AND state != ?",
             (agent, method, transaction_id, State.HELD.value),
@@ -171,11 +171,11 @@ class Obligations:
         return rows[0] if rows else None
 
     def due(self, limit: int = OPEN_MAX) -> list[Obligation]:
-        """What waits to be delivered, the next one first."""
+        """Return the obligations that are to be sent, the next one first."""
         return self._read("state = ?", (State.DUE.value,), limit)
 
     def next_due(self, players: int) -> list[Obligation]:
-        """The next one of each player, of so many players of each agent, who has waited longest first."""
+        """Return the next obligation of up to `players` players of each agent, the longest-waiting first."""
         of_players = (
             "SELECT number, agent, due_ms, min(due_ms * 1000000000 + number) FROM obligations "
             "WHERE state = ? GROUP BY agent, player"
@@ -192,16 +192,16 @@ class Obligations:
         return [_obligation(*row) for row in rows]
 
     def undelivered(self, limit: int = OPEN_MAX) -> list[Obligation]:
-        """What was given up, and is owed all the same."""
+        """Return the obligations that were given up, although they are owed."""
         return self._read("state = ?", (State.UNDELIVERED.value,), limit)
 
     def count(self, state: State) -> int:
-        """How many are in that state."""
+        """Return how many obligations are in that state."""
         rows = self._store.read("SELECT count(*) FROM obligations WHERE state = ?", (state.value,))
         return int(rows[0][0])
 
     def last_round(self, agent: str, session: str) -> LastRound:
-        """The latest round of a session."""
+        """Return the last round of a session."""
         rows = self._store.read(
             "SELECT played, player, game, bet_id, stake, began_ms FROM rounds "
             "WHERE agent = ? AND session = ?",

@@ -1,4 +1,4 @@
-"""What one running server keeps, and the blueprints share: api, play and console are each given this."""
+"""The state of one running server, which the blueprints of api, play and console share."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 
 class ServerState(Frozen):
-    """One server's parts.
+    """The parts of one server.
 
-    `public_url` has no slash at its end. Tokens expire and sessions end by `clock`, which is virtual.
-    `delivery` is to be started and stopped by whoever serves. `stopping` is set as soon as the server is
-    told to stop: whoever holds a connection open watches it.
+    `public_url` has no slash at its end. Tokens and sessions expire by `clock`, which can be moved ahead. The
+    server starts and stops `delivery`. `stopping` is set as soon as the server begins to stop; handlers that
+    hold a connection open watch it.
     """
 
     settings: ServeSettings
@@ -41,5 +41,5 @@ class ServerState(Frozen):
 
 
 def derived_key(secret: bytes, purpose: str) -> bytes:
-    """A key of 32 bytes for one purpose only."""
+    """Return a key of 32 bytes for this purpose only."""
     return hmac.digest(secret, purpose.encode(), "sha256")

@@ -1,7 +1,7 @@
-"""The database under journal and obligations: a file in a folder, or memory. The only SQLite of `serve`.
+"""The SQLite database of journal, obligations and rounds: a file in a folder, or memory.
 
-One connection and one lock: writes are short, and a transaction is committed before its caller goes on to
-send. What stands in the tables is written by `journal` and `obligations`.
+One connection and one lock suffice: writes are short, and a transaction is committed before its caller sends
+anything. `journal` and `obligations` write the tables.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ CREATE TABLE IF NOT EXISTS exchanges (
     reply_body BLOB NOT NULL,
     sent_ns INTEGER NOT NULL,
     reason TEXT NOT NULL DEFAULT '',
-    difference NOT NULL DEFAULT 0
+    difference NOT NULL DEFAULT 0,
+    form TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX IF NOT EXISTS exchanges_change ON exchanges (change);
 CREATE INDEX IF NOT EXISTS exchanges_agent ON exchanges (agent);
@@ -98,20 +99,24 @@ CREATE TABLE IF NOT EXISTS rounds (
 CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 """
 
-_ADDED = {"reason": "TEXT NOT NULL DEFAULT ''", "difference": "NOT NULL DEFAULT 0"}
-"""Columns that journals of before do not have."""
+_ADDED = {
+    "reason": "TEXT NOT NULL DEFAULT ''",
+    "difference": "NOT NULL DEFAULT 0",
+    "form": "TEXT NOT NULL DEFAULT ''",
+}
+"""Columns that journals of earlier versions do not have."""
 
 Value = str | int | bytes | None
 
 
 class JournalUnusable(SimulatorError):
-    """The database under the journal failed: a full disk, a broken file."""
+    """Raised when the database fails, for example because of a full disk or a broken file."""
 
 
 class JournalStore:
-    """Tables for `journal` and `obligations`; safe to use from any thread.
+    """The database. Thread-safe. `folder` None keeps it in memory.
 
-    `folder` None keeps all in memory. Raises UsageError for a folder that cannot be used.
+    Raises UsageError for a folder that cannot be used.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -132,7 +137,7 @@ class JournalStore:
             raise UsageError(_unusable(folder, error)) from error
 
     def _prepare(self) -> None:
-        # Whoever holds the lock is the one simulator of this folder: two would each deliver what is owed.
+        # The lock admits one simulator to a folder: two would both deliver the same obligations.
         for line in ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = NORMAL"):
             self._connection.execute(f"PRAGMA {line}")
         with self.transaction():
@@ -145,9 +150,9 @@ class JournalStore:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All that is written inside is committed at its end, or, after an error, none of it.
+        """Commit everything that is written within the block, or nothing after an error.
 
-        One inside another is part of the outer one. Raises JournalUnusable.
+        A nested transaction is part of the outer one. Raises JournalUnusable.
         """
         with self._lock:
             if self._depth:
@@ -166,7 +171,7 @@ class JournalStore:
                 self._depth = 0
 
     def write(self, statement: str, values: Sequence[Value] = ()) -> int:
-        """Run a statement; returns the number of the row that it inserted. Raises JournalUnusable."""
+        """Run a statement; return the number of the inserted row. Raises JournalUnusable."""
         with self._lock:
             try:
                 return self._connection.execute(statement, _storable(values)).lastrowid or 0
@@ -174,7 +179,7 @@ class JournalStore:
                 raise JournalUnusable(f"the journal cannot be written: {error}") from error
 
     def read(self, query: str, values: Sequence[Value] = ()) -> list[tuple[Any, ...]]:
-        """All rows of a query; callers bound them. Raises JournalUnusable."""
+        """Return all rows of a query, which must limit their number. Raises JournalUnusable."""
         with self._lock:
             try:
                 return self._connection.execute(query, _storable(values)).fetchall()
@@ -182,12 +187,12 @@ class JournalStore:
                 raise JournalUnusable(f"the journal cannot be read: {error}") from error
 
     def counter(self, name: str) -> int:
-        """A number that outlives a restart; 0 before it is set."""
+        """Return a number that survives restarts; 0 before it is set."""
         rows = self.read("SELECT value FROM counters WHERE name = ?", (name,))
         return int(rows[0][0]) if rows else 0
 
     def set_counter(self, name: str, value: int) -> None:
-        """Keep a number."""
+        """Set a number that survives restarts."""
         self.write("INSERT OR REPLACE INTO counters VALUES (?, ?)", (name, value))
 
     def close(self) -> None:
@@ -197,7 +202,7 @@ class JournalStore:
 
 
 def _storable(values: Sequence[Value]) -> Sequence[Value]:
-    """Half a surrogate pair is no text to the database."""
+    """Return the values with lone surrogates escaped, which SQLite cannot store."""
     if all(not isinstance(value, str) or value.isascii() for value in values):
         return values
     return [

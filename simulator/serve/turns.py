@@ -1,4 +1,7 @@
-"""Who may call which wallet now: agents by code, DEMO turned away, and the turn in the player's queue."""
+"""Give callers a turn at a wallet: calls for one player go out one after another, first come first served.
+
+DEMO sessions get no turn, since they play without a wallet.
+"""
 
 from __future__ import annotations
 
@@ -16,15 +19,15 @@ TURN_S = 15.0
 
 
 class DemoSession(SimulatorError):
-    """A DEMO session asked for a wallet; nothing was sent."""
+    """Raised when a DEMO session asks for a wallet; nothing was sent."""
 
 
 class DeliveryStopped(SimulatorError):
-    """The simulator is being stopped; nothing was sent."""
+    """Raised when the simulator is being stopped; nothing was sent."""
 
 
 class WalletTurns:
-    """Gives turns at wallets; `left` is called after each one. For any threads."""
+    """Gives turns at wallets; calls `left` after each. Thread-safe."""
 
     def __init__(
         self, queues: PlayerQueues, find_agent: Callable[[str], CalledAgent | None], left: Callable[[], None]
@@ -35,7 +38,7 @@ class WalletTurns:
         self.stopping = threading.Event()
 
     def agent(self, code: str) -> CalledAgent:
-        """The agent of that code as it is now. Raises UsageError when there is none."""
+        """Return the present agent with that code. Raises UsageError for an unknown one."""
         agent = self._find_agent(code)
         if agent is None:
             raise UsageError(f'there is no agent "{code}"')
@@ -43,9 +46,9 @@ class WalletTurns:
 
     @contextmanager
     def of_session(self, session: GameSession) -> Iterator[CalledAgent]:
-        """The turn of the session's player; gives the session's agent.
+        """Wait for the turn of the session's player; yield the session's agent.
 
-        Raises DemoSession, and as `of_player` does.
+        Raises DemoSession, and the exceptions of `of_player`.
         """
         if is_demo(session):
             raise DemoSession(f"session {session.id} plays with play money; no wallet is called for it")
@@ -55,7 +58,7 @@ class WalletTurns:
 
     @contextmanager
     def of_player(self, agent: CalledAgent, player: str) -> Iterator[None]:
-        """A player's turn. Raises NoWebhookUrl, PlayerBusy and DeliveryStopped."""
+        """Wait for the player's turn. Raises NoWebhookUrl, PlayerBusy and DeliveryStopped."""
         if agent.target is None:
             raise no_webhook_url(agent)
         try:
@@ -67,16 +70,12 @@ class WalletTurns:
             self._left()
 
 
-# --- player_queues --------------------------------------------------------------------------------
-# One queue a player: calls for one player go out one after another, in the order they were asked for.
-
-
 class PlayerBusy(SimulatorError):
-    """The calls before this one took too long; nothing was sent."""
+    """Raised when earlier calls for the player take too long; nothing was sent."""
 
 
 class PlayerQueues:
-    """Turns for any number of players and threads; who comes first is served first."""
+    """One queue for each player. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -85,7 +84,7 @@ class PlayerQueues:
 
     @contextmanager
     def turn(self, player: Player, timeout_s: float) -> Iterator[None]:
-        """Wait for one's turn and keep it for the block. Raises PlayerBusy after `timeout_s`."""
+        """Wait for the player's turn and keep it for the block. Raises PlayerBusy after `timeout_s`."""
         mine = threading.Event()
         with self._lock:
             queue = self._waiting.setdefault(player, deque())
@@ -103,7 +102,7 @@ class PlayerQueues:
 
     @contextmanager
     def free_turn(self, player: Player) -> Iterator[bool]:
-        """Keep a player's turn for the block if nobody has it now; gives whether that is so."""
+        """Keep the player's turn for the block if the queue is empty; yield whether it is."""
         mine = threading.Event()
         with self._lock:
             is_free = player not in self._waiting
@@ -116,7 +115,7 @@ class PlayerQueues:
                 self._leave(player, mine)
 
     def idle(self, timeout_s: float) -> bool:
-        """Wait until nobody has a turn; False when the time is over before."""
+        """Wait until all queues are empty; return False after `timeout_s`."""
         with self._empty:
             return self._empty.wait_for(lambda: not self._waiting, timeout_s)
 

@@ -20,7 +20,7 @@ from time import monotonic, monotonic_ns
 from typing import TYPE_CHECKING, Protocol, cast
 
 from simulator.core.values import Frozen
-from simulator.core.webhooks import Headers, NoReplyKind, WireRequest, merged_headers
+from simulator.core.webhooks import COMPRESSIONS, Headers, NoReplyKind, WireRequest, merged_headers
 from simulator.errors import UsageError
 from simulator.wire.target import Target
 
@@ -51,8 +51,6 @@ _STATUS_LINE = re.compile(rb"HTTP/(\d)\.\d[ \t]+(\d{3})(?:[ \t]+([^\r\n]*))?[ \t
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 
 _LENGTH = re.compile(r"[0-9]{1,18}")
-
-_COMPRESSIONS = frozenset({"gzip", "x-gzip", "deflate"})
 
 USER_AGENT = "betrontech-simulator"
 
@@ -404,7 +402,7 @@ def _length(text: str) -> int:
 def _decoded(body: bytes, coding: str, bytes_max: int) -> bytes:
     """Return the body without its coding. One that is plain text in spite of its header is taken as it is."""
     name = coding.strip().lower()
-    if name in _COMPRESSIONS:
+    if name in COMPRESSIONS:
         return _unpacked(body, name, bytes_max)
     if name != "identity" and not _is_text(body):
         raise ReplyError(

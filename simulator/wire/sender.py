@@ -272,6 +272,21 @@ class RateLimit:
         if self._until:
             self._ended.wait(max(0.0, self._until - self._clock()))
 
+    @property
+    def is_spent(self) -> bool:
+        """Whether calls were held back as long as they may be in all."""
+        return self.held_s >= HELD_S_MAX
+
+    def in_words(self) -> list[str]:
+        """Return the note for a report's end; none where the wallet limits nothing."""
+        if not self.times:
+            return []
+        times = "once" if self.times == 1 else f"{self.times:,} times"
+        return [
+            f"your wallet limited the rate of calls {times}, and the run waited {self.held_s:.0f} s for it; "
+            "lift the limit for this address"
+        ]
+
     def end(self) -> None:
         """End all waiting, now and later. Safe in a signal handler."""
         self._ended.set()

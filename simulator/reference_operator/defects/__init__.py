@@ -1,4 +1,4 @@
-"""Mistakes that operators make, each one a switch: a small class that overrides some of the wallet.
+"""Mistakes that real wallets make, each a small class that overrides a part of the example wallet.
 
 Importing this package fills the registry.
 """

@@ -1,4 +1,4 @@
-"""Wallets whose answer is not what they did."""
+"""Wallets whose answers differ from what they did, and webhooks that write answers in a wrong form."""
 
 import json
 import random
@@ -38,7 +38,7 @@ CRASHED = WebhookReply(b"<h1>Internal Server Error</h1>", 500, "text/html")
 
 
 class AppliedThenCrashed(Webhook):
-    """Accepted calls of `method` move money and end in HTTP 500."""
+    """Answers accepted calls of `method` with HTTP 500: their money has moved."""
 
     method = ""
 
@@ -157,7 +157,7 @@ class StaleBalanceAfterBet(Wallet):
 
 @defect(
     "balance-cached",
-    f"user_balance shows the same value {CACHED_READS} times before it looks again.",
+    f"user_balance caches its value and shows it {CACHED_READS} times before it reads again.",
     DefectKind.SEQUENTIAL,
     ANSWERS,
 )
@@ -198,9 +198,6 @@ class ReplicaLag(Wallet):
         return replace(answer, balance=behind[0]) if behind and isinstance(answer, Accepted) else answer
 
 
-# --- form -----------------------------------------------------------------------------------------
-# Webhooks that write right money in a wrong form.
-
 FORM = "form"
 
 
@@ -213,7 +210,7 @@ class NoStatus(Webhook):
         return fields
 
 
-@defect("status-as-word", 'The status of success is "success".', DefectKind.FORM, FORM)
+@defect("status-as-word", 'Success is answered with the status "success".', DefectKind.FORM, FORM)
 class StatusAsWord(Webhook):
     def fields(self, call: ReceivedCall, answer: Answer) -> dict[str, Any]:
         fields = super().fields(call, answer)
@@ -229,7 +226,7 @@ class NoBalance(Webhook):
         return fields
 
 
-@defect("html-before-json", "A notice of the script language stands before the JSON.", DefectKind.FORM, FORM)
+@defect("html-before-json", "A PHP notice precedes the JSON.", DefectKind.FORM, FORM)
 class HtmlBeforeJson(Webhook):
     def reply(self, call: ReceivedCall, answer: Answer) -> WebhookReply:
         reply = super().reply(call, answer)

@@ -1,6 +1,6 @@
-"""Wallets that take a repeat for something new, or something new for a repeat."""
+"""Wallets that apply a repeat again, take a new call for a repeat, or confuse two ids or two players."""
 
-# ruff: noqa: ARG002 -- a defect may decide by less than the method that it overrides is given
+# ruff: noqa: ARG002 -- a defect need not use every argument of the method that it overrides
 
 import sqlite3
 
@@ -128,7 +128,7 @@ class RefusedBetRemembered(Wallet):
 
 @defect(
     "repeat-answers-500",
-    "The database's UNIQUE key is the only guard: a repeat ends in an error nobody caught, HTTP 500.",
+    "The database's UNIQUE key is the only guard: a repeat ends in an uncaught error, HTTP 500.",
     DefectKind.SEQUENTIAL,
     IDEMPOTENCY,
 )
@@ -139,7 +139,7 @@ class RepeatAnswers500(Wallet):
 
 @defect(
     "answer-of-another-player",
-    "Answers are kept by id alone: a player who uses an id of another one gets that one's balance.",
+    "Answers are stored by id alone: a player who uses another player's id gets that player's balance.",
     DefectKind.SEQUENTIAL,
     IDEMPOTENCY,
 )
@@ -160,9 +160,6 @@ class AnswerOfAnotherPlayer(Wallet):
         return super().answer_repeat(books, player, call, earlier)
 
 
-# --- identity -------------------------------------------------------------------------------------
-# Wallets that take two ids, or two players, for one.
-
 IDENTITY = "identity"
 
 
@@ -178,7 +175,7 @@ class IdsFoldCase(Wallet):
 
 
 class IdsCut(Wallet):
-    """Ids end after `length` characters, as in a column that is too narrow."""
+    """Cuts ids off after `length` characters, as a column that is too narrow does."""
 
     length = 0
 
@@ -303,7 +300,7 @@ class BlockedPlayerMayBet(Wallet):
 
 
 class BlockedPlayerUnpaid(Wallet):
-    """Calls of `method` are refused for a blocked player, though the money is owed."""
+    """Refuses calls of `method` for a blocked player, although the money is owed."""
 
     method = ""
 

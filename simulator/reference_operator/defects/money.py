@@ -1,4 +1,4 @@
-"""Wallets that reckon wrong: with floats, with texts, in columns too narrow."""
+"""Wallets that calculate wrongly, read amounts too loosely, or do not check whether a bet is covered."""
 
 import re
 from typing import Any
@@ -123,9 +123,6 @@ class FloatBalance(Webhook):
         return fields | {"balance": str(balance)}
 
 
-# --- amounts --------------------------------------------------------------------------------------
-# Wallets that read amounts, and the bodies they come in, too kindly.
-
 AMOUNTS = "amounts"
 
 LOOSE_NUMBER = re.compile(r"\s*[+-]?[0-9]+(\.[0-9]+)?([eE][0-9])?")
@@ -134,7 +131,7 @@ FIELD = re.compile(rb'"(\w+)"\s*:\s*"([^"]*)"')
 
 
 class NegativeAmounts(Wallet):
-    """Minus signs are taken for calls of `method`."""
+    """Accepts negative amounts for calls of `method`."""
 
     method = ""
 
@@ -161,7 +158,7 @@ class NegativeWinDebited(NegativeAmounts):
 
 @defect(
     "amounts-read-loosely",
-    'Whatever begins like a number is one: "1,00" is 1.00, "1e3" is 1000.00, " 5" is 5.00.',
+    'Any text that begins like a number is read as one: "1,00" is 1.00, "1e3" is 1000.00, " 5" is 5.00.',
     DefectKind.SEQUENTIAL,
     AMOUNTS,
 )
@@ -200,7 +197,7 @@ class CentsCutByFloat(Wallet):
 
 @defect(
     "malformed-json-moves-money",
-    "A body that is not JSON is searched for fields, and moves money if it has them.",
+    "A body that is not JSON is searched for fields, and moves money if they are found.",
     DefectKind.SEQUENTIAL,
     AMOUNTS,
 )
@@ -213,9 +210,6 @@ class MalformedJsonMovesMoney(Webhook):
         return ReceivedCall(fields.get("method", ""), fields)
 
 
-# --- funds ----------------------------------------------------------------------------------------
-# Wallets that let a player bet what is not there, or refuse what is.
-
 FUNDS = "funds"
 
 
@@ -224,7 +218,7 @@ def is_short(refused: CallRefused) -> bool:
 
 
 class FundsUnchecked(Wallet):
-    """A bet is taken whatever the balance is; blocked players and limits are still looked at."""
+    """Takes a bet whatever the balance is; blocked players and limits are still checked."""
 
     def check_bet(self, books: Books, player: Player, bet: MoneyCall) -> None:
         try:
@@ -241,7 +235,7 @@ class FundsUnchecked(Wallet):
     FUNDS,
 )
 class InsufficientFundsAccepted(FundsUnchecked):
-    """FundsUnchecked, and nothing more."""
+    """Adds nothing to FundsUnchecked."""
 
 
 @defect(
@@ -257,7 +251,7 @@ class OverdraftToZero(FundsUnchecked):
 
 @defect(
     "insufficient-answered-success",
-    "A bet over the balance is answered with status 1; nothing moves, and the game goes on unpaid.",
+    "A bet over the balance is answered with status 1 and not charged, so the player plays for free.",
     DefectKind.SEQUENTIAL,
     FUNDS,
 )
@@ -273,7 +267,7 @@ class InsufficientAnsweredSuccess(Wallet):
 
 @defect(
     "insufficient-refused-but-charged",
-    "A bet over the balance is charged first and refused then, without being taken back.",
+    "A bet over the balance is charged first and then refused, and the charge stays.",
     DefectKind.SEQUENTIAL,
     FUNDS,
 )
@@ -308,7 +302,7 @@ class LastCentRefused(Wallet):
 
 @defect(
     "locked-after-refusal",
-    "After a bet over the balance the player's next bet is refused too, whatever it costs.",
+    "After a bet over the balance the player's next bet is refused too, whatever its amount.",
     DefectKind.SEQUENTIAL,
     FUNDS,
 )

@@ -1,7 +1,7 @@
-"""Wallets that are right one call at a time, and wrong when calls meet.
+"""Wallets that are right one call at a time and wrong when calls overlap, and wallets that forget.
 
-What is done by accident in the field is done here on purpose, and slowly enough to be seen: the transaction
-ends between the look and the act, others come in, and a second one begins.
+Accidents of real wallets are made on purpose here, and slowly enough to be seen: a transaction ends between
+the check and the act, other calls come in between, and a second one begins.
 """
 
 import time
@@ -32,7 +32,7 @@ BETS_PER_LOSS = 50
 
 
 class LostUpdate(Wallet):
-    """Calls of `raced` read the balance in one transaction, and write the new one in the next."""
+    """Reads the balance in one transaction and writes the new one in the next, for calls of `raced`."""
 
     raced = ""
 
@@ -64,7 +64,7 @@ class LostUpdateOnRefunds(LostUpdate):
 
 
 class CheckThenAct(Wallet):
-    """Calls of `raced` look for their id in one transaction, and act on what they saw in the next."""
+    """Looks for the id in one transaction and acts on the result in the next, for calls of `raced`."""
 
     raced = ""
 
@@ -97,7 +97,7 @@ class RepeatedRefundRace(CheckThenAct):
 
 
 class BetInTwoSteps(Wallet):
-    """A bet is checked in one transaction and charged in the next, where only some of it is checked again."""
+    """Checks a bet in one transaction and charges it in the next, which repeats only some of the checks."""
 
     checks_funds_again = True
     checks_refund_again = True
@@ -138,7 +138,7 @@ class BetRefundRace(BetInTwoSteps):
 
 @dataclass(frozen=True, slots=True)
 class LastBet:
-    """The bet that a player's next one may meet; money in cents."""
+    """The bet that a player's next one may overlap; money in cents."""
 
     number: int
     balance_before: int
@@ -147,12 +147,12 @@ class LastBet:
 
 @defect(
     "lost-update-once-in-50",
-    f"Of {BETS_PER_LOSS} bets one, if it meets another, starts from the same balance: a charge is lost.",
+    f"One bet in {BETS_PER_LOSS}, if it overlaps another, starts from the same balance: a charge is lost.",
     DefectKind.RACE,
     RACES,
 )
 class LostUpdateOnceIn50(Wallet):
-    """The interleaving (both read, one writes, the other writes) is played, not provoked, to be exact."""
+    """Plays the interleaving (both read, one writes, the other writes) exactly, instead of provoking it."""
 
     def __init__(self, database: Database, max_bet: int | None = None, seed: int = 0) -> None:
         super().__init__(database, max_bet, seed)
@@ -171,14 +171,14 @@ class LostUpdateOnceIn50(Wallet):
             self.bets += 1
             self.bets_since_loss += 1
             last = self.last_bets.get(player.user_id)
-            if last and self.bets_since_loss >= BETS_PER_LOSS and self.meets(last, player):
+            if last and self.bets_since_loss >= BETS_PER_LOSS and self.overlaps(last, player):
                 self.bets_since_loss = 0
                 player = replace(player, balance=last.balance_before)
             self.last_bets[player.user_id] = LastBet(self.bets, player.balance, player.balance + moved)
         return super().apply(books, player, call, moved)
 
-    def meets(self, last: LastBet, player: Player) -> bool:
-        """The last bet was charged while this one was on its way, and nothing moved since."""
+    def overlaps(self, last: LastBet, player: Player) -> bool:
+        """Return whether the last bet was charged after this one arrived, and nothing moved since."""
         return last.number > self.arrived.after and last.balance_after == player.balance
 
 
@@ -202,7 +202,7 @@ class CurrentPlayerRace(Wallet):
 
 @defect(
     "busy-answers-500",
-    "A bet that meets another one gets HTTP 500, database is locked; nothing moves.",
+    "A bet that overlaps another one gets HTTP 500, database is locked; nothing moves.",
     DefectKind.RACE,
     RACES,
 )
@@ -221,16 +221,13 @@ class BusyAnswers500(Wallet):
             self.busy.release()
 
 
-# --- durability -----------------------------------------------------------------------------------
-# Wallets that forget: after a restart, or after enough other calls.
-
 DURABILITY = "durability"
 
 REMEMBERED_IDS = 10
 
 
 class IdsInMemory(Wallet):
-    """What was applied is known from memory: the last `remembered_max` ids of `methods`, until a restart."""
+    """Keeps applied ids only in memory: the last `remembered_max` ids of `methods`, until a restart."""
 
     methods: tuple[str, ...] = (BET, WIN, REFUND)
     remembered_max = 1_000_000
@@ -254,7 +251,7 @@ class IdsInMemory(Wallet):
 
 @defect(
     "bet-ids-lost-at-restart",
-    "Bets that were charged are known from memory: after a restart they are charged again.",
+    "Charged bets are only remembered in memory: after a restart they are charged again.",
     DefectKind.DURABILITY,
     DURABILITY,
     needs="restart",
@@ -265,7 +262,7 @@ class BetIdsLostAtRestart(IdsInMemory):
 
 @defect(
     "credit-ids-lost-at-restart",
-    "Wins and refunds that were paid are known from memory: after a restart they are paid again.",
+    "Paid wins and refunds are only remembered in memory: after a restart they are paid again.",
     DefectKind.DURABILITY,
     DURABILITY,
     needs="restart",
@@ -276,7 +273,7 @@ class CreditIdsLostAtRestart(IdsInMemory):
 
 @defect(
     "ids-bounded",
-    f"The last {REMEMBERED_IDS} ids are known: an older call that is sent again moves money again.",
+    f"Only the last {REMEMBERED_IDS} ids are remembered: an older call that is sent again moves money again.",
     DefectKind.DURABILITY,
     DURABILITY,
 )
@@ -286,7 +283,7 @@ class IdsBounded(IdsInMemory):
 
 @defect(
     "tombstones-lost-at-restart",
-    "Refunds that came before their bets are known from memory: after a restart the late bet is charged.",
+    "Refunds before their bets are only remembered in memory: after a restart the late bet is charged.",
     DefectKind.DURABILITY,
     DURABILITY,
     needs="restart",
@@ -305,7 +302,7 @@ class TombstonesLostAtRestart(Wallet):
 
 @defect(
     "last-effect-lost-at-restart",
-    "Answers are sent before the write is on disk: a restart takes each player's last movement back.",
+    "Answers are sent before the write is on disk: a restart undoes each player's last movement.",
     DefectKind.DURABILITY,
     DURABILITY,
     needs="restart",
@@ -322,7 +319,7 @@ class LastEffectLostAtRestart(Wallet):
 
 @defect(
     "unsaved-balance-lost-at-restart",
-    "Effects are written, balances kept in memory: a restart brings back the opening balance.",
+    "Effects are written, but balances kept in memory: a restart brings back the opening balance.",
     DefectKind.DURABILITY,
     DURABILITY,
     needs="restart",

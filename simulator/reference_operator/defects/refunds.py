@@ -1,6 +1,6 @@
-"""Wallets that give back too much, too little, or to the wrong player."""
+"""Wallets that refund too much, too little or to the wrong player, or that restrict what a round may be."""
 
-# ruff: noqa: ARG002 -- a defect may decide by less than the method that it overrides is given
+# ruff: noqa: ARG002 -- a defect need not use every argument of the method that it overrides
 
 from simulator.reference_operator.calls import (
     BET,
@@ -32,7 +32,10 @@ class RefundSwallowedAsDuplicate(Wallet):
 
 
 @defect(
-    "unknown-refund-credited", "A refund of a bet that never was is credited.", DefectKind.SEQUENTIAL, REFUNDS
+    "unknown-refund-credited",
+    "A refund of a bet that never came is credited.",
+    DefectKind.SEQUENTIAL,
+    REFUNDS,
 )
 class UnknownRefundCredited(Wallet):
     def refund_unknown(self, books: Books, player: Player, refund: MoneyCall) -> Answer:
@@ -52,7 +55,7 @@ class RefundCreditsSentAmount(Wallet):
 
 @defect(
     "refund-of-refused-bet-credited",
-    "A bet that was refused for funds is kept all the same, and its refund is credited.",
+    "A bet that was refused for funds is remembered as if taken, and its refund is credited.",
     DefectKind.SEQUENTIAL,
     REFUNDS,
 )
@@ -87,7 +90,7 @@ class RefundDebits(Wallet):
 
 
 def find_strangers_bet(books: Books, refund: MoneyCall) -> tuple[str, int] | None:
-    """Owner and stake of the bet with the refund's id, whoever made it."""
+    """Return the owner and the stake of any player's bet with the refund's id."""
     row: tuple[str, int] | None = books.execute(
         "SELECT user_id, amount FROM effects WHERE method = ? AND transaction_id = ?",
         (BET, refund.transaction_id),
@@ -97,7 +100,7 @@ def find_strangers_bet(books: Books, refund: MoneyCall) -> tuple[str, int] | Non
 
 @defect(
     "refund-pays-whoever-asks",
-    "Bets are looked up by id alone: the refund of another player's bet is credited to whoever asks.",
+    "Bets are looked up by id alone: the refund of another player's bet is credited to the one who asks.",
     DefectKind.SEQUENTIAL,
     REFUNDS,
 )
@@ -111,7 +114,7 @@ class RefundPaysWhoeverAsks(Wallet):
 
 @defect(
     "refund-by-stranger-pays-owner",
-    "Bets are looked up by id alone: anybody's refund gives the bet back to its owner.",
+    "Bets are looked up by id alone: any player's refund gives the bet back to its owner.",
     DefectKind.SEQUENTIAL,
     REFUNDS,
 )
@@ -165,7 +168,7 @@ class RefundDeletesBet(Wallet):
 
 @defect(
     "partial-refunds-add-up",
-    "Refunds of less than the stake credit what they say, each time the amount is another one.",
+    "Refunds of less than the stake credit their own amount, again each time the amount differs.",
     DefectKind.SEQUENTIAL,
     REFUNDS,
 )
@@ -199,14 +202,11 @@ class OnlyLastBetRefundable(Wallet):
         return super().refund_bet(books, player, refund, bet)
 
 
-# --- rounds ---------------------------------------------------------------------------------------
-# Wallets with their own idea of a round: one win, one game, one player at a time.
-
 ROUNDS = "rounds"
 
 
 def find_last(books: Books, player: Player, column: str, method: str) -> str | None:
-    """`column` of the player's last effect of this method."""
+    """Return `column` of the player's last effect of this method."""
     row = books.execute(
         f"SELECT {column} FROM effects WHERE user_id = ? AND method = ? ORDER BY number DESC LIMIT 1",
         (player.user_id, method),
@@ -279,7 +279,7 @@ class ZeroWinClosesRound(Wallet):
 
 
 class LastBettor(Wallet):
-    """Remembers who bet last in one variable for everybody."""
+    """Remembers who bet last in one variable for all players."""
 
     def __init__(self, database: Database, max_bet: int | None = None, seed: int = 0) -> None:
         super().__init__(database, max_bet, seed)
@@ -293,7 +293,7 @@ class LastBettor(Wallet):
 
 @defect(
     "win-paid-to-last-bettor",
-    "The current player is one variable for everybody: a win goes to whoever bet last.",
+    "The current player is one variable for all: a win goes to the player who bet last.",
     DefectKind.SEQUENTIAL,
     ROUNDS,
 )
@@ -309,7 +309,7 @@ class WinPaidToLastBettor(LastBettor):
 
 @defect(
     "balance-of-last-bettor",
-    "The current player is one variable for everybody: user_balance shows the money of whoever bet last.",
+    "The current player is one variable for all: user_balance shows the balance of the player who bet last.",
     DefectKind.SEQUENTIAL,
     ROUNDS,
 )
@@ -323,7 +323,7 @@ class BalanceOfLastBettor(LastBettor):
 
 @defect(
     "one-refund-a-game",
-    "A game is refunded once: the refund of a second bet on it is answered with success and not credited.",
+    "A game is refunded once: a second refund on it is answered with success and not credited.",
     DefectKind.SEQUENTIAL,
     ROUNDS,
 )

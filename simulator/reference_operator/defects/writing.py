@@ -1,4 +1,4 @@
-"""What several defects do to the books, and no right wallet would: forget an effect, apply it again."""
+"""Operations that several defects share and no correct wallet has: forget an effect, apply it again."""
 
 import time
 
@@ -10,7 +10,7 @@ RACE_WINDOW_S = 0.005
 
 
 def forget(books: Books, call: MoneyCall, method: str) -> None:
-    """Remove the effect from the table; what it did to the balance stays."""
+    """Delete the effect's row and leave the balance as it is."""
     books.execute(
         "DELETE FROM effects WHERE user_id = ? AND method = ? AND transaction_id = ?",
         (call.user_id, method, call.transaction_id),
@@ -18,18 +18,18 @@ def forget(books: Books, call: MoneyCall, method: str) -> None:
 
 
 def apply_again(wallet: Wallet, books: Books, player: Player, call: MoneyCall, moved: int) -> Answer:
-    """Apply a call whose id was applied before, as a table without its UNIQUE key would allow."""
+    """Apply a call whose id was applied before, as a table without the UNIQUE key would allow."""
     forget(books, call, call.method)
     return wallet.apply(books, player, call, moved)
 
 
 def split(books: Books) -> None:
-    """End the transaction, give others time to come in between, and begin a second one."""
+    """Commit, wait long enough for other calls to come in between, and begin a second transaction."""
     books.__exit__(None, None, None)
     time.sleep(RACE_WINDOW_S)
     books.__enter__()
 
 
 def reread(books: Books, player: Player) -> Player:
-    """The player as the books have it now."""
+    """Return the player as the table has it now."""
     return books.player(player.user_id) or player

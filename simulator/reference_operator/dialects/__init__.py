@@ -1,4 +1,4 @@
-"""Other right ways to answer. None is a defect, and a judge that calls one wrong is mistaken.
+"""Other correct ways to answer, each a small class. Reporting any of them as an error would be a false alarm.
 
 Importing this package fills the registry.
 """

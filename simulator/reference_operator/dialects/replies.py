@@ -1,4 +1,4 @@
-"""Webhooks that write the same answers in another form. One dialect, one small class."""
+"""Webhooks that write the same answers in another form."""
 
 import json
 import time
@@ -30,7 +30,7 @@ class RefusalStatusError(Webhook):
         return fields | {"status": "error"} if isinstance(answer, RefusedCall) else fields
 
 
-@dialect("refusal-without-balance", "A refusal does not tell the balance.")
+@dialect("refusal-without-balance", "A refusal does not show the balance.")
 class RefusalWithoutBalance(Webhook):
     def reply(self, call: ReceivedCall, answer: Answer) -> WebhookReply:
         if isinstance(answer, RefusedCall):
@@ -71,7 +71,7 @@ class BalanceAsNumber(Webhook):
         return text.replace(f'"balance": "{balance}"', f'"balance": {balance}').encode()
 
 
-@dialect("balance-short", 'Balances drop zeros at their end: "90.5", "100".')
+@dialect("balance-short", 'Balances drop trailing zeros: "90.5", "100".')
 class BalanceShort(Webhook):
     def money(self, cents: int) -> str:
         return super().money(cents).rstrip("0").rstrip(".")
@@ -95,4 +95,4 @@ class Slow150Ms(Webhook):
 
 @dialect(HTTP_1_0, "The server speaks HTTP/1.0 and closes each connection after its answer.")
 class Http10(Webhook):
-    """`server.OperatorServer` sees to it: below the app, where HTTP versions live."""
+    """Only registers the name: `server.OperatorServer` sets the HTTP version, below the app."""

@@ -1,9 +1,6 @@
-"""Wallets that decide otherwise, and keep the money as right as the example does.
+"""Wallets that decide differently and keep the money as right as the example does."""
 
-One dialect, one small class.
-"""
-
-# ruff: noqa: ARG002 -- a dialect may decide by less than the method that it overrides is given
+# ruff: noqa: ARG002 -- a dialect need not use every argument of the method that it overrides
 
 import re
 import time
@@ -31,7 +28,7 @@ ODD_AMOUNT = re.compile(r"([0-9]{1,13})(?:\.([0-9]{1,2}))?")
 
 
 class FirstBalance(Wallet):
-    """Repeats of `repeated` methods get the balance of the first answer."""
+    """Answers repeats of `repeated` methods with the balance of the first answer."""
 
     repeated: tuple[str, ...] = ()
 
@@ -52,7 +49,7 @@ class RepeatedCreditFirstBalance(FirstBalance):
 
 
 class RepeatRefused(Wallet):
-    """Repeats of `refused` methods are refused, with `refused_http`."""
+    """Refuses repeats of `refused` methods, with the HTTP status `refused_http`."""
 
     refused: tuple[str, ...] = ()
     refused_http = 200
@@ -149,12 +146,12 @@ WHERE bet.user_id = ? AND bet.method = ? AND bet.game_id = ?
 
 
 def count_bets(books: Books, win: MoneyCall) -> tuple[int, int]:
-    """The player's bets on the win's game, and how many of them were refunded."""
+    """Return how many bets the player has on the win's game, and how many of them were refunded."""
     bets, refunded = books.execute(OPEN_BETS, (REFUND, win.user_id, BET, win.game_id)).fetchone()
     return bets, refunded
 
 
-@dialect("win-without-bet-refused", "A win is refused where no bet on its game is open.")
+@dialect("win-without-bet-refused", "A win is refused unless a bet on its game is open.")
 class WinWithoutBetRefused(Wallet):
     def check_win(self, books: Books, player: Player, win: MoneyCall) -> None:
         super().check_win(books, player, win)
@@ -163,7 +160,7 @@ class WinWithoutBetRefused(Wallet):
             raise refusal(player, "INVALID_TRANSACTION", "no open bet on this game")
 
 
-@dialect("win-after-refund-refused", "A win is refused where every bet on its game was refunded.")
+@dialect("win-after-refund-refused", "A win is refused once every bet on its game was refunded.")
 class WinAfterRefundRefused(Wallet):
     def check_win(self, books: Books, player: Player, win: MoneyCall) -> None:
         super().check_win(books, player, win)
@@ -185,7 +182,7 @@ class RefundAfterWinRefused(Wallet):
         return super().refund_bet(books, player, refund, bet)
 
 
-@dialect("refund-credits-its-amount", "A refund of less than the stake credits what it says (once).")
+@dialect("refund-credits-its-amount", "A refund of less than the stake credits its own amount, once.")
 class RefundCreditsItsAmount(Wallet):
     def refund_bet(self, books: Books, player: Player, refund: MoneyCall, bet: Effect) -> Answer:
         if 0 < refund.amount < bet.amount:
@@ -204,7 +201,7 @@ class RefundOfWinDebits(Wallet):
         return self.apply(books, player, refund, -win.amount)
 
 
-@dialect("ids-global", "An id that one player used is refused to all others.")
+@dialect("ids-global", "An id that one player used is refused for all others.")
 class IdsGlobal(Wallet):
     def __init__(self, database: Database, max_bet: int | None = None, seed: int = 0) -> None:
         super().__init__(database, max_bet, seed)

@@ -1,6 +1,6 @@
-"""Faults of the API, on purpose: which answers are disturbed, how, and which of them. Disturbing is `api`'s.
+"""Inject faults into the answers of the API: which answers, and how.
 
-An operator's team learns by them what its own code does when we are slow, wrong or gone.
+They show users what their own code does when the API is slow, wrong or unreachable.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from simulator.core.values import Frozen
 from simulator.serve.answers import to_json
 
 WAITING_MAX = 8
-"""So many answers come late at the same time: each holds a thread, and the others are for everybody else."""
+"""How many answers may be delayed at a time: each holds a thread, and the others serve everything else."""
 
 GARBAGE = b"\x16\x03\x01 this is no HTTP, on purpose \xff\xfe\r\n\r\n"
 
@@ -29,7 +29,7 @@ _RST_AT_CLOSE = struct.pack("ii", 1, 0)
 
 
 def disturb(routes: Blueprint, faults: ApiFaults, stopping: threading.Event) -> None:
-    """Let the faults that stand strike at the blueprint's calls."""
+    """Apply the active faults to the calls of the blueprint."""
     waiting = threading.Semaphore(WAITING_MAX)
 
     @routes.before_request
@@ -59,13 +59,13 @@ def _waited(latency_ms: int, waiting: threading.Semaphore, stopping: threading.E
 
 def _injected(status: int, message: str) -> Response:
     body = to_json({"status": False, "error": "INJECTED", "message": message})
-    # These carry no body, and a client would take one for the next answer.
+    # These statuses have no body, and a client would take one for the next answer.
     empty = status in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
     return Response(b"" if empty else body, status, content_type="application/json")
 
 
 def _broken(answered: Response, fault: ApiFault) -> Response:
-    """The answer as a connection that breaks: what iterates over it for the server finds the client gone."""
+    """Return an answer that breaks the connection: iterating over it raises a connection error."""
     # Unread bytes would turn every close into a reset.
     request.get_data()
     body = answered.get_data()
@@ -80,13 +80,13 @@ def _broken(answered: Response, fault: ApiFault) -> Response:
                 connection.sendall(GARBAGE)
             case ApiFaultKind.RESET if isinstance(connection, socket.socket):
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RST_AT_CLOSE)
-                # The server would say goodbye first.
+                # The server would shut the connection down properly first.
                 connection.close()
             case _:
                 pass
         _gone()
 
-    # A copy: those of a list are shared by all its answers.
+    # A copy, because all answers of a prebuilt list share their headers.
     broken = Response(told(), answered.status_code, list(answered.headers))
     broken.headers["Content-Length"] = str(len(body))
     return broken
@@ -96,7 +96,7 @@ def _gone() -> Never:
     raise ConnectionResetError(104, "broken on purpose")
 
 
-# --- api_faults -----------------------------------------------------------------------------------
+# --- the faults -----------------------------------------------------------------------------------
 
 LATENCY_MS_MAX = 30_000
 
@@ -106,9 +106,9 @@ FAULTS_MAX = 100
 class ApiFaultKind(StrEnum):
     """What happens to an answer.
 
-    LATENCY: it comes late. STATUS: an HTTP status of choice comes instead, and nothing is done. The others
-    are of the connection: RESET is cut with RST, EMPTY closed without a byte, GARBAGE is bytes that are no
-    HTTP, TRUNCATED closed in the middle of the body. Under these four the call is carried out.
+    LATENCY: it comes late. STATUS: another HTTP status is sent instead, and the call is not carried out. With
+    the others it is carried out, but the connection breaks: RESET with a RST, EMPTY without an answer,
+    GARBAGE with bytes that are not HTTP, TRUNCATED in the middle of the body.
     """
 
     LATENCY = "latency"
@@ -120,7 +120,7 @@ class ApiFaultKind(StrEnum):
 
 
 class ApiRoute(StrEnum):
-    """The routes of the BetronTech API, by their last word."""
+    """The routes of the BetronTech API, by the last part of their path."""
 
     AUTHENTICATION = "authentication"
     GAME_LAUNCH = "game_launch"
@@ -129,13 +129,13 @@ class ApiRoute(StrEnum):
 
 
 class First(Frozen, kw_only=True):
-    """The first so many calls."""
+    """The first `calls` calls."""
 
     calls: int
 
 
 class Every(Frozen, kw_only=True):
-    """One call in so many, the last of each lot."""
+    """Every `calls`-th call."""
 
     calls: int
 
@@ -148,13 +148,13 @@ class Chance(Frozen, kw_only=True):
 
 
 When = First | Every | Chance | None
-"""Which calls; None is every one."""
+"""Which calls are disturbed; None is every one."""
 
 
 class ApiFault(Frozen, kw_only=True):
-    """One fault as it was asked for. `route` None is every route.
+    """One fault as it was configured. `route` None is every route.
 
-    `latency_ms` passes before anything else, whatever the kind; `status` is for STATUS only.
+    `latency_ms` passes first, whatever the kind; `status` is for STATUS only.
     """
 
     number: int
@@ -165,8 +165,8 @@ class ApiFault(Frozen, kw_only=True):
     status: int = 0
 
 
-class _Standing:
-    """A fault with what it has seen: `calls` of its route, of which it disturbed `done`."""
+class _Active:
+    """A fault with its counts: `calls` of its route, of which it disturbed `done`."""
 
     def __init__(self, fault: ApiFault) -> None:
         self.fault = fault
@@ -176,7 +176,7 @@ class _Standing:
 
 
 class FaultCount(Frozen):
-    """A fault, how many calls of its route it has seen since, and how many it disturbed."""
+    """A fault, how many calls of its route came since, and how many it disturbed."""
 
     fault: ApiFault
     calls: int
@@ -184,44 +184,44 @@ class FaultCount(Frozen):
 
 
 class ApiFaults:
-    """The faults that stand; for any threads. Where several strike at one call, the oldest wins."""
+    """The active faults. Thread-safe. If several apply to one call, the oldest one is used."""
 
     def __init__(self) -> None:
-        self._standing: dict[int, _Standing] = {}
+        self._active: dict[int, _Active] = {}
         self._numbers = count(1)
         self._lock = threading.Lock()
 
     def add(self, make: Callable[[int], ApiFault]) -> ApiFault:
-        """Put a fault up; `make` is given its number. OverflowError when there are FAULTS_MAX of them."""
+        """Activate a fault, which `make` returns for its number. Raises OverflowError beyond FAULTS_MAX."""
         with self._lock:
-            if len(self._standing) >= FAULTS_MAX:
+            if len(self._active) >= FAULTS_MAX:
                 raise OverflowError(f"there are {FAULTS_MAX} faults already; remove some")
             fault = make(next(self._numbers))
-            self._standing[fault.number] = _Standing(fault)
+            self._active[fault.number] = _Active(fault)
             return fault
 
     def remove(self, number: int) -> None:
-        """Take a fault down; KeyError when there is none of that number."""
+        """Remove a fault. Raises KeyError for an unknown number."""
         with self._lock:
-            del self._standing[number]
+            del self._active[number]
 
     def clear(self) -> None:
-        """Take all down."""
+        """Remove all faults."""
         with self._lock:
-            self._standing.clear()
+            self._active.clear()
 
     def all(self) -> tuple[FaultCount, ...]:
-        """The faults that stand, the oldest first."""
+        """Return the active faults with their counts, the oldest first."""
         with self._lock:
-            return tuple(FaultCount(each.fault, each.calls, each.done) for each in self._standing.values())
+            return tuple(FaultCount(each.fault, each.calls, each.done) for each in self._active.values())
 
     def take(self, route: str) -> ApiFault | None:
-        """The fault of a call to that route, if one strikes. Every fault of the route counts the call."""
-        if not self._standing:
+        """Return the fault for a call to that route, or None. Every fault of the route counts the call."""
+        if not self._active:
             return None
         struck: ApiFault | None = None
         with self._lock:
-            for each in self._standing.values():
+            for each in self._active.values():
                 if each.fault.route not in (None, route):
                     continue
                 each.calls += 1
@@ -232,7 +232,7 @@ class ApiFaults:
 
 
 def _strikes(when: When) -> Callable[[int], bool]:
-    """Whether the call of that number, counted from 1, is struck."""
+    """Return a function that tells whether the call with a number (from 1) is disturbed."""
     match when:
         case First(calls=calls):
             return lambda number: number <= calls

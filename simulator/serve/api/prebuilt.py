@@ -1,4 +1,4 @@
-"""Answers that are the same for everyone: made once as bytes, compressed once, and not sent twice."""
+"""Prebuilt answers, which are the same for all agents: encoded once, compressed once, with an ETag."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _GZIP_LEVEL = 6
 
 
 class _Ready(Response):
-    """An answer whose headers are complete: Werkzeug would check and copy each of them at every call."""
+    """An answer with complete headers, which Werkzeug would check and copy at every call."""
 
     def get_wsgi_headers(self, environ: dict[str, Any]) -> Headers:  # noqa: ARG002  # Werkzeug's
-        """As they are."""
+        """Return the headers as they are."""
         return self.headers
 
 
 class _Variant(NamedTuple):
-    """A body with its headers, which all answers share, and those where it is not sent, which each copies."""
+    """A body with its headers, which all answers share, and the headers of an answer without the body."""
 
     body: bytes
     headers: Headers
@@ -31,7 +31,7 @@ class _Variant(NamedTuple):
 
     @classmethod
     def of(cls, body: bytes, headers: list[tuple[str, str]], *content: tuple[str, str]) -> _Variant:
-        """With what the body needs besides."""
+        """Return the variant, with the headers about the body added."""
         about = [("Content-Type", "application/json"), *content, ("Content-Length", str(len(body)))]
         return cls(body, Headers([*headers, *about]), headers)
 
@@ -50,22 +50,22 @@ class Prebuilt:
         self._zipped = _Variant.of(small, zipped, ("Content-Encoding", "gzip"))
 
     def answer(self, environ: Mapping[str, Any]) -> Response:
-        """The answer to this request: 200 with the body in what it accepts, or 304 where it has the body."""
+        """Return 200 with the body in an encoding that the request accepts, or 304 if its ETag matches."""
         variant = self._zipped if accepts_gzip(environ.get("HTTP_ACCEPT_ENCODING", "")) else self._plain
         held = environ.get("HTTP_IF_NONE_MATCH")
         if held is not None and self._is_held(held):
             return Response(status=304, headers=variant.headers_alone)
-        # Not bytes, which would have it count and write down their length again.
+        # A list, because Werkzeug would count and set the length of bytes again.
         return _Ready([variant.body], headers=variant.headers)
 
     def _is_held(self, if_none_match: str) -> bool:
-        """The comparison is the weak one (RFC 9110): compressed or not, it is the same list."""
+        """Return whether the header names the answer, compressed or not: the weak comparison of RFC 9110."""
         tags = {tag.strip().removeprefix("W/").strip('"') for tag in if_none_match.split(",")}
         return not self._tags.isdisjoint(tags)
 
 
 def accepts_gzip(accept_encoding: str) -> bool:
-    """Whether an Accept-Encoding header takes gzip: named, or by *, and not with q=0."""
+    """Return whether an Accept-Encoding header accepts gzip, by name or by *, and not with q=0."""
     for part in accept_encoding.lower().split(","):
         name, _, quality = part.partition(";")
         if name.strip() in {"gzip", "x-gzip", "*"}:

@@ -1,7 +1,7 @@
-"""Who may use console and control API: the admin token, or loopback without one; Host and Origin are checked.
+"""Guard console and control API: by the admin token, or, without one, by loopback, Host and Origin.
 
 A machine sends `Authorization: Bearer TOKEN`. A browser logs in with the token and keeps a signed cookie,
-which is worth nothing for another server, another token, or after LIFETIME_S.
+which is invalid for another server, another token, and after LIFETIME_S.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _HOW = "set one with --admin-token (serve.admin_token, BETRONTECH_SIM_ADMIN_TOKE
 class Access(Frozen, kw_only=True):
     """The guard of one server. `token` None opens it to loopback; `key` signs cookies.
 
-    `now_s` is real time: moving the simulator's clock logs nobody out.
+    `now_s` is real time, so that moving the simulator's clock ends no login.
     """
 
     token: str | None = field(repr=False)
@@ -44,7 +44,7 @@ class Access(Frozen, kw_only=True):
         """Let the request pass, or raise Denied."""
         header = request.headers.get("Authorization")
         if self.token is not None and header is not None:
-            # No page of another site can send this header with the token in it.
+            # A page of another site cannot send this header with the token.
             self._check_bearer(header)
             return
         self.check_site(request)
@@ -56,7 +56,7 @@ class Access(Frozen, kw_only=True):
             )
 
     def check_site(self, request: Request) -> None:
-        """Refuse what a page of another site may have made a browser send."""
+        """Refuse requests that a page of another site may have made a browser send. Raises Denied."""
         host = request.headers.get("Host", "")
         if not self._is_known(host):
             raise Denied(
@@ -66,7 +66,7 @@ class Access(Frozen, kw_only=True):
         origin = request.headers.get("Origin")
         if origin is not None and _authority(origin) not in (host.lower(), _authority(self.public_url)):
             raise Denied(ErrorCode.ORIGIN_REFUSED)
-        # A link from elsewhere may lead here; a script, a form or a picture there may not.
+        # Links from other sites may lead here; their scripts, forms and images may not.
         followed = request.method == "GET" and request.headers.get("Sec-Fetch-Mode") == "navigate"
         if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin") and not followed:
             raise Denied(ErrorCode.ORIGIN_REFUSED)
@@ -75,15 +75,15 @@ class Access(Frozen, kw_only=True):
 
     @property
     def cookie_name(self) -> str:
-        """A name of this server's own: cookies of one host are shared by all its ports."""
+        """Return a name that only this server uses: all ports of a host share its cookies."""
         return f"console_{hmac.digest(self.key, b'name', 'sha256').hex()[:8]}"
 
     def fits(self, given: str) -> bool:
-        """Whether that is the admin token; compared in constant time."""
+        """Return whether this is the admin token, compared in constant time."""
         return self.token is not None and same_text(self.token, given)
 
     def cookie(self) -> str:
-        """A cookie's value for whoever has shown the token."""
+        """Return the value of a cookie for a browser that has sent the token."""
         return self._signed(int(self.now_s()) + LIFETIME_S)
 
     def _is_ours(self, cookie: str) -> bool:
@@ -97,20 +97,18 @@ class Access(Frozen, kw_only=True):
         mac = hmac.digest(self.key, f"{expires_s} {self.token}".encode(), "sha256")
         return f"{expires_s}.{urlsafe_b64encode(mac).rstrip(b'=').decode('ascii')}"
 
-    # --- inside ------------------------------------------------------------------------------------
-
     def _check_bearer(self, header: str) -> None:
         scheme, _, given = header.strip().partition(" ")
         if scheme.lower() != "bearer" or not self.fits(given.strip()):
             raise Denied(ErrorCode.TOKEN_WRONG, hint="expected Authorization: Bearer ADMIN_TOKEN")
 
     def _check_loopback(self, request: Request) -> None:
-        """Whoever came by way of a proxy may be anywhere, however near the proxy is."""
+        """Refuse other addresses, and requests through a proxy, whose sender may be anywhere."""
         if not _is_loopback(request.remote_addr) or any(name in request.headers for name in _FORWARDED):
             raise Denied(ErrorCode.LOOPBACK_ONLY, hint=_HOW)
 
     def _is_known(self, host: str) -> bool:
-        """Whether no name server of others decides where that host leads: else it may be a page of theirs."""
+        """Return whether the host is an address or a known name; others might resolve any name to here."""
         name = _hostname(host)
         if name in ("", "localhost", self.host.lower(), _hostname(_authority(self.public_url))):
             return True
@@ -118,7 +116,7 @@ class Access(Frozen, kw_only=True):
 
 
 def put_cookie(told: Response, access: Access, value: str) -> None:
-    """Give the browser its cookie; an empty value takes it back."""
+    """Set the browser's cookie; an empty value deletes it."""
     told.set_cookie(
         access.cookie_name,
         value,
@@ -130,7 +128,7 @@ def put_cookie(told: Response, access: Access, value: str) -> None:
 
 
 def _authority(url: str) -> str:
-    """Host and port of a URL as a browser writes them; nothing for what is no URL."""
+    """Return host and port of a URL as a browser writes them; empty for an invalid URL."""
     try:
         return urlsplit(url).netloc.rpartition("@")[2].lower()
     except ValueError:
@@ -138,7 +136,7 @@ def _authority(url: str) -> str:
 
 
 def _hostname(authority: str) -> str:
-    """The host of HOST:PORT, an IPv6 address without its brackets."""
+    """Return the host of HOST:PORT, an IPv6 address without its brackets."""
     if authority.startswith("["):
         address, bracket, _ = authority[1:].partition("]")
         return address if bracket else authority

@@ -1,4 +1,4 @@
-"""What every page of the console shares: its frame, its language, its headers, and how values are written."""
+"""Build pages of the console: frame, language, headers, formats of values; log in and choose a language."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from simulator.serve.obligations import State
 from simulator.serve.state import ServerState
 from simulator.serve.texts import COOKIE, NAMES, Texts, lang_wanted, texts_of
 
-# Scripts and styles are files of ours; nothing else may run, be framed, or be asked for.
+# Only scripts and styles of this server may be loaded and run, and no other site may embed a page.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -41,30 +41,30 @@ _HEADERS = {
 
 
 class Frame(Frozen):
-    """Makes pages of one server. `texts` are those of the request's language."""
+    """Builds the pages of one server."""
 
     state: ServerState
     access: Access
 
     @property
     def texts(self) -> Texts:
-        """The texts of whoever asks."""
+        """Return the texts in the language of the request."""
         return texts_of("console", lang_wanted(request))
 
     def page(self, template: str, *, status: int = 200, **values: Any) -> Response:
-        """A whole page, or with `?part=1` what lies between its header and its end."""
+        """Return a whole page, or with `?part=1` only its main part."""
         told = render_template(f"console/{template}", **self._shared(), **values)
         return Response(told, status, content_type="text/html; charset=utf-8")
 
     def row(self) -> Callable[[Entry], str]:
-        """How a row of the journal is written for whoever asks; also outside of the request."""
+        """Return a function that writes journal rows in the request's language, even after the request."""
         texts = self.texts
         shared = {"t": texts, **_written(texts)}
         macro = get_template_attribute("console/row.html", "row")
         return lambda entry: " ".join(str(macro(entry, shared)).split("\n"))
 
     def note_change(self) -> None:
-        """Keep, before a page reads anything, how far the journal had come."""
+        """Remember the last change of the journal, before a page reads anything."""
         g.since = self.state.delivery.journal.change
 
     def _shared(self) -> dict[str, Any]:
@@ -79,14 +79,14 @@ class Frame(Frozen):
             "guarded": self.access.token is not None,
             "here": request.path,
             "undelivered_count": delivery.owing(State.UNDELIVERED),
-            # Of before anything on the page was read: what happened since then is told to it.
+            # From before the page read anything: it is then sent all later changes.
             "since": g.get("since", 0),
             **_written(texts),
         }
 
 
 def guard_page(told: Response) -> Response:
-    """Headers of everything that the console answers."""
+    """Add the headers that every answer of the console has."""
     for name, value in _HEADERS.items():
         told.headers.setdefault(name, value)
     told.headers.setdefault("Cache-Control", "no-store")
@@ -94,7 +94,7 @@ def guard_page(told: Response) -> Response:
 
 
 def _written(texts: Texts) -> dict[str, Callable[[Any], str]]:
-    """Values as a template writes them."""
+    """Return the functions with which templates write values."""
     return {
         "money": _money,
         "count": lambda number: f"{number:,}".replace(",", texts["thousands"]),
@@ -116,7 +116,7 @@ def _duration(duration_ns: int | None) -> str:
 
 
 def _moment(at_ms: int) -> str:
-    """The time of day, in UTC; the page's script writes it in the browser's zone."""
+    """Return the time of day in UTC; a script of the page writes it in the browser's time zone."""
     return _utc(at_ms).strftime("%H:%M:%S.") + f"{at_ms % 1000:03d}"
 
 
@@ -128,12 +128,11 @@ def _utc(at_ms: int) -> datetime:
     try:
         return datetime.fromtimestamp(at_ms / 1000, UTC)
     except (OverflowError, ValueError, OSError):
-        # The clock was pushed beyond the calendar.
+        # The clock was moved beyond the calendar.
         return datetime.max.replace(tzinfo=UTC)
 
 
-# --- login_routes ---------------------------------------------------------------------------------
-# In front of the guard: logging in with the admin token, logging out, choosing a language.
+# --- log in, log out, choose a language -----------------------------------------------------------
 
 YEAR_S = 365 * 24 * 3600
 
@@ -148,20 +147,20 @@ OPEN = frozenset({"login_page", "log_in", "log_out", "choose_language", "static"
 
 
 class Tries:
-    """Wrong tokens, an address each: after TRIES_MAX within TRIES_S it has to wait. For any threads."""
+    """Counts wrong tokens by address: after TRIES_MAX within TRIES_S it has to wait. Thread-safe."""
 
     def __init__(self) -> None:
         self._failed: OrderedDict[str, list[float]] = OrderedDict()
         self._lock = threading.Lock()
 
     def are_too_many(self, address: str) -> bool:
-        """Whether that address has to wait."""
+        """Return whether that address has to wait."""
         since = time.monotonic() - TRIES_S
         with self._lock:
             return len([each for each in self._failed.get(address, ()) if each > since]) >= TRIES_MAX
 
     def add(self, address: str) -> None:
-        """One more that failed."""
+        """Count one more wrong token."""
         with self._lock:
             failed = self._failed.pop(address, [])
             self._failed[address] = [*failed[-TRIES_MAX:], time.monotonic()]
@@ -170,7 +169,7 @@ class Tries:
 
 
 def add_login(routes: Blueprint, frame: Frame, access: Access) -> None:
-    """Logging in and out, and the language."""
+    """Add the routes to log in and out and to choose a language, which need no token."""
     tries = Tries()
     secure = access.public_url.startswith("https://")
 
@@ -212,7 +211,7 @@ def add_login(routes: Blueprint, frame: Frame, access: Access) -> None:
 
 
 def add_guard(routes: Blueprint, frame: Frame, access: Access) -> None:
-    """Who may not see a page is shown why, and where to log in."""
+    """Check every request, and answer a refused one with the reason or the login page."""
 
     @routes.before_request
     def check() -> BaseResponse | None:
@@ -244,14 +243,14 @@ def _refused(frame: Frame, denied: Denied) -> Response:
 
 
 def _is_page() -> bool:
-    """Whether a person looks at the answer, not a script of the page."""
+    """Return whether the answer is for a person, not for a script of the page."""
     if request.args.get("part") == "1" or request.path in ("/console/events", "/console/news"):
         return False
     return "text/html" in request.headers.get("Accept", "")
 
 
 def _local(path: str | None) -> str:
-    """A path of ours to go on to; anything that might lead elsewhere becomes `/`."""
+    """Return the path if it leads to this server, otherwise `/`."""
     path = path or "/"
     fine = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
     return path if fine and len(path) <= 2000 else "/"

@@ -1,4 +1,4 @@
-"""Every page of the console: journal, exchange, players, sessions, findings, undelivered, latency."""
+"""The pages of the console: journal, exchange, players, sessions, findings, undelivered, latency."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _VIEW = ("lang", "part", "before")
 
 
 def add_journal_pages(routes: Blueprint, frame: Frame) -> None:
-    """The list of exchanges, and more of its rows."""
+    """Add the list of exchanges, and the route for more of its rows."""
     state = frame.state
     journal = state.delivery.journal
 
@@ -51,7 +51,7 @@ def add_journal_pages(routes: Blueprint, frame: Frame) -> None:
             entries=_rows(frame, fields, wanted),
             page_size=ROWS,
             total=journal.count(),
-            # A text is looked for row by row: nobody waits for the end of that.
+            # A search for text reads row by row, which takes too long to count.
             found=None if wanted.text else journal.count(wanted),
         )
 
@@ -63,7 +63,7 @@ def add_journal_pages(routes: Blueprint, frame: Frame) -> None:
 
 
 def add_news(routes: Blueprint, frame: Frame) -> None:
-    """What happens in the journal: as a stream, and for pages that get none."""
+    """Add the changes of the journal: as a stream, and for pages without a stream."""
     state = frame.state
 
     @routes.get("/console/events")
@@ -80,7 +80,7 @@ def add_news(routes: Blueprint, frame: Frame) -> None:
 
 
 def add_exchange_page(routes: Blueprint, frame: Frame) -> None:
-    """One exchange in full."""
+    """Add the page of one exchange."""
     state = frame.state
     journal = state.delivery.journal
 
@@ -105,7 +105,7 @@ def add_exchange_page(routes: Blueprint, frame: Frame) -> None:
 
 
 def add_player_pages(routes: Blueprint, frame: Frame) -> None:
-    """Players, one player's balances, and the sessions that they play in."""
+    """Add the pages of all players, of one player's balances, and of the sessions."""
     state = frame.state
     journal = state.delivery.journal
 
@@ -150,7 +150,7 @@ def add_player_pages(routes: Blueprint, frame: Frame) -> None:
 
 
 def add_finding_pages(routes: Blueprint, frame: Frame) -> None:
-    """What is wrong, what is owed, and how long it takes."""
+    """Add the pages of findings, undelivered calls and latencies."""
     delivery = frame.state.delivery
     journal = delivery.journal
 
@@ -215,8 +215,7 @@ def _feed(frame: Frame) -> Feed:
     return Feed(journal, wanted.standing, since, rows, backlog_max=BACKLOG_MAX)
 
 
-# --- pretty ---------------------------------------------------------------------------------------
-# A body as a person reads it: JSON with line breaks and its kinds told apart, every character kept. Pure.
+# --- bodies, as a person reads them ---------------------------------------------------------------
 
 PIECES_MAX = 4000
 
@@ -227,18 +226,18 @@ INDENT = "  "
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},:]|[^\s\[\]{},:"]+')
 
 Piece = tuple[str, str]
-"""A kind (key, text, number, word, or empty) and the characters."""
+"""A kind (key, text, number, word or empty), and its characters."""
 
 
 class Shown(Frozen):
-    """A body in pieces. `whole` is False where it was cut."""
+    """A body in pieces. `whole` is False if it was cut."""
 
     pieces: tuple[Piece, ...]
     whole: bool = True
 
 
 def shown_body(body: bytes) -> Shown:
-    """JSON in lines; anything else as it is. What is no UTF-8 is replaced, visibly."""
+    """Return JSON with line breaks and all its characters; other text as it is, invalid UTF-8 replaced."""
     text = body.decode("utf-8", "replace")
     cut = text[:CHARS_MAX]
     if len(cut) < len(text) or not _is_json(cut):
@@ -251,7 +250,7 @@ def shown_body(body: bytes) -> Shown:
 
 def _is_json(text: str) -> bool:
     try:
-        # As text: a number of ten thousand digits is JSON, too.
+        # Numbers stay text: one of ten thousand digits is JSON, too.
         json.loads(text, parse_int=str, parse_float=str)
     except (ValueError, RecursionError):
         return False
@@ -286,12 +285,11 @@ def _kind(token: str, after: str) -> str:
     return "word" if token[0].isalpha() else "number"
 
 
-# --- routes ---------------------------------------------------------------------------------------
-# Console and control API as blueprints, behind one guard.
+# --- the blueprints -------------------------------------------------------------------------------
 
 
 def console_blueprints(state: ServerState) -> tuple[Blueprint, ...]:
-    """The pages at `/` and below `/console`, and the control API below `/_sim`."""
+    """Return the pages at `/` and below `/console`, and the control API below `/_sim`, behind one guard."""
     access = Access(
         token=state.settings.admin_token,
         key=derived_key(state.access_key, "console"),
@@ -302,7 +300,7 @@ def console_blueprints(state: ServerState) -> tuple[Blueprint, ...]:
 
 
 def page_blueprint(state: ServerState, access: Access) -> Blueprint:
-    """The console's pages and their static files."""
+    """Return the pages of the console and their static files."""
     routes = Blueprint(
         "console",
         __name__,

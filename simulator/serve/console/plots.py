@@ -1,4 +1,4 @@
-"""Plots as geometry: where the lines and bars of an inline SVG lie. Drawing is the templates'. Pure."""
+"""Compute the lines and bars of the console's plots, which the templates draw as inline SVG. Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COLUMNS_MIN = 6
 
 
 class Grid(Frozen):
-    """A line across the plot and its amount."""
+    """A horizontal line across the plot, and its amount."""
 
     y: float
     label: str
@@ -35,7 +35,7 @@ class Tick(Frozen):
 
 
 class Gap(Frozen):
-    """An exchange where the wallet's balance is not the ledger's."""
+    """An exchange after which the wallet's balance differs from the expected one."""
 
     x: float
     y_answered: float
@@ -46,7 +46,7 @@ class Gap(Frozen):
 
 
 class BalancePlot(Frozen):
-    """Both balances as paths, stretch by stretch where one is not known, and the gaps between them."""
+    """Both balances as paths, and the gaps between them."""
 
     answered: str
     expected: str
@@ -56,14 +56,14 @@ class BalancePlot(Frozen):
 
 
 def balance_plot(points: Sequence[BalancePoint]) -> BalancePlot | None:
-    """Balances exchange by exchange, since hours may lie between two of them; None without any."""
+    """Return the plot of balances by exchange (hours may lie between two), or None without any."""
     amounts = [
         amount for point in points for amount in (point.answered, point.expected) if amount is not None
     ]
     if not amounts:
         return None
     low, high = min(amounts), max(amounts)
-    # A flat line lies in the middle.
+    # The margin puts a flat line in the middle.
     margin = max((high - low) // 10, 100)
     low, high = Money(low - margin), Money(high + margin)
 
@@ -71,7 +71,7 @@ def balance_plot(points: Sequence[BalancePoint]) -> BalancePlot | None:
         return round(LEFT + (WIDTH - LEFT - RIGHT) * (place + 0.5) / len(points), 1)
 
     def y_of(amount: Money) -> float:
-        # Exact until the very last step: a screen has no cents.
+        # Exact up to this last step, which turns cents into pixels.
         return round(TOP + (HEIGHT - TOP - BOTTOM) * (high - amount) / (high - low), 1)
 
     gaps = tuple(
@@ -116,7 +116,7 @@ def _off(point: BalancePoint) -> Money | None:
 
 
 def _even_step(span: int) -> int:
-    """Cents between two lines across the plot: 1, 2 or 5 and noughts, for GRIDS lines or a few more."""
+    """Return the cents between grid lines: 1, 2 or 5 times a power of 10, for GRIDS lines or a few more."""
     wanted, power = max(span // GRIDS, 1), 1
     while power * 10 <= wanted:
         power *= 10
@@ -124,7 +124,7 @@ def _even_step(span: int) -> int:
 
 
 def _path(places: Sequence[tuple[float, float] | None]) -> str:
-    """Steps: a balance stays what it is until the next exchange. A stretch without one is left open."""
+    """Return a path of steps: a balance stays as it is until the next known one."""
     parts: list[str] = []
     known = False
     for place in places:
@@ -148,7 +148,7 @@ class Bar(Frozen):
 
 
 class Column(Frozen):
-    """A class of latency: from, below, and how many by outcome. `below_ms` None: all above the last bound."""
+    """A class of latencies, with a bar for each outcome. `below_ms` None: all above the last bound."""
 
     from_ms: int
     below_ms: int | None
@@ -157,17 +157,17 @@ class Column(Frozen):
 
     @property
     def count(self) -> int:
-        """How many in all."""
+        """Return how many calls there are."""
         return sum(bar.count for bar in self.bars)
 
     @property
     def by_outcome(self) -> dict[str, int]:
-        """How many of each outcome."""
+        """Return how many calls there are for each outcome."""
         return {outcome.value: sum(b.count for b in self.bars if b.outcome is outcome) for outcome in Outcome}
 
 
 def latency_columns(counts: Sequence[LatencyCount]) -> tuple[Column, ...]:
-    """Every class up to the slowest there is, its outcomes one on top of the other."""
+    """Return a column for every class up to the slowest call, with the bars of its outcomes stacked."""
     bounds = (*BOUNDS_MS, None)
     seen = [bounds.index(each.below_ms) for each in counts]
     if not seen:

@@ -1,6 +1,7 @@
-"""What the reels show for a payout that is already decided: a picture that fits the money, never the reverse.
+"""Draw the reels for a payout that is already decided: the picture fits the money, never the reverse.
 
-A payout of nothing shows no winning line; a win shows lines, or the bonus, whose shares add up to it exactly.
+A loss shows no winning line; a win shows lines, or the bonus, whose shares add up to it exactly. How symbols
+look is in `templates/play/symbols.svg`, under the same names.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ BONUS_COUNT = 3
 
 _TRIES = 40
 
-# From so many hundredths of the stake a win is shown on one line more, and with a symbol more in the row.
+# From this many hundredths of the stake, a win shows one line more, or one symbol more in a row.
 _MORE_LINES_FROM = (300, 900)
 
 _LONGER_FROM = (250, 1200)
 
 
 class LineWin(Frozen):
-    """Equal symbols from the left on one line, and what they pay. `line` counts from 0 as LINES does."""
+    """Equal symbols from the left on one line, and what they pay. `line` is an index of LINES."""
 
     line: int
     symbol: str
@@ -33,7 +34,7 @@ class LineWin(Frozen):
 
 
 class Picture(Frozen):
-    """The reels at rest. Either `lines` or `bonus_win` make up the payout; both are empty for a loss."""
+    """The reels at rest. `lines` or `bonus_win` make up the payout; a loss has neither."""
 
     grid: Grid
     lines: tuple[LineWin, ...] = ()
@@ -41,7 +42,7 @@ class Picture(Frozen):
 
 
 def picture_of(payout: Money, stake: Money, *, feature: bool, key: str) -> Picture:
-    """The reels for that payout: same key, same picture. `feature` is whether the bonus came."""
+    """Return the reels for a payout; the same key gives the same picture. `feature`: with the bonus."""
     chance = Random(key)
     if payout <= 0:
         return Picture(_filled({}, chance))
@@ -60,7 +61,7 @@ def picture_of(payout: Money, stake: Money, *, feature: bool, key: str) -> Pictu
 
 
 def winning_lines(grid: Grid) -> list[tuple[int, str, int]]:
-    """Every line that wins: its number, symbol and count. The bonus symbol wins on no line."""
+    """Return number, symbol and count of every line that wins. The bonus symbol wins on no line."""
     found: list[tuple[int, str, int]] = []
     for number, rows in enumerate(LINES):
         symbols = [grid[reel][row] for reel, row in enumerate(rows)]
@@ -71,9 +72,9 @@ def winning_lines(grid: Grid) -> list[tuple[int, str, int]]:
 
 
 def _shares(payout: Money, lines: int, chance: Random) -> list[Money]:
-    """The payout in so many parts, fewer where there are not cents enough; the largest first."""
+    """Return the payout in `lines` parts (fewer if there are not enough cents), the largest first."""
     lines = min(lines, payout)
-    # Half of it in equal parts, so that no line pays next to nothing; chance cuts the other half.
+    # Equal parts of one half keep every line from paying next to nothing; chance divides the other half.
     least = max(1, payout // (2 * lines))
     left = payout - least * lines
     cuts = sorted(chance.randint(0, left) for _ in range(lines - 1))
@@ -82,7 +83,7 @@ def _shares(payout: Money, lines: int, chance: Random) -> list[Money]:
 
 
 def _lines_for(shares: list[Money], hundredths: int, chance: Random) -> list[tuple[int, str, int]]:
-    """A line, a symbol and a count for each share: dearer and longer for a larger one."""
+    """Return a line, a symbol and a count for each share: rarer and longer for larger ones."""
     numbers = chance.sample(range(len(LINES)), len(shares))
     tier = max(0, 2 - sum(hundredths >= edge for edge in _LONGER_FROM))
     third = len(SYMBOLS) // 3
@@ -93,7 +94,7 @@ def _lines_for(shares: list[Money], hundredths: int, chance: Random) -> list[tup
 
 
 def _with_lines(lines: list[tuple[int, str, int]], chance: Random) -> Grid | None:
-    """Reels on which exactly these lines win; None where two of them want the same place."""
+    """Return reels on which exactly these lines win, or None if two of them need the same place."""
     fixed: dict[tuple[int, int], str] = {}
     for number, symbol, count in lines:
         for reel in range(count):
@@ -104,7 +105,7 @@ def _with_lines(lines: list[tuple[int, str, int]], chance: Random) -> Grid | Non
 
 
 def _filled(fixed: dict[tuple[int, int], str], chance: Random) -> Grid:
-    """Reels with these symbols; none of the others continues what begins on the reel before."""
+    """Return reels with these symbols; the others repeat no symbol of the reel before."""
     grid: list[tuple[str, ...]] = []
     for reel in range(REELS):
         own = {symbol for (at, _), symbol in fixed.items() if at == reel}
@@ -115,19 +116,17 @@ def _filled(fixed: dict[tuple[int, int], str], chance: Random) -> Grid:
     return tuple(grid)
 
 
-# --- symbols --------------------------------------------------------------------------------------
-# What stands on the reels: the symbols, the rows a reel shows, and the lines that can win. Plain data.
-# How a symbol looks is drawn in `templates/play/symbols.svg`, under the same name.
+# --- the symbols and lines ------------------------------------------------------------------------
 
 REELS = 5
 
 ROWS = 3
 
 SYMBOLS = ("sun", "lantern", "feather", "pomegranate", "bead", "tea", "ruby", "emerald", "amethyst")
-"""Symbols that pay on lines, the dearest first."""
+"""Symbols that pay on lines, the most valuable first."""
 
 BONUS = "star"
-"""Pays wherever it stands, and only when the bonus came."""
+"""Pays anywhere on the reels, but only shows with the bonus."""
 
 LINES = (
     (1, 1, 1, 1, 1),
@@ -141,7 +140,7 @@ LINES = (
     (1, 2, 2, 2, 1),
     (0, 1, 0, 1, 0),
 )
-"""A row for each reel, 0 at the top. No two begin with the same three rows: a win lies on one line only."""
+"""A row for each reel, 0 at the top. No two lines begin with the same three rows, so a win is on one line."""
 
 COUNT_MIN = 3
-"""So many equal symbols from the left make a line win."""
+"""How many equal symbols from the left make a line win."""

@@ -1,4 +1,4 @@
-"""Who sits at which game: a seat for each session that is played, with its purse and its rounds."""
+"""The games in play: a seat for each session, with its rounds, its stakes, and its money or play money."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ROUNDS_MAX = 200
 
 
 class PlayedRound(Frozen):
-    """A round as the player sees it. `at_ms` is Unix time; `picture` is None where the bet did not stand."""
+    """A round as the player sees it. `at_ms` is Unix time; `picture` is None if the bet was not accepted."""
 
     number: int
     at_ms: int
@@ -46,7 +46,7 @@ class PlayedRound(Frozen):
 
 
 class Seat:
-    """One session at play; for any threads, one round at a time."""
+    """One session in play, one round at a time. Thread-safe."""
 
     def __init__(self, session: Session, purse: Purse, now_ms: Callable[[], int]) -> None:
         self.session = session
@@ -58,14 +58,14 @@ class Seat:
 
     @property
     def resting(self) -> Picture:
-        """What the reels show: the last round, or something that wins nothing."""
+        """Return the reels of the last round; before the first, reels that win nothing."""
         for played in reversed(self._rounds.copy()):
             if played.picture is not None:
                 return played.picture
         return picture_of(ZERO, self.stakes[0], feature=False, key=f"{self.session.number} at rest")
 
     def open(self) -> Opened:
-        """The player arrives, once more perhaps; not while a round is played."""
+        """Open the wallet for the player, perhaps again; not while a round is played."""
         with self._alone():
             return self.purse.open()
 
@@ -90,7 +90,7 @@ class Seat:
             return found
 
     def rounds(self) -> list[PlayedRound]:
-        """The latest rounds, newest first, as they stand now."""
+        """Return the latest rounds in their present state, newest first."""
         return [self._now(played) for played in reversed(self._rounds.copy())]
 
     def _picture(self, played: Played, stake: Money) -> Picture | None:
@@ -116,7 +116,7 @@ class Seat:
 
 
 class Seats:
-    """The seats of one server, the longest unused left to others beyond SEATS_MAX; for any threads."""
+    """The seats of one server; beyond SEATS_MAX, the longest unused is dropped. Thread-safe."""
 
     def __init__(self, make_purse: Callable[[Session], Purse], now_ms: Callable[[], int]) -> None:
         self._make_purse = make_purse
@@ -125,7 +125,7 @@ class Seats:
         self._lock = threading.Lock()
 
     def of(self, session: Session) -> Seat:
-        """The session's seat, a new one when it has none."""
+        """Return the seat of a session, a new one if it has none."""
         with self._lock:
             seat = self._by_token.get(session.token)
             if seat is None:
@@ -137,8 +137,7 @@ class Seats:
             return seat
 
 
-# --- purses ---------------------------------------------------------------------------------------
-# Where a session's money is: play money in memory, or the operator's wallet. Showing it is `seats`'.
+# --- the money of a session: play money, or a wallet ----------------------------------------------
 
 PLAY_MONEY = Money(100_000)
 
@@ -146,7 +145,7 @@ _POINTS = 10
 
 
 class Standing(StrEnum):
-    """How a round stands. PENDING: a win or a refund of it has no answer yet."""
+    """The state of a round. PENDING: its win or refund has no answer yet."""
 
     PAID = "paid"
     REFUSED = "refused"
@@ -156,7 +155,7 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What is known as the page opens. `balance` is None where it cannot be read."""
+    """The player's name and balance when the page opens. `balance` is None if it cannot be read."""
 
     balance: Money | None
     name: str
@@ -172,10 +171,7 @@ class Owed:
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """One round. `win` is what was won, 0.00 unless the bet was accepted.
-
-    `owed` is what is pending.
-    """
+    """One round. `win` is 0.00 unless the bet was accepted; `owed` is the call that is pending."""
 
     number: int
     spin: Spin
@@ -190,23 +186,23 @@ class Purse(Protocol):
     """The money that a session plays with. Every method raises Denied where it cannot be asked."""
 
     def open(self) -> Opened:
-        """The player arrives."""
+        """Read the player's name and balance."""
 
     def play(self, stake: Money) -> Played:
-        """One round, one at a time."""
+        """Play one round; calls do not overlap."""
 
     def balance(self) -> Money | None:
-        """The latest balance that is known; nothing is asked for it."""
+        """Return the latest known balance, without a call."""
 
     def settled(self, owed: Owed, /) -> bool:
-        """Whether what was pending has been answered."""
+        """Return whether the pending call was answered."""
 
     def pending(self) -> bool:
-        """Whether anything of this session will be sent yet."""
+        """Return whether any call of this session is still to be sent."""
 
 
 class PlayMoney:
-    """A DEMO session's purse. It has no way to a wallet, and needs none."""
+    """The play money of a DEMO session, which never calls a wallet."""
 
     def __init__(self, session: Session, seed: int) -> None:
         self._name = session.launch.user_name
@@ -217,13 +213,13 @@ class PlayMoney:
         self._rounds = 0
 
     def open(self) -> Opened:
-        """Whoever has played it all away gets new play money."""
+        """Return the balance, with new play money once it is less than the smallest stake."""
         if self._balance < self._stake_min:
             self._balance = PLAY_MONEY
         return Opened(self._balance, self._name)
 
     def play(self, stake: Money) -> Played:
-        """One round; the spins are those that the session would have against a wallet."""
+        """Play one round, with the same spins as the session would have against a wallet."""
         if stake > self._balance:
             raise Denied(ErrorCode.MONEY)
         self._rounds += 1
@@ -233,20 +229,20 @@ class PlayMoney:
         return Played(self._rounds, drawn, win, self._balance, Standing.PAID)
 
     def balance(self) -> Money | None:
-        """What is left."""
+        """Return the play money that is left."""
         return self._balance
 
     def settled(self, _: Owed, /) -> bool:
-        """Always."""
+        """Return True: play money is never pending."""
         return True
 
     def pending(self) -> bool:
-        """Never."""
+        """Return False: play money is never pending."""
         return False
 
 
 class WalletMoney:
-    """A CHARGED session's purse: the operator's wallet, by way of delivery."""
+    """The money of a CHARGED session, in the player's wallet."""
 
     def __init__(self, session: Session, delivery: RoundDelivery) -> None:
         self._session = session
@@ -254,36 +250,36 @@ class WalletMoney:
         self._agent = session.launch.agent.code
 
     def open(self) -> Opened:
-        """account_details, then user_balance (provider behaviour)."""
+        """Send account_details, then user_balance (provider behaviour)."""
         with _answered():
             opening = self._delivery.open_wallet(self._session)
         name = opening.details.get("name_jogador") or self._session.launch.user_name
         return Opened(opening.balance, name)
 
     def play(self, stake: Money) -> Played:
-        """Bet, then win, by the provider's rules."""
+        """Send the bet, then the win, as a provider does."""
         volatility = self._session.launch.game.volatility
         with _answered():
             result = self._delivery.play(self._session, stake, volatility=volatility)
             standing, problem = self._read(result)
             owed = self._owed(result) if standing is Standing.PENDING else None
-            # A refusal need not say the balance: then it is what it was.
+            # A refusal need not show the balance, which then is the last known one.
             balance = self.balance() if result.balance is None else result.balance
         return Played(result.round, result.spin, result.win, balance, standing, problem, owed)
 
     def balance(self) -> Money | None:
-        """The last one the wallet answered, in whichever session of the player."""
+        """Return the last balance in an answer of the wallet, from any session of the player."""
         points = self._delivery.journal.balances(self._agent, self._session.launch.player, limit=_POINTS)
         return next((point.answered for point in reversed(points) if point.answered is not None), None)
 
     def settled(self, owed: Owed, /) -> bool:
-        """Whether the journal has an answer to it."""
+        """Return whether the journal has an answer to the call."""
         wanted = Filter(agent=self._agent, method=owed.method.value, transaction_id=owed.transaction_id)
         latest = self._delivery.journal.latest(wanted, limit=5)
         return any(entry.call.outcome is not Outcome.UNKNOWN for entry in latest)
 
     def pending(self) -> bool:
-        """Whether the ladder goes on with anything of this session."""
+        """Return whether a call of this session will be retried."""
         return any(
             owed.session == self._session.id and owed.agent == self._agent
             for owed in self._delivery.pending()
@@ -315,7 +311,7 @@ class WalletMoney:
 
 @contextmanager
 def _answered() -> Iterator[None]:
-    """What keeps delivery from calling at all, in the page's words."""
+    """Turn errors that keep delivery from calling into errors of the page."""
     try:
         yield
     except PlayerBusy as error:
@@ -324,21 +320,19 @@ def _answered() -> Iterator[None]:
         raise Denied(ErrorCode.SERVER, str(error)) from error
 
 
-# --- stakes ---------------------------------------------------------------------------------------
-# What a player may stake: a ladder for each language, since no currency is on the wire.
-# The steps are those of the conformance catalogue, §6.
+# --- stakes: a ladder for each language, since webhooks have no currency --------------------------
 
 # fmt: off
 _BASE = tuple(Money(amount) for amount in (20, 40, 60, 80, 100, 200, 300, 400, 500, 1000, 2000, 5000, 10_000))
 
 # fmt: on
-# Hundredths of the base ladder: the smallest stake is then 1.00 lira, 0.50 real.
+# Percent of the base ladder: the smallest stake is 1.00 lira, 0.50 real or 0.20.
 _FACTORS = {Lang.TURKISH: 500, Lang.PORTUGUESE: 250, Lang.ENGLISH: 100}
 
 FIRST = 4
-"""Where on the ladder a player begins."""
+"""The index of the stake with which a player begins."""
 
 
 def stake_ladder(lang: Lang) -> tuple[Money, ...]:
-    """The stakes there are, the smallest first."""
+    """Return the possible stakes, the smallest first."""
     return tuple(Money(stake * _FACTORS[lang] // 100) for stake in _BASE)
