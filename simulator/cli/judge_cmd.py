@@ -164,6 +164,7 @@ def _object(judged: JudgedHistory) -> dict[str, object]:
         "lanes": list(verdict.lanes),
         **({"agent": judged.agent} if judged.agent else {}),
         "place": judged.place,
+        "line": judged.line,
         "calls": judged.calls,
         "shared_ids": judged.shared,
     }

@@ -32,7 +32,8 @@ class JudgedHistory:
     `shared` counts the calls that the wallet was allowed to ignore because another player used their ids.
     `others_ids` are the ids of calls that another player had used before, `strangers` what other players'
     calls with ids of these asked for. `rule` is that of the situation, where more is known of it than its
-    name. `agent` is the player's agent, if the lines name one.
+    name; `line` is the number of the first line that shows it. `agent` is the player's agent, if the lines
+    name one.
     """
 
     player: str
@@ -45,6 +46,7 @@ class JudgedHistory:
     strangers: tuple[tuple[Method, Money | None], ...] = ()
     shared: int = 0
     rule: str = ""
+    line: int | None = None
     agent: str = ""
 
     @property

@@ -170,7 +170,9 @@ def telling(book: Book, made: Made, balance: Money) -> bool:
     amount = made.request.amount or 0
     if made.role is Role.UNAFFORDABLE_BET and balance <= ZERO:
         return True
-    sizes = {0, amount, 2 * amount, 100 * amount, amount + 1, amount - 1}
+    known = book.fact(made.request.method, made.request.transaction_id or "")
+    adjusted = abs(amount - known.amount) if isinstance(known, Applied) else 0
+    sizes = {0, adjusted, amount, 2 * amount, 100 * amount, amount + 1, amount - 1}
     return any(abs(balance - world.balance) in sizes for world in book.worlds[:WORLDS_LOOKED_AT_MAX])
 
 

@@ -71,7 +71,7 @@ class Judging:
     def money(self, account: Account) -> Asking:
         """Judge a call of a player whose balance is known."""
         book, read = account.book, None
-        if not self._call.fresh and not knows(book, self._call.request):
+        if not (self._call.fresh or knows(book, self._call.request) or self._is_anothers(account)):
             return self._sent_before(account)
         before = book.balances[0]
         if self._call.must_settle:

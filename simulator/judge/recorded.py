@@ -32,9 +32,13 @@ _NOTHING_EXPLAINS = 3
 
 
 class Named(Frozen):
-    """What went wrong first. `alone`: no other call was under way when it was seen."""
+    """What went wrong first, and the index of the call that showed it.
+
+    `alone`: no other call was under way when it was seen.
+    """
 
     finding: Finding
+    index: int
     alone: bool
 
 
@@ -58,7 +62,7 @@ def as_played(judged: JudgedHistory) -> JudgedHistory:
         sentence = ": ".join(filter(None, words[:2])) + (f" ({words[2]})" if words[2] else "")
         verdict = replace(verdict, explanation=f"{sentence[:1].upper()}{sentence[1:]}.")
     rule = finding.rule if situation.value == finding.cause else rule_of(situation)
-    return replace(bare, verdict=verdict, rule=rule)
+    return replace(bare, verdict=verdict, rule=rule, line=named.index)
 
 
 def _of_a_stranger(finding: Finding, strangers: Iterable[tuple[Method, Money | None]]) -> Situation | None:
@@ -90,7 +94,7 @@ def first_mistake(
         group = groups.popleft()
         ruling = _ruling(referee, group, groups)
         if ruling.accused:
-            return Named(ruling.findings[-1], alone=len(group) == 1)
+            return Named(ruling.findings[-1], group[0].index, alone=len(group) == 1)
     return None
 
 

@@ -409,9 +409,9 @@ class Ledger:
 
     def used_by_another(self, book: Book, request: WebhookRequest) -> bool:
         """Whether another player's bet (or, for a win, win) of this id was sent before."""
-        if not self.has_several_players:
-            return False
-        return request.transaction_id in self._shared or bool(self.other_owners(book.player, request))
+        if self._shared and request.transaction_id in self._shared:
+            return True
+        return self.has_several_players and bool(self.other_owners(book.player, request))
 
 
 # --- near_ids -------------------------------------------------------------------------------------

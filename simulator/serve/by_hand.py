@@ -93,7 +93,6 @@ class HandDelivery(Frozen, kw_only=True):
         """Send one webhook, given by its fields in the reference's names; once, whatever becomes of it."""
         agent = self.turns.agent(agent_code)
         request = webhook_by_hand(fields, self.new_id())
-        same = Filter(agent=agent_code, transaction_id=request.transaction_id or "")
         with self.turns.of_player(agent, request.player):
             wire = write(request, agent.wire)
             errand = Errand(
@@ -102,10 +101,19 @@ class HandDelivery(Frozen, kw_only=True):
                 request=request,
                 wire=wire,
                 purpose=Purpose.HAND,
-                fresh=self.journal.count(same) == 0,
+                fresh=not self._was_sent(agent_code, request),
                 form=form_of(wire, agent.wire, self.games).kind,
             )
             return self.deliverer.deliver(errand)
+
+    def _was_sent(self, agent: str, request: WebhookRequest) -> bool:
+        """Return whether a call stands in the journal that may have used up this one's id."""
+        methods = (Method.WIN,) if request.method is Method.WIN else (Method.BET, Method.REFUND)
+        id_ = request.transaction_id or ""
+        return any(
+            self.journal.count(Filter(agent=agent, method=method.value, transaction_id=id_))
+            for method in methods
+        )
 
     def _deliver_owed(self, owed: Obligation, agent: CalledAgent) -> Delivered:
         """One attempt by hand. What was given up stays so without an answer; its ladder is over."""
