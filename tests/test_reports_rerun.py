@@ -22,7 +22,7 @@ from simulator.core.steps import PlayerSpec
 from simulator.errors import ExitCode
 from simulator.report.events import RunStarted
 from simulator.report.rerun import repeat_line, rerun_line
-from simulator.settings.options import selection_options, target_options
+from simulator.settings.load import selection_options, target_options
 from simulator.settings.table import OUTPUT, RUN, Setting
 from small_wallet import Fields, SmallWallet
 

@@ -16,6 +16,7 @@ from referencing import Registry, Resource
 
 import simulator.report
 from command_line import simulate, start
+from control_client import controlled
 from report_stories import REPEATED_REFUND, RUN, a_finding, a_scenario, an_exchange, end, ran, told
 from report_stories import start as begun
 from simulator.core.calls import CallForm, Form, Why
@@ -156,6 +157,18 @@ def test_the_reports_of_an_interrupted_run_are_described(tmp_path: Path) -> None
     document = (tmp_path / "r.json").read_text()
     assert json.loads(document)["outcome"] == "interrupted"
     assert_described(document, (tmp_path / "r.ndjson").read_text())
+
+
+def test_the_lines_that_the_console_exports_are_described() -> None:
+    """They are those of a run, with the agent; one call of them is lost."""
+    with controlled() as control:
+        path = control.seat()
+        control.api.client.post(f"{path}/trouble", json={"kind": "lose_reply"}, headers={"X-Play": "1"})
+        control.spin(path)
+        text = control.api.client.get("/_sim/journal/export.ndjson").get_data(as_text=True)
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert {line["type"] for line in lines} == {"opening", "exchange"}
+    assert [problem for line in lines for problem in mistakes("ndjson", line)] == []
 
 
 def judged(folder: Path, lines: str) -> dict[str, Any]:

@@ -165,7 +165,7 @@ def test_what_is_told_once_and_counted_has_the_count_of_the_run() -> None:
     events = [start(), *ran(a_scenario(), Verdict.PASSED, warning)]
     assert "214 times" in told("terminal", [*events, end(ExitCode.PASSED, times={"form": 214, "other": 3})])
     failed = [start(), *ran(a_scenario(), Verdict.FAILED, replace(warning, severity=Severity.ERROR))]
-    assert "= times   47 in this run" in told("terminal", [*failed, end(ExitCode.FOUND, times={"form": 47})])
+    assert "= seen    47 times" in told("terminal", [*failed, end(ExitCode.FOUND, times={"form": 47})])
 
 
 def test_an_expected_failure_is_no_cause_of_failure() -> None:
@@ -220,16 +220,22 @@ def test_a_stop_on_the_first_failure_does_not_push_the_failure_down() -> None:
 def test_the_dialect_is_told_with_its_evidence() -> None:
     knob = DialectObserved(knob="duplicate_bet", value="refused", evidence="resend-of-b1")
     text = told("terminal", [start(), knob, end(ExitCode.PASSED, dialect=(knob,))])
-    assert [line.split() for line in block_after(text, "Dialect")[1:]] == [
-        ["duplicate_bet", "refused", "resend-of-b1"]
-    ]
+    assert [
+        line.split() for line in block_after(text, "How your wallet behaves where guides differ.")[2:]
+    ] == [["duplicate_bet", "refused", "resend-of-b1"]]
 
 
 @pytest.mark.parametrize("code", list(ExitCode))
 def test_the_end_says_what_the_exit_code_means(code: ExitCode) -> None:
     lines = told("terminal", [start(), end(code)]).splitlines()
-    assert any(line.startswith(f"exit    {int(code)}, ") for line in lines)
+    assert any(line.startswith(f"exit    {int(code)}: ") for line in lines)
     assert "seed 7313" in lines[-1]
+
+
+def test_the_end_of_a_passing_run_counts_its_warnings() -> None:
+    warning = a_finding(rule="CON-06", severity=Severity.WARNING, cause="form", message="a number")
+    text = told("terminal", [start(), *ran(a_scenario(), Verdict.PASSED, warning), end(ExitCode.PASSED)])
+    assert "exit    0: no errors found (1 warning)" in text
 
 
 def test_a_passing_run_ends_with_its_counts_and_reports() -> None:

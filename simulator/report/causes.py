@@ -44,7 +44,7 @@ _RANK = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
 class Sighting(Frozen):
     """One finding where it was met; `scenario` is None for a finding of the preflight.
 
-    `size` is the number of calls of the scenario: the smallest explains the cause best.
+    `size` is the number of calls of the scenario: the smallest one explains the cause best.
     """
 
     finding: Finding
@@ -53,7 +53,7 @@ class Sighting(Frozen):
 
     @property
     def scenario_id(self) -> str:
-        """Empty for the preflight."""
+        """The scenario's id, empty for the preflight."""
         return self.scenario.id if self.scenario else ""
 
     @property
@@ -70,7 +70,7 @@ class Sighting(Frozen):
 
     @property
     def simplicity(self) -> tuple[int, int, str, int]:
-        """Sorts the sighting that explains best first; independent of the order in which workers finish."""
+        """The key that sorts the sighting first that explains best, in whatever order workers finish."""
         line = self.finding.place.line if self.finding.place else 0
         return (_RANK[self.finding.severity], self.size, self.scenario_id, line)
 
@@ -132,7 +132,7 @@ class Cause:
 
 
 class Causes:
-    """A fold over finished scenarios."""
+    """A fold over finished scenarios that groups their findings."""
 
     def __init__(self) -> None:
         self._by_key: dict[str, Cause] = {}

@@ -1,6 +1,6 @@
-"""A certificate of one run of the whole suite, as data: what was shown, what was not, and by what evidence.
+"""A certificate of one run of the whole suite: what was shown, what was not, and by what evidence.
 
-A self-assessment: it says what this tool saw. How it looks on paper stands in `certificate_page`.
+It is a self-assessment: it says what this tool saw. `Certificate` makes the data, `page` one HTML file of it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from simulator.report.tally import OUTCOMES, Tally
 
 STATEMENT = (
     "This is a self-assessment, made with an independent test tool that is not affiliated with BetronTech. "
-    "It says what the tool saw of one operator at one time. It is no approval by anybody, and it proves "
+    "It says what the tool saw of one wallet at one time. Nobody has approved anything by it, and it proves "
     "nothing about what was not tested: see the section on what was not proven."
 )
 
@@ -41,7 +41,7 @@ _WORST_FIRST = (
     Verdict.BLOCKED,
     Verdict.SKIPPED,
 )
-"""What a group is called. What was skipped beside passes stands among what was not proven."""
+"""The first of these in a group is its verdict. What was skipped is listed as not proven."""
 
 _TO_THE_END = (ExitCode.PASSED, ExitCode.FOUND, ExitCode.INCONCLUSIVE)
 
@@ -71,7 +71,7 @@ class Certificate:
         return self._tally.started is not None
 
     def texts(self) -> tuple[str, str]:
-        """The certificate as HTML and as JSON. Call it once, at the end."""
+        """Return the certificate as HTML and as JSON. Call it once, at the end."""
         self._finished += self._tally.finish()
         document = self._document()
         return page(document), json.dumps(document, indent=1, ensure_ascii=True) + "\n"
@@ -79,7 +79,7 @@ class Certificate:
     # --- inside ------------------------------------------------------------------------------------
 
     def _plain(self, text: str) -> str:
-        """A text without the random part of this run."""
+        """Return a text without the random part of this run."""
         run = self._tally.started.run if self._tally.started else ""
         return text.replace(run, "RUN") if run else text
 
@@ -152,10 +152,10 @@ class Certificate:
         }
 
     def _not_proven(self) -> list[JsonObject]:
-        """What the run leaves open, each with its reason."""
+        """Return what the run leaves open, each with its reason."""
         left: list[JsonObject] = []
         if self._log.refusals == 0:
-            left.append(_open("refusals", "the operator refused nothing in this run"))
+            left.append(_open("refusals", "your wallet refused nothing in this run"))
         if self._log.races == 0:
             left.append(_open("races", "no two calls of one player overlapped in time"))
         for event in self._finished:
@@ -190,7 +190,7 @@ def _group(file: str) -> str:
 def _by(
     finished: Sequence[ScenarioFinished], key: Callable[[Scenario], str], order: Sequence[str] = ()
 ) -> list[JsonObject]:
-    """Counts and the worst verdict for each value of `key`, in that order, else by name."""
+    """Return counts and the worst verdict for each value of `key`, in that order, else by name."""
     counts: dict[str, Counter[Verdict]] = {}
     for event in finished:
         counts.setdefault(key(event.scenario), Counter())[event.verdict] += 1
@@ -206,7 +206,7 @@ def _by(
 
 
 def _file_hashes(finished: Iterable[ScenarioFinished]) -> JsonObject:
-    """SHA-256 of each scenario file as its lines, and one over all of them."""
+    """Return the SHA-256 of each scenario file as its lines, and one over all of them."""
     sources = {event.scenario.place.file: event.scenario.source for event in finished}
     files = {
         file: hashlib.sha256("\n".join(sources[file]).encode("utf-8", "surrogateescape")).hexdigest()
@@ -216,14 +216,10 @@ def _file_hashes(finished: Iterable[ScenarioFinished]) -> JsonObject:
     return {"suite": whole.hexdigest(), "files": files}
 
 
-# --- certificate_log ------------------------------------------------------------------------------
-# What a certificate needs of the calls themselves: their hash, and whether refusals and races were seen.
-
-
 class CallLog:
-    """A fold over exchanges. The hash knows no clock and no random ids: same seed, same replies, same hash.
+    """A fold over calls: their hash, and whether refusals and races were seen.
 
-    `plain` takes the random part of a run out of a text.
+    The hash knows no clock and no random ids: same seed, same replies, same hash.
     """
 
     def __init__(self) -> None:
@@ -235,7 +231,7 @@ class CallLog:
         self._digest = hashlib.sha256()
 
     def on(self, event: Call, plain: Callable[[str], str]) -> None:
-        """Take one call."""
+        """Take one call; `plain` takes the random part of a run out of a text."""
         self.calls += 1
         self.refusals += event.outcome is Outcome.REFUSED
         self._watch_races(event)
@@ -252,7 +248,7 @@ class CallLog:
         self._seal(event.scenario.id)
 
     def hash(self) -> str:
-        """SHA-256 over all calls; asked once, at the end."""
+        """Return the SHA-256 over all calls. Call it once, at the end."""
         for scenario_id in sorted(self._lines):
             self._seal(scenario_id)
         return self._digest.hexdigest()
@@ -262,7 +258,7 @@ class CallLog:
         self._digest.update("\n".join([scenario_id, *lines, ""]).encode())
 
     def _watch_races(self, event: Call) -> None:
-        """Two answered calls of one player that overlapped in time: the operator had a race to lose."""
+        """Count two answered calls of one player that overlapped in time: the wallet had a race to lose."""
         exchange = event.exchange
         if exchange.answered_ns is None or event.why.purpose != "step":
             return
@@ -271,8 +267,7 @@ class CallLog:
         self._busy_until[key] = max(exchange.answered_ns, self._busy_until.get(key, 0))
 
 
-# --- certificate_page -----------------------------------------------------------------------------
-# How a certificate looks: one HTML file without scripts or external parts, made of its data.
+# --- the page: one HTML file without scripts or external parts ------------------------------------
 
 _VERDICT_WORDS = {
     "passed": "Passed",
@@ -286,7 +281,7 @@ _MARKS = {"passed": "✓", "failed": "✗", "inconclusive": "?", "skipped": "-",
 
 
 def page(document: dict[str, Any]) -> str:
-    """The certificate as a whole HTML document. Everything that came from outside is escaped."""
+    """Return the certificate as a whole HTML document. Everything that came from outside is escaped."""
     outcome = str(document["outcome"])
     title = f"Wallet certificate: {_VERDICT_WORDS.get(outcome, outcome)}"
     parts = [
@@ -367,7 +362,7 @@ def _finding(finding: dict[str, Any]) -> str:
         ("Ledger", _text(finding["ledger"])),
         ("Calls over time", f"<pre>{escape(lanes)}</pre>" if lanes else ""),
         ("Why it matters", _text(finding["why"])),
-        ("How to mend it", _text(finding["fix"])),
+        ("How to fix it", _text(finding["fix"])),
         ("The call", f"<pre>{escape(str(finding['curl']))}</pre>" if finding["curl"] else ""),
         ("The answer", f"<pre>{escape(str(finding['answer']))}</pre>" if finding["answer"] else ""),
         ("Met in", f"<ul>{met}{more}</ul>"),
@@ -390,14 +385,14 @@ def _dialect(rows: list[dict[str, Any]]) -> str:
         for row in rows
     )
     return (
-        "<p>Where the field's guides disagree, all of these are right.</p>"
+        "<p>How the wallet behaves where guides differ. All of these are acceptable.</p>"
         f"<div class=wide><table><tbody>{body}</tbody></table></div>"
     )
 
 
 def _not_proven(rows: list[dict[str, Any]]) -> str:
     items = "".join(f"<div><dt>{_text(row['what'])}</dt><dd>{_text(row['why'])}</dd></div>" for row in rows)
-    return f"<dl class=open>{items}</dl>" if rows else "<p>Everything in the catalogue was asked.</p>"
+    return f"<dl class=open>{items}</dl>" if rows else "<p>Every check of the catalogue was run.</p>"
 
 
 def _hashes(hashes: dict[str, Any]) -> str:
@@ -412,9 +407,6 @@ def _hashes(hashes: dict[str, Any]) -> str:
 def _text(value: object) -> str:
     return escape("" if value is None else str(value))
 
-
-# --- certificate_style ----------------------------------------------------------------------------
-# The look of a certificate: one stylesheet, light and dark, on screen and on paper.
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1a2330; --soft: #5a6675; --paper: #ffffff; --line: #d8dee6;

@@ -1,6 +1,6 @@
-"""Which checks of the catalogue the scenarios cover, and why the others are open.
+"""Which checks of the catalogue the scenarios cover, and why the others have no scenario.
 
-A module of its own because both `list` and the certificate tell it, each in its own form.
+It is a module of its own because both `list` and the certificate show it, each in its own form.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from simulator.law.rules import Rule, checks
 class Covered(Frozen):
     """One check of the catalogue. `files` name the scenario files that cover it, each once, in order.
 
-    `reason` says why there are none; empty where there are.
+    `reason` says why there are none; it is empty where there are some.
     """
 
     rule: Rule
@@ -24,7 +24,7 @@ class Covered(Frozen):
 
 
 def coverage(scenarios: Iterable[Scenario]) -> tuple[Covered, ...]:
-    """The whole catalogue in its order."""
+    """Return what covers each check of the catalogue, in its order."""
     files: dict[str, dict[str, None]] = {}
     for scenario in scenarios:
         for rule_id in scenario.covers:

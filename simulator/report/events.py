@@ -1,4 +1,4 @@
-"""The event stream of a run: what happened, in order. Every report is a pure fold over it.
+"""The events of a run, in order. Every report is a pure fold over them.
 
 A call that was sent is its own event, a `Call`; an `Opening` begins the history of a player.
 """
@@ -16,10 +16,10 @@ from simulator.errors import ExitCode
 
 
 class RunStarted(Frozen, kw_only=True):
-    """`started_at` is ISO 8601; `run` is the random part of every transaction id.
+    """A run begins. `started_at` is ISO 8601; `run` is the random part of every transaction id.
 
-    The rest makes the lines that repeat it: `paths` and `players` as they were given, `options` that every
-    scenario needs again, and those of the `selection`, as pairs of a flag and its value quoted for a shell.
+    The rest makes the lines that repeat it: `players` and `paths` as they were given, the `options` that
+    every scenario needs, and those of the `selection`, as pairs of a flag and its value, quoted for a shell.
     `program` is what starts the simulator from here.
     """
 
@@ -38,11 +38,13 @@ class RunStarted(Frozen, kw_only=True):
 
 
 class ScenarioStarted(Frozen, kw_only=True):
+    """A scenario begins."""
+
     scenario: Scenario
 
 
 class StepFinished(Frozen, kw_only=True):
-    """`status`: passed, failed or blocked (not sent, because of an earlier finding)."""
+    """A step has ended. `status` is passed, failed or blocked (not sent because of an earlier finding)."""
 
     scenario_id: str
     place: Place
@@ -50,14 +52,14 @@ class StepFinished(Frozen, kw_only=True):
 
 
 class FindingRaised(Frozen, kw_only=True):
-    """`scenario_id` is None for a finding of the preflight."""
+    """Something wrong was found. `scenario_id` is None for a finding of the preflight."""
 
     scenario_id: str | None
     finding: Finding
 
 
 class ScenarioFinished(Frozen, kw_only=True):
-    """`exchanges` are kept only for a scenario that did not pass, unless the run keeps all."""
+    """A scenario has ended. `exchanges` are kept only if it did not pass, unless the run keeps all."""
 
     scenario: Scenario
     verdict: Verdict
@@ -69,7 +71,7 @@ class ScenarioFinished(Frozen, kw_only=True):
 
 
 class DialectObserved(Frozen, kw_only=True):
-    """One knob of the dialect: what this operator does, with the sentence that shows it."""
+    """One knob of the dialect was seen: what the wallet does, with the sentence that shows it."""
 
     knob: str
     value: str
@@ -77,10 +79,10 @@ class DialectObserved(Frozen, kw_only=True):
 
 
 class RunFinished(Frozen, kw_only=True):
-    """`counts` by verdict; `calls` that were sent; `root_cause` is why scenarios were blocked, or empty.
+    """A run has ended. `root_cause` is why scenarios were blocked, or empty.
 
-    `gone` says that the operator stopped answering in the middle.
-    `times`, by `Finding.cause`: how often the run met what it told once, as it does with forms of replies.
+    `gone` says that the wallet stopped answering in the middle. `times` counts by `Finding.cause` how often
+    the run met what it reports once, such as the form of an answer.
     """
 
     exit_code: ExitCode

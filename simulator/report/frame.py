@@ -1,6 +1,6 @@
-"""One finding as a frame of lines: place, source with a caret, ledger, why, curl, rerun.
+"""One finding as a frame of lines, from its place and source to the line that repeats it, and one call.
 
-Lines come without line ends, safe for a screen, coloured by the ink handed in.
+Lines come without line ends, safe for a screen, coloured by the ink that is passed in.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class FrameStyle(Frozen):
 
 
 def frame(sighting: Sighting, style: FrameStyle) -> list[str]:
-    """All that there is to say about one finding."""
+    """Return all that a report says about one finding."""
     finding, ink = sighting.finding, style.ink
     word = ink.severity(finding.severity, VERDICT_WORDS[finding.severity])
     place = finding.place or (sighting.scenario.place if sighting.scenario else None)
@@ -56,12 +56,12 @@ def frame(sighting: Sighting, style: FrameStyle) -> list[str]:
 
 
 def headline(finding: Finding, ink: Ink) -> str:
-    """``error[REF-03] the repeated refund was credited again``."""
+    """Return ``error[REF-03] the repeated refund was credited again``."""
     return f"{severity_tag(finding, ink)} {ink.strong(visible(finding.message))}"
 
 
 def severity_tag(finding: Finding, ink: Ink) -> str:
-    """``error[REF-03]``."""
+    """Return ``error[REF-03]``."""
     return ink.severity(finding.severity, f"{finding.severity.value}[{visible(finding.rule)}]")
 
 
@@ -94,7 +94,7 @@ def _facts(finding: Finding, scenario: Scenario | None, gutter: int, style: Fram
     lines += _fact("why", visible(finding.why), gutter, style)
     curl = visible(finding.curl)
     if len(curl) > CURL_LENGTH_MAX:
-        curl = f"a line of {len(curl):,} characters: it stands in the JSON report"
+        curl = f"too long for a screen ({len(curl):,} characters); the JSON report has it"
     lines += _fact("curl", curl, gutter, style, wrap=False)
     if scenario is not None:
         line = rerun_line(style.started, scenario, finding.player)
@@ -103,7 +103,7 @@ def _facts(finding: Finding, scenario: Scenario | None, gutter: int, style: Fram
 
 
 def _fact(key: str, text: str, gutter: int, style: FrameStyle, *, wrap: bool = True) -> list[str]:
-    """``= key  text``; what is meant to be copied is never wrapped."""
+    """Return ``= key  text``; what is meant to be copied is never wrapped."""
     if not text.strip():
         return []
     head = f"{'':{gutter}} {style.ink.hint('=')} {style.ink.strong(f'{key:<{KEY_WIDTH}}')} "
@@ -119,8 +119,7 @@ def _end_of(trail: str) -> str:
     return trail if len(trail) <= TRAIL_LENGTH_MAX else "… " + trail[-TRAIL_LENGTH_MAX:]
 
 
-# --- wire_dump ------------------------------------------------------------------------------------
-# What `-v` shows of a call: the bytes of both directions, bounded, secrets masked, nothing left to act.
+# --- one call, as -v shows it ---------------------------------------------------------------------
 
 BODY_CHARACTERS_MAX = 4_000
 
@@ -130,7 +129,7 @@ HEADERS_MAX = 40
 
 
 def wire_dump(event: Call, endpoint: str, ink: Ink) -> Iterator[str]:
-    """The lines of one call; a blank one ends it."""
+    """Return the lines of one call, in both directions, bounded, secrets masked; a blank line ends it."""
     exchange = event.exchange
     yield _heading(event, ink)
     wire = exchange.wire

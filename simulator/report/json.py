@@ -1,7 +1,7 @@
-"""The run as one JSON document, written while it runs: a scenario is in the file once it has ended.
+"""The run as JSON: one document, written while the run goes on, and a stream of lines, one for each event.
 
-``{"seed", "endpoint", …, "scenarios": […], "findings": […], "dialect": {…}, "counts": {…}, …, "exit_code",
-"outcome"}``: what is known first stands first, and no scenario is kept in memory.
+docs/reports.md explains every field, and `schemas` describes them. Money is canonical text, times are whole
+nanoseconds, absent facts are null. Headers are left out, and with them every secret of the configuration.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TextIO
 from simulator.core.calls import Call, Opening, call_object, line_text, opening_object
 from simulator.core.findings import Finding, Place
 from simulator.core.json import JsonObject, encode
+from simulator.core.money import format_money, money_text
 from simulator.core.steps import Scenario
 from simulator.core.webhooks import mask_url
 from simulator.law.rules import rule, rule_ids
@@ -31,7 +32,7 @@ _NOT_STARTED: JsonObject = {"seed": None, "endpoint": None}
 
 
 class JsonReport:
-    """One document; before `close` it is the beginning of one."""
+    """One document: what is known first stands first, and a scenario is in it once it has ended."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -84,14 +85,8 @@ class JsonReport:
         self._separator = ","
 
 
-# --- json_values ----------------------------------------------------------------------------------
-# Exchanges, findings and scenarios as JSON objects, the same in every file a run leaves.
-# Money is canonical text, times are integers of nanoseconds, absent facts are null. Headers are left out,
-# and with them every secret of the configuration.
-
-
 def finding_object(finding: Finding, scenario: Scenario | None) -> JsonObject:
-    """A finding; one without a place of its own stands where its scenario stands."""
+    """Return a finding; one without a place of its own stands where its scenario stands."""
     place = finding.place or (scenario.place if scenario else None)
     return {
         "rule": finding.rule,
@@ -101,7 +96,10 @@ def finding_object(finding: Finding, scenario: Scenario | None) -> JsonObject:
         **place_object(place),
         "cause": finding.cause,
         "label": finding.label,
+        "expected": [format_money(balance) for balance in finding.expected],
+        "found": money_text(finding.found),
         "trail": finding.trail,
+        "lanes": finding.lanes,
         "why": finding.why,
         "curl": finding.curl,
         "answer": finding.answer,
@@ -112,7 +110,7 @@ def finding_object(finding: Finding, scenario: Scenario | None) -> JsonObject:
 
 
 def cause_object(cause: Cause) -> JsonObject:
-    """Return one cause of findings, with the scenarios that met it, the one shown on the terminal first."""
+    """Return a cause, with the ids of the scenarios that met it, the one that explains it best first."""
     shown = cause.shown
     met = [shown.scenario_id, *(each.scenario_id for each in cause.others)]
     return {
@@ -127,7 +125,7 @@ def cause_object(cause: Cause) -> JsonObject:
 
 
 def result_object(event: ScenarioFinished) -> JsonObject:
-    """A scenario and its verdict, without findings and exchanges."""
+    """Return a scenario and its verdict, without findings and exchanges."""
     scenario = event.scenario
     return {
         "id": scenario.id,
@@ -144,7 +142,7 @@ def result_object(event: ScenarioFinished) -> JsonObject:
 
 
 def run_object(event: RunStarted) -> JsonObject:
-    """What is known when a run starts."""
+    """Return what is known when a run starts."""
     return {
         "run": event.run,
         "seed": event.seed,
@@ -157,7 +155,7 @@ def run_object(event: RunStarted) -> JsonObject:
 
 
 def end_object(tally: Tally) -> JsonObject:
-    """What is known when a run has ended."""
+    """Return what is known when a run has ended."""
     ended = tally.ended
     return {
         "counts": tally.counts_by_name,
@@ -172,7 +170,7 @@ def end_object(tally: Tally) -> JsonObject:
 
 
 def place_object(place: Place | None) -> JsonObject:
-    """``file``, ``line`` and ``column``, null without a place."""
+    """Return ``file``, ``line`` and ``column``, null without a place."""
     if place is None:
         return {"file": None, "line": None, "column": None}
     return {"file": place.file, "line": place.line, "column": place.column}
@@ -183,13 +181,11 @@ def rule_level(rule_id: str) -> str | None:
     return rule(rule_id).level.value if rule_id in rule_ids() else None
 
 
-# --- ndjson ---------------------------------------------------------------------------------------
-# Every event as a line of JSON, flushed at once: what was sent is in the file even after a kill.
-# `betrontech-sim judge` reads the ``opening`` and ``exchange`` lines.
-
-
 class NdjsonReport:
-    """Lines of ``{"type": "run|scenario|opening|exchange|step|finding|result|dialect|end", …}``."""
+    """Every event as a line, flushed at once: what was sent is in the file even after a kill.
+
+    `betrontech-sim judge` reads the ``opening`` and ``exchange`` lines.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

@@ -1,6 +1,6 @@
 """The run as JUnit XML, for the pages of a CI server.
 
-``<failure>``: the operator is wrong (failed, xpassed). ``<error>``: no verdict (inconclusive, or blocked by
+``<failure>``: the wallet is wrong (failed, xpassed). ``<error>``: no verdict (inconclusive, or blocked by
 the preflight). ``<skipped>``: skipped, xfailed, or blocked for another reason. A run that does not exit with
 0 is never all green: where no scenario says why, a case named "the run itself" does.
 
@@ -39,7 +39,7 @@ _TAGS = {
 
 
 class _Case(Frozen):
-    """A test case that waits for the end: only then is known why scenarios were blocked."""
+    """A test case, kept until the end: only then is it known why scenarios were blocked."""
 
     attributes: str
     verdict: Verdict
@@ -50,7 +50,7 @@ class _Case(Frozen):
 
 
 class JunitReport:
-    """Kept as text until `close`, since the counts stand at the head of the file."""
+    """The JUnit report, kept as text until `close`, since the counts stand at the head of the file."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -99,13 +99,13 @@ class JunitReport:
         )
 
     def _unique(self, classname: str, name: str) -> str:
-        """CI servers drop the second case of a name without a word."""
+        """Return a name that no other case has: CI servers silently drop the second case of a name."""
         self._names[classname, name] += 1
         seen = self._names[classname, name]
         return name if seen == 1 else self._unique(classname, f"{name} ({seen})")
 
     def _run_case(self, *, bad: bool) -> _Case | None:
-        """A case for what belongs to no scenario, if a reader would miss it otherwise."""
+        """Return a case for what belongs to no scenario, if a reader would miss it otherwise."""
         tally = self._tally
         errors = [finding for finding in tally.run_findings if finding.severity is Severity.ERROR]
         outcome = OUTCOMES[tally.exit_code]
@@ -175,13 +175,13 @@ def _case_element(case: _Case, tag: str | None) -> str:
 
 
 def _classname(file: str) -> str:
-    """``scenarios/refunds/refund-repeated.yaml`` → ``scenarios.refunds.refund_repeated``."""
+    """Return ``scenarios.refunds.refund_repeated`` for ``scenarios/refunds/refund-repeated.yaml``."""
     parts = re.sub(r"\.ya?ml$", "", file.replace("\\", "/")).split("/")
     return ".".join(re.sub(r"\W", "_", part) for part in parts if part not in {"", ".", ".."}) or SUITE
 
 
 def _name(scenario: Scenario) -> str:
-    """The scenario's name, with the row of its `cases` where the name does not tell."""
+    """Return the scenario's name, with the row of its `cases` where the name does not hold it."""
     row = re.search(r"\[[^\[\]]*\]$", scenario.id)
     return scenario.name if row is None or row.group() in scenario.name else f"{scenario.name} {row.group()}"
 
@@ -196,7 +196,7 @@ def _attributes(values: dict[str, str]) -> str:
 
 
 def _content(text: str) -> str:
-    """Element text; line ends stay, everything else that XML forbids becomes visible."""
+    """Return element text; line ends stay, all else that XML forbids becomes an escape."""
     return _escape("\n".join(visible(line) for line in text.split("\n")))
 
 

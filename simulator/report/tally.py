@@ -1,4 +1,4 @@
-"""What a run came to, gathered once for every report: counts, calls, dialect, how it ended."""
+"""What every report is, and what a run came to, gathered once for all of them."""
 
 from __future__ import annotations
 
@@ -21,6 +21,11 @@ from simulator.report.events import (
     StepFinished,
 )
 
+KINDS = ("junit", "json", "ndjson")
+"""The reports that go to a file, as ``--report KIND:FILE`` names them."""
+
+CUT_SHORT = "the run was interrupted before the end of this scenario"
+
 OUTCOMES = {
     ExitCode.PASSED: "passed",
     ExitCode.FOUND: "failed",
@@ -34,101 +39,20 @@ OUTCOMES = {
 """The outcome of a run in one word, as files carry it."""
 
 
-def passed_with_warnings(event: ScenarioFinished) -> bool:
-    """Return whether a scenario passed, and something is wrong that costs no money by itself."""
-    return event.verdict is Verdict.PASSED and any(
-        finding.severity is Severity.WARNING for finding in event.findings
-    )
+class Report(Protocol):
+    """A fold over the events of one run, writing to a text stream that the caller opens and closes.
 
+    Events come one at a time, in order, from one thread or under a lock of the caller's. `close` writes what
+    is still to be written; it is called once, after an interrupt too, and leaves a well-formed text.
+    """
 
-class Tally:
-    """A fold over a run that keeps no scenario; `finish` brings a stream that was cut short to its end."""
+    def on(self, event: Event) -> None: ...
 
-    def __init__(self) -> None:
-        self.started: RunStarted | None = None
-        self.ended: RunFinished | None = None
-        self.counts: Counter[Verdict] = Counter()
-        self.passed_with_warnings = 0
-        self.calls = 0
-        self.dialect: dict[str, DialectObserved] = {}
-        self._open = OpenScenarios()
-
-    def on(self, event: Event) -> None:
-        # Nearly every event is one of these two.
-        if type(event) is Call:
-            self.calls += 1
-            return
-        if type(event) is StepFinished:
-            return
-        self._open.on(event)
-        match event:
-            case RunStarted():
-                self.started = event
-            case RunFinished():
-                self.ended = event
-                self.dialect.update({observed.knob: observed for observed in event.dialect})
-            case DialectObserved():
-                self.dialect[event.knob] = event
-            case ScenarioFinished():
-                self.count(event)
-
-    def finish(self) -> list[ScenarioFinished]:
-        """Count what was cut short, and return it."""
-        cut = self._open.cut_short()
-        for event in cut:
-            self.count(event)
-        return cut
-
-    def count(self, event: ScenarioFinished) -> None:
-        """Take a scenario that has ended."""
-        self.counts[event.verdict] += 1
-        self.passed_with_warnings += passed_with_warnings(event)
-
-    def running(self, scenario_id: str | None) -> Scenario | None:
-        """The scenario of that id, if it has started and not ended."""
-        return self._open.scenario(scenario_id)
-
-    @property
-    def run_findings(self) -> list[Finding]:
-        """Findings that belong to no scenario: those of the preflight."""
-        return self._open.run_findings
-
-    @property
-    def exit_code(self) -> ExitCode:
-        """As the run said; a run that never said was interrupted."""
-        return self.ended.exit_code if self.ended else ExitCode.INTERRUPTED
-
-    @property
-    def root_cause(self) -> str:
-        """Why scenarios were blocked, or empty; may have several lines, the first says it."""
-        return self.ended.root_cause if self.ended else ""
-
-    @property
-    def gone(self) -> bool:
-        """Whether the run ended because the operator stopped answering."""
-        return self.ended is not None and self.ended.gone
-
-    @property
-    def nothing_ran(self) -> bool:
-        """Whether a root cause, as the preflight finds one, kept every scenario from running."""
-        held = self.counts[Verdict.BLOCKED] + self.counts[Verdict.SKIPPED]
-        return bool(self.root_cause) and held == self.counts.total()
-
-    @property
-    def counts_by_name(self) -> dict[str, int]:
-        """Every verdict with its count, zeros included."""
-        return {verdict.value: self.counts[verdict] for verdict in Verdict}
-
-
-# --- reports --------------------------------------------------------------------------------------
-# Reports of a run: folds over its event stream, each writing to a text stream handed in.
-
-KINDS = ("junit", "json", "ndjson")
-"""The reports that go to a file, as ``--report KIND:FILE`` names them."""
+    def close(self) -> None: ...
 
 
 class UnknownReport(UsageError):
-    """No report is called like that."""
+    """No report has that name."""
 
     def __init__(self, found: str) -> None:
         from simulator.core.words import did_you_mean  # only an error compares words
@@ -138,7 +62,7 @@ class UnknownReport(UsageError):
 
 
 def open_report(kind: str, stream: TextIO) -> Report:
-    """A report of that kind on a stream, which stays the caller's to close. Raises UnknownReport."""
+    """Return a report of that kind on a stream, which the caller closes. Raises UnknownReport."""
     # A run loads what it writes: none of them is on the way to the first webhook of a run without reports.
     match kind:
         case "junit":
@@ -157,24 +81,6 @@ def open_report(kind: str, stream: TextIO) -> Report:
             raise UnknownReport(kind)
 
 
-# --- report ---------------------------------------------------------------------------------------
-# What every report is, and how a stream that was cut short is brought to its end.
-
-CUT_SHORT = "the run was interrupted before the end of this scenario"
-
-
-class Report(Protocol):
-    """A fold over the events of one run, writing to a text stream that somebody else opens and closes.
-
-    Events come one at a time, in order, from one thread or under a lock of the caller's. `close` writes what
-    is still to be written; it is called once, after an interrupt too, and leaves a well-formed text.
-    """
-
-    def on(self, event: Event) -> None: ...
-
-    def close(self) -> None: ...
-
-
 def render(report: Report, events: Iterable[Event]) -> None:
     """Fold a whole stream into a report and close it."""
     for event in events:
@@ -182,42 +88,102 @@ def render(report: Report, events: Iterable[Event]) -> None:
     report.close()
 
 
-class OpenScenarios:
-    """Which scenarios have started and not finished, with what they have found so far.
+def passed_with_warnings(event: ScenarioFinished) -> bool:
+    """Return whether a scenario passed, and something is wrong that costs no money by itself."""
+    return event.verdict is Verdict.PASSED and any(
+        finding.severity is Severity.WARNING for finding in event.findings
+    )
 
-    Every report asks it at its close, so that all of them tell the same about an interrupted run.
+
+class Tally:
+    """A fold over a run that keeps no scenario that has ended.
+
+    `finish` brings a stream that was cut short to its end, so that all reports say the same about it.
+    `run_findings` belong to no scenario: they are those of the preflight.
     """
 
     def __init__(self) -> None:
-        self._open: dict[str, tuple[Scenario, list[Finding]]] = {}
+        self.started: RunStarted | None = None
+        self.ended: RunFinished | None = None
+        self.counts: Counter[Verdict] = Counter()
+        self.passed_with_warnings = 0
+        self.calls = 0
+        self.dialect: dict[str, DialectObserved] = {}
         self.run_findings: list[Finding] = []
-        """Findings that belong to no scenario: those of the preflight."""
+        self._running: dict[str, tuple[Scenario, list[Finding]]] = {}
 
     def on(self, event: Event) -> None:
+        # Nearly every event is one of these two.
+        if type(event) is Call:
+            self.calls += 1
+            return
+        if type(event) is StepFinished:
+            return
         match event:
-            case Call():  # first, because nearly every event is one
-                pass
+            case RunStarted():
+                self.started = event
+            case RunFinished():
+                self.ended = event
+                self.dialect.update({observed.knob: observed for observed in event.dialect})
+            case DialectObserved():
+                self.dialect[event.knob] = event
             case ScenarioStarted():
-                self._open[event.scenario.id] = (event.scenario, [])
+                self._running[event.scenario.id] = (event.scenario, [])
             case FindingRaised(scenario_id=None):
                 self.run_findings.append(event.finding)
             case FindingRaised():
-                if event.scenario_id in self._open:
-                    self._open[event.scenario_id][1].append(event.finding)
+                if event.scenario_id in self._running:
+                    self._running[event.scenario_id][1].append(event.finding)
             case ScenarioFinished():
-                self._open.pop(event.scenario.id, None)
+                self._running.pop(event.scenario.id, None)
+                self.count(event)
 
-    def scenario(self, scenario_id: str | None) -> Scenario | None:
-        """The scenario of that id while it runs."""
-        found = None if scenario_id is None else self._open.get(scenario_id)
+    def finish(self) -> list[ScenarioFinished]:
+        """Count the scenarios that were cut short, and return an end for each of them."""
+        cut = [_cut(scenario, tuple(findings)) for scenario, findings in self._running.values()]
+        for event in cut:
+            self.count(event)
+        return cut
+
+    def count(self, event: ScenarioFinished) -> None:
+        """Take a scenario that has ended."""
+        self.counts[event.verdict] += 1
+        self.passed_with_warnings += passed_with_warnings(event)
+
+    def running(self, scenario_id: str | None) -> Scenario | None:
+        """Return the scenario of that id if it has started and not ended."""
+        found = None if scenario_id is None else self._running.get(scenario_id)
         return found[0] if found else None
 
-    def cut_short(self) -> list[ScenarioFinished]:
-        """An end for each scenario that has none: failed where an error was found, else inconclusive."""
-        return [_cut(scenario, tuple(findings)) for scenario, findings in self._open.values()]
+    @property
+    def exit_code(self) -> ExitCode:
+        """The exit code of the run; a run that never said one was interrupted."""
+        return self.ended.exit_code if self.ended else ExitCode.INTERRUPTED
+
+    @property
+    def root_cause(self) -> str:
+        """Why scenarios were blocked, or empty; of several lines the first one says it."""
+        return self.ended.root_cause if self.ended else ""
+
+    @property
+    def gone(self) -> bool:
+        """Whether the run ended because the wallet stopped answering."""
+        return self.ended is not None and self.ended.gone
+
+    @property
+    def nothing_ran(self) -> bool:
+        """Whether a root cause, as the preflight finds one, kept every scenario from running."""
+        held = self.counts[Verdict.BLOCKED] + self.counts[Verdict.SKIPPED]
+        return bool(self.root_cause) and held == self.counts.total()
+
+    @property
+    def counts_by_name(self) -> dict[str, int]:
+        """Every verdict with its count, zeros included."""
+        return {verdict.value: self.counts[verdict] for verdict in Verdict}
 
 
 def _cut(scenario: Scenario, findings: tuple[Finding, ...]) -> ScenarioFinished:
+    """Return an end for a scenario that has none: failed where an error was found, else inconclusive."""
     failed = any(finding.severity is Severity.ERROR for finding in findings)
     return ScenarioFinished(
         scenario=scenario,

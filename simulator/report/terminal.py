@@ -1,4 +1,8 @@
-"""The report on the terminal: a line a scenario or a progress bar while it runs, then the summary."""
+"""The report on the terminal: a line for each scenario or a progress bar while it runs, then the summary.
+
+The summary begins with the causes, each framed once; then come the dialect, the scenarios without a verdict,
+and the counts. Its functions are pure, from a finished overview to lines.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from simulator.core.webhooks import mask_url
 from simulator.errors import ExitCode
 from simulator.report.causes import EXPLAINED, Cause, Overview, Sighting
 from simulator.report.events import Event, RunStarted, ScenarioFinished
-from simulator.report.frame import FrameStyle, frame, headline, severity_tag
+from simulator.report.frame import FrameStyle, frame, headline, severity_tag, wire_dump
 from simulator.report.rerun import repeat_line
 from simulator.report.tally import passed_with_warnings
 from simulator.report.text import Ink, display_width, encodable, plural, visible
@@ -38,12 +42,11 @@ _WORDS = {
 
 
 class TerminalReport:
-    """Writes to a screen or a log.
+    """The report for a screen or a log.
 
-    `color` "auto" paints when the stream is a terminal. `width` in columns, None where there is none: then
-    nothing is wrapped. `verbosity` -1 is `-q`, 1 is `-v`. `progress` puts a bar in place of the lines of
-    scenarios that pass: for a terminal only, and not with `-q` or `-v`. `reports` are the (kind, path) of
-    the files written beside it.
+    `color` "auto" paints when the stream is a terminal. `width` is in columns; None wraps nothing.
+    `verbosity` -1 is `-q`, 1 is `-v`. `progress` puts a bar in place of the lines of scenarios that pass: for
+    a terminal only, and not with `-q` or `-v`. `reports` are the (kind, path) of the files written beside it.
     """
 
     def __init__(
@@ -84,9 +87,6 @@ class TerminalReport:
                     self._finish(event)
 
     def close(self) -> None:
-        # Only the end of a run needs them: they stay out of the way to the first webhook.
-        from simulator.report.frame import FrameStyle
-
         if self._bar is not None:
             self._bar.close()
             self._bar = None
@@ -114,7 +114,7 @@ class TerminalReport:
             self._bar = ProgressBar(self._stream, event.selected, color=self._ink.enabled, width=self._width)
 
     def _finish(self, event: ScenarioFinished) -> None:
-        # What is blocked comes in hundreds with one reason, which the summary tells.
+        # Blocked scenarios come in hundreds with one reason, which the summary gives.
         calm = _CALM if self._bar is not None else frozenset({Verdict.BLOCKED})
         if event.verdict not in calm:
             self._list(event)
@@ -123,8 +123,6 @@ class TerminalReport:
         self._stream.flush()
 
     def _dump(self, event: Call) -> None:
-        from simulator.report.frame import wire_dump  # only -v needs it
-
         for line in wire_dump(event, self._endpoint, self._ink):
             self._write(line)
         self._stream.flush()
@@ -134,10 +132,7 @@ class TerminalReport:
         self._write(self._ran(event))
 
     def _ran(self, event: ScenarioFinished) -> str:
-        """A line of the running list; a failure says what is wrong, in full the first time."""
-        # Like those of `close`: nothing has to be laid out before a scenario has ended.
-        from simulator.report.frame import headline, severity_tag
-
+        """Return a line of the running list; a failure says what is wrong, in full the first time."""
         word = _WORDS[event.verdict]
         match event.verdict:
             case Verdict.PASSED if passed_with_warnings(event):
@@ -165,20 +160,135 @@ class TerminalReport:
             self._bar.line(text)
 
 
-# --- closing --------------------------------------------------------------------------------------
-# The last part of the summary: the dialect, what has no verdict and why, the counts and what to do next.
+# --- the causes ------------------------------------------------------------------------------------
+
+FRAMES_MAX = 12
+
+OTHERS_MAX = 5
+
+
+def summary(
+    overview: Overview, style: FrameStyle, reports: Sequence[tuple[str, str]], *, every: bool
+) -> Iterator[str]:
+    """Return the end of a report; `every` shows each cause in full, however many there are."""
+    yield from _root_cause(overview, style)
+    yield from _index(overview, style)
+    yield from _frames(overview.of_severity(Severity.ERROR), style, every=every)
+    yield from _briefs(overview.of_severity(Severity.WARNING), style, every=every)
+    yield from _briefs(overview.of_severity(Severity.NOTE), style, every=every)
+    yield from closing(overview, style, reports)
+
+
+def failures_only(overview: Overview, style: FrameStyle) -> Iterator[str]:
+    """Return what `-q` shows: the errors, and the last line."""
+    yield from _root_cause(overview, style)
+    yield from _frames(overview.of_severity(Severity.ERROR), style, every=False)
+    yield result_line(overview, style)
+
+
+def _root_cause(overview: Overview, style: FrameStyle) -> Iterator[str]:
+    if overview.nothing_ran:
+        first, *rest = overview.root_cause.splitlines()
+        yield f"{style.ink.bad('NOT RUN')}  {style.ink.strong(visible(first))}"
+        yield from (f"         {visible(line)}" for line in rest)
+        yield ""
+    elif overview.gone:
+        yield f"{style.ink.bad('STOPPED')}  {style.ink.strong(visible(overview.root_cause))}"
+        held = overview.counts[Verdict.BLOCKED]
+        yield f"         {plural(held, 'scenario')} did not run; earlier findings may be consequences of that"
+        yield ""
+
+
+def _index(overview: Overview, style: FrameStyle) -> Iterator[str]:
+    """Return the causes in a few lines, before the frames push them off the screen."""
+    errors = overview.of_severity(Severity.ERROR)
+    touched = {sighting.scenario_id for cause in errors for sighting in cause.sightings}
+    if len(touched) < 2:
+        return
+    extent = f"{plural(len(touched), 'scenario')}, {plural(len(errors), 'cause')}"
+    yield style.ink.strong(f"{extent} of failure")
+    yield from (_indexed(cause, style, "  ") for cause in errors if cause.may_follow_from is None)
+    following = [cause for cause in errors if cause.may_follow_from is not None]
+    if following:
+        yield style.ink.faint("  possibly consequences of the above:")
+        yield from (_indexed(cause, style, "    ") for cause in following)
+    yield ""
+
+
+def _indexed(cause: Cause, style: FrameStyle, indent: str) -> str:
+    finding = cause.shown.finding
+    count = style.ink.faint(f"  {plural(cause.scenario_count, 'scenario')}")
+    return f"{indent}{severity_tag(finding, style.ink)} {visible(finding.message)}{count}"
+
+
+def _frames(causes: Sequence[Cause], style: FrameStyle, *, every: bool) -> Iterator[str]:
+    limit = len(causes) if every else FRAMES_MAX
+    for cause in causes[:limit]:
+        yield from frame(cause.shown, style)
+        if cause.times > len(cause.sightings):
+            ink = style.ink
+            yield f"   {ink.hint('=')} {ink.strong('seen')}    {plural(cause.times, 'time')}"
+        yield from _others(cause, style, len(cause.others) if every else OTHERS_MAX)
+        yield ""
+    if len(causes) > limit:
+        yield f"{plural(len(causes) - limit, 'more cause')} not shown; -v shows all"
+        yield ""
+
+
+def _others(cause: Cause, style: FrameStyle, limit: int) -> Iterator[str]:
+    others = cause.others
+    if not others:
+        return
+    more = plural(len(others), "more scenario")
+    yield f"   {style.ink.hint('=')} {style.ink.strong('also')}    in {more}"
+    for sighting in others[:limit]:
+        yield f"             {_sighted(sighting, cause, style)}"
+    if len(others) > limit:
+        yield f"             +{len(others) - limit:,} more"
+
+
+def _sighted(sighting: Sighting, cause: Cause, style: FrameStyle) -> str:
+    rule = sighting.finding.rule
+    tag = "" if rule == cause.shown.finding.rule else f"[{visible(rule)}] "
+    return f"{visible(sighting.where)}  {style.ink.faint(tag + visible(sighting.name))}"
+
+
+def _briefs(causes: Sequence[Cause], style: FrameStyle, *, every: bool) -> Iterator[str]:
+    """Return warnings or notes in a few lines: what is wrong, how often, where first, and why."""
+    limit = len(causes) if every else FRAMES_MAX
+    for cause in causes[:limit]:
+        yield from _brief(cause, style)
+        yield ""
+    if len(causes) > limit:
+        yield f"{plural(len(causes) - limit, 'more ' + causes[0].severity.value)} not shown; -v shows all"
+        yield ""
+
+
+def _brief(cause: Cause, style: FrameStyle) -> Iterator[str]:
+    ink, sighting = style.ink, cause.shown
+    often = f"  {plural(cause.times, 'time')}" if cause.times > 1 else ""
+    yield headline(sighting.finding, ink) + ink.faint(often)
+    more = f" and {plural(len(cause.others), 'more scenario')}" if cause.others else ""
+    yield f"   {ink.hint('-->')} {_sighted(sighting, cause, style)}{ink.faint(more)}".rstrip()
+    finding = sighting.finding
+    for text in (finding.label, finding.answer and f"answer: {finding.answer}", finding.why):
+        if text:
+            yield f"       {visible(text)}"
+
+
+# --- the rest of the run ---------------------------------------------------------------------------
 
 REASON_SCENARIOS_MAX = 3
 
 EXIT_MEANINGS = {
-    ExitCode.PASSED: "no finding of severity error",
-    ExitCode.FOUND: "a finding of severity error",
-    ExitCode.INTERRUPTED: "interrupted; what ran is reported",
-    ExitCode.INTERNAL: "a mistake of the simulator, not of the operator",
+    ExitCode.PASSED: "no errors found",
+    ExitCode.FOUND: "your wallet does something wrong",
+    ExitCode.INTERRUPTED: "the run was interrupted; what ran is reported",
+    ExitCode.INTERNAL: "the simulator has a bug; your wallet is not to blame",
     ExitCode.USAGE: "the command, its configuration or a scenario cannot be used",
     ExitCode.NOTHING_SELECTED: "no scenario was selected",
-    ExitCode.INCONCLUSIVE: "nothing wrong was seen, and not everything could be proven",
-    ExitCode.UNREACHABLE: "the endpoint did not answer before any verdict",
+    ExitCode.INCONCLUSIVE: "no errors found, but some checks could not be completed",
+    ExitCode.UNREACHABLE: "the endpoint never answered, so nothing was judged",
 }
 
 RESULT_WORDS = {
@@ -192,7 +302,7 @@ RESULT_WORDS = {
     ExitCode.UNREACHABLE: "UNREACHABLE",
 }
 
-# What went wrong stands first: the line may be cut by whoever quotes it.
+# What went wrong stands first: the line may be cut where it is quoted.
 COUNT_ORDER = (
     Verdict.FAILED,
     Verdict.XPASSED,
@@ -205,20 +315,20 @@ COUNT_ORDER = (
 
 
 def closing(overview: Overview, style: FrameStyle, reports: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """Everything after the findings."""
+    """Return what follows the findings."""
     yield from _dialect(overview, style)
     yield from _reasons(overview, style)
     rows = [("note", note) for note in (overview.ended.notes if overview.ended else ())]
     rows += [("report", f"{kind}: {path}") for kind, path in reports]
     rows += [("next", step) for step in _next_steps(overview)]
-    rows.append(("exit", f"{int(overview.exit_code)}, {_exit_meaning(overview)}"))
+    rows.append(("exit", f"{int(overview.exit_code)}: {_exit_meaning(overview)}"))
     for key, text in rows:
         yield f"{style.ink.faint(f'{key:<7}')} {visible(text)}"
     yield result_line(overview, style)
 
 
 def result_line(overview: Overview, style: FrameStyle) -> str:
-    """The last line: one word, the counts, and the size of the run."""
+    """Return the last line: one word, the counts, and the size of the run."""
     ink, code = style.ink, overview.exit_code
     paint = ink.good if code is ExitCode.PASSED else ink.bad
     counts = [_count(overview, verdict) for verdict in COUNT_ORDER if overview.counts[verdict]]
@@ -242,7 +352,7 @@ def _count(overview: Overview, verdict: Verdict) -> str:
 
 
 def duration(nanoseconds: int) -> str:
-    """``2.31 s``, and from a minute on ``3 min 07 s``."""
+    """Return ``2.31 s``, and from a minute on ``3 min 07 s``."""
     hundredths = nanoseconds // 10_000_000
     if hundredths < 6_000:
         return f"{hundredths // 100}.{hundredths % 100:02d} s"
@@ -251,7 +361,7 @@ def duration(nanoseconds: int) -> str:
 
 
 def scenario_place(scenario: Scenario) -> str:
-    """The file, with a line where the file holds more than this scenario."""
+    """Return the scenario's file, with a line where the file holds other scenarios too."""
     alone = scenario.id == scenario.place.file
     return visible(scenario.place.file if alone else str(scenario.place))
 
@@ -263,8 +373,8 @@ def _dialect(overview: Overview, style: FrameStyle) -> Iterator[str]:
     ]
     if not knobs:
         return
-    hint = style.ink.faint("  all of it is allowed; --policy NAME=VALUE makes one answer binding")
-    yield style.ink.strong("Dialect of this operator") + hint
+    yield style.ink.strong("How your wallet behaves where guides differ.")
+    yield style.ink.faint("All of these are acceptable; use --policy NAME=VALUE to require one.")
     name_width = max(display_width(name) for name, _, _ in knobs)
     value_width = max(display_width(value) for _, value, _ in knobs)
     for name, value, evidence in knobs:
@@ -275,7 +385,7 @@ def _dialect(overview: Overview, style: FrameStyle) -> Iterator[str]:
 
 
 def _reasons(overview: Overview, style: FrameStyle) -> Iterator[str]:
-    """What has no verdict, or an expected one, grouped by why."""
+    """Return the scenarios without a verdict, or with an expected one, grouped by reason."""
     for verdict in EXPLAINED:
         for reason, scenarios in overview.reasons.get(verdict, {}).items():
             held = style.ink.odd(f"{len(scenarios):,} {verdict.value}")
@@ -293,8 +403,10 @@ def _reasons(overview: Overview, style: FrameStyle) -> Iterator[str]:
 
 def _exit_meaning(overview: Overview) -> str:
     if overview.exit_code is ExitCode.FOUND and not overview.of_severity(Severity.ERROR):
-        return "a scenario marked xfail passes"
-    return EXIT_MEANINGS[overview.exit_code]
+        return "a scenario that is marked xfail passes"
+    warnings = len(overview.of_severity(Severity.WARNING))
+    more = f" ({plural(warnings, 'warning')})" if warnings and overview.exit_code is ExitCode.PASSED else ""
+    return EXIT_MEANINGS[overview.exit_code] + more
 
 
 def _next_steps(overview: Overview) -> list[str]:
@@ -303,40 +415,40 @@ def _next_steps(overview: Overview) -> list[str]:
             return list(_mend_and_repeat(overview))
         case ExitCode.UNREACHABLE:
             return [
-                "is the wallet running, and do address, port and path of --endpoint fit? --wait-for waits"
+                "Is your wallet running, and are the host, port and path in --endpoint correct? "
+                "--wait-for 30s waits for it to start."
             ]
         case ExitCode.INCONCLUSIVE:
-            return ["the reasons above say what kept the run from a verdict"]
+            return ["See the reasons above."]
         case ExitCode.NOTHING_SELECTED:
-            return ["betrontech-sim list shows what can be selected"]
+            return ["betrontech-sim list shows what can be selected."]
         case ExitCode.INTERNAL:
-            return ["please report it together with this output"]
+            return ["Please report it together with this output."]
         case _:
             return []
 
 
 def _mend_and_repeat(overview: Overview) -> Iterator[str]:
-    """What the first cause is about, and the line that shows whether it is gone, each to be copied."""
+    """Return how the first cause is fixed, and the line that shows whether it is gone."""
     errors = overview.of_severity(Severity.ERROR)
     if not errors:
-        yield "take `xfail` out of the scenarios that pass now"
+        yield "Remove `xfail` from the scenarios that pass now."
         return
     rule = errors[0].shown.finding.rule
-    if not rule.startswith("EXP-"):  # those rules say what a claim is: the author knows how to mend it
+    if not rule.startswith("EXP-"):  # the rule of a claim says nothing about what its author expects
         yield f"How to fix it: betrontech-sim explain {rule}"
     if overview.started is not None:
         yield f"Then: {repeat_line(overview.started, last_failed=not overview.nothing_ran)}"
 
 
-# --- progress -------------------------------------------------------------------------------------
-# The progress bar of a run on a terminal.
+# --- the progress bar ------------------------------------------------------------------------------
 
 APPEARS_AFTER_S = 0.25
 """A run that is over sooner needs no bar, and does not pay for importing one."""
 
 
 class ProgressBar:
-    """A bar under the lines of a run. It appears when the run takes longer than a blink."""
+    """A bar under the lines of a run, which appears when the run takes longer than a moment."""
 
     def __init__(self, stream: TextIO, total: int, *, color: bool, width: int | None) -> None:
         self._stream = stream
@@ -350,19 +462,19 @@ class ProgressBar:
         self._task: TaskID | None = None
 
     def tick(self) -> None:
-        """Something happened: show the bar if it is time."""
+        """Show the bar if the run has lasted long enough."""
         if self._bar is None and time.monotonic() >= self._appears_at_s:
             self._appear()
 
     def advance(self, *, failed: bool) -> None:
-        """A scenario has ended."""
+        """Count a scenario that has ended."""
         self._done += 1
         self._failed += failed
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=self._done, failed=self._failed_text())
 
     def line(self, text: str) -> None:
-        """A line of the report, above the bar."""
+        """Write a line of the report above the bar."""
         if self._bar is None:
             self._stream.write(text + "\n")
             return
@@ -371,7 +483,7 @@ class ProgressBar:
         self._bar.console.print(Text.from_ansi(text), soft_wrap=True)
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
@@ -407,121 +519,3 @@ class ProgressBar:
             "", total=self._total, completed=self._done, failed=self._failed_text()
         )
         self._bar.start()
-
-
-# --- summary --------------------------------------------------------------------------------------
-# The end of the terminal report: the causes first, then the rest of the run (`closing`).
-# Pure functions from a finished overview to lines.
-
-FRAMES_MAX = 12
-
-OTHERS_MAX = 5
-
-
-def summary(
-    overview: Overview, style: FrameStyle, reports: Sequence[tuple[str, str]], *, every: bool
-) -> Iterator[str]:
-    """The whole end of a run; `every` shows each cause in full, however many there are."""
-    yield from _root_cause(overview, style)
-    yield from _index(overview, style)
-    yield from _frames(overview.of_severity(Severity.ERROR), style, every=every)
-    yield from _briefs(overview.of_severity(Severity.WARNING), style, every=every)
-    yield from _briefs(overview.of_severity(Severity.NOTE), style, every=every)
-    yield from closing(overview, style, reports)
-
-
-def failures_only(overview: Overview, style: FrameStyle) -> Iterator[str]:
-    """What `-q` leaves: the errors, and the last line."""
-    yield from _root_cause(overview, style)
-    yield from _frames(overview.of_severity(Severity.ERROR), style, every=False)
-    yield result_line(overview, style)
-
-
-def _root_cause(overview: Overview, style: FrameStyle) -> Iterator[str]:
-    if overview.nothing_ran:
-        first, *rest = overview.root_cause.splitlines()
-        yield f"{style.ink.bad('NOT RUN')}  {style.ink.strong(visible(first))}"
-        yield from (f"         {visible(line)}" for line in rest)
-        yield ""
-    elif overview.gone:
-        yield f"{style.ink.bad('STOPPED')}  {style.ink.strong(visible(overview.root_cause))}"
-        held = overview.counts[Verdict.BLOCKED]
-        yield f"         {plural(held, 'scenario')} did not run; what was found before may have that cause"
-        yield ""
-
-
-def _index(overview: Overview, style: FrameStyle) -> Iterator[str]:
-    """The causes in a few lines, before the frames push them off the screen."""
-    errors = overview.of_severity(Severity.ERROR)
-    touched = {sighting.scenario_id for cause in errors for sighting in cause.sightings}
-    if len(touched) < 2:
-        return
-    extent = f"{plural(len(touched), 'scenario')}, {plural(len(errors), 'cause')}"
-    yield style.ink.strong(f"{extent} of failure")
-    yield from (_indexed(cause, style, "  ") for cause in errors if cause.may_follow_from is None)
-    following = [cause for cause in errors if cause.may_follow_from is not None]
-    if following:
-        yield style.ink.faint("  possibly consequences of the above:")
-        yield from (_indexed(cause, style, "    ") for cause in following)
-    yield ""
-
-
-def _indexed(cause: Cause, style: FrameStyle, indent: str) -> str:
-    finding = cause.shown.finding
-    count = style.ink.faint(f"  {plural(cause.scenario_count, 'scenario')}")
-    return f"{indent}{severity_tag(finding, style.ink)} {visible(finding.message)}{count}"
-
-
-def _frames(causes: Sequence[Cause], style: FrameStyle, *, every: bool) -> Iterator[str]:
-    limit = len(causes) if every else FRAMES_MAX
-    for cause in causes[:limit]:
-        yield from frame(cause.shown, style)
-        if cause.times > len(cause.sightings):
-            ink = style.ink
-            yield f"   {ink.hint('=')} {ink.strong('times')}   {cause.times:,} in this run"
-        yield from _others(cause, style, len(cause.others) if every else OTHERS_MAX)
-        yield ""
-    if len(causes) > limit:
-        yield f"+{plural(len(causes) - limit, 'more cause')} of failure; -v shows each in full"
-        yield ""
-
-
-def _others(cause: Cause, style: FrameStyle, limit: int) -> Iterator[str]:
-    others = cause.others
-    if not others:
-        return
-    more = plural(len(others), "more scenario")
-    yield f"   {style.ink.hint('=')} {style.ink.strong('also')}    in {more}"
-    for sighting in others[:limit]:
-        yield f"             {_sighted(sighting, cause, style)}"
-    if len(others) > limit:
-        yield f"             +{len(others) - limit:,} more"
-
-
-def _sighted(sighting: Sighting, cause: Cause, style: FrameStyle) -> str:
-    rule = sighting.finding.rule
-    tag = "" if rule == cause.shown.finding.rule else f"[{visible(rule)}] "
-    return f"{visible(sighting.where)}  {style.ink.faint(tag + visible(sighting.name))}"
-
-
-def _briefs(causes: Sequence[Cause], style: FrameStyle, *, every: bool) -> Iterator[str]:
-    """Warnings and notes: what, how often, where first, why."""
-    limit = len(causes) if every else FRAMES_MAX
-    for cause in causes[:limit]:
-        yield from _brief(cause, style)
-        yield ""
-    if len(causes) > limit:
-        yield f"+{plural(len(causes) - limit, 'more ' + causes[0].severity.value)}; -v shows each"
-        yield ""
-
-
-def _brief(cause: Cause, style: FrameStyle) -> Iterator[str]:
-    ink, sighting = style.ink, cause.shown
-    often = f"  {plural(cause.times, 'time')}" if cause.times > 1 else ""
-    yield headline(sighting.finding, ink) + ink.faint(often)
-    more = f" and {plural(len(cause.others), 'more scenario')}" if cause.others else ""
-    yield f"   {ink.hint('-->')} {_sighted(sighting, cause, style)}{ink.faint(more)}".rstrip()
-    finding = sighting.finding
-    for text in (finding.label, finding.answer and f"answer: {finding.answer}", finding.why):
-        if text:
-            yield f"       {visible(text)}"

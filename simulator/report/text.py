@@ -1,7 +1,7 @@
-"""Text that is safe on a screen and in a file, whoever wrote it, and how wide it is there.
+"""Text that is safe on a screen and in a file, how wide it is there, and colours for it.
 
 A hostile reply must not move the cursor, retitle the window or turn a line around, so control characters,
-bidirectional overrides and lone surrogates are written as escapes (``\x1b``). Colours stand in `ink`.
+bidirectional overrides and lone surrogates are written as escapes (``\x1b``).
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ _PLAIN_GLYPHS = str.maketrans(
 
 
 def visible(text: str) -> str:
-    """One line in which everything that could act on a terminal is written as an escape."""
+    """Return the text as one line in which all that could act on a terminal is written as an escape."""
     if text.isascii() and text.isprintable():
         return text
     return _UNSAFE.sub(_escape, text)
 
 
 def display_width(text: str) -> int:
-    """Columns that a terminal gives to a visible text: wide characters take two, combining marks none."""
+    """Return how many columns a visible text takes: wide characters two, combining marks none."""
     if text.isascii():
         return len(text)
     return sum(map(_character_width, text))
 
 
 def shorten(text: str, limit: int) -> str:
-    """At most `limit` columns, the cut marked with an ellipsis."""
+    """Return at most `limit` columns of the text, the cut marked with an ellipsis."""
     if display_width(text) <= limit:
         return text
     kept, width = [], 0
@@ -55,7 +55,7 @@ def shorten(text: str, limit: int) -> str:
 
 
 def encodable(text: str, encoding: str) -> str:
-    """The text with what `encoding` lacks replaced: glyphs by plain twins, the rest by escapes."""
+    """Return the text with what `encoding` lacks replaced: glyphs by plain ones, the rest by escapes."""
     try:
         text.encode(encoding)
     except UnicodeEncodeError:
@@ -65,7 +65,7 @@ def encodable(text: str, encoding: str) -> str:
 
 
 def plural(count: int, noun: str, many: str = "") -> str:
-    """``1 scenario``, ``1,204 calls``; `many` where the plural is not noun + s."""
+    """Return ``1 scenario``, ``1,204 calls``; `many` where the plural is not noun + s."""
     return f"{count:,} {noun if count == 1 else many or noun + 's'}"
 
 
@@ -83,13 +83,11 @@ def _character_width(character: str) -> int:
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
-# --- ink ------------------------------------------------------------------------------------------
-# Colours for a terminal, as functions from text to text; without colour they change nothing.
-# Written by hand because importing a library for six escape codes costs more than a small run takes.
-
-
 class Ink(Frozen):
-    """What may be painted; `enabled` False leaves every text as it is."""
+    """Colours for a terminal; `enabled` False leaves every text as it is.
+
+    Written by hand because importing a library for six escape codes costs more than a small run takes.
+    """
 
     enabled: bool
 
@@ -112,7 +110,7 @@ class Ink(Frozen):
         return self._paint("36", text)
 
     def severity(self, severity: Severity, text: str) -> str:
-        """Red for an error, yellow for a warning, cyan for a note."""
+        """Paint red for an error, yellow for a warning, cyan for a note."""
         match severity:
             case Severity.ERROR:
                 return self.bad(text)

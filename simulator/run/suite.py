@@ -25,7 +25,7 @@ from simulator.run.preflight import Preflight, Restore, RootCause
 from simulator.run.script import DEFAULT_GAME
 from simulator.scenario.files import load_scenarios, select
 from simulator.settings import RunSettings
-from simulator.settings.options import selection_options, target_options
+from simulator.settings.load import selection_options, target_options
 from simulator.settings.wire import wire_profile
 from simulator.wire.sender import Sender
 from simulator.wire.target import Target, make_target
