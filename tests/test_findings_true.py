@@ -48,6 +48,23 @@ def test_a_bet_that_is_charged_before_http_500_is_told_so(tmp_path: Path) -> Non
     assert "the balance went from 100.00 to 99.99 (-0.01)" in run.end.root_cause
 
 
+class ShowsTheRequest(SmallWallet):
+    """Answers bets with a page that repeats the headers of the call."""
+
+    def answer_fields(self, fields: Fields) -> Answer:
+        if fields.get("method") == "transaction_bet":
+            return Answer(500, b"<pre>\nAuthorization: Bearer s3cr3t\n</pre>")
+        return super().answer_fields(fields)
+
+
+def test_a_root_cause_shows_the_answer_on_one_line_without_secrets(tmp_path: Path) -> None:
+    headers = (("Authorization", "Bearer s3cr3t"),)
+    run = played(ShowsTheRequest(), tmp_path, "steps: [bet: 1.00]\n", headers=headers)
+    assert run.end is not None
+    assert "was answered HTTP 500 <pre> Authorization: Bearer *** </pre>\n" in run.end.root_cause
+    assert "s3cr3t" not in run.end.root_cause
+
+
 # --- what the call was made for ---------------------------------------------------------------------
 
 

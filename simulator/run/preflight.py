@@ -14,7 +14,7 @@ from simulator.core.calls import NO_ANSWER, Call, CallForm, Form, UnsentCall, Wh
 from simulator.core.findings import Finding, Outcome, Phase, Place, Severity
 from simulator.core.money import CENT, Money, format_change, format_money
 from simulator.core.steps import MAIN_PLAYER, Scenario
-from simulator.core.webhooks import Method, NoReply, Reply, WebhookRequest, WireRequest, mask_url
+from simulator.core.webhooks import Method, NoReply, Reply, WebhookRequest, WireRequest, answer_line, mask_url
 from simulator.core.words import status_hint
 from simulator.errors import EndpointUnreachable
 from simulator.judge.replies import every_call
@@ -173,9 +173,9 @@ class Preflight:
         reply = call.exchange.reply
         if isinstance(reply, NoReply):
             raise RootCause("\n".join(filter(None, (f"{what} got no usable answer: {reply.detail}", effect))))
-        shown = reply.body[:200].decode("utf-8", "replace").strip()
         hint = status_hint(reply.status) or ("" if effect else self._hint(call, player))
-        answered = f"{what} for player {player} was answered HTTP {reply.status}: {shown or '(empty)'}"
+        answer = answer_line(call.exchange, self._context.settings.headers)
+        answered = f"{what} for player {player} was answered {answer}"
         lines = (answered, effect, hint, self._judge.curl(call.exchange.wire))
         raise RootCause("\n".join(filter(None, lines)))
 
