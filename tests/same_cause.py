@@ -173,11 +173,13 @@ def _before_and_after_opening(record: Path) -> tuple[list[Json], list[Json]]:
     """
     lines = [json.loads(text) for text in record.read_text("utf-8").splitlines()]
     told = [line for line in lines if line["type"] in ("opening", "exchange")]
-    openings = [number for number, line in enumerate(told) if line["type"] == "opening"]
+    openings = [number for number, line in enumerate(told) if line["type"] == "opening" and line["scenario"]]
     if not openings:
-        return [], [{**told[0], "type": "opening"}, *told[1:]]
+        calls = [line for line in told if line["type"] == "exchange"]
+        return [], [{**calls[0], "type": "opening"}, *calls[1:]]
     after = [line for line in told[openings[0] :] if line["scenario"] and line.get("purpose") != "adjust"]
-    return told[: openings[0]], after
+    before = [line for line in told[: openings[0]] if line["type"] == "exchange"]
+    return before, after
 
 
 def _webhook(line: Json) -> Json | None:
@@ -248,8 +250,13 @@ def _first_error(findings: list[Json]) -> str:
 def first_of_judged(document: Json) -> str:
     """Return the situation of the first player whose calls no right wallet explains."""
     wrong = [each for each in document["players"].values() if each["situation"]]
-    first = min(wrong, key=lambda each: int(each["place"].rpartition(":")[2]), default={"situation": NONE})
+    first = min(wrong, key=_line_of, default={"situation": NONE})
     return str(first["situation"])
+
+
+def _line_of(player: Json) -> int:
+    """Return the line that shows what is wrong, or where the player's calls begin."""
+    return int(player["line"] or player["place"].rpartition(":")[2])
 
 
 def _asked(method: str, url: str, body: Json | None = None) -> Json:
