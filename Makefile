@@ -1,6 +1,6 @@
-# All set-up is done by the targets themselves: only python3 (3.11 or newer), pip and make are needed.
+# The targets install what they need into .venv; you need python3 (3.11 or newer), pip and make.
 PYTHON ?= python3
-# Tests run in this many processes (many wait for sockets and browsers); 0 is one process without xdist's set-up.
+# Tests run in this many processes, since many wait for sockets and browsers; 0 is one process without xdist.
 WORKERS ?= 3
 # How many random histories `make crosscheck` compares.
 HISTORIES ?= 100000
@@ -11,19 +11,19 @@ LOCKS := requirements.lock requirements-build.lock
 EXPORT := --no-emit-project --no-header --no-annotate --format requirements-txt
 CODE := setup.py $(wildcard simulator tests benchmarks examples)
 PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
-# pytest and its plugins rewrite 500 modules: once, not in every process of every run.
+# pytest and its plugins rewrite 500 modules; the bytecode keeps each process from doing it again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo serve test lint check format bench e2e crosscheck house container lock clean
 
-help: ## list what make can do here
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.runtime ## run the suite against a right wallet, then against one with a defect
+demo: $(VENV)/.runtime ## judge a correct wallet, then one with a defect, and play a game
 	$(BIN)/betrontech-sim demo
 
-serve: $(VENV)/.runtime ## start the API, the games and a reference operator to play against
+serve: $(VENV)/.runtime ## start the API, the games and an example wallet to play against
 	$(BIN)/betrontech-sim serve --with-operator
 
 test: $(VENV)/.dev ## run the tests
@@ -34,29 +34,29 @@ lint: $(VENV)/.dev ## check format, lint and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy $(CODE)
 
-# `make check test` tests once: CI does.
-check: lint test ## format, lint, types and tests: what CI runs
+# `make check test`, which CI calls, runs the tests once.
+check: lint test ## check format, lint and types and run the tests, as CI does
 
-format: $(VENV)/.dev ## put the code into the format that check wants
+format: $(VENV)/.dev ## format the code as check requires
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.dev ## measure, each figure beside its baseline
+bench: $(VENV)/.dev ## run the benchmarks, each beside its baseline
 	$(BIN)/python -m benchmarks
 
-e2e: $(VENV)/.dev ## run the tests that drive a real Chromium, and fail where there is none
+e2e: $(VENV)/.dev ## run the tests that drive a real Chromium; fail without one
 	REQUIRE_E2E=1 $(BIN)/python -m pytest -q -m e2e
 
-crosscheck: $(VENV)/.dev ## judge 100,000 random histories by the checker and by every order of their calls
+crosscheck: $(VENV)/.dev ## compare the checker with all orders of 100,000 random histories
 	$(BIN)/python tests/crosscheck.py $(HISTORIES)
 
 house: $(VENV)/.dev ## measure the code: its size, and how many files one bet crosses
 	$(BIN)/python tests/house.py
 
-container: ## build the image and start simulator and reference operator with Docker
+container: ## build the image and start simulator and example wallet with Docker
 	docker compose up --build --wait
 
-lock: $(VENV)/.python ## resolve the dependencies anew and write the locks
+lock: $(VENV)/.python ## resolve the dependencies again and write the lock files
 	$(PIP) install -q uv
 	$(BIN)/uv lock --upgrade
 	$(BIN)/uv export -q --frozen $(EXPORT) --no-dev --output-file requirements.lock
@@ -64,22 +64,22 @@ lock: $(VENV)/.python ## resolve the dependencies anew and write the locks
 	$(BIN)/uv export -q --frozen $(EXPORT) --all-groups --output-file requirements-dev.lock
 	! grep -n '://' requirements*.lock
 
-clean: ## remove what was installed, built and cached
+clean: ## remove everything that was installed, built or cached
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The stamps are older than a lock exactly when something has to be installed.
+# A stamp is older than a lock file exactly if something has to be installed.
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "$(PYTHON) is $$($(PYTHON) -V 2>&1); Python 3.11 or newer is needed: make PYTHON=python3.12 ..." >&2; exit 1; }
-	@# Without pip: Debian's python3 has no ensurepip, and the pip outside can install into the environment.
+	@# Without pip: Debian's python3 has no ensurepip, and the pip outside can install into the environment, too.
 	$(PYTHON) -m venv --without-pip $(VENV)
 	@touch $@
 
 $(VENV)/.runtime: $(LOCKS) pyproject.toml setup.py | $(VENV)/.python
 	$(PIP) install -q --require-hashes $(addprefix -r ,$(LOCKS))
 	$(PIP) install -q --no-build-isolation --no-deps --editable .
-	@# pip compiles what it copies; an editable install copies nothing, and some environments keep no bytecode.
+	@# An editable install copies nothing, so pip compiles nothing; some environments keep no bytecode.
 	$(BIN)/python -m compileall -q simulator
 	@touch $@
 

@@ -11,28 +11,28 @@ PAGE = Path(__file__).parent.parent / "docs" / "configuration.md"
 _INTRODUCTION = """\
 # Configuration
 
-Every setting has a flag, a variable in the environment and a key in `betrontech-sim.yaml`. **A flag
-wins over the environment, the environment over the file, the file over the default.** A list
-replaces the weaker one as a whole. `betrontech-sim init` writes a commented file.
+Every setting has a flag, an environment variable and a key in `betrontech-sim.yaml`. **Flags override
+the environment, the environment overrides the file, the file overrides the defaults.** A list replaces
+the overridden list as a whole. `betrontech-sim init` writes a commented file.
 
 - **The file** is the `betrontech-sim.yaml` of the current folder, or the one that `--config FILE`
-  names. A key with a dot in this page lies in a section: `hooks.seed` is `seed` under `hooks:`.
-  Values are text until their setting reads them: `1000..1009`, `10.00` and `no` need no quotes.
-  Paths in it are seen from the current folder.
-- **Lists** (marked "list"): give the flag again, put one value on each line of it or of the variable, or
+  names. A dot in a key on this page stands for a section: `hooks.seed` is `seed` under `hooks:`.
+  Values need no quotes: `1000..1009`, `10.00` and `no` are read as they are written. Paths are
+  relative to the current folder.
+- **Lists** (marked "list"): repeat the flag, put one value on each line of the flag or the variable, or
   write a YAML list. Headers and policies may also be written as a mapping.
 - **Switches** are `true` or `false` in the environment and in the file; each has a `--no-…` flag
-  that takes it back.
-- **Durations** are `250ms`, `3s` or `2m`; a bare number is seconds.
-- An unknown key or variable that begins with `BETRONTECH_SIM_` is an error that names the nearest
-  valid one; what Kubernetes injects for a service (`…_PORT=tcp://…`, `…_SERVICE_HOST` and so on) is
-  passed over. An empty variable is not set.
+  that undoes it.
+- **Durations** are `250ms`, `3s` or `2m`; a bare number means seconds.
+- An unknown key, or an unknown variable that begins with `BETRONTECH_SIM_`, is an error that names the
+  nearest valid one. Variables that Kubernetes sets for a service (`…_PORT=tcp://…`, `…_SERVICE_HOST`
+  and so on) are ignored. An empty variable counts as not set.
 - Values marked "secret" never appear in a message.
-- `NO_COLOR` turns colours off where `color` is `auto`. No other variable is read: not `HTTP_PROXY`,
-  not `.netrc`.
+- `NO_COLOR` turns colours off if `color` is `auto`. No other variable is read, neither `HTTP_PROXY`
+  nor `.netrc`.
 
-This page is written from the same table as the flags (`python tests/configuration_page.py`); a test
-compares them.
+`python tests/configuration_page.py` writes this page from the table of the flags; a test compares
+them.
 """
 
 _HEADINGS = "| flag | variable | key | value | default | |\n|---|---|---|---|---|---|"

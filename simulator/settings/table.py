@@ -1,7 +1,6 @@
-"""What a row of the table of settings is.
+"""The table of settings: each row is a flag, a variable, a key of the file, a line of help and of the docs.
 
-Each row is a flag, an environment variable, a key in the file, a line of help and a line of the docs. The
-rows stand in `run_table` and its siblings; a new setting is one row there and one field in `values`.
+A new setting is one row here and one field in `simulator.settings.kinds`.
 """
 
 from __future__ import annotations
@@ -17,10 +16,10 @@ CONFIG_FILE = "betrontech-sim.yaml"
 
 
 class Setting(Frozen):
-    """One setting. `name` is the field it fills; `default` is the text that would say the same.
+    """One setting. `name` is the field that it fills; `default` is the default value as text.
 
-    `key` is its place in the file, dotted where it lies in a section; None keeps it out of the file.
-    A `secret` value appears in no message.
+    `key` is its place in the file, with dots for sections; None keeps it out of the file. A `secret` value
+    appears in no message.
     """
 
     name: str
@@ -34,22 +33,22 @@ class Setting(Frozen):
 
     @property
     def variable(self) -> str:
-        """The environment variable that is the flag's twin."""
+        """Return the environment variable of this setting."""
         return ENVIRONMENT_PREFIX + self.flag.removeprefix("--").replace("-", "_").upper()
 
     @property
     def is_switch(self) -> bool:
-        """Whether the flag takes no value: --strict, and --no-strict to take it back."""
+        """Return whether the flag takes no value: --strict, and --no-strict to undo it."""
         return self.kind is kinds.SWITCH
 
     @property
     def is_list(self) -> bool:
-        """Whether the flag may be given again, the variable may hold lines, and the key a list."""
+        """Return whether the flag may be repeated, the variable hold several lines, and the key a list."""
         return self.kind.gather is not None
 
 
 class Section(Frozen):
-    """Settings that stand together in help and docs."""
+    """Settings under a common title in help and docs."""
 
     title: str
     rows: tuple[Setting, ...]
@@ -61,42 +60,56 @@ DEBUG = Setting("debug", "--debug", kinds.SWITCH, "Show the traceback of an inte
 
 
 def rows_of(sections: tuple[Section, ...]) -> tuple[Setting, ...]:
-    """All rows of some sections."""
+    """Return all rows of some sections."""
     return tuple(row for section in sections for row in section.rows)
 
 
 def pick(rows: tuple[Setting, ...], *names: str) -> tuple[Setting, ...]:
-    """Some rows of a table, for a command that shares them; raises KeyError for a name that is none."""
+    """Return some rows, for a command that shares them. Raises KeyError for an unknown name."""
     by_name = {row.name: row for row in rows}
     return tuple(by_name[name] for name in names)
 
 
-# --- run_table ------------------------------------------------------------------------------------
-# The settings of `run`, and of the commands that run scenarios too.
+# --- the settings of `run`, and of other commands that run scenarios ------------------------------
 
 TARGET = Section(
-    "The operator's wallet",
+    "Your wallet",
     (
         Setting(
-            "endpoint", "--endpoint", kinds.ENDPOINT, "Where the operator answers webhooks.", key="endpoint"
+            "endpoint",
+            "--endpoint",
+            kinds.ENDPOINT,
+            "The URL at which your wallet answers webhooks.",
+            key="endpoint",
         ),
         Setting(
-            "players", "--player", kinds.PLAYERS, "A user id to play with, or 1000..1099.", key="players"
+            "players",
+            "--player",
+            kinds.PLAYERS,
+            "The user id of a test player, or a range such as 1000..1099.",
+            key="players",
         ),
         Setting(
             "wire",
             "--wire",
             kinds.TEXT,
-            "The wire profile: how fields are called and written.",
+            "The wire profile: the names of the fields, and how they are written.",
             key="wire",
             default="betrontech",
         ),
-        Setting("headers", "--header", kinds.HEADERS, "A header for each call.", key="headers", secret=True),
+        Setting(
+            "headers",
+            "--header",
+            kinds.HEADERS,
+            "A header to send with each call.",
+            key="headers",
+            secret=True,
+        ),
         Setting(
             "timeout_s",
             "--timeout",
             kinds.DURATION_ABOVE_ZERO_S,
-            "The longest that one call may take.",
+            "How long one call may take.",
             key="timeout",
             default="5s",
         ),
@@ -104,7 +117,7 @@ TARGET = Section(
             "wait_for_s",
             "--wait-for",
             kinds.DURATION_S,
-            "How long to wait for the endpoint to come up.",
+            "How long to wait for your wallet to start.",
             key="wait_for",
             default="0s",
         ),
@@ -112,7 +125,7 @@ TARGET = Section(
             "allow_hosts",
             "--allow-host",
             kinds.ALLOWED_HOSTS,
-            "Run against this host although it is neither loopback nor private.",
+            "Allow calls to this host, although it is neither loopback nor private.",
             key="allow_hosts",
         ),
         Setting("cacert", "--cacert", kinds.FILE, "A file of certificates (PEM) to trust.", key="cacert"),
@@ -136,7 +149,7 @@ TARGET = Section(
             "seed_hook",
             "--seed-hook",
             kinds.HOOK,
-            "What creates a player with a balance.",
+            "A URL or command that creates a player with a balance.",
             key="hooks.seed",
             secret=True,
         ),
@@ -144,7 +157,7 @@ TARGET = Section(
             "restart_hook",
             "--restart-hook",
             kinds.HOOK,
-            "What restarts the wallet.",
+            "A URL or command that restarts your wallet.",
             key="hooks.restart",
             secret=True,
         ),
@@ -152,7 +165,7 @@ TARGET = Section(
             "block_hook",
             "--block-hook",
             kinds.HOOK,
-            "What blocks a player, or unblocks one: {blocked} is true or false.",
+            "A URL or command that blocks a player, or unblocks it: {blocked} is true or false.",
             key="hooks.block",
             secret=True,
         ),
@@ -166,19 +179,23 @@ CHOICE = Section(
             "keyword",
             "--keyword",
             kinds.TEXT,
-            "Words of id, name or tags: 'refund and not partial'.",
+            "Only scenarios with these words in id, name or tags: 'refund and not partial'.",
             key="keyword",
             short="-k",
         ),
-        Setting("tags", "--tag", kinds.TEXTS, "Scenarios with this tag.", key="tags", short="-t"),
+        Setting("tags", "--tag", kinds.TEXTS, "Only scenarios with this tag.", key="tags", short="-t"),
         Setting(
-            "level", "--level", kinds.choice(Level), "Scenarios that are at least so binding.", key="level"
+            "level",
+            "--level",
+            kinds.choice(Level),
+            "Only scenarios of this level, or of a more binding one.",
+            key="level",
         ),
         Setting(
             "last_failed",
             "--last-failed",
             kinds.SWITCH,
-            "Only what did not pass in the last run.",
+            "Only scenarios that did not pass in the last run.",
             key="last_failed",
             default="false",
         ),
@@ -192,21 +209,21 @@ HOW = Section(
             "seed",
             "--seed",
             kinds.whole(0, 2**31 - 1),
-            "The number that makes a run repeat; drawn anew, and printed, if not given.",
+            "The number from which a run draws; the same seed repeats it. By default random, and printed.",
             key="seed",
         ),
         Setting(
             "faults",
             "--faults",
             kinds.FAULTS,
-            "Every scenario again with each of these faults at each money step; all, or lost_reply,reset.",
+            "Repeat every scenario with each of these faults at each money step: all, or lost_reply,reset.",
             key="faults",
         ),
         Setting(
             "jobs",
             "--jobs",
             kinds.whole(1, 256),
-            "How many players are worked in parallel.",
+            "How many scenarios to run in parallel, each with players of its own.",
             key="jobs",
             short="-j",
             default="1",
@@ -224,7 +241,7 @@ HOW = Section(
             "maxfail",
             "--maxfail",
             kinds.whole(1, 1_000_000),
-            "Stop after so many failed scenarios.",
+            "Stop after this many failed scenarios.",
             key="maxfail",
         ),
         Setting(
@@ -234,17 +251,25 @@ HOW = Section(
             "probe",
             "--probe",
             kinds.choice(Probe),
-            "When balances are read besides the steps' own reads.",
+            "When to read balances in addition to the steps of scenarios.",
             key="probe",
             default="auto",
         ),
         Setting(
-            "policy", "--policy", kinds.PAIRS, "Pin a knob of the dialect: late_bet=refused.", key="policy"
+            "policy",
+            "--policy",
+            kinds.PAIRS,
+            "Require one answer where guides differ: late_bet=refused.",
+            key="policy",
         ),
-        Setting("latency_ms_max", "--latency", kinds.DURATION_MS, "Report slower answers.", key="latency"),
         Setting(
-            "max_bet", "--max-bet", kinds.MONEY, "The operator's limit on one bet.", key="limits.max_bet"
+            "latency_ms_max",
+            "--latency",
+            kinds.DURATION_MS,
+            "Report answers that take longer than this.",
+            key="latency",
         ),
+        Setting("max_bet", "--max-bet", kinds.MONEY, "Your wallet's limit on one bet.", key="limits.max_bet"),
         Setting(
             "time_scale",
             "--time-scale",
@@ -270,7 +295,7 @@ OUTPUT = Section(
             "full",
             "--full",
             kinds.SWITCH,
-            "Keep the exchanges of scenarios that passed, too.",
+            "Keep the calls of passed scenarios in the reports, too.",
             key="full",
             default="false",
         ),
@@ -278,7 +303,7 @@ OUTPUT = Section(
             "verbose",
             "--verbose",
             kinds.SWITCH,
-            "Show each call on the wire, secrets masked.",
+            "Show each call, with secrets masked.",
             key="verbose",
             short="-v",
             default="false",
@@ -287,7 +312,7 @@ OUTPUT = Section(
             "quiet",
             "--quiet",
             kinds.SWITCH,
-            "Show findings and the summary only.",
+            "Show only findings and the summary.",
             key="quiet",
             short="-q",
             default="false",
@@ -296,7 +321,7 @@ OUTPUT = Section(
             "color",
             "--color",
             kinds.choice(Color),
-            "Colours; auto asks the terminal and NO_COLOR.",
+            "Use colours; auto decides by the terminal and NO_COLOR.",
             key="color",
             default="auto",
         ),
@@ -309,8 +334,7 @@ RUN_SECTIONS = (TARGET, CHOICE, HOW, OUTPUT)
 RUN = rows_of(RUN_SECTIONS)
 
 
-# --- serve_table ----------------------------------------------------------------------------------
-# The settings of `serve`, the simulator as a server, and of `healthcheck`, which asks the same server.
+# --- the settings of `serve`, and of `healthcheck`, which asks the same server --------------------
 
 LISTENING = Section(
     "Where it listens",
@@ -319,7 +343,7 @@ LISTENING = Section(
             "host",
             "--host",
             kinds.HOST,
-            "The address to listen on; 0.0.0.0 is every one.",
+            "The address to listen on; 0.0.0.0 means all.",
             key="serve.host",
             default="127.0.0.1",
         ),
@@ -335,14 +359,14 @@ LISTENING = Section(
             "public_url",
             "--public-url",
             kinds.URL,
-            "What game URLs begin with, behind a published port or a proxy.",
+            "The beginning of game URLs, for a server behind a published port or a proxy.",
             key="serve.public_url",
         ),
         Setting(
             "admin_token",
             "--admin-token",
             kinds.TEXT,
-            "What console and control API ask for; without one they answer on loopback only.",
+            "The token for console and control API; without it they answer on loopback only.",
             key="serve.admin_token",
             secret=True,
         ),
@@ -350,13 +374,13 @@ LISTENING = Section(
 )
 
 AGENT = Section(
-    "The operator's account",
+    "Your account",
     (
         Setting(
             "webhook_url",
             "--webhook-url",
             kinds.ENDPOINT,
-            "Where the operator answers webhooks.",
+            "The URL at which your wallet answers webhooks.",
             key="serve.webhook_url",
         ),
         Setting(
@@ -412,7 +436,7 @@ SIMULATED = Section(
             "seed",
             "--seed",
             kinds.whole(0, 2**31 - 1),
-            "What the catalogue and the outcomes are drawn from.",
+            "The number from which the catalogue and the outcomes are drawn.",
             key="serve.seed",
             default="1",
         ),
@@ -420,7 +444,7 @@ SIMULATED = Section(
             "ladder",
             "--ladder",
             kinds.choice(LadderName),
-            "When an unanswered win or refund is sent again.",
+            "The waits after which an unanswered win or refund is sent again.",
             key="serve.ladder",
             default="patient",
         ),
@@ -428,7 +452,7 @@ SIMULATED = Section(
             "real_time",
             "--real-time",
             kinds.SWITCH,
-            "Wait between attempts; else the next comes at once, unless nothing connects to the wallet.",
+            "Wait between attempts; otherwise only while no connection to your wallet can be made.",
             key="serve.real_time",
             default="false",
         ),
@@ -436,14 +460,14 @@ SIMULATED = Section(
             "data",
             "--data",
             kinds.FOLDER,
-            "A folder that keeps sessions, journal and what is still to be delivered; else memory does.",
+            "A folder that keeps sessions, journal and undelivered calls over a restart.",
             key="serve.data",
         ),
         Setting(
             "with_operator",
             "--with-operator",
             kinds.SWITCH,
-            "Start the reference operator, too, and play against it.",
+            "Start the example wallet, too, and play against it.",
             key="serve.with_operator",
             default="false",
         ),
@@ -451,7 +475,7 @@ SIMULATED = Section(
             "json_logs",
             "--json-logs",
             kinds.SWITCH,
-            "Log one JSON object a line.",
+            "Write logs as one JSON object per line.",
             key="serve.json_logs",
             default="false",
         ),
@@ -464,8 +488,5 @@ SERVE_SECTIONS = (LISTENING, AGENT, SIMULATED)
 SERVE = rows_of(SERVE_SECTIONS)
 
 
-# --- all_tables -----------------------------------------------------------------------------------
-# Every row of every command: what a variable or a key of the file can be at all.
-
 ALL = tuple(dict.fromkeys((DEBUG, *RUN, *SERVE)))
-"""Each row once, though commands share some."""
+"""Every row of every command, once: all variables and all keys of the file."""
