@@ -11,39 +11,17 @@ from concurrent.futures import ThreadPoolExecutor, wait
 
 from simulator.core.calls import Call, Operation, UnsentCall
 from simulator.core.findings import Outcome, Place
-from simulator.core.steps import Balance, Bet, Details, Expect, Parallel, Refund, Resend, Send, Step, Win
-from simulator.core.values import Frozen
-from simulator.core.webhooks import Exchange, Method
+from simulator.core.steps import Expect, Parallel
+from simulator.core.webhooks import Exchange
 from simulator.law.book import Book, Ledger
 from simulator.law.situations import Situation
 from simulator.run.context import RunContext, Stopped
 from simulator.run.judge import Judge, check_claims
-from simulator.run.script import CannotSend, Script
+from simulator.scenario.script import Planned, Script
 from simulator.wire.sender import Sender
-
-
-class Planned(Frozen):
-    """One call of a burst, and what its author claims of it."""
-
-    call: UnsentCall
-    expect: Expect
-
 
 Done = tuple[Planned, Exchange]
 """A call with one of its exchanges; a fault may make more than one of a call."""
-
-
-def plan(step: Parallel, script: Script, ledger: Ledger) -> list[Planned]:
-    """The calls of a `parallel` step in the order of the file, all of them written before the first is sent.
-
-    Raises CannotSend.
-    """
-    return [
-        planned
-        for _ in range(step.times)
-        for inner in step.steps
-        for planned in _planned(inner, script, ledger)
-    ]
 
 
 def release(
@@ -94,25 +72,6 @@ def _send(unsent: UnsentCall, sender: Sender) -> Iterable[Exchange]:
     return (sender.call(unsent.request, unsent.wire),)
 
 
-def _planned(step: Step, script: Script, ledger: Ledger) -> Iterable[Planned]:
-    match step:
-        case Bet() | Win():
-            yield Planned(script.money_step(step, ledger), step.expect)
-        case Refund():
-            yield Planned(script.refund_step(step, ledger), step.expect)
-        case Resend():
-            for _ in range(step.times):
-                yield Planned(script.resend_step(step, ledger), step.expect)
-        case Send():
-            yield Planned(script.send_step(step, ledger), step.expect)
-        case Balance():
-            yield Planned(script.read(step, Method.BALANCE.noun), step.expect)
-        case Details():
-            yield Planned(script.read(step, Method.DETAILS.noun), step.expect)
-        case _:
-            raise CannotSend(f"a {type(step).__name__.lower()} step cannot be released together with others")
-
-
 # --- concurrent -----------------------------------------------------------------------------------
 # Judges what a `parallel` step brought back: each player's calls as a concurrent history.
 
@@ -136,7 +95,7 @@ class Bursts:
         for book in self._real_books():
             if book.ambiguous:
                 self._judge.read(book.player, step.place)
-        calls = plan(step, self._script, self._ledger)
+        calls = self._script.together(step, self._ledger)
         self._ledger.share(_ids_of_several_players(calls))
         context = self._context
         done = release(calls, step.in_flight, context.sender, lambda: bool(context.stopping))

@@ -22,7 +22,7 @@ from simulator.law.situations import Situation
 from simulator.report.events import FindingRaised
 from simulator.run.context import RunContext, Stopped
 from simulator.run.judge import FormLog, Judge
-from simulator.run.script import DEFAULT_GAME, Script
+from simulator.scenario.script import DEFAULT_GAME, Script
 from simulator.wire.writing import write
 
 PLACE = Place("preflight", 1)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
-from random import Random
 
 from simulator.core.calls import Call, FaultSpec, Opening, UnsentCall, Why
 from simulator.core.findings import Finding, Outcome, Phase, Place, Severity, Verdict
-from simulator.core.money import Money, format_money
-from simulator.core.rounds import VOLATILITIES, Ask, Flow, RoundPlan, draw_spin, play_round
+from simulator.core.money import format_money
 from simulator.core.steps import (
     Balance,
     Bet,
@@ -32,7 +30,7 @@ from simulator.core.steps import (
     Win,
 )
 from simulator.core.values import Frozen
-from simulator.core.webhooks import Method, WebhookRequest
+from simulator.core.webhooks import Method
 from simulator.errors import EndpointUnreachable
 from simulator.law.book import Book, Ledger, Terms, TooManyWorlds
 from simulator.law.situations import Situation
@@ -47,7 +45,7 @@ from simulator.run.judge import FormLog, Judge, check_claims
 from simulator.run.players import Cast, HookFailed, Hooks, NoPlayer
 from simulator.run.preflight import Adjustment as OpeningCalls
 from simulator.run.preflight import CannotReach
-from simulator.run.script import DEFAULT_GAME, CannotSend, Script
+from simulator.scenario.script import CannotSend, Script, after, draws
 from simulator.settings import Probe
 from simulator.wire.sender import wait_for
 
@@ -137,14 +135,13 @@ class ScenarioRun:
 
     def _played(self, players: dict[str, str]) -> str:
         """Play it through; returns what could not be proven, or nothing."""
-        rng = Random(f"{self._context.settings.seed}\x1f{self._scenario.id}")
         script = Script(
             self._scenario,
             players,
             self._context.profile,
             self._context.games,
             f"{self._context.run}{self._number:x}",
-            rng,
+            draws(self._context.settings.seed, self._scenario.id),
         )
         try:
             self._judge.phase = Phase.PREPARATION
@@ -152,7 +149,7 @@ class ScenarioRun:
                 return ""
             self._judge.phase = Phase.STEP
             steps = Steps(
-                self._scenario, self._context, script, self._judge, self._ledger, rng, self._hooks, self._cast
+                self._scenario, self._context, script, self._judge, self._ledger, self._hooks, self._cast
             )
             try:
                 steps.run(self._scenario.steps)
@@ -208,70 +205,6 @@ class ScenarioRun:
         return Ended(Verdict.INCONCLUSIVE, unproven) if unproven else Ended(Verdict.PASSED)
 
 
-# --- played_rounds --------------------------------------------------------------------------------
-# Whole game rounds within a scenario: the flow says what is asked, the answers say how it goes on.
-
-FLOW_ATTEMPTS = 5
-"""How often a round's win or refund is sent before the round counts as undelivered."""
-
-Make = Callable[[UnsentCall], Outcome]
-"""Makes one call and judges it."""
-
-
-class Rounds:
-    """The `round` and `play` steps of one scenario."""
-
-    def __init__(self, script: Script, judge: Judge, ledger: Ledger, rng: Random, make: Make) -> None:
-        self._script = script
-        self._judge = judge
-        self._ledger = ledger
-        self._rng = rng
-        self._make = make
-
-    def round(self, step: Round) -> None:
-        """Rounds with the win that the author wrote, or one from the outcome model."""
-        player = self._script.player(step.player)
-        for _ in range(step.spins):
-            if player in self._judge.blocked:
-                return
-            stake = self._script.amount(step.bet, player, self._ledger)
-            if step.win is None:
-                win: Money | None = draw_spin(VOLATILITIES["medium"], self._rng).payout(stake)
-            else:
-                self._script.accepted_bet(WebhookRequest(Method.BET, player, stake))
-                win = self._script.amount(step.win, player, self._ledger)
-            self._drive(self._plan(player, step.game, stake, win), step.place)
-
-    def play(self, step: Play) -> None:
-        """A session from the outcome model, until the player cannot pay the stake."""
-        player = self._script.player(step.player)
-        rng = self._rng if step.seed is None else Random(step.seed)
-        for _ in range(step.rounds):
-            stake = self._script.amount(step.stake, player, self._ledger)
-            if player in self._judge.blocked or stake > self._ledger.books[player].balances[0]:
-                return
-            win = draw_spin(VOLATILITIES[step.volatility], rng).payout(stake)
-            self._drive(self._plan(player, step.game, stake, win), step.place)
-
-    def _plan(self, player: str, game: str | None, stake: Money, win: Money | None) -> RoundPlan:
-        bet_id, win_id = self._script.new_id("bet"), self._script.new_id("win")
-        return RoundPlan(player, game or DEFAULT_GAME, bet_id, stake, win_id, win)
-
-    def _drive(self, plan: RoundPlan, place: Place) -> None:
-        """Make the calls that a flow asks for, until it ends or the player is blocked."""
-        flow: Flow = play_round(plan, attempts=FLOW_ATTEMPTS)
-        ask: Ask = next(flow)
-        while True:
-            why = Why(self._script.scenario_id, "step", ask.request.method.noun, place)
-            outcome = self._make(self._script.flow_call(ask.request, why))
-            if plan.player in self._judge.blocked:
-                return
-            try:
-                ask = flow.send(outcome)
-            except StopIteration:
-                return
-
-
 # --- steps ----------------------------------------------------------------------------------------
 # Runs the steps of one scenario, one after the other.
 
@@ -291,7 +224,6 @@ class Steps:
         script: Script,
         judge: Judge,
         ledger: Ledger,
-        rng: Random,
         hooks: Hooks,
         cast: Cast,
     ) -> None:
@@ -302,7 +234,6 @@ class Steps:
         self._ledger = ledger
         self._hooks = hooks
         self._cast = cast
-        self._rounds = Rounds(script, judge, ledger, rng, self.make)
 
     def run(self, steps: Iterable[Step], *, always: bool = False) -> None:
         """Run steps; those of a player whose balance is no longer known are blocked, unless `always`.
@@ -348,10 +279,8 @@ class Steps:
                 self._details(step)
             case Send():
                 self._send(step)
-            case Round():
-                self._rounds.round(step)
-            case Play():
-                self._rounds.play(step)
+            case Round() | Play():
+                self._rounds(step)
             case Wait():
                 time.sleep(step.duration_ns / 1e9 * self._context.settings.time_scale)
             case Restart():
@@ -388,9 +317,13 @@ class Steps:
             raise CannotSend(str(error)) from None
         book.terms = replace(book.terms, blocked=True)
 
-    def make(self, unsent: UnsentCall) -> Outcome:
-        """Make one ordinary call and judge it. Raises Stopped."""
-        return self._judge_call(self._context.call(unsent))
+    def _rounds(self, step: Round | Play) -> None:
+        """Make the calls of whole rounds, until they end or the player is blocked."""
+        player = self._script.player(step.player)
+        calls = self._script.rounds(step, self._ledger)
+        unsent = next(calls, None)
+        while unsent is not None and player not in self._judge.blocked:
+            unsent = after(calls, self._judge_call(self._context.call(unsent)))
 
     # --- money -------------------------------------------------------------------------------------
 

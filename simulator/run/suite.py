@@ -22,15 +22,13 @@ from simulator.run.context import RunContext, Stopped, read_last_failed
 from simulator.run.judge import FormLog
 from simulator.run.players import Cast, Hooks, NoPlayer
 from simulator.run.preflight import Preflight, Restore, RootCause
-from simulator.run.script import DEFAULT_GAME
 from simulator.scenario.files import load_scenarios, select
+from simulator.scenario.script import KNOWN_GAMES
 from simulator.settings import RunSettings
 from simulator.settings.load import selection_options, target_options
 from simulator.settings.wire import wire_profile
 from simulator.wire.sender import Sender
 from simulator.wire.target import Target, make_target
-
-KNOWN_GAMES = frozenset({DEFAULT_GAME, "SLOT_002", "SLOT_003"})
 
 INTERRUPTED = "interrupted"
 

@@ -1,27 +1,35 @@
-"""What the steps of one scenario send: amounts, wire ids, bytes. What comes of it is judged elsewhere."""
+"""Turn the steps of one scenario into calls: amounts, wire ids, bytes.
+
+A run sends these calls, a dry run only follows them; what comes of them is judged elsewhere.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import field, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from random import Random
 
 from simulator.core.calls import CallForm, Form, UnsentCall, Why
+from simulator.core.findings import Outcome
 from simulator.core.json import JsonValue
 from simulator.core.money import ZERO, AllOf, Amount, Drawn, Money, OfLimit, TimesBet, Written, format_money
 from simulator.core.profiles import WireProfile
+from simulator.core.rounds import VOLATILITIES, RoundPlan, draw_spin, play_round
 from simulator.core.steps import (
     MAIN_PLAYER,
     Balance,
     Bet,
     Details,
+    Expect,
     Expected,
     Parallel,
+    Play,
     Refund,
     Repeat,
     Resend,
+    Round,
     Scenario,
     Send,
     Step,
@@ -35,7 +43,13 @@ from simulator.wire.writing import OpenRound, spoken, write
 
 DEFAULT_GAME = "SLOT_001"
 
+KNOWN_GAMES = frozenset({DEFAULT_GAME, "SLOT_002", "SLOT_003"})
+"""The games that a right wallet is taken to have."""
+
 DRAWS_MAX = 20
+
+FLOW_ATTEMPTS = 5
+"""How often a round's win or refund is sent before the round counts as undelivered."""
 
 _NOT_IN_IDS = re.compile(r"[^A-Za-z0-9]+")
 
@@ -60,6 +74,30 @@ class _Written(Frozen):
         request = self.call.request
         assert request is not None
         return request
+
+
+class Planned(Frozen):
+    """One call of a burst, and what its author claims of it."""
+
+    call: UnsentCall
+    expect: Expect
+
+
+Calls = Generator[UnsentCall, Outcome, None]
+"""The calls of whole rounds: it is sent how each was answered."""
+
+
+def after(calls: Calls, outcome: Outcome) -> UnsentCall | None:
+    """Return the call that follows on that outcome, None after the last one."""
+    try:
+        return calls.send(outcome)
+    except StopIteration:
+        return None
+
+
+def draws(seed: int | None, scenario_id: str) -> Random:
+    """Return what a scenario's amounts are drawn from: the same seed draws the same ones."""
+    return Random(f"{seed}\x1f{scenario_id}")
 
 
 class Script:
@@ -92,11 +130,16 @@ class Script:
         self._written_ids: dict[str, str] = {}
         self._last_bet: dict[str, Money] = {}
         self._open_rounds: dict[tuple[str, str | None], OpenRound] = {}
-        self._bets = {step.label: step for step in _all_steps(scenario.steps) if isinstance(step, Bet | Win)}
+        self._scenario = scenario
 
     def player(self, name: str | None) -> str:
         """The user id of a player that a step names, or of the main player."""
         return self._players[name or MAIN_PLAYER]
+
+    @cached_property
+    def _bets(self) -> dict[str, Bet | Win]:
+        """The bets and wins of the steps by label; only a refund that overtakes its bet asks for them."""
+        return {step.label: step for step in all_steps(self._scenario.steps) if isinstance(step, Bet | Win)}
 
     # --- steps -------------------------------------------------------------------------------------
 
@@ -138,7 +181,7 @@ class Script:
 
     def resend_step(self, step: Resend, ledger: Ledger) -> UnsentCall:
         """The call of a resend step: the same bytes, or with one field changed. Raises CannotSend."""
-        sent = self._last if step.of is None else self._sent.get(step.of)
+        sent = self._sent_before(step)
         if sent is None:
             raise CannotSend("there is nothing to send again: that step was not sent")
         changes: dict[str, Money | str] = {}
@@ -157,6 +200,14 @@ class Script:
         self._last = sent
         return _under_fault(sent.call)
 
+    def player_of(self, step: Resend) -> str:
+        """The user id of the player that a resend is for; the main player's where nothing was sent."""
+        sent = self._sent_before(step)
+        return sent.request.player if sent is not None and step.player is None else self.player(step.player)
+
+    def _sent_before(self, step: Resend) -> _Written | None:
+        return self._last if step.of is None else self._sent.get(step.of)
+
     def send_step(self, step: Send, ledger: Ledger) -> UnsentCall:
         """The call of a `send` step: its bytes with their placeholders filled in, as what they read."""
         player = self.player(step.player)
@@ -174,6 +225,78 @@ class Script:
         if form.request is not None and form.request.transaction_id is not None:
             ledger.watch_exact_id(form.request.transaction_id)
         return UnsentCall(form.request, wire, _optional(form), self._why(step))
+
+    def together(self, step: Parallel, ledger: Ledger) -> list[Planned]:
+        """The calls of a `parallel` step in the order of the file, all written before any is sent.
+
+        Raises CannotSend.
+        """
+        return [
+            planned
+            for _ in range(step.times)
+            for inner in step.steps
+            for planned in self._planned(inner, ledger)
+        ]
+
+    def _planned(self, step: Step, ledger: Ledger) -> Iterable[Planned]:
+        match step:
+            case Bet() | Win():
+                yield Planned(self.money_step(step, ledger), step.expect)
+            case Refund():
+                yield Planned(self.refund_step(step, ledger), step.expect)
+            case Resend():
+                for _ in range(step.times):
+                    yield Planned(self.resend_step(step, ledger), step.expect)
+            case Send():
+                yield Planned(self.send_step(step, ledger), step.expect)
+            case Balance():
+                yield Planned(self.read(step, Method.BALANCE.noun), step.expect)
+            case Details():
+                yield Planned(self.read(step, Method.DETAILS.noun), step.expect)
+            case _:
+                raise CannotSend(f"{type(step).__name__.lower()} cannot be used inside parallel")
+
+    # --- rounds ------------------------------------------------------------------------------------
+
+    def rounds(self, step: Round | Play, ledger: Ledger) -> Calls:
+        """Yield the calls of a `round` or `play` step by the provider's own rules. Raises CannotSend."""
+        return self._round(step, ledger) if isinstance(step, Round) else self._play(step, ledger)
+
+    def _round(self, step: Round, ledger: Ledger) -> Calls:
+        """Rounds with the win that the author wrote, or one from the outcome model."""
+        player = self.player(step.player)
+        for _ in range(step.spins):
+            stake = self.amount(step.bet, player, ledger)
+            if step.win is None:
+                win = draw_spin(VOLATILITIES["medium"], self._rng).payout(stake)
+            else:
+                self.accepted_bet(WebhookRequest(Method.BET, player, stake))
+                win = self.amount(step.win, player, ledger)
+            yield from self._flow(step, player, stake, win)
+
+    def _play(self, step: Play, ledger: Ledger) -> Calls:
+        """A session from the outcome model, until the player cannot pay the stake."""
+        player = self.player(step.player)
+        rng = self._rng if step.seed is None else Random(step.seed)
+        for _ in range(step.rounds):
+            stake = self.amount(step.stake, player, ledger)
+            if stake > ledger.books[player].balances[0]:
+                return
+            win = draw_spin(VOLATILITIES[step.volatility], rng).payout(stake)
+            yield from self._flow(step, player, stake, win)
+
+    def _flow(self, step: Round | Play, player: str, stake: Money, win: Money) -> Calls:
+        bet_id, win_id = self.new_id("bet"), self.new_id("win")
+        plan = RoundPlan(player, step.game or DEFAULT_GAME, bet_id, stake, win_id, win)
+        flow = play_round(plan, attempts=FLOW_ATTEMPTS)
+        ask = next(flow)
+        while True:
+            why = Why(self.scenario_id, "step", ask.request.method.noun, step.place)
+            outcome = yield self.flow_call(ask.request, why)
+            try:
+                ask = flow.send(outcome)
+            except StopIteration:
+                return
 
     # --- parts -------------------------------------------------------------------------------------
 
@@ -313,8 +436,9 @@ def _in_ids(label: str) -> str:
     return _NOT_IN_IDS.sub("", label)[:_LABEL_LENGTH_MAX]
 
 
-def _all_steps(steps: Iterable[Step]) -> Iterable[Step]:
+def all_steps(steps: Iterable[Step]) -> Iterator[Step]:
+    """Yield the steps, and those within them."""
     for step in steps:
         yield step
         if isinstance(step, Repeat | Parallel):
-            yield from _all_steps(step.steps)
+            yield from all_steps(step.steps)
