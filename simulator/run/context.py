@@ -10,10 +10,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from simulator.core.calls import Call, CallForm, UnsentCall
-from simulator.core.findings import Verdict
+from simulator.core.findings import Outcome, Verdict
 from simulator.core.money import Money
 from simulator.core.profiles import WireProfile
-from simulator.core.webhooks import Exchange, NoReply
+from simulator.core.webhooks import Exchange, Method, NoReply, WebhookRequest
 from simulator.judge.replies import read_reply
 from simulator.law.roles import KNOBS
 from simulator.report.events import DialectObserved, Event, ScenarioFinished
@@ -31,6 +31,9 @@ LIMITED_CALLS_MAX = 2
 PAST_KEPT = 16
 """So many balances that a player had are known again when a read that lags shows one of them."""
 
+BETS_KEPT = 8
+"""So many accepted bets of a player can be won on or refunded by adjusting calls."""
+
 
 class Stopped(Exception):
     """The run ends before this scenario does: an interrupt, or the operator stopped answering."""
@@ -42,8 +45,9 @@ class RunContext:
     `emit` may be called from any thread. `run` is the random part of this run's transaction ids. `kept`
     holds the latest exchanges of every scenario that is running. `stopping` is why no scenario may call any
     more; while `ending`, what has to be put in order after the scenarios may. `shown`, by player, is the
-    balance that the operator last showed and goes on from, as far as it is known; `past` are those before. A
-    player is one scenario's at a time; the mapping is shared by all.
+    balance that the operator last showed and goes on from, as far as it is known; `past` are those before.
+    `bets`, by player, are the latest bets that it accepted. A player is one scenario's at a time; the
+    mappings are shared by all.
     """
 
     def __init__(
@@ -68,6 +72,7 @@ class RunContext:
         self.ending = False
         self._sender: Sender | None = None
         self.shown: dict[str, Money] = {}
+        self.bets: defaultdict[str, deque[WebhookRequest]] = defaultdict(lambda: deque(maxlen=BETS_KEPT))
         self.past: defaultdict[str, deque[Money]] = defaultdict(lambda: deque(maxlen=PAST_KEPT))
         self.patience = Patience()
         self.rate_limit = RateLimit()
@@ -156,8 +161,17 @@ class RunContext:
             self.kept[unsent.why.scenario_id].append(call)
         if reading.busy:
             self.rate_limit.note(reading.retry_after_s)
+        self._keep_bet(call)
         self._watch_silence(exchange)
         return call
+
+    def _keep_bet(self, call: Call) -> None:
+        """Keep an accepted bet: a win in its round, or its refund, may be the only way to give money."""
+        bet = call.form.request
+        if bet is None or bet.method is not Method.BET or call.outcome is not Outcome.ACCEPTED:
+            return
+        if bet.amount and bet.transaction_id:
+            self.bets[bet.player].append(bet)
 
     @property
     def gone(self) -> bool:

@@ -12,18 +12,19 @@ from typing import NoReturn
 
 from simulator.core.calls import NO_ANSWER, Call, CallForm, Form, UnsentCall, Why
 from simulator.core.findings import Finding, Outcome, Phase, Place, Severity
-from simulator.core.money import CENT, Money, format_change, format_money
+from simulator.core.money import CENT, ZERO, Money, format_change, format_money
 from simulator.core.steps import MAIN_PLAYER, Scenario
 from simulator.core.webhooks import Method, NoReply, Reply, WebhookRequest, WireRequest, answer_line, mask_url
 from simulator.core.words import status_hint
 from simulator.errors import EndpointUnreachable
 from simulator.judge.replies import every_call
+from simulator.law.book import Book
 from simulator.law.situations import Situation
 from simulator.report.events import FindingRaised
 from simulator.run.context import RunContext, Stopped
 from simulator.run.judge import FormLog, Judge
 from simulator.scenario.script import DEFAULT_GAME, Script
-from simulator.wire.writing import write
+from simulator.wire.writing import OpenRound, write
 
 PLACE = Place("preflight", 1)
 
@@ -285,21 +286,55 @@ class Adjustment:
             if unanswered < self._unanswered <= UNANSWERED_MAX:
                 # Nothing was refused: go on from the balance that the wallet shows.
                 continue
-            if not accepted:
-                if missing > 0 or chunk is None or chunk <= 1:
-                    raise CannotReach(_refusal(player, book.balances[0], target))
+            if accepted:
+                continue
+            if missing > 0:
+                book = self._refunded(player, book.balances[0], target)
+                chunk = self._context.settings.max_bet
+            elif chunk is None or chunk <= 1:
+                raise CannotReach(_refusal(player, book.balances[0], target))
+            else:
                 chunk = Money(chunk // 2)
         raise CannotReach(_refusal(player, book.balances[0], target))
 
     def _win(self, player: str, missing: Money, balance: Money) -> bool:
-        """A win, after a bet of a cent in the same game where there is a cent: some wallets ask for one."""
+        """A win, after a bet of a cent in the same game where there is a cent: some wallets ask for one.
+
+        A player without a cent wins in the round of the latest bet, whichever scenario made it.
+        """
         staked = balance >= CENT and self._call(Method.BET, player, CENT)
         if player in self._judge.blocked:
             return False
-        return self._call(Method.WIN, player, Money(missing + CENT) if staked else missing)
+        if staked:
+            return self._call(Method.WIN, player, Money(missing + CENT))
+        bets = self._context.bets[player]
+        if not bets:
+            return self._call(Method.WIN, player, missing)
+        self._script.accepted_bet(bets[-1])
+        return self._call(Method.WIN, player, missing, bets[-1].game_id)
 
-    def _call(self, method: Method, player: str, amount: Money) -> bool:
-        request = WebhookRequest(method, player, amount, self._script.new_id("adjust"), DEFAULT_GAME)
+    def _refunded(self, player: str, balance: Money, target: Money) -> Book:
+        """Refund the latest bets until one pays, where wins are refused; returns the book from there on.
+
+        The bet may be one of another scenario, of which this ledger knows nothing: the balance is read
+        afterwards, and the refund not judged. Raises CannotReach.
+        """
+        bets = self._context.bets[player]
+        while bets:
+            bet = bets.pop()
+            refund = WebhookRequest(Method.REFUND, player, bet.amount, bet.transaction_id)
+            of_bet = OpenRound(bet.transaction_id or "", bet.amount or ZERO, bet.game_id)
+            wire = write(refund, self._context.profile, open_round=of_bet)
+            self._context.call(UnsentCall(refund, wire, Form(CallForm.OPTIONAL, refund), self._why))
+            # Whatever the refund did is this player's opening balance, and no older one.
+            self._context.shown.pop(player, None)
+            now = self.read(player)
+            if now > balance:
+                return self._judge.open(player, now)
+        raise CannotReach(_without_wins(player, balance, target))
+
+    def _call(self, method: Method, player: str, amount: Money, game: str | None = DEFAULT_GAME) -> bool:
+        request = WebhookRequest(method, player, amount, self._script.new_id("adjust"), game)
         unsent = replace(self._script.flow_call(request, self._why), form=Form(CallForm.OPTIONAL, request))
         call = self._context.call(unsent)
         outcome = self._judge.money_call(call)
@@ -311,6 +346,13 @@ class Adjustment:
 
 def _refusal(player: str, balance: Money, target: Money) -> str:
     return f"{_cannot(player, balance, target)}: your wallet did not accept the adjusting calls"
+
+
+def _without_wins(player: str, balance: Money, target: Money) -> str:
+    return (
+        f"{_cannot(player, balance, target)}: your wallet refuses the wins and refunds that would give it "
+        "money; --seed-hook makes players with the balance that each scenario asks for"
+    )
 
 
 def _too_far(player: str, balance: Money, target: Money, bet: Money) -> str:

@@ -90,11 +90,14 @@ class _Tally:
 
     def __init__(self) -> None:
         self.verdicts: Counter[Verdict] = Counter()
+        self.skipped: Counter[str] = Counter()
         self.error_found = False
 
     def on(self, event: Event) -> None:
         if isinstance(event, ScenarioFinished):
             self.verdicts[event.verdict] += 1
+            if event.verdict is Verdict.SKIPPED:
+                self.skipped[event.reason] += 1
         elif isinstance(event, FindingRaised) and event.scenario_id is None:
             self.error_found |= event.finding.severity is Severity.ERROR
 
@@ -158,7 +161,7 @@ class _Run:
                 dialect=context.dialect.observed(),
                 root_cause="" if context.stopping == INTERRUPTED else context.stopping,
                 gone=context.gone,
-                notes=tuple(self._notes),
+                notes=tuple(filter(None, (self._unjudged(), *self._notes))),
                 times=self._forms.times(),
             )
         )
@@ -253,9 +256,20 @@ class _Run:
         if unreachable:
             return ExitCode.UNREACHABLE
         proven = verdicts[Verdict.PASSED] or verdicts[Verdict.XFAILED]
-        if verdicts[Verdict.INCONCLUSIVE] or not proven or self._context.stopping:
+        if verdicts[Verdict.INCONCLUSIVE] or not proven or self._context.stopping or self._unjudged():
             return ExitCode.INCONCLUSIVE
         return ExitCode.PASSED
+
+    def _unjudged(self) -> str:
+        """Why the run proves too little to be passed, or nothing: less than half of it could be judged."""
+        skipped = self._tally.verdicts[Verdict.SKIPPED]
+        if self._context.stopping or 2 * skipped <= len(self._scenarios):
+            return ""
+        reason, count = self._tally.skipped.most_common(1)[0]
+        return (
+            f"only {len(self._scenarios) - skipped} of {len(self._scenarios)} scenarios could be judged; "
+            f"{count} {'was' if count == 1 else 'were'} skipped: {reason}"
+        )
 
 
 def _waited_for(settings: RunSettings) -> Target:

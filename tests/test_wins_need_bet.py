@@ -1,0 +1,82 @@
+"""A wallet that pays wins of known rounds only is right, is judged, and gets its players' balances back."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+from simulator.core.findings import Verdict
+from simulator.errors import ExitCode
+from small_wallet import Fields, Refusal, SmallWallet
+from suite_runs import played
+
+OPENING_NOTHING = "player: {balance: 0.00}\nsteps: [balance: 0.00]\n"
+
+OPENING_FIFTY = "player: {balance: 50.00}\nsteps: [bet: 1.00]\n"
+
+
+def documented(fields: Fields) -> Fields:
+    """The sibling's fields under the names that the small wallet reads."""
+    amount = fields.get("amount", fields.get("win", fields.get("bet")))
+    if amount is None:
+        return fields
+    return {**fields, "amount": f"{Decimal(str(amount)):.2f}", "game_id": fields.get("game")}
+
+
+class WinsOfRounds(SmallWallet):
+    """A win must name the round of an accepted bet, as --wire drakon sends it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rounds: set[object] = set()
+
+    def call(self, fields: Fields) -> Fields:
+        if fields.get("method") == "transaction_win" and fields.get("round_id") not in self.rounds:
+            raise Refusal("BET_NOT_FOUND")
+        done = super().call(documented(fields))
+        if fields.get("method") == "transaction_bet":
+            self.rounds.add(fields.get("round_id"))
+        return done
+
+
+class NoWinsForTheBroke(SmallWallet):
+    """Who has nothing wins nothing; bets are refunded."""
+
+    def win(self, player: str, amount: int, transaction_id: str, game: str) -> Fields:
+        if self.balances[player] == 0:
+            raise Refusal("NO_OPEN_BET")
+        return super().win(player, amount, transaction_id, game)
+
+
+class NothingForTheBroke(NoWinsForTheBroke):
+    """Nor are refunds paid."""
+
+    def refund(self, player: str, amount: int, transaction_id: str) -> Fields:
+        raise Refusal("BET_NOT_FOUND")
+
+
+def test_a_player_without_money_wins_in_the_round_of_an_earlier_scenario(tmp_path: Path) -> None:
+    """The second scenario begins at 0.00, and the player has the first balance again at the end."""
+    wallet = WinsOfRounds()
+    run = played(wallet, tmp_path, OPENING_NOTHING, OPENING_FIFTY, wire="drakon")
+    assert run.exit_code is ExitCode.PASSED
+    assert wallet.balances["1000"] == 100_00
+
+
+def test_a_player_without_money_gets_it_from_the_refund_of_a_bet(tmp_path: Path) -> None:
+    """The bet that took the money for the first scenario is refunded for the second."""
+    wallet = NoWinsForTheBroke()
+    run = played(wallet, tmp_path, OPENING_NOTHING, OPENING_FIFTY)
+    assert run.exit_code is ExitCode.PASSED
+    assert not run.findings
+    assert wallet.balances["1000"] == 100_00
+
+
+def test_where_nothing_gives_money_the_skip_names_the_seed_hook(tmp_path: Path) -> None:
+    """The run says that it could judge less than half, first of all, and is not passed."""
+    run = played(NothingForTheBroke(), tmp_path, OPENING_NOTHING, OPENING_FIFTY, OPENING_FIFTY)
+    assert len(run.with_verdict(Verdict.SKIPPED)) == 2
+    assert all("--seed-hook" in each.reason for each in run.finished.values() if each.reason)
+    assert run.exit_code is ExitCode.INCONCLUSIVE
+    assert run.end is not None
+    assert run.end.notes[0].startswith("only 1 of 3 scenarios could be judged; 2 were skipped: player 1000")
