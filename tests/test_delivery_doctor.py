@@ -139,7 +139,7 @@ def test_the_command_prints_the_checks_and_exits_by_what_it_found(tmp_path: Path
         well = simulate("doctor", "--endpoint", server.url(), folder=tmp_path)
     assert well.returncode == 0
     assert [line.split()[1] for line in well.stdout.splitlines() if line.startswith("ok")] == [
-        "name", "connection", "answer", "json", "player", "speed",
+        "name", "connection", "answer", "json", "player", "speed", "profile",
     ]  # fmt: skip
     with ScriptedServer(answering(ANSWERS["404"][0])) as server:
         assert simulate("doctor", "--endpoint", server.url(), folder=tmp_path).returncode == 1

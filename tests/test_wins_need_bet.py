@@ -51,7 +51,7 @@ class NoWinsForTheBroke(SmallWallet):
 class NothingForTheBroke(NoWinsForTheBroke):
     """Nor are refunds paid."""
 
-    def refund(self, player: str, amount: int, transaction_id: str) -> Fields:
+    def refund(self, player: str, amount: int, transaction_id: str) -> Fields:  # noqa: ARG002  # overrides
         raise Refusal("BET_NOT_FOUND")
 
 

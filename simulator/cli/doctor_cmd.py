@@ -38,6 +38,8 @@ TIMEOUT_S = 5.0
 
 WIDTH = 100
 
+_BET_REFUSED = "The endpoint works and knows the player, but it refused a bet. Check --wire."
+
 _CLOSING = {
     ExitCode.PASSED: "Your wallet answers. Next: betrontech-sim run judges its money.",
     ExitCode.INCONCLUSIVE: (
@@ -52,8 +54,8 @@ _CLOSING = {
 def command(**flags: Any) -> ExitCode:
     """Check the connection to your wallet step by step.
 
-    The steps are name, connection, TLS, answer, JSON, player and speed. The only call is user_balance, which
-    moves no money.
+    The steps are name, connection, TLS, answer, JSON, player, speed and profile. A bet of 0.01 shows whether
+    the wire profile fits; it is refunded at once. All other calls are user_balance, which moves no money.
 
     \b
     betrontech-sim doctor --endpoint http://localhost:9000/betrontech_api
@@ -62,15 +64,17 @@ def command(**flags: Any) -> ExitCode:
     if "endpoint" not in values:
         raise UsageError("no endpoint is given; add --endpoint URL")
     click.echo(f"{visible(mask_url(values['endpoint']))}\n")
-    code = ExitCode.PASSED
+    code, closing = ExitCode.PASSED, dict(_CLOSING)
     for check in _checks(values):
         for line in check_lines(check):
             click.echo(line)
-        if check.health == "odd" and check.name == "player":
+        if check.health == "odd" and check.name in ("player", "profile"):
             code = ExitCode.INCONCLUSIVE
+            if check.name == "profile":
+                closing[code] = _BET_REFUSED
         if check.health == "failed":
             code = ExitCode.FOUND if check.reached else ExitCode.UNREACHABLE
-    click.echo("\n" + _CLOSING[code])
+    click.echo("\n" + closing[code])
     return code
 
 
@@ -94,7 +98,7 @@ def _checks(values: Mapping[str, Any]) -> Iterator[Check]:
 
     player = next(iter(values.get("players", ())), DEFAULT_PLAYER)
     profile = wire_profile(values.get("wire", "betrontech"))
-    return diagnose(reach, player, profile, contained=in_container())
+    return diagnose(reach, player, profile, contained=in_container(), bets=True)
 
 
 def check_lines(check: Check) -> list[str]:

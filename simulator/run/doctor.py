@@ -8,13 +8,14 @@ from pathlib import Path
 from time import monotonic_ns
 
 from simulator.core.findings import Outcome, Severity
-from simulator.core.money import format_money
+from simulator.core.money import CENT, format_money
 from simulator.core.profiles import WireProfile
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Exchange, Method, NoReply, NoReplyKind, Reply, WebhookRequest
 from simulator.core.words import status_hint
 from simulator.errors import EndpointUnreachable
 from simulator.judge.replies import read_reply
+from simulator.run.profile_fit import fitting_profiles, try_bet
 from simulator.wire.sender import Sender
 from simulator.wire.target import Target, is_loopback
 from simulator.wire.writing import write
@@ -53,12 +54,13 @@ def in_container() -> bool:
 
 
 def diagnose(
-    reach: Callable[[], Target], player: str, profile: WireProfile, *, contained: bool
+    reach: Callable[[], Target], player: str, profile: WireProfile, *, contained: bool, bets: bool = False
 ) -> Iterator[Check]:
     """Yield each check as soon as it is known, until one has failed.
 
     `reach` returns the target (`wire.target.make_target`) and may raise UsageError. Only `user_balance` is
-    sent, which moves no money. `contained` is whether this is a container (`in_container`).
+    sent, which moves no money, unless `bets`: a bet of 0.01, refunded at once, then shows whether the profile
+    fits. `contained` is whether this is a container (`in_container`).
     """
     start = monotonic_ns()
     try:
@@ -70,7 +72,12 @@ def diagnose(
     with Sender(target) as sender:
         yield from _connected(sender, target, contained)
         if sender.reach() is None:
-            yield from _answers(sender, player, profile)
+            checks = []
+            for check in _answers(sender, player, profile):
+                checks.append(check)
+                yield check
+            if bets and all(check.health is Health.FINE for check in checks if check.name != "speed"):
+                yield _profile(sender, player, profile)
 
 
 def _addresses(target: Target) -> str:
@@ -170,6 +177,25 @@ def _meaning(exchange: Exchange, reply: Reply, player: str, profile: WireProfile
     else:
         hint = 'expected JSON like {"status":1,"balance":"100.50"}'
         yield Check("json", Health.FAILED, "; ".join(broken) or _shown(reply), hint)
+
+
+def _profile(sender: Sender, player: str, profile: WireProfile) -> Check:
+    """Whether a bet can be written in this profile, and in which other where it cannot."""
+    trial = try_bet(sender, profile, player)
+    if trial.balance is not None and trial.balance < CENT:
+        return Check("profile", Health.FINE, f"{profile.name} (no bet was tried: {player} has no money)")
+    if trial.fits:
+        back = "and refunded" if trial.refunded else "and its refund did not bring the 0.01 back"
+        return Check("profile", Health.FINE, f"{profile.name}: a bet of 0.01 was taken {back}")
+    reply = trial.exchange.reply
+    answer = reply.detail if isinstance(reply, NoReply) else _shown(reply)
+    names = fitting_profiles(sender, profile.name, player)
+    if trial.accepted and not names:
+        return Check(
+            "profile", Health.FINE, f"{profile.name}: a bet of 0.01 was accepted, and took nothing yet"
+        )
+    hint = f"your wallet reads the fields of another profile: {' or '.join(names)}" if names else ""
+    return Check("profile", Health.ODD, f"a bet of 0.01 as {profile.name} writes it: {answer}", hint)
 
 
 def _speed(exchanges: list[Exchange]) -> Check:

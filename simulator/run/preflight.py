@@ -23,6 +23,7 @@ from simulator.law.situations import Situation
 from simulator.report.events import FindingRaised
 from simulator.run.context import RunContext, Stopped
 from simulator.run.judge import FormLog, Judge
+from simulator.run.profile_fit import fitting_profiles
 from simulator.scenario.script import DEFAULT_GAME, Script
 from simulator.wire.writing import OpenRound, write
 
@@ -174,7 +175,7 @@ class Preflight:
         reply = call.exchange.reply
         if isinstance(reply, NoReply):
             raise RootCause("\n".join(filter(None, (f"{what} got no usable answer: {reply.detail}", effect))))
-        hint = status_hint(reply.status) or ("" if effect else self._hint(call, player))
+        hint = status_hint(reply.status) or ("" if effect else self._hint(call, player, before))
         answer = answer_line(call.exchange, self._context.settings.headers)
         answered = f"{what} for player {player} was answered {answer}"
         lines = (answered, effect, hint, self._judge.curl(call.exchange.wire))
@@ -194,10 +195,23 @@ class Preflight:
         moved = format_change(Money(after - before))
         return f"and yet the balance went from {format_money(before)} to {format_money(after)} ({moved})"
 
-    def _hint(self, call: Call, player: str) -> str:
+    def _hint(self, call: Call, player: str, before: Money | None) -> str:
+        if before is not None:
+            return self._wire_hint(player, before)
         if call.reading.outcome is Outcome.REFUSED:
             return f"does player {player} exist, and may it play? name another with --player"
         return 'expected JSON like {"status":1,"balance":"100.50"}'
+
+    def _wire_hint(self, player: str, balance: Money) -> str:
+        """What to do where a money call fails of a player who is known: is it written in the wrong fields?"""
+        context = self._context
+        names = fitting_profiles(context.sender, context.settings.wire, player) if balance >= CENT else ()
+        if names:
+            return f"your wallet reads the fields of another profile: {' or '.join(names)}"
+        return (
+            f"your wallet knows player {player}, who has {format_money(balance)}, and turns the call itself "
+            "away: its answer should say which field it expects otherwise (--wire takes a profile of yours)"
+        )
 
     def _unreachable(self, call: Call) -> str:
         detail = getattr(call.exchange.reply, "detail", "")

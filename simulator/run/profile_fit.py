@@ -1,0 +1,67 @@
+"""Find the wire profile that a wallet understands: a bet of 0.01 shows it, and is refunded at once."""
+
+from __future__ import annotations
+
+import secrets
+
+from simulator.core.findings import Outcome
+from simulator.core.money import CENT, Money
+from simulator.core.profiles import WireProfile
+from simulator.core.values import Frozen
+from simulator.core.webhooks import Exchange, Method, WebhookRequest
+from simulator.judge.replies import read_reply
+from simulator.scenario.script import DEFAULT_GAME
+from simulator.wire.profiles import PROFILES
+from simulator.wire.sender import Sender
+from simulator.wire.writing import OpenRound, write
+
+
+class Trial(Frozen):
+    """One bet of 0.01, `accepted` or not. `fits`: it took 0.01 of `balance`; `refunded`: it came back."""
+
+    exchange: Exchange
+    balance: Money | None
+    accepted: bool = False
+    fits: bool = False
+    refunded: bool = False
+
+
+def try_bet(sender: Sender, profile: WireProfile, player: str) -> Trial:
+    """Send a bet of 0.01 in that profile, and its refund where it was taken."""
+    bet = WebhookRequest(Method.BET, player, CENT, f"fit-{secrets.token_hex(6)}", DEFAULT_GAME)
+    before, exchange = _balance(sender, profile, player)
+    if before is None or before < CENT:
+        return Trial(exchange, before)
+    exchange = sender.call(bet, write(bet, profile))
+    accepted = read_reply(bet, exchange.reply, profile).outcome is Outcome.ACCEPTED
+    after, _ = _balance(sender, profile, player)
+    if after != before - CENT:
+        return Trial(exchange, before, accepted)
+    refund = WebhookRequest(Method.REFUND, player, CENT, bet.transaction_id)
+    open_round = OpenRound(bet.transaction_id or "", CENT, DEFAULT_GAME)
+    sender.call(refund, write(refund, profile, open_round=open_round))
+    return Trial(exchange, before, accepted, True, _balance(sender, profile, player)[0] == before)
+
+
+def fitting_profiles(sender: Sender, used: str, player: str) -> tuple[str, ...]:
+    """Return the shipped profiles other than `used` that fit, each as the flag that asks for it.
+
+    A profile whose refund does not bring the 0.01 back is the last one that is tried.
+    """
+    found = []
+    for name, profile in PROFILES.items():
+        if name == used:
+            continue
+        trial = try_bet(sender, profile, player)
+        if trial.fits:
+            back = "was refunded" if trial.refunded else "was not refunded"
+            found.append(f"--wire {name} (a bet of 0.01 was taken, and {back})")
+            if not trial.refunded:
+                break
+    return tuple(found)
+
+
+def _balance(sender: Sender, profile: WireProfile, player: str) -> tuple[Money | None, Exchange]:
+    request = WebhookRequest(Method.BALANCE, player)
+    exchange = sender.call(request, write(request, profile))
+    return read_reply(request, exchange.reply, profile).for_unknown_player.balance, exchange
