@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import field
 from enum import StrEnum
 
-from simulator.core.calls import FaultSpec
+from simulator.core.calls import FaultKind, FaultSpec
 from simulator.core.findings import Level, Outcome, Place
 from simulator.core.json import JsonValue
 from simulator.core.money import Amount, Money
@@ -263,3 +263,14 @@ class Scenario(Frozen, kw_only=True):
     def source_of(self, file: str) -> tuple[str, ...]:
         """The lines of the file that a step of this scenario stands in."""
         return self.source if file == self.place.file else self.used_sources.get(file, ())
+
+
+def has_burst(steps: Iterable[Step]) -> bool:
+    """Return whether calls are sent together somewhere in these steps."""
+    for step in steps:
+        if isinstance(step, Parallel) or (isinstance(step, Repeat) and has_burst(step.steps)):
+            return True
+        fault = getattr(step, "fault", None)
+        if fault is not None and fault.kind is FaultKind.DUPLICATE:
+            return True
+    return False

@@ -43,7 +43,8 @@ class Account:
 
     `lost` is why the balance is not known any more; the next one that is shown opens a new book.
     `another_hand`: the balance changed by what no call of ours explains, and no call was answered rightly
-    since. `shown_before` is the balance that the wallet showed before this account was opened at another one.
+    since. `raced`: some of its calls overlapped. `shown_before` is the balance that the wallet showed before
+    this account was opened at another one.
     """
 
     def __init__(self, player: str, book: Book, shown_before: Money | None = None) -> None:
@@ -60,6 +61,7 @@ class Account:
         self.calls = 0
         self.silent = 0
         self.another_hand = False
+        self.raced = False
         self.unconfirmed: deque[Made] = deque(maxlen=UNCONFIRMED_MAX)
         self.unanswered: deque[Made] = deque(maxlen=UNANSWERED_KEPT)
         self._wrong_id: str | None = None

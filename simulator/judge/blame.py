@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from simulator.core.calls import CallForm, FaultKind, Operation
@@ -13,10 +13,13 @@ from simulator.core.values import Frozen
 from simulator.core.webhooks import Exchange, Method, NoReply, Reply, WebhookRequest
 from simulator.law.book import Book, World
 from simulator.law.mistakes import situation_of
-from simulator.law.roles import Applied, Entry, Kind, Pending, Role, Tombstone, role_of
+from simulator.law.roles import REPEATS, Applied, Entry, Kind, Pending, Role, Tombstone, role_of
 from simulator.law.situations import Situation
 
 TRAIL_STEPS_MAX = 8
+SUMS_MAX = 5_000
+"""So many balances are tried for overlapping calls that may each have made the same mistake."""
+
 WORLDS_LOOKED_AT_MAX = 64
 """So many possible states are looked at for the one that explains a wrong balance best."""
 
@@ -122,14 +125,15 @@ class Made(Frozen):
         return f"{self.words}: {self.call.outcome.value}{status if self.call.exchange else ''}{change}"
 
 
-_TAKEN_AGAIN = frozenset(
-    {
-        Situation.REPEATED_BET_TAKEN_AGAIN,
-        Situation.REPEATED_WIN_CREDITED_AGAIN,
-        Situation.REPEATED_REFUND_CREDITED_AGAIN,
-    }
-)
+TAKEN_AGAIN = {
+    Method.BET: Situation.REPEATED_BET_TAKEN_AGAIN,
+    Method.WIN: Situation.REPEATED_WIN_CREDITED_AGAIN,
+    Method.REFUND: Situation.REPEATED_REFUND_CREDITED_AGAIN,
+}
+"""What it is called when a call of that method that is sent again takes effect again."""
+
 _IGNORED = frozenset({Situation.BET_NOT_TAKEN, Situation.WIN_NOT_CREDITED})
+_READS_WRONGLY = frozenset({Situation.STALE_READ, Situation.READ_CONTRADICTS})
 _VAGUE = frozenset({Situation.ANSWER_BALANCE_WRONG, Situation.BALANCE_READ_WRONG})
 
 
@@ -216,7 +220,7 @@ def _named(book: Book, made: Made, role: Role, moved: Money | None, stake: Money
     if made.call.fault != FaultKind.DUPLICATE.value:
         return situation
     twice = moved is not None and made.request.amount and abs(moved) == 2 * made.request.amount
-    return Situation.DOUBLE_EFFECT if twice or situation in _TAKEN_AGAIN else situation
+    return Situation.DOUBLE_EFFECT if twice or situation in TAKEN_AGAIN.values() else situation
 
 
 def _stake(world: World, request: WebhookRequest) -> Money | None:
@@ -268,6 +272,19 @@ def culprit(
     for made in unanswered:
         if _came_late(book, made, gap):
             return Culprit(made, Situation.LATE_BET_TAKEN)
+    return None
+
+
+def known_culprit(
+    book: Book, unconfirmed: Iterable[Made], gap: int, mistakes: Collection[Situation]
+) -> Culprit | None:
+    """Return the latest call since the last good read that made a mistake which was seen before, if that
+    explains all of a gap.
+    """
+    for made in reversed(tuple(unconfirmed)):
+        effect = made.effect(book)
+        if effect and gap and (situation := what_it_did_in_all(book, made, Money(effect + gap))) in mistakes:
+            return Culprit(made, situation)
     return None
 
 
@@ -339,6 +356,70 @@ def one_call(book: Book, calls: Collection[Operation], gap: int) -> tuple[Operat
         if moved and call.outcome is not Outcome.UNKNOWN:
             return call, situation_of(role, call.outcome, call.amount, Money(gap), stake)
     return None
+
+
+def known_mistake(
+    book: Book, calls: Sequence[Operation], gap: int, mistakes: Collection[Situation]
+) -> tuple[Operation, Situation] | None:
+    """Return a mistake that single calls have shown, if it alone explains what overlapping calls did.
+
+    `gap` is what the wallet has too much after all of them. The book must not have them. Some or all of the
+    calls that can show the mistake may have made it.
+    """
+    for situation in sorted(mistakes):
+        if situation in _READS_WRONGLY:
+            return calls[-1], situation
+        sums: set[int] = set()
+        for number, call in enumerate(calls):
+            slips = _slips(book, calls[:number], calls, call, situation)
+            sums |= {slip + before for slip in slips for before in (0, *sums)}
+            if gap in sums:
+                return call, situation
+            if len(sums) > SUMS_MAX:
+                break
+    return None
+
+
+def _slips(
+    book: Book, earlier: Sequence[Operation], calls: Sequence[Operation], call: Operation, mistake: Situation
+) -> set[int]:
+    """Return by how much the balance may be off after one of overlapping calls that makes this mistake."""
+    if not call.method.moves_money or call.transaction_id is None or call.outcome is Outcome.UNKNOWN:
+        return set()
+    amount = call.amount or 0
+    twins = {each.method: each for each in calls if each.transaction_id == call.transaction_id}
+    bet = twins.get(Method.BET)
+    stake = _stake(book.worlds[0], call.request) or (None if bet is None else bet.amount)
+    lawful = _effect(book, call, bet)
+    sizes = {0, lawful, lawful + 1, lawful - 1, 100 * lawful, 2 * lawful, -lawful, amount, -amount}
+    return {
+        moved - due
+        for role, due in _possible_roles(book, earlier, twins, call, lawful)
+        for moved in sizes
+        if situation_of(role, call.outcome, call.amount, Money(moved), stake) is mistake
+    }
+
+
+def _possible_roles(
+    book: Book,
+    earlier: Sequence[Operation],
+    twins: Mapping[Method, Operation],
+    call: Operation,
+    lawful: int,
+) -> Iterator[tuple[Role, int]]:
+    """Return the parts that one of overlapping calls may play, each with what it must move the balance by."""
+    role = book.role(call.request, call.form)
+    due = lawful if role.row.moves and call.outcome is Outcome.ACCEPTED else 0
+    if any((each.method, each.transaction_id) == (call.method, call.transaction_id) for each in earlier):
+        yield REPEATS[call.method], 0
+        return
+    yield role, due
+    if call.method is Method.BET:
+        yield Role.UNAFFORDABLE_BET, due
+        if Method.REFUND in twins:
+            yield Role.LATE_BET, 0
+    elif call.method is Method.REFUND and Method.BET in twins:
+        yield Role.DUE_REFUND, lawful if call.outcome is Outcome.ACCEPTED else 0
 
 
 # --- what a book knows ------------------------------------------------------------------------------

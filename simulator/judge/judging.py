@@ -12,11 +12,15 @@ from simulator.core.money import Money
 from simulator.core.webhooks import Method
 from simulator.judge.account import Account, Accounts
 from simulator.judge.blame import (
+    TAKEN_AGAIN,
     CallFacts,
+    Culprit,
     Made,
     culprit,
     expected,
     in_doubt,
+    known_culprit,
+    known_mistake,
     knows,
     lawful_sum,
     meant,
@@ -55,7 +59,15 @@ SEARCH_BUDGET = 3_000
 class Judging:
     """One call that is being judged, and what was found so far."""
 
-    def __init__(self, findings: Findings, policy: Policy, accounts: Accounts, call: CallFacts) -> None:
+    def __init__(
+        self,
+        findings: Findings,
+        policy: Policy,
+        accounts: Accounts,
+        call: CallFacts,
+        mistakes: set[Situation],
+    ) -> None:
+        self._mistakes = mistakes
         self._findings = findings
         self._policy = policy
         self._accounts = accounts
@@ -203,6 +215,7 @@ class Judging:
     def burst(self, account: Account, calls: Sequence[Operation]) -> Asking:
         """Read the balance when all is at rest, and look for an order of the calls that explains it."""
         call, book = self._call, account.book
+        account.raced = True
         read = yield from self._readable(account.player, None)
         if read is not None and read.balance is None:
             account.lost = self._reason = "the balance after the burst could not be read"
@@ -244,7 +257,8 @@ class Judging:
         elif verdict.tier is None:
             self._reason = verdict.explanation
         elif verdict.situation is not None:
-            alone = one_call(account.book, calls, gap)
+            known = known_mistake(account.book, calls, gap, self._mistakes)
+            alone = known or one_call(account.book, calls, gap)
             trail = account.trail.line
             facts = MoneyFacts(account.player, (), None, trail, verdict.explanation, verdict.lanes)
             situation = verdict.situation if alone is None else alone[1]
@@ -374,9 +388,13 @@ class Judging:
             return
         gap = Money(balance - possible[0])
         told = telling(book, made, balance)
+        situation = what_it_did(book, made, balance)
+        known = None if situation in self._mistakes else self._known_culprit(account, gap)
         lost = None if told else missing_effect(book, account.unconfirmed, gap)
+        if known is not None:
+            lost = known.made
         if lost is not None:
-            situation = what_it_did_in_all(book, lost, Money(0))
+            situation = what_it_did_in_all(book, lost, Money(0)) if known is None else known.situation
             self._accuse(account, situation, lost.call, self._facts(account, possible, balance))
             account.rebase(Money(made.before + gap), lost)
             self._take_in(account, made, balance, Money(0))
@@ -384,7 +402,6 @@ class Judging:
         if self._is_no_fault(account, made, balance, told=told):
             self._take_in(account, made, balance, gap)
             return
-        situation = what_it_did(book, made, balance)
         if situation is Situation.BLOCKED_PLAYER_WRONG and not book.terms.blocked:
             situation = Situation.LIMIT_IGNORED
         wrong = call.balance if actual is None or actual in possible else actual
@@ -433,15 +450,16 @@ class Judging:
         book = account.book
         self._expected = book.balances[0]
         facts = self._facts(account, book.balances, actual)
-        if suspect is not None:
+        gap = actual - book.balances[0]
+        known = self._known_culprit(account, gap)
+        if suspect is not None and known is None:
             self._accuse(account, suspect, self._call, facts)
             account.rebase(actual, None)
             return
         sure = self._policy.own_players or account.another_hand
         if latest is not None and latest.request.method is not Method.BET:
             sure = True
-        gap = actual - book.balances[0]
-        found = culprit(book, account.unconfirmed, account.unanswered, gap, any_amount=sure)
+        found = known or culprit(book, account.unconfirmed, account.unanswered, gap, any_amount=sure)
         if found is not None:
             self._accuse(account, found.situation, found.made.call, facts)
             account.rebase(actual, found.made)
@@ -467,6 +485,8 @@ class Judging:
         trail = "" if account is None else account.trail.line
         facts = MoneyFacts(player, (current,), wrong, trail)
         situation = Situation.STALE_READ if behind else Situation.READ_CONTRADICTS
+        if account is None or not account.raced:
+            self._mistakes.add(situation)
         self._found.append(self._findings.money(situation, read, facts, Method.BALANCE))
         self._accused.add(player)
         if account is not None:
@@ -474,6 +494,7 @@ class Judging:
 
     def _accuse(self, account: Account, situation: Situation, call: CallFacts, facts: MoneyFacts) -> None:
         request = call.request
+        situation = self._noted(account, situation, request.method)
         # A place in a file names the call as well as words do.
         beside = call is self._call or request.method is Method.BALANCE or call.place is not None
         about = "" if beside else f"{request.method.noun} {request.transaction_id}"
@@ -482,6 +503,17 @@ class Judging:
         self._found.append(self._findings.money(situation, call, facts, request.method, about))
         self._accused.add(account.player)
         account.blame(call)
+
+    def _known_culprit(self, account: Account, gap: int) -> Culprit | None:
+        return known_culprit(account.book, account.unconfirmed, gap, self._mistakes)
+
+    def _noted(self, account: Account, situation: Situation, method: Method) -> Situation:
+        """Keep what a single call has shown; where repeats move money, no copies race."""
+        if situation is Situation.DOUBLE_EFFECT and TAKEN_AGAIN.get(method) in self._mistakes:
+            return TAKEN_AGAIN[method]
+        if not account.raced and self._call.fault is None:
+            self._mistakes.add(situation)
+        return situation
 
     def _facts(self, account: Account, possible: tuple[Money, ...], found: Money | None) -> MoneyFacts:
         return MoneyFacts(account.player, possible, found, account.trail.line)

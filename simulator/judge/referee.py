@@ -32,12 +32,16 @@ from simulator.law.situations import Situation
 class Referee:
     """Judges calls, player by player; the players of one referee share their transaction ids.
 
-    `findings` makes what is found.
+    `findings` makes what is found. `mistakes` are those that single calls have shown; referees of the same
+    wallet may share them.
     """
 
-    def __init__(self, findings: Findings, policy: Policy | None = None) -> None:
+    def __init__(
+        self, findings: Findings, policy: Policy | None = None, mistakes: set[Situation] | None = None
+    ) -> None:
         self.findings = findings
         self.policy = policy or Policy()
+        self._mistakes = set() if mistakes is None else mistakes
         self._accounts = Accounts(self.policy.players_max)
 
     @property
@@ -140,7 +144,7 @@ class Referee:
     # --- inside ------------------------------------------------------------------------------------
 
     def _case(self, call: CallFacts) -> Judging:
-        return Judging(self.findings, self.policy, self._accounts, call)
+        return Judging(self.findings, self.policy, self._accounts, call, self._mistakes)
 
     def _without_account(self, call: CallFacts, account: Account | None) -> Asking:
         """Return what can be said of a call for a player whose balance is not known."""

@@ -479,7 +479,7 @@ class Role(StrEnum):
     STRANGER = "call for an unknown player", RoleRow(_knows_nobody, Kind.NAMED, S.UNKNOWN_PLAYER_ACCEPTED)
 
 
-_REPEATS = {
+REPEATS = {
     Method.BET: Role.REPEATED_BET,
     Method.WIN: Role.REPEATED_WIN,
     Method.REFUND: Role.REPEATED_REFUND,
@@ -513,7 +513,7 @@ def role_of(state: WalletState, request: WebhookRequest, form: CallForm) -> Role
     known = state.entry(request.method, request.transaction_id)
     if isinstance(known, Applied):
         same = request.amount is None or request.amount == known.amount
-        return _REPEATS[request.method] if same else Role.OTHER_AMOUNT
+        return REPEATS[request.method] if same else Role.OTHER_AMOUNT
     if isinstance(known, Tombstone):
         return Role.REPEATED_REFUND
     if request.method is Method.REFUND:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from enum import IntEnum
 
-from simulator.core.calls import NO_ANSWER, FaultKind
+from simulator.core.calls import NO_ANSWER
 from simulator.core.findings import Finding, Severity, Verdict
-from simulator.core.steps import Parallel, Repeat, Scenario, Step
+from simulator.core.steps import Scenario, has_burst
 from simulator.core.values import Frozen
 from simulator.law.situations import Situation, breaks_the_law
 from simulator.report.events import ScenarioFinished
@@ -116,7 +116,7 @@ class Cause:
             return Proof.FORM if self.key.startswith(("form:", NO_ANSWER)) else Proof.CLAIM
         if self.key in _RACES:
             return Proof.RACE
-        if all(each.scenario is not None and _is_burst(each.scenario.steps) for each in self.sightings):
+        if all(each.scenario is not None and has_burst(each.scenario.steps) for each in self.sightings):
             return Proof.AFTER_RACE
         return Proof.READ if self.key in _READS else Proof.CALL
 
@@ -203,17 +203,6 @@ def _roots_first(errors: list[Cause]) -> list[Cause]:
     for cause in following:
         cause.may_follow_from = root.key
     return [cause for cause in errors if cause not in following] + following
-
-
-def _is_burst(steps: Iterable[Step]) -> bool:
-    """Whether calls are sent together somewhere in these steps."""
-    for step in steps:
-        if isinstance(step, Parallel) or (isinstance(step, Repeat) and _is_burst(step.steps)):
-            return True
-        fault = getattr(step, "fault", None)
-        if fault is not None and fault.kind is FaultKind.DUPLICATE:
-            return True
-    return False
 
 
 EXPLAINED = (Verdict.INCONCLUSIVE, Verdict.BLOCKED, Verdict.SKIPPED, Verdict.XPASSED, Verdict.XFAILED)

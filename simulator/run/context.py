@@ -16,6 +16,7 @@ from simulator.core.profiles import WireProfile
 from simulator.core.webhooks import Exchange, Method, NoReply, WebhookRequest
 from simulator.judge.replies import read_reply
 from simulator.law.roles import KNOBS
+from simulator.law.situations import Situation
 from simulator.report.events import DialectObserved, Event, ScenarioFinished
 from simulator.settings import RunSettings
 from simulator.wire.patience import Patience
@@ -47,7 +48,7 @@ class RunContext:
     more; while `ending`, what has to be put in order after the scenarios may. `shown`, by player, is the
     balance that the operator last showed and goes on from, as far as it is known; `past` are those before.
     `bets`, by player, are the latest bets that it accepted. A player is one scenario's at a time; the
-    mappings are shared by all.
+    mappings are shared by all. `mistakes` are those that calls sent one after the other have shown.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class RunContext:
         self.shown: dict[str, Money] = {}
         self.bets: defaultdict[str, deque[WebhookRequest]] = defaultdict(lambda: deque(maxlen=BETS_KEPT))
         self.past: defaultdict[str, deque[Money]] = defaultdict(lambda: deque(maxlen=PAST_KEPT))
+        self.mistakes: set[Situation] = set()
         self.patience = Patience()
         self.rate_limit = RateLimit()
         self._silent = 0

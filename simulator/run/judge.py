@@ -75,7 +75,7 @@ class Judge:
             curl=self.curl,
             answer=lambda exchange: answer_line(exchange, settings.headers),
         )
-        self._referee = Referee(self._findings, Policy(reads=Reads(settings.probe.value)))
+        self._referee = Referee(self._findings, Policy(reads=Reads(settings.probe.value)), context.mistakes)
         self.phase = phase
         self.found: list[Finding] = []
         self.blocked: set[str] = set()

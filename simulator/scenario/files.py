@@ -34,6 +34,9 @@ _NOT_SCENARIOS = frozenset({"betrontech-sim.yaml"})
 
 _PATH_AND_LINE = re.compile(r"(.+):(\d{1,9})")
 
+_LAST_FOLDERS = ("concurrency", "hostile-input")
+"""The folders of the bundled suite that come last: calls that overlap, and those that may harm a balance."""
+
 _PATH_AND_NAME = re.compile(r"(.+?\.ya?ml)([#\[].+)")
 
 
@@ -65,7 +68,7 @@ class Loaded:
     """What files hold: `scenarios`, `problems`, and the `files` that were read. Raises UsageError."""
 
     def __init__(self, paths: Sequence[str]) -> None:
-        self.files = _found(paths) if paths else list(_in_folder(BUNDLE, bundled_suite()))
+        self.files = _found(paths) if paths else _bundled_files()
         self.problems: list[Problem] = []
         scenarios: list[Scenario] = []
         with _collector_off():
@@ -199,6 +202,15 @@ def _in_folder(shown: str, folder: Path) -> Iterator[_File]:
         for name in sorted(names):
             if name.endswith(_ENDINGS) and _is_to_run(name):
                 yield _File(posixpath.normpath(posixpath.join(shown, inside, name)), Path(parent, name))
+
+
+def _bundled_files() -> list[_File]:
+    """Return the files of the bundled suite: what single calls show comes before what could hide it."""
+
+    def rank(file: _File) -> int:
+        return _LAST_FOLDERS.index(folder) + 1 if (folder := file.shown.split("/")[1]) in _LAST_FOLDERS else 0
+
+    return sorted(_in_folder(BUNDLE, bundled_suite()), key=rank)
 
 
 def _part_of(scenarios: Sequence[Scenario], part: int | str, file: _File) -> list[Scenario]:
