@@ -15,7 +15,7 @@ PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test lint check format bench e2e crosscheck house container lock clean
+.PHONY: help demo serve test lint check format bench e2e crosscheck causes house container lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ e2e: $(VENV)/.dev ## run the tests that drive a real Chromium; fail without one
 
 crosscheck: $(VENV)/.dev ## compare the checker with all orders of 100,000 random histories
 	$(BIN)/python tests/crosscheck.py $(HISTORIES)
+
+causes: $(VENV)/.dev ## compare the causes that the suite names for each built-in defect with its own
+	$(VENV)/bin/betrontech-sim mutants --causes
 
 house: $(VENV)/.dev ## measure the code: its size, and how many files one bet crosses
 	$(BIN)/python tests/house.py

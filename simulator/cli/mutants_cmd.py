@@ -20,6 +20,7 @@ from simulator.core.words import did_you_mean
 from simulator.errors import ExitCode, UsageError
 from simulator.reference_operator import DEFECTS, Defect, DefectKind, OperatorSettings, defects_by_group
 from simulator.reference_operator.server import OperatorServer
+from simulator.report.causes import Overview
 from simulator.report.events import Event, FindingRaised
 from simulator.run.suite import run_scenarios, run_suite
 from simulator.scenario.files import load_scenarios
@@ -68,10 +69,16 @@ class Hunt:
 @click.option(
     "--whole", is_flag=True, help="Run the whole suite for each defect, not only to the first finding."
 )
-def command(names: tuple[str, ...], jobs: int, seed: int, whole: bool) -> ExitCode:
+@click.option(
+    "--causes",
+    is_flag=True,
+    help="Run the whole suite, and compare the causes it names with the defect's own.",
+)
+def command(names: tuple[str, ...], jobs: int, seed: int, whole: bool, causes: bool) -> ExitCode:
     """Run the suite against the example wallet with each DEFECT and print what caught it.
 
-    Without a DEFECT, all are run. A defect that no scenario catches makes the command fail.
+    Without a DEFECT, all are run. A defect that no scenario catches makes the command fail; with `--causes`,
+    so does one whose first cause is another, and a cause that is not the defect's.
     """
     for name in names:
         if name not in DEFECTS:
@@ -79,6 +86,8 @@ def command(names: tuple[str, ...], jobs: int, seed: int, whole: bool) -> ExitCo
     every = [defect for members in defects_by_group().values() for defect in members]
     chosen = [DEFECTS[name] for name in names] or every
     suite = load_scenarios(())
+    if causes:
+        return _compare_causes(chosen, suite, jobs=jobs, seed=seed)
     survivors = []
     started_s = time.monotonic()
     for defect in chosen:
@@ -122,6 +131,65 @@ def _line(caught: Hunt) -> str:
         return f"SURVIVED  {name}  {caught.defect.description}"
     finding = caught.finding
     return f"caught    {name}  {finding.rule:<7} {finding.cause:<34} {caught.scenario_id}"
+
+
+# --- the causes that are named --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """The causes that a run named for one defect, in the order of the report: errors, else warnings."""
+
+    defect: Defect
+    named: tuple[str, ...]
+
+    @property
+    def first(self) -> str:
+        """The cause that the report names first; "none" where it names no cause."""
+        return self.named[0] if self.named else "none"
+
+    @property
+    def wrong(self) -> tuple[str, ...]:
+        """The causes that are not the defect's."""
+        return tuple(each for each in self.named if each not in (self.defect.cause, *self.defect.also))
+
+    @property
+    def right(self) -> bool:
+        """Whether the defect's own cause comes first and no other is named."""
+        return self.first == self.defect.cause and not self.wrong
+
+
+def name_causes(defect: Defect, suite: Sequence[Scenario], *, jobs: int = 4, seed: int = 0) -> Naming:
+    """Run the whole suite against an example wallet with this defect, and list the causes it names."""
+    overview = Overview()
+    with embedded_operator(defects=(defect.name,), seed=seed) as operator:
+        settings = settings_for(operator, jobs=jobs, seed=seed, timeout_s=TIMEOUT_S)
+        run_scenarios(settings, suite, overview.on)
+    overview.finish()
+    causes = overview.of_severity(Severity.ERROR)
+    if not causes and defect.kind is DefectKind.FORM:
+        causes = overview.of_severity(Severity.WARNING)
+    return Naming(defect, tuple(cause.key for cause in causes))
+
+
+def _compare_causes(chosen: Sequence[Defect], suite: Sequence[Scenario], *, jobs: int, seed: int) -> ExitCode:
+    """Print a table of what is expected and what is named; the races come last, for they take longest."""
+    in_order = sorted(chosen, key=lambda defect: defect.kind is DefectKind.RACE)
+    click.echo(f"{'':<9}{'defect':<34}{'expected':<34}{'first cause':<34}false causes")
+    namings = []
+    for defect in in_order:
+        naming = name_causes(defect, suite, jobs=jobs, seed=seed)
+        namings.append(naming)
+        mark = "right" if naming.right else "DIFFERS"
+        line = f"{mark:<9}{defect.name:<34}{defect.cause:<34}{naming.first:<34}{', '.join(naming.wrong)}"
+        click.echo(line.rstrip())
+        sys.stdout.flush()
+    first = sum(naming.first == naming.defect.cause for naming in namings)
+    wrong = sum(len(naming.wrong) for naming in namings)
+    click.echo(
+        f"\n{first} of {len(namings)} defects are named first by their own cause; {wrong} false causes"
+    )
+    return ExitCode.PASSED if all(naming.right for naming in namings) else ExitCode.FOUND
 
 
 # --- the embedded example wallet ------------------------------------------------------------------

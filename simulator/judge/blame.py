@@ -279,13 +279,22 @@ def known_culprit(
     book: Book, unconfirmed: Iterable[Made], gap: int, mistakes: Collection[Situation]
 ) -> Culprit | None:
     """Return the latest call since the last good read that made a mistake which was seen before, if that
-    explains all of a gap.
+    explains all of a gap, alone or together with earlier calls that had no effect.
     """
+    missing: Culprit | None = None
+    sums = {0}
     for made in reversed(tuple(unconfirmed)):
         effect = made.effect(book)
-        if effect and gap and (situation := what_it_did_in_all(book, made, Money(effect + gap))) in mistakes:
+        if not effect or not gap:
+            continue
+        situation = what_it_did_in_all(book, made, Money(effect + gap))
+        if situation in mistakes:
             return Culprit(made, situation)
-    return None
+        situation = what_it_did_in_all(book, made, ZERO)
+        if situation in mistakes and len(sums) < SUMS_MAX:
+            missing = missing or Culprit(made, situation)
+            sums |= {before - effect for before in sums}
+    return missing if gap in sums else None
 
 
 def _came_late(book: Book, made: Made, gap: int) -> bool:
@@ -359,14 +368,14 @@ def one_call(book: Book, calls: Collection[Operation], gap: int) -> tuple[Operat
 
 
 def known_mistake(
-    book: Book, calls: Sequence[Operation], gap: int, mistakes: Collection[Situation]
+    book: Book, calls: Sequence[Operation], gap: int, mistakes: Counter[Situation]
 ) -> tuple[Operation, Situation] | None:
     """Return a mistake that single calls have shown, if it alone explains what overlapping calls did.
 
     `gap` is what the wallet has too much after all of them. The book must not have them. Some or all of the
     calls that can show the mistake may have made it.
     """
-    for situation in sorted(mistakes):
+    for situation, _ in mistakes.most_common():
         if situation in _READS_WRONGLY:
             return calls[-1], situation
         sums: set[int] = set()

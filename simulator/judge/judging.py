@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Generator, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from simulator.core.calls import CallForm, Operation
 from simulator.core.findings import CallVerdict, Finding, Outcome, Severity
-from simulator.core.money import Money
+from simulator.core.money import CENT, Money
 from simulator.core.webhooks import Method
 from simulator.judge.account import Account, Accounts
 from simulator.judge.blame import (
@@ -65,7 +66,7 @@ class Judging:
         policy: Policy,
         accounts: Accounts,
         call: CallFacts,
-        mistakes: set[Situation],
+        mistakes: Counter[Situation],
     ) -> None:
         self._mistakes = mistakes
         self._findings = findings
@@ -389,7 +390,14 @@ class Judging:
         gap = Money(balance - possible[0])
         told = telling(book, made, balance)
         situation = what_it_did(book, made, balance)
-        known = None if situation in self._mistakes else self._known_culprit(account, gap)
+        known = self._known_culprit(account, gap)
+        if known is not None and self._mistakes[situation] >= self._mistakes[known.situation]:
+            known = None
+        ignored = what_it_did(book, made, made.before)
+        if known is None and situation not in self._mistakes and ignored in self._mistakes:
+            # It had no effect, and neither had calls before it.
+            rest = gap + possible[0] - made.before
+            situation = ignored if self._known_culprit(account, rest) else situation
         lost = None if told else missing_effect(book, account.unconfirmed, gap)
         if known is not None:
             lost = known.made
@@ -486,7 +494,7 @@ class Judging:
         facts = MoneyFacts(player, (current,), wrong, trail)
         situation = Situation.STALE_READ if behind else Situation.READ_CONTRADICTS
         if account is None or not account.raced:
-            self._mistakes.add(situation)
+            self._mistakes[situation] += 1
         self._found.append(self._findings.money(situation, read, facts, Method.BALANCE))
         self._accused.add(player)
         if account is not None:
@@ -494,7 +502,7 @@ class Judging:
 
     def _accuse(self, account: Account, situation: Situation, call: CallFacts, facts: MoneyFacts) -> None:
         request = call.request
-        situation = self._noted(account, situation, request.method)
+        situation = self._noted(account, situation, request.method, facts)
         # A place in a file names the call as well as words do.
         beside = call is self._call or request.method is Method.BALANCE or call.place is not None
         about = "" if beside else f"{request.method.noun} {request.transaction_id}"
@@ -507,12 +515,16 @@ class Judging:
     def _known_culprit(self, account: Account, gap: int) -> Culprit | None:
         return known_culprit(account.book, account.unconfirmed, gap, self._mistakes)
 
-    def _noted(self, account: Account, situation: Situation, method: Method) -> Situation:
-        """Keep what a single call has shown; where repeats move money, no copies race."""
-        if situation is Situation.DOUBLE_EFFECT and TAKEN_AGAIN.get(method) in self._mistakes:
+    def _noted(self, account: Account, situation: Situation, method: Method, facts: MoneyFacts) -> Situation:
+        """Keep what a single call has shown; one mistake has one name, whatever call shows it next."""
+        known = self._mistakes
+        if situation is Situation.DOUBLE_EFFECT and TAKEN_AGAIN.get(method) in known:
             return TAKEN_AGAIN[method]
+        off = facts.found - facts.expected[0] if facts.found is not None and facts.expected else 0
+        if Situation.CENT_OFF in known and abs(off) == CENT:
+            return Situation.CENT_OFF
         if not account.raced and self._call.fault is None:
-            self._mistakes.add(situation)
+            known[situation] += 1
         return situation
 
     def _facts(self, account: Account, possible: tuple[Money, ...], found: Money | None) -> MoneyFacts:

@@ -7,6 +7,7 @@ no read to give sends None, and the answer alone decides.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Generator, Iterable, Sequence
 from dataclasses import replace
 
@@ -32,16 +33,16 @@ from simulator.law.situations import Situation
 class Referee:
     """Judges calls, player by player; the players of one referee share their transaction ids.
 
-    `findings` makes what is found. `mistakes` are those that single calls have shown; referees of the same
+    `findings` makes what is found. `mistakes` count what single calls have shown; referees of the same
     wallet may share them.
     """
 
     def __init__(
-        self, findings: Findings, policy: Policy | None = None, mistakes: set[Situation] | None = None
+        self, findings: Findings, policy: Policy | None = None, mistakes: Counter[Situation] | None = None
     ) -> None:
         self.findings = findings
         self.policy = policy or Policy()
-        self._mistakes = set() if mistakes is None else mistakes
+        self._mistakes = Counter() if mistakes is None else mistakes
         self._accounts = Accounts(self.policy.players_max)
 
     @property

@@ -31,7 +31,8 @@ class DefectKind(Enum):
 class Defect:
     """A bug that the example wallet can be given.
 
-    `needs` names the hook without which no call shows it: "restart", "block" or "".
+    `needs` names the hook without which no call shows it: "restart", "block" or "". `cause` is what a test of
+    a wallet with it must name, and `also` what it may name besides.
     """
 
     name: str
@@ -40,6 +41,8 @@ class Defect:
     group: str
     part: Part
     needs: str = ""
+    cause: str = ""
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +66,19 @@ def defects_by_group() -> dict[str, list[Defect]]:
 
 
 def defect(
-    name: str, description: str, kind: DefectKind, group: str, needs: str = ""
+    name: str,
+    description: str,
+    kind: DefectKind,
+    group: str,
+    needs: str = "",
+    *,
+    cause: str,
+    also: tuple[str, ...] = (),
 ) -> Callable[[AnyPart], AnyPart]:
     """Register the decorated class as a defect."""
 
     def register(part: AnyPart) -> AnyPart:
-        DEFECTS[name] = Defect(name, description, kind, group, part, needs)
+        DEFECTS[name] = Defect(name, description, kind, group, part, needs, cause, also)
         return part
 
     return register

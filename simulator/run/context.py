@@ -48,7 +48,7 @@ class RunContext:
     more; while `ending`, what has to be put in order after the scenarios may. `shown`, by player, is the
     balance that the operator last showed and goes on from, as far as it is known; `past` are those before.
     `bets`, by player, are the latest bets that it accepted. A player is one scenario's at a time; the
-    mappings are shared by all. `mistakes` are those that calls sent one after the other have shown.
+    mappings are shared by all. `mistakes` count what calls that were sent one after the other have shown.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class RunContext:
         self.shown: dict[str, Money] = {}
         self.bets: defaultdict[str, deque[WebhookRequest]] = defaultdict(lambda: deque(maxlen=BETS_KEPT))
         self.past: defaultdict[str, deque[Money]] = defaultdict(lambda: deque(maxlen=PAST_KEPT))
-        self.mistakes: set[Situation] = set()
+        self.mistakes: Counter[Situation] = Counter()
         self.patience = Patience()
         self.rate_limit = RateLimit()
         self._silent = 0

@@ -49,19 +49,33 @@ class AppliedThenCrashed(Webhook):
 
 
 @defect(
-    "bet-charged-then-500", "A bet is charged and answered with HTTP 500.", DefectKind.SEQUENTIAL, ANSWERS
+    "bet-charged-then-500",
+    "A bet is charged and answered with HTTP 500.",
+    DefectKind.SEQUENTIAL,
+    ANSWERS,
+    cause="form:CON-03:http-500",
 )
 class BetChargedThen500(AppliedThenCrashed):
     method = BET
 
 
-@defect("win-paid-then-500", "A win is credited and answered with HTTP 500.", DefectKind.SEQUENTIAL, ANSWERS)
+@defect(
+    "win-paid-then-500",
+    "A win is credited and answered with HTTP 500.",
+    DefectKind.SEQUENTIAL,
+    ANSWERS,
+    cause="form:CON-04:http-500",
+)
 class WinPaidThen500(AppliedThenCrashed):
     method = WIN
 
 
 @defect(
-    "refund-paid-then-500", "A refund is credited and answered with HTTP 500.", DefectKind.SEQUENTIAL, ANSWERS
+    "refund-paid-then-500",
+    "A refund is credited and answered with HTTP 500.",
+    DefectKind.SEQUENTIAL,
+    ANSWERS,
+    cause="form:REF-14:http-500",
 )
 class RefundPaidThen500(AppliedThenCrashed):
     method = REFUND
@@ -72,6 +86,7 @@ class RefundPaidThen500(AppliedThenCrashed):
     f"A bet is charged and, with a chance of {CHANCE_OF_500:.0%}, answered with HTTP 500 (--seed decides).",
     DefectKind.SEQUENTIAL,
     ANSWERS,
+    cause="form:CON-03:http-500",
 )
 class BetChargedSometimes500(Webhook):
     def __init__(self, wallet: Wallet) -> None:
@@ -85,7 +100,11 @@ class BetChargedSometimes500(Webhook):
 
 
 @defect(
-    "bet-charged-then-refused", "A bet is charged and answered as refused.", DefectKind.SEQUENTIAL, ANSWERS
+    "bet-charged-then-refused",
+    "A bet is charged and answered as refused.",
+    DefectKind.SEQUENTIAL,
+    ANSWERS,
+    cause="bet-refused-but-taken",
 )
 class BetChargedThenRefused(Webhook):
     def reply(self, call: ReceivedCall, answer: Answer) -> WebhookReply:
@@ -99,6 +118,7 @@ class BetChargedThenRefused(Webhook):
     "A bet is charged and the connection closed without an answer.",
     DefectKind.SEQUENTIAL,
     ANSWERS,
+    cause="no-answer",
 )
 class BetChargedThenDropped(Webhook):
     def reply(self, call: ReceivedCall, answer: Answer) -> WebhookReply:
@@ -111,6 +131,7 @@ class BetChargedThenDropped(Webhook):
     "A win is credited; the JSON of its answer ends in the middle.",
     DefectKind.FORM,
     ANSWERS,
+    cause="form:CON-08:not-json",
 )
 class WinReplyCutShort(Webhook):
     def reply(self, call: ReceivedCall, answer: Answer) -> WebhookReply:
@@ -123,6 +144,7 @@ class WinReplyCutShort(Webhook):
     "A bet is answered with the reduced balance and never charged.",
     DefectKind.SEQUENTIAL,
     ANSWERS,
+    cause="bet-not-taken",
 )
 class BetAnsweredNotCharged(Wallet):
     def apply(self, books: Books, player: Player, call: MoneyCall, moved: int) -> Answer:
@@ -137,6 +159,7 @@ class BetAnsweredNotCharged(Wallet):
     "A win is answered with the raised balance and never credited.",
     DefectKind.SEQUENTIAL,
     ANSWERS,
+    cause="win-not-credited",
 )
 class WinAnsweredNotPaid(Wallet):
     def apply(self, books: Books, player: Player, call: MoneyCall, moved: int) -> Answer:
@@ -147,7 +170,11 @@ class WinAnsweredNotPaid(Wallet):
 
 
 @defect(
-    "stale-balance-after-bet", "A bet is answered with the balance before it.", DefectKind.SEQUENTIAL, ANSWERS
+    "stale-balance-after-bet",
+    "A bet is answered with the balance before it.",
+    DefectKind.SEQUENTIAL,
+    ANSWERS,
+    cause="answer-balance-wrong",
 )
 class StaleBalanceAfterBet(Wallet):
     def apply(self, books: Books, player: Player, call: MoneyCall, moved: int) -> Answer:
@@ -160,6 +187,7 @@ class StaleBalanceAfterBet(Wallet):
     f"user_balance caches its value and shows it {CACHED_READS} times before it reads again.",
     DefectKind.SEQUENTIAL,
     ANSWERS,
+    cause="stale-read",
 )
 class BalanceCached(Wallet):
     def __init__(self, database: Database, max_bet: int | None = None, seed: int = 0) -> None:
@@ -180,6 +208,7 @@ class BalanceCached(Wallet):
     f"user_balance reads from a copy of the database that is {REPLICA_LAG_S} s behind.",
     DefectKind.SEQUENTIAL,
     ANSWERS,
+    cause="stale-read",
 )
 class ReplicaLag(Wallet):
     def __init__(self, database: Database, max_bet: int | None = None, seed: int = 0) -> None:
@@ -201,7 +230,7 @@ class ReplicaLag(Wallet):
 FORM = "form"
 
 
-@defect("no-status", "Replies have no status.", DefectKind.FORM, FORM)
+@defect("no-status", "Replies have no status.", DefectKind.FORM, FORM, cause="form:CON-02:status-missing")
 class NoStatus(Webhook):
     def fields(self, call: ReceivedCall, answer: Answer) -> dict[str, Any]:
         fields = super().fields(call, answer)
@@ -210,14 +239,26 @@ class NoStatus(Webhook):
         return fields
 
 
-@defect("status-as-word", 'Success is answered with the status "success".', DefectKind.FORM, FORM)
+@defect(
+    "status-as-word",
+    'Success is answered with the status "success".',
+    DefectKind.FORM,
+    FORM,
+    cause="form:CON-07:status-text",
+)
 class StatusAsWord(Webhook):
     def fields(self, call: ReceivedCall, answer: Answer) -> dict[str, Any]:
         fields = super().fields(call, answer)
         return fields | {"status": "success"} if isinstance(answer, Accepted) else fields
 
 
-@defect("no-balance", "Bets, wins and refunds are answered without the balance.", DefectKind.FORM, FORM)
+@defect(
+    "no-balance",
+    "Bets, wins and refunds are answered without the balance.",
+    DefectKind.FORM,
+    FORM,
+    cause="form:CON-06:balance-missing",
+)
 class NoBalance(Webhook):
     def fields(self, call: ReceivedCall, answer: Answer) -> dict[str, Any]:
         fields = super().fields(call, answer)
@@ -226,7 +267,13 @@ class NoBalance(Webhook):
         return fields
 
 
-@defect("html-before-json", "A PHP notice precedes the JSON.", DefectKind.FORM, FORM)
+@defect(
+    "html-before-json",
+    "A PHP notice precedes the JSON.",
+    DefectKind.FORM,
+    FORM,
+    cause="form:CON-08:text-before-json",
+)
 class HtmlBeforeJson(Webhook):
     def reply(self, call: ReceivedCall, answer: Answer) -> WebhookReply:
         reply = super().reply(call, answer)
@@ -234,20 +281,38 @@ class HtmlBeforeJson(Webhook):
         return replace(reply, body=notice + reply.body, content_type="text/html; charset=UTF-8")
 
 
-@defect("wrapped-in-data", 'Replies are wrapped: {"data": {"status": 1, ...}}.', DefectKind.FORM, FORM)
+@defect(
+    "wrapped-in-data",
+    'Replies are wrapped: {"data": {"status": 1, ...}}.',
+    DefectKind.FORM,
+    FORM,
+    cause="form:CON-09:wrapped",
+)
 class WrappedInData(Webhook):
     def encode(self, fields: dict[str, Any]) -> bytes:
         return json.dumps({"data": fields}).encode()
 
 
-@defect("refund-reply-empty", "A refund is credited and answered with an empty body.", DefectKind.FORM, FORM)
+@defect(
+    "refund-reply-empty",
+    "A refund is credited and answered with an empty body.",
+    DefectKind.FORM,
+    FORM,
+    cause="form:CON-08:empty-body",
+)
 class RefundReplyEmpty(Webhook):
     def reply(self, call: ReceivedCall, answer: Answer) -> WebhookReply:
         reply = super().reply(call, answer)
         return replace(reply, body=b"") if call.method == REFUND else reply
 
 
-@defect("reply-ok", 'Accepted calls are answered with the text "OK".', DefectKind.FORM, FORM)
+@defect(
+    "reply-ok",
+    'Accepted calls are answered with the text "OK".',
+    DefectKind.FORM,
+    FORM,
+    cause="form:CON-08:not-json",
+)
 class ReplyOk(Webhook):
     def reply(self, call: ReceivedCall, answer: Answer) -> WebhookReply:
         if isinstance(answer, Accepted) and call.method != USER_BALANCE:
@@ -255,7 +320,13 @@ class ReplyOk(Webhook):
         return super().reply(call, answer)
 
 
-@defect("thousands-separators", 'Balances have thousands separators: "1,234.56".', DefectKind.FORM, FORM)
+@defect(
+    "thousands-separators",
+    'Balances have thousands separators: "1,234.56".',
+    DefectKind.FORM,
+    FORM,
+    cause="form:MON-05:balance-separators",
+)
 class ThousandsSeparators(Webhook):
     def money(self, cents: int) -> str:
         # Other defects may have written the rest already.
@@ -264,31 +335,61 @@ class ThousandsSeparators(Webhook):
         return f"{int(units):,}{written[len(units) :]}"
 
 
-@defect("comma-decimals", 'Balances have a decimal comma: "90,50".', DefectKind.FORM, FORM)
+@defect(
+    "comma-decimals",
+    'Balances have a decimal comma: "90,50".',
+    DefectKind.FORM,
+    FORM,
+    cause="form:MON-05:balance-separators",
+)
 class CommaDecimals(Webhook):
     def money(self, cents: int) -> str:
         return super().money(cents).replace(".", ",")
 
 
-@defect("four-decimals", 'Balances have four decimals: "90.5000".', DefectKind.FORM, FORM)
+@defect(
+    "four-decimals",
+    'Balances have four decimals: "90.5000".',
+    DefectKind.FORM,
+    FORM,
+    cause="form:MON-04:balance-many-decimals",
+)
 class FourDecimals(Webhook):
     def money(self, cents: int) -> str:
         return super().money(cents) + "00"
 
 
-@defect("currency-in-balance", 'Balances name their currency: "90.50 TRY".', DefectKind.FORM, FORM)
+@defect(
+    "currency-in-balance",
+    'Balances name their currency: "90.50 TRY".',
+    DefectKind.FORM,
+    FORM,
+    cause="form:CON-06:balance-unreadable",
+)
 class CurrencyInBalance(Webhook):
     def money(self, cents: int) -> str:
         return super().money(cents) + " TRY"
 
 
-@defect("balance-in-cents", 'Balances are written in cents: "9050".', DefectKind.SEQUENTIAL, FORM)
+@defect(
+    "balance-in-cents",
+    'Balances are written in cents: "9050".',
+    DefectKind.SEQUENTIAL,
+    FORM,
+    cause="hundredfold",
+)
 class BalanceInCents(Webhook):
     def money(self, cents: int) -> str:
         return str(cents)
 
 
-@defect("details-without-name", "account_details has no name_jogador.", DefectKind.FORM, FORM)
+@defect(
+    "details-without-name",
+    "account_details has no name_jogador.",
+    DefectKind.FORM,
+    FORM,
+    cause="form:CON-01:details-no-name_jogador",
+)
 class DetailsWithoutName(Webhook):
     def fields(self, call: ReceivedCall, answer: Answer) -> dict[str, Any]:
         fields = super().fields(call, answer)
@@ -297,7 +398,13 @@ class DetailsWithoutName(Webhook):
         return fields
 
 
-@defect("details-of-another-player", "account_details answers with another user_id.", DefectKind.FORM, FORM)
+@defect(
+    "details-of-another-player",
+    "account_details answers with another user_id.",
+    DefectKind.FORM,
+    FORM,
+    cause="form:CON-01:details-other-player",
+)
 class DetailsOfAnotherPlayer(Webhook):
     def fields(self, call: ReceivedCall, answer: Answer) -> dict[str, Any]:
         fields = super().fields(call, answer)

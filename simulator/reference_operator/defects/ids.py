@@ -23,7 +23,14 @@ from simulator.reference_operator.wallet import ACTIVE, Wallet, is_id, refusal
 IDEMPOTENCY = "idempotency"
 
 
-@defect("bet-charged-again", "A bet that is sent again is charged again.", DefectKind.SEQUENTIAL, IDEMPOTENCY)
+@defect(
+    "bet-charged-again",
+    "A bet that is sent again is charged again.",
+    DefectKind.SEQUENTIAL,
+    IDEMPOTENCY,
+    cause="repeated-bet-taken-again",
+    also=("same-id-other-amount-moved",),
+)
 class BetChargedAgain(Wallet):
     def answer_repeat(self, books: Books, player: Player, call: MoneyCall, earlier: Effect) -> Answer:
         if call.method != BET:
@@ -32,7 +39,13 @@ class BetChargedAgain(Wallet):
         return apply_again(self, books, player, call, -call.amount)
 
 
-@defect("win-paid-twice", "A win that is sent again is paid again.", DefectKind.SEQUENTIAL, IDEMPOTENCY)
+@defect(
+    "win-paid-twice",
+    "A win that is sent again is paid again.",
+    DefectKind.SEQUENTIAL,
+    IDEMPOTENCY,
+    cause="repeated-win-credited-again",
+)
 class WinPaidTwice(Wallet):
     def answer_repeat(self, books: Books, player: Player, call: MoneyCall, earlier: Effect) -> Answer:
         if call.method != WIN:
@@ -41,7 +54,11 @@ class WinPaidTwice(Wallet):
 
 
 @defect(
-    "refund-paid-twice", "A refund that is sent again is credited again.", DefectKind.SEQUENTIAL, IDEMPOTENCY
+    "refund-paid-twice",
+    "A refund that is sent again is credited again.",
+    DefectKind.SEQUENTIAL,
+    IDEMPOTENCY,
+    cause="repeated-refund-credited-again",
 )
 class RefundPaidTwice(Wallet):
     def answer_repeat(self, books: Books, player: Player, call: MoneyCall, earlier: Effect) -> Answer:
@@ -55,6 +72,7 @@ class RefundPaidTwice(Wallet):
     "Ids are unique without their method: a win that carries its bet's id is answered as a repeat, unpaid.",
     DefectKind.SEQUENTIAL,
     IDEMPOTENCY,
+    cause="shared-id-swallowed",
 )
 class WinWithBetIdSwallowed(Wallet):
     def find_effect(self, books: Books, call: MoneyCall, method: str) -> Effect | None:
@@ -69,6 +87,7 @@ class WinWithBetIdSwallowed(Wallet):
     "The amount is part of the key: a bet or win whose id comes with another amount is applied once more.",
     DefectKind.SEQUENTIAL,
     IDEMPOTENCY,
+    cause="same-id-other-amount-moved",
 )
 class RepeatWithOtherAmountApplied(Wallet):
     def answer_repeat(self, books: Books, player: Player, call: MoneyCall, earlier: Effect) -> Answer:
@@ -82,6 +101,7 @@ class RepeatWithOtherAmountApplied(Wallet):
     "The game is part of the key: a bet or win whose id comes with another game_id is applied once more.",
     DefectKind.SEQUENTIAL,
     IDEMPOTENCY,
+    cause="repeated-bet-taken-again",
 )
 class RepeatWithOtherGameApplied(Wallet):
     def answer_repeat(self, books: Books, player: Player, call: MoneyCall, earlier: Effect) -> Answer:
@@ -95,6 +115,7 @@ class RepeatWithOtherGameApplied(Wallet):
     "A bet whose id comes with another amount is corrected to it: the difference is charged.",
     DefectKind.SEQUENTIAL,
     IDEMPOTENCY,
+    cause="same-id-other-amount-moved",
 )
 class RepeatAdjustsAmount(Wallet):
     def answer_repeat(self, books: Books, player: Player, call: MoneyCall, earlier: Effect) -> Answer:
@@ -108,6 +129,7 @@ class RepeatAdjustsAmount(Wallet):
     "A bet that was refused for funds counts as done: sent again, it gets success and no charge.",
     DefectKind.SEQUENTIAL,
     IDEMPOTENCY,
+    cause="repeat-of-refused-wrong",
 )
 class RefusedBetRemembered(Wallet):
     def __init__(self, database: Database, max_bet: int | None = None, seed: int = 0) -> None:
@@ -131,6 +153,11 @@ class RefusedBetRemembered(Wallet):
     "The database's UNIQUE key is the only guard: a repeat ends in an uncaught error, HTTP 500.",
     DefectKind.SEQUENTIAL,
     IDEMPOTENCY,
+    cause="form:CON-03:http-500",
+    also=(
+        "form:CON-04:http-500",
+        "form:REF-14:http-500",
+    ),
 )
 class RepeatAnswers500(Wallet):
     def answer_repeat(self, books: Books, player: Player, call: MoneyCall, earlier: Effect) -> Answer:
@@ -142,6 +169,7 @@ class RepeatAnswers500(Wallet):
     "Answers are stored by id alone: a player who uses another player's id gets that player's balance.",
     DefectKind.SEQUENTIAL,
     IDEMPOTENCY,
+    cause="answer-balance-wrong",
 )
 class AnswerOfAnotherPlayer(Wallet):
     def find_effect(self, books: Books, call: MoneyCall, method: str) -> Effect | None:
@@ -168,6 +196,7 @@ IDENTITY = "identity"
     "Ids that differ in case are one id, as in a case-insensitive column.",
     DefectKind.SEQUENTIAL,
     IDENTITY,
+    cause="shared-id-swallowed",
 )
 class IdsFoldCase(Wallet):
     def read_transaction_id(self, player: Player, call: ReceivedCall) -> str:
@@ -188,6 +217,7 @@ class IdsCut(Wallet):
     "Ids that are equal in their first 24 characters are one id.",
     DefectKind.SEQUENTIAL,
     IDENTITY,
+    cause="shared-id-swallowed",
 )
 class IdsCutAt24(IdsCut):
     length = 24
@@ -198,6 +228,7 @@ class IdsCutAt24(IdsCut):
     "Ids that are equal in their first 64 characters are one id.",
     DefectKind.SEQUENTIAL,
     IDENTITY,
+    cause="shared-id-swallowed",
 )
 class IdsCutAt64(IdsCut):
     length = 64
@@ -208,6 +239,7 @@ class IdsCutAt64(IdsCut):
     "Ids that are equal in their first 128 characters are one id.",
     DefectKind.SEQUENTIAL,
     IDENTITY,
+    cause="shared-id-swallowed",
 )
 class IdsCutAt128(IdsCut):
     length = 128
@@ -218,6 +250,7 @@ class IdsCutAt128(IdsCut):
     'Ids of digits are cast to numbers: "1" and "01" are one id.',
     DefectKind.SEQUENTIAL,
     IDENTITY,
+    cause="shared-id-swallowed",
 )
 class IdsAsNumbers(Wallet):
     def read_transaction_id(self, player: Player, call: ReceivedCall) -> str:
@@ -232,6 +265,7 @@ class IdsAsNumbers(Wallet):
     "Spaces around an id are dropped: ids that differ in them are one.",
     DefectKind.SEQUENTIAL,
     IDENTITY,
+    cause="shared-id-swallowed",
 )
 class IdsTrimmed(Wallet):
     def read_transaction_id(self, player: Player, call: ReceivedCall) -> str:
@@ -243,6 +277,7 @@ class IdsTrimmed(Wallet):
     "An unknown user_id opens an account, and its wins are paid into it.",
     DefectKind.SEQUENTIAL,
     IDENTITY,
+    cause="unknown-player-accepted",
 )
 class UnknownPlayerCreated(Wallet):
     def find_player(self, books: Books, call: ReceivedCall) -> Player:
@@ -257,6 +292,11 @@ class UnknownPlayerCreated(Wallet):
     "The user_id is pasted into the query: quotes in it choose whose money moves, or end in HTTP 500.",
     DefectKind.SEQUENTIAL,
     IDENTITY,
+    cause="unknown-player-accepted",
+    also=(
+        "form:CON-03:http-500",
+        "form:CON-04:http-500",
+    ),
 )
 class SqlInjection(Wallet):
     def find_player(self, books: Books, call: ReceivedCall) -> Player:
@@ -275,6 +315,7 @@ class SqlInjection(Wallet):
     "A bet or win without transaction_id gets one made up for it, and moves money each time.",
     DefectKind.SEQUENTIAL,
     IDENTITY,
+    cause="malformed-moved",
 )
 class MissingIdCharged(Wallet):
     made_up = 0
@@ -292,6 +333,7 @@ class MissingIdCharged(Wallet):
     DefectKind.SEQUENTIAL,
     IDENTITY,
     needs="block",
+    cause="blocked-player-wrong",
 )
 class BlockedPlayerMayBet(Wallet):
     def find_player(self, books: Books, call: ReceivedCall) -> Player:
@@ -316,6 +358,7 @@ class BlockedPlayerUnpaid(Wallet):
     DefectKind.SEQUENTIAL,
     IDENTITY,
     needs="block",
+    cause="win-refused",
 )
 class BlockedPlayerWinRefused(BlockedPlayerUnpaid):
     method = "transaction_win"
@@ -327,6 +370,7 @@ class BlockedPlayerWinRefused(BlockedPlayerUnpaid):
     DefectKind.SEQUENTIAL,
     IDENTITY,
     needs="block",
+    cause="refund-refused",
 )
 class BlockedPlayerRefundRefused(BlockedPlayerUnpaid):
     method = "refund"

@@ -33,6 +33,7 @@ DRIFT_EVERY = 100
     "Wins are credited in whole units: 2.40 pays 2.00.",
     DefectKind.SEQUENTIAL,
     ARITHMETIC,
+    cause="win-wrong-amount",
 )
 class WinLosesItsCents(Wallet):
     def apply(self, books: Books, player: Player, call: MoneyCall, moved: int) -> Answer:
@@ -46,6 +47,7 @@ class WinLosesItsCents(Wallet):
     'Texts are joined instead of numbers added: "1000" and "50.00" make 100050.00.',
     DefectKind.SEQUENTIAL,
     ARITHMETIC,
+    cause="win-wrong-amount",
 )
 class WinAppendedToBalance(Wallet):
     def apply(self, books: Books, player: Player, call: MoneyCall, moved: int) -> Answer:
@@ -56,7 +58,11 @@ class WinAppendedToBalance(Wallet):
 
 
 @defect(
-    "balance-column-overflow", "The balance's column ends at 999999.99.", DefectKind.SEQUENTIAL, ARITHMETIC
+    "balance-column-overflow",
+    "The balance's column ends at 999999.99.",
+    DefectKind.SEQUENTIAL,
+    ARITHMETIC,
+    cause="win-wrong-amount",
 )
 class BalanceColumnOverflow(Wallet):
     def apply(self, books: Books, player: Player, call: MoneyCall, moved: int) -> Answer:
@@ -65,13 +71,25 @@ class BalanceColumnOverflow(Wallet):
         return super().apply(books, player, call, moved)
 
 
-@defect("large-win-capped", "Wins over 10000.00 are paid as 10000.00.", DefectKind.SEQUENTIAL, ARITHMETIC)
+@defect(
+    "large-win-capped",
+    "Wins over 10000.00 are paid as 10000.00.",
+    DefectKind.SEQUENTIAL,
+    ARITHMETIC,
+    cause="win-wrong-amount",
+)
 class LargeWinCapped(Wallet):
     def apply(self, books: Books, player: Player, call: MoneyCall, moved: int) -> Answer:
         return super().apply(books, player, call, min(moved, LARGE_WIN) if call.method == WIN else moved)
 
 
-@defect("drift", f"Every {DRIFT_EVERY}th movement of money loses a cent.", DefectKind.SEQUENTIAL, ARITHMETIC)
+@defect(
+    "drift",
+    f"Every {DRIFT_EVERY}th movement of money loses a cent.",
+    DefectKind.SEQUENTIAL,
+    ARITHMETIC,
+    cause="cent-off",
+)
 class Drift(Wallet):
     def __init__(self, database: Database, max_bet: int | None = None, seed: int = 0) -> None:
         super().__init__(database, max_bet, seed)
@@ -88,6 +106,7 @@ class Drift(Wallet):
     "A win is credited less the stake of its game's last bet, as if the stake were still there.",
     DefectKind.SEQUENTIAL,
     ARITHMETIC,
+    cause="win-wrong-amount",
 )
 class WinCreditedNet(Wallet):
     def apply(self, books: Books, player: Player, call: MoneyCall, moved: int) -> Answer:
@@ -106,6 +125,7 @@ class WinCreditedNet(Wallet):
     "Balances are added up as floats: after a few calls one is answered as 99.80000000000001.",
     DefectKind.FORM,
     ARITHMETIC,
+    cause="form:MON-04:balance-noise",
 )
 class FloatBalance(Webhook):
     def __init__(self, wallet: Wallet) -> None:
@@ -144,13 +164,23 @@ class NegativeAmounts(Wallet):
         return super().read_amount(player, call)
 
 
-@defect("negative-bet-credited", "A bet of -10.00 adds 10.00 to the balance.", DefectKind.SEQUENTIAL, AMOUNTS)
+@defect(
+    "negative-bet-credited",
+    "A bet of -10.00 adds 10.00 to the balance.",
+    DefectKind.SEQUENTIAL,
+    AMOUNTS,
+    cause="malformed-moved",
+)
 class NegativeBetCredited(NegativeAmounts):
     method = BET
 
 
 @defect(
-    "negative-win-debited", "A win of -10.00 takes 10.00 from the balance.", DefectKind.SEQUENTIAL, AMOUNTS
+    "negative-win-debited",
+    "A win of -10.00 takes 10.00 from the balance.",
+    DefectKind.SEQUENTIAL,
+    AMOUNTS,
+    cause="malformed-moved",
 )
 class NegativeWinDebited(NegativeAmounts):
     method = WIN
@@ -161,6 +191,7 @@ class NegativeWinDebited(NegativeAmounts):
     'Any text that begins like a number is read as one: "1,00" is 1.00, "1e3" is 1000.00, " 5" is 5.00.',
     DefectKind.SEQUENTIAL,
     AMOUNTS,
+    cause="malformed-moved",
 )
 class AmountsReadLoosely(Wallet):
     def read_amount(self, player: Player, call: ReceivedCall) -> int:
@@ -175,6 +206,7 @@ class AmountsReadLoosely(Wallet):
     'Commas are taken out of amounts: "1,00" is 100.00.',
     DefectKind.SEQUENTIAL,
     AMOUNTS,
+    cause="malformed-moved",
 )
 class CommasDroppedFromAmounts(Wallet):
     def read_amount(self, player: Player, call: ReceivedCall) -> int:
@@ -188,6 +220,7 @@ class CommasDroppedFromAmounts(Wallet):
     "Amounts pass through a float and are cut to cents: 0.29 becomes 0.28.",
     DefectKind.SEQUENTIAL,
     AMOUNTS,
+    cause="cent-off",
 )
 class CentsCutByFloat(Wallet):
     def read_amount(self, player: Player, call: ReceivedCall) -> int:
@@ -200,6 +233,7 @@ class CentsCutByFloat(Wallet):
     "A body that is not JSON is searched for fields, and moves money if they are found.",
     DefectKind.SEQUENTIAL,
     AMOUNTS,
+    cause="malformed-moved",
 )
 class MalformedJsonMovesMoney(Webhook):
     def read(self, body: bytes) -> ReceivedCall:
@@ -233,6 +267,7 @@ class FundsUnchecked(Wallet):
     "A bet over the balance is taken; the balance goes below zero.",
     DefectKind.SEQUENTIAL,
     FUNDS,
+    cause="overdraft",
 )
 class InsufficientFundsAccepted(FundsUnchecked):
     """Adds nothing to FundsUnchecked."""
@@ -243,6 +278,7 @@ class InsufficientFundsAccepted(FundsUnchecked):
     "A bet over the balance is taken; the balance stops at zero.",
     DefectKind.SEQUENTIAL,
     FUNDS,
+    cause="overdraft",
 )
 class OverdraftToZero(FundsUnchecked):
     def apply(self, books: Books, player: Player, call: MoneyCall, moved: int) -> Answer:
@@ -254,6 +290,7 @@ class OverdraftToZero(FundsUnchecked):
     "A bet over the balance is answered with status 1 and not charged, so the player plays for free.",
     DefectKind.SEQUENTIAL,
     FUNDS,
+    cause="overdraft",
 )
 class InsufficientAnsweredSuccess(Wallet):
     def transaction_bet(self, call: ReceivedCall) -> Answer:
@@ -270,6 +307,7 @@ class InsufficientAnsweredSuccess(Wallet):
     "A bet over the balance is charged first and then refused, and the charge stays.",
     DefectKind.SEQUENTIAL,
     FUNDS,
+    cause="overdraft-refused-but-taken",
 )
 class InsufficientRefusedButCharged(FundsUnchecked):
     def apply(self, books: Books, player: Player, call: MoneyCall, moved: int) -> Answer:
@@ -281,7 +319,13 @@ class InsufficientRefusedButCharged(FundsUnchecked):
         return answer
 
 
-@defect("insufficient-answers-500", "A bet over the balance ends in HTTP 500.", DefectKind.SEQUENTIAL, FUNDS)
+@defect(
+    "insufficient-answers-500",
+    "A bet over the balance ends in HTTP 500.",
+    DefectKind.SEQUENTIAL,
+    FUNDS,
+    cause="form:CON-03:http-500",
+)
 class InsufficientAnswers500(Wallet):
     def check_bet(self, books: Books, player: Player, bet: MoneyCall) -> None:
         try:
@@ -292,7 +336,13 @@ class InsufficientAnswers500(Wallet):
             raise
 
 
-@defect("last-cent-refused", "A bet of the whole balance is refused.", DefectKind.SEQUENTIAL, FUNDS)
+@defect(
+    "last-cent-refused",
+    "A bet of the whole balance is refused.",
+    DefectKind.SEQUENTIAL,
+    FUNDS,
+    cause="bet-refused",
+)
 class LastCentRefused(Wallet):
     def check_bet(self, books: Books, player: Player, bet: MoneyCall) -> None:
         super().check_bet(books, player, bet)
@@ -305,6 +355,7 @@ class LastCentRefused(Wallet):
     "After a bet over the balance the player's next bet is refused too, whatever its amount.",
     DefectKind.SEQUENTIAL,
     FUNDS,
+    cause="bet-refused",
 )
 class LockedAfterRefusal(Wallet):
     def __init__(self, database: Database, max_bet: int | None = None, seed: int = 0) -> None:

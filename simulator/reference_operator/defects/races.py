@@ -43,12 +43,24 @@ class LostUpdate(Wallet):
         return player
 
 
-@defect("lost-update-on-bets", "Two bets at once: one is charged, both are answered.", DefectKind.RACE, RACES)
+@defect(
+    "lost-update-on-bets",
+    "Two bets at once: one is charged, both are answered.",
+    DefectKind.RACE,
+    RACES,
+    cause="lost-update",
+)
 class LostUpdateOnBets(LostUpdate):
     raced = BET
 
 
-@defect("lost-update-on-wins", "Two wins at once: one is paid, both are answered.", DefectKind.RACE, RACES)
+@defect(
+    "lost-update-on-wins",
+    "Two wins at once: one is paid, both are answered.",
+    DefectKind.RACE,
+    RACES,
+    cause="lost-update",
+)
 class LostUpdateOnWins(LostUpdate):
     raced = WIN
 
@@ -58,6 +70,7 @@ class LostUpdateOnWins(LostUpdate):
     "Two refunds at once: one is credited, both are answered.",
     DefectKind.RACE,
     RACES,
+    cause="lost-update",
 )
 class LostUpdateOnRefunds(LostUpdate):
     raced = REFUND
@@ -79,18 +92,34 @@ class CheckThenAct(Wallet):
         return super().apply(books, player, call, moved)
 
 
-@defect("repeated-bet-race", "The same bet sent twice at once is charged twice.", DefectKind.RACE, RACES)
+@defect(
+    "repeated-bet-race",
+    "The same bet sent twice at once is charged twice.",
+    DefectKind.RACE,
+    RACES,
+    cause="double-effect",
+)
 class RepeatedBetRace(CheckThenAct):
     raced = BET
 
 
-@defect("repeated-win-race", "The same win sent twice at once is paid twice.", DefectKind.RACE, RACES)
+@defect(
+    "repeated-win-race",
+    "The same win sent twice at once is paid twice.",
+    DefectKind.RACE,
+    RACES,
+    cause="double-effect",
+)
 class RepeatedWinRace(CheckThenAct):
     raced = WIN
 
 
 @defect(
-    "repeated-refund-race", "The same refund sent twice at once is credited twice.", DefectKind.RACE, RACES
+    "repeated-refund-race",
+    "The same refund sent twice at once is credited twice.",
+    DefectKind.RACE,
+    RACES,
+    cause="double-effect",
 )
 class RepeatedRefundRace(CheckThenAct):
     raced = REFUND
@@ -121,6 +150,7 @@ class BetInTwoSteps(Wallet):
     "Two bets at once spend the same money: the balance goes below zero.",
     DefectKind.RACE,
     RACES,
+    cause="overdraft",
 )
 class OverdraftRace(BetInTwoSteps):
     checks_funds_again = False
@@ -131,6 +161,7 @@ class OverdraftRace(BetInTwoSteps):
     "A refund that comes while its bet is being charged finds no bet, is answered, and the stake is gone.",
     DefectKind.RACE,
     RACES,
+    cause="late-bet-taken",
 )
 class BetRefundRace(BetInTwoSteps):
     checks_refund_again = False
@@ -150,6 +181,7 @@ class LastBet:
     f"One bet in {BETS_PER_LOSS}, if it overlaps another, starts from the same balance: a charge is lost.",
     DefectKind.RACE,
     RACES,
+    cause="lost-update",
 )
 class LostUpdateOnceIn50(Wallet):
     """Plays the interleaving (both read, one writes, the other writes) exactly, instead of provoking it."""
@@ -187,6 +219,7 @@ class LostUpdateOnceIn50(Wallet):
     "The current player is one variable for all threads: a bet is answered with another's balance.",
     DefectKind.RACE,
     RACES,
+    cause="answer-balance-wrong",
 )
 class CurrentPlayerRace(Wallet):
     current = ""
@@ -205,6 +238,7 @@ class CurrentPlayerRace(Wallet):
     "A bet that overlaps another one gets HTTP 500, database is locked; nothing moves.",
     DefectKind.RACE,
     RACES,
+    cause="form:CON-03:http-500",
 )
 class BusyAnswers500(Wallet):
     def __init__(self, database: Database, max_bet: int | None = None, seed: int = 0) -> None:
@@ -255,6 +289,7 @@ class IdsInMemory(Wallet):
     DefectKind.DURABILITY,
     DURABILITY,
     needs="restart",
+    cause="repeated-bet-taken-again",
 )
 class BetIdsLostAtRestart(IdsInMemory):
     methods = (BET,)
@@ -266,6 +301,8 @@ class BetIdsLostAtRestart(IdsInMemory):
     DefectKind.DURABILITY,
     DURABILITY,
     needs="restart",
+    cause="repeated-win-credited-again",
+    also=("repeated-refund-credited-again",),
 )
 class CreditIdsLostAtRestart(IdsInMemory):
     methods = (WIN, REFUND)
@@ -276,6 +313,11 @@ class CreditIdsLostAtRestart(IdsInMemory):
     f"Only the last {REMEMBERED_IDS} ids are remembered: an older call that is sent again moves money again.",
     DefectKind.DURABILITY,
     DURABILITY,
+    cause="repeated-bet-taken-again",
+    also=(
+        "repeated-win-credited-again",
+        "repeated-refund-credited-again",
+    ),
 )
 class IdsBounded(IdsInMemory):
     remembered_max = REMEMBERED_IDS
@@ -287,6 +329,7 @@ class IdsBounded(IdsInMemory):
     DefectKind.DURABILITY,
     DURABILITY,
     needs="restart",
+    cause="late-bet-taken",
 )
 class TombstonesLostAtRestart(Wallet):
     def __init__(self, database: Database, max_bet: int | None = None, seed: int = 0) -> None:
@@ -306,6 +349,12 @@ class TombstonesLostAtRestart(Wallet):
     DefectKind.DURABILITY,
     DURABILITY,
     needs="restart",
+    cause="win-not-credited",
+    also=(
+        "bet-not-taken",
+        "refund-not-credited",
+        "late-bet-taken",
+    ),
 )
 class LastEffectLostAtRestart(Wallet):
     def __init__(self, database: Database, max_bet: int | None = None, seed: int = 0) -> None:
@@ -323,6 +372,7 @@ class LastEffectLostAtRestart(Wallet):
     DefectKind.DURABILITY,
     DURABILITY,
     needs="restart",
+    cause="balance-read-wrong",
 )
 class UnsavedBalanceLostAtRestart(Wallet):
     def __init__(self, database: Database, max_bet: int | None = None, seed: int = 0) -> None:

@@ -25,6 +25,7 @@ REFUNDS = "refunds"
     "A refund carries its bet's id and is taken for a repeat of it: answered with success, never credited.",
     DefectKind.SEQUENTIAL,
     REFUNDS,
+    cause="refund-not-credited",
 )
 class RefundSwallowedAsDuplicate(Wallet):
     def refund_bet(self, books: Books, player: Player, refund: MoneyCall, bet: Effect) -> Answer:
@@ -36,6 +37,8 @@ class RefundSwallowedAsDuplicate(Wallet):
     "A refund of a bet that never came is credited.",
     DefectKind.SEQUENTIAL,
     REFUNDS,
+    cause="unknown-refund-credited",
+    also=("refused-bet-refund-credited", "win-id-refund-credited", "foreign-refund-moved"),
 )
 class UnknownRefundCredited(Wallet):
     def refund_unknown(self, books: Books, player: Player, refund: MoneyCall) -> Answer:
@@ -47,6 +50,7 @@ class UnknownRefundCredited(Wallet):
     "A refund credits the amount it carries: 500.00 for a bet of 10.00.",
     DefectKind.SEQUENTIAL,
     REFUNDS,
+    cause="refund-over-stake",
 )
 class RefundCreditsSentAmount(Wallet):
     def refund_bet(self, books: Books, player: Player, refund: MoneyCall, bet: Effect) -> Answer:
@@ -58,6 +62,7 @@ class RefundCreditsSentAmount(Wallet):
     "A bet that was refused for funds is remembered as if taken, and its refund is credited.",
     DefectKind.SEQUENTIAL,
     REFUNDS,
+    cause="refused-bet-refund-credited",
 )
 class RefundOfRefusedBetCredited(Wallet):
     def __init__(self, database: Database, max_bet: int | None = None, seed: int = 0) -> None:
@@ -83,6 +88,7 @@ class RefundOfRefusedBetCredited(Wallet):
     "A refund takes the stake a second time instead of giving it back.",
     DefectKind.SEQUENTIAL,
     REFUNDS,
+    cause="refund-debited",
 )
 class RefundDebits(Wallet):
     def refund_bet(self, books: Books, player: Player, refund: MoneyCall, bet: Effect) -> Answer:
@@ -103,6 +109,7 @@ def find_strangers_bet(books: Books, refund: MoneyCall) -> tuple[str, int] | Non
     "Bets are looked up by id alone: the refund of another player's bet is credited to the one who asks.",
     DefectKind.SEQUENTIAL,
     REFUNDS,
+    cause="foreign-refund-moved",
 )
 class RefundPaysWhoeverAsks(Wallet):
     def refund_unknown(self, books: Books, player: Player, refund: MoneyCall) -> Answer:
@@ -117,6 +124,7 @@ class RefundPaysWhoeverAsks(Wallet):
     "Bets are looked up by id alone: any player's refund gives the bet back to its owner.",
     DefectKind.SEQUENTIAL,
     REFUNDS,
+    cause="foreign-refund-moved",
 )
 class RefundByStrangerPaysOwner(Wallet):
     def refund_unknown(self, books: Books, player: Player, refund: MoneyCall) -> Answer:
@@ -132,6 +140,7 @@ class RefundByStrangerPaysOwner(Wallet):
     "The refund of a bet that has not come yet gets success and is forgotten: the late bet is charged.",
     DefectKind.SEQUENTIAL,
     REFUNDS,
+    cause="late-bet-taken",
 )
 class RefundWithoutTombstone(Wallet):
     def refund_unknown(self, books: Books, player: Player, refund: MoneyCall) -> Answer:
@@ -143,6 +152,7 @@ class RefundWithoutTombstone(Wallet):
     "A refund that carries the id of a win pays the win again.",
     DefectKind.SEQUENTIAL,
     REFUNDS,
+    cause="win-id-refund-credited",
 )
 class RefundOfWinCredited(Wallet):
     def refund_unknown(self, books: Books, player: Player, refund: MoneyCall) -> Answer:
@@ -157,6 +167,7 @@ class RefundOfWinCredited(Wallet):
     "A refund deletes its bet's row: when the bet is sent again it is new, and is charged.",
     DefectKind.SEQUENTIAL,
     REFUNDS,
+    cause="repeated-bet-taken-again",
 )
 class RefundDeletesBet(Wallet):
     def refund_bet(self, books: Books, player: Player, refund: MoneyCall, bet: Effect) -> Answer:
@@ -171,6 +182,7 @@ class RefundDeletesBet(Wallet):
     "Refunds of less than the stake credit their own amount, again each time the amount differs.",
     DefectKind.SEQUENTIAL,
     REFUNDS,
+    cause="same-id-other-amount-moved",
 )
 class PartialRefundsAddUp(Wallet):
     def refund_bet(self, books: Books, player: Player, refund: MoneyCall, bet: Effect) -> Answer:
@@ -189,6 +201,7 @@ class PartialRefundsAddUp(Wallet):
     "Only the player's last bet is known: the refund of an earlier one is refused.",
     DefectKind.SEQUENTIAL,
     REFUNDS,
+    cause="refund-refused",
 )
 class OnlyLastBetRefundable(Wallet):
     def refund_bet(self, books: Books, player: Player, refund: MoneyCall, bet: Effect) -> Answer:
@@ -219,6 +232,7 @@ def find_last(books: Books, player: Player, column: str, method: str) -> str | N
     "A bet is settled by its first win: further ones are answered with success and not paid.",
     DefectKind.SEQUENTIAL,
     ROUNDS,
+    cause="win-not-credited",
 )
 class SecondWinSwallowed(Wallet):
     def apply(self, books: Books, player: Player, call: MoneyCall, moved: int) -> Answer:
@@ -236,6 +250,7 @@ class SecondWinSwallowed(Wallet):
     "Only the game of the last bet is open: a win for the game before it is refused.",
     DefectKind.SEQUENTIAL,
     ROUNDS,
+    cause="win-refused",
 )
 class LobbySwitchLosesWin(Wallet):
     def check_win(self, books: Books, player: Player, win: MoneyCall) -> None:
@@ -249,6 +264,7 @@ class LobbySwitchLosesWin(Wallet):
     "A win must follow its bet at once: after three more bets it is refused.",
     DefectKind.SEQUENTIAL,
     ROUNDS,
+    cause="win-refused",
 )
 class LateWinRefused(Wallet):
     def check_win(self, books: Books, player: Player, win: MoneyCall) -> None:
@@ -265,6 +281,7 @@ class LateWinRefused(Wallet):
     "After a win of 0.00 the round counts as lost: a real win of the same game is answered and not paid.",
     DefectKind.SEQUENTIAL,
     ROUNDS,
+    cause="win-not-credited",
 )
 class ZeroWinClosesRound(Wallet):
     def apply(self, books: Books, player: Player, call: MoneyCall, moved: int) -> Answer:
@@ -296,6 +313,7 @@ class LastBettor(Wallet):
     "The current player is one variable for all: a win goes to the player who bet last.",
     DefectKind.SEQUENTIAL,
     ROUNDS,
+    cause="win-not-credited",
 )
 class WinPaidToLastBettor(LastBettor):
     def apply(self, books: Books, player: Player, call: MoneyCall, moved: int) -> Answer:
@@ -312,6 +330,7 @@ class WinPaidToLastBettor(LastBettor):
     "The current player is one variable for all: user_balance shows the balance of the player who bet last.",
     DefectKind.SEQUENTIAL,
     ROUNDS,
+    cause="read-contradicts-answers",
 )
 class BalanceOfLastBettor(LastBettor):
     def user_balance(self, call: ReceivedCall) -> Answer:
@@ -326,6 +345,7 @@ class BalanceOfLastBettor(LastBettor):
     "A game is refunded once: a second refund on it is answered with success and not credited.",
     DefectKind.SEQUENTIAL,
     ROUNDS,
+    cause="refund-not-credited",
 )
 class OneRefundAGame(Wallet):
     def refund_bet(self, books: Books, player: Player, refund: MoneyCall, bet: Effect) -> Answer:
