@@ -133,7 +133,7 @@ TAKEN_AGAIN = {
 """What it is called when a call of that method that is sent again takes effect again."""
 
 _IGNORED = frozenset({Situation.BET_NOT_TAKEN, Situation.WIN_NOT_CREDITED})
-_READS_WRONGLY = frozenset({Situation.STALE_READ, Situation.READ_CONTRADICTS})
+READS_WRONGLY = (Situation.STALE_READ, Situation.READ_CONTRADICTS)
 _VAGUE = frozenset({Situation.ANSWER_BALANCE_WRONG, Situation.BALANCE_READ_WRONG})
 
 
@@ -376,7 +376,7 @@ def known_mistake(
     calls that can show the mistake may have made it.
     """
     for situation, _ in mistakes.most_common():
-        if situation in _READS_WRONGLY:
+        if situation in READS_WRONGLY:
             return calls[-1], situation
         sums: set[int] = set()
         for number, call in enumerate(calls):

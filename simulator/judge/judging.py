@@ -13,6 +13,7 @@ from simulator.core.money import CENT, Money
 from simulator.core.webhooks import Method
 from simulator.judge.account import Account, Accounts
 from simulator.judge.blame import (
+    READS_WRONGLY,
     TAKEN_AGAIN,
     CallFacts,
     Culprit,
@@ -358,6 +359,12 @@ class Judging:
             self._wrong_read(account.player, account, made.before, before, made.call)
             self._take_in(account, made, Money(answered), Money(before - made.before))
             return
+        if self._reads_are_wrong and not account.unconfirmed and answered is not None and len(possible) == 1:
+            # The account was opened at such a read.
+            opening = Money(made.before + answered - possible[0])
+            self._wrong_read(account.player, account, made.before, opening, made.call)
+            self._take_in(account, made, answered, Money(answered - possible[0]))
+            return
         self._accuse_by_answer(account, made, possible, actual)
 
     def _balance_after(
@@ -459,6 +466,9 @@ class Judging:
         self._expected = book.balances[0]
         facts = self._facts(account, book.balances, actual)
         gap = actual - book.balances[0]
+        if self._reads_are_wrong:
+            self._wrong_read(account.player, account, actual, book.balances[0], read)
+            return
         known = self._known_culprit(account, gap)
         if suspect is not None and known is None:
             self._accuse(account, suspect, self._call, facts)
@@ -493,6 +503,8 @@ class Judging:
         trail = "" if account is None else account.trail.line
         facts = MoneyFacts(player, (current,), wrong, trail)
         situation = Situation.STALE_READ if behind else Situation.READ_CONTRADICTS
+        # A cache and a replica show balances that nobody remembers, too.
+        situation = max((situation, *READS_WRONGLY), key=lambda each: self._mistakes[each])
         if account is None or not account.raced:
             self._mistakes[situation] += 1
         self._found.append(self._findings.money(situation, read, facts, Method.BALANCE))
@@ -511,6 +523,11 @@ class Judging:
         self._found.append(self._findings.money(situation, call, facts, request.method, about))
         self._accused.add(account.player)
         account.blame(call)
+
+    @property
+    def _reads_are_wrong(self) -> bool:
+        """Whether reads were seen to be behind the answers, so that no read alone shows wrong money."""
+        return any(self._mistakes[each] for each in READS_WRONGLY)
 
     def _known_culprit(self, account: Account, gap: int) -> Culprit | None:
         return known_culprit(account.book, account.unconfirmed, gap, self._mistakes)

@@ -26,7 +26,7 @@ from simulator.judge.rulings import (
     ReadBalance,
     Ruling,
 )
-from simulator.law.book import Book, Ledger, Terms
+from simulator.law.book import Book, Ledger, Terms, resembles
 from simulator.law.situations import Situation
 
 
@@ -165,7 +165,14 @@ class Referee:
     def _stranger(self, call: CallFacts) -> Ruling:
         player, method = call.request.player, call.request.method
         facts = MoneyFacts(player, (), call.balance)
-        finding = self.findings.money(Situation.UNKNOWN_PLAYER_ACCEPTED, call, facts, method)
+        situation = Situation.UNKNOWN_PLAYER_ACCEPTED
+        for known in self.ledger.books:
+            account = self._accounts.get(known) if resembles(player, known) else None
+            if account is not None:
+                situation = Situation.SAME_PLAYER_ID
+                if call.balance is not None:
+                    account.follow(call.balance)
+        finding = self.findings.money(situation, call, facts, method)
         return Ruling(CallVerdict.WRONG, call.outcome, None, (finding,), frozenset({player}))
 
     def _first_read(self, call: CallFacts, account: Account | None) -> Ruling:

@@ -463,6 +463,15 @@ def near_forms(transaction_id: str) -> Iterator[str]:
             yield f"cut{length}:" + folded[:length]
 
 
+def resembles(user_id: str, known: str) -> bool:
+    """Return whether a wallet that casts or trims ids takes a user_id for another player's."""
+    bare = user_id.strip()
+    tail = bare.removeprefix(known)
+    return user_id != known and (
+        bare.lstrip("0") == known.lstrip("0") or (tail != bare and not tail[0].isdigit())
+    )
+
+
 # --- worlds ---------------------------------------------------------------------------------------
 # Possible states of one player's wallet, and what is said of a call by them.
 

@@ -47,6 +47,7 @@ class Situation(StrEnum):
     ZERO_MOVED = "zero-moved"
     MALFORMED_MOVED = "malformed-moved"
     UNKNOWN_PLAYER_ACCEPTED = "unknown-player-accepted"
+    SAME_PLAYER_ID = "same-player-id"
     BALANCE_READ_WRONG = "balance-read-wrong"
     STALE_READ = "stale-read"
     READ_CONTRADICTS = "read-contradicts-answers"

@@ -2,6 +2,7 @@
 
 # ruff: noqa: ARG002 -- a defect need not use every argument of the method that it overrides
 
+import re
 import sqlite3
 
 from simulator.reference_operator.calls import (
@@ -284,6 +285,24 @@ class UnknownPlayerCreated(Wallet):
         user_id = call.fields.get("user_id")
         if is_id(user_id) and books.player(user_id) is None:
             books.open_player(Player(user_id, 0, 0, ACTIVE))
+        return super().find_player(books, call)
+
+
+@defect(
+    "user-id-read-as-number",
+    "A user_id is cast: blanks, zeros, letters and fractions around it are dropped, and 12345abc is 12345.",
+    DefectKind.SEQUENTIAL,
+    IDENTITY,
+    cause="same-player-id",
+)
+class UserIdReadAsNumber(Wallet):
+    def find_player(self, books: Books, call: ReceivedCall) -> Player:
+        user_id = call.fields.get("user_id")
+        if is_id(user_id) and books.player(user_id) is None:
+            read = re.match(r"\s*0*(.*\d)(?!\d)(?:\.0|[a-z]+)?", user_id.removesuffix(".0"))
+            player = books.player(read[1]) if read else None
+            if player is not None:
+                return player
         return super().find_player(books, call)
 
 
