@@ -163,7 +163,7 @@ def name_causes(defect: Defect, suite: Sequence[Scenario], *, jobs: int = 4, see
     """Run the whole suite against an example wallet with this defect, and list the causes it names."""
     overview = Overview()
     with embedded_operator(defects=(defect.name,), seed=seed) as operator:
-        settings = settings_for(operator, jobs=jobs, seed=seed, timeout_s=TIMEOUT_S)
+        settings = settings_for(operator, jobs=jobs, seed=seed)
         run_scenarios(settings, suite, overview.on)
     overview.finish()
     causes = overview.of_severity(Severity.ERROR)
@@ -175,13 +175,13 @@ def name_causes(defect: Defect, suite: Sequence[Scenario], *, jobs: int = 4, see
 def _compare_causes(chosen: Sequence[Defect], suite: Sequence[Scenario], *, jobs: int, seed: int) -> ExitCode:
     """Print a table of what is expected and what is named; the races come last, for they take longest."""
     in_order = sorted(chosen, key=lambda defect: defect.kind is DefectKind.RACE)
-    click.echo(f"{'':<9}{'defect':<34}{'expected':<34}{'first cause':<34}false causes")
+    click.echo(f"{'':<9}{'defect':<34}{'expected':<38}{'first cause':<38}false causes")
     namings = []
     for defect in in_order:
         naming = name_causes(defect, suite, jobs=jobs, seed=seed)
         namings.append(naming)
         mark = "right" if naming.right else "DIFFERS"
-        line = f"{mark:<9}{defect.name:<34}{defect.cause:<34}{naming.first:<34}{', '.join(naming.wrong)}"
+        line = f"{mark:<9}{defect.name:<34}{defect.cause:<38}{naming.first:<38}{', '.join(naming.wrong)}"
         click.echo(line.rstrip())
         sys.stdout.flush()
     first = sum(naming.first == naming.defect.cause for naming in namings)

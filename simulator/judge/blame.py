@@ -428,7 +428,9 @@ def _possible_roles(
         if Method.REFUND in twins:
             yield Role.LATE_BET, 0
     elif call.method is Method.REFUND and Method.BET in twins:
-        yield Role.DUE_REFUND, lawful if call.outcome is Outcome.ACCEPTED else 0
+        accepted = lawful if call.outcome is Outcome.ACCEPTED else 0
+        yield Role.DUE_REFUND, accepted
+        yield Role.REFUND_OF_UNKNOWN, accepted
 
 
 # --- what a book knows ------------------------------------------------------------------------------

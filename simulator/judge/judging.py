@@ -343,7 +343,8 @@ class Judging:
         self._expected = possible[0]
         account.trail.note(made, possible)
         if not book.terms.exists:
-            facts = self._facts(account, possible, answered)
+            # There is no balance that one who does not exist should have.
+            facts = MoneyFacts(account.player, (), answered)
             self._accuse(account, Situation.UNKNOWN_PLAYER_ACCEPTED, made.call, facts)
             return
         actual = yield from self._balance_after(account.player, made)

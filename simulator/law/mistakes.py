@@ -23,7 +23,7 @@ def situation_of(
     size = amount or Money(0)
     match role.row.kind:
         case Kind.IDLE:
-            return role.row.otherwise if moved else S.ANSWER_BALANCE_WRONG
+            return _idle(role, outcome, size, moved)
         case Kind.BET:
             return _bet(role.row, outcome, size, moved)
         case Kind.WIN:
@@ -34,6 +34,22 @@ def situation_of(
             return _overdraft(outcome, moved)
         case Kind.NAMED:
             return role.row.otherwise
+
+
+_NEVER_DONE = {
+    Role.REPEATED_BET: (1, S.BET_NOT_TAKEN, S.BET_REFUSED),
+    Role.REPEATED_WIN: (-1, S.WIN_NOT_CREDITED, S.WIN_REFUSED),
+    Role.REPEATED_REFUND: (-1, S.REFUND_NOT_CREDITED, S.REFUND_REFUSED),
+}
+"""What it is called when a repeated call shows that it never took effect: the sign of what is off then, and
+the names of it for a repeat that was accepted and one that was refused."""
+
+
+def _idle(role: Role, outcome: Outcome, amount: Money, moved: Money) -> S:
+    sign, ignored, refused = _NEVER_DONE.get(role, (0, role.row.otherwise, role.row.otherwise))
+    if moved and moved == sign * amount:
+        return refused if outcome is Outcome.REFUSED else ignored
+    return role.row.otherwise if moved else S.ANSWER_BALANCE_WRONG
 
 
 def _bet(row: RoleRow, outcome: Outcome, amount: Money, moved: Money) -> S:
