@@ -112,6 +112,7 @@ PROOFS: dict[str, tuple[str, Wallet]] = {
     "UNK-07": ("unknown/game-of-win", broken_calls.ForgetsWinsOfUnknownGames),
     "UNK-08": ("unknown/blocked-player-bets", "blocked-player-may-bet"),
     "UNK-09": ("unknown/blocked-player-is-paid", "blocked-player-win-refused"),
+    "UNK-10": ("unknown/user-id-resembles-a-known-one", "user-id-read-as-number"),
     "CCY-01": ("concurrency/ten-bets", "lost-update-on-bets"),
     "CCY-02": ("concurrency/one-bet-twenty-times", "repeated-bet-race"),
     "CCY-03": ("concurrency/one-win-twenty-times", "repeated-win-race"),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from simulator.cli.mutants_cmd import hunt
+from simulator.cli.mutants_cmd import hunt, name_causes
 from simulator.law.rules import checks
+from simulator.law.situations import Situation
 from simulator.reference_operator import DEFECTS, DefectKind
 from simulator.scenario.files import load_scenarios
 
@@ -34,3 +35,25 @@ def test_there_are_defects_enough_and_each_kind_has_some() -> None:
     assert len(DEFECTS) >= 50
     assert {defect.kind for defect in DEFECTS.values()} == set(DefectKind)
     assert len(RACES) >= 5
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "insufficient-answered-success",
+        "refund-swallowed-as-duplicate",
+        "replica-lag",
+        "user-id-read-as-number",
+    ],
+)
+def test_a_defect_is_named_by_its_own_cause_and_no_other(name: str) -> None:
+    """What single calls show is no race, a read that lags accuses no money; `make causes` runs all."""
+    naming = name_causes(DEFECTS[name], SUITE)
+    assert naming.named == (DEFECTS[name].cause,)
+
+
+def test_every_defect_says_what_must_be_named_for_it() -> None:
+    """A cause is a situation or a form."""
+    for defect in DEFECTS.values():
+        for cause in (defect.cause, *defect.also):
+            assert cause.startswith(("form:", "no-answer")) or cause in set(Situation), defect.name

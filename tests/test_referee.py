@@ -15,6 +15,7 @@ from simulator.judge.blame import CallFacts
 from simulator.judge.findings import Findings
 from simulator.judge.referee import Referee
 from simulator.judge.rulings import NO_READ, NOT_OPENED, SENT_BEFORE, Policy
+from simulator.law.book import resembles
 
 SERVING = Policy(own_players=False, after_silence=False, unanswered_max=8, calls_max=2000, players_max=100)
 POLICIES = pytest.mark.parametrize("policy", [Policy(), SERVING], ids=["run", "serve"])
@@ -478,3 +479,65 @@ def test_the_law_never_follows_a_wrong_wallet(sent: list[tuple[WebhookRequest, i
         assert play.standing.wallet == wallet.balance
         assert play.standing.difference == wallet.balance - right.balance
     assert play.standing.wrong == len(play.findings) <= wrong
+
+
+# --- one mistake, one name -------------------------------------------------------------------------
+
+
+class RefusesRefunds(MemoryWallet):
+    """Refuses each refund."""
+
+    def refund(self, id_: str, amount: int) -> bool:  # noqa: ARG002  # for overriding
+        return False
+
+
+class LosesRefunds(MemoryWallet):
+    """Accepts refunds and pays nothing."""
+
+    def refund(self, id_: str, amount: int) -> bool:  # noqa: ARG002  # for overriding
+        return True
+
+
+@pytest.mark.parametrize(
+    ("wallet", "cause"), [(RefusesRefunds, "refund-refused"), (LosesRefunds, "refund-not-credited")]
+)
+def test_a_repeat_that_shows_a_missing_refund_is_not_paid_again(
+    wallet: type[MemoryWallet], cause: str
+) -> None:
+    """The first refund got no answer and nothing was paid: no repeat of it pays again."""
+    play = Driver(wallet())
+    play.bet(1000, "b1")
+    play.refund(1000, "b1", lost=True)
+    play.refund(1000, "b1")
+    play.refund(1000, "b1")
+    assert set(play.causes) == {cause}
+
+
+class TakesNoBetAtAll(MemoryWallet):
+    """Accepts bets, shows what it would have left, and takes nothing."""
+
+    def call(self, request: WebhookRequest) -> Money | None:
+        taken = request.amount or 0 if request.method is Method.BET else 0
+        answered = super().call(request)
+        self.balance += taken
+        return answered
+
+
+def test_a_mistake_that_was_seen_explains_what_comes_after_it() -> None:
+    """A refund of a bet that was answered and not taken pays the stake: not more than the stake."""
+    play = Driver(TakesNoBetAtAll())
+    play.bet(500, "b0")
+    play.read()
+    play.bet(1000, "b1")
+    play.refund(1000, "b1")
+    assert play.causes == ["bet-not-taken", "bet-not-taken"]
+
+
+@pytest.mark.parametrize("user_id", ["12345abc", "12345.0", " 12345", "0012345"])
+def test_a_user_id_that_resembles_a_players_is_told_as_such(user_id: str) -> None:
+    assert resembles(user_id, "12345")
+
+
+@pytest.mark.parametrize("user_id", ["12345", "123456", "1234", "54321"])
+def test_another_id_is_another_player(user_id: str) -> None:
+    assert not resembles(user_id, "12345")

@@ -28,6 +28,9 @@ from simulator.settings import HttpHook, RunSettings
 
 TIMEOUT_S = 2.0
 
+PATIENT_TIMEOUT_S = 30.0
+"""Where causes are compared, a busy machine must not make an answer one that is missing."""
+
 _LIKELY = {
     "amounts": ("hostile-input", "money"),
     "answers": ("contract", "timeouts"),
@@ -163,7 +166,7 @@ def name_causes(defect: Defect, suite: Sequence[Scenario], *, jobs: int = 4, see
     """Run the whole suite against an example wallet with this defect, and list the causes it names."""
     overview = Overview()
     with embedded_operator(defects=(defect.name,), seed=seed) as operator:
-        settings = settings_for(operator, jobs=jobs, seed=seed)
+        settings = settings_for(operator, jobs=jobs, seed=seed, timeout_s=PATIENT_TIMEOUT_S)
         run_scenarios(settings, suite, overview.on)
     overview.finish()
     causes = overview.of_severity(Severity.ERROR)

@@ -143,6 +143,10 @@ class Rulebook:
         rules = self._situations[situation].rules
         return rules.get(method, rules[None])
 
+    def own_rules(self, situation: Situation) -> Collection[str]:
+        """Return the rules that are the situation's own, whatever a scenario covers: one for each method."""
+        return self._situations[situation].rules.values()
+
     def words_of(self, situation: Situation, language: str = ENGLISH) -> SituationWords:
         """Return the title of a situation and why it costs money. Raises UnknownLanguage."""
         if language not in self._words:
@@ -362,4 +366,5 @@ rules = _BUNDLED.rules
 checks = _BUNDLED.checks
 rule = _BUNDLED.rule
 rule_of = _BUNDLED.rule_of
+own_rules = _BUNDLED.own_rules
 words_of = _BUNDLED.words_of

@@ -12,6 +12,7 @@ from simulator.core.calls import NO_ANSWER
 from simulator.core.findings import Finding, Severity, Verdict
 from simulator.core.steps import Scenario, has_burst
 from simulator.core.values import Frozen
+from simulator.law.rules import own_rules
 from simulator.law.situations import Situation, breaks_the_law
 from simulator.report.events import ScenarioFinished
 from simulator.report.tally import Tally
@@ -69,10 +70,23 @@ class Sighting(Frozen):
         return self.scenario.name if self.scenario else ""
 
     @property
-    def simplicity(self) -> tuple[int, int, str, int]:
-        """The key that sorts the sighting first that explains best, in whatever order workers finish."""
+    def simplicity(self) -> tuple[int, int, int, str, int]:
+        """The key that sorts the sighting first that explains best, in whatever order workers finish.
+
+        A cause has rules of its own, and the scenario that is there for one of them shows it best.
+        """
         line = self.finding.place.line if self.finding.place else 0
-        return (_RANK[self.finding.severity], self.size, self.scenario_id, line)
+        return (_RANK[self.finding.severity], self._strangeness, self.size, self.scenario_id, line)
+
+    @property
+    def _strangeness(self) -> int:
+        """0 for a rule of the cause itself where the scenario is about it, 1 elsewhere, 2 for another rule."""
+        rule, cause = self.finding.rule, self.finding.cause
+        if not breaks_the_law(cause):
+            return 0
+        if rule not in own_rules(Situation(cause)):
+            return 2
+        return 0 if self.scenario is not None and self.scenario.covers[:1] == (rule,) else 1
 
 
 class Cause:
@@ -171,7 +185,7 @@ class Causes:
         cause.times += finding.count
 
 
-def _rank(cause: Cause) -> tuple[int, bool, Proof, int, tuple[int, int, str, int]]:
+def _rank(cause: Cause) -> tuple[int, bool, Proof, int, tuple[int, int, int, str, int]]:
     """Sort the worst severity first, then the preflight's, then strong proof, then what touches most."""
     shown = cause.shown
     return (
