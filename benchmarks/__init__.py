@@ -1,1 +1,1 @@
-"""Measurements, each beside its baseline; see `__main__`. None of them is a test."""
+"""Benchmarks, each beside its baseline; see `__main__`. None of them is a test."""

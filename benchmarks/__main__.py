@@ -1,7 +1,7 @@
-"""`make bench`: every line of the performance targets beside its baseline, from one run. Never a test.
+"""`make bench`: measure every performance target beside its baseline, in one run.
 
-A benchmark is a module here with `figures()`. Ratios of one run say something, absolute figures of a shared
-machine little. Names on the command line choose: `python -m benchmarks start steps`.
+A benchmark is a module here with `figures()`. Ratios within one run are meaningful, absolute figures of a
+shared machine hardly. `python -m benchmarks start steps` runs only some of them.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ MODULES = ("transport", "reading", "steps", "start", "loader", "memory", "consis
 
 
 def main(chosen: list[str]) -> None:
-    """Run the benchmarks of those names, or all."""
+    """Run the benchmarks with these names, or all."""
     for name in chosen:
         if name not in MODULES:
-            raise SystemExit(f'no benchmark "{name}": there are {", ".join(MODULES)}')
+            raise SystemExit(f'no benchmark is called "{name}"; valid: {", ".join(MODULES)}')
     figures: list[Figure] = []
     for name in chosen or MODULES:
         print(f"{name} …", file=sys.stderr, flush=True)

@@ -1,6 +1,6 @@
-"""The baseline of the runner: webhooks over http.client, with the least that a program of one's own would do.
+"""The baseline of the runner: webhooks over http.client, with the least that a hand-written program would do.
 
-`python -m benchmarks.bare PORT STEPS` is a whole such program, which checks each balance exactly.
+`python -m benchmarks.bare PORT STEPS` is such a program, which checks each balance exactly.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ BODY = '{"method":"transaction_%s","user_id":"%s","amount":"10.00","transaction_
 
 
 def connect(port: int) -> http.client.HTTPConnection:
-    """A kept-alive connection without Nagle's delay."""
+    """Return a kept-alive connection without Nagle's delay."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     connection.connect()
     connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -24,13 +24,13 @@ def connect(port: int) -> http.client.HTTPConnection:
 
 
 def call(connection: http.client.HTTPConnection, body: bytes) -> bytes:
-    """One call, and the body of its answer."""
+    """Send one call and return the body of its answer."""
     connection.request("POST", "/w", body, HEADERS)
     return connection.getresponse().read()
 
 
 def main(port: int, steps: int) -> None:
-    """A bet and a win by turns; the balance is checked after each."""
+    """Send bets and wins in turn, and check the balance after each."""
     connection = connect(port)
     run = f"{connection.sock.getsockname()[1]}"
     wanted = Decimal(100)

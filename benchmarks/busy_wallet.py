@@ -1,4 +1,4 @@
-"""Histories as a busy wallet leaves them: many calls of one player in flight at all times."""
+"""Generate histories of a busy wallet: many calls of one player in flight at all times."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ OPENING = Money(1_000_000_00)
 
 @dataclass(frozen=True)
 class Traffic:
-    """`wins`, `refunds`, `repeats`, `lost`, `reads` are shares of all calls; the rest are bets.
+    """What the calls are: `wins`, `refunds`, `repeats`, `lost`, `reads` are shares of all; the rest are bets.
 
-    `then_read` is the share of answers that show what a later read found, after up to about `lag_max` more
-    effects.
+    `then_read` is the share of answers that show a later balance, after up to about `lag_max` more effects.
     """
 
     calls: int
@@ -47,7 +46,7 @@ class _Flight:
 
 
 def history(traffic: Traffic) -> list[Operation]:
-    """Calls of a right wallet as they were sent; with `then_read`, some answers come from a late read."""
+    """Return calls to a right wallet in sending order; `then_read`: some answers show a later balance."""
     return _Busy(traffic).run()
 
 
@@ -61,7 +60,7 @@ class _Busy:
         self.sent: list[tuple[Method, str, int]] = []
 
     def run(self) -> list[Operation]:
-        """Keep `in_flight` calls going: each takes effect and is answered at random moments of its life."""
+        """Keep `in_flight` calls in flight: each takes effect and is answered at random moments."""
         traffic, now, made = self.traffic, 0, 0
         moments: list[tuple[int, int, str, _Flight]] = []
         done: list[Operation] = []

@@ -1,4 +1,4 @@
-"""How long a concurrent history takes to be judged, beside reading the same calls as lines of JSON."""
+"""Judging a concurrent history against reading the same calls as lines of JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from simulator.history.check import Consistency, check_history
 
 FEW = 1_000
 MANY = 100_000
-# In a process of its own, for its memory: the history's own is in it, as it is in `judge`.
+# Runs in a process of its own to measure its memory, which includes the history's, as in `judge`.
 PROGRAM = f"""
 import json, re, time
 from benchmarks import consistency
@@ -26,7 +26,7 @@ with open("/proc/self/status") as status:
 
 
 def figures() -> list[Figure]:
-    """Three lines. Linux only: elsewhere nothing tells a process's own peak."""
+    """Return three figures. Linux only, where a process can read its own peak of memory."""
     if not Path("/proc/self/status").exists():
         return []
     lines = _lines(FEW)
@@ -58,7 +58,7 @@ def figures() -> list[Figure]:
 
 
 def judged(traffic: Traffic) -> float:
-    """Seconds of the processor that the check of such a history takes."""
+    """Return the CPU seconds that the check of such a history takes."""
     calls = history(traffic)
     begun = time.process_time()
     verdict = check_history(traffic.opening, calls)
@@ -75,7 +75,7 @@ def _judged_alone() -> tuple[float, int]:
 
 
 def _lines(calls: int) -> list[str]:
-    """The calls of such a history as `judge` takes them in."""
+    """Return the calls of such a history as lines for `judge`."""
     return [
         json.dumps(
             {

@@ -1,7 +1,7 @@
-"""The baseline of the API: a Flask view that does nothing, under the very server that serves the API.
+"""The baseline of the API: a Flask view that does nothing, on the server that serves the API.
 
-It answers {}, since a server sends an answer without a body in one piece, and any other one in two.
-`python -m benchmarks.empty_view` prints its URL and serves until it is told to stop.
+It answers {}, since the server sends an answer without a body in one piece, and any other one in two.
+`python -m benchmarks.empty_view` prints its URL and serves until it is stopped.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from simulator.settings import ServeSettings
 
 
 class EmptyServer(Server):
-    """Our server with another app."""
+    """The simulator's server with another app."""
 
     def load(self) -> Any:
-        """One route."""
+        """Return an app with one route."""
         app = Flask("empty", static_folder=None)
 
         @app.get("/")
@@ -28,7 +28,7 @@ class EmptyServer(Server):
         return app
 
     def say_ready(self, _worker: Any) -> None:
-        """The URL alone."""
+        """Print the URL only."""
         print(self.url, flush=True)
 
 

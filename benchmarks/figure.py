@@ -1,4 +1,4 @@
-"""What a benchmark finds: one line of the table, and how two things are timed side by side."""
+"""The result of a benchmark as a line of the table, and the timing of two things side by side."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """One line: `value` is what the target bounds.
+    """One line of the table; the target limits `value`.
 
-    That is a ratio where there is a baseline (`ours` and `baseline` are then its two sides, in `unit`), and
-    otherwise `ours` itself. `against` says what the baseline is.
+    That is the ratio of `ours` to `baseline` (both in `unit`), or `ours` if there is no baseline. `against`
+    names the baseline.
     """
 
     what: str
@@ -25,12 +25,12 @@ class Figure:
 
     @property
     def value(self) -> float:
-        """What is compared with the target."""
+        """Return the value to compare with the target."""
         return self.ours if self.ratio is None else self.ratio
 
     @property
     def verdict(self) -> str:
-        """Whether the target is reached, or by how much it is missed."""
+        """Return whether the target is reached, or by how much it is missed."""
         over = self.value / self.target - 1
         return "reached" if over <= 0 else f"{over:.0%} over"
 
@@ -45,7 +45,7 @@ def compared(
     target: float,
     against: str,
 ) -> Figure:
-    """Measure both in turn, so that a busy machine is busy for both; the ratio is a median too."""
+    """Measure both in turn, so that a busy machine slows both; the ratio is a median, too."""
     ours(), baseline()
     found = [(ours(), baseline()) for _ in range(pairs)]
     return Figure(
@@ -60,7 +60,7 @@ def compared(
 
 
 def table(figures: list[Figure]) -> str:
-    """The lines under each other, the verdict last."""
+    """Return the figures as a table of text, with the verdict in the last column."""
     rows = [("what", "ours", "baseline", "value", "target", "")]
     for each in figures:
         baseline = "" if each.baseline is None else f"{each.against} {_number(each.baseline)} {each.unit}"

@@ -1,4 +1,4 @@
-"""Reading a scenario of ten thousand steps against yaml's C loader on the same bytes, from the same run."""
+"""Reading a scenario of ten thousand steps against the C loader of yaml on the same bytes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ROUND = """\
 
 
 def ten_thousand_steps() -> bytes:
-    """A scenario in the forms that authors write."""
+    """Return a scenario in the forms that authors write."""
     rounds = STEPS // ROUND.count("\n")
     steps = "".join(ROUND.format(number=number, cents=number % 100) for number in range(rounds))
     rest = "  - balance\n" * (STEPS - rounds * ROUND.count("\n"))
@@ -34,7 +34,7 @@ def ten_thousand_steps() -> bytes:
 
 
 def figures() -> list[Figure]:
-    """One line. Ours reads, checks and places every step; yaml's gives plain lists and dicts, with floats."""
+    """Return one figure. The simulator also checks every step and keeps its place; yaml makes plain dicts."""
     data = ten_thousand_steps()
     assert len(_ours(data)[0].steps) == STEPS
     was_on = gc.isenabled()

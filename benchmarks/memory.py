@@ -1,4 +1,4 @@
-"""How much memory a run takes, and how much more each further effect of a long one."""
+"""The memory of a run, and the additional memory of each further effect of a long run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.figure import Figure
 
 STEPS = 1_000
 EFFECTS = 100_000
-# A process's own peak: what `wait4` tells of a child counts its parent's memory at the fork, too.
+# The process reads its own peak: `wait4` of a child would include the parent's memory at the fork.
 PROGRAM = """
 import re, sys
 from simulator.cli import main
@@ -24,7 +24,7 @@ sys.exit(code)
 
 
 def figures() -> list[Figure]:
-    """Two lines. Linux only: elsewhere nothing tells a process's own peak."""
+    """Return two figures. Linux only, where a process can read its own peak of memory."""
     if not Path("/proc/self/status").exists():
         return []
     with tempfile.TemporaryDirectory() as folder, wallet.running() as operator:
@@ -42,7 +42,7 @@ def figures() -> list[Figure]:
 
 
 def _peak_bytes(folder: Path, endpoint: str, effects: int) -> int:
-    """The peak of a run that also writes the JSON report and the events."""
+    """Return the peak of a run that also writes the JSON and NDJSON reports."""
     repeat = f"  - repeat: {{times: {effects // 2}, steps: [bet: 10.00, win: 10.00]}}\n"
     (folder / "long.yaml").write_text(f"name: Long\nsteps:\n{repeat}", "utf-8")
     done = subprocess.run(

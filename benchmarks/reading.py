@@ -1,4 +1,4 @@
-"""Reading a reply and writing a request exactly, against the plain json module on the same text."""
+"""Reading a reply and writing a request against the json module on the same text."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FIELDS = json.loads(write(REQUEST, BETRONTECH).body)
 
 
 def figures() -> list[Figure]:
-    """Two lines: every money call does both."""
+    """Return two figures; every money call does both."""
     return [
         _compared(
             "reading a reply, every deviation noticed",

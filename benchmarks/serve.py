@@ -1,4 +1,4 @@
-"""How soon `serve` is ready, what the API costs beside an empty view, and how much memory it takes."""
+"""The start of `serve`, calls of its API against an empty view, and its memory."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from benchmarks.figure import Figure, compared
 COMMAND = str(Path(sys.executable).with_name("betrontech-sim"))
 GAMES, MANY_GAMES = 5_000, 50_000
 PAIRS = 15
-# Short turns, many of them: a busy machine is then equally busy for both sides of a pair.
+# Many short turns, so that a busy machine slows both sides of a pair equally.
 CALLS, TURNS = 20, 250
-# Small enough to come from memory that Python has at hand: what is measured is the server.
+# Small enough for Python's own free memory, so that the server is measured, not the allocation.
 RECEIVED_AT_ONCE = 1 << 16
-# A rate of 0.85 of the baseline's, as time a call.
+# A rate of 0.85 of the baseline, as time per call.
 TIMES_EMPTY_VIEW = round(1 / 0.85, 2)
 MEMORY_MB = 80.0
 
 
 def figures() -> list[Figure]:
-    """Ready, stop, two lists beside an empty view, a long list beside a short one, memory."""
+    """Return the figures of start, stop, two lists, a long list against a short one, and memory."""
     with ExitStack() as running:
         folder = Path(running.enter_context(tempfile.TemporaryDirectory()))
         found = [_spawn(folder), _stop(folder)]
@@ -106,14 +106,14 @@ def _call_figure(
 
 @dataclass(frozen=True, slots=True)
 class _Running:
-    """A server that is ready."""
+    """A running server."""
 
     process: subprocess.Popen[str]
     port: int
     token: str
 
     def caller(self, first_line: str, headers: str) -> Callable[[], None]:
-        """What sends one request on a connection of its own, kept alive, and reads the whole answer."""
+        """Return a function that sends one request on its own kept-alive connection and reads the answer."""
         request = f"{first_line}\r\nHost: x\r\nAuthorization: Bearer {self.token}\r\n{headers}\r\n".encode()
         connection = socket.create_connection(("127.0.0.1", self.port), timeout=30)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -125,13 +125,13 @@ class _Running:
         return call
 
     def stop(self) -> None:
-        """SIGTERM, and wait."""
+        """Send SIGTERM and wait."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         self.process.wait(30)
 
     def memory_mb(self) -> float:
-        """Of both processes, what they share counted once."""
+        """Return the memory of both processes; shared memory counts once."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         return sum(_proportional_kb(pid) for pid in (str(self.process.pid), *children)) / 1024
 

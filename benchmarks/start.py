@@ -1,6 +1,6 @@
-"""How soon a process of ours is useful, against Python processes that import one library or call bare.
+"""The start of the simulator against Python processes that import one library or make bare calls.
 
-All of them find their bytecode compiled, as after an installation by pip; here it has a folder of its own.
+All of them find compiled bytecode, as after an installation by pip; here it is in a folder of its own.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MANY_STEPS = "name: Many steps\nsteps:\n" + "  - bet: 10.00\n  - win: 10.00\n" *
 
 
 def figures() -> list[Figure]:
-    """Three lines: help, the first call, and a scenario of a thousand steps."""
+    """Return three figures: help, the first call, and a scenario of a thousand steps."""
     with tempfile.TemporaryDirectory() as folder, wallet.running() as operator:
         processes = _Processes(Path(folder), operator)
         return [
@@ -58,7 +58,7 @@ def figures() -> list[Figure]:
 
 
 class _Processes:
-    """Times processes, from start to exit where nothing else is said."""
+    """Times processes, mostly from start to exit."""
 
     def __init__(self, folder: Path, operator: wallet.Running) -> None:
         self._folder = folder
@@ -80,7 +80,7 @@ class _Processes:
         return self._whole_ms(sys.executable, *arguments)
 
     def first_call_ms(self) -> float:
-        """Until the operator has the first bytes."""
+        """Return the time until the wallet gets the first bytes."""
         start = monotonic_ns()
         self._whole_ms(COMMAND, "run", "one.yaml", *self._target)
         while (came := self._operator.first_byte_ns()) < start:

@@ -1,4 +1,4 @@
-"""A whole step (transport, exact JSON, ledger, events, the terminal's report) against a bare call."""
+"""A whole step (transport, exact JSON, ledger, events, terminal report) against a bare call."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SCENARIO = f"name: Steps\nsteps:\n  - repeat: {{times: {STEPS // 2}, steps: [bet
 
 
 def figures() -> list[Figure]:
-    """One line."""
+    """Return one figure."""
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder), wallet.running() as operator:
         Path("steps.yaml").write_text(SCENARIO, "utf-8")
         connection = bare.connect(operator.port)
@@ -46,7 +46,7 @@ def figures() -> list[Figure]:
 
 
 def _step_us(endpoint: str) -> float:
-    """Microseconds a step, the run's preflight and opening included: they are ten calls of a thousand."""
+    """Return the microseconds per step; preflight and opening are included, ten calls of a thousand."""
     settings = load_run_settings({"endpoint": endpoint, "players": ("1000",)}, ("steps.yaml",))
     with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
         start = perf_counter()

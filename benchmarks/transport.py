@@ -1,4 +1,4 @@
-"""One webhook call by the sender against a bare http.client call, in pairs, from the same run."""
+"""One webhook call by the sender against a bare http.client call."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WIRE = WireRequest(b'{"method":"user_balance","user_id":"1000"}')
 
 
 def figures() -> list[Figure]:
-    """One line."""
+    """Return one figure."""
     with wallet.running() as operator:
         endpoint = Endpoint("http", "127.0.0.1", operator.port, "/w")
         with Sender(Target(endpoint=endpoint, addresses=("127.0.0.1",))) as sender:

@@ -1,7 +1,7 @@
-"""A wallet that answers at once, in a process of its own: what both sides of a comparison call.
+"""A fast wallet in a process of its own, which both sides of a comparison call.
 
-It keeps balances and ids, over bare sockets: the fewer of its own microseconds are in a figure, the more the
-figure says of the client. `python -m benchmarks.wallet` prints its port and serves until its input ends.
+It only keeps balances and ids, and uses bare sockets: the less time it takes, the more a figure tells about
+the client. `python -m benchmarks.wallet` prints its port and serves until its standard input ends.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ _HEAD = (
 
 
 class Wallet:
-    """Players with 100.00 each, and a memory of the ids that moved money."""
+    """Players with 100.00 each, and the ids that moved money."""
 
     def __init__(self) -> None:
         self._balances: dict[bytes, int] = {}
         self._known: dict[tuple[bytes, bytes, bytes], int] = {}
 
     def answer(self, body: bytes) -> bytes:
-        """The body of the reply to one webhook."""
+        """Return the body of the reply to one webhook."""
         user, method = _USER.search(body), _METHOD.search(body)
         if user is None or method is None or not user[1].isdigit():
             return b'{"status":0,"error":"INVALID_USER"}'
@@ -79,7 +79,7 @@ class _Server:
             threading.Thread(target=self._talk, args=(connection,), daemon=True).start()
 
     def _talk(self, connection: socket.socket) -> None:
-        """One call after the other. The first one's time is told, for the figure of the start."""
+        """Answer one call after the other, and print when the first bytes came."""
         with connection:
             data = connection.recv(65_536)
             print(time.monotonic_ns(), flush=True)
@@ -95,7 +95,7 @@ class _Server:
 
 
 class Running:
-    """A wallet that runs: its `endpoint`, and when it saw the first bytes of each connection."""
+    """A running wallet: its `endpoint`, and when the first bytes of each connection came."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
@@ -104,13 +104,13 @@ class Running:
         self.endpoint = f"http://127.0.0.1:{self.port}/w"
 
     def first_byte_ns(self) -> int:
-        """When the next connection's first bytes came (`time.monotonic_ns`); ask once a connection."""
+        """Return when the first bytes of the next connection came; call it once for each connection."""
         return int(self._told.readline())
 
 
 @contextmanager
 def running() -> Iterator[Running]:
-    """A wallet in a process of its own, ended with the block."""
+    """Run a wallet in a process of its own for the block."""
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.wallet"],
         cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
@@ -123,7 +123,7 @@ def running() -> Iterator[Running]:
 
 
 def main() -> None:
-    """Serve until the one who started us is gone."""
+    """Serve until the parent process has ended."""
     server = _Server()
     print(server.port, flush=True)
     threading.Thread(target=server.serve, daemon=True).start()
