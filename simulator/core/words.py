@@ -10,24 +10,24 @@ QUOTED_MAX = 60
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word most like this one, compared without case; None where none is alike."""
-    # Only mistakes need it, and a run without one should start quickly.
+    """Return the known word that is most like this one, compared without case, or None."""
+    # Imported here because only mistakes need it.
     from difflib import get_close_matches
 
     by_folded = {name.casefold(): name for name in known}
-    # Unbounded input would make the comparison quadratic in it; no known word is that long.
+    # The comparison is quadratic in the length; no known word is as long as the limit.
     close = get_close_matches(word[:80].casefold(), by_folded, n=1, cutoff=0.6)
     return by_folded[close[0]] if close else None
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """The end of an error message: `; did you mean "steps"?`, or nothing."""
+    """Return the end of an error message: `; did you mean "steps"?`, or nothing."""
     found = nearest(word, known)
     return f'; did you mean "{found}"?' if found else ""
 
 
 def did_you_mean_or_valid(word: str, known: Iterable[str]) -> str:
-    """The end of an error's sentence: `; did you mean "amount"?`, or `; valid: amount, id, …`."""
+    """Return the end of an error message: `; did you mean "amount"?`, or `; valid: amount, id, …`."""
     words = list(known)
     near = did_you_mean(word, words)
     if near or not words or len(words) > SHOWN_MAX:

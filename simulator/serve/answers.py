@@ -1,6 +1,6 @@
-"""Every error that goes out over HTTP: one table of codes, one exception, one shape of JSON.
+"""Every error over HTTP: one table of codes, one exception, one shape of JSON.
 
-The reference documents no errors; codes and shape are our assumption, in the success shape's likeness:
+The reference documents no errors; codes and shape are an assumption, modelled on the shape of success:
 `{"status": false, "error": CODE, "message": text}`, with `parameter` and `hint` where they help.
 """
 
@@ -25,7 +25,7 @@ class Part(StrEnum):
     PLAY = "play"
 
 
-# The parts that have a code. The order within a part is that of its documentation.
+# The parts that use a code. The order within a part is that of its documentation.
 _ALL = (Part.API, Part.CONTROL, Part.PLAY)
 _API = (Part.API,)
 _CONTROL = (Part.CONTROL,)
@@ -33,61 +33,57 @@ _PLAY = (Part.PLAY,)
 
 
 class ErrorCode(Enum):
-    """Code → HTTP status, what it means, and which parts of the server answer with it."""
+    """The codes, with their HTTP status, their message, and the parts of the server that use them."""
 
     AUTHORIZATION_MISSING = 401, "There is no Authorization header.", _API
-    AUTHORIZATION_MALFORMED = 401, "The Authorization header is not what it has to be here.", _API
+    AUTHORIZATION_MALFORMED = 401, "The Authorization header does not have the required form.", _API
     CREDENTIALS_WRONG = 401, "No agent has this agent_token and agent_secret_key.", _API
-    TOKEN_INVALID = 401, "The access token was not given out by this server, or was changed.", _API
-    TOKEN_EXPIRED = 401, "The access token is over; an access token lives for 3600 seconds.", _API
+    TOKEN_INVALID = 401, "The access token was not issued by this server, or was changed.", _API
+    TOKEN_EXPIRED = 401, "The access token has expired; it is valid for 3600 seconds.", _API
     AGENT_MISMATCH = 403, "agent_code is not the code of the agent that the access token belongs to.", _API
-    SECRET_KEY_WRONG = 403, "agent_token has to carry the agent's secret key, and does not.", _API
-    GAME_UNKNOWN = 404, "The catalogue has no game of this id.", _API
+    SECRET_KEY_WRONG = 403, "agent_token must carry the agent's secret key.", _API
+    GAME_UNKNOWN = 404, "The catalogue has no game with this id.", _API
     PARAMETER_MISSING = 422, "A required parameter is missing.", _API
     PARAMETER_EMPTY = 422, "A parameter is empty.", _API
     PARAMETER_REPEATED = 422, "A parameter is given more than once.", _API
     PARAMETER_INVALID = 422, "A parameter has a value that cannot be used.", _API
-    PARAMETERS_IN_BODY = 422, "The parameters stand in the body of the request and belong in the query.", _API
-    WEBHOOK_URL_MISSING = (
-        422,
-        "A CHARGED game needs the operator's webhook URL, and the agent has none.",
-        _API,
-    )
+    PARAMETERS_IN_BODY = 422, "The parameters are in the body of the request and belong in the query.", _API
+    WEBHOOK_URL_MISSING = 422, "A CHARGED game needs the webhook URL of a wallet; the agent has none.", _API
     BAD_REQUEST = 400, "The request cannot be read.", (Part.API, Part.PLAY)
     NOT_FOUND = 404, "There is nothing at this path.", _ALL
-    METHOD_NOT_ALLOWED = 405, "The path does not take this method.", _API
+    METHOD_NOT_ALLOWED = 405, "The path does not support this method.", _API
     BODY_TOO_LARGE = 413, "The body is larger than any request needs.", _API
     URI_TOO_LONG = 414, "The path and query are longer than any request needs.", _API
     HEADERS_TOO_LARGE = 431, "The headers are larger than any request needs.", _API
     INTERNAL_ERROR = 500, "This is a fault of the simulator; its log says more.", _API
 
     BODY_UNREADABLE = 400, "The body is not the JSON object that is expected here.", _CONTROL
-    TOKEN_MISSING = 401, "Console and control API are guarded by the admin token.", _CONTROL
+    TOKEN_MISSING = 401, "Console and control API require the admin token.", _CONTROL
     TOKEN_WRONG = 401, "This is not the admin token.", _CONTROL
     LOOPBACK_ONLY = 403, "Without an admin token, console and control API answer on loopback only.", _CONTROL
-    HOST_REFUSED = 403, "The Host header names a host that this server is not known by.", _CONTROL
+    HOST_REFUSED = 403, "The Host header names a host that is not a name of this server.", _CONTROL
     ORIGIN_REFUSED = 403, "The request comes from a page of another site.", _CONTROL
-    EXISTS = 409, "There is one of that name already.", _CONTROL
-    IN_VAIN = 409, "There is nothing that this could be done to.", (Part.CONTROL, Part.PLAY)
-    TYPE_UNSUPPORTED = 415, "A body is sent as application/json here.", _CONTROL
-    FIELD_UNKNOWN = 422, "The body or the query has a field that is not known here.", _CONTROL
+    EXISTS = 409, "There is already one with this name.", _CONTROL
+    IN_VAIN = 409, "There is nothing to which this could be done.", (Part.CONTROL, Part.PLAY)
+    TYPE_UNSUPPORTED = 415, "The body must be sent as application/json.", _CONTROL
+    FIELD_UNKNOWN = 422, "The body or the query has an unknown field.", _CONTROL
     FIELD_MISSING = 422, "A required field is missing.", _CONTROL
     FIELD_REPEATED = 422, "A field is given more than once.", _CONTROL
     FIELD_INVALID = 422, "A field has a value that cannot be used.", _CONTROL
     TOO_MANY_TRIES = 429, "Too many wrong tokens came from this address.", _CONTROL
-    BUSY = 503, "It cannot be done just now.", _CONTROL
-    PLACES_TAKEN = 503, "There are as many streams or waiting calls as there may be; try again.", _CONTROL
+    BUSY = 503, "This cannot be done now; try again.", _CONTROL
+    PLACES_TAKEN = 503, "The maximum of open streams or waiting calls is reached; try again.", _CONTROL
 
-    FORBIDDEN = 403, "Only the game's own page may ask for this: send X-Play: 1 from its origin.", _PLAY
-    UNKNOWN = 404, "This is no game session of ours, or it was forgotten.", _PLAY
-    ROUND_RUNS = 409, "A round of this session is being played; one at a time.", _PLAY, "BUSY"
+    FORBIDDEN = 403, "Only the page of the game may send this request: X-Play: 1 from its origin.", _PLAY
+    UNKNOWN = 404, "This server has no such game session, or forgot it.", _PLAY
+    ROUND_RUNS = 409, "Another round of this session is being played.", _PLAY, "BUSY"
     MONEY = 409, "The play money does not cover this stake.", _PLAY
     OVER = 410, "This game session is over; launch the game again.", _PLAY
     TOO_LARGE = 413, "The body is larger than any request needs.", _PLAY
-    STAKE = 422, "This is no stake of the ladder.", _PLAY
-    TROUBLE = 422, "There is no such trouble.", _PLAY
+    STAKE = 422, "This is not one of the game's stakes.", _PLAY
+    TROUBLE = 422, "There is no trouble of this kind.", _PLAY
     SERVER = 503, "The wallet cannot be called now.", _PLAY
-    STREAMS = 503, "There are as many event streams as there may be; ask /journal instead.", _PLAY
+    STREAMS = 503, "The maximum of open event streams is reached; use /journal instead.", _PLAY
 
     def __init__(self, status: int, meaning: str, parts: tuple[Part, ...], code: str = "") -> None:
         self.status = status
@@ -97,12 +93,12 @@ class ErrorCode(Enum):
 
 
 def codes_of(part: Part) -> list[ErrorCode]:
-    """Return the codes that a part of the server answers with."""
+    """Return the codes that a part of the server uses."""
     return [each for each in ErrorCode if part in each.parts]
 
 
 class Denied(Exception):
-    """A request that is answered with an error."""
+    """Raised for a request that is answered with an error."""
 
     def __init__(
         self, code: ErrorCode, message: str = "", *, field: str | None = None, hint: str | None = None
@@ -122,7 +118,7 @@ class Denied(Exception):
 
     @property
     def headers(self) -> list[tuple[str, str]]:
-        """Return what HTTP asks for beside the body."""
+        """Return the headers that belong to the error."""
         found = [("Content-Type", "application/json"), ("Cache-Control", "no-store")]
         if self.code.status == HTTPStatus.UNAUTHORIZED:
             found.append(("WWW-Authenticate", 'Bearer realm="BetronTech simulator"'))
@@ -132,8 +128,8 @@ class Denied(Exception):
 
     @property
     def response(self) -> Response:
-        """Return the error as it goes out."""
-        # The process that starts the worker needs the table, not Flask.
+        """Return the error as a response."""
+        # The process that starts the worker needs the table, but not Flask.
         from flask import Response
 
         return Response(self.body, self.code.status, self.headers)
@@ -167,7 +163,7 @@ _BY_MISTAKE = {
 
 
 def denied_by_status(status: int, hint: str | None = None) -> Denied:
-    """Return the error for an HTTP status that server or framework decided on."""
+    """Return the error for an HTTP status that gunicorn or Flask chose."""
     client = ErrorCode.BAD_REQUEST if 400 <= status < 500 else ErrorCode.INTERNAL_ERROR
     return Denied(_BY_STATUS.get(status, client), hint=hint)
 
@@ -179,13 +175,12 @@ def denied_field(wrong: Wrong, part: Part) -> Denied:
 
 
 def to_json(value: object) -> bytes:
-    """Return compact JSON; slashes and & stay, since clients pull URLs out with regular expressions."""
+    """Return compact JSON; slashes and & stay, since clients extract URLs with regular expressions."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
 
 
 def answer(value: object, status: int = 200) -> Response:
-    """Return a value as compact JSON; pure ASCII, so that it is safe on any terminal."""
-    # As above: not every process that has the table has Flask.
+    """Return a response with the value as compact JSON, in ASCII, so that it is safe on any terminal."""
     from flask import Response
 
     told = Response(json.dumps(value, separators=(",", ":")), status, content_type="application/json")
@@ -194,7 +189,7 @@ def answer(value: object, status: int = 200) -> Response:
 
 
 class PlayProblem(StrEnum):
-    """What a round or an opening met. The page's text for it is `problem_` and the code in small letters."""
+    """A problem of a round or an opening; `problem_` and the code in lower case is the page's text for it."""
 
     BALANCE = "BALANCE"
     BET_REFUSED = "BET_REFUSED"
@@ -205,5 +200,5 @@ class PlayProblem(StrEnum):
 
     @property
     def calls_off(self) -> bool:
-        """Whether the bet does not stand, so that the reels have nothing to show."""
+        """Return whether the bet was not accepted, so that the reels have nothing to show."""
         return self in {PlayProblem.BET_REFUSED, PlayProblem.BET_REFUNDED, PlayProblem.BET_PENDING}

@@ -164,7 +164,7 @@ def refuse_large_body() -> None:
 
 
 def answer_http_error(error: HTTPException) -> Response:
-    """What Flask refused by itself: JSON too."""
+    """Answer an error that Flask raised, as JSON, too."""
     status = error.code or 500
     reply = denied_by_status(status, hint=_path_hint() if status == 404 else None).response
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
@@ -176,7 +176,7 @@ def answer_http_error(error: HTTPException) -> Response:
 
 
 def answer_bug(error: Exception) -> Response:
-    """A fault of ours: the log has the traceback, the answer nothing of it."""
+    """Answer a bug without details, and log its traceback."""
     LOG.error("a request could not be answered", exc_info=error)
     return Denied(ErrorCode.INTERNAL_ERROR).response
 

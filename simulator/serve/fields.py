@@ -1,4 +1,4 @@
-"""What requests say, read strictly: queries, JSON bodies, filters, stakes, webhooks put together by hand."""
+"""Read requests strictly: queries, JSON bodies, filters, stakes, and webhooks that are sent by hand."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def query_of(request: Request, *known: str) -> Fields:
 def body_of(request: Request, *known: str) -> Fields:
     """Return the fields of the JSON object in the body; no body is an empty object."""
     body = request.get_data()
-    # A form of another site cannot send this type without the browser asking us first.
+    # The form of another site cannot send this type unless this server allows it.
     if body and request.mimetype != "application/json":
         raise Denied(ErrorCode.TYPE_UNSUPPORTED, hint="send Content-Type: application/json")
     return _fields_of(body or b"{}", known, ErrorCode.BODY_UNREADABLE)
 
 
 def play_body_of(request: Request, *known: str) -> Fields:
-    """Return the fields of a body that the game's page sends."""
+    """Return the fields of a body that the page of the game sends."""
     if (request.content_length or 0) > PLAY_BODY_BYTES_MAX:
         raise Denied(ErrorCode.TOO_LARGE)
     body = request.get_data()
@@ -57,13 +57,13 @@ def _fields_of(body: bytes, known: Iterable[str], unreadable: ErrorCode) -> Fiel
         raise Denied(unreadable, f"The body is not a JSON object in UTF-8: {error}.") from None
     fields = Fields(pairs, Keys("the body", known))
     for name in sorted(twice):
-        # Within a value; the outermost keys are those of the fields.
+        # This one is within a value; `Fields` checks the outermost keys.
         raise Wrong(name, f'duplicate key "{name}" in the body', mistake=Mistake.REPEATED)
     return fields
 
 
 def parameters_of(query: bytes, known: Iterable[str]) -> Fields:
-    """Return the parameters of a query of the BetronTech API; those that are not known are ignored."""
+    """Return the parameters of a query of the BetronTech API; unknown ones are ignored."""
     try:
         pairs = parse_qsl(
             query.decode("latin-1"),
@@ -80,7 +80,7 @@ def parameters_of(query: bytes, known: Iterable[str]) -> Fields:
 
 
 def names_in_body(body: bytes, names: Iterable[str]) -> list[str]:
-    """Return which of these names a JSON or form body holds at its top."""
+    """Return which of these names are fields of a JSON or form body."""
     try:
         held = {name for name, _ in exact_json.pairs(body.decode("utf-8"))}
     except ValueError:
@@ -89,7 +89,7 @@ def names_in_body(body: bytes, names: Iterable[str]) -> list[str]:
 
 
 def resumed_at(request: Request) -> int | None:
-    """Return the number of the last event that a browser saw before it asks for the stream again."""
+    """Return the number of the last event that a browser got before it reconnects, or None."""
     found = request.headers.get("Last-Event-ID", "")
     return Fields([("since", found)], Keys("the header", ["since"])).whole("since") if found else None
 
@@ -111,7 +111,7 @@ WORDS = {"method": Method, "outcome": Outcome, "verdict": CallVerdict, "purpose"
 
 
 def filter_of(fields: Fields) -> Filter:
-    """Return which exchanges a query asks for; an empty field asks nothing."""
+    """Return the filter of a query; empty fields are ignored."""
     return Filter(
         **{
             name: fields.word(name, WORDS[name], "") if name in WORDS else fields.text(name, "")
@@ -120,15 +120,15 @@ def filter_of(fields: Fields) -> Filter:
     )
 
 
-# --- what the game's page asks --------------------------------------------------------------------
+# --- requests of the game's page ------------------------------------------------------------------
 
 MARK = "X-Play"
 
 
 def check_origin(request: Request, public_url: str) -> None:
-    """Let only the game's own page do things: another site can neither set our header nor hide its origin."""
+    """Accept only the page of the game: other sites can neither set the header MARK nor hide their origin."""
     origin = request.headers.get("Origin")
-    # Behind a proxy the host that we see may be another one than the browser's.
+    # Behind a proxy, the request's host may differ from the browser's.
     is_own = origin is None or _host(origin) in (request.host, _host(public_url))
     is_marked = request.headers.get(MARK) == "1"
     if not is_own or not is_marked or request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":

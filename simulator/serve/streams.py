@@ -1,4 +1,4 @@
-"""News of the journal: as server-sent events, of which so many may be open at once, and for who polls."""
+"""Send changes of the journal: as server-sent events, or to clients that poll."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from simulator.core.values import Frozen
 from simulator.serve.journal import Entry, Filter, Journal
 
 STREAMS_MAX = 8
-"""Each holds one of the server's threads; the others stay free for calls, rounds and health."""
+"""How many streams may be open: each holds a thread, and the others serve calls, rounds and health."""
 
 RETRY_MS = 2000
 
 HEARTBEAT_S = 5.0
 
 LIFETIME_S = 600.0
-"""A stream ends after that; a browser comes back by itself, with the number of its last event."""
+"""When a stream ends; a browser then reconnects by itself, with the number of its last event."""
 
 
 class StreamEvent(Frozen):
-    """One event; `id` comes back as Last-Event-ID, `data` has no line break in it."""
+    """One event. The browser sends `id` back as Last-Event-ID; `data` has no line break."""
 
     id: int
     name: str
@@ -35,23 +35,23 @@ class StreamEvent(Frozen):
 
     @property
     def text(self) -> str:
-        """As it goes out."""
+        """Return the event in the form of the protocol."""
         return f"id: {self.id}\nevent: {self.name}\ndata: {self.data}\n\n"
 
 
 Wait = Callable[[], Iterable[StreamEvent]]
-"""Waits a short while for the next events; an empty answer is no end."""
+"""Waits a short while for the next events and returns them, perhaps none."""
 
 
 class EventStreams:
-    """The streams that are open; for any threads."""
+    """The open streams. Thread-safe."""
 
     def __init__(self, stopping: threading.Event, streams_max: int = STREAMS_MAX) -> None:
         self._stopping = stopping
         self._free = threading.Semaphore(streams_max)
 
     def open(self, wait: Wait, environ: Mapping[str, Any]) -> Response | None:
-        """A response that tells events until the client leaves or the server stops; None beyond the cap.
+        """Return a response that sends events until client or server ends it, or None at the limit.
 
         `environ` is the WSGI environment of the request.
         """
@@ -59,9 +59,9 @@ class EventStreams:
             return None
         told = Response(self._told(wait, _connection(environ)), content_type="text/event-stream")
         told.headers["Cache-Control"] = "no-store"
-        # A proxy that buffers would keep everything to itself.
+        # A buffering proxy would not pass any event on.
         told.headers["X-Accel-Buffering"] = "no"
-        # Not at the generator's end: one that was never begun has none.
+        # Not in the generator, which may never be started.
         told.call_on_close(self._free.release)
         return told
 
@@ -75,19 +75,19 @@ class EventStreams:
                 silent_since = time.monotonic()
                 yield events
             elif time.monotonic() - silent_since >= HEARTBEAT_S:
-                # A connection that was lost without a word shows by a write alone.
+                # Only a write reveals a connection that was lost silently.
                 silent_since = time.monotonic()
                 yield ": nothing new\n\n"
 
 
 def _connection(environ: Mapping[str, Any]) -> socket.socket | None:
-    """The client's connection, where the server lends it."""
+    """Return the client's connection, if the server provides it."""
     found = environ.get("gunicorn.socket") or environ.get("werkzeug.socket")
     return found if isinstance(found, socket.socket) else None
 
 
 def _is_left(connection: socket.socket | None) -> bool:
-    """Whether the client has closed its end: whoever goes from page to page must not fill all places."""
+    """Return whether the client has closed its end, so that old pages do not use up all streams."""
     if connection is None:
         return False
     try:
@@ -99,7 +99,7 @@ def _is_left(connection: socket.socket | None) -> bool:
 
 
 WAIT_S = 0.25
-"""Short, since a stream has to notice soon that the server stops."""
+"""Short, so that a stream soon notices that the server stops."""
 
 BATCH = 200
 
@@ -107,7 +107,9 @@ Row = dict[str, Any]
 
 
 class News(NamedTuple):
-    """What is new up to a change. `is_reset` says to begin anew: the journal did, or there is too much."""
+    """What is new up to a change. `is_reset`: load everything again, since the journal was emptied or changed
+    too much.
+    """
 
     is_reset: bool
     change: int
@@ -116,10 +118,10 @@ class News(NamedTuple):
 
 @dataclass(slots=True)
 class Feed:
-    """What happens in the journal after the change `since`, which moves on with what was given out.
+    """The changes of the journal after `since`, which moves on with what was returned.
 
-    `rows` makes entries what is sent, each with its `change`. Who is more than `backlog_max` changes behind
-    begins anew; who has seen nothing yet gets the `latest` entries, where that is set, instead of all.
+    `rows` turns entries into what is sent, each with its `change`. A client that is more than `backlog_max`
+    changes behind is reset; one that has seen nothing yet gets only the `latest` entries, if that is set.
     """
 
     journal: Journal
@@ -130,7 +132,7 @@ class Feed:
     latest: int = 0
 
     def now(self, limit: int = BATCH) -> News:
-        """Return what is there, oldest change first."""
+        """Return the present changes, the oldest first."""
         change = self.journal.change
         if self.since == 0 and self.latest:
             found = self.journal.latest(self.wanted, limit=self.latest)
@@ -141,12 +143,12 @@ class Feed:
         else:
             found = self.journal.since(self.since, self.wanted, limit=limit)
         last = found[-1].change if found else 0
-        # Where not all was given out, what comes after the last one is still to be asked for.
+        # If the limit was reached, the changes after the last returned one are still to come.
         self.since = last if len(found) == limit else max(change, last)
         return News(False, self.since, self.rows(found))
 
     def events(self) -> list[StreamEvent]:
-        """Return what comes within a short while, as events."""
+        """Return the changes within a short while, as events."""
         news = self.now()
         if news.is_reset:
             return [StreamEvent(news.change, "reset", "{}")]

@@ -128,7 +128,7 @@ def _require_target(values: Mapping[str, Any]) -> None:
 def _missing(what: str, flag: str) -> str:
     row = next(row for row in RUN if flag.startswith(row.flag + " "))
     return (
-        f"no {what} is given: say it with {flag}, {row.variable}, or {row.key}: in {CONFIG_FILE} "
+        f"no {what} is given; set it with {flag}, {row.variable}, or {row.key}: in {CONFIG_FILE} "
         "(betrontech-sim init writes one)"
     )
 

@@ -1,4 +1,4 @@
-"""Every route of the BetronTech API."""
+"""The routes of the BetronTech API: authentication, game launch, and the lists of providers and games."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OPENAPI_FILE = Path(__file__).with_name("openapi.json")
 
 
 def api_blueprint(state: ServerState) -> Blueprint:
-    """The routes; everything below /api except `authentication` needs an access token."""
+    """Return the routes; all below /api except `authentication` need an access token."""
     routes = Blueprint("api", __name__)
     tokens = AccessTokens(state.access_key, state.agents, state.clock.now_s)
     providers = Prebuilt(providers_body(state.catalogue))
@@ -67,8 +67,7 @@ def _json(value: object) -> Response:
     return Response(to_json(value), headers=headers, content_type="application/json")
 
 
-# --- access ---------------------------------------------------------------------------------------
-# Who is asking: the credentials of `authentication`, and the access tokens of every other request.
+# --- credentials and access tokens ----------------------------------------------------------------
 
 LIFETIME_S = 3600
 
@@ -78,11 +77,11 @@ _ALGORITHM = "HS256"
 
 _HOW = "Authorization: Bearer BASE64(agent_token:agent_secret_key)"
 
-_FIRST = "ask POST /api/auth/authentication for an access token, and send it as Authorization: Bearer …"
+_FIRST = "get an access token from POST /api/auth/authentication, and send it as Authorization: Bearer …"
 
 
 def agent_of_credentials(header: str | None, agents: Agents) -> Agent:
-    """The agent whose credentials an Authorization header carries (reference, authentication)."""
+    """Return the agent whose credentials are in an Authorization header (reference, authentication)."""
     encoded = _bearer(header, _HOW)
     try:
         decoded = b64decode(encoded, validate=True)
@@ -92,7 +91,7 @@ def agent_of_credentials(header: str | None, agents: Agents) -> Agent:
     except (binascii.Error, ValueError):
         raise Denied(
             ErrorCode.AUTHORIZATION_MALFORMED,
-            "What follows Bearer is not Base64 of UTF-8 text.",
+            "The text after Bearer is not Base64 of UTF-8 text.",
             hint=f"expected {_HOW}, in the standard alphabet and padded with =",
         ) from None
     if not colon:
@@ -104,29 +103,28 @@ def agent_of_credentials(header: str | None, agents: Agents) -> Agent:
     agent = agents.with_credentials(token, secret_key)
     if agent is None:
         swapped = agents.with_credentials(secret_key, token) is not None
-        raise Denied(ErrorCode.CREDENTIALS_WRONG, hint="the two are swapped" if swapped else None)
+        raise Denied(ErrorCode.CREDENTIALS_WRONG, hint="they are swapped" if swapped else None)
     return agent
 
 
 def _bearer(header: str | None, expected: str) -> str:
-    """What follows the scheme. Real clients write two spaces after it."""
+    """Return the text after the scheme, after which some clients write two spaces."""
     if not header:
         raise Denied(ErrorCode.AUTHORIZATION_MISSING, hint=f"expected {expected}")
     scheme, _, rest = header.strip().partition(" ")
     if scheme.lower() != "bearer" or not rest.strip():
         raise Denied(
             ErrorCode.AUTHORIZATION_MALFORMED,
-            "The Authorization header has to be the word Bearer, a space and what was asked for.",
+            "The Authorization header must be the word Bearer, a space and the credentials or the token.",
             hint=f"expected {expected}",
         )
     return rest.strip()
 
 
 class AccessTokens:
-    """Gives out access tokens and reads them back. Safe to use from any thread.
+    """Issues access tokens and verifies them. Thread-safe.
 
-    A token that was read once is remembered under its whole header; its expiry and its agent are looked at
-    every time.
+    A verified token is cached by its whole header; its expiry and its agent are checked every time.
     """
 
     def __init__(self, key: bytes, agents: Agents, now: Now) -> None:
@@ -137,7 +135,7 @@ class AccessTokens:
         self._changing = threading.Lock()
 
     def issue(self, agent: Agent) -> str:
-        """A JWT for the agent that ends after LIFETIME_S."""
+        """Return a JWT for the agent that expires after LIFETIME_S."""
         issued_s = int(self._now())
         claims = {
             "sub": agent.code,
@@ -145,18 +143,18 @@ class AccessTokens:
             "exp": issued_s + LIFETIME_S,
             "jti": secrets.token_hex(8),
         }
-        # Unsorted, its header begins {"typ":"JWT", and so the token as the reference shows it.
+        # With an unsorted header, {"typ":"JWT",…}, the token begins as in the reference.
         return jwt.encode(claims, self._key, _ALGORITHM, sort_headers=False)
 
     def agent(self, header: str | None) -> Agent:
-        """The agent that an Authorization header's access token belongs to."""
+        """Return the agent whose access token is in an Authorization header."""
         known = None if header is None else self._cached.get(header)
         code, expires_s = known if known is not None else self._read(header)
         if self._now() >= expires_s:
             raise Denied(ErrorCode.TOKEN_EXPIRED, hint=_FIRST)
         agent = self._agents.of_code(code)
         if agent is None:
-            raise Denied(ErrorCode.TOKEN_INVALID, "The agent of this access token does not exist any more.")
+            raise Denied(ErrorCode.TOKEN_INVALID, "The agent of this access token no longer exists.")
         return agent
 
     def _read(self, header: str | None) -> tuple[str, int]:
@@ -190,13 +188,12 @@ def _looks_like_credentials(token: str) -> str | None:
     return f"these are the encoded credentials; {_FIRST}" if colon else None
 
 
-# --- launch ---------------------------------------------------------------------------------------
-# game_launch: every parameter read and checked, in the order that helps most to mend a client. Pure.
+# --- game_launch, whose parameters are checked in the order that helps most to fix a client --------
 
 REQUIRED = ("agent_code", "agent_token", "game_id", "type", "user_id", "user_name")
 
 _NO_WEBHOOK_URL = (
-    "say it with --webhook-url, BETRONTECH_SIM_WEBHOOK_URL, or serve.webhook_url in betrontech-sim.yaml; "
+    "set it with --webhook-url, BETRONTECH_SIM_WEBHOOK_URL, or serve.webhook_url in betrontech-sim.yaml; "
     "a DEMO game needs none"
 )
 
@@ -222,7 +219,7 @@ def _refuse_body(parameters: Fields, body: bytes) -> None:
     if found:
         raise Denied(
             ErrorCode.PARAMETERS_IN_BODY,
-            f"{', '.join(found)} stand in the body of the request; a GET has its parameters in the query.",
+            f"The body of the request has {', '.join(found)}; a GET has its parameters in the query.",
             field=found[0],
             hint="GET /api/games/game_launch?agent_code=…&agent_token=…",
         )
@@ -241,7 +238,7 @@ def _check_agent(parameters: Fields, agent: Agent) -> None:
     if same_text(agent.token, secret_key):
         raise Denied(
             ErrorCode.SECRET_KEY_WRONG,
-            "agent_token carries the agent's token here; game_launch wants the agent's secret key in it.",
+            "agent_token has the agent's token; game_launch requires the agent's secret key in it.",
             field="agent_token",
             hint="send agent_secret_key as agent_token, as the reference does",
         )
@@ -274,17 +271,16 @@ def _kind(text: str) -> SessionKind:
     return SessionKind(text)
 
 
-# --- lists ----------------------------------------------------------------------------------------
-# The bodies of the two lists, as the reference shows them. Pure.
+# --- the lists, as the reference shows them -------------------------------------------------------
 
 
 def providers_body(catalogue: Catalogue) -> bytes:
-    """`/games/provider`: `id` is a number."""
+    """Return the body of `/games/provider`; `id` is a number."""
     listed = [{"id": each.id, "name": each.name, "slug": each.slug} for each in catalogue.providers]
     return to_json({"status": True, "data": listed})
 
 
 def games_body(catalogue: Catalogue) -> bytes:
-    """`/games/all`: `id` is text, `provider` a provider's slug."""
+    """Return the body of `/games/all`; `id` is text, `provider` the slug of a provider."""
     listed = [{"id": each.id, "name": each.name, "provider": each.provider} for each in catalogue.games]
     return to_json({"status": True, "data": listed})

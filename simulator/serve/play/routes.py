@@ -1,4 +1,4 @@
-"""Every route below /play, and how errors are answered there."""
+"""The routes below /play: the page of a game, its rounds, and the panel for developers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from simulator.serve.calls import CalledAgent
 from simulator.serve.fields import check_origin, play_body_of, query_of, resumed_at, stake_of
 from simulator.serve.journal import Entry, Filter
 from simulator.serve.play.reels import BONUS, BONUS_COUNT, LINES, REELS, SYMBOLS, Picture
-from simulator.serve.play.seats import FIRST, PlayedRound, PlayMoney, Purse, Seat, Seats, WalletMoney
+from simulator.serve.play.seats import FIRST, Funds, PlayedRound, PlayMoney, Seat, Seats, WalletMoney
 from simulator.serve.state import ServerState
 from simulator.serve.streams import Feed
 from simulator.serve.texts import lang_accepted, texts_of
@@ -31,17 +31,17 @@ if TYPE_CHECKING:
 
 
 ENTRIES_MAX = 100
-"""So many exchanges of the past are shown."""
+"""How many past exchanges are shown."""
 
 
 def play_blueprint(state: ServerState) -> Blueprint:
-    """The game behind each session's token: its page, its rounds, and the panel's journal."""
+    """Return the routes below /play/TOKEN."""
     routes = Blueprint(
         "play", __name__, url_prefix="/play", template_folder="templates", static_folder="static"
     )
 
-    def purse_of(session: Session) -> Purse:
-        # A DEMO session holds no delivery, and its purse gets none.
+    def funds_of(session: Session) -> Funds:
+        # A DEMO session has no delivery, so it cannot reach a wallet.
         if session.delivery is None:
             return PlayMoney(session, state.settings.seed)
         return WalletMoney(session, session.delivery)
@@ -49,7 +49,7 @@ def play_blueprint(state: ServerState) -> Blueprint:
     def armed(session: Session) -> Json:
         return {} if session.delivery is None else armed_json(session.delivery.trouble.armed(session.id))
 
-    seats = Seats(purse_of, state.clock.now_ms)
+    seats = Seats(funds_of, state.clock.now_ms)
     routes.after_request(guard)
     add_errors(routes)
     add_page(routes, state, seats)
@@ -59,7 +59,7 @@ def play_blueprint(state: ServerState) -> Blueprint:
 
 
 def add_page(routes: Blueprint, state: ServerState, seats: Seats) -> None:
-    """The page itself; errors of it are pages, too."""
+    """Add the page; its errors are pages, too."""
 
     @routes.get("/<token>")
     def page(token: str) -> Response:
@@ -73,7 +73,7 @@ def add_page(routes: Blueprint, state: ServerState, seats: Seats) -> None:
 
 
 def add_game(routes: Blueprint, state: ServerState, seats: Seats, armed: Callable[[Session], Json]) -> None:
-    """What a player does."""
+    """Add the routes that the player uses."""
 
     def seat_of(token: str) -> Seat:
         return seats.of(state.sessions.find(token))
@@ -85,13 +85,13 @@ def add_game(routes: Blueprint, state: ServerState, seats: Seats, armed: Callabl
         opened = seat.open()
         problem = PlayProblem.BALANCE if opened.balance is None else None
         found = {"name": opened.name, "grid": seat.resting.grid, "balance": written(opened.balance)}
-        pending = seat.purse.pending()
+        pending = seat.funds.pending()
         return _json({**found, "problem": problem, "pending": pending, "armed": armed(seat.session)})
 
     @routes.get("/<token>/state")
     def show_state(token: str) -> Response:
         seat = seat_of(token)
-        pending, balance = seat.purse.pending(), written(seat.purse.balance())
+        pending, balance = seat.funds.pending(), written(seat.funds.balance())
         return _json({"balance": balance, "pending": pending, "armed": armed(seat.session)})
 
     @routes.post("/<token>/spin")
@@ -107,7 +107,7 @@ def add_game(routes: Blueprint, state: ServerState, seats: Seats, armed: Callabl
 
 
 def add_panel(routes: Blueprint, state: ServerState) -> None:
-    """The developer's panel: the session's journal, and trouble on demand."""
+    """Add the routes of the panel: the journal of the session, and the troubles."""
     journal = state.delivery.journal
 
     def feed_of(token: str) -> Feed:
@@ -127,7 +127,7 @@ def add_panel(routes: Blueprint, state: ServerState) -> None:
         entry = journal.entry(number) if number < 2**63 else None
         agent = session.launch.agent
         if entry is None or (entry.agent, entry.session) != (agent.code, session.id):
-            raise Denied(ErrorCode.NOT_FOUND, "There is nothing of that number here.")
+            raise Denied(ErrorCode.NOT_FOUND, "There is no exchange with this number.")
         return _json({**entry_json(entry), "curl": curl_of(entry, agent)})
 
     @routes.get("/<token>/events")
@@ -142,13 +142,13 @@ def add_panel(routes: Blueprint, state: ServerState) -> None:
         check_origin(request, state.public_url)
         session = state.sessions.find(token)
         if session.delivery is None:
-            raise Denied(ErrorCode.TROUBLE, "A DEMO game calls no wallet, so nothing can go wrong there.")
+            raise Denied(ErrorCode.TROUBLE, "A DEMO game calls no wallet, so it has no trouble to make.")
         done = make_trouble(session.delivery, session, play_body_of(request, "kind", "slow_ms"))
         return _json({**done, "armed": armed_json(session.delivery.trouble.armed(session.id))})
 
 
 def add_errors(routes: Blueprint) -> None:
-    """Errors as JSON."""
+    """Answer errors as JSON."""
 
     @routes.errorhandler(Wrong)
     def answer_wrong_field(wrong: Wrong) -> Response:
@@ -167,8 +167,7 @@ def _json(value: Json) -> Response:
     return Response(dumps(value), content_type="application/json")
 
 
-# --- pages ----------------------------------------------------------------------------------------
-# The pages, and the headers under which a browser shows them.
+# --- the pages and their headers ------------------------------------------------------------------
 
 POLICY = "; ".join(
     (
@@ -179,14 +178,14 @@ POLICY = "; ".join(
         "connect-src 'self'",
         "base-uri 'none'",
         "form-action 'none'",
-        # Operators show games in frames of their own sites.
+        # Casinos embed games in their own sites.
         "frame-ancestors *",
     )
 )
 
 
 def game_page(seat: Seat, *, panel: bool) -> str:
-    """The game, with the panel beside it or without."""
+    """Return the page of the game, with or without the panel."""
     launch = seat.session.launch
     texts = texts_of("play", launch.lang)
     is_demo = launch.kind is SessionKind.DEMO
@@ -213,7 +212,7 @@ def game_page(seat: Seat, *, panel: bool) -> str:
 
 
 def no_game_page(error: NoSession, lang: Lang) -> str:
-    """Why there is no game to be played at an address, for a player."""
+    """Return the page that tells a player why there is no game at this address."""
     texts = texts_of("play", lang)
     word = "over" if isinstance(error, EndedSession) else "unknown"
     return render_template(
@@ -225,23 +224,22 @@ def no_game_page(error: NoSession, lang: Lang) -> str:
 
 
 def guard(reply: Response) -> Response:
-    """The headers of everything below /play."""
+    """Add the headers of all answers below /play."""
     reply.headers["Content-Security-Policy"] = POLICY
     reply.headers["X-Content-Type-Options"] = "nosniff"
-    # The address is the session's secret: no other site is told it.
+    # The address is the secret of the session; keep it from other sites.
     reply.headers["Referrer-Policy"] = "no-referrer"
     reply.headers.setdefault("Cache-Control", "no-store")
     return reply
 
 
-# --- troubles -------------------------------------------------------------------------------------
-# Trouble on demand: the panel's buttons, one line each in TROUBLES.
+# --- troubles: the buttons of the panel -----------------------------------------------------------
 
 
 def make_trouble(delivery: RoundDelivery, session: Session, fields: Fields) -> Json:
-    """Do what a button asks for; what was sent is told by its `outcome` and `balance`.
+    """Make the trouble of a button; return `outcome` and `balance` of a call that was sent.
 
-    Raises Denied: TROUBLE for one that there is not, IN_VAIN where there is nothing to send yet.
+    Raises Denied: TROUBLE for an unknown one, IN_VAIN if there is nothing to send yet.
     """
     try:
         delivered = TROUBLES[fields.word("kind", TROUBLES)](delivery, session, fields)
@@ -293,22 +291,21 @@ TROUBLES: dict[str, Callable[[RoundDelivery, Session, Fields], Delivered | None]
 }
 
 
-# --- views ----------------------------------------------------------------------------------------
-# Rounds, pictures and exchanges as the JSON that the page reads. Money is text with two decimals.
+# --- the JSON of the page; money is text with two decimals ----------------------------------------
 
 BODY_CHARS_MAX = 16_384
-"""More of a body than this is cut in the panel; the console shows it all."""
+"""How much of a body the panel shows; the console shows it all."""
 
 Json = dict[str, Any]
 
 
 def written(amount: Money | None) -> str | None:
-    """An amount as text, nothing as null."""
+    """Return an amount as text, and None as None."""
     return None if amount is None else format_money(amount)
 
 
 def round_json(played: PlayedRound) -> Json:
-    """A round, as the history lists it."""
+    """Return a round for the history."""
     return {
         "round": played.number,
         "at_ms": played.at_ms,
@@ -320,7 +317,7 @@ def round_json(played: PlayedRound) -> Json:
 
 
 def played_json(played: PlayedRound) -> Json:
-    """A round that was just played, with the reels that show it."""
+    """Return a round that was just played, with its reels."""
     return {
         "round": round_json(played),
         "picture": None if played.picture is None else picture_json(played.picture, played.stake),
@@ -331,7 +328,7 @@ def played_json(played: PlayedRound) -> Json:
 
 
 def picture_json(picture: Picture, stake: Money) -> Json:
-    """The reels at rest; `times` is what a part pays as a multiple of the stake, cut to two decimals."""
+    """Return the reels at rest; `times` is a win as a multiple of the stake, cut to two decimals."""
     lines = [
         {
             "line": won.line,
@@ -361,7 +358,7 @@ def _times(win: Money, stake: Money) -> str:
 
 
 def armed_json(armed: Armed) -> Json:
-    """What will go wrong, by the names of the trouble."""
+    """Return the troubles that are armed, by name."""
     return {
         "lose_reply": armed.next_fault is not None,
         "slow_down": armed.slow_ms,
@@ -370,7 +367,7 @@ def armed_json(armed: Armed) -> Json:
 
 
 def entry_json(entry: Entry) -> Json:
-    """An exchange as the panel shows it."""
+    """Return an exchange for the panel."""
     call, exchange, request = entry.call, entry.call.exchange, entry.request
     reply = None
     if entry.reply is not None:
@@ -404,7 +401,7 @@ def entry_json(entry: Entry) -> Json:
 
 
 def curl_of(entry: Entry, agent: CalledAgent) -> str | None:
-    """The call as a line for a shell, secrets masked; None where the agent has no webhook URL now."""
+    """Return the call as a curl line with secrets masked, or None if the agent has no webhook URL now."""
     if agent.target is None:
         return None
     sent = entry.call.exchange.wire
@@ -413,6 +410,6 @@ def curl_of(entry: Entry, agent: CalledAgent) -> str | None:
 
 
 def _text(body: bytes) -> tuple[str, bool]:
-    """A body as text, and whether it was cut. What is no UTF-8 is replaced, visibly."""
+    """Return a body as text with invalid UTF-8 replaced, and whether it was cut."""
     text = body.decode("utf-8", "replace")
     return text[:BODY_CHARS_MAX], len(text) > BODY_CHARS_MAX

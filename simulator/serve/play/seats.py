@@ -48,9 +48,9 @@ class PlayedRound(Frozen):
 class Seat:
     """One session in play, one round at a time. Thread-safe."""
 
-    def __init__(self, session: Session, purse: Purse, now_ms: Callable[[], int]) -> None:
+    def __init__(self, session: Session, funds: Funds, now_ms: Callable[[], int]) -> None:
         self.session = session
-        self.purse = purse
+        self.funds = funds
         self.stakes = stake_ladder(session.launch.lang)
         self._now_ms = now_ms
         self._rounds: deque[PlayedRound] = deque(maxlen=ROUNDS_MAX)
@@ -67,14 +67,14 @@ class Seat:
     def open(self) -> Opened:
         """Open the wallet for the player, perhaps again; not while a round is played."""
         with self._alone():
-            return self.purse.open()
+            return self.funds.open()
 
     def spin(self, stake: Money) -> PlayedRound:
         """Play one round. Raises Denied: BUSY while another one is played, STAKE, MONEY, SERVER."""
         if stake not in self.stakes:
             raise Denied(ErrorCode.STAKE)
         with self._alone():
-            played = self.purse.play(stake)
+            played = self.funds.play(stake)
             found = PlayedRound(
                 number=played.number,
                 at_ms=self._now_ms(),
@@ -100,7 +100,7 @@ class Seat:
         return picture_of(played.win, stake, feature=played.spin.feature, key=key)
 
     def _now(self, played: PlayedRound) -> PlayedRound:
-        if played.owed is None or not self.purse.settled(played.owed):
+        if played.owed is None or not self.funds.settled(played.owed):
             return played
         is_win = played.owed.method is Method.WIN
         return replace(played, standing=Standing.PAID if is_win else Standing.REFUNDED, owed=None)
@@ -118,8 +118,8 @@ class Seat:
 class Seats:
     """The seats of one server; beyond SEATS_MAX, the longest unused is dropped. Thread-safe."""
 
-    def __init__(self, make_purse: Callable[[Session], Purse], now_ms: Callable[[], int]) -> None:
-        self._make_purse = make_purse
+    def __init__(self, make_funds: Callable[[Session], Funds], now_ms: Callable[[], int]) -> None:
+        self._make_purse = make_funds
         self._now_ms = now_ms
         self._by_token: OrderedDict[str, Seat] = OrderedDict()
         self._lock = threading.Lock()
@@ -182,8 +182,8 @@ class Played:
     owed: Owed | None = None
 
 
-class Purse(Protocol):
-    """The money that a session plays with. Every method raises Denied where it cannot be asked."""
+class Funds(Protocol):
+    """The money that a session plays with. Every method raises Denied if it cannot be reached."""
 
     def open(self) -> Opened:
         """Read the player's name and balance."""
