@@ -1,13 +1,13 @@
-"""The errors that end our work, each with the exit code it stands for.
+"""The errors that end a command, each with its exit code.
 
     SimulatorError                (3)
-    ├── UsageError                (4)  a flag, a variable or a file of ours cannot be used
+    ├── UsageError                (4)  a flag, a variable or a file cannot be used
     │   ├── ConfigurationError    (4)  betrontech-sim.yaml or an environment variable
-    │   └── ScenarioError         (4)  a scenario file; carries every problem found
+    │   └── ScenarioError         (4)  a scenario file, with all its problems
     ├── NothingSelected           (5)  the selection left no scenario
-    └── EndpointUnreachable       (7)  no verdict was possible because nobody answered
+    └── EndpointUnreachable       (7)  no verdict was possible because no answer came
 
-A *finding* is not an error: what the operator does wrong is data (`simulator.core.findings`).
+A *finding* is not an error: what a wallet does wrong is data (`simulator.core.findings`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What `betrontech-sim` exits with."""
+    """The exit codes of `betrontech-sim`."""
 
     PASSED = 0
     FOUND = 1
@@ -29,13 +29,13 @@ class ExitCode(IntEnum):
 
 
 class SimulatorError(Exception):
-    """Our work cannot go on; the message is meant for the user."""
+    """The simulator cannot go on; the message is for the user."""
 
     exit_code = ExitCode.INTERNAL
 
 
 class UsageError(SimulatorError):
-    """A flag, a variable or a file of ours cannot be used."""
+    """A flag, a variable or a file cannot be used."""
 
     exit_code = ExitCode.USAGE
 
@@ -55,6 +55,6 @@ class NothingSelected(SimulatorError):
 
 
 class EndpointUnreachable(SimulatorError):
-    """Nobody answered at the operator's endpoint before any verdict."""
+    """The wallet did not answer before any verdict."""
 
     exit_code = ExitCode.UNREACHABLE

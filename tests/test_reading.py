@@ -1,4 +1,4 @@
-"""How a reply is read: the one table (restated API, §3), row by row, and methods with their own rules."""
+"""How a reply is read: one table, row by row, and methods with their own rules."""
 
 from __future__ import annotations
 

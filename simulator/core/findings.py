@@ -1,4 +1,4 @@
-"""Findings and outcomes: what is wrong with an operator, as data."""
+"""Findings, outcomes and verdicts: what is wrong with a wallet, as data."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class Level(StrEnum):
 
     @property
     def rank(self) -> int:
-        """0 is the most binding."""
+        """Return a number that grows as the level gets less binding, from 0."""
         return list(Level).index(self)
 
 
 class Severity(StrEnum):
-    """What a finding does to the exit code: only an error makes it 1."""
+    """The severity of a finding: only an error makes the exit code 1."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -30,7 +30,7 @@ class Severity(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What one call did, as far as its answer tells (restated API, §3)."""
+    """The outcome of one call, as far as its answer tells."""
 
     ACCEPTED = "accepted"
     REFUSED = "refused"
@@ -38,7 +38,7 @@ class Outcome(StrEnum):
 
 
 class Verdict(StrEnum):
-    """The outcome of a scenario, from best to worst in declaration order within a run."""
+    """The outcome of a scenario, declared from best to worst."""
 
     PASSED = "passed"
     XFAILED = "xfailed"
@@ -50,10 +50,10 @@ class Verdict(StrEnum):
 
 
 class CallVerdict(StrEnum):
-    """What the ledger says of one call.
+    """The verdict on one call.
 
-    RIGHT: a right wallet answers so. WRONG: no right wallet does. NOTED: something to know, none of it wrong
-    money. OPEN: nothing proves yet what it did. UNJUDGED: the ledger does not know this player's money.
+    RIGHT: a right wallet may answer like this. WRONG: no right wallet does. NOTED: worth knowing, but the
+    money is right. OPEN: nothing proves yet what it did. UNJUDGED: the player's money is not known.
     """
 
     RIGHT = "right"
@@ -64,7 +64,7 @@ class CallVerdict(StrEnum):
 
 
 class Phase(StrEnum):
-    """What a call was made for: before a run, to prepare a scenario, as a step of it, or at its end."""
+    """When a call was sent: before a run, to prepare a scenario, as a step of it, or at its end."""
 
     PREFLIGHT = "preflight"
     PREPARATION = "preparation"
@@ -85,14 +85,14 @@ class Place(Frozen):
 
 
 class Finding(Frozen):
-    """Something the operator does wrong.
+    """Something that a wallet does wrong.
 
-    `cause` is the situation's name and groups findings that one defect makes; `message` is a sentence;
+    `cause` is the name of the situation, which groups findings of one defect; `message` is a sentence;
     `label` is the short text beside the caret; `trail` is the ledger line in words
     ("100.00 → bet 10.00 → 90.00"); `lanes` draw concurrent calls over time, a line each; `why` says why it
-    costs money; `curl` repeats the call, and `answer` is what came back; `phase` is what it was made for.
-    Where it is about money, `expected` are the balances that a right wallet could have, going on from where
-    it was, and `found` is the one it has.
+    costs money; `curl` repeats the call, and `answer` is the reply to it; `phase` is when it was sent. If it
+    is about money, `expected` are the balances that a right wallet could have after the balance it had, and
+    `found` is the actual one.
     """
 
     rule: str

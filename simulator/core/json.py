@@ -1,7 +1,4 @@
-"""JSON without losing a digit: numbers are Decimal both ways, NaN and Infinity are refused.
-
-What a reply's fields mean is `reading`'s; which fields a request has is `wire`'s.
-"""
+"""Read and write JSON exactly: numbers are Decimal in both directions, NaN and Infinity are refused."""
 
 from __future__ import annotations
 
@@ -14,25 +11,25 @@ from typing import NoReturn, cast
 from simulator.core.values import Frozen
 
 JsonObject = dict[str, object]
-"""An object that the standard library can encode: money is text in it, never a number."""
+"""An object that the standard library can encode, with money as text."""
 
 encode = json.JSONEncoder(separators=(",", ":")).encode
-"""Compact JSON of plain values, pure ASCII: safe in a stream of any encoding."""
+"""Returns compact JSON of plain values in ASCII, which is safe in a stream of any encoding."""
 
 quote: Callable[[str], str] = encode_basestring_ascii
 """A JSON string, non-ASCII as ``\\uXXXX``: safe for lone surrogates, and what PHP's json_encode sends."""
 
 
 class NotJson(ValueError):
-    """A text is not JSON; the message says why and where."""
+    """Raised for a text that is not JSON; the message says why and where."""
 
 
 class _NoSuchNumber(ValueError):
-    """NaN, Infinity or an exponent that no decimal can hold."""
+    """Raised for NaN, Infinity, or an exponent that no decimal can hold."""
 
 
 class Parsed(Frozen):
-    """A JSON value, and the keys that some object in it holds twice with different values."""
+    """A JSON value, and the keys that an object in it holds twice with different values."""
 
     value: JsonValue
     twice: frozenset[str] = frozenset()
@@ -57,7 +54,7 @@ def _pairs_without_twins(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonVa
 
 
 class _Twins(Exception):
-    """An object holds a key twice: parsed again by the decoder that collects such keys."""
+    """Raised when an object holds a key twice, to parse again with the decoder that collects such keys."""
 
 
 # One decoder for all: json.loads with arguments builds a new one at each call. Integers are Decimal too,
@@ -71,9 +68,9 @@ _DECODER = json.JSONDecoder(
 
 
 def parse(text: str) -> Parsed:
-    """Read JSON exactly; of a key that stands twice the last value counts, as nearly every parser does.
+    """Read JSON exactly; of a duplicate key the last value counts, as in nearly every parser.
 
-    Raises NotJson for anything else, too deep a nesting included.
+    Raises NotJson for anything else, and for JSON that is nested too deeply.
     """
     try:
         return Parsed(cast(JsonValue, _DECODER.decode(text)))
@@ -108,9 +105,9 @@ def _parse_with_twins(text: str) -> Parsed:
 
 
 def write(value: JsonValue | int) -> str:
-    """Compact JSON; a Decimal is written with the digits it has.
+    """Return compact JSON; a Decimal is written with all its digits.
 
-    Raises ValueError for a number that JSON does not have (NaN, Infinity).
+    Raises ValueError for NaN and Infinity.
     """
     match value:
         case None:
@@ -132,7 +129,7 @@ def write(value: JsonValue | int) -> str:
 
 
 def pairs(text: str) -> list[tuple[str, JsonValue]]:
-    """The outermost object's keys and values as written, keys that stand twice included.
+    """Return the keys and values of the outermost object as written, duplicate keys included.
 
     Raises NotJson for anything but an object.
     """

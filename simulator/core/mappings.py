@@ -1,8 +1,8 @@
-"""The strict reader of mappings: keys that are known, each once, none missing, and values of their kind.
+"""Read mappings strictly: known keys, each once, none missing, and values of their kind.
 
 A mapping comes as pairs of a key and a value: nodes of a YAML file, parameters of a query, members of a JSON
-object, words like NAME=VALUE. A key is its own place; only the source of a mapping knows how to show it.
-Each user declares its keys; how a mistake is worded is decided here, for all of them.
+object, words like NAME=VALUE. A key is its own place, which only the source of the mapping can show. Each
+caller declares its keys; the messages are the same for all.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _UNSAFE = r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]"
 
 
 class Mistake(StrEnum):
-    """What can be wrong with one key of a mapping, or with its value."""
+    """The possible mistakes with one key of a mapping, or with its value."""
 
     UNKNOWN = "unknown"
     REPEATED = "repeated"
@@ -43,7 +43,7 @@ class Mistake(StrEnum):
 
 
 class Wrong(Exception):
-    """A key or value that cannot be used.
+    """Raised for a key or value that cannot be used.
 
     `place` is the key, the value's node or the name of the field, as the source of the mapping has it; `hint`
     says what may help.
@@ -69,8 +69,8 @@ def raised(wrong: Wrong) -> None:
 class Keys(Generic[Key]):
     """The keys of one kind of mapping. `what` names the mapping in messages; `names` None allows any key.
 
-    `is_open` ignores unknown keys, `elsewhere` are keys of other places,
-    which a misspelt one may be. `name_of` gives the name of a key, or raises Wrong for one that has none.
+    `is_open` ignores unknown keys. `elsewhere` are keys of other places, to suggest for a misspelt one.
+    `name_of` returns the name of a key, or raises Wrong for one that has none.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class Keys(Generic[Key]):
 class Fields:
     """The values of a mapping by name. Each method reads one, and raises Wrong with the field's name.
 
-    Values are JSON, or text alone, as in a query: a whole number, true and false may be written either way.
+    Values are JSON, or only text, as in a query: whole numbers, true and false may be written in both ways.
     """
 
     def __init__(self, pairs: Iterable[tuple[str, Any]], keys: Keys[str]) -> None:

@@ -1,7 +1,7 @@
-"""What a wire profile is: a dialect of the webhooks, as data.
+"""Wire profiles, which describe as data how webhooks and their replies are written.
 
-`wire/writing.py` writes requests by one and reads them back, `judge/replies.py` reads replies by one; the
-shipped profiles are in `wire/profiles.py`.
+`wire/writing.py` writes requests by a profile and reads them back, `judge/replies.py` reads replies by it;
+`wire/profiles.py` has the shipped profiles.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from simulator.core.values import Frozen
 from simulator.core.webhooks import Method
 
 MAX_MONEY_DIGITS = 1000
-"""Amounts with more digits are nobody's money, and Python refuses to print integers beyond 4,300 digits."""
+"""No balance has more digits, and Python refuses to print integers beyond 4,300 digits."""
 
 
 class Source(StrEnum):
-    """Where the value of a request's field comes from; the words of a profile's `fields:`."""
+    """The source of the value of a request's field; the words of a profile's `fields:`."""
 
     METHOD = "method"
     PLAYER = "player"
@@ -44,7 +44,7 @@ DOCUMENTED_NAMES: Mapping[str, Source] = MappingProxyType(
         "game_id": Source.GAME,
     }
 )
-"""The reference's field names. `raw:` and `omit:` of a step speak them, whatever the profile calls them."""
+"""The field names of the reference, which `raw:` and `omit:` of a step use with every profile."""
 
 
 class Constant(Frozen):
@@ -54,14 +54,14 @@ class Constant(Frozen):
 
 
 class WireField(Frozen):
-    """One field of a request: its name on the wire, and what stands in it."""
+    """One field of a request: its name on the wire, and the source of its value."""
 
     name: str
     source: Source | Constant
 
 
 class MoneyForm(StrEnum):
-    """How money is written: requests are a string or a number; replies may be allowed either."""
+    """How money is written: as a string or a number; in replies, either may be allowed."""
 
     STRING = "string"
     NUMBER = "number"
@@ -69,7 +69,7 @@ class MoneyForm(StrEnum):
 
 
 class ReplyFields(Frozen):
-    """What the profile calls the parts of a reply, and which forms are as documented.
+    """The names of the parts of a reply, and which forms are as documented.
 
     `true_is_one`: `"status": true` is as documented as 1. `identity` is the field of `account_details` that
     names the player, None where there is none; `details` are the others that must be there. `status_absent`:
@@ -88,12 +88,12 @@ class ReplyFields(Frozen):
 
 
 class WireProfile(Frozen):
-    """A dialect of the webhooks, as data.
+    """How webhooks and their replies are written.
 
-    `fields` in the order they are written; `methods` the values of the `method` field, which two methods may
-    share if a constant field tells them apart; `money` how amounts
-    of requests are written (string or number); `path` where operators of this dialect listen; `session` and
-    `game` what stands in those fields when nothing better is known; `headers` go with every call.
+    `fields` are in the order in which they are written; `methods` are the values of the `method` field, which
+    two methods may share if a constant field tells them apart; `money` is how requests write amounts (string
+    or number); `path` is the usual path of the endpoint; `session` and `game` are the values of those fields
+    when no better one is known; `headers` are sent with every call.
     """
 
     name: str
@@ -106,7 +106,7 @@ class WireProfile(Frozen):
     headers: tuple[tuple[str, str], ...] = ()
     reply: ReplyFields = field(default_factory=ReplyFields)
 
-    # One object a profile: as the key of a cache it is hashed by identity.
+    # There is one object for each profile: as the key of a cache it is hashed by identity.
     __eq__ = object.__eq__
     __hash__ = object.__hash__
 
@@ -142,7 +142,7 @@ class WireProfile(Frozen):
 
 @lru_cache(maxsize=256)  # five methods a profile
 def field_names(profile: WireProfile, method: Method) -> Mapping[Source, str]:
-    """Return what the fields of a method are called, by what stands in them."""
+    """Return the names of the fields of a method, by their sources."""
     return {each.source: each.name for each in profile.fields[method] if isinstance(each.source, Source)}
 
 

@@ -1,4 +1,4 @@
-"""A scenario as typed steps, each with its place in the file. Reading YAML is `scenario_yaml`'s."""
+"""A scenario as typed steps, each with its place in the file."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from simulator.core.values import Frozen
 
 
 class Expected(StrEnum):
-    """What an author says of the outcome; `either` alone widens what the ledger allows."""
+    """The outcome that an author expects; only `either` allows more than the ledger."""
 
     ACCEPTED = "accepted"
     REFUSED = "refused"
     EITHER = "either"
 
     def admits(self, outcome: Outcome) -> bool:
-        """Whether that outcome is what was expected (unknown never is)."""
+        """Return whether the outcome is as expected; unknown never is."""
         if self is Expected.EITHER:
             return outcome is not Outcome.UNKNOWN
         return outcome.value == self.value
 
 
 class Expect(Frozen):
-    """What an author claims of one reply; None claims nothing.
+    """What an author expects of one reply; None expects nothing.
 
     `http` is an HTTP status or a class such as "2xx"; `within_ns` a latency; `body` a part of the reply's
     JSON object that must be equal.
@@ -53,7 +53,7 @@ class Details(Frozen, kw_only=True):
 
 
 class Balance(Frozen, kw_only=True):
-    """`user_balance`; `is_` is the amount it must be, None leaves that to the ledger."""
+    """`user_balance`; `is_` is the amount that it must be, None leaves that to the ledger."""
 
     place: Place
     is_: Money | None = None
@@ -92,7 +92,7 @@ class Win(Frozen, kw_only=True):
 class Refund(Frozen, kw_only=True):
     """`refund`. Exactly one of `of` (a step's label, maybe a later one) and `transaction_id` is set.
 
-    `amount` None takes the stake of the bet that `of` names.
+    `amount` None means the stake of the bet that `of` names.
     """
 
     place: Place
@@ -108,9 +108,9 @@ class Refund(Frozen, kw_only=True):
 
 
 class Resend(Frozen, kw_only=True):
-    """The same bytes again. `of` is a step's label, or None for `last`.
+    """Sends the same bytes again. `of` is a step's label, or None for `last`.
 
-    `amount` and `player` change that one field of the repeated request.
+    `amount` and `player` change this one field of the repeated request.
     """
 
     place: Place
@@ -123,7 +123,7 @@ class Resend(Frozen, kw_only=True):
 
 
 class Round(Frozen, kw_only=True):
-    """Whole game rounds by the provider's own rules; `win` None plays the outcome model."""
+    """Plays whole game rounds as a provider does; with `win` None the outcome model decides."""
 
     place: Place
     bet: Amount
@@ -134,7 +134,7 @@ class Round(Frozen, kw_only=True):
 
 
 class Play(Frozen, kw_only=True):
-    """A realistic session from the outcome model; `volatility` is low, medium or high."""
+    """Plays a realistic session by the outcome model; `volatility` is low, medium or high."""
 
     place: Place
     rounds: int
@@ -146,7 +146,7 @@ class Play(Frozen, kw_only=True):
 
 
 class Parallel(Frozen, kw_only=True):
-    """Steps released together, `times` over, at most `in_flight` at once; judged as a history."""
+    """Sends the steps together, `times` times, at most `in_flight` at once; judged as a history."""
 
     place: Place
     steps: tuple[Step, ...]
@@ -155,7 +155,7 @@ class Parallel(Frozen, kw_only=True):
 
 
 class Repeat(Frozen, kw_only=True):
-    """The steps again and again; labels mean the latest pass."""
+    """Repeats the steps; labels mean those of the latest pass."""
 
     place: Place
     times: int
@@ -163,7 +163,7 @@ class Repeat(Frozen, kw_only=True):
 
 
 class Send(Frozen, kw_only=True):
-    """Anything at all: `body` is the exact text. What reads as a canonical webhook is judged as one.
+    """Sends any `body`, the exact text. A valid webhook is judged as one.
 
     `${player}`, `${balance}`, `${run}` and `${number}` in the body become the player's user_id, its balance,
     RUN, and RUN as a number.
@@ -180,20 +180,20 @@ class Send(Frozen, kw_only=True):
 
 
 class Restart(Frozen, kw_only=True):
-    """The target's `restart` hook."""
+    """Calls the `restart` hook."""
 
     place: Place
 
 
 class Block(Frozen, kw_only=True):
-    """The target's `block` hook, for one player; it stays blocked until the scenario's end."""
+    """Calls the `block` hook for one player, who stays blocked until the end of the scenario."""
 
     place: Place
     player: str | None = None
 
 
 class Wait(Frozen, kw_only=True):
-    """A pause, compressed by `--time-scale`."""
+    """Pauses; `--time-scale` shortens it."""
 
     place: Place
     duration_ns: int
@@ -220,7 +220,7 @@ DEFAULT_OPENING = Money(100_00)
 
 
 class PlayerSpec(Frozen):
-    """A player of a scenario: the balance it starts with, or one who does not exist."""
+    """A player of a scenario: the balance at its start, or a player who does not exist."""
 
     balance: Money = DEFAULT_OPENING
     exists: bool = True
@@ -228,17 +228,17 @@ class PlayerSpec(Frozen):
 
 
 MAIN_PLAYER = "player"
-"""The name of the player that steps without `player:` speak of."""
+"""The name of the player of steps without `player:`."""
 
 
 class Scenario(Frozen, kw_only=True):
     """One test: a scenario, or one row of its `cases`.
 
-    `id` is unique in a run: `path/to/file.yaml`, `…#name` where a file holds several, `…[row]` for a case.
+    `id` is unique in a run: `path/to/file.yaml`, `…#name` if a file holds several, `…[row]` for a case.
     `place` is where it begins, for a case its row. `source` is the whole file by lines, for the frame that a
-    report prints; `used_sources` are those of the files that it uses. `lines` are the first and the last
-    line of it in the file, `row_lines` those of its row. `players` maps a name to its spec; `MAIN_PLAYER` is
-    always there. `needs` holds what the steps and players ask for besides what the author named.
+    report prints; `used_sources` are those of the files that it uses. `lines` are its first and its last line
+    in the file, `row_lines` those of its row. `players` maps a name to its spec; `MAIN_PLAYER` is always
+    there. `needs` holds the needs of steps and players and those that the author listed.
     """
 
     id: str
@@ -261,7 +261,7 @@ class Scenario(Frozen, kw_only=True):
     row_lines: tuple[int, int] | None = None
 
     def source_of(self, file: str) -> tuple[str, ...]:
-        """The lines of the file that a step of this scenario stands in."""
+        """Return the lines of the file that contains a step of this scenario."""
         return self.source if file == self.place.file else self.used_sources.get(file, ())
 
 

@@ -1,7 +1,4 @@
-"""The journal: the record of exchanges of `serve`, bounded, searchable, and to be waited on.
-
-What must still be delivered is `obligations`'; what the money should be is `watch`'s.
-"""
+"""The journal of `serve`: a bounded record of exchanges that can be searched, counted and waited on."""
 
 from __future__ import annotations
 
@@ -46,10 +43,11 @@ _CLEARED = "cleared"
 
 
 class Journal:
-    """Exchanges by number, the oldest dropped beyond `exchanges_max` and `bytes_max`; for any threads.
+    """Exchanges by number; beyond `exchanges_max` and `bytes_max` the oldest are dropped. Thread-safe.
 
-    Every entry and every later word on it takes a new change number, so that a page that saw all up to N
-    asks for what came after N. Numbers are never used again, not after `clear` and not after a restart.
+    Every new entry and every later change of one gets a new change number, so that a page that has seen
+    everything up to N asks for what came after N. Numbers are never reused, neither after `clear` nor after a
+    restart.
     """
 
     def __init__(
@@ -69,7 +67,7 @@ class Journal:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """What is recorded inside is committed together with what `obligations` writes inside."""
+        """Commit what is recorded within the block together with what `obligations` writes in it."""
         try:
             with self._store.transaction():
                 yield
@@ -95,7 +93,7 @@ class Journal:
 
     @property
     def next_number(self) -> int:
-        """The number of the next entry, if it is recorded in the same transaction."""
+        """Return the number of the next entry, if it is recorded in the same transaction."""
         return self._latest + 1
 
     def judge(
@@ -142,7 +140,7 @@ class Journal:
     def _drop_oldest(self) -> None:
         if self._count <= self._exchanges_max and self._bytes <= self._bytes_max:
             return
-        # A hundredth more than must be, so that it is not done at every call.
+        # Drop a hundredth more than necessary, so that not every call has to drop something.
         count_max, bytes_max = self._exchanges_max * 99 // 100, self._bytes_max * 99 // 100
         last = 0
         rows = self._store.read("SELECT number, bytes FROM exchanges ORDER BY number LIMIT ?", (_DROP_ROWS,))
@@ -168,27 +166,27 @@ class Journal:
 
     @property
     def change(self) -> int:
-        """The change number of the latest entry or word on one: what `since` of a new reader begins with."""
+        """Return the latest change number, with which a new reader begins."""
         return self._change
 
     @property
     def cleared(self) -> int:
-        """The change number of the latest `clear`: whoever has seen less begins anew."""
+        """Return the change number of the latest `clear`; readers that saw less must load everything."""
         return self._cleared
 
     def entry(self, number: int) -> Entry | None:
-        """One exchange; None when there is none of that number, or none any more."""
+        """Return an exchange, or None if there is none with that number, or no longer."""
         rows = self._store.read(f"{SELECT} WHERE number = ?", (number,))
         return entry_of(rows[0]) if rows else None
 
     def latest(
         self, wanted: Filter | None = None, *, before: int | None = None, limit: int = 50
     ) -> list[Entry]:
-        """Entries, newest first, of numbers below `before`; at most PAGE_MAX."""
+        """Return entries with numbers below `before`, newest first; at most PAGE_MAX."""
         return self._page(wanted or Filter(), before, min(limit, PAGE_MAX))
 
     def earliest(self, wanted: Filter | None = None, *, after: int = 0, limit: int = 50) -> list[Entry]:
-        """Entries, oldest first, of numbers above `after`; for exports, page by page."""
+        """Return entries with numbers above `after`, oldest first; for exports, page by page."""
         conditions, values = condition_of(wanted or Filter())
         where = " AND ".join(["number > ?", *conditions])
         query = f"{SELECT} WHERE {where} ORDER BY number LIMIT ?"
@@ -196,7 +194,7 @@ class Journal:
         return [entry_of(row) for row in rows]
 
     def since(self, change: int, wanted: Filter | None = None, *, limit: int = PAGE_MAX) -> list[Entry]:
-        """What is new or has a new word on it after that change number, in the order of changes."""
+        """Return the entries that are new or changed after that change number, in the order of changes."""
         conditions, values = condition_of(wanted or Filter())
         where = " AND ".join(["change > ?", *conditions])
         rows = self._store.read(
@@ -205,7 +203,7 @@ class Journal:
         return [entry_of(row) for row in rows]
 
     def matching(self, numbers: Collection[int], wanted: Filter) -> set[int]:
-        """Which of those entries the filter wants as they are now; at most PAGE_MAX."""
+        """Return which of these entries match the filter now; at most PAGE_MAX."""
         conditions, values = condition_of(wanted)
         where = " AND ".join([f"number IN ({', '.join('?' * len(numbers))})", *conditions])
         rows = self._store.read(f"SELECT number FROM exchanges WHERE {where}", (*numbers, *values))
@@ -214,7 +212,7 @@ class Journal:
     def wait(
         self, change: int, wanted: Filter | None = None, *, timeout_s: float, limit: int = PAGE_MAX
     ) -> list[Entry]:
-        """`since`, waiting up to `timeout_s` for the first one; nothing after that, and once closed."""
+        """Return `since`, waiting up to `timeout_s` for the first entry; empty after that, or once closed."""
         deadline = time.monotonic() + timeout_s
         seen = change
         while True:
@@ -231,7 +229,7 @@ class Journal:
                     return []
 
     def count(self, wanted: Filter | None = None) -> int:
-        """How many entries there are."""
+        """Return how many entries there are."""
         conditions, values = condition_of(wanted or Filter())
         if not conditions:
             return self._count
@@ -239,7 +237,7 @@ class Journal:
         return int(rows[0][0])
 
     def findings(self) -> list[FindingCount]:
-        """Every kind of finding, counted, the latest first."""
+        """Return every kind of finding with its count, the latest first."""
         rows = self._store.read(
             "SELECT rule, severity, cause, message, why, count(*), min(number), max(number) FROM findings "
             "GROUP BY rule, severity, cause, message, why ORDER BY max(number) DESC LIMIT ?",
@@ -248,7 +246,7 @@ class Journal:
         return [FindingCount(row[0], Severity(row[1]), *row[2:]) for row in rows]
 
     def balances(self, agent: str, player: str, *, limit: int = PAGE_MAX) -> list[BalancePoint]:
-        """The player's latest balances, oldest first."""
+        """Return the player's latest balances, oldest first."""
         rows = self._store.read(
             "SELECT number, at_ms, balance, expected FROM exchanges WHERE player = ? AND agent = ? AND "
             "(balance IS NOT NULL OR expected IS NOT NULL) ORDER BY number DESC LIMIT ?",
@@ -270,7 +268,7 @@ class Journal:
         return LeftOff(difference, *counts[0])
 
     def players(self, *, limit: int = PAGE_MAX) -> list[PlayerCount]:
-        """The players that have exchanges, the latest first."""
+        """Return the players that have exchanges, the latest first."""
         rows = self._store.read(
             "SELECT agent, player, count(*), max(number) FROM exchanges WHERE player != '' "
             "GROUP BY player, agent ORDER BY max(number) DESC LIMIT ?",
@@ -279,7 +277,7 @@ class Journal:
         return [PlayerCount(*row) for row in rows]
 
     def latencies(self, wanted: Filter | None = None) -> list[LatencyCount]:
-        """How long the answered exchanges took, the fastest first."""
+        """Return how long the answered exchanges took, the fastest first."""
         return latency_counts(self._store.read(*latency_query(wanted or Filter())))
 
     def close(self) -> None:
@@ -287,10 +285,8 @@ class Journal:
         self._closed = True
         self._tell()
 
-    # --- inside ------------------------------------------------------------------------------------
-
     def _page(self, wanted: Filter, before: int | None, limit: int) -> list[Entry]:
-        """A text is looked for in stretches: who has a call to record does not wait for a whole search."""
+        """Return one page; search for text in stretches, so that recording a call does not wait for long."""
         conditions, values = condition_of(wanted)
         newest = self._newest() + 1
         top = newest if before is None else min(before, newest)
@@ -314,8 +310,7 @@ class Journal:
             self._told.notify_all()
 
 
-# --- journal_counts -------------------------------------------------------------------------------
-# What the journal's pages count: kinds of findings, a player's balances, players.
+# --- counts ---------------------------------------------------------------------------------------
 
 
 class FindingCount(Frozen):
@@ -332,7 +327,7 @@ class FindingCount(Frozen):
 
 
 class BalancePoint(Frozen):
-    """A player's balance at one exchange: as answered, and as the ledger has it."""
+    """A player's balance after one exchange: as answered, and as expected."""
 
     number: int
     at_ms: int
@@ -341,7 +336,7 @@ class BalancePoint(Frozen):
 
 
 class LeftOff(Frozen):
-    """What a player's wallet has too much, how many exchanges were wrong, and the first of them."""
+    """How much too much a player's wallet has, how many exchanges were wrong, and the first of them."""
 
     difference: Money
     wrong: int
@@ -349,7 +344,7 @@ class LeftOff(Frozen):
 
 
 class PlayerCount(Frozen):
-    """A player in the journal: how many exchanges, and the last of them."""
+    """A player in the journal: the number of exchanges, and the last of them."""
 
     agent: str
     player: str
@@ -357,8 +352,7 @@ class PlayerCount(Frozen):
     latest: int
 
 
-# --- journal_entry --------------------------------------------------------------------------------
-# One exchange as the journal keeps it, what the ledger says of it, and a filter of entries. Plain data.
+# --- entries and their filter ---------------------------------------------------------------------
 
 
 class Purpose(StrEnum):
@@ -372,15 +366,15 @@ class Purpose(StrEnum):
 
 
 class Entry(Frozen, kw_only=True):
-    """One call as the journal keeps it, and what is said of it.
+    """One call in the journal, with its verdict.
 
-    `number` is its own for ever; `change` grows with everything that happens to any entry. `at_ms` is when it
-    was recorded, in Unix milliseconds of the simulator's clock; the call's own times are Unix nanoseconds of
-    the same clock. `expected` is the balance that the player has after the call by the law, where it is one.
-    `problem` says why there is no answer, or what the wallet calls its refusal. The reply's body is cut at a
-    bound, `reply_bytes` is its whole length. Secrets in its headers are masked, the request's headers are not
-    kept. `reason` says why the verdict is open or the exchange unjudged. `difference` is what the wallet has
-    too much after it; negative, what it has too little.
+    `number` never changes; `change` grows with every change of any entry. `at_ms` is when it was recorded, in
+    Unix milliseconds of the simulator's clock; the times of the call are Unix nanoseconds of the same clock.
+    `expected` is the balance that the player should have after the call, if only one is possible. `problem`
+    says why there is no answer, or how the wallet explains its refusal. The body of the reply is cut at a
+    limit; `reply_bytes` is its whole length. Secrets in its headers are masked; the headers of the request
+    are not kept. `reason` says why the verdict is open or the exchange not judged. `difference` is how much
+    too much the wallet has after it; negative: too little.
     """
 
     call: Call
@@ -399,25 +393,25 @@ class Entry(Frozen, kw_only=True):
 
     @property
     def agent(self) -> str:
-        """The code of the operator's account."""
+        """Return the code of the agent."""
         return self.call.why.agent or ""
 
     @property
     def request(self) -> WebhookRequest:
-        """What was asked."""
+        """Return the request."""
         request = self.call.exchange.request
         assert request is not None
         return request
 
     @property
     def reply(self) -> Reply | None:
-        """The answer, where one came."""
+        """Return the answer, or None."""
         reply = self.call.exchange.reply
         return reply if isinstance(reply, Reply) else None
 
 
 class Filter(Frozen, kw_only=True):
-    """Which entries: an empty field asks nothing. `text` is looked for in ids, players and both bodies."""
+    """Which entries to find; empty fields match all. `text` is searched in ids, players and both bodies."""
 
     agent: str = ""
     session: str = ""
@@ -431,20 +425,19 @@ class Filter(Frozen, kw_only=True):
 
     @property
     def standing(self) -> Filter:
-        """The part of it that no later word on an entry can change the answer to."""
+        """Return the part of the filter whose result no later change of an entry affects."""
         return replace(self, verdict="", text="")
 
 
-# --- journal_latency ------------------------------------------------------------------------------
-# How long exchanges took, counted by bounds and outcome: the query and its rows as data. No database.
+# --- latencies, counted by bounds and outcome -----------------------------------------------------
 
 BOUNDS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 
 
 class LatencyCount(Frozen):
-    """How many answered exchanges of one outcome took less than `below_ms`, not less than the bound before.
+    """How many answered exchanges of one outcome took less than `below_ms`, but at least the bound before.
 
-    None stands for everything slower than the last of BOUNDS_MS.
+    None stands for all that are slower than the last of BOUNDS_MS.
     """
 
     below_ms: int | None
@@ -453,7 +446,7 @@ class LatencyCount(Frozen):
 
 
 def latency_query(wanted: Filter) -> tuple[str, list[Value]]:
-    """The query that counts the filtered exchanges, and its values."""
+    """Return the query that counts the filtered exchanges, and its values."""
     conditions, values = condition_of(wanted)
     where = " AND ".join(["duration_ns IS NOT NULL", *conditions])
     cases = " ".join(
@@ -465,13 +458,12 @@ def latency_query(wanted: Filter) -> tuple[str, list[Value]]:
 
 
 def latency_counts(rows: Iterable[Sequence[Any]]) -> list[LatencyCount]:
-    """The rows of that query."""
+    """Return the counts in the rows of that query."""
     bounds = (*BOUNDS_MS, None)
     return [LatencyCount(bounds[place], Outcome(outcome), count) for place, outcome, count in rows]
 
 
-# --- journal_rows ---------------------------------------------------------------------------------
-# An entry of the journal as a row of its table and back, and a filter as a condition. No database here.
+# --- entries as rows of the table, and filters as conditions --------------------------------------
 
 COLUMNS = (
     *("change", "at_ms", "agent", "session", "player", "method"),
@@ -492,11 +484,11 @@ _EQUAL = ("agent", "session", "player", "method", "outcome", "verdict", "transac
 _INTEGER_MAX = 2**63 - 1
 
 _ROW_BYTES = 400
-"""What a row takes besides its bodies and headers, roughly, with its share of the indices."""
+"""The approximate size of a row without bodies and headers, with its share of the indices."""
 
 
 def values_of(entry: Entry) -> list[Value]:
-    """The entry as values for INSERT, in the order of COLUMNS, its size last."""
+    """Return the values of an entry for INSERT, in the order of COLUMNS, its size last."""
     call, exchange, request, reply = entry.call, entry.call.exchange, entry.request, entry.reply
     headers = json.dumps(reply.headers) if reply is not None and reply.headers else ""
     body, findings = b"" if reply is None else reply.body, findings_text(entry.findings)
@@ -514,7 +506,7 @@ def values_of(entry: Entry) -> list[Value]:
 
 
 def entry_of(row: Sequence[Any]) -> Entry:
-    """The entry that a row of SELECT is."""
+    """Return the entry in a row of SELECT."""
     values = dict(zip(("number", *COLUMNS), row, strict=True))
     return Entry(
         call=_call(values),
@@ -558,17 +550,17 @@ def _call(values: Mapping[str, Any]) -> Call:
 
 
 def money_of(kept: int | str | None) -> Money | None:
-    """An amount as its column keeps it."""
+    """Return an amount from its column."""
     return None if kept is None else Money(int(kept))
 
 
 def _kept_money(amount: Money | None) -> Value:
-    """A wallet may answer with more digits than an integer of the database holds."""
+    """Return an amount for its column: as text, if it has more digits than a database integer holds."""
     return amount if amount is None or abs(amount) <= _INTEGER_MAX else str(amount)
 
 
 def findings_text(findings: tuple[Finding, ...]) -> str:
-    """Findings as one JSON text; nothing for none."""
+    """Return findings as one JSON text, empty for none."""
     if not findings:
         return ""
     return json.dumps(
@@ -580,7 +572,7 @@ def findings_text(findings: tuple[Finding, ...]) -> str:
 
 
 def condition_of(wanted: Filter) -> tuple[list[str], list[Value]]:
-    """A filter as conditions joined by AND, and their values."""
+    """Return a filter as conditions joined by AND, and their values."""
     named = [(name, getattr(wanted, name)) for name in _EQUAL if getattr(wanted, name)]
     conditions = [f"{name} = ?" for name, _ in named]
     values: list[Value] = [value for _, value in named]

@@ -1,4 +1,4 @@
-"""The texts of the console and of the game, a file a language, and which language a browser gets."""
+"""The texts of console and game, one file for each language, and the choice of the language."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every route of the control API, below `/_sim`, behind the guard."""
+"""The routes of the control API below `/_sim`, behind the guard."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ OPENAPI_FILE = Path(__file__).with_name("openapi.json")
 
 
 def control_blueprint(state: ServerState, access: Access) -> Blueprint:
-    """The control API."""
+    """Return the routes of the control API."""
     routes = Blueprint("control", __name__, url_prefix="/_sim")
     routes.before_request(lambda: access.check(request))
     add_errors(routes)
@@ -64,7 +64,7 @@ def control_blueprint(state: ServerState, access: Access) -> Blueprint:
 
 
 def add_errors(routes: Blueprint) -> None:
-    """Errors as JSON."""
+    """Answer errors as JSON."""
 
     @routes.errorhandler(Wrong)
     def answer_wrong_field(wrong: Wrong) -> Response:
@@ -85,11 +85,10 @@ def add_errors(routes: Blueprint) -> None:
         return Denied(ErrorCode.BUSY, str(error)).response
 
 
-# --- control_journal ------------------------------------------------------------------------------
-# The control API's routes of the journal: lists, what is new, waiting, one exchange, sending it again.
+# --- the journal ----------------------------------------------------------------------------------
 
 WAITS_MAX = 6
-"""Each call that waits holds a thread of the server."""
+"""How many calls may wait: each holds a thread of the server."""
 
 WAIT_MS_MAX = 60_000
 
@@ -99,7 +98,7 @@ ROWS = 50
 
 
 def add_journal(routes: Blueprint, state: ServerState) -> None:
-    """Reading the journal, and waiting for something to be in it."""
+    """Add the routes that read the journal, wait for entries, and send an exchange again."""
     journal = state.delivery.journal
     waits = threading.Semaphore(WAITS_MAX)
 
@@ -150,7 +149,7 @@ def add_journal(routes: Blueprint, state: ServerState) -> None:
 
 
 def entry_of(journal: Journal, number: int) -> Entry:
-    """The exchange of that number, or Denied."""
+    """Return the exchange with that number. Raises Denied."""
     entry = journal.entry(number) if number <= WHOLE_MAX else None
     if entry is None:
         raise Denied(ErrorCode.NOT_FOUND, "the journal has no exchange of that number, or has it no more")
@@ -158,7 +157,7 @@ def entry_of(journal: Journal, number: int) -> Entry:
 
 
 def wait_for(state: ServerState, wanted: Filter, since: int, count: int, timeout_s: float) -> list[Entry]:
-    """The first `count` entries after the change `since`; fewer when time is over or the server stops."""
+    """Return the first `count` entries after the change `since`, or fewer at the timeout or the stop."""
     journal = state.delivery.journal
     deadline = time.monotonic() + timeout_s
     while True:
@@ -167,17 +166,17 @@ def wait_for(state: ServerState, wanted: Filter, since: int, count: int, timeout
         left_s = deadline - time.monotonic()
         if len(found) >= count or left_s <= 0 or state.stopping.is_set():
             return found
-        # Whatever comes may be the missing one, or a new word on one of those that are counted.
+        # A change may bring the missing entry, or change one that is already counted.
         journal.wait(change, wanted, timeout_s=min(left_s, SLICE_S), limit=1)
 
 
 def rows(entries: list[Entry]) -> list[dict[str, Any]]:
-    """Entries as rows."""
+    """Return entries as rows."""
     return [row_json(each) for each in entries]
 
 
 def delivered_json(delivered: Delivered) -> dict[str, Any]:
-    """What became of a webhook that was asked for; `exchanges` are the numbers in the journal."""
+    """Return the result of a webhook that was sent on request; `exchanges` are numbers in the journal."""
     return {
         "outcome": delivered.outcome,
         "balance": money_text(delivered.balance),
@@ -186,12 +185,11 @@ def delivered_json(delivered: Delivered) -> dict[str, Any]:
     }
 
 
-# --- control_play ---------------------------------------------------------------------------------
-# The control API's routes of who plays: sessions, players, findings, latencies, and what is still owed.
+# --- sessions, players, findings, latencies, obligations ------------------------------------------
 
 
 def add_sessions(routes: Blueprint, state: ServerState) -> None:
-    """Game sessions: list, launch, end."""
+    """Add the routes that list, launch and end game sessions."""
 
     @routes.get("/sessions")
     def list_sessions() -> Response:
@@ -226,7 +224,7 @@ def add_sessions(routes: Blueprint, state: ServerState) -> None:
 
 
 def add_players(routes: Blueprint, state: ServerState) -> None:
-    """What the journal says of players, and of the wallets behind them."""
+    """Add the routes about players, their balances, findings and latencies."""
     journal = state.delivery.journal
 
     @routes.get("/players")
@@ -272,7 +270,7 @@ def add_players(routes: Blueprint, state: ServerState) -> None:
 
 
 def standing_json(standing: PlayerStanding | None) -> Json:
-    """Where a player stands: what the ledger says, what the wallet shows, and how much that is too much."""
+    """Return what the player should have, what the wallet shows, and the difference."""
     if standing is None:
         return {"ledger": None, "wallet": None, "difference": None, "wrong": 0, "since": None}
     return {
@@ -285,7 +283,7 @@ def standing_json(standing: PlayerStanding | None) -> Json:
 
 
 def add_obligations(routes: Blueprint, state: ServerState) -> None:
-    """What was not answered yet: it is sent again by itself, or was given up."""
+    """Add the routes about wins and refunds without an answer."""
     delivery = state.delivery
 
     @routes.get("/obligations")
@@ -312,7 +310,7 @@ def add_obligations(routes: Blueprint, state: ServerState) -> None:
 
 
 def session_json(session: Session, state: ServerState) -> dict[str, Any]:
-    """A game session, without what gives access to it."""
+    """Return a game session without its token."""
     launch = session.launch
     return {
         "id": session.id,
@@ -331,7 +329,7 @@ def session_json(session: Session, state: ServerState) -> dict[str, Any]:
 
 
 def obligation_json(owed: Obligation) -> dict[str, Any]:
-    """A win or a refund that is owed."""
+    """Return an obligation."""
     return {
         "number": owed.number,
         "state": owed.state,
@@ -348,8 +346,7 @@ def obligation_json(owed: Obligation) -> dict[str, Any]:
     }
 
 
-# --- control_server -------------------------------------------------------------------------------
-# The control API's routes of the server itself: its state, its clock, a reset, a webhook by hand.
+# --- the server: its state, its clock, a reset, a webhook by hand ---------------------------------
 
 ADVANCE_MS_MAX = 366 * 24 * 3600 * 1000
 
@@ -357,7 +354,7 @@ CLOCK_AHEAD_MS_MAX = 100 * ADVANCE_MS_MAX
 
 
 def add_server(routes: Blueprint, state: ServerState) -> None:
-    """What there is, and beginning anew."""
+    """Add the routes of the state and the reset."""
 
     @routes.get("/state")
     def show_state() -> Response:
@@ -380,7 +377,7 @@ def add_server(routes: Blueprint, state: ServerState) -> None:
 
 
 def add_clock(routes: Blueprint, state: ServerState) -> None:
-    """The clock that tokens, sessions and the ladder go by, and whether the ladder waits."""
+    """Add the routes that read and move the clock, and set whether retries wait."""
 
     @routes.get("/clock")
     def read_clock() -> Response:
@@ -399,13 +396,13 @@ def add_clock(routes: Blueprint, state: ServerState) -> None:
     def set_pace() -> Response:
         real_time = body_of(request, "real_time").flag("real_time")
         state.clock.pace = Pace.REAL if real_time else Pace.AT_ONCE
-        # Whoever waits for the ladder looks at the pace anew.
+        # The dispatcher must notice the new pace.
         state.clock.advance(0)
         return answer(clock_json(state))
 
 
 def add_webhooks(routes: Blueprint, state: ServerState) -> None:
-    """Webhooks that a person puts together."""
+    """Add the route that sends a webhook by hand."""
 
     @routes.post("/webhooks")
     def fire_webhook() -> Response:
@@ -418,7 +415,7 @@ def add_webhooks(routes: Blueprint, state: ServerState) -> None:
 
 
 def state_json(state: ServerState) -> dict[str, Any]:
-    """The server at a glance."""
+    """Return the state of the server."""
     delivery = state.delivery
     counts = delivery.wallet_calls
     return {
@@ -439,6 +436,6 @@ def state_json(state: ServerState) -> dict[str, Any]:
 
 
 def clock_json(state: ServerState) -> dict[str, Any]:
-    """The simulator's time, how far it was pushed ahead, and whether the ladder waits by it."""
+    """Return the simulator's time, how far it was moved ahead, and whether retries wait."""
     clock = state.clock
     return {"now_ms": clock.now_ms(), "ahead_ms": clock.offset_ms, "real_time": clock.pace is Pace.REAL}

@@ -1,4 +1,4 @@
-"""The control API's routes of agents: list, add, change, remove. They last until the server stops."""
+"""The routes of the control API for agents (whose changes end with the server), faults and launches."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _CHANGES = ("token", "secret_key", "webhook_url", "wire", "headers")
 
 
 def add_agents(routes: Blueprint, state: ServerState) -> None:
-    """Accounts of operators."""
+    """Add the routes that list, add, change and remove agents."""
 
     @routes.get("/agents")
     def list_agents() -> Response:
@@ -76,7 +76,7 @@ def add_agents(routes: Blueprint, state: ServerState) -> None:
             wire=fields.word("wire", PROFILES) if "wire" in fields else "betrontech",
             headers=_headers(fields, agent.target.headers if agent.target else ()),
         )
-        # A profile of the operator's own has a file, which nobody names here.
+        # Only the shipped profiles: the control API must not read files.
         kept = None if "wire" in fields else agent
         return answer(agent_json(_put(state, account, kept)))
 
@@ -88,7 +88,7 @@ def add_agents(routes: Blueprint, state: ServerState) -> None:
 
 
 def agent_json(agent: Agent) -> dict[str, Any]:
-    """An agent without its secrets. `webhook_url` is null for one that plays DEMO only."""
+    """Return an agent without its secrets. `webhook_url` is null for one that plays DEMO only."""
     target = agent.target
     return {
         "code": agent.code,
@@ -107,20 +107,20 @@ def _put(state: ServerState, account: AgentSettings, kept: Agent | None = None) 
         agent = made if kept is None else replace(made, wire=kept.wire)
         state.agents.put(agent)
     except SimulatorError as error:
-        # The webhook URL obeys the guard; what else can be wrong was read before, save a token that is taken.
+        # Only the webhook URL, or a token that is already used, can still be wrong here.
         raise Denied(ErrorCode.FIELD_INVALID, str(error)) from error
     return agent
 
 
 def _url(fields: Fields, default: str | None) -> str | None:
-    """The webhook URL; an empty text takes it away."""
+    """Return the webhook URL; an empty text removes it."""
     if "webhook_url" not in fields:
         return default
     return _read(fields, "webhook_url", ENDPOINT, length_max=2000) or None
 
 
 def _headers(fields: Fields, default: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
-    """Headers as an object of names and values."""
+    """Return headers from an object of names and values."""
     if "headers" not in fields:
         return default
     named = fields.mapping("headers")
@@ -135,7 +135,7 @@ def _read(fields: Fields, name: str, kind: ValueKind, *, length_max: int = 255) 
 
 
 def _parsed(name: str, text: str, kind: ValueKind) -> Any:
-    """As the setting of that kind is read. The text is not shown: it may be a secret."""
+    """Read the text like a setting of that kind. Errors do not show it: it may be a secret."""
     parse: Callable[[str], Any] = kind.parse
     try:
         return parse(text)
@@ -145,8 +145,7 @@ def _parsed(name: str, text: str, kind: ValueKind) -> Any:
         raise Wrong(name, f"{name}: expected {kind.expects}") from None
 
 
-# --- control_faults -------------------------------------------------------------------------------
-# The control API's routes of faults of the BetronTech API: put one up, list them, take them down.
+# --- faults of the BetronTech API -----------------------------------------------------------------
 
 CALLS_MAX = 1_000_000
 
@@ -154,7 +153,7 @@ _WHEN = ("first", "every", "probability")
 
 
 def add_faults(routes: Blueprint, faults: ApiFaults) -> None:
-    """Disturbances of answers to operators."""
+    """Add the routes that list, add and remove faults."""
 
     @routes.get("/faults")
     def list_faults() -> Response:
@@ -187,7 +186,7 @@ def add_faults(routes: Blueprint, faults: ApiFaults) -> None:
 
 
 def read_fault(fields: Fields) -> Callable[[int], ApiFault]:
-    """The fault, once it has a number; Denied for one that makes no sense."""
+    """Return a function that makes the fault with a given number. Raises Denied for an invalid one."""
     kind = fields.word("kind", ApiFaultKind)
     if ("status" in fields) is not (kind is ApiFaultKind.STATUS):
         raise Wrong("status", "status: it goes with the kind status, and the kind with it")
@@ -219,7 +218,7 @@ def _when(fields: Fields) -> When:
 
 
 def count_json(counted: FaultCount) -> dict[str, Any]:
-    """A fault as it was asked for, and what it has done."""
+    """Return a fault with its counts."""
     fault = counted.fault
     found: dict[str, Any] = {"number": fault.number, "kind": fault.kind, "route": fault.route}
     if fault.kind is ApiFaultKind.STATUS:
@@ -238,14 +237,13 @@ def count_json(counted: FaultCount) -> dict[str, Any]:
     return {**found, "calls": counted.calls, "disturbed": counted.disturbed}
 
 
-# --- launching ------------------------------------------------------------------------------------
-# A launch without the API's detours: what a person or a test asks for to be given a game at once.
+# --- launches without authentication --------------------------------------------------------------
 
 FIELDS = ("agent", "player", "user_name", "game_id", "type", "lang")
 
 
 def launch_of(fields: Fields, state: ServerState) -> Launch:
-    """The launch. Left out are: the first agent, the first game, CHARGED where it can be, English."""
+    """Return the launch. Defaults: the first agent, the first game, CHARGED if possible, English."""
     agent = agent_named(fields.text("agent", state.agents.all()[0].code) if state.agents.all() else "", state)
     player = fields.filled("player")
     return Launch(
@@ -259,7 +257,7 @@ def launch_of(fields: Fields, state: ServerState) -> Launch:
 
 
 def agent_named(code: str, state: ServerState) -> Agent:
-    """The agent of that code, or Denied."""
+    """Return the agent with that code. Raises Denied."""
     agent = state.agents.of_code(code)
     if agent is None:
         hint = did_you_mean(code, [each.code for each in state.agents.all()]).removeprefix("; ")

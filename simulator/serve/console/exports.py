@@ -1,4 +1,4 @@
-"""The control API's routes that give the journal away: as NDJSON, and as a scenario file."""
+"""Export the journal: as JSON for the control API, as NDJSON for `judge`, and as a scenario file."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ from simulator.serve.journal import PAGE_MAX, Entry, Filter, Journal, Purpose
 from simulator.serve.state import ServerState
 
 EXPORTS_MAX = 2
-"""A whole journal takes a while to leave, and holds a thread of the server for so long."""
+"""How many exports may run: a whole journal takes a while, and holds a thread of the server."""
 
 _CHUNK_LINES = 100
 
 
 def add_exports(routes: Blueprint, state: ServerState) -> None:
-    """Files of what was played."""
+    """Add the routes that export files."""
     journal = state.delivery.journal
     places = threading.Semaphore(EXPORTS_MAX)
 
@@ -95,17 +95,13 @@ def _as_file(told: Response, name: str) -> Response:
     return told
 
 
-# --- exchanges ------------------------------------------------------------------------------------
-# An exchange as the JSON of the control API: as a row, and in full with both bodies.
+# --- an exchange as JSON: as a row, and in full with both bodies ----------------------------------
 
 Json = dict[str, Any]
 
 
 def row_json(entry: Entry) -> Json:
-    """An exchange without headers and bodies: the facts of its line, and what the journal adds.
-
-    Texts that are absent are empty here.
-    """
+    """Return an exchange without headers and bodies. Missing texts are empty."""
     return {
         "number": entry.number,
         "change": entry.change,
@@ -127,7 +123,7 @@ def row_json(entry: Entry) -> Json:
 
 
 def full_json(entry: Entry, agents: Agents) -> Json:
-    """An exchange with all that is known of it. `reply` is null without an answer; `problem` says why."""
+    """Return an exchange in full. `reply` is null without an answer; `problem` says why."""
     reply: Json | None = None
     if entry.reply is not None:
         reply = {
@@ -144,7 +140,7 @@ def full_json(entry: Entry, agents: Agents) -> Json:
 
 
 def finding_json(finding: Finding) -> Json:
-    """What an exchange shows."""
+    """Return a finding of an exchange."""
     return {
         "rule": finding.rule,
         "severity": finding.severity,
@@ -157,7 +153,7 @@ def finding_json(finding: Finding) -> Json:
 
 
 def request_headers(entry: Entry, agents: Agents) -> Headers:
-    """The headers that go out with a call of that agent now, secrets masked."""
+    """Return the headers of that agent's calls now, with secrets masked."""
     agent = agents.of_code(entry.agent)
     own = () if agent is None or agent.target is None else agent.target.headers
     wire = () if agent is None else agent.wire.headers
@@ -165,7 +161,7 @@ def request_headers(entry: Entry, agents: Agents) -> Headers:
 
 
 def curl_of(entry: Entry, agents: Agents) -> str | None:
-    """The call as a line for a shell, secrets masked; None where the agent has no webhook URL now."""
+    """Return the call as a curl line with secrets masked, or None if the agent has no webhook URL now."""
     agent = agents.of_code(entry.agent)
     if agent is None or agent.target is None:
         return None
@@ -175,7 +171,7 @@ def curl_of(entry: Entry, agents: Agents) -> str | None:
 
 
 def balance_before(entry: Entry) -> Money | None:
-    """What the player had before the exchange, as its answer tells it; None where it tells no balance."""
+    """Return the balance before the exchange, by its answer, or None if that shows no balance."""
     call, request = entry.call, entry.request
     if call.balance is None:
         return None
@@ -185,15 +181,16 @@ def balance_before(entry: Entry) -> Money | None:
     return Money(max(0, before))
 
 
-# --- export_lines ---------------------------------------------------------------------------------
-# The journal as the lines that a run's NDJSON report has, so that `betrontech-sim judge` reads both.
-# An `opening` line stands before a player's first exchange that tells a balance.
+# --- NDJSON, as in a run's report -----------------------------------------------------------------
 
 PAGE = 500
 
 
 def lines_of(journal: Journal, wanted: Filter) -> Iterator[str]:
-    """The filtered exchanges, oldest first, a line of JSON each; openings between them."""
+    """Yield the filtered exchanges as lines of JSON, oldest first.
+
+    An `opening` line precedes the first exchange of a player that shows a balance.
+    """
     opened: set[tuple[str, str]] = set()
     number = 0
     while True:
@@ -211,10 +208,7 @@ def lines_of(journal: Journal, wanted: Filter) -> Iterator[str]:
         number = page[-1].number
 
 
-# --- export_scenario ------------------------------------------------------------------------------
-# What a player went through as a scenario that repeats it, one YAML document a player. Pure.
-# It claims nothing of what the wallet answered: the ledger says what is right, so a right wallet passes,
-# and the wallet that went wrong fails as it did.
+# --- scenario files -------------------------------------------------------------------------------
 
 EXCHANGES_MAX = 10_000
 
@@ -223,11 +217,15 @@ _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _WORDS = {Method.BET: "bet", Method.WIN: "win", Method.REFUND: "refund"}
 
 _REPEATED = frozenset(FaultKind) - {FaultKind.DELAY}
-"""Faults that a step can name alone; how long a delay was is not in the journal."""
+"""The faults that a step can repeat; the length of a delay is not in the journal."""
 
 
 def scenario_yaml(entries: Iterable[Entry]) -> str:
-    """The exchanges, oldest first, as a scenario file."""
+    """Return the exchanges, oldest first, as a scenario file with one YAML document for each player.
+
+    It expects nothing of the answers: the ledger knows what is right, so a right wallet passes, and a wallet
+    that went wrong fails as it did.
+    """
     by_player: dict[tuple[str, str], list[Entry]] = {}
     for entry in entries:
         by_player.setdefault((entry.agent, entry.request.player), []).append(entry)
@@ -249,14 +247,14 @@ def _document(entries: Sequence[Entry]) -> str:
 
 
 def _opening(entries: Sequence[Entry]) -> Money:
-    """The balance before the first call that may have moved money, as the wallet's own answers tell it."""
+    """Return the balance before the first call that may have moved money, by the wallet's answers."""
     told = (balance for entry in entries if (balance := balance_before(entry)) is not None)
     return next(told, DEFAULT_OPENING)
 
 
 @dataclass(slots=True)
 class _Steps:
-    """The steps of one player as they are made; a call is known by its method and transaction_id."""
+    """Makes the steps of one player; a call is identified by its method and transaction_id."""
 
     bets: dict[str, str] = field(default_factory=dict)
     written: dict[tuple[str, str], tuple[str, Money | None]] = field(default_factory=dict)
@@ -264,12 +262,12 @@ class _Steps:
 
     @classmethod
     def of(cls, entries: Sequence[Entry]) -> list[str]:
-        """A step for every call but the ledger's own reads, and the second of a pair sent at once."""
+        """Return a step for every call, except the ledger's own reads and the second of a duplicated pair."""
         steps = cls()
         for entry in entries:
             id_ = entry.request.transaction_id or ""
             if entry.request.method is Method.BET and id_ not in steps.bets:
-                # Labels are given before steps are written: a refund may overtake its bet.
+                # Labels come first, since a refund may overtake its bet.
                 steps.bets[id_] = steps._label(Method.BET)
         made = []
         doubled = False
@@ -326,7 +324,7 @@ def _fault(call: Call) -> list[str]:
 
 
 def _quoted(text: str) -> str:
-    """Text as YAML reads it back, whatever a player is called."""
+    """Return text quoted for YAML."""
     if _PLAIN.fullmatch(text):
         return text
     return '"' + "".join(_escaped(letter) for letter in text) + '"'
