@@ -25,10 +25,10 @@ TEXT_LENGTH_MAX = 255
 
 WHOLE_MAX = 2**63 - 1
 
-# Texts, not compiled patterns: a start has no need of them.
+# Patterns as texts, since compiling them would slow every start.
 _WHOLE = r"-?[0-9]{1,30}"
 
-# Control characters, and halves of characters, which JSON may hold and no file can.
+# Control characters, and lone surrogates, which JSON may hold but a file cannot.
 _UNSAFE = r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]"
 
 

@@ -1,5 +1,4 @@
-"""How a webhook stands on the wire: profiles as data, writing a request's bytes, reading them back.
+"""Webhooks on the wire: profiles, the bytes of requests, connections, faults, and the sender.
 
-A profile in YAML is read by `wire.yaml_profile`, which is not imported here: a run without one needs no
-YAML for it. What a reply means is `reading`'s.
+`scenario.profile_file` reads a profile from YAML; `judge.replies` reads replies.
 """

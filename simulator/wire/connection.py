@@ -27,7 +27,7 @@ from simulator.wire.target import Endpoint, Target
 
 
 class Route(Frozen):
-    """A target and its TLS context, which is made once."""
+    """A target and its TLS context, which is created once."""
 
     target: Target
     tls: ssl.SSLContext | None
@@ -39,7 +39,7 @@ class Route(Frozen):
 
     @property
     def first_hop(self) -> str:
-        """Host and port that are connected to, for a sentence."""
+        """Return the host and port of the connection, for a sentence."""
         proxy = self.target.proxy
         return f"the proxy {proxy.place}" if proxy else self.target.endpoint.place
 
@@ -61,7 +61,7 @@ class Route(Frozen):
 
 
 def _tls_context(target: Target) -> ssl.SSLContext:
-    # Named on purpose: the defaults would read SSL_CERT_FILE from the environment.
+    # Named explicitly, because the defaults would read SSL_CERT_FILE from the environment.
     authorities = target.cacert or DEFAULT_CA_BUNDLE_PATH
     try:
         context = ssl.create_default_context(cafile=authorities)
@@ -161,7 +161,7 @@ def _secured(route: Route, tls: ssl.SSLContext, sock: socket.socket, deadline: f
 
 
 IDLE_NS_MAX = 1_000_000_000
-"""Servers close a kept-alive connection after two seconds or five: a call must not meet that moment."""
+"""How long a connection may be idle: servers close it after two or five seconds, perhaps before a call."""
 
 _SEND_BROKE = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
@@ -201,7 +201,7 @@ class WebhookAdapter(BaseAdapter):
 
     @property
     def sent_ns(self) -> int:
-        """When the first byte of the last call went out: connecting is not in it. Without one, its start."""
+        """Return when the first byte of the last call was sent, after connecting; otherwise its start."""
         return (self._current.sent_ns if self._current else 0) or self._started_ns
 
     def send(
@@ -308,7 +308,7 @@ class WebhookSession(Session):
 
 
 _BLANK = vars(Response())
-"""What a response begins with. All share its jar of cookies, which nothing reads: another costs time."""
+"""The beginning of every response. All share its cookie jar, which is never read: a new one takes time."""
 
 
 def _can_be_used_again(request: WebhookCall, status: int) -> bool:

@@ -25,16 +25,16 @@ MEETING_S = 1.0
 
 
 class Fault(Whole):
-    """How a disturbed call goes out. `copies` are sent at once; `before_s` passes before the first byte."""
+    """How a disturbed call is sent: `copies` at once, after a pause of `before_s`."""
 
     copies = 1
     before_s = 0.0
 
 
 class LostReply(Fault):
-    """The call is sent whole; once its reply begins, or the deadline passes, the connection is closed unread.
+    """Sends the whole call; when its reply begins, or the deadline passes, closes the connection unread.
 
-    The wallet has had its chance to act, so that what a retry meets is certain.
+    The wallet has had time to act, so that a retry always meets the same state.
     """
 
     def carry(self, stream: Stream, message: Message) -> None:
@@ -48,7 +48,7 @@ class LostReply(Fault):
 
 
 class Timeout(Fault):
-    """The call is sent whole; what comes is ignored for 200 ms, then the connection is closed."""
+    """Sends the whole call, ignores the reply for 200 ms, and closes the connection."""
 
     def carry(self, stream: Stream, message: Message) -> None:
         """Send the call and stop waiting; never return."""
@@ -61,7 +61,7 @@ class Timeout(Fault):
 
 
 class Reset(Fault):
-    """Half of the body is sent, then the connection is reset (RST)."""
+    """Sends half of the body and resets the connection (RST)."""
 
     def carry(self, stream: Stream, message: Message) -> None:
         """Send the head and half of the body, and reset the connection; never return."""
@@ -75,7 +75,7 @@ class Reset(Fault):
 
 
 class Duplicate(Fault):
-    """The same bytes twice at once, on two connections."""
+    """Sends the same bytes twice at once, over two connections."""
 
     copies = 2
     # Both are closed after their reply: a server that serves one connection at a time then takes the other.
@@ -92,14 +92,14 @@ class Duplicate(Fault):
 
 
 class Delay(Fault):
-    """A pause before the first byte."""
+    """Pauses before the first byte."""
 
     def __init__(self, delay_ns: int) -> None:
         self.before_s = delay_ns / 1e9
 
 
 class SlowBody(Fault):
-    """The body comes in pieces, with pauses between them."""
+    """Sends the body in pieces, with pauses between them."""
 
     def carry(self, stream: Stream, message: Message) -> None:
         """Send the head at once and the body slowly."""
@@ -110,7 +110,7 @@ class SlowBody(Fault):
 
 
 class Chunked(Fault):
-    """The body comes in chunks, without a length."""
+    """Sends the body in chunks, without a length."""
 
     # A server that knows no chunks takes them for its next request, and answers that as well.
     keeps_alive = False

@@ -1,7 +1,6 @@
-"""How a call is written: as documented, valid but odd, or not acceptable; and what it then asks for.
+"""Tell how a call is written: as documented, valid but odd, or malformed; and what it then asks for.
 
-What the bytes say decides, not what the author meant by them: a `send` that reads as a canonical webhook is
-judged as one.
+The bytes decide, not the intention of their author: a `send` of a canonical webhook is judged as one.
 """
 
 from __future__ import annotations
@@ -24,11 +23,11 @@ _ORDINARY_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 _PLAIN_NUMBER = re.compile(r"\d{1,30}(\.\d{0,30})?", re.ASCII)
 
 LARGEST_ORDINARY = Money(99_999_999_99)
-"""What a DECIMAL(10,2) column holds; a larger amount may be refused."""
+"""The limit of a DECIMAL(10,2) column; a larger amount may be refused."""
 
 
 def form_of(wire: WireRequest, profile: WireProfile, games: Collection[str]) -> Form:
-    """Read a call's own bytes. `games` are the ids that the operator is known to have."""
+    """Return the form of a call's bytes. `games` are the ids that the wallet is known to have."""
     if wire.http_method != "POST":
         return Form(CallForm.MALFORMED, None)
     value = _object(wire.body)
@@ -62,7 +61,7 @@ def _object(body: bytes) -> dict[str, JsonValue] | None:
 
 
 def _odd(value: dict[str, JsonValue], body: bytes, profile: WireProfile) -> Form:
-    """A call that a lenient wallet can make sense of; malformed when none could."""
+    """Return the form of a call that a lenient wallet may understand; malformed if none could."""
     method = profile.method_of(value)
     if method is None:
         return Form(CallForm.MALFORMED, None)
@@ -95,12 +94,12 @@ def _id_text(value: JsonValue) -> str | None:
 
 
 def _values_of(key: str, body: bytes) -> list[JsonValue]:
-    """Every value that stands at that key, last first: nearly every parser takes the last."""
+    """Return every value of that key, the last first, which nearly every parser takes."""
     return [value for name, value in reversed(exact_json.pairs(body.decode())) if name == key]
 
 
 def _amounts(value: JsonValue) -> list[Money]:
-    """What a lenient wallet may make of a written amount; nothing for what is no amount."""
+    """Return the amounts that a lenient wallet may read from a value; none if it is not an amount."""
     text = format(value, "f") if isinstance(value, Decimal) and abs(value.adjusted()) < 30 else value
     if not isinstance(text, str):
         return []

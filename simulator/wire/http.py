@@ -34,17 +34,17 @@ HEAD_BYTES_MAX = 65_536
 HEADERS_MAX = 200
 
 _HEAD_PLAIN_BYTES_MAX = 3 * HEADERS_MAX
-"""Nearly every head is shorter, comes whole and is split at once. No more lines than allowed fit in."""
+"""The usual size of a head, which then arrives whole and is split at once. It cannot hold too many lines."""
 
 INTERIM_MAX = 16
 
 _LINE_KEPT_BYTES_MAX = 256
-"""Longer lines are read anew each time. Most of a reply's head stands so in the one before, too."""
+"""Up to this length, parsed lines are cached: most lines of a head are those of the reply before."""
 
 _LINGER_ZERO = struct.pack("ii", 1, 0)
 
 _QUICK_ACK = getattr(socket, "TCP_QUICKACK", None)
-"""Linux has it; other systems acknowledge as they please."""
+"""Only Linux has this option."""
 
 _STATUS_LINE = re.compile(rb"HTTP/(\d)\.\d[ \t]+(\d{3})(?:[ \t]+([^\r\n]*))?[ \t]*\r?\n")
 
@@ -60,7 +60,7 @@ _BODYLESS = frozenset({"GET", "HEAD", "DELETE", "OPTIONS", "TRACE"})
 
 
 class ReplyError(Exception):
-    """An answer came that cannot be used; the message is a sentence for the user."""
+    """Raised for an answer that cannot be used; the message is a sentence for the user."""
 
     def __init__(self, kind: NoReplyKind, sentence: str) -> None:
         super().__init__(sentence)
@@ -68,7 +68,7 @@ class ReplyError(Exception):
 
 
 class Stream:
-    """Bytes out of and into one connection. `readline`, `read` and `close` are what http.client reads from.
+    """The bytes of one connection, in both directions. http.client uses `readline`, `read` and `close`.
 
     `arm` starts a call: every later read or write ends by its deadline (seconds of `time.monotonic`) with
     TimeoutError, however slowly the other side drips, and reading past its budget of bytes raises
@@ -108,7 +108,7 @@ class Stream:
         self.sent_ns = 0
 
     def remaining_s(self) -> float:
-        """Seconds left of the call; TimeoutError when there are none."""
+        """Return the seconds left of the call. Raises TimeoutError when there are none."""
         left = self._deadline - monotonic()
         if left <= 0:
             raise TimeoutError("deadline")
@@ -193,7 +193,7 @@ class Stream:
 
     @property
     def surplus(self) -> int:
-        """How many bytes have come that belong to no reply."""
+        """Return how many received bytes belong to no reply."""
         return len(self._buffer) - self._at
 
     def idle(self) -> bool:
@@ -246,7 +246,7 @@ def _acknowledge_at_once(sock: socket.socket) -> None:
 
 
 class _Source:
-    """The socket that HTTPResponse is given; it asks it for nothing but a file to read from."""
+    """The socket for HTTPResponse, which only asks it for a file to read from."""
 
     __slots__ = ("_stream",)
 
@@ -260,7 +260,7 @@ class _Source:
 
 
 class HttpReply(HTTPResponse):
-    """One reply: `fields` are its headers in order and spelling, `by_name` the same by name in small letters.
+    """One reply: `fields` are its headers in order and spelling, `by_name` the same by name in lower case.
 
     The head is read here: http.client hands it to the e-mail parser, which is slow, and which silently
     takes what follows a broken header line for the body. Framing of the body is http.client's.
@@ -438,9 +438,9 @@ def _unpacked(body: bytes, name: str, bytes_max: int) -> bytes:
 
 
 class Head(Frozen):
-    """All of a request that does not depend on its body, ready to send.
+    """The part of a request that does not depend on its body, ready to send.
 
-    `framed` says that the author wrote Content-Length or Transfer-Encoding: nothing is added then.
+    `framed`: the author wrote Content-Length or Transfer-Encoding, so that nothing is added.
     """
 
     method: str
@@ -449,36 +449,36 @@ class Head(Frozen):
 
     @property
     def keeps_alive(self) -> bool:
-        """Whether the connection can be used again: a server may leave the body of others unread."""
+        """Return whether the connection is reusable: of other methods a server may leave the body unread."""
         return self.method == "POST" and not self.framed
 
 
 class Message(Frozen):
-    """One request. `whole` is what is sent, unless a manner cuts it otherwise."""
+    """One request. `whole` is sent, unless a manner splits it differently."""
 
     head: Head
     body: bytes
 
     @property
     def framing(self) -> bytes:
-        """The header that says how long the body is; empty where none is due."""
+        """Return the header with the length of the body, or nothing if none is needed."""
         if self.head.framed or (not self.body and self.head.method in _BODYLESS):
             return b""
         return b"Content-Length: %d\r\n" % len(self.body)
 
     @property
     def opening(self) -> bytes:
-        """Everything before the body."""
+        """Return everything before the body."""
         return self.head.start + self.framing + b"\r\n"
 
     @property
     def whole(self) -> bytes:
-        """Everything."""
+        """Return the whole request."""
         return self.opening + self.body
 
 
 class Manner(Protocol):
-    """The way in which the bytes of a request go out. It may end the call by raising CallFailed.
+    """The way in which the bytes of a request are sent. It may end the call by raising CallFailed.
 
     `keeps_alive` False closes the connection after the reply.
     """
@@ -491,7 +491,7 @@ class Manner(Protocol):
 
 
 class Whole:
-    """The ordinary manner: all at once."""
+    """Sends everything at once, the ordinary manner."""
 
     keeps_alive = True
 
@@ -503,7 +503,7 @@ class Whole:
 def head_of(target: Target, wire: WireRequest) -> Head:
     """Return the head of a call. The request's own headers replace the target's, and those the usual ones.
 
-    Raises UsageError for a header or a method that would break the request apart.
+    Raises UsageError for a header or a method that would corrupt the request.
     """
     if _TOKEN.fullmatch(wire.http_method) is None:
         raise UsageError(f"HTTP method: {wire.http_method!r} is not one; expected a word like POST")

@@ -1,4 +1,4 @@
-"""Wait for a balance to be shown before a wallet is accused of having moved it: some reads lag behind."""
+"""Read a balance again before reporting that a wallet moved it, since some reads lag behind."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Callable, Collection
 from simulator.core.money import Money
 
 PAUSES_S = (0.0, 0.0, 0.0, 0.05, 0.1, 0.15, 0.3)
-"""Before each further read: a cache of some reads, or a replica that lags some tenths, shows itself."""
+"""The pauses before further reads, long enough to detect a cache or a replica that lags some tenths."""
 
 FRUITLESS_MAX = 5
-"""So often in a row the pauses may lead to nothing; after that a balance that disagrees is taken as it is."""
+"""How often in a row waiting may be without success; after that, a balance that disagrees is believed."""
 
 
 class Patience:
-    """What one run, or one agent, has of it, for all threads: if two count a wait as one, no harm is done."""
+    """Counts the waits of one run or agent. Threads may share it: losing a count does no harm."""
 
     def __init__(self) -> None:
         self._left = FRUITLESS_MAX

@@ -32,12 +32,12 @@ BETRONTECH = WireProfile(
         Method.REFUND: _BETRONTECH_MONEY,
     },
 )
-"""The documented fields, in the reference's order."""
+"""The documented fields, in the order of the reference."""
 
 DOCUMENTED_FIELDS: Mapping[Method, tuple[str, ...]] = MappingProxyType(
     {method: tuple(each.name for each in fields) for method, fields in BETRONTECH.fields.items()}
 )
-"""The names of the reference's fields by method; scenarios and webhooks put together by hand speak them."""
+"""The field names of the reference by method, which scenarios and webhooks by hand use."""
 
 _DRAKON_MONEY = (
     *_WHO,
@@ -58,13 +58,13 @@ DRAKON = WireProfile(
         Method.DETAILS: _WHO,
         Method.BALANCE: _WHO,
         Method.BET: (*_DRAKON_MONEY, *_fields(bet=Source.AMOUNT)),
-        # The bet stands in a win too: what was staked, and must not be charged again.
+        # A win has the field bet, too: the stake, which must not be charged again.
         Method.WIN: (*_DRAKON_MONEY, *_fields(bet=Source.STAKE, win=Source.AMOUNT)),
         Method.REFUND: (*_DRAKON_MONEY, *_fields(amount=Source.AMOUNT)),
     },
     reply=ReplyFields(money=MoneyForm.EITHER, true_is_one=True, identity=None),
 )
-"""The sibling family, as operators' public implementations show it.
+"""The sibling family, as public implementations of wallets show it.
 
 Their replies have 1 or true, numbers or strings; details name no player: `email`, `name_jogador`, `date`.
 """
@@ -73,7 +73,7 @@ PROFILES: Mapping[str, WireProfile] = MappingProxyType({each.name: each for each
 
 
 def profile_named(name: str) -> WireProfile:
-    """The shipped profile of that name. Raises UsageError with the nearest name for any other."""
+    """Return the shipped profile with that name. Raises UsageError with the nearest name for another."""
     found = PROFILES.get(name)
     if found is not None:
         return found

@@ -1,7 +1,4 @@
-"""Send calls to one wallet: one call makes one exchange, and nothing is ever sent twice.
-
-What to send, and what a reply means, is decided elsewhere.
-"""
+"""Send calls to one wallet: one call makes one exchange, and nothing is ever sent twice."""
 
 from __future__ import annotations
 
@@ -33,10 +30,10 @@ RETRY_AFTER_S = 1.0
 RETRY_AFTER_S_MAX = 30.0
 
 HELD_S_MAX = 120.0
-"""How long one run holds calls back in all; what is answered after that is shown as it is."""
+"""How long one run holds calls back in all; later answers are shown as they are."""
 
 _PROBE = WireRequest(b"", content_type="", http_method="GET")
-"""A GET is no webhook, so that it moves nothing; that it is answered at all is what counts."""
+"""A GET is not a webhook, so it moves nothing; any answer shows that the wallet is up."""
 
 _PROBE_S = 2.0
 
@@ -45,11 +42,11 @@ _PAUSE_S = 0.1
 _PAUSE_S_MAX = 1.0
 
 _NOT_YET = frozenset({502, 503, 504})
-"""What a proxy answers while the wallet behind it starts."""
+"""The answers of a proxy while the wallet behind it starts."""
 
 
 class CallInterrupted(KeyboardInterrupt):
-    """Ctrl-C came while calls were under way; `exchanges` are all of those calls."""
+    """Raised for Ctrl-C while calls are in flight; `exchanges` are all of those calls."""
 
     def __init__(self, exchanges: tuple[Exchange, ...]) -> None:
         super().__init__()
@@ -57,7 +54,7 @@ class CallInterrupted(KeyboardInterrupt):
 
 
 class _Connection:
-    """A session with its one connection; one thread at a time has it."""
+    """A session with one connection, which one thread at a time uses."""
 
     __slots__ = ("adapter", "session")
 
@@ -84,7 +81,7 @@ class Sender:
         self._idle: deque[_Connection] = deque()
         self._busy: set[_Connection] = set()
         self._closed = False
-        # Set once a kept-alive connection was closed as a call went out: so one call is lost, not one in ten.
+        # Set once a kept-alive connection was closed just as a call was sent, so that only one call is lost.
         self._one_call_each = threading.Event()
         head_of(target, WireRequest(b""))
 
@@ -274,7 +271,7 @@ class RateLimit:
 
     @property
     def is_spent(self) -> bool:
-        """Whether calls were held back as long as they may be in all."""
+        """Return whether calls were held back as long as they may be in all."""
         return self.held_s >= HELD_S_MAX
 
     def in_words(self) -> list[str]:

@@ -1,7 +1,7 @@
-"""Where calls go: read an endpoint's URL strictly, and check which addresses it leads to.
+"""Read the URL of an endpoint strictly, and check its addresses.
 
-Every run moves balances, so only loopback and private networks are called unasked; anything else needs its
-name in `allow_hosts`. The addresses checked here are the ones connected to: no name is looked up twice.
+Every run moves balances, so only loopback and private networks are called by default; other hosts must be in
+`allow_hosts`. Connections use the addresses that were checked here: no name is looked up twice.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ class Endpoint(Frozen):
 
     @property
     def authority(self) -> str:
-        """The value of the Host header: it has the port only where that is not the scheme's own."""
+        """Return the value of the Host header, with the port unless it is that of the scheme."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == default_port(self.scheme) else f"{host}:{self.port}"
 
     @property
     def url(self) -> str:
-        """The URL as it is called."""
+        """Return the URL."""
         return f"{self.scheme}://{self.authority}{self.path}"
 
     @property
@@ -72,7 +72,7 @@ class Proxy(Frozen):
 
 
 class Target(Frozen, kw_only=True):
-    """A wallet's endpoint and how it is called; made by `make_target`.
+    """A wallet's endpoint and how to call it; made by `make_target`.
 
     `addresses` are the checked ones, tried in this order; no name is looked up again. `timeout_s` bounds a
     whole call, connecting included; `connect_timeout_s` bounds connecting, TLS and proxy included.
@@ -91,7 +91,7 @@ class Target(Frozen, kw_only=True):
 
     @property
     def url(self) -> str:
-        """The endpoint's URL."""
+        """Return the URL of the endpoint."""
         return self.endpoint.url
 
 
@@ -186,7 +186,7 @@ def _check_host(what: str, url: str, host: str) -> None:
 
 # --- which addresses may be called ----------------------------------------------------------------
 
-# Listed, since `is_private` holds 169.254.169.254, leaves out 100.64.0.0/10, and changed between releases.
+# A list, because `is_private` includes 169.254.169.254, excludes 100.64.0.0/10, and changed between releases.
 LOCAL_NETWORKS = tuple(
     ipaddress.ip_network(text)
     for text in (
@@ -201,7 +201,7 @@ LOCAL_NETWORKS = tuple(
     )
 )
 
-# A cloud machine's credentials live here; two of them lie inside the networks above.
+# Cloud machines get their credentials from these; two of them are within the networks above.
 METADATA_ADDRESSES = frozenset(
     ipaddress.ip_address(text) for text in ("169.254.169.254", "fd00:ec2::254", "100.100.100.200")
 )

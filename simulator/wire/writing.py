@@ -1,4 +1,7 @@
-"""A request as bytes: each method of a profile is prepared once, so that writing is filling a template."""
+"""Write a request as bytes by a profile, and read bytes back; `send` bodies get the names of the profile.
+
+Each method of a profile is prepared once, so that writing only fills a template.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ from simulator.wire.profiles import BETRONTECH
 
 
 class OpenRound(Frozen):
-    """What a win or a refund says of the bet it belongs to, where a dialect asks: its id, stake and game."""
+    """The bet that a win or a refund belongs to, for profiles with such fields: its id, stake and game."""
 
     round_id: str
     stake: Money = ZERO
@@ -39,7 +42,7 @@ _Fill = Callable[[WebhookRequest, OpenRound | None], str | None]
 
 
 class _Prepared(Frozen):
-    """One method of one profile: the body with a gap for each field, and what fills the gaps."""
+    """One method of one profile: the body with a gap for each field, and the sources for the gaps."""
 
     fields: tuple[WireField, ...]
     template: str
@@ -94,17 +97,17 @@ def _fill(
 
 
 def _round_of_bet(request: WebhookRequest, _round: OpenRound | None) -> str | None:
-    """A round is named after its bet, so that a refund, which carries the bet's id, names the same round."""
+    """Return the bet's id as the name of the round, so that a refund, which has that id, names it, too."""
     return _quoted(request.transaction_id)
 
 
 def _round_of_win(request: WebhookRequest, open_round: OpenRound | None) -> str | None:
-    """A win without a bet is a round of its own."""
+    """Return the id of a win's bet; a win without a bet is a round of its own."""
     return _quoted(request.transaction_id if open_round is None else open_round.round_id)
 
 
 def _game_of_refund(default: str) -> _Fill:
-    """The reference's refund has no game; a dialect that wants one gets the bet's, or the stand-in."""
+    """Return the game of the refunded bet, or the default of the profile."""
     stand_in = quote(default)
 
     def fill(_request: WebhookRequest, open_round: OpenRound | None) -> str | None:
@@ -120,11 +123,10 @@ def write(
     omit: frozenset[str] = frozenset(),
     open_round: OpenRound | None = None,
 ) -> WireRequest:
-    """The bytes of one call: compact JSON, fields in the profile's order; a field that is None is left out.
+    """Return the bytes of one call: compact JSON with the fields in the profile's order, without None.
 
-    `open_round` tells a win or a refund of its bet, in dialects whose fields ask for that.
-    `raw` replaces or adds JSON values, `omit` removes keys; both take the reference's names, and any other
-    name as it stands on the wire.
+    `open_round` is the bet of a win or a refund, for profiles with such fields. `raw` replaces or adds JSON
+    values, `omit` removes keys; both use the names of the reference, and other names as they are written.
     """
     prepared = _prepared(profile, request.method)
     values = tuple([fill(request, open_round) for fill in prepared.fills])
@@ -136,7 +138,7 @@ def write(
 
 
 def filled(request: WebhookRequest, profile: WireProfile) -> list[tuple[WireField, str | None]]:
-    """Each field of the request's method with its JSON text, None for what the request does not say."""
+    """Return each field of the request's method with its JSON text, or None if the request lacks it."""
     prepared = _prepared(profile, request.method)
     return [(field, fill(request, None)) for field, fill in zip(prepared.fields, prepared.fills, strict=True)]
 
@@ -158,18 +160,17 @@ def _wire_name(name: str, fields: tuple[WireField, ...]) -> str:
     return next((each.name for each in fields if source is not None and each.source is source), name)
 
 
-# --- reading_back ---------------------------------------------------------------------------------
-# Bytes back into the webhook that they are: what a `send` step is judged as.
+# --- reading bytes back: what a `send` is judged as -----------------------------------------------
 
 _CANONICAL_AMOUNT = re.compile(r"\d+\.\d{2}", re.ASCII)
 
 
 def read_request(body: bytes, content_type: str, profile: WireProfile) -> WebhookRequest | None:
-    """The webhook that these bytes are, or None when they are not a canonical one.
+    """Return the webhook in these bytes, or None if they are not a canonical one.
 
-    Canonical: the profile's fields with the right types; unknown fields and the keys' order do not matter.
-    A bet or win without a game is odd but a webhook; of a key written twice the last value counts. The
-    content type matters only when it declares another charset than the UTF-8 that JSON is in.
+    Canonical are the fields of the profile with the right types; unknown fields and the order of keys do not
+    matter. A bet or win without a game is odd but a webhook; of a duplicate key the last value counts. The
+    content type only matters if it declares another charset than UTF-8.
     """
     charset = re.search(r"charset\s*=\s*\"?([\w-]+)", content_type, re.IGNORECASE)
     if charset is not None and charset[1].lower() not in {"utf-8", "utf8", "us-ascii"}:
@@ -195,7 +196,7 @@ def _webhook(value: dict[str, JsonValue], profile: WireProfile) -> WebhookReques
     transaction_id = value.get(names[Source.TRANSACTION])
     if amount is None or not isinstance(transaction_id, str) or not transaction_id:
         return None
-    # A refund's game, where a dialect has one, is the bet's: as in the reference, a refund has none itself.
+    # If a profile has a game in refunds, it is that of the bet: in the reference, refunds have none.
     named = Source.GAME in names and method is not Method.REFUND
     game = value.get(names[Source.GAME]) if named else None
     return WebhookRequest(method, player, amount, transaction_id, game if isinstance(game, str) else None)
@@ -214,11 +215,10 @@ def _canonical_amount(value: JsonValue | None, form: MoneyForm) -> Money | None:
     return Money(int("".join(map(str, digits))) * 10 ** (exponent + 2))
 
 
-# --- speaking -------------------------------------------------------------------------------------
-# A `send` in the names of a profile: scenarios write the reference's, and run against any dialect.
-# The text stays as the author wrote it, white space, order and repetitions included. Only the reference's
-# names, the method's value and canonical amounts are put in the profile's words, and what the dialect
-# wants besides is added at the end.
+# --- `send` bodies in the names of a profile ------------------------------------------------------
+# Scenarios use the names of the reference and run with any profile. The text keeps its white space, order
+# and duplicate keys; only the names of the reference, the value of the method and canonical amounts are
+# translated, and further fields of the profile are added at the end.
 
 _AMOUNT = re.compile(r'"(-?(?:0|[1-9]\d*)\.\d{2})"', re.ASCII)
 
@@ -228,7 +228,7 @@ _DECODER = json.JSONDecoder(parse_int=str, parse_float=str)  # int() refuses num
 
 
 class _Member(Frozen):
-    """One member of an object: its key, and where key and value stand in the text."""
+    """One member of an object: its key, and the places of key and value in the text."""
 
     name: str
     key: slice
@@ -236,10 +236,10 @@ class _Member(Frozen):
 
 
 def spoken(body: bytes, profile: WireProfile) -> bytes:
-    """The body of a `send` as the profile says it.
+    """Return the body of a `send` in the names of the profile.
 
-    The same bytes where that is the same, where they are no JSON object, and where they speak the profile's
-    own words already.
+    It stays the same if the names are the same, if it is not a JSON object, or if it already uses names that
+    only the profile has.
     """
     if profile.fields is BETRONTECH.fields and profile.methods is BETRONTECH.methods:
         return body
@@ -249,7 +249,7 @@ def spoken(body: bytes, profile: WireProfile) -> bytes:
     except ValueError:
         return body
     method = next((each for each in Method if values.get("method") == each), None)
-    # A method that nobody knows is told in the words of a bet, so that only the method is wrong.
+    # An unknown method is translated like a bet, so that only the method is wrong.
     fields = profile.fields[method or Method.BET]
     if any(each.name in values for each in fields if each.name not in DOCUMENTED_NAMES):
         return body
@@ -273,7 +273,7 @@ def _renamed(text: str, words: Mapping[Source, str], profile: WireProfile) -> st
 
 
 def _members(text: str) -> Iterator[_Member]:
-    """The members of the object that the text is; JSON is known to be valid."""
+    """Return the members of the object in the text, which is known to be valid JSON."""
     at = _after_space(text, _after_space(text, 0) + 1)
     while text[at] != "}":
         name, key_end = _DECODER.raw_decode(text, at)
@@ -291,7 +291,7 @@ def _after_space(text: str, at: int) -> int:
 
 
 def _value(written: str, source: Source, profile: WireProfile) -> str:
-    """A canonical amount in the profile's form, a documented method in its word; the rest as written."""
+    """Return a canonical amount in the profile's form, a documented method in its word, others as written."""
     if source is Source.AMOUNT and profile.money is MoneyForm.NUMBER:
         amount = _AMOUNT.fullmatch(written)
         return written if amount is None else amount[1]
@@ -303,7 +303,7 @@ def _value(written: str, source: Source, profile: WireProfile) -> str:
 
 
 def _with_more(text: str, profile: WireProfile, method: Method, values: dict[str, JsonValue]) -> str:
-    """The fields that the reference does not know, before the closing brace."""
+    """Return the text with the fields that only the profile has, before the closing brace."""
     transaction_id = values.get("transaction_id")
     request = WebhookRequest(
         method, "", transaction_id=transaction_id if isinstance(transaction_id, str) else None
