@@ -9,6 +9,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from command_line import simulate
 from simulator.core.steps import Scenario
 from simulator.scenario.kinds import EXPECT_FIELDS
 from simulator.scenario.reader import load_text
@@ -54,6 +55,14 @@ def test_all_blocks_were_found() -> None:
     assert PAGE.count("```yaml") == len(BLOCKS)
     assert PAGE.count("```text") == len(MISTAKES)
     assert len(EXAMPLES) > 10
+
+
+def test_the_dry_run_is_printed_as_shown(tmp_path: Path) -> None:
+    """Of the scenario at the top of the page, to the letter."""
+    command, shown = re.findall(r"^```console\n\$ betrontech-sim (.*?)\n(.*?)^```", PAGE, re.M | re.S)[0]
+    (tmp_path / "lost-reply.yaml").write_text(EXAMPLES[0], "utf-8")
+    done = simulate(*command.split(), folder=tmp_path)
+    assert (done.returncode, done.stdout) == (0, shown)
 
 
 def section(title: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import TYPE_CHECKING, NewType
 
 from simulator.core.values import Frozen
@@ -95,3 +96,17 @@ class Drawn(Frozen):
 
 
 Amount = Written | AllOf | OfLimit | TimesBet | Drawn
+
+
+def written(amount: Amount) -> str:
+    """Return an amount as an author may write it: ``all+0.01``, ``x2.4``, ``2.50..7.50``."""
+    match amount:
+        case Written(text=text):
+            return text
+        case TimesBet(factor=factor):
+            return f"x{Decimal(factor.numerator) / factor.denominator}"
+        case Drawn(low=low, high=high):
+            return f"{format_money(low)}..{format_money(high)}"
+        case AllOf(plus=plus) | OfLimit(plus=plus):
+            whole = "all" if isinstance(amount, AllOf) else "limit"
+            return whole if plus == 0 else f"{whole}+{format_money(plus)}"

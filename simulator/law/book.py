@@ -29,6 +29,7 @@ class Book:
         self._pendings: dict[Key, Entry] = {}
         # By method and then by id: a pair as the key of each would be a fifth of what an effect takes.
         self._facts: dict[Method, dict[str, Entry]] = {method: {} for method in Method}
+        self._lost = False
         self._order = 0
         self.played = Games()
 
@@ -93,6 +94,20 @@ class Book:
         """By game: how many accepted bets are open, and the place of the last win (-1: none)."""
         return self.played.all()
 
+    def may_do(self, request: WebhookRequest, form: CallForm) -> list[Possibility]:
+        """Return everything that a right wallet may do with this call now, in each world.
+
+        Nothing is taken in: `follow` does that. Raises TooManyWorlds.
+        """
+        if not self.terms.exists:
+            return [Possibility(self.worlds[0], request, Role.STRANGER, Branch(Outcome.REFUSED, 0, None))]
+        found: list[Possibility] = []
+        for world in self.with_late_arrivals():
+            role = role_of(world, request, form)
+            branches = role.row.allows(world, request, self._order + 1)
+            found.extend(Possibility(world, request, role, branch) for branch in branches)
+        return found
+
     def unanswered(self, world: World) -> list[Pending]:
         """The calls that may still take effect in this world."""
         return [entry for entry in {**self._pendings, **world.delta}.values() if isinstance(entry, Pending)]
@@ -120,7 +135,7 @@ class Book:
             )
         self._order += 1
         after: list[World] = []
-        for world in self._with_late_arrivals():
+        for world in self.with_late_arrivals():
             # Nearly always there is one world, and its role is known already.
             branches = self.branches(world, request, form, role=role if world is self.worlds[0] else None)
             after.extend(self._successors(world, branches, request, form, outcome, balance))
@@ -130,9 +145,20 @@ class Book:
         self._settle(after)
         return Observation(True, role, settled=not self.ambiguous)
 
+    def follow(self, form: CallForm, possible: Sequence[Possibility]) -> None:
+        """Take in a call of which only this is known: the wallet did one of these. There is at least one."""
+        first = possible[0]
+        if first.role is Role.STRANGER:
+            return
+        self._order += 1
+        outcomes = {each.branch.outcome for each in possible}
+        certain = outcomes.pop() if len(outcomes) == 1 else Outcome.UNKNOWN
+        self._note_game(first.request, self.role(first.request, form), certain)
+        self._settle([self._become(each.world, each.request, each.branch) for each in possible])
+
     def read(self, balance: Money) -> bool:
         """Take in a balance read with nothing in flight; False (and no change) when no world has it."""
-        matching = [world for world in self._with_late_arrivals() if world.balance == balance]
+        matching = [world for world in self.with_late_arrivals() if world.balance == balance]
         if matching:
             self._settle(matching)
         return bool(matching)
@@ -186,6 +212,7 @@ class Book:
                 continue
             if 2 * len(worlds) > MAX_WORLDS:
                 raise TooManyWorlds(f"{len(unanswered)} unanswered calls of player {self.player}")
+            self._lost = True
             either = (Pending(call.request, call.form, self._order), self._applied(call, balance))
             worlds = [
                 World(self, balance, {**world.delta, key: entry}) for world in worlds for entry in either
@@ -256,6 +283,7 @@ class Book:
     def _pending(self, world: World, request: WebhookRequest, form: CallForm) -> Entry | None:
         if form is CallForm.MALFORMED or request.transaction_id is None:
             return None
+        self._lost = True
         known = world.entry(request.method, request.transaction_id)
         return Pending(request, form, self._order) if known is None or isinstance(known, Mark) else known
 
@@ -267,10 +295,13 @@ class Book:
             return world
         return World(self, world.balance + branch.moves, {**world.delta, key: branch.entry})
 
-    def _with_late_arrivals(self) -> list[World]:
-        """The worlds, and those in which calls without an answer took effect in the meantime."""
+    def with_late_arrivals(self) -> list[World]:
+        """The worlds, and those in which calls without an answer took effect in the meantime.
+
+        Raises TooManyWorlds.
+        """
         found = self.worlds
-        if not self._pendings and not any(world.delta for world in found):
+        if not self._lost or (not self._pendings and not any(world.delta for world in found)):
             return found
         seen = {world.identity(): world for world in found}
         queue = list(found)
@@ -516,6 +547,15 @@ class Games:
         """By game: the open bets, and the place of the last win."""
         names = {*self._open_bets, *self._last_win}
         return {name: (self.open_bets(name), self.last_win(name)) for name in names}
+
+
+class Possibility(NamedTuple):
+    """One thing that a right wallet may do with a call in one world."""
+
+    world: World
+    request: WebhookRequest
+    role: Role
+    branch: Branch
 
 
 class Observation(NamedTuple):

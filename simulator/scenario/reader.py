@@ -177,8 +177,9 @@ def _scenario(
     if draft.problems.noted != noted:
         return None
     scenario = _build(document, row, draft, values, library)
-    for place, message in contradictions(scenario):
-        library.files[place.file].problems.add_at(place.line, place.column, message, place.width)
+    for call in contradictions(scenario):
+        place = call.place
+        library.files[place.file].problems.add_at(place.line, place.column, call.problem, place.width)
     return scenario
 
 
