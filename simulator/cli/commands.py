@@ -140,6 +140,7 @@ def _debug_by_variable() -> bool:
 
 
 def _bug_report(bug: Exception, debug: bool) -> str:
+    # Imported here because only a bug needs it.
     import traceback
 
     if debug:

@@ -9,6 +9,7 @@ its constructor, when the first object is made; setting a field takes half as lo
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import MISSING, Field, FrozenInstanceError, field, make_dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Never, dataclass_transform
@@ -91,6 +92,11 @@ class Frozen(metaclass=_FrozenType):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _from_fields, (type(self), {name: getattr(self, name) for name in self.__slots__})
+
+
+def fields_given(made: type[Frozen]) -> Iterator[tuple[str, Field[Any]]]:
+    """Return the fields of a class that are declared with `field(…)`, by name, and what it says of them."""
+    return ((name, given) for name, given in made._given.items() if isinstance(given, Field))
 
 
 def _from_fields(made: type[Frozen], named: dict[str, Any]) -> Frozen:

@@ -1,7 +1,7 @@
 """Settings: one table of rows drives flags, environment variables, the configuration file, help and docs.
 
-`table` holds the rows, `values` the frozen dataclasses, `kinds` how a text is read, `environment` the only
-reader of the environment, `load` puts the layers together: flag over environment over file over default.
+`table` declares each setting once, `kinds` how a text is read. `file` reads the configuration file; `load`,
+the only reader of the environment, puts the layers together: flag over environment over file over default.
 """
 
 from simulator.settings.kinds import (
@@ -14,10 +14,9 @@ from simulator.settings.kinds import (
     Probe,
     ReportKind,
     ReportTarget,
-    RunSettings,
-    ServeSettings,
 )
 from simulator.settings.load import load_run_settings, load_serve_settings, load_values
+from simulator.settings.table import RunSettings, ServeSettings
 
 __all__ = [
     "AgentSettings",

@@ -9,17 +9,16 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import MISSING, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from simulator.core.calls import FaultKind
-from simulator.core.findings import Level
 from simulator.core.mappings import Keys, Wrong
 from simulator.core.money import Money, format_money, parse_written
-from simulator.core.values import Frozen
+from simulator.core.values import Frozen, fields_given
 from simulator.core.words import did_you_mean
 
 
@@ -77,108 +76,6 @@ class CommandHook(Frozen):
 
 Hook = HttpHook | CommandHook
 
-
-class RunSettings(Frozen, kw_only=True):
-    """Everything that decides what a run does. No default names an operator or a player.
-
-    `paths` are scenario files and folders, with `:LINE` where given; none means the bundled suite. `maxfail`
-    None never stops early. `wait_for_s` is how long to wait for the endpoint to come up; `time_scale`
-    multiplies the pauses that scenarios ask for. `latency_ms_max` and `max_bet` None leave those unchecked.
-    """
-
-    endpoint: str
-    players: tuple[str, ...] = ()
-    paths: tuple[str, ...] = ()
-    wire: str = "betrontech"
-    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    timeout_s: float = 5.0
-    wait_for_s: float = 0.0
-    allow_hosts: tuple[str, ...] = ()
-    cacert: Path | None = None
-    insecure: bool = False
-    proxy: str | None = field(default=None, repr=False)
-    seed_hook: Hook | None = None
-    restart_hook: Hook | None = None
-    block_hook: Hook | None = None
-    keyword: str = ""
-    tags: tuple[str, ...] = ()
-    level: Level | None = None
-    last_failed: bool = False
-    faults: tuple[FaultKind, ...] = ()
-    seed: int = 0
-    jobs: int = 1
-    maxfail: int | None = None
-    strict: bool = False
-    probe: Probe = Probe.AUTO
-    policy: Mapping[str, str] = field(default_factory=dict)
-    latency_ms_max: int | None = None
-    max_bet: Money | None = None
-    time_scale: float = 1.0
-    full: bool = False
-    reports: tuple[ReportTarget, ...] = ()
-    verbose: bool = False
-    quiet: bool = False
-    color: Color = Color.AUTO
-
-
-class AgentSettings(Frozen, kw_only=True):
-    """One operator's account with us. `webhook_url` None leaves CHARGED launches to an error."""
-
-    code: str
-    token: str = field(repr=False)
-    secret_key: str = field(repr=False)
-    webhook_url: str | None = None
-    wire: str = "betrontech"
-    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-
-
-class ServeSettings(Frozen, kw_only=True):
-    """Everything that decides what the server is. Secrets stay out of its repr.
-
-    `webhook_url` None leaves CHARGED launches to an error that names the setting; `data` None keeps all in
-    memory; `admin_token` None opens console and control API on loopback only. `agents` are those besides
-    the one that the single settings describe. Without `real_time` nobody waits on the ladder.
-    """
-
-    host: str = "127.0.0.1"
-    port: int = 8080
-    public_url: str | None = None
-    admin_token: str | None = field(default=None, repr=False)
-    webhook_url: str | None = None
-    agent_code: str = "demo"
-    agent_token: str = field(default="demo-token", repr=False)
-    agent_secret_key: str = field(default="demo-secret", repr=False)
-    wire: str = "betrontech"
-    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    agents: tuple[AgentSettings, ...] = ()
-    timeout_s: float = 5.0
-    allow_hosts: tuple[str, ...] = ()
-    cacert: Path | None = None
-    insecure: bool = False
-    proxy: str | None = field(default=None, repr=False)
-    games: int = 100
-    seed: int = 1
-    ladder: LadderName = LadderName.PATIENT
-    real_time: bool = False
-    data: Path | None = None
-    with_operator: bool = False
-    json_logs: bool = False
-
-    @property
-    def accounts(self) -> tuple[AgentSettings, ...]:
-        """Every agent: the one of the single settings first."""
-        first = AgentSettings(
-            code=self.agent_code,
-            token=self.agent_token,
-            secret_key=self.agent_secret_key,
-            webhook_url=self.webhook_url,
-            wire=self.wire,
-            headers=self.headers,
-        )
-        return (first, *self.agents)
-
-
-# --- kinds ----------------------------------------------------------------------------------------
 
 PLAYERS_MAX = 10_000
 
@@ -443,7 +340,7 @@ FILE = ValueKind("FILE", "the name of a file", lambda text: Path(_text(text)))
 
 FOLDER = ValueKind("DIR", "the name of a folder", lambda text: Path(_text(text)))
 
-SWITCH = ValueKind("", "true or false", _switch)
+SWITCH = ValueKind("", "true or false", _switch, write=lambda on: ("true" if on else "false",))
 
 DURATION_S = ValueKind("DURATION", "a duration like 250ms, 3s or 2m", _duration_s, write=_written_seconds)
 
@@ -508,10 +405,6 @@ FAULTS = ValueKind(
 REPORTS = ValueKind("KIND:FILE", f"KIND:FILE, where KIND is {_listed(ReportKind)}", _report, tuple, ":")
 
 
-# --- agent_kind -----------------------------------------------------------------------------------
-# How an agent is written as one item: NAME=VALUE words on the command line, a mapping in the file. Pure.
-
-
 def _agent_token(text: str) -> str:
     if not text or ":" in text:
         # Credentials are split at the first colon.
@@ -521,16 +414,26 @@ def _agent_token(text: str) -> str:
 
 AGENT_TOKEN = ValueKind("TEXT", "some text without a colon", _agent_token)
 
-_PARTS: dict[str, ValueKind] = {
-    "code": AGENT_CODE,
-    "token": AGENT_TOKEN,
-    "secret_key": TEXT,
-    "webhook_url": ENDPOINT,
-    "wire": TEXT,
-    "headers": HEADERS,
-}
 
-_AGENT_KEYS = Keys[str]("an agent", _PARTS, ("code", "token", "secret_key"))
+class AgentSettings(Frozen, kw_only=True):
+    """The account of one wallet. `webhook_url` None leaves CHARGED launches to an error.
+
+    It is written as NAME=VALUE words on the command line, and as a mapping in the file.
+    """
+
+    code: str = field(metadata={"kind": AGENT_CODE})
+    token: str = field(repr=False, metadata={"kind": AGENT_TOKEN})
+    secret_key: str = field(repr=False, metadata={"kind": TEXT})
+    webhook_url: str | None = field(default=None, metadata={"kind": ENDPOINT})
+    wire: str = field(default="betrontech", metadata={"kind": TEXT})
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False, metadata={"kind": HEADERS})
+
+
+_PARTS: dict[str, ValueKind] = {name: each.metadata["kind"] for name, each in fields_given(AgentSettings)}
+
+_AGENT_KEYS = Keys[str](
+    "an agent", _PARTS, (name for name, each in fields_given(AgentSettings) if each.default is MISSING)
+)
 
 
 def _agent(text: str) -> AgentSettings:

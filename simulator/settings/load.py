@@ -14,7 +14,7 @@ from simulator.core.values import Frozen
 from simulator.core.webhooks import mask_headers, mask_url
 from simulator.core.words import did_you_mean
 from simulator.errors import ConfigurationError
-from simulator.settings.kinds import Color, CommandHook, HttpHook, RunSettings, ServeSettings, Unfit
+from simulator.settings.kinds import Color, CommandHook, HttpHook, Unfit
 from simulator.settings.table import (
     ALL,
     CHOICE,
@@ -26,6 +26,8 @@ from simulator.settings.table import (
     RUN,
     SERVE,
     TARGET,
+    RunSettings,
+    ServeSettings,
     Setting,
 )
 
@@ -133,9 +135,6 @@ def _missing(what: str, flag: str) -> str:
     )
 
 
-# --- environment ----------------------------------------------------------------------------------
-# The environment: the only place in the project that reads it.
-
 # Kubernetes and Docker describe a service called betrontech-sim (or betrontech-sim-anything) to every
 # container beside it by such variables; nobody wrote them, so they are no settings.
 _INJECTED_NAME = r".*(_SERVICE_HOST|_SERVICE_PORT(_.+)?|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
@@ -192,9 +191,6 @@ def _unknown(name: str, known: set[str]) -> str:
     readable = name[:80].encode("ascii", "backslashreplace").decode("ascii")
     return f"{readable}: no environment variable of ours is called so{did_you_mean(name, known)}"
 
-
-# --- resolve --------------------------------------------------------------------------------------
-# From layers of texts to values: flag over environment over file over default. Pure.
 
 SHOWN_MAX = 80
 

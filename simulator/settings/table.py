@@ -1,18 +1,28 @@
-"""The table of settings: each row is a flag, a variable, a key of the file, a line of help and of the docs.
+"""The settings: each is one field, which says its flag, key, type, default and help.
 
-A new setting is one row here and one field in `simulator.settings.kinds`.
+`RunSettings` and `ServeSettings` are what a command gets. `RUN_SECTIONS` and `SERVE_SECTIONS` are their rows:
+flags, environment variables, keys of the file, help and docs/configuration.md come from them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, Field, field
+from pathlib import Path
+from typing import Any, TypedDict, TypeVar, Unpack
+
+from simulator.core.calls import FaultKind
 from simulator.core.findings import Level
-from simulator.core.values import Frozen
+from simulator.core.money import Money
+from simulator.core.values import Frozen, fields_given
 from simulator.settings import kinds
-from simulator.settings.kinds import AGENT_TOKEN, AGENTS, Color, LadderName, Probe, ValueKind
+from simulator.settings.kinds import AgentSettings, Color, Hook, LadderName, Probe, ReportTarget, ValueKind
 
 ENVIRONMENT_PREFIX = "BETRONTECH_SIM_"
 
 CONFIG_FILE = "betrontech-sim.yaml"
+
+Value = TypeVar("Value")
 
 
 class Setting(Frozen):
@@ -48,7 +58,7 @@ class Setting(Frozen):
 
 
 class Section(Frozen):
-    """Settings under a common title in help and docs."""
+    """Settings that stand together in help and docs."""
 
     title: str
     rows: tuple[Setting, ...]
@@ -58,6 +68,377 @@ CONFIG = Setting("config", "--config", kinds.FILE, f"The configuration file (def
 
 DEBUG = Setting("debug", "--debug", kinds.SWITCH, "Show the traceback of an internal error.")
 
+FAIL_FAST = Setting(
+    "fail_fast",
+    "--fail-fast",
+    kinds.SWITCH,
+    "Stop at the first scenario that fails: --maxfail 1.",
+    key="fail_fast",
+    short="-x",
+    default="false",
+)
+
+
+class About(TypedDict, total=False):
+    """What a setting may say besides flag, kind and help.
+
+    `key` is the name of its field where it is left out, `shown` the text of its default. It may begin a
+    `section`, and come after a row that fills no field of its own.
+    """
+
+    key: str
+    short: str
+    shown: str
+    section: str
+    before: Setting
+
+
+def said(flag: str, kind: ValueKind, help: str, **about: Unpack[About]) -> Mapping[str, Any]:
+    """Return what a field says of its setting, for `field(metadata=…)`."""
+    return {"flag": flag, "kind": kind, "help": help, **about}
+
+
+def setting(
+    flag: str, kind: ValueKind, help: str, *, default: Value, secret: bool = False, **about: Unpack[About]
+) -> Value:
+    """Return a field that says its setting."""
+    return field(default=default, repr=not secret, metadata=said(flag, kind, help, **about))
+
+
+# Settings that both commands have.
+WIRE = said(
+    "--wire", kinds.TEXT, "The wire profile: the names of the fields, and how they are written.", key="wire"
+)
+
+HEADERS = said("--header", kinds.HEADERS, "A header to send with each call.", key="headers")
+
+TIMEOUT = said("--timeout", kinds.DURATION_ABOVE_ZERO_S, "How long one call may take.", key="timeout")
+
+ALLOW_HOSTS = said(
+    "--allow-host",
+    kinds.ALLOWED_HOSTS,
+    "Allow calls to this host, although it is neither loopback nor private.",
+    key="allow_hosts",
+)
+
+CACERT = said("--cacert", kinds.FILE, "A file of certificates (PEM) to trust.", key="cacert")
+
+INSECURE = said("--insecure", kinds.SWITCH, "Accept any TLS certificate.", key="insecure")
+
+PROXY = said(
+    "--proxy", kinds.PROXY, "An HTTP proxy to go through; HTTP_PROXY and the like are ignored.", key="proxy"
+)
+
+
+class RunSettings(Frozen, kw_only=True):
+    """Everything that decides what a run does. No default names an operator or a player.
+
+    `paths` are scenario files and folders, with `:LINE` where given; none means the bundled suite. `maxfail`
+    None never stops early. `wait_for_s` is how long to wait for the endpoint to come up; `time_scale`
+    multiplies the pauses that scenarios ask for. `latency_ms_max` and `max_bet` None leave those unchecked.
+    """
+
+    paths: tuple[str, ...] = ()
+    endpoint: str = field(
+        metadata=said(
+            "--endpoint",
+            kinds.ENDPOINT,
+            "The URL at which your wallet answers webhooks.",
+            section="Your wallet",
+        )
+    )
+    players: tuple[str, ...] = setting(
+        "--player", kinds.PLAYERS, "The user id of a test player, or a range such as 1000..1099.", default=()
+    )
+    wire: str = field(default="betrontech", metadata=WIRE)
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False, metadata=HEADERS)
+    timeout_s: float = field(default=5.0, metadata=TIMEOUT)
+    wait_for_s: float = setting(
+        "--wait-for",
+        kinds.DURATION_S,
+        "How long to wait for your wallet to start.",
+        key="wait_for",
+        default=0.0,
+    )
+    allow_hosts: tuple[str, ...] = field(default=(), metadata=ALLOW_HOSTS)
+    cacert: Path | None = field(default=None, metadata=CACERT)
+    insecure: bool = field(default=False, metadata=INSECURE)
+    proxy: str | None = field(default=None, repr=False, metadata=PROXY)
+    seed_hook: Hook | None = setting(
+        "--seed-hook",
+        kinds.HOOK,
+        "A URL or command that creates a player with a balance.",
+        key="hooks.seed",
+        default=None,
+        secret=True,
+    )
+    restart_hook: Hook | None = setting(
+        "--restart-hook",
+        kinds.HOOK,
+        "A URL or command that restarts your wallet.",
+        key="hooks.restart",
+        default=None,
+        secret=True,
+    )
+    block_hook: Hook | None = setting(
+        "--block-hook",
+        kinds.HOOK,
+        "A URL or command that blocks a player, or unblocks it: {blocked} is true or false.",
+        key="hooks.block",
+        default=None,
+        secret=True,
+    )
+    keyword: str = setting(
+        "--keyword",
+        kinds.TEXT,
+        "Only scenarios with these words in id, name or tags: 'refund and not partial'.",
+        short="-k",
+        section="Which scenarios run",
+        default="",
+    )
+    tags: tuple[str, ...] = setting(
+        "--tag", kinds.TEXTS, "Only scenarios with this tag.", short="-t", default=()
+    )
+    level: Level | None = setting(
+        "--level",
+        kinds.choice(Level),
+        "Only scenarios of this level, or of a more binding one.",
+        default=None,
+    )
+    last_failed: bool = setting(
+        "--last-failed", kinds.SWITCH, "Only scenarios that did not pass in the last run.", default=False
+    )
+    seed: int = setting(
+        "--seed",
+        kinds.whole(0, 2**31 - 1),
+        "The number from which a run draws; the same seed repeats it. By default random, and printed.",
+        shown="",
+        section="How they run",
+        default=0,
+    )
+    faults: tuple[FaultKind, ...] = setting(
+        "--faults",
+        kinds.FAULTS,
+        "Repeat every scenario with each of these faults at each money step: all, or lost_reply,reset.",
+        default=(),
+    )
+    jobs: int = setting(
+        "--jobs",
+        kinds.whole(1, 256),
+        "How many scenarios to run in parallel, each with players of its own.",
+        short="-j",
+        default=1,
+    )
+    maxfail: int | None = setting(
+        "--maxfail",
+        kinds.whole(1, 1_000_000),
+        "Stop after this many failed scenarios.",
+        before=FAIL_FAST,
+        default=None,
+    )
+    strict: bool = setting("--strict", kinds.SWITCH, "Count warnings as errors.", default=False)
+    probe: Probe = setting(
+        "--probe",
+        kinds.choice(Probe),
+        "When to read balances in addition to the steps of scenarios.",
+        default=Probe.AUTO,
+    )
+    policy: Mapping[str, str] = field(
+        default_factory=dict,
+        metadata=said("--policy", kinds.PAIRS, "Require one answer where guides differ: late_bet=refused."),
+    )
+    latency_ms_max: int | None = setting(
+        "--latency",
+        kinds.DURATION_MS,
+        "Report answers that take longer than this.",
+        key="latency",
+        default=None,
+    )
+    max_bet: Money | None = setting(
+        "--max-bet", kinds.MONEY, "Your wallet's limit on one bet.", key="limits.max_bet", default=None
+    )
+    time_scale: float = setting(
+        "--time-scale", kinds.FACTOR, "Multiply the pauses in scenarios; 0 skips them.", default=1.0
+    )
+    reports: tuple[ReportTarget, ...] = setting(
+        "--report",
+        kinds.REPORTS,
+        "Write a report: junit, json or ndjson; the file - is standard output.",
+        section="What is reported",
+        default=(),
+    )
+    full: bool = setting(
+        "--full", kinds.SWITCH, "Keep the calls of passed scenarios in the reports, too.", default=False
+    )
+    verbose: bool = setting(
+        "--verbose", kinds.SWITCH, "Show each call, with secrets masked.", short="-v", default=False
+    )
+    quiet: bool = setting(
+        "--quiet", kinds.SWITCH, "Show only findings and the summary.", short="-q", default=False
+    )
+    color: Color = setting(
+        "--color",
+        kinds.choice(Color),
+        "Use colours; auto decides by the terminal and NO_COLOR.",
+        default=Color.AUTO,
+    )
+
+
+class ServeSettings(Frozen, kw_only=True):
+    """Everything that decides what the server is. Secrets stay out of its repr.
+
+    `webhook_url` None leaves CHARGED launches to an error that names the setting; `data` None keeps all in
+    memory; `admin_token` None opens console and control API on loopback only. `agents` are those besides
+    the one that the single settings describe. Without `real_time` nobody waits on the ladder.
+    """
+
+    host: str = setting(
+        "--host",
+        kinds.HOST,
+        "The address to listen on; 0.0.0.0 means all.",
+        section="Where it listens",
+        default="127.0.0.1",
+    )
+    port: int = setting(
+        "--port", kinds.whole(0, 65535), "The port to listen on; 0 takes a free one.", default=8080
+    )
+    public_url: str | None = setting(
+        "--public-url",
+        kinds.URL,
+        "The beginning of game URLs, for a server behind a published port or a proxy.",
+        default=None,
+    )
+    admin_token: str | None = setting(
+        "--admin-token",
+        kinds.TEXT,
+        "The token for console and control API; without it they answer on loopback only.",
+        default=None,
+        secret=True,
+    )
+    webhook_url: str | None = setting(
+        "--webhook-url",
+        kinds.ENDPOINT,
+        "The URL at which your wallet answers webhooks.",
+        section="Your account",
+        default=None,
+    )
+    agent_code: str = setting("--agent-code", kinds.AGENT_CODE, "The agent's code.", default="demo")
+    agent_token: str = setting(
+        "--agent-token",
+        kinds.AGENT_TOKEN,
+        "The agent's token, for authentication.",
+        default="demo-token",
+        secret=True,
+    )
+    agent_secret_key: str = setting(
+        "--agent-secret-key",
+        kinds.TEXT,
+        "The agent's secret key, for launching games.",
+        default="demo-secret",
+        secret=True,
+    )
+    agents: tuple[AgentSettings, ...] = setting(
+        "--agent",
+        kinds.AGENTS,
+        "One more agent: 'code=acme token=… secret_key=… webhook_url=…'.",
+        default=(),
+        secret=True,
+    )
+    wire: str = field(default="betrontech", metadata=WIRE)
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False, metadata=HEADERS)
+    timeout_s: float = field(default=5.0, metadata=TIMEOUT)
+    allow_hosts: tuple[str, ...] = field(default=(), metadata=ALLOW_HOSTS)
+    cacert: Path | None = field(default=None, metadata=CACERT)
+    insecure: bool = field(default=False, metadata=INSECURE)
+    proxy: str | None = field(default=None, repr=False, metadata=PROXY)
+    games: int = setting(
+        "--games",
+        kinds.whole(1, 100_000),
+        "How many games the catalogue has.",
+        section="What is simulated",
+        default=100,
+    )
+    seed: int = setting(
+        "--seed",
+        kinds.whole(0, 2**31 - 1),
+        "The number from which the catalogue and the outcomes are drawn.",
+        default=1,
+    )
+    ladder: LadderName = setting(
+        "--ladder",
+        kinds.choice(LadderName),
+        "The waits after which an unanswered win or refund is sent again.",
+        default=LadderName.PATIENT,
+    )
+    real_time: bool = setting(
+        "--real-time",
+        kinds.SWITCH,
+        "Wait between attempts; otherwise only while no connection to your wallet can be made.",
+        default=False,
+    )
+    data: Path | None = setting(
+        "--data",
+        kinds.FOLDER,
+        "A folder that keeps sessions, journal and undelivered calls over a restart.",
+        default=None,
+    )
+    with_operator: bool = setting(
+        "--with-operator", kinds.SWITCH, "Start the example wallet, too, and play against it.", default=False
+    )
+    json_logs: bool = setting(
+        "--json-logs", kinds.SWITCH, "Write logs as one JSON object per line.", default=False
+    )
+
+    @property
+    def accounts(self) -> tuple[AgentSettings, ...]:
+        """Every agent: the one of the single settings first."""
+        first = AgentSettings(
+            code=self.agent_code,
+            token=self.agent_token,
+            secret_key=self.agent_secret_key,
+            webhook_url=self.webhook_url,
+            wire=self.wire,
+            headers=self.headers,
+        )
+        return (first, *self.agents)
+
+
+def _rows(settings: type[Frozen], prefix: str) -> Iterator[tuple[str, Setting]]:
+    """Return the rows of the fields that say something of their settings, each with the section it begins."""
+    for name, each in fields_given(settings):
+        about = each.metadata
+        if "before" in about:
+            yield "", about["before"]
+        row = Setting(
+            name=name,
+            flag=about["flag"],
+            kind=about["kind"],
+            help=about["help"],
+            key=about.get("key", prefix + name),
+            short=about.get("short"),
+            default=about.get("shown", _default_text(each)) or None,
+            secret=not each.repr,
+        )
+        yield about.get("section", ""), row
+
+
+def _default_text(given: Field[Any]) -> str | None:
+    """Return the default as it would be written; None where there is none, or where it is nothing."""
+    if given.default in (MISSING, None, "", ()):
+        return None
+    (text,) = given.metadata["kind"].write(given.default)
+    return str(text)
+
+
+def _sections(settings: type[Frozen], prefix: str = "") -> tuple[Section, ...]:
+    """Return the rows of settings in sections; the last of them has the name of the file, too."""
+    found: dict[str, list[Setting]] = {}
+    for section, row in _rows(settings, prefix):
+        title = section or next(reversed(found))
+        found.setdefault(title, []).append(row)
+    found[title].append(CONFIG)
+    return tuple(Section(title, tuple(rows)) for title, rows in found.items())
+
 
 def rows_of(sections: tuple[Section, ...]) -> tuple[Setting, ...]:
     """Return all rows of some sections."""
@@ -65,428 +446,16 @@ def rows_of(sections: tuple[Section, ...]) -> tuple[Setting, ...]:
 
 
 def pick(rows: tuple[Setting, ...], *names: str) -> tuple[Setting, ...]:
-    """Return some rows, for a command that shares them. Raises KeyError for an unknown name."""
+    """Return some rows, for a command that shares them; raise KeyError for a name that is none."""
     by_name = {row.name: row for row in rows}
     return tuple(by_name[name] for name in names)
 
 
-# --- the settings of `run`, and of other commands that run scenarios ------------------------------
+RUN_SECTIONS = TARGET, CHOICE, HOW, OUTPUT = _sections(RunSettings)
 
-TARGET = Section(
-    "Your wallet",
-    (
-        Setting(
-            "endpoint",
-            "--endpoint",
-            kinds.ENDPOINT,
-            "The URL at which your wallet answers webhooks.",
-            key="endpoint",
-        ),
-        Setting(
-            "players",
-            "--player",
-            kinds.PLAYERS,
-            "The user id of a test player, or a range such as 1000..1099.",
-            key="players",
-        ),
-        Setting(
-            "wire",
-            "--wire",
-            kinds.TEXT,
-            "The wire profile: the names of the fields, and how they are written.",
-            key="wire",
-            default="betrontech",
-        ),
-        Setting(
-            "headers",
-            "--header",
-            kinds.HEADERS,
-            "A header to send with each call.",
-            key="headers",
-            secret=True,
-        ),
-        Setting(
-            "timeout_s",
-            "--timeout",
-            kinds.DURATION_ABOVE_ZERO_S,
-            "How long one call may take.",
-            key="timeout",
-            default="5s",
-        ),
-        Setting(
-            "wait_for_s",
-            "--wait-for",
-            kinds.DURATION_S,
-            "How long to wait for your wallet to start.",
-            key="wait_for",
-            default="0s",
-        ),
-        Setting(
-            "allow_hosts",
-            "--allow-host",
-            kinds.ALLOWED_HOSTS,
-            "Allow calls to this host, although it is neither loopback nor private.",
-            key="allow_hosts",
-        ),
-        Setting("cacert", "--cacert", kinds.FILE, "A file of certificates (PEM) to trust.", key="cacert"),
-        Setting(
-            "insecure",
-            "--insecure",
-            kinds.SWITCH,
-            "Accept any TLS certificate.",
-            key="insecure",
-            default="false",
-        ),
-        Setting(
-            "proxy",
-            "--proxy",
-            kinds.PROXY,
-            "An HTTP proxy to go through; HTTP_PROXY and the like are ignored.",
-            key="proxy",
-            secret=True,
-        ),
-        Setting(
-            "seed_hook",
-            "--seed-hook",
-            kinds.HOOK,
-            "A URL or command that creates a player with a balance.",
-            key="hooks.seed",
-            secret=True,
-        ),
-        Setting(
-            "restart_hook",
-            "--restart-hook",
-            kinds.HOOK,
-            "A URL or command that restarts your wallet.",
-            key="hooks.restart",
-            secret=True,
-        ),
-        Setting(
-            "block_hook",
-            "--block-hook",
-            kinds.HOOK,
-            "A URL or command that blocks a player, or unblocks it: {blocked} is true or false.",
-            key="hooks.block",
-            secret=True,
-        ),
-    ),
-)
+SERVE_SECTIONS = LISTENING, *_ = _sections(ServeSettings, "serve.")
 
-CHOICE = Section(
-    "Which scenarios run",
-    (
-        Setting(
-            "keyword",
-            "--keyword",
-            kinds.TEXT,
-            "Only scenarios with these words in id, name or tags: 'refund and not partial'.",
-            key="keyword",
-            short="-k",
-        ),
-        Setting("tags", "--tag", kinds.TEXTS, "Only scenarios with this tag.", key="tags", short="-t"),
-        Setting(
-            "level",
-            "--level",
-            kinds.choice(Level),
-            "Only scenarios of this level, or of a more binding one.",
-            key="level",
-        ),
-        Setting(
-            "last_failed",
-            "--last-failed",
-            kinds.SWITCH,
-            "Only scenarios that did not pass in the last run.",
-            key="last_failed",
-            default="false",
-        ),
-    ),
-)
-
-HOW = Section(
-    "How they run",
-    (
-        Setting(
-            "seed",
-            "--seed",
-            kinds.whole(0, 2**31 - 1),
-            "The number from which a run draws; the same seed repeats it. By default random, and printed.",
-            key="seed",
-        ),
-        Setting(
-            "faults",
-            "--faults",
-            kinds.FAULTS,
-            "Repeat every scenario with each of these faults at each money step: all, or lost_reply,reset.",
-            key="faults",
-        ),
-        Setting(
-            "jobs",
-            "--jobs",
-            kinds.whole(1, 256),
-            "How many scenarios to run in parallel, each with players of its own.",
-            key="jobs",
-            short="-j",
-            default="1",
-        ),
-        Setting(
-            "fail_fast",
-            "--fail-fast",
-            kinds.SWITCH,
-            "Stop at the first scenario that fails: --maxfail 1.",
-            key="fail_fast",
-            short="-x",
-            default="false",
-        ),
-        Setting(
-            "maxfail",
-            "--maxfail",
-            kinds.whole(1, 1_000_000),
-            "Stop after this many failed scenarios.",
-            key="maxfail",
-        ),
-        Setting(
-            "strict", "--strict", kinds.SWITCH, "Count warnings as errors.", key="strict", default="false"
-        ),
-        Setting(
-            "probe",
-            "--probe",
-            kinds.choice(Probe),
-            "When to read balances in addition to the steps of scenarios.",
-            key="probe",
-            default="auto",
-        ),
-        Setting(
-            "policy",
-            "--policy",
-            kinds.PAIRS,
-            "Require one answer where guides differ: late_bet=refused.",
-            key="policy",
-        ),
-        Setting(
-            "latency_ms_max",
-            "--latency",
-            kinds.DURATION_MS,
-            "Report answers that take longer than this.",
-            key="latency",
-        ),
-        Setting("max_bet", "--max-bet", kinds.MONEY, "Your wallet's limit on one bet.", key="limits.max_bet"),
-        Setting(
-            "time_scale",
-            "--time-scale",
-            kinds.FACTOR,
-            "Multiply the pauses in scenarios; 0 skips them.",
-            key="time_scale",
-            default="1",
-        ),
-    ),
-)
-
-OUTPUT = Section(
-    "What is reported",
-    (
-        Setting(
-            "reports",
-            "--report",
-            kinds.REPORTS,
-            "Write a report: junit, json or ndjson; the file - is standard output.",
-            key="reports",
-        ),
-        Setting(
-            "full",
-            "--full",
-            kinds.SWITCH,
-            "Keep the calls of passed scenarios in the reports, too.",
-            key="full",
-            default="false",
-        ),
-        Setting(
-            "verbose",
-            "--verbose",
-            kinds.SWITCH,
-            "Show each call, with secrets masked.",
-            key="verbose",
-            short="-v",
-            default="false",
-        ),
-        Setting(
-            "quiet",
-            "--quiet",
-            kinds.SWITCH,
-            "Show only findings and the summary.",
-            key="quiet",
-            short="-q",
-            default="false",
-        ),
-        Setting(
-            "color",
-            "--color",
-            kinds.choice(Color),
-            "Use colours; auto decides by the terminal and NO_COLOR.",
-            key="color",
-            default="auto",
-        ),
-        CONFIG,
-    ),
-)
-
-RUN_SECTIONS = (TARGET, CHOICE, HOW, OUTPUT)
-
-RUN = rows_of(RUN_SECTIONS)
-
-
-# --- the settings of `serve`, and of `healthcheck`, which asks the same server --------------------
-
-LISTENING = Section(
-    "Where it listens",
-    (
-        Setting(
-            "host",
-            "--host",
-            kinds.HOST,
-            "The address to listen on; 0.0.0.0 means all.",
-            key="serve.host",
-            default="127.0.0.1",
-        ),
-        Setting(
-            "port",
-            "--port",
-            kinds.whole(0, 65535),
-            "The port to listen on; 0 takes a free one.",
-            key="serve.port",
-            default="8080",
-        ),
-        Setting(
-            "public_url",
-            "--public-url",
-            kinds.URL,
-            "The beginning of game URLs, for a server behind a published port or a proxy.",
-            key="serve.public_url",
-        ),
-        Setting(
-            "admin_token",
-            "--admin-token",
-            kinds.TEXT,
-            "The token for console and control API; without it they answer on loopback only.",
-            key="serve.admin_token",
-            secret=True,
-        ),
-    ),
-)
-
-AGENT = Section(
-    "Your account",
-    (
-        Setting(
-            "webhook_url",
-            "--webhook-url",
-            kinds.ENDPOINT,
-            "The URL at which your wallet answers webhooks.",
-            key="serve.webhook_url",
-        ),
-        Setting(
-            "agent_code",
-            "--agent-code",
-            kinds.AGENT_CODE,
-            "The agent's code.",
-            key="serve.agent_code",
-            default="demo",
-        ),
-        Setting(
-            "agent_token",
-            "--agent-token",
-            AGENT_TOKEN,
-            "The agent's token, for authentication.",
-            key="serve.agent_token",
-            default="demo-token",
-            secret=True,
-        ),
-        Setting(
-            "agent_secret_key",
-            "--agent-secret-key",
-            kinds.TEXT,
-            "The agent's secret key, for launching games.",
-            key="serve.agent_secret_key",
-            default="demo-secret",
-            secret=True,
-        ),
-        Setting(
-            "agents",
-            "--agent",
-            AGENTS,
-            "One more agent: 'code=acme token=… secret_key=… webhook_url=…'.",
-            key="serve.agents",
-            secret=True,
-        ),
-        *pick(TARGET.rows, "wire", "headers", "timeout_s", "allow_hosts", "cacert", "insecure", "proxy"),
-    ),
-)
-
-SIMULATED = Section(
-    "What is simulated",
-    (
-        Setting(
-            "games",
-            "--games",
-            kinds.whole(1, 100_000),
-            "How many games the catalogue has.",
-            key="serve.games",
-            default="100",
-        ),
-        Setting(
-            "seed",
-            "--seed",
-            kinds.whole(0, 2**31 - 1),
-            "The number from which the catalogue and the outcomes are drawn.",
-            key="serve.seed",
-            default="1",
-        ),
-        Setting(
-            "ladder",
-            "--ladder",
-            kinds.choice(LadderName),
-            "The waits after which an unanswered win or refund is sent again.",
-            key="serve.ladder",
-            default="patient",
-        ),
-        Setting(
-            "real_time",
-            "--real-time",
-            kinds.SWITCH,
-            "Wait between attempts; otherwise only while no connection to your wallet can be made.",
-            key="serve.real_time",
-            default="false",
-        ),
-        Setting(
-            "data",
-            "--data",
-            kinds.FOLDER,
-            "A folder that keeps sessions, journal and undelivered calls over a restart.",
-            key="serve.data",
-        ),
-        Setting(
-            "with_operator",
-            "--with-operator",
-            kinds.SWITCH,
-            "Start the example wallet, too, and play against it.",
-            key="serve.with_operator",
-            default="false",
-        ),
-        Setting(
-            "json_logs",
-            "--json-logs",
-            kinds.SWITCH,
-            "Write logs as one JSON object per line.",
-            key="serve.json_logs",
-            default="false",
-        ),
-        CONFIG,
-    ),
-)
-
-SERVE_SECTIONS = (LISTENING, AGENT, SIMULATED)
-
-SERVE = rows_of(SERVE_SECTIONS)
-
+RUN, SERVE = rows_of(RUN_SECTIONS), rows_of(SERVE_SECTIONS)
 
 ALL = tuple(dict.fromkeys((DEBUG, *RUN, *SERVE)))
-"""Every row of every command, once: all variables and all keys of the file."""
+"""Every row once, though commands share some: what a variable or a key of the file can be at all."""
