@@ -80,7 +80,7 @@ class Sighting(Frozen):
 
     @property
     def _strangeness(self) -> int:
-        """0 for a rule of the cause itself where the scenario is about it, 1 elsewhere, 2 for another rule."""
+        """Return 0 for a rule of the cause where the scenario is about it, 1 elsewhere, 2 for others."""
         rule, cause = self.finding.rule, self.finding.cause
         if not breaks_the_law(cause):
             return 0
