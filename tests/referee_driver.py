@@ -4,18 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
-from simulator.core.calls import CallForm, Operation
+from simulator.core.calls import Call, CallForm, Operation, Reading, Why, recorded_call
 from simulator.core.findings import Finding, Outcome
 from simulator.core.money import Money
 from simulator.core.webhooks import Method, WebhookRequest
 from simulator.judge.account import PlayerStanding
-from simulator.judge.blame import CallFacts
 from simulator.judge.findings import Findings
 from simulator.judge.referee import Referee
 from simulator.judge.rulings import Asking, Policy, ReadBalance, Ruling
 
 GAME = "SLOT_001"
+
+
+def answered(
+    request: WebhookRequest,
+    outcome: Outcome,
+    balance: Money | None = None,
+    form: CallForm = CallForm.CANONICAL,
+    *,
+    fresh: bool = True,
+    number: int = 0,
+    **reading: Any,
+) -> Call:
+    """Return a call of which only that is known."""
+    why = Why(None, "", fresh=fresh)
+    return recorded_call(request, Reading(outcome, balance, **reading), why, form, number=number)
 
 
 @dataclass
@@ -104,12 +119,12 @@ class Driver:
         answer = self.wallet.call(request)
         outcome = Outcome.REFUSED if answer is None else Outcome.ACCEPTED
         if lost:
-            call = CallFacts(request, Outcome.UNKNOWN, form=form, number=self.number)
+            call = answered(request, Outcome.UNKNOWN, form=form, number=self.number)
         elif (self.odd and answer is not None) or self.mute:
             shown = Money(self.wallet.balance) if answer is None else answer
-            call = CallFacts(request, Outcome.UNKNOWN, shown, form, must_settle=True, number=self.number)
+            call = answered(request, Outcome.UNKNOWN, shown, form, must_settle=True, number=self.number)
         else:
-            call = CallFacts(request, outcome, answer, form, number=self.number)
+            call = answered(request, outcome, answer, form, number=self.number)
         self._keep(call)
         return self.judge(self.referee.call(call))
 
@@ -128,21 +143,21 @@ class Driver:
         self.findings.extend(ruling.findings)
         return ruling
 
-    def _answer(self, wanted: ReadBalance) -> CallFacts:
+    def _answer(self, wanted: ReadBalance) -> Call:
         if wanted.until and self.wallet.balance in wanted.until:
             # Patience is rewarded: whatever lagged has caught up.
             return self.shown(lagging=False)
         return self.shown()
 
-    def shown(self, *, lagging: bool = True) -> CallFacts:
+    def shown(self, *, lagging: bool = True) -> Call:
         """Return what a balance read shows now."""
         balance = self.wallet.balance if self.lag is None or not lagging else self.lag(self.wallet.balance)
         request = WebhookRequest(Method.BALANCE, self.player)
-        read = CallFacts(request, Outcome.ACCEPTED, Money(balance), account_status="1")
+        read = answered(request, Outcome.ACCEPTED, Money(balance), account_status="1")
         self._keep(read)
         return read
 
-    def _keep(self, call: CallFacts) -> None:
+    def _keep(self, call: Call) -> None:
         """Record a call as a line of a history, one after the other."""
         request, index = call.request, len(self.record)
         self.record.append(
@@ -155,11 +170,11 @@ class Driver:
                 game_id=request.game_id,
                 sent_ns=10 * index,
                 answered_ns=None
-                if call.outcome is Outcome.UNKNOWN and not call.must_settle
+                if call.outcome is Outcome.UNKNOWN and not call.reading.must_settle
                 else 10 * index + 5,
                 outcome=call.outcome,
                 balance=call.balance,
-                form=call.form,
+                form=call.form.kind,
             )
         )
 

@@ -6,12 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from referee_driver import GAME, Driver, MemoryWallet
+from referee_driver import GAME, Driver, MemoryWallet, answered
 from simulator.core.findings import CallVerdict, Outcome, Severity
 from simulator.core.money import Money
 from simulator.core.webhooks import Method, WebhookRequest
 from simulator.judge.account import PlayerStanding
-from simulator.judge.blame import CallFacts
 from simulator.judge.findings import Findings
 from simulator.judge.referee import Referee
 from simulator.judge.rulings import NO_READ, NOT_OPENED, SENT_BEFORE, Policy
@@ -358,16 +357,16 @@ def test_what_is_not_judged_says_why() -> None:
     bet = WebhookRequest(Method.BET, "p1", Money(1000), "b1", GAME)
     play = Driver(MemoryWallet(), SERVING)
     play.referee = referee
-    first = play.judge(referee.call(CallFacts(bet, Outcome.ACCEPTED, Money(9000))))
+    first = play.judge(referee.call(answered(bet, Outcome.ACCEPTED, Money(9000))))
     assert (first.verdict, first.reason) == (CallVerdict.UNJUDGED, NOT_OPENED)
-    older = CallFacts(bet, Outcome.ACCEPTED, Money(9000), fresh=False)
+    older = answered(bet, Outcome.ACCEPTED, Money(9000), fresh=False)
     ruling = play.judge(referee.call(older))
     assert (ruling.verdict, ruling.reason) == (CallVerdict.UNJUDGED, SENT_BEFORE)
 
 
 def test_a_no_beside_nothing_opens_no_account_of_a_player_who_is_not_known() -> None:
     """Of one who is known, the same read is evidence."""
-    no = CallFacts(
+    no = answered(
         WebhookRequest(Method.BALANCE, "p9"), Outcome.ACCEPTED, Money(0), account_status="0", says_no=True
     )
     play = Driver(MemoryWallet(), SERVING, player="p9")
@@ -382,8 +381,8 @@ def test_an_odd_answer_of_a_player_who_is_not_known_counts_once_a_read_agrees() 
     play = Driver(MemoryWallet(90_00), SERVING)
     play.referee = Referee(Findings(), SERVING)
     bet = WebhookRequest(Method.BET, "p1", Money(1000), "b1", GAME)
-    odd = CallFacts(bet, Outcome.UNKNOWN, Money(90_00), must_settle=True)
-    other = CallFacts(bet, Outcome.UNKNOWN, Money(80_00), must_settle=True)
+    odd = answered(bet, Outcome.UNKNOWN, Money(90_00), must_settle=True)
+    other = answered(bet, Outcome.UNKNOWN, Money(80_00), must_settle=True)
     assert play.judge(play.referee.call(other)).outcome is Outcome.UNKNOWN
     assert play.referee.standing("p1") is None
     assert play.judge(play.referee.call(odd)).outcome is Outcome.ACCEPTED

@@ -17,7 +17,7 @@ from simulator.judge.replies import read_reply
 from simulator.reference_operator.server import OperatorServer
 from simulator.reference_operator.switches import DIALECTS
 from simulator.serve.journal import Filter, Purpose
-from simulator.serve.referees import CALLS_MAX, UNANSWERED_MAX, facts_of
+from simulator.serve.referees import CALLS_MAX, UNANSWERED_MAX, without_bytes
 from simulator.wire.profiles import BETRONTECH
 
 
@@ -200,7 +200,7 @@ def test_a_wallet_that_is_gone_costs_the_ledger_no_more_each_time() -> None:
     with ScriptedServer(once(b"")) as server, playing(server.url(), ladder="patient") as play:
         player = ("demo", "1000")
         read = balance_read(Money(10000))
-        play.delivery.referees.judge("demo", facts_of(read, READ, number=1))
+        play.delivery.referees.judge("demo", without_bytes(read, 1))
         for _ in range(30):
             assert play.delivery.play(play.session(), STAKE, drawn=DOUBLE).outcome is Outcome.UNKNOWN
             assert len(play.delivery.referees.balances(player)) <= 2**UNANSWERED_MAX

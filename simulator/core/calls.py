@@ -13,7 +13,7 @@ from dataclasses import replace
 from decimal import Decimal
 from enum import StrEnum
 
-from simulator.core.findings import Outcome, Place, Severity
+from simulator.core.findings import Outcome, Phase, Place, Severity
 from simulator.core.json import JsonObject, JsonValue, NotJson, encode
 from simulator.core.json import parse as parse_json
 from simulator.core.mappings import Fields, Keys, Wrong, one_of
@@ -74,7 +74,9 @@ class Why(Frozen):
     """Why a call is made: for which scenario and step or which agent, and for what.
 
     `purpose` is step, probe, adjust, preflight, restore or settle in a run, launch, round, resend, probe or
-    hand in the server, and empty in a record that does not say it. `label` is the author's name of the step.
+    hand in the server, and empty in a record that does not say it. `label` is the author's name of the step,
+    `phase` the part of a run. `fresh`: nothing with its transaction_id was sent before, not even the bet that
+    a refund names.
     """
 
     scenario_id: str | None
@@ -82,6 +84,8 @@ class Why(Frozen):
     label: str = ""
     place: Place | None = None
     agent: str | None = None
+    phase: Phase = Phase.STEP
+    fresh: bool = True
 
 
 Player = tuple[str, str]
@@ -101,13 +105,20 @@ class UnsentCall(Frozen):
 class Call(Frozen):
     """One call that was made, how its answer was read, what it is judged as, and why it was made.
 
-    `exchange.request` is the request as it was meant, `form.request` as its bytes read.
+    `exchange.request` is the request as it was meant, `form.request` as its bytes read. `number` is how its
+    maker counts its calls: that of the journal, or the line of a file.
     """
 
     exchange: Exchange
     reading: Reading
     form: Form
     why: Why
+    number: int = 0
+
+    @property
+    def request(self) -> WebhookRequest:
+        """The request that it is judged by; one of no player where the bytes are no webhook."""
+        return self.form.request or self.exchange.request or _NO_REQUEST
 
     @property
     def player(self) -> str | None:
@@ -131,11 +142,48 @@ class Call(Frozen):
         reading = self.reading.for_unknown_player
         return self if reading is self.reading else replace(self, reading=reading)
 
+    def settled(self, outcome: Outcome) -> Call:
+        """Return the call with the outcome that a balance read has shown."""
+        return replace(self, reading=replace(self.reading, outcome=outcome, must_settle=False))
+
     @property
     def nothing_sent(self) -> bool:
         """Whether the wallet provably never saw it."""
         reply = self.exchange.reply
         return isinstance(reply, NoReply) and reply.kind.nothing_sent
+
+    @property
+    def answer(self) -> str:
+        """The answer in a few words: ``answered HTTP 200, accepted``."""
+        reply, outcome = self.exchange.reply, self.reading.outcome
+        if isinstance(reply, NoReply):
+            unknown = reply.kind is NoReplyKind.UNKNOWN
+            answer = f"answered {outcome.value}" if unknown else reply.detail
+        elif outcome is Outcome.UNKNOWN:
+            answer = f"answered HTTP {reply.status} (outcome unclear)"
+        else:
+            answer = f"answered HTTP {reply.status}, {outcome.value}"
+        prepares = self.why.phase is Phase.PREPARATION
+        return f"{answer}, to a call that only prepares the balance" if prepares else answer
+
+
+_NO_REQUEST = WebhookRequest(Method.BALANCE, "")
+
+NOT_KEPT = WireRequest(b"")
+"""In place of the bytes of a call whose record does not hold them."""
+
+
+def recorded_call(
+    request: WebhookRequest,
+    reading: Reading,
+    why: Why,
+    kind: CallForm = CallForm.CANONICAL,
+    *,
+    number: int = 0,
+) -> Call:
+    """Return a call of which only that is known: neither its bytes nor its times."""
+    exchange = Exchange(request, NOT_KEPT, NoReply(NoReplyKind.UNKNOWN, ""), 0, None)
+    return Call(exchange, reading, Form(kind, request), why, number)
 
 
 class Opening(Frozen, kw_only=True):
@@ -185,6 +233,12 @@ class Reading(Frozen):
         if not self.says_no or self.balance != ZERO:
             return self
         return replace(self, outcome=Outcome.REFUSED, balance=None)
+
+    @property
+    def inactive(self) -> bool:
+        """Whether a read says that the account is not active; a missing status says nothing."""
+        number = (self.account_status or "1").strip('"')
+        return number == "false" or (number.isdecimal() and number != "1")
 
     @property
     def refusal_http(self) -> str | None:

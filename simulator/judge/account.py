@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Sequence
 
-from simulator.core.calls import FaultKind, Operation
+from simulator.core.calls import Call, FaultKind, Operation
 from simulator.core.findings import Outcome
 from simulator.core.money import ZERO, Money
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Method, WebhookRequest
-from simulator.judge.blame import CallFacts, Made, Trail, expected, likely_world
+from simulator.judge.blame import Made, Trail, expected, likely_world
 from simulator.law.book import Answered, Book, Ledger, Terms, World
 from simulator.law.roles import Branch, Mark
 
@@ -111,7 +111,7 @@ class Account:
 
     # --- what was wrong ----------------------------------------------------------------------------
 
-    def puts_right(self, call: CallFacts, balance: Money) -> bool:
+    def puts_right(self, call: Call, balance: Money) -> bool:
         """Return whether a call puts right what its id did wrong before."""
         excess = self._excess.get(_key(call.request), 0)
         return excess != 0 and Money(balance + excess) in expected(self.book, call)
@@ -146,16 +146,16 @@ class Account:
         self.book.rebase(balance)
         self._go_on_from(balance)
 
-    def blame(self, call: CallFacts) -> None:
+    def blame(self, call: Call) -> None:
         """Count a call that was found wrong."""
         self.wrong += 1
         self._wrong_id = call.request.transaction_id
         if self.since is None:
             self.since = call.number
 
-    def is_twin(self, call: CallFacts) -> bool:
+    def is_twin(self, call: Call) -> bool:
         """Return whether a call is the copy of one found wrong: both were sent at once, and raced."""
-        copied = call.fault == FaultKind.DUPLICATE.value
+        copied = call.exchange.fault == FaultKind.DUPLICATE.value
         return copied and call.request.transaction_id == self._wrong_id
 
     def _off(self, request: WebhookRequest | None, gap: int) -> None:
@@ -232,13 +232,13 @@ def _key(request: WebhookRequest) -> tuple[bool, str]:
     return request.method is Method.WIN, request.transaction_id or ""
 
 
-def _lawful(book: Book, world: World, call: CallFacts, balance: Money) -> Branch:
+def _lawful(book: Book, world: World, call: Call, balance: Money) -> Branch:
     """Return what a right wallet does with a call, answered as it was if that may be.
 
     A bet that is refused although it must be taken was not placed: nobody is owed anything. A win or refund
     that is refused although it is due stays owed.
     """
-    branches = book.branches(world, call.request, call.form)
+    branches = book.branches(world, call.request, call.form.kind)
     alike = [branch for branch in branches if branch.outcome is call.outcome]
     if not alike and call.outcome is Outcome.REFUSED and call.request.method is Method.BET:
         return Branch(Outcome.REFUSED, 0, Mark.REFUSED)

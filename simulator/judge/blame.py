@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 
-from simulator.core.calls import CallForm, FaultKind, Operation
-from simulator.core.findings import Outcome, Phase, Place
+from simulator.core.calls import Call, CallForm, FaultKind, Operation
+from simulator.core.findings import Outcome
 from simulator.core.money import ZERO, Money, format_change, format_money
 from simulator.core.values import Frozen
-from simulator.core.webhooks import Exchange, Method, NoReply, Reply, WebhookRequest
+from simulator.core.webhooks import Method, Reply, WebhookRequest
 from simulator.law.book import Book, World
 from simulator.law.mistakes import situation_of
 from simulator.law.roles import REPEATS, Applied, Entry, Kind, Pending, Role, Tombstone, role_of
@@ -24,67 +23,10 @@ WORLDS_LOOKED_AT_MAX = 64
 """So many possible states are looked at for the one that explains a wrong balance best."""
 
 
-class CallFacts(Frozen):
-    """What the referee must know of one call.
-
-    `balance` is the one that the answer shows, as far as the ledger may judge by it. `alternatives` are other
-    readings of an oddly written amount. With `must_settle` the answer's `status` is missing or odd, and
-    counts once a read can be held against it. `says_no`: a read refuses, whatever balance it shows. `fresh`:
-    nothing with its transaction_id was sent before, not even the bet that a refund names. `number` is how the
-    driver counts its calls; `account_status` is what a read says of the account. `exchange`, `place`, `label`
-    and `phase` are for findings alone.
-    """
-
-    request: WebhookRequest
-    outcome: Outcome
-    balance: Money | None = None
-    form: CallForm = CallForm.CANONICAL
-    alternatives: tuple[WebhookRequest, ...] = ()
-    must_settle: bool = False
-    says_no: bool = False
-    nothing_sent: bool = False
-    fault: str | None = None
-    account_status: str | None = None
-    fresh: bool = True
-    number: int = 0
-    exchange: Exchange | None = None
-    place: Place | None = None
-    label: str = ""
-    phase: Phase = Phase.STEP
-
-    @property
-    def answer(self) -> str:
-        """Return the answer in a few words: ``answered HTTP 200, accepted``."""
-        reply = None if self.exchange is None else self.exchange.reply
-        if isinstance(reply, NoReply):
-            answer = reply.detail
-        elif reply is None:
-            answer = f"answered {self.outcome.value}"
-        elif self.outcome is Outcome.UNKNOWN:
-            answer = f"answered HTTP {reply.status} (outcome unclear)"
-        else:
-            answer = f"answered HTTP {reply.status}, {self.outcome.value}"
-        prepares = self.phase is Phase.PREPARATION
-        return f"{answer}, to a call that only prepares the balance" if prepares else answer
-
-    @property
-    def for_unknown_player(self) -> CallFacts:
-        """The same read, of a player who is not known to exist: a "no" beside 0.00 is a refusal."""
-        if not self.says_no or self.balance != ZERO:
-            return self
-        return replace(self, outcome=Outcome.REFUSED, balance=None)
-
-    @property
-    def inactive(self) -> bool:
-        """Return whether a read says that the account is not active; a missing status says nothing."""
-        number = (self.account_status or "1").strip('"')
-        return number == "false" or (number.isdecimal() and number != "1")
-
-
 class Made(Frozen):
     """A money call with what the ledger made of it. `before` is the balance that it met."""
 
-    call: CallFacts
+    call: Call
     role: Role
     before: Money
 
@@ -119,10 +61,10 @@ class Made(Frozen):
 
     def evidence(self, moved: int) -> str:
         """Return one line that shows what the wallet does with such a call."""
-        reply = None if self.call.exchange is None else self.call.exchange.reply
+        reply = self.call.exchange.reply
         status = f" (HTTP {reply.status})" if isinstance(reply, Reply) else " (no answer)"
         change = f", balance {format_change(Money(moved))}" if moved else ""
-        return f"{self.words}: {self.call.outcome.value}{status if self.call.exchange else ''}{change}"
+        return f"{self.words}: {self.call.outcome.value}{status}{change}"
 
 
 TAKEN_AGAIN = {
@@ -140,7 +82,7 @@ _VAGUE = frozenset({Situation.ANSWER_BALANCE_WRONG, Situation.BALANCE_READ_WRONG
 # --- what one call did ------------------------------------------------------------------------------
 
 
-def expected(book: Book, call: CallFacts) -> tuple[Money, ...]:
+def expected(book: Book, call: Call) -> tuple[Money, ...]:
     """Return the balances that a right wallet could have after this call, answered as it was if that may be.
 
     The book must not have taken the call in.
@@ -148,20 +90,20 @@ def expected(book: Book, call: CallFacts) -> tuple[Money, ...]:
     branches = [
         (branch.outcome, Money(world.balance + branch.moves))
         for world in book.worlds
-        for branch in book.branches(world, call.request, call.form)
+        for branch in book.branches(world, call.request, call.form.kind)
     ]
     alike = {balance for outcome, balance in branches if outcome is call.outcome}
     return tuple(sorted(alike or {balance for _, balance in branches})) or book.balances
 
 
-def meant(book: Book, call: CallFacts) -> Outcome:
+def meant(book: Book, call: Call) -> Outcome:
     """Return what an answer without a clear status says: accepted, unless a right wallet only refuses so.
 
     A refusal shows the balance as it was. The book must not have taken the call in.
     """
     refusal = False
     for world in book.worlds:
-        for branch in book.branches(world, call.request, call.form):
+        for branch in book.branches(world, call.request, call.form.kind):
             if branch.outcome is Outcome.REFUSED:
                 refusal = refusal or world.balance == call.balance
             elif branch.answers is None or call.balance in branch.answers:
@@ -189,7 +131,7 @@ def what_it_did(book: Book, made: Made, balance: Money | None) -> Situation:
     if balance is None:
         return _named(book, made, made.role, None, _stake(book.worlds[0], made.request))
     world = likely_world(book, made.request, balance)
-    role = made.role if world is book.worlds[0] else role_of(world, made.call.request, made.call.form)
+    role = made.role if world is book.worlds[0] else role_of(world, made.call.request, made.call.form.kind)
     return _named(book, made, role, Money(balance - world.balance), _stake(world, made.request))
 
 
@@ -217,7 +159,7 @@ def _named(book: Book, made: Made, role: Role, moved: Money | None, stake: Money
     situation = situation_of(role, made.call.outcome, made.request.amount, moved, stake)
     if situation in _IGNORED and book.knows_alike(made.request.transaction_id or ""):
         return Situation.SHARED_ID_SWALLOWED
-    if made.call.fault != FaultKind.DUPLICATE.value:
+    if made.call.exchange.fault != FaultKind.DUPLICATE.value:
         return situation
     twice = moved is not None and made.request.amount and abs(moved) == 2 * made.request.amount
     return Situation.DOUBLE_EFFECT if twice or situation in TAKEN_AGAIN.values() else situation

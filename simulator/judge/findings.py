@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import field
 
-from simulator.core.calls import Deviation
+from simulator.core.calls import NOT_KEPT, Call, Deviation
 from simulator.core.findings import Finding, Level, Severity
 from simulator.core.money import Money, format_change, format_money
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Exchange, Method, WireRequest, answer_line
-from simulator.judge.blame import CallFacts
 from simulator.law.rules import rule_of, words_of
 from simulator.law.situations import Situation
 
@@ -47,13 +46,13 @@ class Findings(Frozen, kw_only=True):
     answer: Callable[[Exchange], str] = answer_line
 
     def money(
-        self, situation: Situation, call: CallFacts, facts: MoneyFacts, method: Method | None, about: str = ""
+        self, situation: Situation, call: Call, facts: MoneyFacts, method: Method | None, about: str = ""
     ) -> Finding:
         """Make a money finding: an error whatever the rule's level; `about` names its call, if not `call`."""
         return self._make(situation, Severity.ERROR, call, facts, method, about=about)
 
     def mild(
-        self, situation: Situation, call: CallFacts, method: Method | None = None, detail: str = ""
+        self, situation: Situation, call: Call, method: Method | None = None, detail: str = ""
     ) -> Finding:
         """Make a finding that costs no money by itself: a warning, save where the reference is broken."""
         documented = situation in (Situation.READ_REFUSED, Situation.DETAILS_WRONG)
@@ -61,18 +60,18 @@ class Findings(Frozen, kw_only=True):
         facts = MoneyFacts(call.request.player, label=detail or call.answer)
         return self._make(situation, severity, call, facts, method)
 
-    def form(self, deviation: Deviation, call: CallFacts) -> Finding:
+    def form(self, deviation: Deviation, call: Call) -> Finding:
         """Make the finding of one deviation in a reply's form."""
         return Finding(
             rule=self.rule_of_form(deviation),
             severity=self._strictly(deviation.severity),
             cause=deviation.cause,
             message=deviation.message,
-            place=call.place,
+            place=call.why.place,
             label=call.answer,
             curl=self._curl(call),
-            answer="" if call.exchange is None else self.answer(call.exchange),
-            phase=call.phase,
+            answer=self._answer(call),
+            phase=call.why.phase,
         )
 
     def rule_of_form(self, deviation: Deviation) -> str:
@@ -86,12 +85,12 @@ class Findings(Frozen, kw_only=True):
         """Return whether the policy pins that knob to another value."""
         return bool(self.pinned) and self.pinned.get(knob, "any") not in ("any", value)
 
-    def policy(self, knob: str, value: str, call: CallFacts) -> Finding:
+    def policy(self, knob: str, value: str, call: Call) -> Finding:
         """Make the finding that a wallet shows another value than the policy pins."""
         facts = MoneyFacts("", label=f"{knob}: pinned to {self.pinned[knob]}, your wallet shows {value}")
         return self._make(Situation.POLICY_BROKEN, Severity.ERROR, call, facts, None, detail=f":{knob}")
 
-    def expectation(self, message: str, call: CallFacts) -> Finding:
+    def expectation(self, message: str, call: Call) -> Finding:
         """Make the finding of what the author of a scenario claimed and does not hold."""
         severity = Severity.WARNING if self.level is Level.ADVICE else Severity.ERROR
         rule = f":{self.covers[0]}" if self.covers else ""
@@ -100,7 +99,7 @@ class Findings(Frozen, kw_only=True):
             Situation.EXPECTATION_FAILED, severity, call, facts, None, detail=rule, message=message
         )
 
-    def someone_else(self, call: CallFacts, facts: MoneyFacts) -> Finding:
+    def someone_else(self, call: Call, facts: MoneyFacts) -> Finding:
         """Make the note that the balance moved between our calls: not by itself a mistake."""
         assert facts.found is not None
         by = format_change(Money(facts.found - facts.expected[0]))
@@ -116,7 +115,7 @@ class Findings(Frozen, kw_only=True):
             why="the ledger goes on from the balance it read; with nobody else at it, money was lost or made",
         )
 
-    def not_active(self, call: CallFacts, status: str, balance: Money) -> Finding:
+    def not_active(self, call: Call, status: str, balance: Money) -> Finding:
         """Make the note on a refused bet of an account that says it is not active."""
         facts = MoneyFacts(call.request.player, (balance,), balance)
         return self._make(
@@ -136,7 +135,7 @@ class Findings(Frozen, kw_only=True):
         self,
         situation: Situation,
         severity: Severity,
-        call: CallFacts,
+        call: Call,
         facts: MoneyFacts,
         method: Method | None,
         *,
@@ -152,21 +151,25 @@ class Findings(Frozen, kw_only=True):
             severity=self._strictly(severity),
             cause=cause or situation.value + detail,
             message=(message or words.title) + (f" ({about})" if about else ""),
-            place=call.place,
+            place=call.why.place,
             label=_balances_in_words(facts) or facts.label,
             trail=facts.trail,
             lanes=facts.lanes,
             why=(why or words.why).strip(),
             curl=self._curl(call),
-            answer="" if call.exchange is None else self.answer(call.exchange),
+            answer=self._answer(call),
             player=facts.player or None,
             expected=facts.expected,
             found=facts.found,
-            phase=call.phase,
+            phase=call.why.phase,
         )
 
-    def _curl(self, call: CallFacts) -> str:
-        return "" if call.exchange is None else self.curl(call.exchange.wire)
+    def _curl(self, call: Call) -> str:
+        wire = call.exchange.wire
+        return "" if wire is NOT_KEPT else self.curl(wire)
+
+    def _answer(self, call: Call) -> str:
+        return "" if call.exchange.wire is NOT_KEPT else self.answer(call.exchange)
 
     def _strictly(self, severity: Severity) -> Severity:
         return Severity.ERROR if self.strict and severity is Severity.WARNING else severity

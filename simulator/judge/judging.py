@@ -7,7 +7,7 @@ from collections.abc import Collection, Generator, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from simulator.core.calls import CallForm, Operation
+from simulator.core.calls import Call, CallForm, Operation
 from simulator.core.findings import CallVerdict, Finding, Outcome, Severity
 from simulator.core.money import CENT, Money
 from simulator.core.webhooks import Method
@@ -15,7 +15,6 @@ from simulator.judge.account import Account, Accounts
 from simulator.judge.blame import (
     READS_WRONGLY,
     TAKEN_AGAIN,
-    CallFacts,
     Culprit,
     Made,
     culprit,
@@ -66,7 +65,7 @@ class Judging:
         findings: Findings,
         policy: Policy,
         accounts: Accounts,
-        call: CallFacts,
+        call: Call,
         mistakes: Counter[Situation],
     ) -> None:
         self._mistakes = mistakes
@@ -78,20 +77,20 @@ class Judging:
         self._accused: set[str] = set()
         self._reason = ""
         self._expected: Money | None = None
-        self._last_read: CallFacts | None = None
+        self._last_read: Call | None = None
 
     # --- money -------------------------------------------------------------------------------------
 
     def money(self, account: Account) -> Asking:
         """Judge a call of a player whose balance is known."""
         book, read = account.book, None
-        if not (self._call.fresh or knows(book, self._call.request) or self._is_anothers(account)):
+        if not (self._call.why.fresh or knows(book, self._call.request) or self._is_anothers(account)):
             return self._sent_before(account)
         before = book.balances[0]
-        if self._call.must_settle:
+        if self._call.reading.must_settle:
             read = yield from self._settle(account)
         call = self._call
-        silent = call.outcome is Outcome.UNKNOWN and not call.must_settle
+        silent = call.outcome is Outcome.UNKNOWN and not call.reading.must_settle
         if silent and self._policy.unanswered_max is not None and in_doubt(book, call.request):
             # One more attempt without an answer tells nothing that the first one did not.
             return Ruling(CallVerdict.OPEN, call.outcome, reason=NO_ANSWER)
@@ -131,20 +130,20 @@ class Judging:
         read = yield from self._readable(account.player, None)
         if read is None or read.balance is None:
             return None
-        self._call = replace(self._call, outcome=meant(account.book, self._call), must_settle=False)
+        self._call = self._call.settled(meant(account.book, self._call))
         return read
 
     def _observe(self, book: Book) -> Observation:
         """Tell the book; of several readings of an oddly written amount the first possible one counts."""
         call = self._call
         judged = book.observe(
-            call.request, call.form, call.outcome, call.balance, nothing_sent=call.nothing_sent
+            call.request, call.form.kind, call.outcome, call.balance, nothing_sent=call.nothing_sent
         )
-        for request in call.alternatives:
+        for request in call.form.alternatives:
             if judged.possible:
                 break
             judged = book.observe(
-                request, call.form, call.outcome, call.balance, nothing_sent=call.nothing_sent
+                request, call.form.kind, call.outcome, call.balance, nothing_sent=call.nothing_sent
             )
         return judged
 
@@ -175,7 +174,7 @@ class Judging:
             return False
         return policy.reads is Reads.ALWAYS or not judged.settled or not judged.role.row.is_plain
 
-    def _probe(self, account: Account, made: Made, read: CallFacts | None = None) -> Looking:
+    def _probe(self, account: Account, made: Made, read: Call | None = None) -> Looking:
         yield from self._look(account, read, latest=made)
         situation = made.role.row.others_moved
         if situation is not None:
@@ -189,7 +188,7 @@ class Judging:
         """Judge the read that this case is about."""
         call = self._call
         if not self._policy.own_players and call.balance is not None:
-            account.book.terms = replace(account.book.terms, blocked=call.inactive)
+            account.book.terms = replace(account.book.terms, blocked=call.reading.inactive)
         yield from self._look(account, call)
         return self._ruling(account, call.outcome)
 
@@ -204,7 +203,7 @@ class Judging:
 
     def opening(
         self, shown: Money | None, past: Collection[Money]
-    ) -> Generator[ReadBalance, CallFacts | None, tuple[Money | None, Ruling]]:
+    ) -> Generator[ReadBalance, Call | None, tuple[Money | None, Ruling]]:
         """Choose between the first read and the balance that was shown last."""
         balance, player = self._call.balance, self._call.request.player
         if balance is not None and shown is not None and balance != shown:
@@ -250,7 +249,7 @@ class Judging:
         from simulator.history.check import Consistency, MoneyVerdict
 
         findings, call = self._findings, self._last_read or self._call
-        call = replace(call, place=self._call.place)
+        call = replace(call, why=replace(call.why, place=self._call.why.place))
         # Not linearizable is no accusation yet: a right wallet may commit first and read afterwards. Where
         # the money is proven right and only that is left open, the warning says just so (decision 007).
         shown_late = verdict.verdict is Consistency.INCONSISTENT and verdict.money is MoneyVerdict.RIGHT
@@ -272,7 +271,7 @@ class Judging:
     def _look(
         self,
         account: Account,
-        first: CallFacts | None = None,
+        first: Call | None = None,
         *,
         suspect: Situation | None = None,
         latest: Made | None = None,
@@ -307,7 +306,7 @@ class Judging:
             self._last_read = read
         return read
 
-    def _readable(self, player: str, first: CallFacts | None) -> Read:
+    def _readable(self, player: str, first: Call | None) -> Read:
         """Return a read that shows a balance, from two at the most; say why there is none."""
         read = first
         if read is None:
@@ -368,9 +367,7 @@ class Judging:
             return
         self._accuse_by_answer(account, made, possible, actual)
 
-    def _balance_after(
-        self, player: str, made: Made
-    ) -> Generator[ReadBalance, CallFacts | None, Money | None]:
+    def _balance_after(self, player: str, made: Made) -> Generator[ReadBalance, Call | None, Money | None]:
         """Return where the money is after an answer that cannot be; None when nobody can say."""
         read = yield from self._ask(player)
         if read is None:
@@ -430,9 +427,9 @@ class Judging:
             return False
         findings, read = self._findings, self._last_read
         refused = made.call.outcome is Outcome.REFUSED and balance == made.before
-        if refused and read is not None and read.inactive:
+        if refused and read is not None and read.reading.inactive:
             account.book.terms = replace(account.book.terms, blocked=True)
-            self._found.append(findings.not_active(made.call, str(read.account_status), balance))
+            self._found.append(findings.not_active(made.call, str(read.reading.account_status), balance))
             return True
         if told or account.another_hand:
             return False
@@ -447,7 +444,7 @@ class Judging:
         book, call = account.book, made.call
         if offset:
             book.rebase(Money(made.before + offset))
-        judged = book.observe(call.request, call.form, call.outcome, call.balance)
+        judged = book.observe(call.request, call.form.kind, call.outcome, call.balance)
         if judged.possible and balance in book.balances:
             book.read(balance)
             account.follow(balance)
@@ -458,7 +455,7 @@ class Judging:
         self,
         account: Account,
         actual: Money,
-        read: CallFacts,
+        read: Call,
         suspect: Situation | None,
         latest: Made | None,
     ) -> None:
@@ -496,7 +493,7 @@ class Judging:
         account: Account | None,
         wrong: Money,
         current: Money,
-        read: CallFacts,
+        read: Call,
         past: Collection[Money] = (),
     ) -> None:
         """Say that a read was wrong, and another one right: it is behind, or it was never this player's."""
@@ -513,14 +510,14 @@ class Judging:
         if account is not None:
             account.blame(self._call)
 
-    def _accuse(self, account: Account, situation: Situation, call: CallFacts, facts: MoneyFacts) -> None:
+    def _accuse(self, account: Account, situation: Situation, call: Call, facts: MoneyFacts) -> None:
         request = call.request
         situation = self._noted(account, situation, request.method, facts)
         # A place in a file names the call as well as words do.
-        beside = call is self._call or request.method is Method.BALANCE or call.place is not None
+        beside = call is self._call or request.method is Method.BALANCE or call.why.place is not None
         about = "" if beside else f"{request.method.noun} {request.transaction_id}"
-        if call.label:
-            facts = replace(facts, label=call.label)
+        if call.why.label:
+            facts = replace(facts, label=call.why.label)
         self._found.append(self._findings.money(situation, call, facts, request.method, about))
         self._accused.add(account.player)
         account.blame(call)
@@ -541,7 +538,7 @@ class Judging:
         off = facts.found - facts.expected[0] if facts.found is not None and facts.expected else 0
         if Situation.CENT_OFF in known and abs(off) == CENT:
             return Situation.CENT_OFF
-        if not account.raced and self._call.fault is None:
+        if not account.raced and self._call.exchange.fault is None:
             known[situation] += 1
         return situation
 
@@ -555,14 +552,14 @@ class Judging:
         if call.outcome is Outcome.ACCEPTED:
             situation = Situation.MALFORMED_ACCEPTED if role is Role.MALFORMED else None
         else:
-            shared = role in (Role.SHARED_ID_BET, Role.SHARED_ID_WIN) and call.form is CallForm.CANONICAL
+            shared = role in (Role.SHARED_ID_BET, Role.SHARED_ID_WIN) and call.form.kind is CallForm.CANONICAL
             refused = shared and call.outcome is Outcome.REFUSED
             situation = Situation.SHARED_ID_REFUSED if refused else None
         if situation is not None:
             self._found.append(self._findings.mild(situation, call, made.request.method))
 
     def _dialect(self, made: Made, book: Book) -> tuple[str, str, str] | None:
-        if made.role is Role.LOOSE_WIN and made.call.form is not CallForm.CANONICAL:
+        if made.role is Role.LOOSE_WIN and made.call.form.kind is not CallForm.CANONICAL:
             return None
         moved = book.balances[0] - made.before
         shown = knob_shown(made.role, made.request.method, made.call.outcome, moved)
@@ -599,7 +596,7 @@ class Judging:
 
 
 def _explained(
-    book: Book, calls: Sequence[Operation], read: CallFacts | None
+    book: Book, calls: Sequence[Operation], read: Call | None
 ) -> tuple[list[Operation], HistoryVerdict]:
     """Return calls that overlapped as a history with the read after them, and the verdict on it."""
     # The checker of concurrent histories is large, and most scenarios have no use for it.
@@ -611,12 +608,12 @@ def _explained(
     return settled_history(book.balances[0], history, terms=book.terms, before=book, budget=SEARCH_BUDGET)
 
 
-def _shown(read: CallFacts | None, verdict: HistoryVerdict) -> Money | None:
+def _shown(read: Call | None, verdict: HistoryVerdict) -> Money | None:
     """Return the balance after a burst: as it was read, or the one that the calls lead to."""
     return read.balance if read is not None else next(iter(verdict.final_balances), None)
 
 
-def _read_operation(calls: Sequence[Operation], read: CallFacts, balance: Money) -> Operation:
+def _read_operation(calls: Sequence[Operation], read: Call, balance: Money) -> Operation:
     """Return a balance read as the last operation of a history."""
     over = max((call.answered_ns or call.sent_ns for call in calls), default=0)
     exchange = read.exchange
@@ -627,13 +624,13 @@ def _read_operation(calls: Sequence[Operation], read: CallFacts, balance: Money)
         transaction_id=None,
         amount=None,
         game_id=None,
-        sent_ns=over + 1 if exchange is None else exchange.sent_ns,
-        answered_ns=over + 2 if exchange is None else exchange.answered_ns or exchange.sent_ns,
+        sent_ns=over + 1 if exchange.answered_ns is None else exchange.sent_ns,
+        answered_ns=over + 2 if exchange.answered_ns is None else exchange.answered_ns,
         outcome=Outcome.ACCEPTED,
         balance=balance,
         label="read",
     )
 
 
-Looking = Generator[ReadBalance, CallFacts | None, None]
-Read = Generator[ReadBalance, CallFacts | None, CallFacts | None]
+Looking = Generator[ReadBalance, Call | None, None]
+Read = Generator[ReadBalance, Call | None, Call | None]

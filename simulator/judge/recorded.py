@@ -11,13 +11,12 @@ from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from simulator.core.calls import Operation
+from simulator.core.calls import Call, Operation, Reading, Why, recorded_call
 from simulator.core.findings import Finding, Outcome
 from simulator.core.money import Money
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Method
 from simulator.history.files import JudgedHistory
-from simulator.judge.blame import CallFacts
 from simulator.judge.findings import Findings
 from simulator.judge.referee import Referee
 from simulator.judge.rulings import Asking, Ruling
@@ -101,10 +100,10 @@ def first_mistake(
 def _ruling(referee: Referee, group: list[Operation], rest: deque[list[Operation]]) -> Ruling:
     call = group[0]
     if len(group) > 1:
-        return _driven(referee.burst(call.player, group, _facts(call)), rest)
+        return _driven(referee.burst(call.player, group, _call(call)), rest)
     if call.method is Method.BALANCE:
-        return _driven(referee.read(_facts(call)), rest)
-    return _driven(referee.call(_facts(call)), rest)
+        return _driven(referee.read(_call(call)), rest)
+    return _driven(referee.call(_call(call)), rest)
 
 
 def _driven(asking: Asking, rest: deque[list[Operation]]) -> Ruling:
@@ -118,7 +117,7 @@ def _driven(asking: Asking, rest: deque[list[Operation]]) -> Ruling:
         return ruling
 
 
-def _next_read(rest: deque[list[Operation]], until: Collection[Money]) -> CallFacts | None:
+def _next_read(rest: deque[list[Operation]], until: Collection[Money]) -> Call | None:
     """Take the next read from the record; with `until`, all up to the one that shows such a balance."""
     found = None
     for place, read in enumerate(_reads(rest)):
@@ -129,7 +128,7 @@ def _next_read(rest: deque[list[Operation]], until: Collection[Money]) -> CallFa
         return None
     for _ in range(found[0] + 1):
         rest.popleft()
-    return _facts(found[1])
+    return _call(found[1])
 
 
 def _reads(rest: Iterable[list[Operation]]) -> Iterator[Operation]:
@@ -158,14 +157,12 @@ def _groups(operations: Sequence[Operation]) -> Iterator[list[Operation]]:
         yield group
 
 
-def _facts(operation: Operation) -> CallFacts:
+def _call(operation: Operation) -> Call:
     answered = operation.answered_ns is not None
-    return CallFacts(
-        operation.request,
+    reading = Reading(
         operation.outcome if answered else Outcome.UNKNOWN,
         operation.balance if answered else None,
-        operation.form,
         must_settle=operation.must_settle,
-        number=operation.index,
-        label=operation.label,
     )
+    why = Why(None, "", operation.label)
+    return recorded_call(operation.request, reading, why, operation.form, number=operation.index)

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Generator, Iterable, Sequence
-from dataclasses import replace
 
-from simulator.core.calls import Operation
+from simulator.core.calls import Call, Operation
 from simulator.core.findings import CallVerdict, Outcome
 from simulator.core.money import Money
 from simulator.judge.account import Account, Accounts, PlayerStanding
-from simulator.judge.blame import CallFacts
 from simulator.judge.findings import Findings, MoneyFacts
 from simulator.judge.judging import Judging
 from simulator.judge.rulings import (
@@ -95,7 +93,7 @@ class Referee:
         """Close all accounts."""
         self._accounts = Accounts(self.policy.players_max)
 
-    def call(self, call: CallFacts) -> Asking:
+    def call(self, call: Call) -> Asking:
         """Judge one bet, win or refund."""
         account = self._accounts.get(call.request.player)
         if account is None or account.lost:
@@ -106,7 +104,7 @@ class Referee:
             self.open(account.player, account.book.balances[0], account.book.terms)
         return ruling
 
-    def read(self, call: CallFacts) -> Asking:
+    def read(self, call: Call) -> Asking:
         """Judge a balance read with nothing in flight, made for its own sake."""
         account = self._accounts.get(call.request.player)
         if account is not None and not account.book.terms.exists:
@@ -117,7 +115,7 @@ class Referee:
             return Ruling(CallVerdict.UNJUDGED, call.outcome, reason=UNREADABLE)
         return (yield from self._case(call).own_read(account))
 
-    def burst(self, player: str, calls: Sequence[Operation], at: CallFacts) -> Asking:
+    def burst(self, player: str, calls: Sequence[Operation], at: Call) -> Asking:
         """Judge one player's calls that overlapped, as a concurrent history. The account must be open.
 
         `at` is the call that findings are told at.
@@ -126,14 +124,14 @@ class Referee:
         assert account is not None
         return (yield from self._case(at).burst(account, calls))
 
-    def hostile(self, call: CallFacts, players: Iterable[str]) -> Asking:
+    def hostile(self, call: Call, players: Iterable[str]) -> Asking:
         """Judge bytes that are no webhook: whatever the answer, no player's balance moves."""
         accounts = [self._accounts.get(player) for player in players]
         return (yield from self._case(call).hostile(each for each in accounts if each is not None))
 
     def opening(
-        self, read: CallFacts, shown: Money | None, past: Collection[Money] = ()
-    ) -> Generator[ReadBalance, CallFacts | None, tuple[Money | None, Ruling]]:
+        self, read: Call, shown: Money | None, past: Collection[Money] = ()
+    ) -> Generator[ReadBalance, Call | None, tuple[Money | None, Ruling]]:
         """Return the balance to open an account at, from the first read; None if that shows none.
 
         A read that differs from what the wallet showed last is looked at again. If it stays it is believed,
@@ -144,15 +142,15 @@ class Referee:
 
     # --- inside ------------------------------------------------------------------------------------
 
-    def _case(self, call: CallFacts) -> Judging:
+    def _case(self, call: Call) -> Judging:
         return Judging(self.findings, self.policy, self._accounts, call, self._mistakes)
 
-    def _without_account(self, call: CallFacts, account: Account | None) -> Asking:
+    def _without_account(self, call: Call, account: Account | None) -> Asking:
         """Return what can be said of a call for a player whose balance is not known."""
-        if call.must_settle and not self.policy.own_players:
+        if call.reading.must_settle and not self.policy.own_players:
             read = yield ReadBalance(call.request.player)
             if read is not None and read.balance == call.balance:
-                call = replace(call, outcome=Outcome.ACCEPTED)
+                call = call.settled(Outcome.ACCEPTED)
         accepted = call.outcome is Outcome.ACCEPTED
         if self.policy.own_players and account is None:
             return self._stranger(call) if accepted else Ruling(CallVerdict.RIGHT, call.outcome)
@@ -162,7 +160,7 @@ class Referee:
             CallVerdict.UNJUDGED, call.outcome, reason=account.lost if account is not None else NOT_OPENED
         )
 
-    def _stranger(self, call: CallFacts) -> Ruling:
+    def _stranger(self, call: Call) -> Ruling:
         player, method = call.request.player, call.request.method
         facts = MoneyFacts(player, (), call.balance)
         situation = Situation.UNKNOWN_PLAYER_ACCEPTED
@@ -175,7 +173,7 @@ class Referee:
         finding = self.findings.money(situation, call, facts, method)
         return Ruling(CallVerdict.WRONG, call.outcome, None, (finding,), frozenset({player}))
 
-    def _first_read(self, call: CallFacts, account: Account | None) -> Ruling:
+    def _first_read(self, call: Call, account: Account | None) -> Ruling:
         """Return what can be said of a read for a player whose balance is not known; it is, from here on."""
         call = call.for_unknown_player
         if self.policy.own_players and account is None:
@@ -185,5 +183,5 @@ class Referee:
             return Ruling(CallVerdict.NOTED, call.outcome, None, (finding,))
         if call.balance is None:
             return Ruling(CallVerdict.UNJUDGED, call.outcome, reason=UNREADABLE)
-        self.open(call.request.player, call.balance, Terms(blocked=call.inactive))
+        self.open(call.request.player, call.balance, Terms(blocked=call.reading.inactive))
         return Ruling(CallVerdict.RIGHT, call.outcome, call.balance)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Generator
 from enum import StrEnum
 
+from simulator.core.calls import Call
 from simulator.core.findings import CallVerdict, Finding, Outcome
 from simulator.core.money import Money
 from simulator.core.values import Frozen
-from simulator.judge.blame import CallFacts
 
 
 class Reads(StrEnum):
@@ -62,7 +62,7 @@ class Ruling(Frozen):
     dialect: tuple[str, str, str] | None = None
 
 
-Asking = Generator[ReadBalance, CallFacts | None, Ruling]
+Asking = Generator[ReadBalance, Call | None, Ruling]
 """A call on its way to its ruling."""
 
 NOT_OPENED = "the balance of this player was not known before the call"

@@ -5,16 +5,26 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from simulator.core import json as exact_json
-from simulator.core.calls import Call, CallForm, Deviation, Form, Operation, UnsentCall, Why
+from simulator.core.calls import (
+    Call,
+    CallForm,
+    Deviation,
+    Form,
+    Operation,
+    Reading,
+    UnsentCall,
+    Why,
+    recorded_call,
+)
 from simulator.core.findings import CallVerdict, Finding, Outcome, Phase, Place, Severity
 from simulator.core.json import JsonValue
 from simulator.core.money import Money, format_money
 from simulator.core.steps import Expect, Expected, Scenario
 from simulator.core.webhooks import Method, Reply, WebhookRequest, WireRequest, answer_line, curl_line
-from simulator.judge.blame import CallFacts
 from simulator.judge.findings import Findings, MoneyFacts, has_cause
 from simulator.judge.referee import Referee
 from simulator.judge.rulings import NO_ANSWER, Asking, Policy, ReadBalance, Reads, Ruling
@@ -94,7 +104,7 @@ class Judge:
         """Return the balance that a scenario begins with, from its first read; None if that shows none."""
         shown = self._context.shown.get(player)
         place = self._place_of(call)
-        opening = self._referee.opening(self._facts(call), shown, self._context.past[player])
+        opening = self._referee.opening(self._placed(call), shown, self._context.past[player])
         balance, ruling = self._driven(opening, place)
         self._take(ruling, player, place)
         if balance is not None and shown is not None:
@@ -118,14 +128,14 @@ class Judge:
         self.note_reply(call)
         if call.outcome is Outcome.UNKNOWN and call.balance is None and call.exchange.fault is None:
             self.unanswered.add(request.player)
-        asking = self._referee.call(self._facts(call))
+        asking = self._referee.call(self._placed(call))
         return self._judged(asking, request.player, self._place_of(call)).outcome
 
     def hostile_call(self, call: Call) -> None:
         """Judge bytes that are no webhook: whatever the answer, no player's balance moves."""
         self.note_form(call)
         players = [player for player in self.ledger.books if player not in self.blocked]
-        self._judged(self._referee.hostile(self._facts(call), players), "", self._place_of(call))
+        self._judged(self._referee.hostile(self._placed(call), players), "", self._place_of(call))
 
     def sent_read(self, call: Call) -> None:
         """Judge a read that an author wrote by hand: no balance moves, and strangers have none."""
@@ -140,7 +150,8 @@ class Judge:
 
     def burst(self, player: str, calls: Sequence[Operation], place: Place) -> None:
         """Judge a player's calls that were released together. Raises TooManyWorlds."""
-        at = CallFacts(WebhookRequest(Method.BALANCE, player), Outcome.UNKNOWN, place=place, phase=self.phase)
+        why = Why(self._scenario_id, "probe", place=place, phase=self.phase)
+        at = recorded_call(WebhookRequest(Method.BALANCE, player), Reading(Outcome.UNKNOWN), why)
         self._judged(self._referee.burst(player, calls, at), player, place)
 
     # --- balance reads -----------------------------------------------------------------------------
@@ -148,14 +159,15 @@ class Judge:
     def read(self, player: str, place: Place, *, purpose: str = "probe") -> Money | None:
         """Read a balance with nothing in flight and judge it; return the one that the wallet has."""
         first = self.ask_balance(player, place, purpose)
-        self._judged(self._referee.read(self._facts(first)), player, place)
+        self._judged(self._referee.read(self._placed(first)), player, place)
         balances = self._referee.balances(player)
         return balances[0] if len(balances) == 1 else None
 
     def ask_balance(self, player: str, place: Place, purpose: str = "probe") -> Call:
         """Make one `user_balance` call; its form is judged, its number is not."""
         request = WebhookRequest(Method.BALANCE, player)
-        form, why = Form(CallForm.CANONICAL, request), Why(self._scenario_id, purpose, place=place)
+        why = Why(self._scenario_id, purpose, place=place, phase=self.phase)
+        form = Form(CallForm.CANONICAL, request)
         wire = write(request, self._context.profile)
         call = self._context.call(UnsentCall(request, wire, form, why))
         self.note_reply(call)
@@ -165,7 +177,7 @@ class Judge:
 
     def mild(self, situation: Situation, call: Call, method: Method | None = None, detail: str = "") -> None:
         """Tell what costs no money by itself."""
-        self.tell(self._findings.mild(situation, self._facts(call), method, detail))
+        self.tell(self._findings.mild(situation, self._placed(call), method, detail))
 
     def expectation(self, message: str, call: Call) -> None:
         """Tell what an author claimed and does not hold, unless the referee has said worse of it."""
@@ -173,7 +185,7 @@ class Judge:
         for told in self.found:
             if told.place == place and told.severity is Severity.ERROR and breaks_the_law(told.cause):
                 return
-        self.tell(self._findings.expectation(message, self._facts(call)))
+        self.tell(self._findings.expectation(message, self._placed(call)))
 
     def broken_claim(self, message: str, call: Call) -> None:
         """Tell what an author claimed and does not hold; after a missing answer it is left open."""
@@ -191,11 +203,11 @@ class Judge:
             if value is not None:
                 self._context.dialect.note(knob, value, evidence=f"HTTP {reading.http_status}")
                 if self._findings.is_pinned_otherwise(knob, value):
-                    self._tell_once(self._findings.policy(knob, value, self._facts(call)))
+                    self._tell_once(self._findings.policy(knob, value, self._placed(call)))
 
     def accuse(self, situation: Situation, call: Call, before: Money, after: Money) -> None:
         """Tell wrong money of one call that no account was opened for."""
-        facts = self._facts(call)
+        facts = self._placed(call)
         player, method = facts.request.player, facts.request.method
         self.tell(self._findings.money(situation, facts, MoneyFacts(player, (before,), after), method))
 
@@ -219,7 +231,7 @@ class Judge:
             raise TooManyWorlds(lost)
         return ruling
 
-    def _driven(self, asking: Generator[ReadBalance, CallFacts | None, Said], place: Place) -> Said:
+    def _driven(self, asking: Generator[ReadBalance, Call | None, Said], place: Place) -> Said:
         """Make the reads that are asked for until the referee has said its word."""
         try:
             wanted = next(asking)
@@ -229,10 +241,10 @@ class Judge:
             said: Said = ended.value
             return said
 
-    def _read(self, wanted: ReadBalance, place: Place) -> CallFacts | None:
+    def _read(self, wanted: ReadBalance, place: Place) -> Call | None:
         """Read once, or until one of the wanted balances is shown, as far as the run has patience."""
         if not wanted.until:
-            return self._facts(self.ask_balance(wanted.player, place))
+            return self._placed(self.ask_balance(wanted.player, place))
         latest: list[Call] = []
 
         def read() -> Money | None:
@@ -240,7 +252,7 @@ class Judge:
             return latest[-1].reading.balance
 
         self._context.patience.await_balance(read, wanted.until)
-        return self._facts(latest[-1]) if latest else None
+        return self._placed(latest[-1]) if latest else None
 
     def _take(self, ruling: Ruling, player: str, place: Place) -> None:
         """Tell what was found, and note whose money is known now."""
@@ -274,34 +286,17 @@ class Judge:
         """Tell what the reply's form deviates in; each form is told once in a run."""
         for deviation in call.reading.deviations:
             if self._forms.first(deviation, self._findings.rule_of_form(deviation)):
-                self.tell(self._findings.form(deviation, self._facts(call)))
+                self.tell(self._findings.form(deviation, self._placed(call)))
 
     def _place_of(self, call: Call) -> Place:
         return call.why.place or self._place
 
-    def _facts(self, call: Call) -> CallFacts:
-        exchange, reading, form = call.exchange, call.reading, call.form
-        return CallFacts(
-            request=form.request or exchange.request or _NO_REQUEST,
-            outcome=reading.outcome,
-            balance=reading.balance,
-            form=form.kind,
-            alternatives=form.alternatives,
-            must_settle=reading.must_settle,
-            says_no=reading.says_no,
-            nothing_sent=call.nothing_sent,
-            fault=exchange.fault,
-            account_status=reading.account_status,
-            exchange=exchange,
-            place=self._place_of(call),
-            label=call.why.label,
-            phase=self.phase,
-        )
+    def _placed(self, call: Call) -> Call:
+        """Return the call as findings are told of it, with a place."""
+        return call if call.why.place else replace(call, why=replace(call.why, place=self._place))
 
 
 Said = TypeVar("Said")
-_NO_REQUEST = WebhookRequest(Method.BALANCE, "")
-"""What bytes ask for that are no webhook: nothing, of no player."""
 
 
 def check_claims(expect: Expect, call: Call, outcome: Outcome) -> Iterator[str]:

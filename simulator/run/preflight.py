@@ -95,7 +95,7 @@ class Preflight:
         self._context.emit(FindingRaised(scenario_id=None, finding=finding))
 
     def _read(self, player: str, method: Method = Method.BALANCE) -> Call:
-        request, why = WebhookRequest(method, player), Why(None, "preflight")
+        request, why = WebhookRequest(method, player), Why(None, "preflight", phase=Phase.PREFLIGHT)
         form = Form(CallForm.CANONICAL, request)
         return self._context.call(UnsentCall(request, write(request, self._context.profile), form, why))
 
@@ -116,7 +116,7 @@ class Preflight:
         reply = call.exchange.reply
         if not isinstance(reply, Reply) or reply.status not in NO_WALLET:
             return
-        form, why = Form(CallForm.MALFORMED, None), Why(None, "preflight")
+        form, why = Form(CallForm.MALFORMED, None), Why(None, "preflight", phase=Phase.PREFLIGHT)
         others = (
             self._read(player, Method.DETAILS),
             self._context.call(UnsentCall(None, WireRequest(b"{}"), form, why)),
@@ -163,7 +163,7 @@ class Preflight:
 
     def _call(self, script: Script, method: Method, player: str, amount: Money) -> Call:
         request = WebhookRequest(method, player, amount, script.new_id("preflight"), DEFAULT_GAME)
-        unsent = script.flow_call(request, Why(None, "preflight", "preflight"))
+        unsent = script.flow_call(request, Why(None, "preflight", "preflight", phase=Phase.PREFLIGHT))
         if method is Method.BET:
             script.accepted_bet(request)
         return self._context.call(unsent)
@@ -458,7 +458,7 @@ class Restore:
         script = Script(
             scenario, {MAIN_PLAYER: player}, self._context.profile, self._context.games, prefix, Random(0)
         )
-        opening = Adjustment(self._context, judge, script, Why(None, "restore"), PLACE)
+        opening = Adjustment(self._context, judge, script, Why(None, "restore", phase=Phase.END), PLACE)
         return opening.reach(player, opening.read(player), balance)
 
 

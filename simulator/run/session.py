@@ -144,10 +144,10 @@ class ScenarioRun:
             draws(self._context.settings.seed, self._scenario.id),
         )
         try:
-            self._judge.phase = Phase.PREPARATION
+            self._judge.phase = script.phase = Phase.PREPARATION
             if not self._opened(players, script):
                 return ""
-            self._judge.phase = Phase.STEP
+            self._judge.phase = script.phase = Phase.STEP
             steps = Steps(
                 self._scenario, self._context, script, self._judge, self._ledger, self._hooks, self._cast
             )
@@ -155,7 +155,7 @@ class ScenarioRun:
                 steps.run(self._scenario.steps)
             finally:
                 if not self._context.stopping:
-                    self._judge.phase = Phase.END
+                    self._judge.phase = script.phase = Phase.END
                     steps.run(self._scenario.finally_, always=True)
             self._last_reads()
             context = self._context
@@ -168,7 +168,7 @@ class ScenarioRun:
     def _opened(self, players: dict[str, str], script: Script) -> bool:
         """Bring the players to their balances and open their books."""
         scenario, context = self._scenario, self._context
-        why = Why(scenario.id, "adjust", "opening", scenario.place)
+        why = Why(scenario.id, "adjust", "opening", scenario.place, phase=Phase.PREPARATION)
         opening = OpeningCalls(context, self._judge, script, why, scenario.place)
         for name, spec in scenario.players.items():
             player = players[name]

@@ -12,7 +12,7 @@ from functools import cached_property, lru_cache
 from random import Random
 
 from simulator.core.calls import CallForm, Form, UnsentCall, Why
-from simulator.core.findings import Outcome
+from simulator.core.findings import Outcome, Phase, Place
 from simulator.core.json import JsonValue
 from simulator.core.money import ZERO, AllOf, Amount, Drawn, Money, OfLimit, TimesBet, Written, format_money
 from simulator.core.profiles import WireProfile
@@ -103,7 +103,8 @@ def draws(seed: int | None, scenario_id: str) -> Random:
 class Script:
     """Turns steps into requests. `players` maps the names of a scenario to user ids.
 
-    `prefix` is unique to this scenario in all runs: every wire id begins with it.
+    `prefix` is unique to this scenario in all runs: every wire id begins with it. `phase` is the part of the
+    run that its calls are made for.
     """
 
     def __init__(
@@ -116,7 +117,8 @@ class Script:
         rng: Random,
     ) -> None:
         self.prefix = prefix
-        self.scenario_id = scenario.id
+        self.phase = Phase.STEP
+        self._scenario_id = scenario.id
         self._players = players
         self._profile = profile
         self._games = games
@@ -291,7 +293,7 @@ class Script:
         flow = play_round(plan, attempts=FLOW_ATTEMPTS)
         ask = next(flow)
         while True:
-            why = Why(self.scenario_id, "step", ask.request.method.noun, step.place)
+            why = self.why(step.place, ask.request.method.noun)
             outcome = yield self.flow_call(ask.request, why)
             try:
                 ask = flow.send(outcome)
@@ -359,7 +361,7 @@ class Script:
         """The call that asks for a player's balance or account details."""
         method = Method.BALANCE if isinstance(step, Balance) else Method.DETAILS
         request = WebhookRequest(method, self.player(step.player))
-        why = Why(self.scenario_id, "step", label, step.place)
+        why = self.why(step.place, label)
         return UnsentCall(request, write(request, self._profile), Form(CallForm.CANONICAL, request), why)
 
     def _form(self, request: WebhookRequest) -> CallForm:
@@ -385,10 +387,14 @@ class Script:
         call = UnsentCall(request, wire, _either(form, step), self._why(step), step.fault)
         return _Written(call, raw, omit, open_round)
 
+    def why(self, place: Place, label: str = "") -> Why:
+        """Why a call of a step is made: `label` is how reports call it."""
+        return Why(self._scenario_id, "step", label, place, phase=self.phase)
+
     def _why(self, step: Bet | Win | Refund | Resend | Send) -> Why:
         """For that step; a call that is sent again is called ``b1 again``."""
-        label = f"{step.of or self._last_label} again" if isinstance(step, Resend) else step.label
-        return Why(self.scenario_id, "step", label, step.place)
+        again = f"{step.of or self._last_label} again" if isinstance(step, Resend) else step.label
+        return self.why(step.place, again)
 
     def _fill(self, value: JsonValue) -> JsonValue:
         return self._filled(value) if isinstance(value, str) else value

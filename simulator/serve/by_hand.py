@@ -13,9 +13,9 @@ from simulator.core.findings import Outcome
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Method, WebhookRequest, WireRequest
 from simulator.errors import UsageError
-from simulator.serve.calls import CalledAgent, Delivered, Deliverer, Errand, GameSession
+from simulator.serve.calls import CalledAgent, Delivered, Deliverer, GameSession, SessionCall, unsent
 from simulator.serve.clock import Clock
-from simulator.serve.dispatcher import Dispatcher, errand_of
+from simulator.serve.dispatcher import Dispatcher, attempt_of
 from simulator.serve.fields import webhook_by_hand
 from simulator.serve.journal import Entry, Filter, Journal, Purpose
 from simulator.serve.obligations import Obligation, Obligations, State
@@ -78,7 +78,7 @@ class HandDelivery(Frozen, kw_only=True):
             owed = self.obligations.owed_as(agent.code, request.method.value, request.transaction_id or "")
             if owed is not None:
                 return self._deliver_owed(owed, agent)
-            return self.deliverer.deliver(self._errand_of(entry, agent))
+            return self.deliverer.deliver(self._again(entry, agent))
 
     def deliver_again(self, obligation: int) -> Delivered:
         """Send something that is owed, given up or not."""
@@ -95,16 +95,10 @@ class HandDelivery(Frozen, kw_only=True):
         request = webhook_by_hand(fields, self.new_id())
         with self.turns.of_player(agent, request.player):
             wire = write(request, agent.wire)
-            errand = Errand(
-                agent=agent,
-                session=session,
-                request=request,
-                wire=wire,
-                purpose=Purpose.HAND,
-                fresh=not self._was_sent(agent_code, request),
-                form=form_of(wire, agent.wire, self.games).kind,
-            )
-            return self.deliverer.deliver(errand)
+            kind = form_of(wire, agent.wire, self.games).kind
+            fresh = not self._was_sent(agent_code, request)
+            call = unsent(agent, request, Purpose.HAND, wire=wire, kind=kind, fresh=fresh)
+            return self.deliverer.deliver(SessionCall(agent=agent, session=session, unsent=call))
 
     def _was_sent(self, agent: str, request: WebhookRequest) -> bool:
         """Return whether a call stands in the journal that may have used up this one's id."""
@@ -125,26 +119,20 @@ class HandDelivery(Frozen, kw_only=True):
                 self.obligations.attempted(owed.number, owed.attempts + 1, None)
 
         try:
-            return self.deliverer.deliver(errand_of(owed, agent, Purpose.RESEND), settle)
+            return self.deliverer.deliver(attempt_of(owed, agent, Purpose.RESEND), settle)
         finally:
             self.obligations.release(owed.number, self.clock.now_ms())
 
-    def _errand_of(self, entry: Entry, agent: CalledAgent) -> Errand:
-        request, wire = entry.request, entry.call.exchange.wire
+    def _again(self, entry: Entry, agent: CalledAgent) -> SessionCall:
+        request, kept = entry.request, entry.call.exchange.wire
         same = Filter(
             agent=entry.agent, method=request.method.value, transaction_id=request.transaction_id or ""
         )
-        return Errand(
-            agent=agent,
-            session=entry.session,
-            request=request,
-            wire=WireRequest(wire.body, wire.content_type, headers=agent.wire.headers),
-            purpose=Purpose.RESEND,
-            fresh=False,
-            attempt=self.journal.count(same) + 1 if request.transaction_id else 1,
-            form=entry.call.form.kind,
-            fault=self.trouble.take_fault(entry.session, request.method),
-        )
+        wire = WireRequest(kept.body, kept.content_type, headers=agent.wire.headers)
+        fault, kind = self.trouble.take_fault(entry.session, request.method), entry.call.form.kind
+        call = unsent(agent, request, Purpose.RESEND, wire=wire, kind=kind, fresh=False, fault=fault)
+        attempt = self.journal.count(same) + 1 if request.transaction_id else 1
+        return SessionCall(agent=agent, session=entry.session, unsent=call, attempt=attempt)
 
 
 # --- trouble --------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""One call from the errand to the journal: sent, judged, recorded, and what is owed settled with the record.
+"""One call from its session to the journal: sent, judged, recorded, and what is owed settled with the record.
 
 Whoever calls has the player's turn. Which calls are made, and when again, is decided by rounds, by the
 dispatcher and by people.
@@ -14,7 +14,7 @@ from dataclasses import replace
 from itertools import repeat
 from typing import TYPE_CHECKING, Protocol
 
-from simulator.core.calls import Call, CallForm, FaultSpec, Form, Player, Why
+from simulator.core.calls import Call, CallForm, FaultSpec, Form, Player, UnsentCall, Why
 from simulator.core.findings import CallVerdict, Outcome
 from simulator.core.money import Money
 from simulator.core.profiles import WireProfile
@@ -29,13 +29,12 @@ from simulator.core.webhooks import (
     mask_headers,
 )
 from simulator.errors import UsageError
-from simulator.judge.blame import CallFacts
 from simulator.judge.findings import form_findings
 from simulator.judge.replies import read_reply
 from simulator.judge.rulings import ReadBalance, Ruling
 from simulator.serve.clock import Clock
 from simulator.serve.journal import Entry, Journal, Purpose
-from simulator.serve.referees import Referees, Waiting, facts_of, seen, with_forms
+from simulator.serve.referees import Referees, Waiting, seen, with_forms, without_bytes
 from simulator.wire.patience import Patience
 from simulator.wire.target import Target
 from simulator.wire.writing import write
@@ -48,31 +47,44 @@ REPLY_BYTES_KEPT = 64 * 1024
 PROBLEM_LENGTH_MAX = 300
 
 
-class Errand(Frozen, kw_only=True):
-    """One call that is to be made, and why. `attempt` counts from 1.
-
-    `fresh`: nothing with its transaction_id went out before, not even the bet that a refund names.
-    """
+class SessionCall(Frozen, kw_only=True):
+    """A call that is to be made for a game session, by hand for none. `attempt` counts from 1."""
 
     agent: CalledAgent
     session: str
-    request: WebhookRequest
-    wire: WireRequest
-    purpose: Purpose
-    fresh: bool
+    unsent: UnsentCall
     attempt: int = 1
-    form: CallForm = CallForm.CANONICAL
-    fault: FaultSpec | None = None
     demo: bool = False
 
     @property
-    def player(self) -> tuple[str, str]:
+    def player(self) -> Player:
         """Whose turn it takes."""
         return self.agent.code, self.request.player
 
+    @property
+    def request(self) -> WebhookRequest:
+        """What is asked."""
+        assert self.unsent.request is not None
+        return self.unsent.request
+
+
+def unsent(
+    agent: CalledAgent,
+    request: WebhookRequest,
+    purpose: Purpose,
+    *,
+    wire: WireRequest | None = None,
+    kind: CallForm = CallForm.CANONICAL,
+    fresh: bool = True,
+    fault: FaultSpec | None = None,
+) -> UnsentCall:
+    """Return a call for an agent's wallet, written as that asks for it where no bytes are given."""
+    why = Why(None, purpose, agent=agent.code, fresh=fresh)
+    return UnsentCall(request, wire or write(request, agent.wire), Form(kind, request), why, fault)
+
 
 class Delivered(Frozen):
-    """What became of an errand. `outcome` is settled by a read where the answer left it open; `problem` is
+    """What became of a call. `outcome` is settled by a read where the answer left it open; `problem` is
     why there is no answer, or what the operator calls its refusal.
     """
 
@@ -87,7 +99,7 @@ Settle = Callable[[Outcome], None]
 
 
 def nothing_owed(_: Outcome) -> None:
-    """Of a call that nothing is owed by."""
+    """Do nothing when the call settles no obligation."""
 
 
 class Deliverer:
@@ -111,21 +123,22 @@ class Deliverer:
         self._free_turn = free_turn
         self._patience: defaultdict[str, Patience] = defaultdict(Patience)
 
-    def deliver(self, errand: Errand, settle: Settle = nothing_owed) -> Delivered:
+    def deliver(self, due: SessionCall, settle: Settle = nothing_owed) -> Delivered:
         """Send, judge, record. `settle` writes what is owed now, committed together with the record.
 
         Raises NoWebhookUrl and JournalUnusable.
         """
-        copies = self._calls.send(errand)
+        copies = self._calls.send(due)
         # Of copies that were sent at once, the one that was accepted counts as the first.
-        sent = sorted(copies, key=lambda each: each.reading.outcome is not Outcome.ACCEPTED)
+        first, *others = sorted(copies, key=lambda each: each.outcome is not Outcome.ACCEPTED)
+        sent = [first, *(replace(each, why=replace(each.why, fresh=False)) for each in others)]
         one = told(sent)
         outcome, balance = one.reading.outcome, one.reading.balance
         unjudged: list[_Unjudged] = []
         numbers: list[int] = []
         with self._journal.transaction():
             for place, each in enumerate(sent):
-                copy = errand if place == 0 else replace(errand, fresh=False, attempt=errand.attempt + place)
+                copy = due if place == 0 else replace(due, attempt=due.attempt + place)
                 said = None if unjudged else self._begin(copy, each, self._journal.next_number)
                 if isinstance(said, Ruling):
                     if each is one and said.outcome is not outcome:
@@ -147,65 +160,63 @@ class Deliverer:
 
     # --- judging -----------------------------------------------------------------------------------
 
-    def _begin(self, errand: Errand, sent: Call, number: int) -> Ruling | Waiting:
+    def _begin(self, due: SessionCall, sent: Call, number: int) -> Ruling | Waiting:
         """Judge a call as far as its answer goes."""
-        if errand.request.method is Method.DETAILS:
+        if due.request.method is Method.DETAILS:
             return Ruling(CallVerdict.UNJUDGED, sent.reading.outcome, reason=NO_MONEY)
-        call = facts_of(sent, errand.request, number=number, fresh=errand.fresh, form=errand.form)
-        return self._referees.judge(errand.agent.code, call)
+        return self._referees.judge(due.agent.code, without_bytes(sent, number))
 
     def _finish(self, late: _Unjudged) -> tuple[Ruling, Money | None]:
         """Make the reads that a call needs; return the ruling, and the balance that was read last."""
-        errand, shown = late.errand, None
-        said = late.said or self._begin(errand, late.sent, late.number)
+        due, shown = late.due, None
+        said = late.said or self._begin(due, late.sent, late.number)
         while isinstance(said, Waiting):
-            read = self._read(errand, said.wanted)
-            if read is not None and read.request.player == errand.request.player:
+            read = self._read(due, said.wanted)
+            if read is not None and read.request.player == due.request.player:
                 shown = read.balance
             said = self._referees.go_on(said, read)
         ruling = self._with_forms(late.sent, said)
-        law, difference = self._standing(errand, ruling)
+        law, difference = self._standing(due, ruling)
         self._journal.judge(late.number, ruling.verdict, law, ruling.findings, ruling.reason, difference)
         return ruling, shown
 
-    def _read(self, errand: Errand, wanted: ReadBalance) -> CallFacts | None:
+    def _read(self, due: SessionCall, wanted: ReadBalance) -> Call | None:
         """Read a balance once, or until a wanted one is shown; None if the player's turn is not free."""
-        if wanted.player == errand.request.player:
-            return self._read_now(errand, wanted)
-        with self._free_turn((errand.agent.code, wanted.player)) as is_free:
-            return self._read_now(errand, wanted) if is_free else None
+        if wanted.player == due.request.player:
+            return self._read_now(due, wanted)
+        with self._free_turn((due.agent.code, wanted.player)) as is_free:
+            return self._read_now(due, wanted) if is_free else None
 
-    def _read_now(self, errand: Errand, wanted: ReadBalance) -> CallFacts | None:
+    def _read_now(self, due: SessionCall, wanted: ReadBalance) -> Call | None:
         if not wanted.until:
-            return self._probe(errand, wanted.player)
-        latest: list[CallFacts] = []
+            return self._probe(due, wanted.player)
+        latest: list[Call] = []
 
         def read() -> Money | None:
-            latest.append(self._probe(errand, wanted.player))
+            latest.append(self._probe(due, wanted.player))
             return latest[-1].balance
 
-        self._patience[errand.agent.code].await_balance(read, wanted.until)
+        self._patience[due.agent.code].await_balance(read, wanted.until)
         return latest[-1] if latest else None
 
-    def _probe(self, errand: Errand, player: str) -> CallFacts:
+    def _probe(self, due: SessionCall, player: str) -> Call:
         """Read a player's balance because of a call, and record it."""
         request = WebhookRequest(Method.BALANCE, player)
-        wire = write(request, errand.agent.wire)
-        probe = replace(errand, request=request, wire=wire, purpose=Purpose.PROBE, attempt=1, fault=None)
+        probe = replace(due, unsent=unsent(due.agent, request, Purpose.PROBE), attempt=1)
         (sent,) = self._calls.send(probe)
         with self._journal.transaction():
-            call = facts_of(sent, request, number=self._journal.next_number)
+            call = without_bytes(sent, self._journal.next_number)
             self._record(probe, sent, seen(call))
         return call
 
     # --- recording ---------------------------------------------------------------------------------
 
-    def _record(self, errand: Errand, sent: Call, ruling: Ruling) -> int:
+    def _record(self, due: SessionCall, sent: Call, ruling: Ruling) -> int:
         sent_ns = self._clock.unix_ns(sent.exchange.sent_ns)
         entry = entry_of(
-            errand, sent, self._with_forms(sent, ruling), at_ms=self._clock.now_ms(), sent_ns=sent_ns
+            due, sent, self._with_forms(sent, ruling), at_ms=self._clock.now_ms(), sent_ns=sent_ns
         )
-        law, difference = self._standing(errand, ruling)
+        law, difference = self._standing(due, ruling)
         return self._journal.record(replace(entry, expected=law, difference=difference)).number
 
     def _with_forms(self, sent: Call, ruling: Ruling) -> Ruling:
@@ -213,11 +224,11 @@ class Deliverer:
             with_forms(ruling, form_findings(sent.reading.deviations)) if sent.reading.deviations else ruling
         )
 
-    def _standing(self, errand: Errand, ruling: Ruling) -> tuple[Money | None, Money]:
+    def _standing(self, due: SessionCall, ruling: Ruling) -> tuple[Money | None, Money]:
         """Return the balance that the law says the player has, where it is one, and what is too much."""
-        standing = self._referees.standing(errand.player)
+        standing = self._referees.standing(due.player)
         if standing is None:
-            return ruling.expected, self._referees.difference(errand.player)
+            return ruling.expected, self._referees.difference(due.player)
         law = standing.law[0] if len(standing.law) == 1 else None
         return (None if ruling.verdict is CallVerdict.UNJUDGED else law), standing.difference
 
@@ -225,7 +236,7 @@ class Deliverer:
 class _Unjudged(Frozen):
     """A call that is recorded and not judged yet. `said` is what the referee wants; None if not asked yet."""
 
-    errand: Errand
+    due: SessionCall
     sent: Call
     number: int
     said: Waiting | None
@@ -235,14 +246,14 @@ _READING = Ruling(CallVerdict.OPEN, Outcome.UNKNOWN, reason="the balance is bein
 NO_MONEY = "account_details says nothing about money"
 
 
-def entry_of(errand: Errand, sent: Call, ruling: Ruling, *, at_ms: int, sent_ns: int) -> Entry:
+def entry_of(due: SessionCall, sent: Call, ruling: Ruling, *, at_ms: int, sent_ns: int) -> Entry:
     """Return the call as the journal keeps it."""
     reply = sent.exchange.reply
     return Entry(
         call=_kept(sent, sent_ns),
         at_ms=at_ms,
-        session=errand.session,
-        attempt=errand.attempt,
+        session=due.session,
+        attempt=due.attempt,
         expected=ruling.expected,
         verdict=ruling.verdict,
         reason=ruling.reason,
@@ -366,24 +377,23 @@ class WalletCalls:
         self.charged_calls = 0
         self.demo_calls = 0
 
-    def send(self, errand: Errand) -> tuple[Call, ...]:
+    def send(self, due: SessionCall) -> tuple[Call, ...]:
         """Send it once, or as its fault wants it, and read what comes. Raises NoWebhookUrl."""
-        agent, request, wire = errand.agent, errand.request, errand.wire
+        agent, call, request = due.agent, due.unsent, due.request
         sender = self._sender(agent)
         with self._lock:
-            if errand.demo:
+            if due.demo:
                 self.demo_calls += 1
             else:
                 self.charged_calls += 1
-        if errand.fault is None:
-            exchanges: tuple[Exchange, ...] = (sender.call(request, wire),)
+        if call.fault is None:
+            exchanges: tuple[Exchange, ...] = (sender.call(request, call.wire),)
         else:
-            exchanges = sender.disturb(request, wire, errand.fault)
-        form, why = Form(errand.form, request), Why(None, errand.purpose, agent=agent.code)
+            exchanges = sender.disturb(request, call.wire, call.fault)
         readings = (
             read_reply(request, each.reply, agent.wire, injected=each.fault is not None) for each in exchanges
         )
-        sent = tuple(map(Call, exchanges, readings, repeat(form), repeat(why)))
+        sent = tuple(map(Call, exchanges, readings, repeat(call.form), repeat(call.why)))
         self._note_away(agent.code, is_away=all(each.nothing_sent for each in sent))
         return sent
 

@@ -24,10 +24,11 @@ from simulator.serve.calls import (
     CalledAgent,
     Delivered,
     Deliverer,
-    Errand,
     GameSession,
+    SessionCall,
     WalletCalls,
     is_demo,
+    unsent,
 )
 from simulator.serve.clock import Clock, Ladder
 from simulator.serve.dispatcher import Dispatcher
@@ -37,7 +38,6 @@ from simulator.serve.referees import Referees
 from simulator.serve.rounds import RoundDriver, RoundResult
 from simulator.serve.store import JournalStore
 from simulator.serve.turns import PlayerQueues, WalletTurns
-from simulator.wire.writing import write
 
 STOP_ROUNDS, STOP_ROUND_S = 15, 0.05
 
@@ -120,7 +120,7 @@ class RoundDelivery:
         """What a launch asks of the wallet: account_details, then user_balance. Raises as `play` does."""
         details = WebhookRequest(Method.DETAILS, session.launch.player)
         with self._turns.of_session(session) as agent:
-            first = self._deliverer.deliver(self._errand(session, agent, details))
+            first = self._deliverer.deliver(self._call(session, agent, details))
             return opening_of(first, self._ask_balance(session, agent), agent.wire)
 
     def read_balance(self, session: GameSession) -> Delivered:
@@ -197,18 +197,11 @@ class RoundDelivery:
 
     def _ask_balance(self, session: GameSession, agent: CalledAgent) -> Delivered:
         request = WebhookRequest(Method.BALANCE, session.launch.player)
-        return self._deliverer.deliver(self._errand(session, agent, request))
+        return self._deliverer.deliver(self._call(session, agent, request))
 
-    def _errand(self, session: GameSession, agent: CalledAgent, request: WebhookRequest) -> Errand:
-        return Errand(
-            agent=agent,
-            session=session.id,
-            request=request,
-            wire=write(request, agent.wire),
-            purpose=Purpose.LAUNCH,
-            fresh=True,
-            demo=is_demo(session),
-        )
+    def _call(self, session: GameSession, agent: CalledAgent, request: WebhookRequest) -> SessionCall:
+        call = unsent(agent, request, Purpose.LAUNCH)
+        return SessionCall(agent=agent, session=session.id, unsent=call, demo=is_demo(session))
 
     def _driver(self, session: GameSession, agent: CalledAgent) -> RoundDriver:
         return RoundDriver(

@@ -11,7 +11,7 @@ from simulator.core.calls import Player
 from simulator.core.findings import Outcome
 from simulator.core.webhooks import WireRequest
 from simulator.errors import SimulatorError
-from simulator.serve.calls import CalledAgent, Deliverer, Errand
+from simulator.serve.calls import CalledAgent, Deliverer, SessionCall, unsent
 from simulator.serve.clock import Clock, Ladder, Pace
 from simulator.serve.journal import Purpose
 from simulator.serve.obligations import Obligation, Obligations, State
@@ -158,7 +158,7 @@ class Dispatcher:
             self._obligations.postpone(number, self._clock.now_ms() + AGENT_AWAY_MS)
             return
         self._deliverer.deliver(
-            errand_of(owed, agent, Purpose.ROUND), lambda outcome: self.settle(owed, outcome)
+            attempt_of(owed, agent, Purpose.ROUND), lambda outcome: self.settle(owed, outcome)
         )
 
     def settle(self, owed: Obligation, outcome: Outcome) -> None:
@@ -176,14 +176,8 @@ class Dispatcher:
         self._obligations.attempted(owed.number, attempts, next_ms)
 
 
-def errand_of(owed: Obligation, agent: CalledAgent, purpose: Purpose) -> Errand:
+def attempt_of(owed: Obligation, agent: CalledAgent, purpose: Purpose) -> SessionCall:
     """Return the call that delivers an obligation, with the bytes of its first attempt."""
-    return Errand(
-        agent=agent,
-        session=owed.session,
-        request=owed.request,
-        wire=WireRequest(owed.body, owed.content_type, headers=agent.wire.headers),
-        purpose=purpose,
-        fresh=False,
-        attempt=owed.attempts + 1,
-    )
+    wire = WireRequest(owed.body, owed.content_type, headers=agent.wire.headers)
+    call = unsent(agent, owed.request, purpose, wire=wire, fresh=False)
+    return SessionCall(agent=agent, session=owed.session, unsent=call, attempt=owed.attempts + 1)

@@ -9,13 +9,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from simulator.core.calls import Call, CallForm, Player
+from simulator.core.calls import NOT_KEPT, Call, Player
 from simulator.core.findings import CallVerdict, Finding
 from simulator.core.money import Money
 from simulator.core.values import Frozen
-from simulator.core.webhooks import WebhookRequest
+from simulator.core.webhooks import Exchange, Reply
 from simulator.judge.account import PlayerStanding
-from simulator.judge.blame import CallFacts
 from simulator.judge.findings import Findings
 from simulator.judge.referee import Referee
 from simulator.judge.rulings import UNREADABLE, Asking, Policy, ReadBalance, Ruling
@@ -78,7 +77,7 @@ class Referees:
         with self._lock:
             self._of_agent.clear()
 
-    def judge(self, agent: str, call: CallFacts) -> Ruling | Waiting:
+    def judge(self, agent: str, call: Call) -> Ruling | Waiting:
         """Begin with a call: a ruling where its answer says enough, else the read that is wanted first."""
         referee = self._referee((agent, call.request.player))
         with self._lock:
@@ -100,13 +99,13 @@ class Referees:
             referee.carry_over(player[1], before.difference, before.wrong, before.since)
         return referee
 
-    def go_on(self, waiting: Waiting, read: CallFacts | None) -> Ruling | Waiting:
+    def go_on(self, waiting: Waiting, read: Call | None) -> Ruling | Waiting:
         """Go on with the read that was wanted; None if there is none to give."""
         with self._lock:
             return _said(waiting.asking, read)
 
 
-def _said(asking: Asking, read: CallFacts | None) -> Ruling | Waiting:
+def _said(asking: Asking, read: Call | None) -> Ruling | Waiting:
     try:
         return Waiting(asking, asking.send(read))
     except StopIteration as ended:
@@ -114,32 +113,18 @@ def _said(asking: Asking, read: CallFacts | None) -> Ruling | Waiting:
         return ruling
 
 
-def facts_of(
-    call: Call,
-    request: WebhookRequest,
-    *,
-    number: int,
-    fresh: bool = True,
-    form: CallForm = CallForm.CANONICAL,
-) -> CallFacts:
-    """Return what a referee must know of a call. `number` is that of its entry in the journal.
+def without_bytes(call: Call, number: int) -> Call:
+    """Return a call as a referee gets it. `number` is that of its entry in the journal.
 
-    The exchange stays out of it: an account remembers its latest calls, and the journal has their bytes.
+    The bytes stay out of it: an account remembers its latest calls, and the journal has their bytes.
     """
-    reading = call.reading
-    return CallFacts(
-        request=request,
-        outcome=reading.outcome,
-        balance=reading.balance,
-        form=form,
-        must_settle=reading.must_settle,
-        says_no=reading.says_no,
-        nothing_sent=call.nothing_sent,
-        fault=call.exchange.fault,
-        account_status=reading.account_status,
-        fresh=fresh,
-        number=number,
+    exchange, reply = call.exchange, call.exchange.reply
+    if isinstance(reply, Reply):
+        reply = Reply(reply.status, (), b"")
+    bare = Exchange(
+        *(exchange.request, NOT_KEPT, reply, exchange.sent_ns, exchange.answered_ns, exchange.fault)
     )
+    return Call(bare, call.reading, call.form, call.why, number)
 
 
 def with_forms(ruling: Ruling, forms: tuple[Finding, ...]) -> Ruling:
@@ -158,7 +143,7 @@ def with_forms(ruling: Ruling, forms: tuple[Finding, ...]) -> Ruling:
     )
 
 
-def seen(call: CallFacts) -> Ruling:
+def seen(call: Call) -> Ruling:
     """Return what is said of a read that served to judge another call: only its own form is left to say."""
     if call.balance is None:
         return Ruling(CallVerdict.UNJUDGED, call.outcome, reason=UNREADABLE)

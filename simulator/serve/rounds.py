@@ -11,7 +11,7 @@ from simulator.core.money import ZERO, Money
 from simulator.core.rounds import Ask, Ending, RoundPlan, Spin, play_round
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Method, WebhookRequest
-from simulator.serve.calls import CalledAgent, Delivered, Deliverer, Errand
+from simulator.serve.calls import CalledAgent, Delivered, Deliverer, SessionCall, unsent
 from simulator.serve.clock import Clock, Ladder
 from simulator.serve.journal import Purpose
 from simulator.serve.obligations import Obligation, Obligations, State
@@ -82,7 +82,7 @@ class RoundDriver:
             while self._next is not None and not (self._made and self.stopping()):
                 self._made.append(
                     self.deliverer.deliver(
-                        self._errand(self._next, plan, fresh=self._next.request.method is not Method.REFUND),
+                        self._call(self._next, plan, fresh=self._next.request.method is not Method.REFUND),
                         settle,
                     )
                 )
@@ -105,11 +105,11 @@ class RoundDriver:
 
         try:
             self._made.append(
-                self.deliverer.deliver(self._errand(Ask(refund.request), plan, fresh=True), settle)
+                self.deliverer.deliver(self._call(Ask(refund.request), plan, fresh=True), settle)
             )
         finally:
             self.obligations.release(number, self.began_ms)
-        self._made.append(self.deliverer.deliver(self._errand(bet, plan, fresh=False)))
+        self._made.append(self.deliverer.deliver(self._call(bet, plan, fresh=False)))
         self._ending = Ending.REFUNDED
         return self._result(plan, played, spin, self._made[1])
 
@@ -127,17 +127,12 @@ class RoundDriver:
             self.agent, self.session, request, plan.game, since_ms=self.began_ms, due_ms=self.began_ms
         )
 
-    def _errand(self, ask: Ask, plan: RoundPlan, *, fresh: bool) -> Errand:
-        return Errand(
-            agent=self.agent,
-            session=self.session,
-            request=ask.request,
-            wire=write(ask.request, self.agent.wire, open_round=_of(plan)),
-            purpose=Purpose.ROUND,
-            fresh=fresh,
-            attempt=ask.attempt,
-            fault=self.fault(ask.request.method),
-            demo=self.demo,
+    def _call(self, ask: Ask, plan: RoundPlan, *, fresh: bool) -> SessionCall:
+        request, fault = ask.request, self.fault(ask.request.method)
+        wire = write(request, self.agent.wire, open_round=_of(plan))
+        call = unsent(self.agent, request, Purpose.ROUND, wire=wire, fresh=fresh, fault=fault)
+        return SessionCall(
+            agent=self.agent, session=self.session, unsent=call, attempt=ask.attempt, demo=self.demo
         )
 
     def _result(self, plan: RoundPlan, played: int, spin: Spin, bet: Delivered) -> RoundResult:
