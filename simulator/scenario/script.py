@@ -293,7 +293,7 @@ class Script:
         flow = play_round(plan, attempts=FLOW_ATTEMPTS)
         ask = next(flow)
         while True:
-            why = self.why(step.place, ask.request.method.noun)
+            why = self._why_at(step.place, ask.request.method.noun)
             outcome = yield self.flow_call(ask.request, why)
             try:
                 ask = flow.send(outcome)
@@ -361,7 +361,7 @@ class Script:
         """The call that asks for a player's balance or account details."""
         method = Method.BALANCE if isinstance(step, Balance) else Method.DETAILS
         request = WebhookRequest(method, self.player(step.player))
-        why = self.why(step.place, label)
+        why = self._why_at(step.place, label)
         return UnsentCall(request, write(request, self._profile), Form(CallForm.CANONICAL, request), why)
 
     def _form(self, request: WebhookRequest) -> CallForm:
@@ -387,14 +387,14 @@ class Script:
         call = UnsentCall(request, wire, _either(form, step), self._why(step), step.fault)
         return _Written(call, raw, omit, open_round)
 
-    def why(self, place: Place, label: str = "") -> Why:
-        """Why a call of a step is made: `label` is how reports call it."""
+    def _why_at(self, place: Place, label: str) -> Why:
+        """`label` is how reports call the call."""
         return Why(self._scenario_id, "step", label, place, phase=self.phase)
 
     def _why(self, step: Bet | Win | Refund | Resend | Send) -> Why:
         """For that step; a call that is sent again is called ``b1 again``."""
         again = f"{step.of or self._last_label} again" if isinstance(step, Resend) else step.label
-        return self.why(step.place, again)
+        return self._why_at(step.place, again)
 
     def _fill(self, value: JsonValue) -> JsonValue:
         return self._filled(value) if isinstance(value, str) else value
