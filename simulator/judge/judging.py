@@ -31,6 +31,7 @@ from simulator.judge.blame import (
     what_it_did,
     what_it_did_in_all,
 )
+from simulator.judge.bursts import balance_after, explained
 from simulator.judge.findings import Findings, MoneyFacts
 from simulator.judge.rulings import (
     NO_ANSWER,
@@ -52,9 +53,6 @@ if TYPE_CHECKING:
 
 _UNEXPLAINED = 3
 """The tier of a history that no order explains."""
-
-SEARCH_BUDGET = 3_000
-"""Places that the checker looks at in vain for one player's burst: a second or so, not a minute."""
 
 
 class Judging:
@@ -221,15 +219,15 @@ class Judging:
         if read is not None and read.balance is None:
             account.lost = self._reason = "the balance after the burst could not be read"
             return Ruling(CallVerdict.OPEN, call.outcome, reason=self._reason)
-        history, verdict = _explained(book, calls, read)
-        balance = _shown(read, verdict)
+        history, verdict = explained(book, calls, read)
+        balance = balance_after(read, verdict)
         law = balance if balance is None else lawful_sum(book, history[: len(calls)], balance)
         if read is not None and balance is not None and law is not None and verdict.tier == _UNEXPLAINED:
             # The calls may be right and the read behind: look once more before accusing.
             late = None if law == balance else (yield from self._ask(account.player, (law,)))
             if late is not None and late.balance == law:
                 self._wrong_read(account.player, account, balance, law, read)
-                history, verdict = _explained(book, calls, late)
+                history, verdict = explained(book, calls, late)
                 balance = law
         off = Money(0 if balance is None or law is None else balance - law)
         self._tell_of_burst(account, history[: len(calls)], verdict, off)
@@ -593,43 +591,6 @@ class Judging:
             self._reason,
             dialect,
         )
-
-
-def _explained(
-    book: Book, calls: Sequence[Operation], read: Call | None
-) -> tuple[list[Operation], HistoryVerdict]:
-    """Return calls that overlapped as a history with the read after them, and the verdict on it."""
-    # The checker of concurrent histories is large, and most scenarios have no use for it.
-    from simulator.history.check import settled_history
-
-    history = list(calls)
-    if read is not None and read.balance is not None:
-        history.append(_read_operation(history, read, read.balance))
-    return settled_history(book.balances[0], history, terms=book.terms, before=book, budget=SEARCH_BUDGET)
-
-
-def _shown(read: Call | None, verdict: HistoryVerdict) -> Money | None:
-    """Return the balance after a burst: as it was read, or the one that the calls lead to."""
-    return read.balance if read is not None else next(iter(verdict.final_balances), None)
-
-
-def _read_operation(calls: Sequence[Operation], read: Call, balance: Money) -> Operation:
-    """Return a balance read as the last operation of a history."""
-    over = max((call.answered_ns or call.sent_ns for call in calls), default=0)
-    exchange = read.exchange
-    return Operation(
-        index=max((call.index for call in calls), default=-1) + 1,
-        player=read.request.player,
-        method=Method.BALANCE,
-        transaction_id=None,
-        amount=None,
-        game_id=None,
-        sent_ns=over + 1 if exchange.answered_ns is None else exchange.sent_ns,
-        answered_ns=over + 2 if exchange.answered_ns is None else exchange.answered_ns,
-        outcome=Outcome.ACCEPTED,
-        balance=balance,
-        label="read",
-    )
 
 
 Looking = Generator[ReadBalance, Call | None, None]
