@@ -37,18 +37,17 @@ def situation_of(
 
 
 _NEVER_DONE = {
-    Role.REPEATED_BET: (1, S.BET_NOT_TAKEN, S.BET_REFUSED),
-    Role.REPEATED_WIN: (-1, S.WIN_NOT_CREDITED, S.WIN_REFUSED),
-    Role.REPEATED_REFUND: (-1, S.REFUND_NOT_CREDITED, S.REFUND_REFUSED),
+    Role.REPEATED_BET: (1, S.BET_REFUSED),
+    Role.REPEATED_WIN: (-1, S.WIN_REFUSED),
+    Role.REPEATED_REFUND: (-1, S.REFUND_REFUSED),
 }
-"""What it is called when a repeated call shows that it never took effect: the sign of what is off then, and
-the names of it for a repeat that was accepted and one that was refused."""
+"""What it is called when a refused repeat shows that no attempt took effect, and the sign of what is off."""
 
 
 def _idle(role: Role, outcome: Outcome, amount: Money, moved: Money) -> S:
-    sign, ignored, refused = _NEVER_DONE.get(role, (0, role.row.otherwise, role.row.otherwise))
-    if moved and moved == sign * amount:
-        return refused if outcome is Outcome.REFUSED else ignored
+    sign, refused = _NEVER_DONE.get(role, (0, role.row.otherwise))
+    if outcome is Outcome.REFUSED and moved and moved == sign * amount:
+        return refused
     return role.row.otherwise if moved else S.ANSWER_BALANCE_WRONG
 
 
