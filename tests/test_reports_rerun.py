@@ -56,6 +56,8 @@ WRITTEN: dict[str, Any] = {
     "policy": ("late_bet=refused", "duplicate_bet=any"),
     "latency_ms_max": "300ms",
     "max_bet": "1250.50",
+    "min_bet": "0.50",
+    "max_win": "5000.00",
     "time_scale": "0",
 }
 """A value for each setting that bears on what is found, other than its default."""

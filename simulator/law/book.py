@@ -516,8 +516,10 @@ class World(WalletState):
 
     def bars(self, request: WebhookRequest) -> bool:
         terms = self._book.terms
-        over = terms.max_bet is not None and request.amount is not None and request.amount > terms.max_bet
-        return terms.blocked or over
+        amount = request.amount
+        over = terms.max_bet is not None and amount is not None and amount > terms.max_bet
+        under = terms.min_bet is not None and amount is not None and 0 < amount < terms.min_bet
+        return terms.blocked or over or under
 
     def identity(self) -> tuple[int, frozenset[tuple[Key, Entry]]]:
         """Equal for worlds that cannot be told apart."""
@@ -585,8 +587,9 @@ class Answered(NamedTuple):
 
 
 class Terms(Frozen):
-    """What is known of a player besides the calls: `max_bet` is a limit the operator configured."""
+    """What is known of a player besides the calls: `min_bet` and `max_bet` are limits of the operator."""
 
     exists: bool = True
     blocked: bool = False
+    min_bet: Money | None = None
     max_bet: Money | None = None

@@ -185,8 +185,10 @@ def _profile(sender: Sender, player: str, profile: WireProfile) -> Check:
     if trial.balance is not None and trial.balance < CENT:
         return Check("profile", Health.FINE, f"{profile.name} (no bet was tried: {player} has no money)")
     if trial.fits:
-        back = "and refunded" if trial.refunded else "and its refund did not bring the 0.01 back"
-        return Check("profile", Health.FINE, f"{profile.name}: a bet of 0.01 was taken {back}")
+        back = "and refunded" if trial.refunded else "and its refund did not bring it back"
+        return Check(
+            "profile", Health.FINE, f"{profile.name}: a bet of {format_money(trial.amount)} was taken {back}"
+        )
     reply = trial.exchange.reply
     answer = reply.detail if isinstance(reply, NoReply) else _shown(reply)
     names = fitting_profiles(sender, profile.name, player)

@@ -23,13 +23,11 @@ from simulator.law.situations import Situation
 from simulator.report.events import FindingRaised
 from simulator.run.context import RunContext, Stopped
 from simulator.run.judge import FormLog, Judge
-from simulator.run.profile_fit import fitting_profiles
+from simulator.run.profile_fit import WHOLE_UNIT, fitting_profiles
 from simulator.scenario.script import DEFAULT_GAME, Script
 from simulator.wire.writing import OpenRound, write
 
 PLACE = Place("preflight", 1)
-
-WHOLE_UNIT = Money(100)
 
 TRIES = 3
 """How often an endpoint is asked before it counts as one at which nobody answers."""
@@ -83,7 +81,8 @@ class Preflight:
             prefix,
             Random(0),
         )
-        left = self._bet(player, balance, script) if balance >= CENT else balance
+        least = self._context.settings.min_bet or CENT
+        left = self._bet(player, balance, least, script) if balance >= least else balance
         self._win(player, left, script)
         self.balance(player)
 
@@ -127,15 +126,14 @@ class Preflight:
             self._judge.note_form(replace(call, reading=replace(call.reading, deviations=(deviation,))))
             raise RootCause(f"{deviation.message}\n{self._judge.curl(call.exchange.wire)}")
 
-    def _bet(self, player: str, balance: Money, script: Script) -> Money:
+    def _bet(self, player: str, balance: Money, amount: Money, script: Script) -> Money:
         """Returns the balance that a bet left."""
-        amount = CENT
         call = self._call(script, Method.BET, player, amount)
         if _is_missing(call):
             # It may have met a connection that was just closed; another bet has a connection of its own.
             self._judge.note_form(call)
             call = self._call(script, Method.BET, player, amount)
-        if call.reading.outcome is Outcome.REFUSED and balance >= WHOLE_UNIT:
+        if call.reading.outcome is Outcome.REFUSED and balance >= WHOLE_UNIT > amount:
             amount = WHOLE_UNIT
             call = self._call(script, Method.BET, player, amount)
         if not _is_usable(call):
@@ -283,13 +281,16 @@ class Adjustment:
         """
         book = self._judge.open(player, balance)
         chunk = self._context.settings.max_bet
+        least = self._context.settings.min_bet or CENT
         for _ in range(ADJUSTING_CALLS_MAX):
             missing = target - book.balances[0]
             unanswered = self._unanswered
             if missing == 0:
                 return True
-            if missing > 0:
-                accepted = self._win(player, Money(missing), book.balances[0])
+            if missing > 0 or -missing < least:
+                # What is less than a bet too much is taken back by the smallest bet, after a win of the rest.
+                gap = missing if missing > 0 else least + missing
+                accepted = self._win(player, Money(gap), book.balances[0])
             else:
                 chunk = Money(min(-missing, chunk or -missing))
                 accepted = self._call(Method.BET, player, chunk)
@@ -305,10 +306,10 @@ class Adjustment:
             if missing > 0:
                 book = self._refunded(player, book.balances[0], target)
                 chunk = self._context.settings.max_bet
-            elif chunk is None or chunk <= 1:
+            elif chunk is None or chunk <= least:
                 raise CannotReach(_refusal(player, book.balances[0], target))
             else:
-                chunk = Money(chunk // 2)
+                chunk = Money(max(chunk // 2, least))
         raise CannotReach(_refusal(player, book.balances[0], target))
 
     def _win(self, player: str, missing: Money, balance: Money) -> bool:
@@ -316,11 +317,17 @@ class Adjustment:
 
         A player without a cent wins in the round of the latest bet, whichever scenario made it.
         """
-        staked = balance >= CENT and self._call(Method.BET, player, CENT)
+        settings = self._context.settings
+        stake = settings.min_bet or CENT
+        staked = balance >= stake and self._call(Method.BET, player, stake)
         if player in self._judge.blocked:
             return False
         if staked:
-            return self._call(Method.WIN, player, Money(missing + CENT))
+            missing = Money(missing + stake)
+        if settings.max_win is not None:
+            missing = min(missing, settings.max_win)
+        if staked:
+            return self._call(Method.WIN, player, missing)
         bets = self._context.bets[player]
         if not bets:
             return self._call(Method.WIN, player, missing)

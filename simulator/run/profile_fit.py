@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 
 from simulator.core.findings import Outcome
-from simulator.core.money import CENT, Money
+from simulator.core.money import CENT, Money, format_money
 from simulator.core.profiles import WireProfile
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Exchange, Method, WebhookRequest
@@ -15,32 +15,43 @@ from simulator.wire.profiles import PROFILES
 from simulator.wire.sender import Sender
 from simulator.wire.writing import OpenRound, write
 
+WHOLE_UNIT = Money(100)
+
 
 class Trial(Frozen):
-    """One bet of 0.01, `accepted` or not. `fits`: it took 0.01 of `balance`; `refunded`: it came back."""
+    """One small bet, `accepted` or not. `fits`: it took `amount` of `balance`; `refunded`: it came back."""
 
     exchange: Exchange
     balance: Money | None
+    amount: Money = CENT
     accepted: bool = False
     fits: bool = False
     refunded: bool = False
 
 
 def try_bet(sender: Sender, profile: WireProfile, player: str) -> Trial:
-    """Send a bet of 0.01 in that profile, and its refund where it was taken."""
-    bet = WebhookRequest(Method.BET, player, CENT, f"fit-{secrets.token_hex(6)}", DEFAULT_GAME)
+    """Send a bet of 0.01 in that profile, or of 1.00 where it is too small; refund it where it was taken."""
+    trial = _try(sender, profile, player, CENT)
+    if trial.accepted or trial.fits or trial.balance is None or trial.balance < WHOLE_UNIT:
+        return trial
+    larger = _try(sender, profile, player, WHOLE_UNIT)
+    return larger if larger.fits else trial
+
+
+def _try(sender: Sender, profile: WireProfile, player: str, amount: Money) -> Trial:
+    bet = WebhookRequest(Method.BET, player, amount, f"fit-{secrets.token_hex(6)}", DEFAULT_GAME)
     before, exchange = _balance(sender, profile, player)
-    if before is None or before < CENT:
-        return Trial(exchange, before)
+    if before is None or before < amount:
+        return Trial(exchange, before, amount)
     exchange = sender.call(bet, write(bet, profile))
     accepted = read_reply(bet, exchange.reply, profile).outcome is Outcome.ACCEPTED
     after, _ = _balance(sender, profile, player)
-    if after != before - CENT:
-        return Trial(exchange, before, accepted)
-    refund = WebhookRequest(Method.REFUND, player, CENT, bet.transaction_id)
-    open_round = OpenRound(bet.transaction_id or "", CENT, DEFAULT_GAME)
+    if after != before - amount:
+        return Trial(exchange, before, amount, accepted)
+    refund = WebhookRequest(Method.REFUND, player, amount, bet.transaction_id)
+    open_round = OpenRound(bet.transaction_id or "", amount, DEFAULT_GAME)
     sender.call(refund, write(refund, profile, open_round=open_round))
-    return Trial(exchange, before, accepted, True, _balance(sender, profile, player)[0] == before)
+    return Trial(exchange, before, amount, accepted, True, _balance(sender, profile, player)[0] == before)
 
 
 def fitting_profiles(sender: Sender, used: str, player: str) -> tuple[str, ...]:
@@ -55,7 +66,7 @@ def fitting_profiles(sender: Sender, used: str, player: str) -> tuple[str, ...]:
         trial = try_bet(sender, profile, player)
         if trial.fits:
             back = "was refunded" if trial.refunded else "was not refunded"
-            found.append(f"--wire {name} (a bet of 0.01 was taken, and {back})")
+            found.append(f"--wire {name} (a bet of {format_money(trial.amount)} was taken, and {back})")
             if not trial.refunded:
                 break
     return tuple(found)

@@ -76,6 +76,58 @@ class _Written(Frozen):
         return request
 
 
+class Limits(Frozen):
+    """The smallest bet and the largest win that a wallet takes, where it has such."""
+
+    min_bet: Money | None = None
+    max_win: Money | None = None
+
+    def within(self, low: int, high: int) -> tuple[int, int]:
+        """Return the part of a range that may be bet and won; all of it where there is none."""
+        least = max(low, self.min_bet or low)
+        most = min(high, self.max_win or high)
+        return (least, most) if least <= most else (low, high)
+
+    def prevents(self, scenario: Scenario) -> str:
+        """Return why a scenario cannot be played within the limits, or nothing."""
+        for step in all_steps((*scenario.steps, *scenario.finally_)):
+            if getattr(step, "expect", Expect()).outcome is Expected.REFUSED:
+                continue
+            bet, win = _amounts(step)
+            least, most = _written(bet, scenario), _written(win, scenario)
+            if self.min_bet is not None and least is not None and 0 < least < self.min_bet:
+                return f"needs a bet of {format_money(least)}: --min-bet is {format_money(self.min_bet)}"
+            if self.max_win is not None and most is not None and most > self.max_win:
+                return f"needs a win of {format_money(most)}: --max-win is {format_money(self.max_win)}"
+        return ""
+
+
+def _amounts(step: Step) -> tuple[Amount | None, Amount | None]:
+    """What a step bets, and what it wins."""
+    match step:
+        case Bet():
+            return step.amount, None
+        case Win():
+            return None, step.amount
+        case Round():
+            return step.bet, step.win
+        case Play():
+            return step.stake, None
+    return None, None
+
+
+def _written(amount: Amount | None, scenario: Scenario) -> Money | None:
+    """The money that an amount means as far as the file says it; all is at most what a player begins with."""
+    match amount:
+        case Written(money=money):
+            return money
+        case Drawn(high=high):
+            return Money(high)
+        case AllOf():
+            return max(spec.balance for spec in scenario.players.values())
+    return None
+
+
 class Planned(Frozen):
     """One call of a burst, and what its author claims of it."""
 
@@ -115,9 +167,11 @@ class Script:
         games: frozenset[str],
         prefix: str,
         rng: Random,
+        limits: Limits | None = None,
     ) -> None:
         self.prefix = prefix
         self.phase = Phase.STEP
+        self._limits = limits or Limits()
         self._scenario_id = scenario.id
         self._players = players
         self._profile = profile
@@ -334,6 +388,7 @@ class Script:
 
     def _draw(self, low: int, high: int) -> Money:
         """An amount of its own where there are enough: alike amounts hide which call was lost in a race."""
+        low, high = self._limits.within(low, high)
         for _ in range(DRAWS_MAX):
             drawn = Money(self._rng.randint(low, high))
             if drawn not in self._drawn:

@@ -136,6 +136,7 @@ class RunSettings(Frozen, kw_only=True):
     `paths` are scenario files and folders, with `:LINE` where given; none means the bundled suite. `maxfail`
     None never stops early. `wait_for_s` is how long to wait for the endpoint to come up; `time_scale`
     multiplies the pauses that scenarios ask for. `latency_ms_max` and `max_bet` None leave those unchecked.
+    `min_bet` and `max_win` None let bets be as small, and wins as large, as scenarios ask for.
     """
 
     paths: tuple[str, ...] = ()
@@ -252,6 +253,16 @@ class RunSettings(Frozen, kw_only=True):
         kinds.DURATION_MS,
         "Report answers that take longer than this.",
         key="latency",
+        default=None,
+    )
+    min_bet: Money | None = setting(
+        "--min-bet", kinds.MONEY, "Your wallet's smallest bet.", key="limits.min_bet", default=None
+    )
+    max_win: Money | None = setting(
+        "--max-win",
+        kinds.MONEY,
+        "The largest win that your wallet pays.",
+        key="limits.max_win",
         default=None,
     )
     max_bet: Money | None = setting(

@@ -1,0 +1,71 @@
+"""A wallet with a smallest bet, or a largest win, is judged within its limits, and gets its balances back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from simulator.core.findings import Verdict
+from simulator.core.money import Money
+from simulator.errors import ExitCode
+from small_wallet import Fields, Refusal, SmallWallet
+from suite_runs import played
+
+ONE = Money(1_00)
+
+
+class TableMinimum(SmallWallet):
+    """Bets under 1.00 are refused."""
+
+    def bet(self, player: str, amount: int, transaction_id: str, game: str) -> Fields:
+        if amount < ONE:
+            raise Refusal("BELOW_MINIMUM")
+        return super().bet(player, amount, transaction_id, game)
+
+
+class CappedWins(SmallWallet):
+    """Wins over 20.00 are refused."""
+
+    def win(self, player: str, amount: int, transaction_id: str, game: str) -> Fields:
+        if amount > 20_00:
+            raise Refusal("ABOVE_MAXIMUM")
+        return super().win(player, amount, transaction_id, game)
+
+
+def test_balances_are_reached_with_bets_of_at_least_the_minimum(tmp_path: Path) -> None:
+    """A balance that is 0.30 away is reached, and what is drawn is no smaller than the minimum."""
+    wallet = TableMinimum()
+    text = "player: {balance: 99.70}\nsteps: [bet: 0.10..1.20, win: 0.30]\n"
+    run = played(wallet, tmp_path, text, min_bet=ONE)
+    assert run.exit_code is ExitCode.PASSED
+    assert not run.findings
+    assert wallet.balances["1000"] == 100_00
+
+
+def test_a_scenario_that_needs_a_smaller_bet_is_skipped_with_the_reason(tmp_path: Path) -> None:
+    """The other one, whose bet is the smallest, is judged."""
+    run = played(TableMinimum(), tmp_path, "steps: [bet: 0.50]\n", "steps: [bet: 1.00]\n", min_bet=ONE)
+    (skipped,) = run.with_verdict(Verdict.SKIPPED)
+    assert run.finished[skipped].reason == "needs a bet of 0.50: --min-bet is 1.00"
+    assert len(run.with_verdict(Verdict.PASSED)) == 1
+
+
+def test_a_body_of_ones_own_with_a_smaller_bet_must_be_refused(tmp_path: Path) -> None:
+    """What the user says of the wallet is held against it."""
+    body = (
+        '{"method":"transaction_bet","user_id":"${player}","amount":"0.50",'
+        '"transaction_id":"${id}","game_id":"SLOT_001"}'
+    )
+    text = f"steps:\n- send: '{body}'\n"
+    assert played(TableMinimum(), tmp_path, text, min_bet=ONE).exit_code is ExitCode.PASSED
+    assert played(SmallWallet(), tmp_path, text, min_bet=ONE).exit_code is ExitCode.FOUND
+
+
+def test_balances_are_reached_with_wins_up_to_the_maximum(tmp_path: Path) -> None:
+    """Fifty more are won in parts; a scenario that wins more at once is skipped."""
+    wallet = CappedWins()
+    rich = "player: {balance: 150.00}\nsteps: [win: 20.00]\n"
+    run = played(wallet, tmp_path, rich, "steps: [win: 20.01]\n", max_win=Money(20_00))
+    assert run.exit_code is ExitCode.PASSED
+    (skipped,) = run.with_verdict(Verdict.SKIPPED)
+    assert run.finished[skipped].reason == "needs a win of 20.01: --max-win is 20.00"
+    assert wallet.balances["1000"] == 100_00
