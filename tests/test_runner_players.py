@@ -109,3 +109,21 @@ def test_a_seed_hook_may_name_its_player_by_a_number(tmp_path: Path) -> None:
     with serving(SmallWallet()) as endpoint:
         run = run_against(endpoint, [str(file)], (), seed_hook=hook)
     assert run.exit_code is ExitCode.PASSED
+
+
+def test_a_hook_that_keeps_failing_is_called_three_times_and_told_once(tmp_path: Path) -> None:
+    """The reason is one for all scenarios, and begins where the hook's own words begin."""
+    calls = tmp_path / "calls"
+    script = f"echo $0 >>{calls}; echo first words >&2; printf %500s last >&2; exit 3"
+    hook = CommandHook(("sh", "-c", script))
+    texts = []
+    for number in range(6):
+        file = tmp_path / f"{number}.yaml"
+        file.write_text("steps:\n- bet: 1.00\n- restart:\n- balance: 99.00\n", "utf-8")
+        texts.append(str(file))
+    with serving(SmallWallet()) as endpoint:
+        run = run_against(endpoint, texts, ("1000",), restart_hook=hook)
+    reasons = {event.reason for event in run.finished.values()}
+    assert len(reasons) == 1
+    assert "first words" in reasons.pop()
+    assert len(calls.read_text("utf-8").splitlines()) <= 3

@@ -55,7 +55,7 @@ def test_a_body_of_ones_own_with_a_smaller_bet_must_be_refused(tmp_path: Path) -
         '{"method":"transaction_bet","user_id":"${player}","amount":"0.50",'
         '"transaction_id":"${id}","game_id":"SLOT_001"}'
     )
-    text = f"steps:\n- send: '{body}'\n"
+    text = f"steps:\n- send: {{body: '{body}'}}\n"
     assert played(TableMinimum(), tmp_path, text, min_bet=ONE).exit_code is ExitCode.PASSED
     assert played(SmallWallet(), tmp_path, text, min_bet=ONE).exit_code is ExitCode.FOUND
 

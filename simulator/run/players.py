@@ -124,6 +124,11 @@ class Cast:
 
 HOOK_TIMEOUT_S = 60.0
 
+HOOK_FAILURES_MAX = 3
+"""So many times in a row a hook may fail before it is called no more: the others would only wait for it."""
+
+SHOWN_BYTES = 200
+
 
 class HookFailed(SimulatorError):
     """A hook did not do its work; the message says which and what it answered."""
@@ -135,13 +140,23 @@ class Hooks:
     def __init__(self, settings: RunSettings) -> None:
         self._settings = settings
         self._senders: dict[str, Sender] = {}
+        self._failures: dict[Hook, list[str]] = {}
 
     def call(self, hook: Hook, values: Mapping[str, str]) -> Mapping[str, JsonValue]:
         """Run one hook: a URL is posted the values as JSON, a command is started.
 
-        Returns the JSON object that it answered or printed, if any. Raises HookFailed.
+        Returns the JSON object that it answered or printed, if any. Raises HookFailed: after some failures in
+        a row at once, and with the first one's words.
         """
-        answer = self._post(hook, values) if isinstance(hook, HttpHook) else _start(hook, values)
+        failures = self._failures.setdefault(hook, [])
+        if len(failures) >= HOOK_FAILURES_MAX:
+            raise HookFailed(failures[0])
+        try:
+            answer = self._post(hook, values) if isinstance(hook, HttpHook) else _start(hook, values)
+        except HookFailed as error:
+            failures.append(str(error))
+            raise HookFailed(failures[0]) from None
+        failures.clear()
         try:
             value = exact_json.parse(answer.decode()).value
         except ValueError:
@@ -171,10 +186,10 @@ class Hooks:
         if url != hook.url:
             sender.close()
         if isinstance(reply, NoReply):
-            raise HookFailed(f"the hook {url} did not answer: {reply.detail}")
+            raise HookFailed(f"the hook {hook.url} did not answer: {reply.detail}")
         if not 200 <= reply.status < 300:
-            shown = reply.body[:200].decode("utf-8", "replace")
-            raise HookFailed(f"the hook {url} answered HTTP {reply.status}: {shown}")
+            shown = reply.body[:SHOWN_BYTES].decode("utf-8", "replace")
+            raise HookFailed(f"the hook {hook.url} answered HTTP {reply.status}: {shown}")
         return reply.body
 
 
@@ -188,7 +203,7 @@ def _start(hook: CommandHook, values: Mapping[str, str]) -> bytes:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise HookFailed(f"the hook {arguments[0]} could not run: {error}") from None
     if done.returncode != 0:
-        shown = (done.stderr or done.stdout)[-200:].decode("utf-8", "replace").strip()
+        shown = (done.stderr or done.stdout).strip()[:SHOWN_BYTES].decode("utf-8", "replace")
         raise HookFailed(f"the hook {arguments[0]} exited with {done.returncode}: {shown}")
     return done.stdout
 
