@@ -18,7 +18,7 @@ from simulator.wire.writing import OpenRound, write
 WHOLE_UNIT = Money(100)
 
 
-class Trial(Frozen):
+class TriedBet(Frozen):
     """One small bet, `accepted` or not. `fits`: it took `amount` of `balance`; `refunded`: it came back."""
 
     exchange: Exchange
@@ -29,7 +29,7 @@ class Trial(Frozen):
     refunded: bool = False
 
 
-def try_bet(sender: Sender, profile: WireProfile, player: str) -> Trial:
+def try_bet(sender: Sender, profile: WireProfile, player: str) -> TriedBet:
     """Send a bet of 0.01 in that profile, or of 1.00 where it is too small; refund it where it was taken."""
     trial = _try(sender, profile, player, CENT)
     if trial.accepted or trial.fits or trial.balance is None or trial.balance < WHOLE_UNIT:
@@ -38,20 +38,20 @@ def try_bet(sender: Sender, profile: WireProfile, player: str) -> Trial:
     return larger if larger.fits else trial
 
 
-def _try(sender: Sender, profile: WireProfile, player: str, amount: Money) -> Trial:
+def _try(sender: Sender, profile: WireProfile, player: str, amount: Money) -> TriedBet:
     bet = WebhookRequest(Method.BET, player, amount, f"fit-{secrets.token_hex(6)}", DEFAULT_GAME)
     before, exchange = _balance(sender, profile, player)
     if before is None or before < amount:
-        return Trial(exchange, before, amount)
+        return TriedBet(exchange, before, amount)
     exchange = sender.call(bet, write(bet, profile))
     accepted = read_reply(bet, exchange.reply, profile).outcome is Outcome.ACCEPTED
     after, _ = _balance(sender, profile, player)
     if after != before - amount:
-        return Trial(exchange, before, amount, accepted)
+        return TriedBet(exchange, before, amount, accepted)
     refund = WebhookRequest(Method.REFUND, player, amount, bet.transaction_id)
     open_round = OpenRound(bet.transaction_id or "", amount, DEFAULT_GAME)
     sender.call(refund, write(refund, profile, open_round=open_round))
-    return Trial(exchange, before, amount, accepted, True, _balance(sender, profile, player)[0] == before)
+    return TriedBet(exchange, before, amount, accepted, True, _balance(sender, profile, player)[0] == before)
 
 
 def fitting_profiles(sender: Sender, used: str, player: str) -> tuple[str, ...]:
