@@ -181,6 +181,7 @@ def to_json(value: object) -> bytes:
 
 def answer(value: object, status: int = 200) -> Response:
     """Return a response with the value as compact JSON, in ASCII, so that it is safe on any terminal."""
+    # Only the server answers over HTTP; the table above is read without Flask, too.
     from flask import Response
 
     told = Response(json.dumps(value, separators=(",", ":")), status, content_type="application/json")
