@@ -80,7 +80,7 @@ def test_a_finding_comes_with_its_evidence() -> None:
     """Rule, message, ledger line, fix and the scenarios that met it; no random id of the run."""
     document, _ = one_of(Hostile)
     finding = next(each for each in document["findings"] if each["severity"] == "error")
-    assert finding["rule"].startswith("REF")
+    assert finding["rule"] == "IDE-03"
     assert "RUN" in finding["curl"]
     assert finding["answer"].startswith("HTTP 200 {")
     assert finding["ledger"]

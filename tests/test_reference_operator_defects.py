@@ -142,6 +142,16 @@ def test_a_defect_shows_where_the_right_wallet_does_not(
             assert run(caller, script) == expected
 
 
+@pytest.mark.parametrize("user_id", ["12345abc", "12345.0", " 12345", "0012345"])
+def test_a_user_id_is_read_as_a_number(user_id: str) -> None:
+    """user-id-read-as-number: an id that only resembles a player's is charged to that player."""
+    for defects, balance in ((), "100.00"), (("user-id-read-as-number",), "90.00"):
+        with in_process(OperatorSettings(players=0, defects=defects)) as caller:
+            caller.seed("12345")
+            caller.bet("b", "10.00", user_id=user_id)
+            assert caller.balance("12345") == balance
+
+
 def test_html_stands_before_the_json() -> None:
     """html-before-json: a notice, then the right answer."""
     with in_process(OperatorSettings(players=0, defects=("html-before-json",))) as caller:
@@ -165,6 +175,7 @@ SHOWN_ELSEWHERE = {
     "details-without-name",
     "details-of-another-player",
     "bet-charged-then-dropped",
+    "user-id-read-as-number",
 }
 
 

@@ -176,7 +176,8 @@ def _at_path(given: str) -> Iterator[_File]:
     if path.is_dir():
         if part is not None:
             raise UsageError(f"{given}: {shown} is a folder; a line is of a file")
-        yield from _in_folder(shown, path)
+        whole_suite = shown == BUNDLE and path == bundled_suite()
+        yield from _bundled_files() if whole_suite else _in_folder(shown, path)
     elif path.name in _NOT_SCENARIOS and path.exists():
         raise UsageError(f"{shown} is the configuration; it holds no scenario")
     elif path.exists():

@@ -119,7 +119,9 @@ def test_one_exchange_shows_both_sides_and_is_sent_again(browser: Browser, contr
 def crowd(control: Control) -> None:
     """A hundred thousand exchanges in the journal, without a wallet's time for each."""
     store = control.api.state.delivery.journal._store
-    texts = dict.fromkeys(("game", "fault", "problem", "findings", "content_type", "reply_headers"), "''")
+    texts = dict.fromkeys(
+        ("game", "fault", "problem", "findings", "content_type", "reply_headers", "reason"), "''"
+    )
     numbers = dict.fromkeys(("at_ms", "sent_ns", "reply_bytes"), "n")
     values = {
         **texts,
@@ -136,6 +138,8 @@ def crowd(control: Control) -> None:
         "purpose": "'round'",
         "attempt": "1",
         "amount": "1000",
+        "difference": "0",
+        "form": "'canonical'",
         "balance": "100000 - n",
         "expected": "100000 - n",
         "http_status": "200",
