@@ -213,7 +213,7 @@ STEP_SLIPS = {
     ),
     "wait among parallel steps": (
         "- parallel: [bet: 1.00, wait: 1s]",
-        "1:25 wait cannot be released together with others; only single calls can",
+        "1:25 wait cannot be used inside parallel; only single calls can",
     ),
     "no steps": ("- repeat: {times: 2, steps: []}", "1:29 there is no step in the list"),
     "no times": (

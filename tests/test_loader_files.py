@@ -103,7 +103,10 @@ WRONG_PATHS = {
         "scenarios/refnds",
         'there is no file or folder scenarios/refnds; did you mean "refunds"?',
     ),
-    "line beyond": ("table.yaml:99", "table.yaml:99: no scenario stands there; the file has 11 lines"),
+    "line beyond": (
+        "table.yaml:99",
+        "table.yaml:99: there is no scenario on that line; the file has 11 lines",
+    ),
     "line of a folder": ("mine:3", "mine:3: mine is a folder; a line is of a file"),
 }
 

@@ -328,7 +328,7 @@ def test_a_scenario_that_needs_more_players_than_there_are_is_skipped(
     run = run_against(operator.endpoint, [write(tmp_path, text)], ("1000",))
     (finished,) = run.finished.values()
     assert finished.verdict is Verdict.SKIPPED
-    assert "needs 2 players" in finished.reason
+    assert "needs 2 test players, only" in finished.reason
     assert run.exit_code is ExitCode.INCONCLUSIVE
 
 

@@ -1,7 +1,7 @@
-"""One player's part of the ledger: what every world knows, and the worlds that are possible.
+"""The ledger: a book for each player, with the worlds that are possible for the player's wallet.
 
-A call maps every world to the worlds it may become; when none is left, the operator did something that no
-right wallet does. What that was is named in `diagnosis`.
+A call maps every world to the worlds that it may become; if none is left, the wallet did something that no
+right wallet does, and `judge.blame` names what it was.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from simulator.core.values import Frozen
 from simulator.core.webhooks import Method, WebhookRequest
 from simulator.law.roles import Applied, Branch, Entry, Mark, Pending, Role, Tombstone, WalletState, role_of
 
+__all__ = ["Book", "Ledger", "Observation", "Terms", "TooManyWorlds", "World"]
+
 
 class Book:
-    """One player's part of the ledger: the facts all worlds share, and the worlds."""
+    """One player's part of the ledger: the facts that all worlds share, and the worlds."""
 
     def __init__(self, player: str, balance: Money, terms: Terms, ids: Ledger) -> None:
         self.player = player
@@ -27,7 +29,7 @@ class Book:
         self.worlds = [World(self, balance, {})]
         self.ids = ids
         self._pendings: dict[Key, Entry] = {}
-        # By method and then by id: a pair as the key of each would be a fifth of what an effect takes.
+        # By method and then by id: pairs as keys would take a fifth of the memory of an effect.
         self._facts: dict[Method, dict[str, Entry]] = {method: {} for method in Method}
         self._lost = False
         self._order = 0
@@ -37,18 +39,18 @@ class Book:
 
     @property
     def balances(self) -> tuple[Money, ...]:
-        """The balances this player may have now, smallest first."""
+        """Return the balances that this player may have now, smallest first."""
         if len(self.worlds) == 1:
             return (Money(self.worlds[0].balance),)
         return tuple(sorted({Money(world.balance) for world in self.worlds}))
 
     @property
     def ambiguous(self) -> bool:
-        """Whether more than one balance is possible."""
+        """Return whether more than one balance is possible."""
         return len(self.worlds) > 1 and len({world.balance for world in self.worlds}) > 1
 
     def fact(self, method: Method, transaction_id: str) -> Entry | None:
-        """What every world knows of that id."""
+        """Return what every world knows of that id."""
         return self._facts[method].get(transaction_id)
 
     def applied(self, method: Method) -> Iterator[str]:
@@ -68,7 +70,7 @@ class Book:
         return 1 in alike.values()
 
     def open_bets(self) -> int:
-        """Bets that were charged and neither refunded nor followed by a win in their game."""
+        """Return the bets that were charged and neither refunded nor followed by a win in their game."""
         world = self.worlds[0]
         return sum(
             isinstance(entry, Applied)
@@ -79,19 +81,19 @@ class Book:
         )
 
     def role(self, request: WebhookRequest, form: CallForm) -> Role:
-        """The role of a call in the first world, before it is sent."""
+        """Return the role of a call in the first world, before it is sent."""
         if not self.terms.exists:
             return Role.STRANGER
         return role_of(self.worlds[0], request, form)
 
     @property
     def order(self) -> int:
-        """The place of the latest call in the player's order."""
+        """Return the place of the latest call in the player's order."""
         return self._order
 
     @property
     def games(self) -> dict[str | None, tuple[int, int]]:
-        """By game: how many accepted bets are open, and the place of the last win (-1: none)."""
+        """Return by game how many accepted bets are open, and the place of the last win (-1: none)."""
         return self.played.all()
 
     def may_do(self, request: WebhookRequest, form: CallForm) -> list[Possibility]:
@@ -109,7 +111,7 @@ class Book:
         return found
 
     def unanswered(self, world: World) -> list[Pending]:
-        """The calls that may still take effect in this world."""
+        """Return the calls that may still take effect in this world."""
         return [entry for entry in {**self._pendings, **world.delta}.values() if isinstance(entry, Pending)]
 
     # --- telling -----------------------------------------------------------------------------------
@@ -136,7 +138,7 @@ class Book:
         self._order += 1
         after: list[World] = []
         for world in self.with_late_arrivals():
-            # Nearly always there is one world, and its role is known already.
+            # There is nearly always one world, whose role is already known.
             branches = self.branches(world, request, form, role=role if world is self.worlds[0] else None)
             after.extend(self._successors(world, branches, request, form, outcome, balance))
         if not after:
@@ -220,7 +222,7 @@ class Book:
         self._settle(worlds)
 
     def _count_open_bets(self, calls: Sequence[Operation]) -> None:
-        """Which bets are open after a burst: one that may have been refunded in it is not."""
+        """Update which bets are open after a burst; a bet that may have been refunded in it is not."""
         refunded = {call.transaction_id or "" for call in calls if call.method is Method.REFUND}
         taken = {
             call.transaction_id: call.game_id
@@ -273,7 +275,7 @@ class Book:
         order: int | None = None,
         role: Role | None = None,
     ) -> list[Branch]:
-        """Everything that a right wallet may do with this call in this world.
+        """Return everything that a right wallet may do with this call in this world.
 
         `order` is when the call was sent, if not last; `role` that of the call in this world, if known.
         """
@@ -296,7 +298,7 @@ class Book:
         return World(self, world.balance + branch.moves, {**world.delta, key: branch.entry})
 
     def with_late_arrivals(self) -> list[World]:
-        """The worlds, and those in which calls without an answer took effect in the meantime.
+        """Return the worlds, and those in which calls without an answer took effect in the meantime.
 
         Raises TooManyWorlds.
         """
@@ -364,23 +366,18 @@ class Book:
                 self.played.refund(bet.game)
 
 
-# --- ledger ---------------------------------------------------------------------------------------
-# The model of an operator's wallet: which replies are possible, player by player, as sets of worlds.
-# What one player's wallet may do stands in `book` and `law`; here stands what players and ids have to do
-# with one another.
-
-__all__ = ["Book", "Ledger", "Observation", "Terms", "TooManyWorlds", "World"]
+# --- all players together -------------------------------------------------------------------------
 
 
 class Ledger:
-    """What the money of all players of one scenario should be."""
+    """The books of all players of one scenario, and the ids that they share."""
 
     def __init__(self) -> None:
         self.books: dict[str, Book] = {}
         self.has_several_players = False
         self._shared: frozenset[str] = frozenset()
         self._exact_ids: dict[str, set[str]] = {}
-        # Whose bets and wins took effect under an id; kept from the second player on.
+        # The players whose bets and wins took effect under an id; kept from the second player on.
         self._owners: dict[Method, dict[str, list[str]]] = {Method.BET: {}, Method.WIN: {}}
 
     def open(self, player: str, balance: Money, terms: Terms | None = None) -> Book:
@@ -424,11 +421,11 @@ class Ledger:
             self._exact_ids.setdefault(folded, set()).add(transaction_id)
 
     def share(self, transaction_ids: frozenset[str]) -> None:
-        """Note ids that several players use at the same time, so that nobody can say who was first."""
+        """Record ids that several players use at the same time, so that it is unknown which was first."""
         self._shared |= transaction_ids
 
     def used_otherwise(self, book: Book, request: WebhookRequest) -> bool:
-        """Whether the id, or one that a careless wallet takes for it, stands for another call."""
+        """Return whether the id, or one that a careless wallet confuses with it, stands for another call."""
         assert request.transaction_id is not None
         other = Method.BET if request.method is Method.WIN else Method.WIN
         if isinstance(book.fact(other, request.transaction_id), Applied):
@@ -439,20 +436,19 @@ class Ledger:
         return any(near - {request.transaction_id} for near in relatives)
 
     def used_by_another(self, book: Book, request: WebhookRequest) -> bool:
-        """Whether another player's bet (or, for a win, win) of this id was sent before."""
+        """Return whether another player's bet (for a win: win) with this id was sent before."""
         if self._shared and request.transaction_id in self._shared:
             return True
         return self.has_several_players and bool(self.other_owners(book.player, request))
 
 
-# --- near_ids -------------------------------------------------------------------------------------
-# Transaction ids that a careless wallet takes for one another: collations, casts, cut-off columns.
+# --- ids that careless wallets confuse ------------------------------------------------------------
 
 _TRUNCATIONS = (24, 32, 64, 128)
 
 
 def near_forms(transaction_id: str) -> Iterator[str]:
-    """The forms under which wallets confuse ids: case, blanks, leading zeros, cut-off columns."""
+    """Return the forms by which wallets confuse ids: case, blanks, leading zeros, columns that cut off."""
     folded = transaction_id.strip().casefold()
     yield "folded:" + folded
     head, _, tail = folded.rpartition("-")
@@ -472,21 +468,20 @@ def resembles(user_id: str, known: str) -> bool:
     )
 
 
-# --- worlds ---------------------------------------------------------------------------------------
-# Possible states of one player's wallet, and what is said of a call by them.
+# --- worlds: possible states of one player's wallet -----------------------------------------------
 
 Key = tuple[Method, str]
 
 MAX_WORLDS = 4096
-"""More unknown calls than this many combinations are not followed; the scenario is inconclusive."""
+"""How many combinations of unknown calls are followed; beyond it the scenario is inconclusive."""
 
 
 class TooManyWorlds(Exception):
-    """The unknown calls of one player combine to more worlds than are followed."""
+    """Raised when the unknown calls of one player combine to more worlds than are followed."""
 
 
 class World(WalletState):
-    """One possible state of a player's wallet: a balance, and what differs from the book's other worlds."""
+    """One possible state of a player's wallet: a balance, and the facts that other worlds do not share."""
 
     __slots__ = ("_book", "balance", "delta")
 
@@ -522,40 +517,40 @@ class World(WalletState):
         return terms.blocked or over or under
 
     def identity(self) -> tuple[int, frozenset[tuple[Key, Entry]]]:
-        """Equal for worlds that cannot be told apart."""
+        """Return a value that is equal for worlds that cannot be told apart."""
         return self.balance, frozenset(self.delta.items())
 
 
 class Games:
-    """What a player's games are at: how many accepted bets are open, and when the last win was sent."""
+    """The state of a player's games: how many accepted bets are open, and when the last win was sent."""
 
     def __init__(self) -> None:
         self._open_bets: dict[str | None, int] = {}
         self._last_win: dict[str | None, int] = {}
 
     def bet(self, game: str | None) -> None:
-        """A bet was accepted."""
+        """Count an accepted bet."""
         self._open_bets[game] = self._open_bets.get(game, 0) + 1
 
     def refund(self, game: str | None) -> None:
-        """A bet was given back."""
+        """Count a refunded bet."""
         if self._open_bets.get(game):
             self._open_bets[game] -= 1
 
     def win(self, game: str | None, order: int) -> None:
-        """A win was sent, at that place of the player's order."""
+        """Record a win at that place in the player's order."""
         self._last_win[game] = order
 
     def open_bets(self, game: str | None) -> int:
-        """How many are open."""
+        """Return how many bets are open."""
         return self._open_bets.get(game, 0)
 
     def last_win(self, game: str | None) -> int:
-        """The place of the last win, -1 where there was none."""
+        """Return the place of the last win, -1 without one."""
         return self._last_win.get(game, -1)
 
     def all(self) -> dict[str | None, tuple[int, int]]:
-        """By game: the open bets, and the place of the last win."""
+        """Return by game the open bets, and the place of the last win."""
         names = {*self._open_bets, *self._last_win}
         return {name: (self.open_bets(name), self.last_win(name)) for name in names}
 
@@ -570,7 +565,7 @@ class Possibility(NamedTuple):
 
 
 class Observation(NamedTuple):
-    """What the ledger says of one call. `possible` is False when no world allows the answer."""
+    """The ledger's verdict on one call. `possible` is False if no world allows the answer."""
 
     possible: bool
     role: Role
@@ -579,7 +574,7 @@ class Observation(NamedTuple):
 
 
 class Answered(NamedTuple):
-    """How a call was answered, the balance that its answer shows, and the one that the wallet has then."""
+    """How a call was answered, the balance in the answer, and the one that the wallet then has."""
 
     outcome: Outcome
     shown: Money
@@ -587,7 +582,7 @@ class Answered(NamedTuple):
 
 
 class Terms(Frozen):
-    """What is known of a player besides the calls: `min_bet` and `max_bet` are limits of the operator."""
+    """What is known of a player besides the calls: `min_bet` and `max_bet` are the wallet's limits."""
 
     exists: bool = True
     blocked: bool = False

@@ -1,7 +1,7 @@
-"""The law of money, one row a role: which part a call plays in one possible state of the wallet.
+"""The law of money, with one row for each role that a call can have in a possible state of the wallet.
 
-A row says what a right wallet may do with such a call, whether it moves money, what is read of the wallet's
-dialect, and what it is called when the wallet does something else. Which states are possible is `book`'s.
+A row says what a right wallet may do with such a call, whether it moves money, which knob of the dialect it
+shows, and the name of the mistake if the wallet does something else.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from simulator.law.situations import Situation as S
 
 
 class Applied(NamedTuple):
-    """A call that moved money: `amount` as sent, the balance `after` it, its place in `order`."""
+    """A call that moved money: its `amount` as sent, the balance `after` it, its place in `order`."""
 
     amount: int
     after: int
@@ -33,7 +33,7 @@ class Tombstone(NamedTuple):
 
 
 class Mark(StrEnum):
-    """What else a wallet may remember of an id."""
+    """Other facts that a wallet may remember of an id."""
 
     REFUSED = "refused"
     ZERO_REFUND = "refund over nothing"
@@ -41,7 +41,7 @@ class Mark(StrEnum):
 
 
 class Pending(NamedTuple):
-    """A call without an answer: it may still be applied, once, at any later moment.
+    """A call without an answer, which may still be applied once, at any later moment.
 
     `order` is that of its sending, whenever it is applied: worlds that differ in nothing else stay one.
     """
@@ -57,7 +57,8 @@ Entry = Applied | Tombstone | Mark | Pending
 class Branch(NamedTuple):
     """One thing that the wallet may do: its `outcome`, by how much the balance moves, what it remembers.
 
-    `answers` are the balances that an accepting reply may show; None is any, and a read judges the money.
+    `answers` are the balances that an accepting reply may show; with None it may show any, and a balance read
+    decides about the money.
     """
 
     outcome: Outcome
@@ -67,7 +68,7 @@ class Branch(NamedTuple):
 
 
 class WalletState:
-    """One possible state of a wallet, and what is known of the player besides: what the law looks at."""
+    """The facts that the law asks for: one possible state of a wallet, and what is known of the player."""
 
     __slots__ = ()
 
@@ -78,7 +79,7 @@ class WalletState:
         raise NotImplementedError
 
     def used_otherwise(self, request: WebhookRequest) -> bool:
-        """Return whether the id, or one that a careless wallet takes for it, stands for another call."""
+        """Return whether the id, or one that a careless wallet confuses with it, stands for another call."""
         raise NotImplementedError
 
     def used_by_another(self, request: WebhookRequest) -> bool:
@@ -101,7 +102,7 @@ class WalletState:
 # --- what a right wallet may do ---------------------------------------------------------------------
 
 Allows = Callable[[WalletState, WebhookRequest, int], list[Branch]]
-"""Says what a right wallet may do with a call; the last argument is its place in the player's order."""
+"""Returns what a right wallet may do with a call; the last argument is its place in the player's order."""
 
 
 def _takes(state: WalletState, request: WebhookRequest, order: int) -> list[Branch]:
@@ -166,11 +167,11 @@ def _has_nothing_to_refund(
     return _nothing_to_refund(state, request)
 
 
-def _answers_anything(*_call: object) -> list[Branch]:
+def _moves_nothing(*_call: object) -> list[Branch]:
     return [Branch(Outcome.ACCEPTED, 0, None, answers=None), Branch(Outcome.REFUSED, 0, None)]
 
 
-def _knows_nobody(*_call: object) -> list[Branch]:
+def _refuses_stranger(*_call: object) -> list[Branch]:
     return [Branch(Outcome.REFUSED, 0, None)]
 
 
@@ -191,7 +192,7 @@ def _zero(state: WalletState, request: WebhookRequest, order: int) -> Branch:
 
 
 def _refused(state: WalletState, request: WebhookRequest) -> Branch:
-    """A refusal is remembered, unless more is known: an unanswered call of that id may still be applied."""
+    """Remember a refusal unless more is known: an unanswered call with that id may still be applied."""
     assert request.transaction_id is not None
     known = state.entry(request.method, request.transaction_id)
     return Branch(Outcome.REFUSED, 0, Mark.REFUSED if known is None else known)
@@ -205,7 +206,7 @@ def _repeated(state: WalletState, request: WebhookRequest) -> Branch:
 
 
 def _refunds(state: WalletState, request: WebhookRequest, order: int) -> Iterator[Branch]:
-    """A refund whose amount is not the stake pays the stake or the amount, never more than the stake."""
+    """Return what a refund may pay: the stake, or its own amount if that is less."""
     assert request.transaction_id is not None
     bet = state.entry(Method.BET, request.transaction_id)
     assert isinstance(bet, Applied)
@@ -230,14 +231,14 @@ def _nothing_to_refund(state: WalletState, request: WebhookRequest) -> list[Bran
 
 
 def _after_zero_refund(state: WalletState, request: WebhookRequest) -> list[Branch]:
-    """A wallet that keeps a refund over nothing as a tombstone takes the next one for a repeat."""
+    """Allow a repeat: a wallet may have kept the refund of 0.00 as a tombstone."""
     assert request.transaction_id is not None
     kept = state.entry(request.method, request.transaction_id) is Mark.ZERO_REFUND
     return [Branch(Outcome.ACCEPTED, 0, None, answers=None)] if kept else []
 
 
 # --- the dialect ------------------------------------------------------------------------------------
-# What wallets do where the field's guides disagree. Observed, not judged.
+# How wallets behave where integration guides differ; it is observed, not judged.
 
 KNOBS: dict[str, tuple[str, ...]] = {
     "duplicate_bet": ("accepted", "refused"),
@@ -252,10 +253,10 @@ KNOBS: dict[str, tuple[str, ...]] = {
     "money_type": ("string", "number"),
     "shared_ids": ("per_player", "global"),
 }
-"""Every knob with the values it can show; a policy may also pin `any`, which is the default."""
+"""Every knob with its possible values; a policy may also be `any`, which is the default."""
 
 Knob = Callable[[Method, Outcome, int], tuple[str, str]]
-"""Says which knob an answered call shows, and its value; the last argument is how the balance moved."""
+"""Returns which knob an answered call shows, and its value; the last argument is how the balance moved."""
 
 
 def _answer(knob: str) -> Knob:
@@ -274,26 +275,26 @@ def _zero_answer(method: Method, outcome: Outcome, _moved: int) -> tuple[str, st
 
 
 class Kind(StrEnum):
-    """How a mistake with a call is named: by what kind of call it is."""
+    """The kind of a call, by which a mistake with it is named."""
 
     BET = "bet"
     WIN = "win"
     REFUND = "refund"
     OVERDRAFT = "overdraft"
     IDLE = "idle"
-    """Whatever is answered, no money may move."""
+    """No money may move, whatever the answer."""
     NAMED = "named"
-    """Whatever went wrong, there is one name for it."""
+    """Every mistake with such a call has the same name."""
 
 
 class RoleRow(NamedTuple):
-    """What is known of a role.
+    """The row of a role.
 
-    `ignored` is what an accepted call is called that moved nothing although it must; `otherwise`, one that
-    moved another amount, or moved although it must not. `must`: it must be accepted. `moves`: accepted, it is
-    supposed to change the balance. `is_plain`: its accepted answer says as much as a read. `others_moved` is
-    what it is called when another player's balance moves. `is_remarkable`: its name speaks of what the reader
-    sees in the file, and not of what a wallet may do.
+    `ignored` names the mistake if an accepted call moved nothing although it must; `otherwise`, if it moved
+    another amount, or moved although it must not. `must`: it must be accepted. `moves`: if accepted, it
+    should change the balance. `is_plain`: its accepted answer proves as much as a read. `others_moved` names
+    the mistake if another player's balance moves. `is_remarkable`: its name is about what readers see in the
+    file, not about what a wallet may do.
     """
 
     allows: Allows
@@ -309,7 +310,7 @@ class RoleRow(NamedTuple):
 
 
 class Role(StrEnum):
-    """The rows of the table, by what they are called in a ledger line."""
+    """The rows of the table, by their names in a ledger line."""
 
     row: RoleRow
 
@@ -475,8 +476,8 @@ class Role(StrEnum):
         ),
     )
     ZERO = "call over 0.00", RoleRow(_zero_or_refuses, Kind.IDLE, S.ZERO_MOVED, knob=_zero_answer)
-    MALFORMED = "malformed call", RoleRow(_answers_anything, Kind.IDLE, S.MALFORMED_MOVED)
-    STRANGER = "call for an unknown player", RoleRow(_knows_nobody, Kind.NAMED, S.UNKNOWN_PLAYER_ACCEPTED)
+    MALFORMED = "malformed call", RoleRow(_moves_nothing, Kind.IDLE, S.MALFORMED_MOVED)
+    STRANGER = "call for an unknown player", RoleRow(_refuses_stranger, Kind.NAMED, S.UNKNOWN_PLAYER_ACCEPTED)
 
 
 REPEATS = {
@@ -503,11 +504,11 @@ def knob_shown(role: Role, method: Method, outcome: Outcome, moved: int) -> tupl
     return knob(method, outcome, moved)
 
 
-# --- which row it is --------------------------------------------------------------------------------
+# --- the choice of the row --------------------------------------------------------------------------
 
 
 def role_of(state: WalletState, request: WebhookRequest, form: CallForm) -> Role:
-    """The row of the table that this call falls under in this world. The method must move money."""
+    """Return the row for a call in this world. The method must move money."""
     if form is CallForm.MALFORMED or request.transaction_id is None:
         return Role.MALFORMED
     known = state.entry(request.method, request.transaction_id)

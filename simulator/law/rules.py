@@ -1,13 +1,13 @@
 """Find rules by id or by what happened, and read them and their words from the files of `catalogue/`.
 
 A language is a folder of `catalogue/`: `GROUP.toml` has a table for each rule of that group, and
-`situations.toml` has a table for each situation. `catalogue/en` is the whole catalogue. It alone says what
-does not depend on a language: which rules there are, their level, their situations, the sets of situations
-and the rule of a situation. The folder of another language holds words alone; a rule or a situation that it
-leaves out is shown in English.
+`situations.toml` has a table for each situation. `catalogue/en` is complete, and alone holds what does not
+depend on a language: which rules there are, their level, their situations, the sets of situations and the
+rule of a situation. The folders of other languages hold texts only; missing rules and situations are shown in
+English.
 
-Line breaks in a text only wrap it. A file is parsed when something in it is first asked for, so that a run
-without findings parses none; which ids exist is read off the headers of the tables.
+Line breaks within a text do not matter. A file is parsed when it is first needed, so that a run without
+findings parses none; the ids are read from the headers of the tables.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ GROUPS = (
 """The groups of rules in the order in which they are listed; each has a file in the catalogue."""
 
 _CLAIMS = "EXP"
-"""The group of what a scenario or a policy asks for by itself: its rules are no checks of the catalogue."""
+"""The group of expectations of scenarios and policies, whose rules are not checks of the catalogue."""
 
 _SITUATIONS = "situations"
 _RULE_WORDS = ("title", "meaning", "why", "source", "fix")
@@ -47,11 +47,11 @@ _RULE_ID = re.compile(r"([A-Z]{3})-\d\d", re.ASCII)
 
 
 class Rule(Frozen):
-    """One check of the conformance catalogue: what a finding can name, and what `explain` prints.
+    """One rule, which findings name and `explain` prints.
 
-    `source` says who in the industry asks for it, or where the reference does. `situations` are what the
-    check can be reported for: of the checks that a scenario covers, the first that has the situation names
-    the finding. `no_scenario` says why no bundled scenario covers the check; it is empty where one does.
+    `source` says which providers require it, or where the reference does. `situations` are those for which
+    the rule can be reported: a finding has the first rule that its scenario covers and that lists the
+    situation. `no_scenario` says why no bundled scenario covers the rule, and is empty if one does.
     """
 
     id: str
@@ -66,7 +66,7 @@ class Rule(Frozen):
 
     @property
     def group(self) -> str:
-        """The letters of the id, `CON` of `CON-03`."""
+        """Return the letters of the id: `CON` of `CON-03`."""
         return self.id.partition("-")[0]
 
 
@@ -78,11 +78,11 @@ class SituationWords(Frozen):
 
 
 class CatalogueError(SimulatorError):
-    """A file of the catalogue cannot be used; the message names the file, the line and the table."""
+    """Raised for an unusable file of the catalogue; the message names the file, the line and the table."""
 
 
 class UnknownRule(UsageError):
-    """No rule has that id; the message names the one that was probably meant."""
+    """Raised for an unknown id; the message names the rule that was probably meant."""
 
     def __init__(self, found: str, known: Iterable[str]) -> None:
         hint = did_you_mean(found, known)
@@ -90,14 +90,14 @@ class UnknownRule(UsageError):
 
 
 class UnknownLanguage(UsageError):
-    """The catalogue has no such language; the message names the one that was probably meant."""
+    """Raised for an unknown language; the message names the one that was probably meant."""
 
     def __init__(self, found: str, known: Iterable[str]) -> None:
         super().__init__(f'the rules are not written in "{found}"{did_you_mean_or_valid(found, known)}')
 
 
 class Rulebook:
-    """The rules and the words in a folder of languages; each file is parsed once, when it is needed."""
+    """The rules and their texts in a folder of languages; each file is parsed once, when it is needed."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -209,14 +209,14 @@ class Rulebook:
 
 
 class _SituationRow(Frozen):
-    """A table of `situations.toml`. In `rules`, None is for every method that has no rule of its own."""
+    """A table of `situations.toml`. In `rules`, None stands for all methods without a rule of their own."""
 
     words: SituationWords
     rules: dict[Method | None, str]
 
 
 class _Table(Frozen):
-    """One table of a file: where it stands, as errors say it, and what it holds."""
+    """One table of a file: its place for errors, and its values."""
 
     place: str
     values: dict[str, object]
@@ -257,7 +257,7 @@ class _Table(Frozen):
         return _Table(f"{self.place} {name}:", value)
 
     def wrong(self, message: str) -> CatalogueError:
-        """Return the error that says where the table stands."""
+        """Return an error with the place of the table."""
         return CatalogueError(f"{self.place} {message}")
 
     def _known(self, name: str, value: object, known: Collection[str], noun: str) -> str:

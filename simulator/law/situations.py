@@ -1,9 +1,9 @@
-"""Name what a wallet did wrong by what happened, and not by the check that asked for it.
+"""The situations: what a wallet did wrong, named by what happened, not by the check that found it.
 
-The ledger finds situations; a rule is chosen for one afterwards (`rules.rule_of`), because the same mistake
-belongs to different checks: a bet that is charged twice is IDE-01 when it was sent again at once and IDE-04
-when twenty calls lay between. The words of a situation and its rule stand in `catalogue/en/situations.toml`.
-Importing this module reads no file.
+The ledger finds situations; `rules.rule_of` then chooses a rule, because the same mistake belongs to
+different checks: a bet that is charged twice is IDE-01 if it was sent again at once, and IDE-04 if twenty
+calls came in between. `catalogue/en/situations.toml` holds the texts of a situation and its rule. Importing
+this module reads no file.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Situation(StrEnum):
 _S = Situation
 
 SETS: dict[str, frozenset[Situation]] = {
-    # A bet that should simply be taken.
+    # A bet that must be taken.
     "FRESH_BET": frozenset(
         {
             _S.BET_NOT_TAKEN,
@@ -86,11 +86,11 @@ SETS: dict[str, frozenset[Situation]] = {
             _S.CENT_OFF,
         }
     ),
-    # A win that should simply be credited.
+    # A win that must be credited.
     "FRESH_WIN": frozenset(
         {_S.WIN_NOT_CREDITED, _S.WIN_WRONG_AMOUNT, _S.WIN_REFUSED, _S.WIN_REFUSED_BUT_CREDITED, _S.CENT_OFF}
     ),
-    # A refund that should simply give the stake back.
+    # A refund that must pay the stake.
     "FRESH_REFUND": frozenset(
         {
             _S.REFUND_NOT_CREDITED,
@@ -101,7 +101,7 @@ SETS: dict[str, frozenset[Situation]] = {
             _S.CENT_OFF,
         }
     ),
-    # The money may be right and the answer is not.
+    # The money may be right, but the answer is not.
     "ANSWER": frozenset({_S.ANSWER_BALANCE_WRONG, _S.NO_ANSWER}),
     # `user_balance` does not show the balance.
     "READ": frozenset(
@@ -111,14 +111,14 @@ SETS: dict[str, frozenset[Situation]] = {
     "REPEATED": frozenset(
         {_S.REPEATED_BET_TAKEN_AGAIN, _S.REPEATED_WIN_CREDITED_AGAIN, _S.REPEATED_REFUND_CREDITED_AGAIN}
     ),
-    # A new call is mixed up with another one because of its id.
+    # A new call is confused with another one because of its id.
     "SHARED": frozenset({_S.SHARED_ID_SWALLOWED, _S.SHARED_ID_REFUSED}),
-    # A call that says nothing valid is acted on, or is answered with success.
+    # An invalid call takes effect, or is answered with success.
     "MALFORMED": frozenset({_S.MALFORMED_MOVED, _S.MALFORMED_ACCEPTED}),
-    # What only calls that overlap in time can show.
+    # Mistakes that only show with calls that overlap in time.
     "CONCURRENT": frozenset({_S.LOST_UPDATE, _S.DOUBLE_EFFECT, _S.CONCURRENT_WRONG}),
 }
-"""What many rules can be reported for; the catalogue names a set where it means all of it."""
+"""Sets of situations, which the catalogue names instead of listing their members."""
 
 _NO_LAW = frozenset({_S.EXPECTATION_FAILED, _S.POLICY_BROKEN, _S.SLOW, _S.NO_ANSWER})
 

@@ -1,7 +1,4 @@
-"""Releases the calls of a `parallel` step together, over real connections of their own.
-
-What was answered is judged as a concurrent history, in `concurrent`.
-"""
+"""Send the calls of a `parallel` step together, over their own connections, and judge them as a history."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ from simulator.scenario.script import Planned, Script
 from simulator.wire.sender import Sender
 
 Done = tuple[Planned, Exchange]
-"""A call with one of its exchanges; a fault may make more than one of a call."""
+"""A call with one of its exchanges; with a fault it may have several."""
 
 
 def release(
@@ -31,8 +28,8 @@ def release(
 
     What was not sent when `stopping` turns true stays unsent.
     """
-    # As many connections as workers, and nobody else's: a wallet that serves one connection at a time waits
-    # for the next call on each, so none may stand open with nobody to use it.
+    # As many connections as workers, and no other: a wallet that serves one connection at a time waits for
+    # the next call on each, so no connection may be open that is not used.
     sender.cool_down()
     with sender.apart() as own:
         done = _released(calls, min(in_flight, len(calls)), own, stopping)
@@ -72,8 +69,7 @@ def _send(unsent: UnsentCall, sender: Sender) -> Iterable[Exchange]:
     return (sender.call(unsent.request, unsent.wire),)
 
 
-# --- concurrent -----------------------------------------------------------------------------------
-# Judges what a `parallel` step brought back: each player's calls as a concurrent history.
+# --- judge a `parallel` step: the calls of each player as a concurrent history --------------------
 
 
 class Bursts:
@@ -107,8 +103,6 @@ class Bursts:
         for book in self._real_books():
             self._judge_player(book, calls_made, step.place)
         self._judge_strangers(calls_made)
-
-    # --- inside ------------------------------------------------------------------------------------
 
     def _real_books(self) -> list[Book]:
         return [
@@ -144,7 +138,7 @@ class Bursts:
 
 
 def _ids_of_several_players(calls: Sequence[Planned]) -> frozenset[str]:
-    """Transaction ids that more than one player uses in this burst: whose call counts is a dialect."""
+    """Return the transaction ids that several players use in this burst; wallets may count each or one."""
     owners: dict[str, set[str]] = {}
     for planned in calls:
         request = planned.call.form.request

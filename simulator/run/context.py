@@ -1,4 +1,4 @@
-"""What all scenarios of one run share, and how one call is made, recorded and read."""
+"""The state that all scenarios of a run share: the sender and its record, the last run, bets, dialect."""
 
 from __future__ import annotations
 
@@ -23,32 +23,32 @@ from simulator.wire.patience import Patience
 from simulator.wire.sender import CallInterrupted, RateLimit, Sender
 
 SILENT_CALLS_MAX = 5
-"""So many calls in a row without an answer, none of them our doing, and the operator counts as gone."""
+"""How many calls in a row may get no answer, without an injected fault, before the wallet counts as gone."""
 
 
 LIMITED_CALLS_MAX = 2
-"""How often a call that a rate limit turned away is sent again before its answer counts."""
+"""How often a call that a rate limit refused is sent again before its answer counts."""
 
 PAST_KEPT = 16
-"""So many balances that a player had are known again when a read that lags shows one of them."""
+"""How many past balances of a player are kept, to recognise a read that lags behind."""
 
 BETS_KEPT = 8
-"""So many accepted bets of a player can be won on or refunded by adjusting calls."""
+"""How many accepted bets of a player are kept, for adjusting calls to win on or refund."""
 
 
 class Stopped(Exception):
-    """The run ends before this scenario does: an interrupt, or the operator stopped answering."""
+    """Raised when the run ends before the scenario: interrupted, or because the wallet stopped answering."""
 
 
 class RunContext:
-    """One run: settings, the way out, and the stream that everything is told to.
+    """One run: its settings, the sender, and the stream of events.
 
-    `emit` may be called from any thread. `run` is the random part of this run's transaction ids. `kept`
-    holds the latest exchanges of every scenario that is running. `stopping` is why no scenario may call any
-    more; while `ending`, what has to be put in order after the scenarios may. `shown`, by player, is the
-    balance that the operator last showed and goes on from, as far as it is known; `past` are those before.
-    `bets`, by player, are the latest bets that it accepted. A player is one scenario's at a time; the
-    mappings are shared by all. `mistakes` count what calls that were sent one after the other have shown.
+    `emit` is thread-safe. `run` is the random part of this run's transaction ids. `kept` holds the latest
+    exchanges of every running scenario. `stopping` is why no scenario may send calls any more; while
+    `ending`, only the restoring of balances may. `shown`, by player, is the last balance that the wallet
+    showed and continued from, as far as it is known; `past` are those before. `bets`, by player, are the
+    latest accepted bets. One scenario at a time uses a player; the mappings are shared by all. `mistakes`
+    counts what calls that were sent one after the other have shown.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class RunContext:
 
     @property
     def sender(self) -> Sender:
-        """The way out; there is none before the endpoint was reached."""
+        """Return the sender, which exists once the endpoint was reached."""
         assert self._sender is not None
         return self._sender
 
@@ -97,7 +97,7 @@ class RunContext:
             self._sender.close()
 
     def emit(self, event: Event) -> None:
-        """Hand an event to the reports, one at a time."""
+        """Pass an event to the reports, one at a time."""
         with self._lock:
             self.report(event)
 
@@ -115,7 +115,7 @@ class RunContext:
         for _ in range(LIMITED_CALLS_MAX):
             if not call.reading.busy or self.rate_limit.is_spent:
                 break
-            # The wallet turned the call away before it looked at it, and asks to be called again.
+            # The wallet refused the call unread, and asks to send it again.
             call = self._call_once(unsent)
         return call
 
@@ -131,7 +131,7 @@ class RunContext:
         return self.record(unsent, exchange)
 
     def disturb(self, unsent: UnsentCall) -> tuple[Call, ...]:
-        """One call under its fault; two for a duplicate. Raises Stopped when the run is ending."""
+        """Send one call with its fault, or two for a duplicate. Raises Stopped when the run is ending."""
         assert unsent.fault is not None
         if self.stopping:
             raise Stopped(self.stopping)
@@ -168,7 +168,7 @@ class RunContext:
         return call
 
     def _keep_bet(self, call: Call) -> None:
-        """Keep an accepted bet: a win in its round, or its refund, may be the only way to give money."""
+        """Keep an accepted bet, since only a win in its round or its refund may raise the balance."""
         bet = call.form.request
         if bet is None or bet.method is not Method.BET or call.outcome is not Outcome.ACCEPTED:
             return
@@ -177,7 +177,7 @@ class RunContext:
 
     @property
     def gone(self) -> bool:
-        """Whether the operator stopped answering."""
+        """Return whether the wallet stopped answering."""
         return self._silent >= SILENT_CALLS_MAX
 
     def _watch_silence(self, exchange: Exchange) -> None:
@@ -189,29 +189,28 @@ class RunContext:
                 self.stop(f"the operator stopped answering: {exchange.reply.detail}")
 
 
-# --- last_run -------------------------------------------------------------------------------------
-# What did not pass in the last run, kept in a file beside the work, for `--last-failed`.
+# --- the last run, for `--last-failed` ------------------------------------------------------------
 
 STATE_FILE = Path(".betrontech-sim", "last-run.json")
-"""Below the current folder, since scenario ids are paths seen from there."""
+"""In the current folder, since scenario ids are paths relative to it."""
 
 _GOOD = frozenset({Verdict.PASSED, Verdict.XFAILED, Verdict.SKIPPED})
 
 
 def read_last_failed(folder: Path) -> frozenset[str] | None:
-    """Ids of the scenarios that did not pass when last run; None where no run is known."""
+    """Return the ids of the scenarios that did not pass in their last run, or None without a record."""
     try:
         state = json.loads(Path(folder, STATE_FILE).read_bytes())
         failed = state["failed"]
         valid = isinstance(failed, list) and all(isinstance(name, str) for name in failed)
         return frozenset(failed) if valid else None
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        # A file that something else wrote or cut is as good as none: everything runs.
+        # A damaged or foreign file counts as none: everything runs.
         return None
 
 
 class LastRun:
-    """A fold over events that keeps the file true: what did not run this time keeps its old verdict."""
+    """Updates the file from the events; scenarios that did not run keep their old verdict."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -239,14 +238,13 @@ class LastRun:
             file.with_suffix(".new").replace(file)
 
 
-# --- open_bets ------------------------------------------------------------------------------------
-# Bets that scenarios leave without a win or a refund: nobody's mistake by themselves, and worth a note.
+# --- open bets ------------------------------------------------------------------------------------
 
 NAMED_MAX = 3
 
 
 class OpenBets:
-    """How many each scenario of a run has left."""
+    """Counts the bets that scenarios leave without a win or a refund, which is worth a note."""
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
@@ -257,7 +255,7 @@ class OpenBets:
             self._counts[scenario_id] = count
 
     def in_words(self) -> list[str]:
-        """The note: how many, and in which scenarios most; none where there are none."""
+        """Return the note with their number and the scenarios with most of them, or nothing."""
         if not self._counts:
             return []
         total = sum(self._counts.values())
@@ -272,7 +270,7 @@ class OpenBets:
 
 
 class DialectLog:
-    """What was observed, from all threads of a run."""
+    """Records how the wallet behaves where guides differ. Thread-safe."""
 
     def __init__(self) -> None:
         self._seen: dict[str, Counter[str]] = defaultdict(Counter)
@@ -286,7 +284,7 @@ class DialectLog:
             self._evidence.setdefault((knob, value), evidence)
 
     def observed(self) -> tuple[DialectObserved, ...]:
-        """One line a knob; a wallet that does both shows both values, the more frequent first."""
+        """Return one line for each knob; if a wallet shows both values, the more frequent comes first."""
         lines = []
         for knob in KNOBS:
             seen = self._seen.get(knob)

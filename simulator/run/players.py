@@ -1,4 +1,4 @@
-"""Where a scenario's players come from: made by the target's seed hook, or taken from a pool of user ids."""
+"""Give players to scenarios: created by the seed hook, or taken from a pool of user ids. Call the hooks."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ GHOST = "ghost"
 
 
 class NoPlayer(Exception):
-    """A scenario cannot have the players it needs; the message is why it is skipped."""
+    """Raised if a scenario cannot have the players that it needs; the message is why it is skipped."""
 
 
 class Cast:
-    """Hands players to scenarios; no player is in two scenarios at a time."""
+    """Gives players to scenarios; no player is in two scenarios at a time."""
 
     def __init__(self, settings: RunSettings, hooks: Hooks, run: str) -> None:
         self._hooks = hooks
@@ -42,21 +42,20 @@ class Cast:
 
     @property
     def seeded(self) -> bool:
-        """Whether players are made to order."""
+        """Return whether the seed hook creates players."""
         return self._seed_hook is not None
 
     def missing(self, scenario: Scenario) -> str | None:
-        """Why this scenario cannot have its players, known before it runs."""
+        """Return why this scenario cannot have its players, or an empty text."""
         wanted = [spec for spec in scenario.players.values() if spec.exists]
         if "blocked_player" in scenario.needs and self._block_hook is None:
             return "needs a blocked player: no block hook is configured"
         if not self.seeded and len(wanted) > self._named:
-            named = f"{self._named} is named" if self._named == 1 else f"{self._named} are named"
-            return f"needs {len(wanted)} players, {named}; give more with --player"
+            return f"needs {len(wanted)} test players, only {self._named} given; add another --player"
         return None
 
     def take(self, specs: Mapping[str, PlayerSpec]) -> dict[str, str]:
-        """User ids by the scenario's names for its players; waits for the pool. Raises NoPlayer."""
+        """Return user ids by the scenario's names for its players; wait for the pool. Raises NoPlayer."""
         real = [name for name, spec in specs.items() if spec.exists]
         ghosts = {
             name: f"{self._run}-{GHOST}-{next(self._numbers)}" for name in specs if not specs[name].exists
@@ -70,7 +69,7 @@ class Cast:
             return ghosts | {name: self._free.popleft() for name in real}
 
     def block(self, player: str) -> None:
-        """Have the operator block a player, until it is given back. Raises NoPlayer."""
+        """Block a player until the scenario returns it. Raises NoPlayer."""
         self._blocked.add(player)
         self._set_blocked(player, "true")
 
@@ -90,7 +89,7 @@ class Cast:
                 self._changed.notify_all()
 
     def _unblocked(self, player: str) -> bool:
-        """Unblock a player that a scenario blocked; False when that fails, and nobody may have it again."""
+        """Unblock a player that a scenario blocked; return False if that fails: it is not used again."""
         if player not in self._blocked:
             return True
         try:
@@ -120,7 +119,6 @@ class Cast:
 
 
 # --- hooks ----------------------------------------------------------------------------------------
-# The target's hooks: how a player is made or blocked, and how the operator is restarted.
 
 HOOK_TIMEOUT_S = 60.0
 
@@ -131,7 +129,7 @@ SHOWN_BYTES = 200
 
 
 class HookFailed(SimulatorError):
-    """A hook did not do its work; the message says which and what it answered."""
+    """Raised for a hook that failed; the message says which, and its answer."""
 
 
 class Hooks:

@@ -1,6 +1,7 @@
-"""Before the suite: is the endpoint there, does it speak JSON, does the player exist and may it play?
+"""Check before the suite that the endpoint answers in JSON and that the player exists and may play.
 
-If not, that is one root cause with what to check, instead of a hundred failures.
+A failure is one root cause with what to check, instead of a hundred failed scenarios. Below: bring players to
+a balance before a scenario, and restore their balances after the run.
 """
 
 from __future__ import annotations
@@ -30,23 +31,22 @@ from simulator.wire.writing import OpenRound, write
 PLACE = Place("preflight", 1)
 
 TRIES = 3
-"""How often an endpoint is asked before it counts as one at which nobody answers."""
+"""How often an endpoint is called before it counts as unreachable."""
 
 NO_WALLET = frozenset(
     {301, 302, 303, 307, 308, 401, 403, 404, 405, 407, 410, 411, 413, 414, 415, 419, 421, 426}
 )
-"""Statuses by which a web server or a gateway turns calls away; a wallet may refuse with some of them."""
+"""The statuses with which a web server or a gateway refuses calls; wallets may use some of them, too."""
 
 
 class RootCause(Exception):
-    """Nothing can be judged; the message says why and what to check."""
+    """Raised if nothing can be judged; the message says why and what to check."""
 
 
 class Preflight:
-    """The four calls that show whether a player can be used: read, bet 0.01, win 0.01, read.
+    """Sends the four calls that show whether a player can be used: read, bet 0.01, win 0.01, read.
 
-    Only whether they are answered counts: money that goes wrong already here is found, and told, by the
-    scenarios.
+    Only the fact that they are answered counts: the scenarios find and report wrong money.
     """
 
     def __init__(self, context: RunContext, forms: FormLog) -> None:
@@ -58,7 +58,7 @@ class Preflight:
         self._judge = Judge(context, self._scenario, forms, self._tell, Phase.PREFLIGHT)
 
     def balance(self, player: str) -> Money:
-        """The balance that the player has. Raises RootCause, EndpointUnreachable."""
+        """Return the player's balance. Raises RootCause, EndpointUnreachable."""
         call = self._read_answered(player).for_unknown_player
         if not _is_answered(call):
             raise EndpointUnreachable(self._unreachable(call))
@@ -69,8 +69,8 @@ class Preflight:
         return call.reading.balance
 
     def check(self, player: str, balance: Money) -> None:
-        """See that a player with that balance may play. Raises RootCause, EndpointUnreachable."""
-        # Ids are never those of another player: some wallets take an id from one player only.
+        """Check that a player with that balance may play. Raises RootCause, EndpointUnreachable."""
+        # Each player has ids of its own, since some wallets accept an id from one player only.
         prefix = f"{self._context.run}y{self._checked:x}"
         self._checked += 1
         script = Script(
@@ -127,10 +127,10 @@ class Preflight:
             raise RootCause(f"{deviation.message}\n{self._judge.curl(call.exchange.wire)}")
 
     def _bet(self, player: str, balance: Money, amount: Money, script: Script) -> Money:
-        """Returns the balance that a bet left."""
+        """Return the balance after a bet."""
         call = self._call(script, Method.BET, player, amount)
         if _is_missing(call):
-            # It may have met a connection that was just closed; another bet has a connection of its own.
+            # The connection may have been closed just then; another bet gets a new one.
             self._judge.note_form(call)
             call = self._call(script, Method.BET, player, amount)
         if call.reading.outcome is Outcome.REFUSED and balance >= WHOLE_UNIT > amount:
@@ -167,7 +167,7 @@ class Preflight:
         return self._context.call(unsent)
 
     def _unusable(self, call: Call, what: str, player: str, before: Money | None = None) -> NoReturn:
-        """Nothing can be judged; `before` is the balance that a call without effect leaves."""
+        """Return the root cause; `before` is the balance that a call without effect leaves."""
         self._judge.note_form(call)
         effect = "" if before is None else self._effect(call, player, before)
         reply = call.exchange.reply
@@ -180,7 +180,7 @@ class Preflight:
         raise RootCause("\n".join(filter(None, lines)))
 
     def _effect(self, call: Call, player: str, before: Money) -> str:
-        """What a call did that was not answered with success: no scenario will get far enough to tell."""
+        """Return what a call without a success did, since no scenario will get far enough to find out."""
         after = self._read(player).reading.balance
         request = call.exchange.request
         assert request is not None
@@ -240,22 +240,21 @@ def _is_usable(call: Call) -> bool:
     )
 
 
-# --- opening --------------------------------------------------------------------------------------
-# Brings a player to a balance with ordinary calls, so that scenarios run against any operator unchanged.
+# --- bring players to a balance -------------------------------------------------------------------
 
 ADJUSTING_CALLS_MAX = 2_500
-"""A jackpot of 99,999,999.99 is taken back in bets of 50,000.00."""
+"""Enough to lower a jackpot of 99,999,999.99 with bets of 50,000.00."""
 
 UNANSWERED_MAX = 5
-"""So many adjusting calls of a scenario may get no answer: others make up for them."""
+"""How many adjusting calls of a scenario may get no answer: others make up for them."""
 
 
 class CannotReach(Exception):
-    """The balance cannot be reached; the message is why the scenario is skipped."""
+    """Raised if the balance cannot be reached; the message is why the scenario is skipped."""
 
 
 class Adjustment:
-    """Adjusting calls for one scenario, judged by the ledger like all others, refusals allowed."""
+    """Adjusts balances for a scenario with ordinary calls, judged like all others; refusals are allowed."""
 
     def __init__(self, context: RunContext, judge: Judge, script: Script, why: Why, place: Place) -> None:
         self._context = context
@@ -266,7 +265,7 @@ class Adjustment:
         self._unanswered = 0
 
     def read(self, player: str) -> Money:
-        """The player's balance before anything is done. Raises CannotReach."""
+        """Return the player's balance before any change. Raises CannotReach."""
         for _ in range(2):
             call = self._judge.ask_balance(player, self._place, self._why.purpose)
             balance = self._judge.opening_balance(player, call)
@@ -275,9 +274,9 @@ class Adjustment:
         raise CannotReach(f"the balance of player {player} cannot be read")
 
     def reach(self, player: str, balance: Money, target: Money) -> bool:
-        """Adjust until the player has `target`. False when the wallet got the money wrong on the way.
+        """Adjust until the player has `target`; return False if the wallet got the money wrong on the way.
 
-        Raises CannotReach, as soon as it is seen that it would take too many calls.
+        Raises CannotReach as soon as it would take too many calls.
         """
         book = self._judge.open(player, balance)
         chunk = self._context.settings.max_bet
@@ -299,7 +298,7 @@ class Adjustment:
             if accepted and chunk is not None and -missing > chunk * ADJUSTING_CALLS_MAX:
                 raise CannotReach(_too_far(player, book.balances[0], target, chunk))
             if unanswered < self._unanswered <= UNANSWERED_MAX:
-                # Nothing was refused: go on from the balance that the wallet shows.
+                # No call was refused: continue from the balance that the wallet shows.
                 continue
             if accepted:
                 continue
@@ -313,7 +312,7 @@ class Adjustment:
         raise CannotReach(_refusal(player, book.balances[0], target))
 
     def _win(self, player: str, missing: Money, balance: Money) -> bool:
-        """A win, after a bet of a cent in the same game where there is a cent: some wallets ask for one.
+        """Send a win, after a bet of a cent in the same game if possible, which some wallets require.
 
         A player without a cent wins in the round of the latest bet, whichever scenario made it.
         """
@@ -387,15 +386,14 @@ def _cannot(player: str, balance: Money, target: Money) -> str:
     return f"player {player} has {format_money(balance)} and cannot be brought to {format_money(target)}"
 
 
-# --- restore --------------------------------------------------------------------------------------
-# At the end each player of the pool is brought back to the balance it had.
+# --- restore balances after the run ---------------------------------------------------------------
 
 HURRY_S = 2.0
-"""How long balances may take to be put back after an interrupt."""
+"""How long restoring balances may take after an interrupt."""
 
 
 class Restore:
-    """Remembers the balances that players had before the run."""
+    """Remembers the balances of players before the run, and restores them."""
 
     def __init__(self, context: RunContext) -> None:
         self._context = context
@@ -404,11 +402,11 @@ class Restore:
         self._given_up = False
 
     def remember(self, player: str, balance: Money) -> None:
-        """The balance that this player had."""
+        """Remember the balance of this player."""
         self._before[player] = balance
 
     def left_as_it_is(self) -> list[str]:
-        """A note for a run that ended early: who was not put back, and what each had."""
+        """Return a note for a run that ended early: which players were not restored, and their balances."""
         left = [item for item in self._before.items() if item[0] not in self._back]
         if not left:
             return []
@@ -423,10 +421,8 @@ class Restore:
         self._context.ending = True
         return self._hurriedly() if in_hurry else self._all()
 
-    # --- inside ------------------------------------------------------------------------------------
-
     def _hurriedly(self) -> list[str]:
-        """After an interrupt: what is under way when the time is up is given up, and told."""
+        """Restore after an interrupt; calls in flight when the time is up are given up, and noted."""
         timer = threading.Timer(HURRY_S, self._give_up)
         timer.start()
         try:
@@ -460,7 +456,7 @@ class Restore:
 
     def _one(self, player: str, balance: Money, number: int) -> bool:
         scenario = Scenario(id="restore", name="Restore", place=PLACE, steps=())
-        judge = Judge(self._context, scenario, FormLog(), _told_before, Phase.END)
+        judge = Judge(self._context, scenario, FormLog(), _ignored, Phase.END)
         prefix = f"{self._context.run}z{number:x}"
         script = Script(
             scenario, {MAIN_PLAYER: player}, self._context.profile, self._context.games, prefix, Random(0)
@@ -469,5 +465,5 @@ class Restore:
         return opening.reach(player, opening.read(player), balance)
 
 
-def _told_before(_finding: Finding) -> None:
-    """What goes wrong while balances are restored, the scenarios have told already."""
+def _ignored(_finding: Finding) -> None:
+    """Ignore findings while balances are restored: the scenarios have already reported them."""

@@ -1,4 +1,4 @@
-"""One scenario from its players to its verdict."""
+"""Run one scenario, from its players to its verdict."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ from simulator.settings import Probe, RunSettings
 from simulator.wire.sender import wait_for
 
 EXCHANGES_KEPT = 500
-"""The latest exchanges of a scenario that did not pass; the NDJSON report has all."""
+"""How many of the latest exchanges of a failed scenario are kept; the NDJSON report has all."""
 
 
 class Ended(Frozen):
@@ -61,7 +61,7 @@ class Ended(Frozen):
 
 
 class ScenarioRun:
-    """One scenario against the operator. `number` is its place in the run, from 1."""
+    """One scenario against the wallet. `number` is its place in the run, from 1."""
 
     def __init__(
         self, scenario: Scenario, number: int, context: RunContext, cast: Cast, hooks: Hooks, forms: FormLog
@@ -98,8 +98,6 @@ class ScenarioRun:
         )
         return ended
 
-    # --- inside ------------------------------------------------------------------------------------
-
     def _tell(self, finding: Finding) -> None:
         self._context.emit(FindingRaised(scenario_id=self._scenario.id, finding=finding))
 
@@ -116,14 +114,14 @@ class ScenarioRun:
         try:
             return self._verdict(self._played(players))
         except (CannotReach, NoPlayer) as error:
-            # An operator that answers nothing usable is not excused by that: what was found counts.
+            # Findings count even if the wallet then stops giving usable answers.
             found = self._verdict("")
             return found if found.verdict is Verdict.FAILED else Ended(Verdict.SKIPPED, str(error))
         finally:
             self._cast.give_back(players.values())
 
     def _missing(self) -> str | None:
-        """What of this scenario's needs the target does not have."""
+        """Return the needs of this scenario that the wallet does not meet."""
         settings, needs = self._context.settings, self._scenario.needs
         if "restart" in needs and settings.restart_hook is None:
             return "needs a restart hook: none is configured"
@@ -190,7 +188,7 @@ class ScenarioRun:
         return True
 
     def _last_reads(self) -> None:
-        """What the answers added up to must be in the wallet at the end, too."""
+        """Check at the end that the wallet has the sum of the answers."""
         if self._context.settings.probe is Probe.NEVER:
             return
         last = (self._scenario.finally_ or self._scenario.steps)[-1].place
@@ -213,16 +211,15 @@ def limits_of(settings: RunSettings) -> Limits:
 
 
 # --- steps ----------------------------------------------------------------------------------------
-# Runs the steps of one scenario, one after the other.
 
 RESTART_S = 60.0
-"""How long an operator may take until it answers again after its restart hook has ended."""
+"""How long a wallet may take to answer again after its restart hook has ended."""
 
 _SETTLING = (Outcome.ACCEPTED, Outcome.REFUSED, Outcome.UNKNOWN)
 
 
 class Steps:
-    """The steps of one scenario against one operator."""
+    """Runs the steps of one scenario, one after the other."""
 
     def __init__(
         self,
@@ -300,7 +297,7 @@ class Steps:
                 raise CannotSend(f"a {type(step).__name__.lower()} step cannot stand here")
 
     def _parallel(self, step: Parallel) -> None:
-        # The checker of concurrent histories is large, and most scenarios have no use for it.
+        # The checker of concurrent histories is large, and most scenarios do not need it.
         from simulator.run.burst import Bursts
 
         Bursts(self._context, self._script, self._judge, self._ledger).run(step)
@@ -343,9 +340,9 @@ class Steps:
         return outcome
 
     def _disturbed(self, unsent: UnsentCall, fault: FaultSpec, expect: Expect) -> Outcome:
-        """A call under a fault of ours: what is unknown stays open until an answer or a read settles it."""
+        """Send a call with a fault; an unknown outcome stays open until an answer or a read settles it."""
         calls = self._context.disturb(unsent)
-        # Of two copies the one that took effect came first, in whatever order they were answered.
+        # The copy that took effect came first, whatever the order of the answers.
         outcome = Outcome.UNKNOWN
         for call in sorted(calls, key=lambda each: _SETTLING.index(each.outcome)):
             outcome = self._judge_call(call)
@@ -366,7 +363,7 @@ class Steps:
         return outcome
 
     def _settle_before(self, step: Bet | Win) -> None:
-        """A step that needs the balance needs one balance: read it when several are possible."""
+        """Read the balance before a step that depends on it, if several are possible."""
         book = self._ledger.books.get(self._script.player(step.player))
         if book is not None and book.ambiguous:
             self._judge.read(book.player, step.place)
@@ -416,7 +413,7 @@ class Steps:
     def _book(self, name: str | None) -> Book:
         return self._ledger.books[self._script.player(name)]
 
-    # --- anything at all ---------------------------------------------------------------------------
+    # --- any bytes ---------------------------------------------------------------------------------
 
     def _send(self, step: Send) -> None:
         call = self._context.call(self._script.send_step(step, self._ledger))

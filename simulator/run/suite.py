@@ -1,4 +1,4 @@
-"""A whole run: scenarios, preflight, players worked in parallel, and what the process exits with."""
+"""Run the suite: select scenarios, do the preflight, run them in parallel, and decide the exit code."""
 
 from __future__ import annotations
 
@@ -44,20 +44,20 @@ def run_suite(settings: RunSettings, report: Callable[[Event], None]) -> ExitCod
 def run_scenarios(
     settings: RunSettings, scenarios: Sequence[Scenario], report: Callable[[Event], None]
 ) -> ExitCode:
-    """`run_suite` with scenarios that are loaded already, in that order."""
+    """Run loaded scenarios in this order, as `run_suite` does."""
     _check_policy(settings)
     if not settings.players and settings.seed_hook is None:
         raise UsageError(
             "no player: name a user id that the operator knows with --player, "
             "or make players with --seed-hook"
         )
-    # With --wait-for the name may not resolve yet, and the waiting is part of the run that is told.
+    # With --wait-for the name may not resolve yet, and waiting is a part of the run.
     target = None if settings.wait_for_s else _target(settings)
     return _Run(settings, scenarios, target, report).run()
 
 
 def selected(settings: RunSettings) -> tuple[Scenario, ...]:
-    """The scenarios that a run would take, in order. Raises ScenarioError, NothingSelected, UsageError."""
+    """Return the selected scenarios, in order. Raises ScenarioError, NothingSelected, UsageError."""
     scenarios = load_scenarios(settings.paths)
     failed = read_last_failed(Path()) if settings.last_failed else None
     if not settings.faults:
@@ -65,15 +65,15 @@ def selected(settings: RunSettings) -> tuple[Scenario, ...]:
     from simulator.scenario.fault_matrix import fault_matrix  # only --faults needs it
 
     chosen = select(scenarios, settings.keyword, settings.tags, settings.level)
-    # What failed are cells, and scenarios as they are.
+    # Both cells and scenarios as they are may have failed.
     return select(fault_matrix(chosen, settings.faults), last_failed_ids=failed)
 
 
 def _turns(scenarios: Sequence[Scenario], jobs: int) -> list[tuple[int, Scenario]]:
-    """The scenarios with their numbers, as workers take them.
+    """Return the scenarios with their numbers, in the order in which workers take them.
 
-    Several begin with those tagged `long`, or the last of a thousand slow calls would be waited for when
-    all other players are through; and end with those that all others must wait for.
+    Those tagged `long` come first, so that the run does not wait for one of them at its end; those that must
+    run alone come last.
     """
     numbered = list(enumerate(scenarios, start=1))
     return numbered if jobs == 1 else sorted(numbered, key=lambda each: _rank(each[1]))
@@ -86,7 +86,7 @@ def _rank(scenario: Scenario) -> int:
 
 
 class _Tally:
-    """What the exit code depends on, gathered from the events as they pass."""
+    """Collects from the events what the exit code depends on."""
 
     def __init__(self) -> None:
         self.verdicts: Counter[Verdict] = Counter()
@@ -147,7 +147,7 @@ class _Run:
         finally:
             self._hooks.close()
             context.close()
-        # Of the bundled suite it is known: many of its scenarios are about a single call.
+        # Not for the bundled suite, in which many scenarios have a single call on purpose.
         if self._settings.paths:
             self._notes.extend(context.open_bets.in_words())
         self._notes.extend(context.rate_limit.in_words())
@@ -193,7 +193,7 @@ class _Run:
         )
 
     def _preflight(self) -> tuple[str, bool]:
-        """The root cause for which nothing can run, if any, and whether it is that nobody answers."""
+        """Return the root cause for which nothing can run, or an empty text; and whether no answer came."""
         preflight = Preflight(self._context, self._forms)
         settings = self._settings
         try:
@@ -213,7 +213,7 @@ class _Run:
 
     def _work(self) -> None:
         """Let the workers take scenarios until none is left; Ctrl-C ends the calls under way."""
-        # The preflight needs no pool, and its call shows whether anybody is there: it should come soon.
+        # Imported here, since the preflight, which should come soon, needs no pool.
         from concurrent.futures import Future, ThreadPoolExecutor, wait
 
         jobs = min(self._settings.jobs, len(self._scenarios))
@@ -247,7 +247,7 @@ class _Run:
                 self._context.stop(f"stopped after {failures_max} failed")
 
     def _exit_code(self, unreachable: bool) -> ExitCode:
-        """The order when several apply: interrupted, found, unreachable, inconclusive, passed."""
+        """Return the exit code; if several apply: interrupted, found, unreachable, inconclusive, passed."""
         verdicts = self._tally.verdicts
         if self._context.stopping == INTERRUPTED:
             return ExitCode.INTERRUPTED
@@ -300,12 +300,11 @@ def _check_policy(settings: RunSettings) -> None:
             raise UsageError(f'--policy {knob}: expected one of {allowed}, found "{value}"')
 
 
-# --- stage ----------------------------------------------------------------------------------------
-# Who may play at the same time: scenarios share the operator, and one that restarts it has it to itself.
+# --- scenarios that must run alone ----------------------------------------------------------------
 
 
 class Stage:
-    """Any number of scenarios at once, or one alone. Who wants it alone is not kept waiting by newcomers."""
+    """Lets scenarios run together, and one that restarts the wallet alone; later ones then wait for it."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()

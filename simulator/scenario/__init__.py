@@ -1,4 +1,1 @@
-"""The one way out to the operator: a call is sent, and comes back as an exchange.
-
-What a reply means is read in `core`; what to send next is the runner's and the games' business.
-"""
+"""Scenarios: read YAML files into typed steps, turn steps into calls, and follow them in a dry run."""

@@ -1,4 +1,4 @@
-"""The fault matrix: every scenario again with each fault at each money step, judged by the ledger alone."""
+"""The fault matrix: every scenario again with each fault at each money step; only the money is judged."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _MONEY_STEPS = (Bet, Win, Refund, Resend)
 
 
 def fault_matrix(scenarios: Iterable[Scenario], faults: Iterable[FaultKind]) -> tuple[Scenario, ...]:
-    """Each scenario as it is, then its cells; a cell's id names the fault and the line of its step."""
+    """Return each scenario as it is, then its cells, whose ids name the fault and the line of the step."""
     kinds = tuple(faults)
     return tuple(each for scenario in scenarios for each in (scenario, *_cells(scenario, kinds)))
 
@@ -54,7 +54,7 @@ def _cells(scenario: Scenario, kinds: tuple[FaultKind, ...]) -> Iterator[Scenari
 
 
 class _Put:
-    """The steps of a scenario with a fault at one of them."""
+    """Puts a fault at one of the steps of a scenario."""
 
     def __init__(self, steps: tuple[Step, ...], index: int, inner: _Put | None = None) -> None:
         self._steps = steps
@@ -77,7 +77,7 @@ class _Put:
 
 
 def _places(steps: tuple[Step, ...]) -> Iterator[tuple[Place, _Put]]:
-    """Every money step that has no fault yet, with what puts one there."""
+    """Yield every money step without a fault, with a function that puts one there."""
     for index, step in enumerate(steps):
         if isinstance(step, _MONEY_STEPS) and step.fault is None:
             yield step.place, _Put(steps, index)
@@ -87,7 +87,7 @@ def _places(steps: tuple[Step, ...]) -> Iterator[tuple[Place, _Put]]:
 
 
 def _without_claims(step: Step) -> Step:
-    """What an author claims of an undisturbed scenario need not hold in a disturbed one."""
+    """Return the step without its expectations, which need not hold in a scenario with a fault."""
     match step:
         case Repeat() | Parallel():
             return replace(step, steps=tuple(_without_claims(inner) for inner in step.steps))

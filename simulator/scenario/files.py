@@ -1,7 +1,6 @@
-"""Scenario files on disk: paths, folders, `PATH:LINE` and ids as a user gives them → loaded scenarios.
+"""Load scenarios from paths, folders, `PATH:LINE` and ids as a user gives them, and select among them.
 
-What stands in a file is the loader's business (`core.scenario_yaml`). The bundled suite is found here too:
-in the package, as the wheel carries it, or in the repository of an editable install.
+The bundled suite is in the package, as in the wheel, or in the repository of an editable install.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from simulator.scenario.reader import load_text
 from simulator.scenario.yaml import Problem, ScenarioFileError
 
 BUNDLE = "scenarios"
-"""The folder of the bundled suite, as paths name it."""
+"""The folder of the bundled suite in paths."""
 
 FILES_MAX = 10_000
 
@@ -41,7 +40,7 @@ _PATH_AND_NAME = re.compile(r"(.+?\.ya?ml)([#\[].+)")
 
 
 def bundled_suite() -> Path:
-    """Where the bundled scenarios are."""
+    """Return the folder of the bundled scenarios."""
     package = Path(simulator.__file__).parent
     repository = package.parent
     # An editable install runs out of the repository: its own folder is the one that is edited.
@@ -51,12 +50,11 @@ def bundled_suite() -> Path:
 
 
 def load_scenarios(paths: Sequence[str]) -> tuple[Scenario, ...]:
-    """The scenarios of files and folders, in order, each once; none means the bundled suite.
+    """Return the scenarios of files and folders, in order, each once; without a path, the bundled suite.
 
-    `PATH:LINE` takes the scenario, or the row of its cases, that stands on that line, `PATH#NAME` and
-    `PATH[ROW]` the one with that id. Names that begin with `_` or `.` are left out of folders: such files are
-    there to be used. Raises ScenarioFileError with the problems of all files, UsageError for a path that is
-    not there.
+    `PATH:LINE` selects the scenario, or the row of its cases, on that line, `PATH#NAME` and `PATH[ROW]` the
+    one with that id. In folders, names that begin with `_` or `.` are skipped: such files are for `use`.
+    Raises ScenarioFileError with the problems of all files, UsageError for a missing path.
     """
     loaded = Loaded(paths)
     if loaded.problems:
@@ -65,7 +63,7 @@ def load_scenarios(paths: Sequence[str]) -> tuple[Scenario, ...]:
 
 
 class Loaded:
-    """What files hold: `scenarios`, `problems`, and the `files` that were read. Raises UsageError."""
+    """The `scenarios` and `problems` of files, and the `files` that were read. Raises UsageError."""
 
     def __init__(self, paths: Sequence[str]) -> None:
         self.files = _found(paths) if paths else _bundled_files()
@@ -89,7 +87,7 @@ class Loaded:
 
 
 class _File:
-    """A file as it is shown, where it is, and what was asked for of it; nothing means all.
+    """A file: its path as shown, its real path, and the selected parts of it (empty: all).
 
     A part is a line, or the end of an id: `#NAME`, `[ROW]`, or both.
     """
@@ -108,7 +106,7 @@ def _content(file: _File) -> bytes:
 
 
 def _reader(file: _File) -> Callable[[str], bytes]:
-    """Reads what a file uses: beside the file itself, which may be in the bundle."""
+    """Return a function that reads the files that a file uses, relative to it; both may be bundled."""
     bundled = bundled_suite()
     from_bundle = file.path.is_relative_to(bundled) and file.shown.startswith(f"{BUNDLE}/")
 
@@ -121,7 +119,7 @@ def _reader(file: _File) -> Callable[[str], bytes]:
 
 
 def _real(shown: str) -> Path:
-    """Where a path as shown leads: here, else in the bundle."""
+    """Return the real path of a shown one: in the current folder, otherwise in the bundle."""
     path = Path(shown)
     if not path.exists() and _names_bundle(shown):
         return bundled_suite().parent / shown
@@ -133,13 +131,13 @@ def _names_bundle(shown: str) -> bool:
 
 
 def _found(paths: Sequence[str]) -> list[_File]:
-    """The files of all paths, each once, in the order given."""
+    """Return the files of all paths, each once, in the given order."""
     files: dict[Path, _File] = {}
     for given in paths:
         for file in (file for path in _expanded(given) for file in _at_path(path)):
             known = files.setdefault(file.path.resolve(), file)
             if known is not file:
-                # All of it and a part of it: all of it.
+                # The whole file includes its parts.
                 known.parts = [*known.parts, *file.parts] if known.parts and file.parts else []
         if len(files) > FILES_MAX:
             raise UsageError(f"{given}: more than {FILES_MAX:,} scenario files")
@@ -147,7 +145,7 @@ def _found(paths: Sequence[str]) -> list[_File]:
 
 
 def _expanded(given: str) -> list[str]:
-    """The paths that a pattern stands for, where no shell expanded it."""
+    """Return the paths that match a pattern which no shell expanded."""
     if not ("*" in given or "?" in given) or Path(given).exists():
         return [given]
     matches = glob(given, recursive=True)  # noqa: PTH207  # Path.glob takes no pattern with a root
@@ -189,14 +187,14 @@ def _at_path(given: str) -> Iterator[_File]:
 
 
 def _nearest_path(shown: str, path: Path) -> str:
-    """What stands beside the missing path under a name like it."""
+    """Return a path in the same folder whose name is like that of the missing one, or None."""
     folder = path.parent
     names = sorted(entry.name for entry in folder.iterdir())[:1000] if folder.is_dir() else []
     return did_you_mean(posixpath.basename(shown), names)
 
 
 def _in_folder(shown: str, folder: Path) -> Iterator[_File]:
-    """The scenario files of a folder and those within it, sorted."""
+    """Return the scenario files of a folder and its subfolders, sorted."""
     for parent, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if name[0] not in "._")
         inside = Path(parent).relative_to(folder).as_posix()
@@ -219,7 +217,7 @@ def _part_of(scenarios: Sequence[Scenario], part: int | str, file: _File) -> lis
 
 
 def _called(scenarios: Sequence[Scenario], name: str, file: _File) -> list[Scenario]:
-    """The scenario with that id, or all rows of its cases."""
+    """Return the scenario with that id, or all rows of its cases."""
     wanted = file.shown + name
     there = [each for each in scenarios if each.id == wanted or each.id.startswith(f"{wanted}[")]
     if not there:
@@ -229,7 +227,7 @@ def _called(scenarios: Sequence[Scenario], name: str, file: _File) -> list[Scena
 
 
 def _at(scenarios: Sequence[Scenario], line: int, file: _File) -> list[Scenario]:
-    """The row of cases that stands on the line, else every scenario of the document there."""
+    """Return the row of cases on that line, otherwise every scenario of the document there."""
     there = [scenario for scenario in scenarios if scenario.lines[0] <= line <= scenario.lines[1]]
     rows = [
         scenario
@@ -238,13 +236,13 @@ def _at(scenarios: Sequence[Scenario], line: int, file: _File) -> list[Scenario]
     ]
     if not there:
         last = max((scenario.lines[1] for scenario in scenarios), default=0)
-        raise UsageError(f"{file.shown}:{line}: no scenario stands there; the file has {last} lines")
+        raise UsageError(f"{file.shown}:{line}: there is no scenario on that line; the file has {last} lines")
     return rows[:1] or there
 
 
 @contextmanager
 def _collector_off() -> Iterator[None]:
-    """Reading makes many objects and no cycles: the collector would look at each of them again and again."""
+    """Turn the garbage collector off: reading makes many objects without cycles, which it would rescan."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -255,7 +253,6 @@ def _collector_off() -> Iterator[None]:
 
 
 # --- selection ------------------------------------------------------------------------------------
-# Which of the loaded scenarios run: by keyword, tag, level, and what the last run left failed. Pure.
 
 KEYWORD_CHARS_MAX = 1000
 
@@ -273,11 +270,11 @@ def select(
     level: Level | None = None,
     last_failed_ids: Collection[str] | None = None,
 ) -> tuple[Scenario, ...]:
-    """The scenarios that pass every filter, in their order.
+    """Return the scenarios that pass every filter, in their order.
 
     `keyword` holds words of id, name or tags with not, and, or and parentheses; of `tags` one is enough;
-    `level` keeps what is at least so binding; `last_failed_ids` None keeps all.
-    Raises UsageError for a keyword that cannot be read, NothingSelected, with the filter that left nothing.
+    `level` keeps scenarios of that level and more binding ones; `last_failed_ids` None keeps all. Raises
+    UsageError for an invalid keyword, and NothingSelected with the filter that left nothing.
     """
     left = tuple(scenarios)
     if not left:
@@ -325,14 +322,14 @@ def _no_tag(scenarios: Sequence[Scenario], tags: Collection[str]) -> str:
 
 
 def keyword_predicate(text: str) -> Predicate:
-    """The meaning of a keyword expression; words side by side must all be there. Raises UsageError."""
+    """Return the predicate of a keyword expression; adjacent words must all be there. Raises UsageError."""
     if len(text) > KEYWORD_CHARS_MAX:
         raise UsageError(f"--keyword has {len(text)} characters, at most {KEYWORD_CHARS_MAX} are read")
     return _KeywordParser(_TOKEN.findall(text)).whole()
 
 
 class _KeywordParser:
-    """Recursive descent: or binds weaker than and, and weaker than not."""
+    """Parses by recursive descent: `or` binds less tightly than `and`, which binds less than `not`."""
 
     def __init__(self, tokens: list[str]) -> None:
         self._tokens = tokens

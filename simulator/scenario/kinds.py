@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
 DIGITS_MAX = 30
-"""Far above any wallet's column; keeps a file from holding a number that takes seconds to read."""
+"""Far above the column of any wallet; a longer number would take seconds to read."""
 
 WRITTEN_PATTERN = r"\d{1,30}(\.\d{1,2})?"
 
@@ -63,7 +63,7 @@ DURATION_MAX_NS = 24 * 3600 * 1_000_000_000
 
 
 class AmountUse(Enum):
-    """Where an amount stands decides which forms it may have."""
+    """The place of an amount, which decides which forms it may have."""
 
     BET = "bet"
     WIN = "win"
@@ -71,7 +71,7 @@ class AmountUse(Enum):
 
 
 def read_money(text: str) -> Money:
-    """An exact amount of 0.00 or more. Raises ValueError with the reason in words."""
+    """Read an exact amount of at least 0.00. Raises ValueError with the reason in words."""
     if len(text) > DIGITS_MAX + 3:
         raise ValueError(f"an amount has at most {DIGITS_MAX} digits")
     if _NEGATIVE.fullmatch(text):
@@ -80,7 +80,7 @@ def read_money(text: str) -> Money:
 
 
 def read_amount(text: str, use: AmountUse) -> Amount:
-    """Any of the written forms of an amount. Raises ValueError with the reason in words."""
+    """Read an amount in any of its written forms. Raises ValueError with the reason in words."""
     first = text[:1]
     if text.replace(".", "", 1).isdecimal():
         return Written(read_money(text), text)
@@ -109,7 +109,7 @@ _OF_WORD = {"all": "all the player has", "limit": "the operator's limit"}
 
 
 def _plus(text: str, word: str, use: AmountUse) -> Money:
-    """What stands behind the word: nothing, or `+0.01`."""
+    """Read the text after the word: nothing, or `+0.01`."""
     if use is AmountUse.OTHER:
         raise ValueError(f'"{text[:60]}" cannot stand here; only a bet or a win is of {_OF_WORD[word]}')
     if text == word:
@@ -140,7 +140,7 @@ def _drawn_between(text: str) -> Drawn:
 
 
 def read_duration(text: str) -> int:
-    """A duration in nanoseconds: `250ms`, `3s`, `2m`. Raises ValueError with the reason in words."""
+    """Read a duration such as `250ms`, `3s` or `2m` as nanoseconds. Raises ValueError with the reason."""
     match = _DURATION.fullmatch(text)
     if match is None:
         if text.replace(".", "", 1).isdecimal():
@@ -165,7 +165,7 @@ TEXT_CHARS_MAX = 100_000
 LABEL_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}"
 
 PLACEHOLDERS = ("player", "balance", "run", "number", "id")
-"""What a run fills in where text goes out as written: user_id, balance, RUN, RUN as a number, a new id."""
+"""The placeholders of a run in texts: user_id, balance, RUN, RUN as a number, a new id."""
 
 COLUMN_NAME_PATTERN = r"[A-Za-z_][A-Za-z0-9_]*"
 
@@ -174,7 +174,7 @@ COLUMN_PATTERN = r"\$\{" + COLUMN_NAME_PATTERN + r"\}"
 _COLUMN_NAME = re.compile(COLUMN_NAME_PATTERN)
 
 REFERENCE_PATTERN = rf"({LABEL_PATTERN}\.)*{LABEL_PATTERN}"
-"""A label, behind the names of the files that were used on the way to it."""
+"""A label, after the names of the files whose steps were inserted."""
 
 _LABEL = re.compile(LABEL_PATTERN)
 
@@ -186,12 +186,12 @@ COLUMN: Schema = {"$ref": "#/$defs/column"}
 
 
 def or_column(*schemas: Schema) -> Schema:
-    """One of the schemas, or a `${column}` in the value's place."""
+    """Return a schema that also allows a `${column}` in place of the value."""
     return {"anyOf": [*schemas, COLUMN]}
 
 
 def text_of(node: Node, wanted: str) -> str:
-    """The text of a scalar. Raises Wrong for anything else."""
+    """Return the text of a scalar. Raises Wrong for anything else."""
     if type(node) is not ScalarNode:
         raise Wrong(node, f"expected {wanted}, found {noun_of(node)}")
     text: str = node.value
@@ -272,7 +272,7 @@ PLAYER = NodeKind(_read_player, or_column({"type": ["string", "integer"]}))
 
 
 def choice(*words: str) -> NodeKind:
-    """One of the words."""
+    """Return the kind of values that are one of the words."""
 
     def read(node: Node, _: Draft) -> str:
         text = text_of(node, f"one of {', '.join(words)}")
@@ -284,14 +284,14 @@ def choice(*words: str) -> NodeKind:
 
 
 def enum_choice(members: Iterable[StrEnum]) -> NodeKind:
-    """One of the members of an enum, by its word."""
+    """Return the kind of values that are members of an enum, by their words."""
     by_word = {member.value: member for member in members}
     words = choice(*by_word)
     return NodeKind(lambda node, draft: by_word[words.read(node, draft)], words.schema)
 
 
 def set_of(item: NodeKind, noun: str) -> NodeKind:
-    """A list without repetitions; what is no list is taken as a list of one."""
+    """Return the kind of lists without repetitions; a single value counts as a list of one."""
 
     def read(node: Node, draft: Draft) -> tuple[Any, ...]:
         parts: list[Node] = node.value if type(node) is SequenceNode else [node]
@@ -311,7 +311,7 @@ def set_of(item: NodeKind, noun: str) -> NodeKind:
 
 
 def _from_text(read: Callable[[str], Any], wanted: str) -> Callable[[Node, Draft], Any]:
-    """A reader of scalars; the ValueError's sentence becomes the problem."""
+    """Return a reader of scalars; the sentence of a ValueError becomes the problem."""
 
     def read_node(node: Node, _: Draft) -> Any:
         text = text_of(node, wanted)
@@ -363,7 +363,7 @@ DURATION = NodeKind(_from_text(read_duration, "a duration"), or_column(_pattern(
 
 
 def whole(low: int, high: int) -> NodeKind:
-    """A whole number within bounds."""
+    """Return the kind of whole numbers within bounds."""
 
     def read(text: str) -> int:
         if _WHOLE.fullmatch(text) is None or (text.lstrip("-").startswith("0") and text != "0"):
@@ -378,7 +378,7 @@ def whole(low: int, high: int) -> NodeKind:
 
 
 def read_flag(node: Node, _: Draft) -> bool:
-    """`true` or `false`, spelled so."""
+    """Read exactly `true` or `false`."""
     text = text_of(node, "true or false")
     if text not in {"true", "false"}:
         raise Wrong(node, f'expected true or false, found "{shortened(text)}"')
@@ -389,7 +389,7 @@ FLAG = NodeKind(read_flag, or_column({"type": "boolean"}))
 
 
 def json_object(fields: Iterable[str] | None = None, method: str = "") -> NodeKind:
-    """A JSON object; with `fields`, only those keys, which are the ones that `method` has."""
+    """Return the kind of JSON objects; with `fields`, only with those keys, which `method` has."""
     known = None if fields is None else tuple(fields)
 
     def read(node: Node, draft: Draft) -> dict[str, JsonValue]:
@@ -417,7 +417,7 @@ ANY_JSON = NodeKind(lambda node, _: read_json(node), {})
 def mapping_of(
     what: str, wanted: str, item: NodeKind, refuse: Callable[[str], str] = lambda _: ""
 ) -> NodeKind:
-    """A mapping with keys of the author's own. `refuse` says what is wrong with a key, if anything."""
+    """Return the kind of mappings with any keys. `refuse` returns what is wrong with a key, if anything."""
     keys = Keys[Node](what, None, name_of=key_name)
 
     def read(node: Node, draft: YamlFile) -> dict[str, Any]:
@@ -445,14 +445,14 @@ def _refused_column(name: str) -> str:
 COLUMNS = mapping_of(
     "columns", "a mapping of columns to values", NodeKind(lambda node, _: node, {}), _refused_column
 )
-"""Values by the name of their `${column}`, kept as nodes."""
+"""Values by the names of their `${column}`s, kept as nodes."""
 
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 
 
 def matching(pattern: str, wanted: str, schema: Schema, complaint: str = "") -> NodeKind:
-    """Text of that pattern. `complaint` is the error where what was found may be a secret."""
+    """Return the kind of texts that match the pattern. `complaint`: the error for secrets."""
     compiled = re.compile(pattern, re.ASCII)
 
     def read(node: Node, _: YamlFile) -> str:
@@ -529,7 +529,7 @@ FAULT = NodeKind(_read_fault, {"anyOf": [or_column({"enum": list(_SIMPLE_FAULTS)
 
 
 def headers(value: str = r"[\t\x20-\x7e]{0,4000}", reserved: Collection[str] = ()) -> NodeKind:
-    """Headers by name, with values of that pattern; the reserved names, in small letters, cannot be set."""
+    """Return the kind of headers by name, with values of that pattern and without the `reserved` names."""
 
     def refuse(name: str) -> str:
         fine = _HEADER_NAME.fullmatch(name) is not None and name.lower() not in reserved

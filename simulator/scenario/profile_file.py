@@ -1,6 +1,6 @@
-"""A wire profile written in YAML (docs/wire-profiles.md): text → WireProfile, strictly.
+"""Read a wire profile from YAML (docs/wire-profiles.md) strictly, and report all problems at once.
 
-Every problem is reported at once, with its place. The file may hold a secret, so no line is quoted.
+The file may hold a secret, so no line is quoted.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def _read_fields(node: Node, file: YamlFile) -> tuple[WireField, ...]:
 
 
 def _list_of(item: NodeKind) -> NodeKind:
-    """A list: a value alone is a mistake here, where a second one is likely to follow."""
+    """Return the kind of lists; a single value is a mistake here, since more values are likely to follow."""
     several = set_of(item, "the list")
 
     def read(node: Node, file: YamlFile) -> tuple[Any, ...]:
@@ -96,7 +96,7 @@ def _list_of(item: NodeKind) -> NodeKind:
 
 
 def _by_method(name: str, kind: NodeKind) -> Field:
-    """A key that says something of some methods."""
+    """Return the kind of a mapping from methods to values."""
     return Field(name, _record(Record(f'"{name}"', [Field(each, kind, "") for each in Method])), "By method.")
 
 
@@ -107,7 +107,7 @@ _FIELDS = NodeKind(_read_fields, _SOURCES.schema)
 _MONEY_METHOD = enum_choice(method for method in Method if method.moves_money)
 
 STATUS_ABSENT = "absent"
-"""The word for answers that carry no status."""
+"""The word for answers without a status."""
 
 REPLY = Record(
     '"reply"',
@@ -229,7 +229,7 @@ def _note_unknown_names(
     what: str,
     problems: ProblemList,
 ) -> None:
-    """Note names that are neither those of fields nor the reference's."""
+    """Note names that are neither names of fields nor of the reference."""
     known = dict.fromkeys([*DOCUMENTED_NAMES, *(each.name for listed in fields for each in listed)])
     for name in names:
         if name not in known:
@@ -248,7 +248,7 @@ def _renamed(fields: Iterable[WireField], names: Mapping[str, str]) -> list[Wire
 
 
 def _require(method: Method, fields: tuple[WireField, ...], place: Node, problems: ProblemList) -> None:
-    """Note a field that stands twice in a method, and one that a wallet cannot do without."""
+    """Note duplicate fields of a method, and missing ones that every wallet needs."""
     names = [each.name for each in fields]
     for twice in sorted({name for name in names if names.count(name) > 1}):
         problems.add(place, f'{method} has two fields named "{shortened(twice)}"')

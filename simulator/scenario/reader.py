@@ -1,7 +1,7 @@
-"""The strict loader: the text of a scenario file → scenarios of typed steps, or all its problems at once.
+"""Read a scenario file strictly into scenarios of typed steps, or report all its problems at once.
 
-Pure: other files, which `use` names, are read through an argument. What a scenario may hold is declared in
-`table`; `yaml` makes nodes of text.
+Pure: an argument reads the files that `use` names. `table` declares what a scenario may hold; `yaml` turns
+text into nodes.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ Read = Callable[[str], bytes]
 SCENARIOS_MAX = 10_000
 
 _READ_LAST = {"steps": 1, "finally": 2}
-"""Steps speak of players, and `finally` of the labels of steps, wherever the author put them."""
+"""The order of reading: steps refer to players, and `finally` to labels, in any order in the file."""
 
 
 def load_text(data: bytes, file: str, read: Read) -> tuple[Scenario, ...]:
-    """The scenarios of a file, each row of `cases` as one of its own.
+    """Return the scenarios of a file, one for each row of `cases`.
 
-    `file` is the path as it is shown. Raises ScenarioFileError with every problem of the file and of those
-    that it uses.
+    `file` is the path as shown. Raises ScenarioFileError with every problem of the file and of those that it
+    uses.
     """
     library = Library(read)
     scenarios: list[Scenario] = []
@@ -74,7 +74,7 @@ class _Document(NamedTuple):
 
 
 def _documents(source: SourceFile) -> Iterator[_Document]:
-    """The documents of a file that are mappings; what else stands there is a problem."""
+    """Return the documents of a file, which must be mappings."""
     nodes = source.documents
     if not nodes and not source.problems.found:
         source.problems.add_at(1, 1, "the file holds no scenario")
@@ -97,7 +97,7 @@ def _documents(source: SourceFile) -> Iterator[_Document]:
 
 
 def _check_name(name: str | None, names: set[str], node: MappingNode, source: SourceFile) -> None:
-    """Where a file holds several scenarios, their names tell them apart."""
+    """Check that several scenarios of a file have different names."""
     if name is None:
         source.problems.add(
             node.value[0][0] if node.value else node, 'one of several scenarios needs a "name"'
@@ -110,7 +110,7 @@ def _check_name(name: str | None, names: set[str], node: MappingNode, source: So
 
 
 def _scenarios_of(document: _Document, library: Library) -> Iterator[Scenario]:
-    """The scenario of a document, or one for each row of its cases."""
+    """Yield the scenario of a document, or one for each row of its cases."""
     draft = _draft(document, library)
     cases = next((value for key, value in document.node.value if key.value == "cases"), None)
     if cases is None:
@@ -126,7 +126,7 @@ def _scenarios_of(document: _Document, library: Library) -> Iterator[Scenario]:
 
 
 def _rows(document: _Document, rows: list[Row], library: Library) -> Iterator[Scenario]:
-    """One scenario a row. The rows of a table stand one after the other: a row ends where the next begins."""
+    """Yield one scenario for each row. A row ends where the next one begins."""
     used: set[str] = set()
     for row in rows:
         filled = _filled(document, row.columns, f'the row "{shortened(row.name)}"', used)
@@ -141,7 +141,7 @@ def _rows(document: _Document, rows: list[Row], library: Library) -> Iterator[Sc
 def _filled(
     document: _Document, columns: dict[str, Node], source: str, used: set[str] | None = None
 ) -> MappingNode:
-    """The document with its columns filled in, its table left out."""
+    """Return the document with its columns filled in, without its table."""
     node = document.node
     pairs = [(key, value) for key, value in node.value if key.value != "cases"]
     bare = MappingNode(node.tag, pairs, node.start_mark, node.end_mark, node.flow_style)
@@ -164,7 +164,7 @@ def _draft(document: _Document, library: Library) -> Draft:
 def _scenario(
     document: _Document, node: MappingNode, row: Row | None, draft: Draft, library: Library
 ) -> Scenario | None:
-    """The scenario that the node holds; None with problems."""
+    """Return the scenario in the node, or None with problems."""
     noted = draft.problems.noted
     pairs = sorted(node.value, key=lambda pair: _READ_LAST.get(pair[0].value, 0) if _is_word(pair[0]) else 0)
     ordered = MappingNode(node.tag, pairs, node.start_mark, node.end_mark, node.flow_style)
@@ -212,7 +212,7 @@ def _build(
 
 
 def _needs(draft: Draft) -> frozenset[str]:
-    """What the players and steps ask for, whether or not the author named it."""
+    """Return the needs of players and steps, and those that the author listed."""
     needs = {*draft.needs}
     if any(spec.blocked for spec in draft.players.values()):
         needs.add("blocked_player")
@@ -233,10 +233,10 @@ _SENT_AS_WRITTEN: Mapping[str, tuple[str, ...]] = {
     "body": PLACEHOLDERS,
     "json": PLACEHOLDERS,
 }
-"""The keys under which a run fills in placeholders, and which."""
+"""The keys whose values may have placeholders of the run, and which."""
 
 PARTS_MAX = 1_000_000
-"""Nodes of one file's scenarios with their columns filled in: aliases of aliases double at each line."""
+"""The limit of nodes with filled columns in one file: aliases of aliases can double at each line."""
 
 
 class Filling:
@@ -250,10 +250,10 @@ class Filling:
         self.parts = 0
 
     def fill(self, node: Node, kept: tuple[str, ...] = (), depth: int = 0) -> Node:
-        """The tree with its columns filled in; it shares with the old one what does not change.
+        """Return the tree with its columns filled in; unchanged parts are shared with the old tree.
 
-        `kept` are the placeholders that a run fills in there. Problems are noted; a tree that is
-        too large raises Wrong.
+        `kept` are the placeholders that a run fills in. Problems are noted; a tree that is too large raises
+        Wrong.
         """
         self.parts += 1
         if self.parts > PARTS_MAX or depth > DEPTH_MAX:
@@ -296,7 +296,7 @@ class Filling:
         return node
 
     def _column(self, name: str, kept: tuple[str, ...]) -> Node:
-        """The value of a column; what it holds may be placeholders of the run, but no columns."""
+        """Return the value of a column, which may hold placeholders of the run, but no columns."""
         value = self.columns[name]
         return Filling({}, self.problems, "a column").fill(value, kept)
 
@@ -308,7 +308,7 @@ class Filling:
 
 
 def read_steps(node: Node, draft: Draft) -> tuple[Step, ...]:
-    """The steps of a list. Every problem is noted; a step with one is left out of what comes back."""
+    """Return the steps of a list. Every problem is noted, and steps with problems are left out."""
     if type(node) is not SequenceNode:
         raise Wrong(node, f"expected a list of steps, each beginning with a dash; found {noun_of(node)}")
     if not node.value:
@@ -344,7 +344,7 @@ def read_steps(node: Node, draft: Draft) -> tuple[Step, ...]:
 
 
 def _values(kind: StepKind, key: Node, value: Node | None, draft: Draft) -> dict[str, Any] | None:
-    """The attributes of the step, None for one with a problem."""
+    """Return the attributes of the step, or None for one with a problem."""
     problems = draft.problems
     noted = problems.noted
     draft.order += 1
@@ -371,7 +371,7 @@ def _values(kind: StepKind, key: Node, value: Node | None, draft: Draft) -> dict
 
 
 def _used(kind: StepKind, key: Node, value: Node | None, draft: Draft) -> tuple[Step, ...]:
-    """The steps that a `use` brings in."""
+    """Return the steps that a `use` inserts."""
     noted = draft.problems.noted
     values: dict[str, Any] = {}
     if type(value) is ScalarNode and value.value:
@@ -396,7 +396,7 @@ def _refuse_kind(key: Node) -> NoReturn:
 
 
 def _key_and_value(item: Node, draft: Draft) -> tuple[Node, Node | None]:
-    """A step that stands alone, as `- balance`, or one that is not written as a step."""
+    """Return the kind and value of a step; one such as `- balance` has no value. Raises Wrong."""
     if type(item) is ScalarNode:
         return item, None
     if type(item) is not MappingNode:
@@ -407,7 +407,7 @@ def _key_and_value(item: Node, draft: Draft) -> tuple[Node, Node | None]:
 
 
 def _note_several_keys(item: MappingNode, draft: Draft) -> None:
-    """A step with no key or several; a field that slipped out of its braces is told so."""
+    """Note a step with no key or several, perhaps with a field that slipped out of its braces."""
     if not item.value:
         raise Wrong(item, "the step is empty")
     first, second = item.value[0][0], item.value[1][0]
@@ -441,7 +441,7 @@ def _read_values(kind: StepKind, key: Node, value: Node | None, draft: Draft, va
 
 
 def _wanted(kind: StepKind) -> str:
-    """What may follow the kind, in words."""
+    """Return in words what may follow the kind."""
     forms = []
     if kind.scalar is not None:
         forms.append(f'its "{kind.scalar.name}"' if kind.mapped else f"a {kind.scalar.name}")
@@ -462,7 +462,7 @@ FILES_MAX = 500
 
 
 class SourceFile(NamedTuple):
-    """A file's documents as nodes, and the list for its problems. `text` is empty where it is no text."""
+    """A file's documents as nodes, and the list for its problems. `text` is empty if it is not text."""
 
     path: str
     text: str
@@ -471,7 +471,7 @@ class SourceFile(NamedTuple):
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """The text by lines."""
+        """Return the text by lines."""
         return self.problems.source
 
 
@@ -493,15 +493,15 @@ class Library:
         return source
 
     def problems(self) -> list[Problem]:
-        """Every problem of every file, in the order of their lines."""
+        """Return every problem of every file, in the order of their lines."""
         return [problem for source in self.files.values() for problem in source.problems.in_order()]
 
     def used_by(self, asked_for: str) -> dict[str, tuple[str, ...]]:
-        """The lines of every file but the one that was asked for."""
+        """Return the lines of every file except the main one."""
         return {path: source.lines for path, source in self.files.items() if path != asked_for}
 
     def use(self, node: Node, named: str, columns: Mapping[str, Node], draft: Draft) -> tuple[Step, ...]:
-        """The steps of the scenario that a `use` names, their labels behind a prefix. Raises Wrong."""
+        """Return the steps of the scenario that a `use` names, their labels with a prefix. Raises Wrong."""
         path, _, name = named.partition("#")
         source = self._find(node, path, draft)
         index, document = _document(node, source, name)
@@ -533,7 +533,7 @@ class Library:
         return found
 
     def _find(self, node: Node, path: str, draft: Draft) -> SourceFile:
-        """The file, read once; its path is relative to that of the file which names it."""
+        """Return the file, read once; its path is relative to the file that names it."""
         here = draft.problems.file
         full = normpath(join(dirname(here), path)) if path else here
         if full in self.files:
@@ -549,7 +549,7 @@ class Library:
 
 
 def name_in(document: Node) -> str | None:
-    """The name that a scenario gives itself."""
+    """Return the name in a scenario's document."""
     if type(document) is MappingNode:
         for key, value in document.value:
             if key.value == "name" and type(value) is ScalarNode:
@@ -558,7 +558,7 @@ def name_in(document: Node) -> str | None:
 
 
 def _document(node: Node, source: SourceFile, name: str) -> tuple[int, MappingNode]:
-    """The scenario of that name; without a name, the only one."""
+    """Return the document with that name; without a name, the only one. Raises Wrong."""
     found = [(at, document) for at, document in enumerate(source.documents) if type(document) is MappingNode]
     if not found:
         raise Wrong(node, f"{source.path} holds no scenario that can be used")
@@ -574,7 +574,7 @@ def _document(node: Node, source: SourceFile, name: str) -> tuple[int, MappingNo
 
 
 def _scope(path: str, draft: Draft) -> str:
-    """The prefix of a used file's labels; a second use of the file gets a number."""
+    """Return the prefix of a used file's labels; a second use of the file gets a number."""
     stem = re.sub(r"[^A-Za-z0-9_-]+", "-", PurePosixPath(path).stem).strip("_-")[:20] or "used"
     uses = draft.uses[stem] = draft.uses.get(stem, 0) + 1
     return f"{draft.scope}{stem}{uses if uses > 1 else ''}."

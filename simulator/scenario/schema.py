@@ -1,7 +1,7 @@
-"""The JSON Schema (2020-12) of a scenario, made from the tables that drive the loader.
+"""The JSON Schema (2020-12) of a scenario for editors, made from the tables that drive the loader.
 
-It is for editors. What only the loader can see (references, labels, the ledger, decimals of a number) is left
-to it: the schema accepts all that the loader accepts, and some more.
+Only the loader can check references, labels, the ledger and the decimals of a number: the schema accepts all
+that the loader accepts, and more.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def scenario_schema() -> Schema:
-    """The schema of one YAML document of a scenario file."""
+    """Return the schema of one YAML document of a scenario file."""
     return {
         "$schema": DIALECT,
         "title": "Scenario of the BetronTech simulator",
@@ -49,7 +49,7 @@ def _step() -> Schema:
 
 
 def _kind(kind: StepKind) -> Schema:
-    """What may follow the kind: its bare, scalar, listed and mapped forms."""
+    """Return the schema of what may follow the kind: its bare, scalar, listed and mapped forms."""
     forms: list[Schema] = []
     if kind.bare:
         forms.append({"type": "null"})

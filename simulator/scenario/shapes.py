@@ -1,6 +1,6 @@
-"""What a scenario file is made of: fields and records, the draft of a scenario, JSON values written in YAML.
+"""The parts of a scenario file: fields and records, the draft of a scenario, JSON values in YAML.
 
-The tables of fields (`table`, `profile_file`) drive the loader and the JSON Schema alike.
+The tables of fields (`table`, `profile_file`) drive both the loader and the JSON Schema.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ Schema = dict[str, Any]
 
 
 class NodeKind(NamedTuple):
-    """A kind of value: how a node is read as one, and the JSON Schema of it.
+    """A kind of value: how to read it from a node, and its JSON Schema.
 
-    `read` is given the `Draft` of a scenario, or the `YamlFile` that is none. It raises Wrong at the node
+    `read` gets the `Draft` of a scenario, or the `YamlFile` of another file. It raises Wrong for the node
     that cannot be read, or notes the problems itself.
     """
 
@@ -35,7 +35,7 @@ class NodeKind(NamedTuple):
 
 
 class Field(NamedTuple):
-    """One key of a mapping. `attribute` is the name that the value gets in code, the key's by default."""
+    """One key of a mapping. `attribute` is the name of the value in code, by default that of the key."""
 
     name: str
     kind: NodeKind
@@ -45,7 +45,7 @@ class Field(NamedTuple):
 
     @property
     def target(self) -> str:
-        """The attribute that takes the value."""
+        """Return the attribute for the value."""
         return self.attribute or self.name
 
 
@@ -78,7 +78,7 @@ class Record:
         return values
 
     def schema(self) -> Schema:
-        """The JSON Schema of the mapping."""
+        """Return the JSON Schema of the mapping."""
         made: Schema = {
             "type": "object",
             "additionalProperties": False,
@@ -95,18 +95,18 @@ class Record:
 
 
 class YamlFile:
-    """A YAML file while it is read: the list for its problems."""
+    """A YAML file that is being read: the list of its problems."""
 
     def __init__(self, problems: ProblemList) -> None:
         self.problems = problems
 
 
 STEPS_MAX = 200_000
-"""Of one file, all its scenarios, cases and used files together."""
+"""The limit of steps of one file, with all its scenarios, cases and used files."""
 
 
 class Budget:
-    """How many steps a file may still bring."""
+    """How many steps a file may still have."""
 
     def __init__(self) -> None:
         self.steps = STEPS_MAX
@@ -137,11 +137,11 @@ UseReader = Callable[[Node, str, "Mapping[str, Node]", "Draft"], "tuple[Step, ..
 
 
 class Draft(YamlFile):
-    """A scenario while it is read.
+    """A scenario that is being read.
 
-    `read_steps` reads a list of steps, `use` brings those of another file. `scope` stands before the labels
-    of a used file. `order` counts the steps as written; `bet_seen` and `repeatable` say whether a bet, and
-    anything that `last` can mean, came before. `needs` is what the steps ask of the target.
+    `read_steps` reads a list of steps, `use` returns those of another file. `scope` is the prefix of the
+    labels of a used file. `order` counts the steps as written; `bet_seen` and `repeatable` tell whether a
+    bet, or a step that `last` can mean, came before. `needs` are the needs of the steps.
     """
 
     def __init__(
@@ -164,20 +164,20 @@ class Draft(YamlFile):
         self.uses: dict[str, int] = {}
 
     def within(self, problems: ProblemList, scope: str) -> Draft:
-        """The draft to read a used file's steps with; it shares the labels and the references."""
+        """Return the draft for the steps of a used file; it shares the labels and the references."""
         inner = copy(self)
         inner.problems = problems
         inner.scope = scope
         return inner
 
     def take_over(self, inner: Draft) -> None:
-        """Go on after the steps that were read within."""
+        """Continue after the steps that were read with another draft."""
         self.order = inner.order
         self.repeatable = inner.repeatable
         self.bet_seen = inner.bet_seen
 
     def player(self, node: Node, name: str) -> str:
-        """A player of the scenario by its name. Raises Wrong for one it has not."""
+        """Return the player with that name. Raises Wrong for an unknown one."""
         if name not in self.players:
             known = [*self.players]
             hint = did_you_mean_or_valid(name, known)
@@ -187,7 +187,7 @@ class Draft(YamlFile):
         return name
 
     def label(self, kind: str, line: int, own: str | None, node: Node) -> str:
-        """Declare a step's label: its author's own, or one made of kind and line: `bet@12`."""
+        """Declare a step's label: that of the author, or one made of kind and line: `bet@12`."""
         label = self.scope + (own or f"{kind}@{line}")
         if label in self.labels:
             if own is None:
@@ -199,7 +199,7 @@ class Draft(YamlFile):
         return label
 
     def _next_free(self, label: str) -> str:
-        """Several steps may stand on one line, and one in several places."""
+        """Return a free label, since several steps may be on one line, and one step in several places."""
         copies = self.copies[label] = self.copies.get(label, 1) + 1
         return f"{label}.{copies}"
 
@@ -243,7 +243,7 @@ def _shown(label: str) -> str:
 
 
 VALUES_MAX = 100_000
-"""In one value: aliases of aliases double at each line."""
+"""The limit of parts of one value: aliases of aliases can double at each line."""
 
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d{1,6})?", re.ASCII)
 

@@ -1,6 +1,6 @@
-"""What a scenario and its steps may hold, as tables: they drive the loader and the JSON Schema.
+"""The tables of what a scenario and its steps may hold, which drive the loader and the JSON Schema.
 
-Each kind of step is a `StepKind`, with what its fields decide together (`finish_…`) before it.
+Each kind of step is a `StepKind`; the functions `finish_…` before it check what its fields decide together.
 """
 
 from __future__ import annotations
@@ -91,10 +91,10 @@ class StepKind:
     """A kind of step. `scalar` is the field that a value without a mapping fills; `bare` needs no value,
     `listed` takes a list of steps, `mapped` a mapping of the record's fields.
 
-    `defaults` are shared by all steps of the kind; `finish` completes what several fields decide together.
-    `rule` is the JSON Schema of what `finish` asks of the fields together.
-    `betting` marks a step after which there is a last bet, `repeatable` one that `last` can mean. `need` is
-    what the target must offer for it. `width` is what a caret under it underlines.
+    `defaults` are shared by all steps of the kind; `finish` completes what several fields decide together,
+    and `rule` is the JSON Schema of its conditions. `betting` marks a step after which there is a last bet,
+    `repeatable` one that `last` can mean. `need` is what the wallet must offer for it. `width` is how much a
+    caret underlines.
     """
 
     def __init__(
@@ -126,11 +126,11 @@ class StepKind:
 
 
 _SINGLE_CALLS = (Details, Balance, Bet, Win, Refund, Resend, Send)
-"""What can be released together with others."""
+"""The steps that can be used inside `parallel`."""
 
 
 def finish_read(values: Values, node: Node, draft: Draft) -> None:
-    """A step's own `within` is one of its expectations."""
+    """Make a step's own `within` one of its expectations."""
     within_ns = values.pop("within", None)
     if within_ns is None:
         return
@@ -141,7 +141,7 @@ def finish_read(values: Values, node: Node, draft: Draft) -> None:
 
 
 def finish_bet(values: Values, node: Node, draft: Draft) -> None:
-    """A bet or win has expectations, and may have changes."""
+    """Complete a bet or win with its expectations and changes."""
     finish_read(values, node, draft)
     _finish_changes(values, node, draft)
     fixed = _fixed_id((values.get("raw") or {}).get("transaction_id"))
@@ -150,7 +150,7 @@ def finish_bet(values: Values, node: Node, draft: Draft) -> None:
 
 
 def finish_refund(values: Values, node: Node, draft: Draft) -> None:
-    """A refund names a step, or an id that no step has and an amount."""
+    """Check that a refund names a step, or an id that no step has and an amount."""
     _finish_changes(values, node, draft)
     named = [key for key in ("of", "transaction_id") if key in values]
     if len(named) != 1:
@@ -171,7 +171,7 @@ def _finish_changes(values: Values, node: Node, draft: Draft) -> None:
 
 
 def finish_send(values: Values, node: Node, draft: Draft) -> None:
-    """The body is written as text, or as a value of JSON, or is empty."""
+    """Read the body as text or as a JSON value; it may be empty."""
     text: str | None = values.pop("body", None)
     # `json: null` is a body too.
     has_json = "json" in values
@@ -187,12 +187,12 @@ def finish_send(values: Values, node: Node, draft: Draft) -> None:
 
 
 def finish_parallel(values: Values, node: Node, draft: Draft) -> None:
-    """Only single calls can be released together."""
+    """Check that the steps are single calls."""
     for step in values.get("steps") or ():
         if isinstance(step, _SINGLE_CALLS):
             continue
         kind = type(step).__name__.lower()
-        message = f"{kind} cannot be released together with others; only single calls can"
+        message = f"{kind} cannot be used inside parallel; only single calls can"
         place = step.place
         if place.file == draft.problems.file:
             draft.problems.add_at(place.line, place.column, message, place.width)
@@ -201,7 +201,7 @@ def finish_parallel(values: Values, node: Node, draft: Draft) -> None:
 
 
 def _fixed_id_of_call(body: JsonValue) -> str | None:
-    """The id of a bet or win that is written out whole, and so is the same in every run."""
+    """Return the id of a bet or win that is the same in every run, or None."""
     if isinstance(body, str):
         try:
             body = exact_json.parse(body).value
@@ -213,14 +213,14 @@ def _fixed_id_of_call(body: JsonValue) -> str | None:
 
 
 def _fixed_id(value: JsonValue) -> str | None:
-    """What a wallet could keep as an id, unless a run makes it its own."""
+    """Return the value if a wallet could store it as an id, unless it is new in every run."""
     if isinstance(value, Decimal):
         return str(value)
     return value if isinstance(value, str) and value.strip() and "${" not in value else None
 
 
 def _note_fixed_id(fixed: str, own: str, place: Node, draft: Draft) -> None:
-    """A second run would be told "seen before", and accuse a right wallet of taking nothing."""
+    """Note an id that is the same in every run: a right wallet would apply it in the first run only."""
     example = f"{own}-{fixed}" if own == "${run}" else own
     message = (
         f'the transaction_id "{shortened(fixed)}" is the same in every run, and a wallet takes it once only; '
@@ -236,18 +236,16 @@ IN_FLIGHT_MAX = 1_000
 STEPS = NodeKind(lambda node, draft: draft.read_steps(node, draft), {"$ref": "#/$defs/steps"})
 
 _PLAYER = Field("player", PLAYER, "The player it is for, by its name under `players`.")
-_EXPECT = Field("expect", EXPECT, "What the reply must be, within what the ledger allows.")
+_EXPECT = Field("expect", EXPECT, "The expected reply.")
 _WITHIN = Field("within", DURATION, "The reply must come within this time.")
-_FAULT = Field("fault", FAULT, "The disturbance of this call.")
-_ID = Field(
-    "id", LABEL, "A label for this step in the file; never the wire's transaction id.", attribute="label"
-)
-_GAME = Field("game", TEXT, "The game_id; the run's own when left out.")
+_FAULT = Field("fault", FAULT, "The fault in this call.")
+_ID = Field("id", LABEL, "A label for this step in the file, not its transaction id.", attribute="label")
+_GAME = Field("game", TEXT, "The game_id; by default one of the run.")
 _TIMES = Field("times", whole(1, REPEATS_MAX), "How many times.")
 
 
 def _changes(method: Method) -> tuple[Field, Field]:
-    """`raw` and `omit` of a method."""
+    """Return the fields `raw` and `omit` of a method."""
     names = DOCUMENTED_FIELDS[method]
     omit = set_of(choice(*names), "omit")
     return (
@@ -257,7 +255,7 @@ def _changes(method: Method) -> tuple[Field, Field]:
 
 
 _NO_CHANGES: Values = {"raw": {}}
-_IS = Field("is", MONEY, "The balance it must be; the ledger's when left out.", attribute="is_")
+_IS = Field("is", MONEY, "The balance that it must be; by default that of the ledger.", attribute="is_")
 _OF = Field("of", REFUNDED, "The label of a bet step, maybe of a later one.")
 _STEP = Field("step", RESENT, "The label of a bet, win or refund, or `last`.", required=True, attribute="of")
 _DURATION = Field("duration", DURATION, "How long.", required=True, attribute="duration_ns")
@@ -309,7 +307,7 @@ STEP_KINDS: tuple[StepKind, ...] = (
             [
                 _OF,
                 Field("transaction_id", TEXT, "The id of a bet that no step makes."),
-                Field("amount", OTHER_AMOUNT, "What is given back; the bet's stake when left out."),
+                Field("amount", OTHER_AMOUNT, "The amount of the refund; by default the stake."),
                 _ID,
                 _PLAYER,
                 _FAULT,
@@ -317,7 +315,7 @@ STEP_KINDS: tuple[StepKind, ...] = (
                 *_REFUND_CHANGES,
             ],
         ),
-        "Give a bet back (refund).",
+        "Refund a bet (refund).",
         scalar=_OF,
         labelled=True,
         finish=finish_refund,
@@ -348,13 +346,13 @@ STEP_KINDS: tuple[StepKind, ...] = (
             "round",
             [
                 Field("bet", BET_AMOUNT, "The stake.", required=True),
-                Field("win", WIN_AMOUNT, "What the round pays; the outcome model decides when left out."),
+                Field("win", WIN_AMOUNT, "The win; by default the outcome model decides."),
                 Field("spins", whole(1, REPEATS_MAX), "How many rounds."),
                 _GAME,
                 _PLAYER,
             ],
         ),
-        "A whole game round by the provider's own rules: refund on an unknown bet, win sent again.",
+        "Play a game round as a provider does: an unanswered bet is refunded, an unanswered win sent again.",
     ),
     StepKind(
         "play",
@@ -365,21 +363,25 @@ STEP_KINDS: tuple[StepKind, ...] = (
                 Field("rounds", whole(1, REPEATS_MAX), "How many rounds.", required=True),
                 Field("stake", BET_AMOUNT, "The stake of a round.", required=True),
                 Field("volatility", choice("low", "medium", "high"), "How rare and large wins are."),
-                Field("seed", whole(0, 2**53), "Makes the session repeat; the run's seed when left out."),
+                Field("seed", whole(0, 2**53), "Repeats the same session; by default the seed of the run."),
                 _GAME,
                 _PLAYER,
             ],
         ),
-        "A realistic session from the outcome model.",
+        "Play a realistic session by the outcome model.",
     ),
     StepKind(
         "parallel",
         Parallel,
         Record(
             "parallel",
-            [_INNER, _TIMES, Field("in_flight", whole(1, IN_FLIGHT_MAX), "At most so many at once.")],
+            [
+                _INNER,
+                _TIMES,
+                Field("in_flight", whole(1, IN_FLIGHT_MAX), "How many may be in flight at once."),
+            ],
         ),
-        "Steps released together; judged as a concurrent history.",
+        "Send steps at the same moment; they are judged as a concurrent history.",
         listed=True,
         finish=finish_parallel,
     ),
@@ -387,7 +389,7 @@ STEP_KINDS: tuple[StepKind, ...] = (
         "repeat",
         Repeat,
         Record("repeat", [Field("times", whole(1, REPEATS_MAX), "How many times.", required=True), _INNER]),
-        "The steps again and again, with new ids each time.",
+        "Repeat steps, with new ids each time.",
     ),
     StepKind(
         "send",
@@ -397,39 +399,41 @@ STEP_KINDS: tuple[StepKind, ...] = (
             [
                 Field("body", BODY, "The exact text of the body."),
                 Field("json", ANY_JSON, "The body as a value, rendered as compact JSON."),
-                Field("content_type", CONTENT_TYPE, "The Content-Type; application/json when left out."),
-                Field("method", HTTP_METHOD, "The HTTP method; POST when left out.", attribute="http_method"),
-                Field("headers", headers(), "More headers."),
+                Field("content_type", CONTENT_TYPE, "The Content-Type; by default application/json."),
+                Field("method", HTTP_METHOD, "The HTTP method; by default POST.", attribute="http_method"),
+                Field("headers", headers(), "Further headers."),
                 _PLAYER,
                 _EXPECT,
             ],
         ),
-        "Send anything at all. What reads as a webhook is judged as one; for the rest nothing may move.",
+        "Send any body. A valid webhook is judged like one; otherwise no money may move.",
         labelled=True,
         finish=finish_send,
         rule={"not": {"required": ["body", "json"]}},
     ),
     StepKind(
-        "restart", Restart, Record("restart", []), "Restart the target by its hook.", bare=True, mapped=False
+        "restart", Restart, Record("restart", []), "Restart the wallet by its hook.", bare=True, mapped=False
     ),
     StepKind(
         "block",
         Block,
         Record("block", [_PLAYER]),
-        "Block the player by the target's hook: bets are refused from then on, wins and refunds are not.",
+        "Block the player by the wallet's hook: bets must then be refused, but not wins and refunds.",
         bare=True,
     ),
     StepKind("wait", Wait, Record("wait", [_DURATION]), "Pause.", scalar=_DURATION, mapped=False),
-    StepKind("use", None, Record("use", [_FILE, _WITH]), "The steps of another scenario file.", scalar=_FILE),
+    StepKind(
+        "use", None, Record("use", [_FILE, _WITH]), "Run the steps of another scenario file.", scalar=_FILE
+    ),
 )
-"""Every kind of step, in the order in which the guide tells of them."""
+"""Every kind of step, in the order of docs/scenario-format.md."""
 
 KINDS: dict[str, StepKind] = {kind.name: kind for kind in STEP_KINDS}
 
 NEEDS = ("restart", "seeding", "two_players", "blocked_player", "limits")
 
 POLICY_KNOBS = {knob: (*answers, "any") for knob, answers in KNOBS.items()}
-"""The knobs of the dialect and what each may be pinned to."""
+"""The knobs of the dialect, and the values that a policy may require."""
 
 _NAME = re.compile(LABEL_PATTERN)
 
@@ -451,9 +455,9 @@ RULE = NodeKind(_read_rule, or_column({"type": "string", "pattern": f"^({'|'.joi
 PLAYER_FIELDS = Record(
     "player",
     [
-        Field("balance", MONEY, "The balance it starts with; 100.00 when left out."),
-        Field("exists", FLAG, "false: the operator has no such player."),
-        Field("blocked", FLAG, "true: the operator has blocked the player."),
+        Field("balance", MONEY, "The balance at the start; by default 100.00."),
+        Field("exists", FLAG, "false: the wallet has no such player."),
+        Field("blocked", FLAG, "true: the wallet has blocked the player."),
     ],
 )
 
@@ -507,7 +511,7 @@ POLICY = NodeKind(lambda node, draft: POLICY_FIELDS.read(node, draft), POLICY_FI
 
 
 class Row(NamedTuple):
-    """One row of `cases`: its name, where it stands, its columns as nodes, and its last line, from 1."""
+    """One row of `cases`: its name, its place, its columns as nodes, and its last line, from 1."""
 
     name: str
     node: Node
@@ -516,7 +520,7 @@ class Row(NamedTuple):
 
 
 def _read_cases(node: Node, draft: Draft) -> list[Row]:
-    """Rows from a mapping of names to columns, or from a list of columns with a `name` or none."""
+    """Read rows from a mapping of names to columns, or from a list of columns with or without a `name`."""
     if type(node) is MappingNode:
         pairs = [(key, value) for key, value in node.value]
     elif type(node) is SequenceNode:
@@ -567,16 +571,16 @@ SCENARIO_FIELDS = Record(
         Field("name", TEXT, "What is tested, as a sentence."),
         Field("description", TEXT, "Why, for the reader of a report."),
         Field("tags", set_of(TEXT, "tags"), "Words to select by."),
-        Field("level", enum_choice(Level), "How binding it is; industry when left out."),
-        Field("covers", set_of(RULE, "covers"), "The rules it tests; the first is a failed expect's."),
-        Field("player", MAIN_PLAYER_KIND, "The player it starts with."),
-        Field("players", PLAYERS, "More players, by name."),
-        Field("policy", POLICY, "Knobs of the dialect that are pinned."),
-        Field("needs", set_of(choice(*NEEDS), "needs"), "What the target must offer."),
+        Field("level", enum_choice(Level), "How binding it is; by default industry."),
+        Field("covers", set_of(RULE, "covers"), "The rules it tests; a failed expect has the first one."),
+        Field("player", MAIN_PLAYER_KIND, "The main player."),
+        Field("players", PLAYERS, "Further players, by name."),
+        Field("policy", POLICY, "Answers that are required where guides differ."),
+        Field("needs", set_of(choice(*NEEDS), "needs"), "What the wallet must offer."),
         Field("skip", REASON, "Why it is not run."),
         Field("xfail", REASON, "Why it is known to fail."),
-        Field("cases", CASES, "A table: one test a row; ${column} stands for a whole value."),
+        Field("cases", CASES, "A table with one test in each row; ${column} stands for a whole value."),
         Field("steps", STEPS, "What happens.", required=True),
-        Field("finally", STEPS, "What happens in the end, whatever came before.", attribute="finally_"),
+        Field("finally", STEPS, "What happens at the end in any case.", attribute="finally_"),
     ],
 )

@@ -1,7 +1,7 @@
-"""YAML text → trees of nodes, with the text, line and column of every scalar; nothing is resolved or built.
+"""Parse YAML into trees of nodes, with the text, line and column of every scalar, and without conversions.
 
-The C parser composes; the pure one stands in where PyYAML was built without it. What a node means is
-decided by the type that its place in a scenario has, so that `NO`, `1.10` and `012` stay text.
+The C parser is used, or the pure one if PyYAML was built without it. The place of a node in a scenario
+decides its type, so that `NO`, `1.10` and `012` stay text.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ else:
     from yaml.scanner import Scanner
 
     class Composing(Reader, Scanner, Parser, Composer):
-        """The pure parser behind the C parser's signature."""
+        """The pure parser with the interface of the C parser."""
 
         def __init__(self, stream: str) -> None:
             Reader.__init__(self, stream)
@@ -39,27 +39,27 @@ else:
             Composer.__init__(self)
 
         def dispose(self) -> None:
-            """Nothing is held."""
+            """Do nothing: there is nothing to release."""
 
 
 BYTES_MAX = 16 * 1024 * 1024
 
 DEPTH_MAX = 50
-"""Deeper nesting has no meaning in a scenario, and the C parser would overflow its stack some way beyond."""
+"""Scenarios need no deeper nesting, and the C parser's stack would overflow somewhere beyond it."""
 
 _UNPRINTABLE = "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
-"""What YAML does not allow. Compiled when it is met, which takes longer than reading a whole file does."""
+"""Characters that YAML does not allow. Compiled when needed, which takes longer than reading a file."""
 
 
 class _TooDeep(Exception):
-    """Raised from within the parser, with how many nodes enclose the one that is too many."""
+    """Raised within the parser for too deep nesting, with the number of enclosing nodes."""
 
 
 class _Documents(Composing):
-    """Composes documents. The names of the methods are what PyYAML calls for every node.
+    """Composes documents. PyYAML calls these methods for every node.
 
-    `open` holds the nodes that enclose the next one. Entering and leaving a node are calls of the dict's own
-    methods, which leaves one call in Python for each node instead of three.
+    `open` holds the nodes that enclose the next one. Entering and leaving a node use the methods of the dict,
+    which saves two of three Python calls for each node.
     """
 
     def __init__(self, text: str) -> None:
@@ -72,7 +72,7 @@ class _Documents(Composing):
             self.descend_resolver = self._descend  # type: ignore[assignment]  # what the parser passes fits
 
     def resolve(self, _kind: type[Node], _value: object, _implicit: object) -> str:
-        """No tag: a scalar is its text. A tag that stays was written by the author."""
+        """Return no tag, so that a scalar is its text; the remaining tags are the author's."""
         if len(self.open) > DEPTH_MAX:
             raise _TooDeep(next(reversed(self.open)))
         return ""
@@ -84,7 +84,7 @@ class _Documents(Composing):
 
 
 def decode(data: bytes, file: str) -> tuple[str, ProblemList]:
-    """The text of a file and the list for its problems; one that is no UTF-8 text gets its problem there."""
+    """Return the text of a file and the list of its problems, perhaps with one for text that is not UTF-8."""
     if len(data) > BYTES_MAX:
         problems = ProblemList(file, ())
         problems.add_at(1, 1, f"the file has {len(data):,} bytes; at most {BYTES_MAX:,} are read")
@@ -102,7 +102,7 @@ def decode(data: bytes, file: str) -> tuple[str, ProblemList]:
 
 
 def compose(text: str, problems: ProblemList) -> list[Node]:
-    """Every document of the text as a tree. What breaks the reading off is noted, what came before kept."""
+    """Return every document of the text as a tree. If an error ends parsing, earlier trees are kept."""
     documents: list[Node] = []
     try:
         parser = _Documents(text)
@@ -126,7 +126,7 @@ def compose(text: str, problems: ProblemList) -> list[Node]:
 
 
 def noun_of(node: Node) -> str:
-    """What stands there, in words."""
+    """Return the kind of the node in words."""
     if isinstance(node, MappingNode):
         return "a mapping"
     if isinstance(node, SequenceNode):
@@ -143,12 +143,12 @@ def key_name(key: Node) -> str:
 
 
 def is_plain(node: Node) -> bool:
-    """Whether a scalar was written without quotes and not as a block."""
+    """Return whether a scalar was written without quotes and not as a block."""
     return isinstance(node, ScalarNode) and node.style not in {"'", '"', "|", ">"}
 
 
 def is_empty(node: Node) -> bool:
-    """Whether nothing is written there: `key:` alone."""
+    """Return whether the value is missing, as in `key:`."""
     return node.value == "" and is_plain(node)
 
 
@@ -179,7 +179,7 @@ def _note_syntax(error: yaml.MarkedYAMLError, problems: ProblemList) -> None:
     if within:
         line, column = within[0].line + 1, within[0].column + 1
     else:
-        # What is missing is missing at the end.
+        # A missing token is missing at the end.
         line = max(1, len(problems.source))
         column = len(problems.source[-1]) + 1 if problems.source else 1
     message = f"not valid YAML: {error.context + ', ' if error.context else ''}{trouble}"
@@ -192,7 +192,7 @@ def _note_syntax(error: yaml.MarkedYAMLError, problems: ProblemList) -> None:
 
 
 def _note_unreadable(text: str, problems: ProblemList) -> None:
-    """The reader refused a character and does not say where in lines."""
+    """Note a character that the reader refused, whose line it does not know."""
     found = re.search(_UNPRINTABLE, text)
     if found is None:
         problems.add_at(1, 1, "not valid YAML")
@@ -202,13 +202,13 @@ def _note_unreadable(text: str, problems: ProblemList) -> None:
 
 
 def _line_and_column(text: str, index: int) -> tuple[int, int]:
-    """Line and column, both from 1, of a character."""
+    """Return line and column of a character, both from 1."""
     lines = (text[:index] + "x").splitlines()
     return len(lines), len(lines[-1])
 
 
 def _refuse_tags(documents: list[Node], problems: ProblemList) -> None:
-    """A tag asks for a type; here the place decides, so one that was ignored would mislead."""
+    """Note every tag: it would ask for a type, but here the place decides."""
     waiting, seen = list(documents), set[int]()
     while waiting:
         node = waiting.pop()
@@ -224,10 +224,10 @@ def _refuse_tags(documents: list[Node], problems: ProblemList) -> None:
 
 
 PROBLEMS_MAX = 200
-"""After so many problems of one file the reading stops: one slip repeated ten thousand times is one slip."""
+"""After this many problems of one file reading stops: ten thousand copies of one slip are one slip."""
 
 SHOWN_MAX = 50
-"""How many of them an error's message shows; it says how many more there are."""
+"""How many of them a message shows; it says how many more there are."""
 
 SHOWN_CHARS_MAX = 160
 
@@ -235,14 +235,14 @@ MERGE_KEY = "merge keys are not supported; share steps with use:, and values wit
 
 
 class Problem(NamedTuple):
-    """One thing wrong in a scenario file. `source_line` is what the frame shows; None: there is no frame."""
+    """One mistake in a scenario file. `source_line` is the line that the frame shows; None: no frame."""
 
     message: str
     place: Place
     source_line: str | None = None
 
     def __str__(self) -> str:
-        """The problem in its frame: the sentence, the line of the file, and the caret."""
+        """Return the problem in its frame: the sentence, the line of the file, and the caret."""
         head = f"error: {self.place.file}:{self.place.line}:{self.place.column}: {self.message}"
         if self.source_line is None:
             return head
@@ -254,7 +254,7 @@ class Problem(NamedTuple):
 
 
 class ScenarioFileError(ScenarioError):
-    """Scenario files that cannot be used; `problems` holds every one found, the message their frames."""
+    """Raised for scenario files with mistakes; `problems` holds all of them, the message their frames."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
@@ -265,11 +265,11 @@ class ScenarioFileError(ScenarioError):
 
 
 class EnoughProblems(Exception):
-    """The limit of problems is reached; the loader stops reading and reports those it has."""
+    """Raised at the limit of problems: the loader stops and reports those that it has."""
 
 
 class ProblemList:
-    """The problems of one file, in the order found. Adding past `PROBLEMS_MAX` raises EnoughProblems."""
+    """The problems of one file, in the order found. Adding more than `PROBLEMS_MAX` raises EnoughProblems."""
 
     def __init__(self, file: str, source: tuple[str, ...]) -> None:
         self.file = file
@@ -288,11 +288,11 @@ class ProblemList:
         return "\n".join(f"{each.place}:{each.place.column}: {each.message}" for each in self.in_order())
 
     def adopt(self, node: Node, home: ProblemList) -> None:
-        """Say that a node stands in another file, whose list takes its problems. The node must stay alive."""
+        """Send the problems of a node to the list of another file, which contains it. Keep the node alive."""
         self._homes[id(node)] = home
 
     def silence(self, node: Node) -> None:
-        """Say that what is wrong with a node was told: more about it would mislead."""
+        """Ignore further problems of a node, which would mislead."""
         self._homes[id(node)] = None
 
     def note(self, wrong: Wrong, key: Node | None = None, value: Any = None) -> None:
@@ -313,7 +313,7 @@ class ProblemList:
                 home.add(node, message)
             return
         start = node.start_mark
-        # A list that the parser gave up within has no end.
+        # A list in which the parser gave up has no end.
         end = node.end_mark or start
         line = self.source[start.line] if start.line < len(self.source) else ""
         width = end.column - start.column if end.line == start.line else len(line.rstrip()) - start.column
@@ -334,7 +334,7 @@ class ProblemList:
 
 
 def _cut(line: str, start: int, width: int) -> tuple[str, str]:
-    """The line up to the marked text and the rest, both short enough for a terminal."""
+    """Return the line up to the marked text, and the rest, both short enough for a terminal."""
     before, rest = line[:start], line[start:]
     if len(before) > SHOWN_CHARS_MAX // 2:
         before = "…" + before[-SHOWN_CHARS_MAX // 2 :]
@@ -345,12 +345,12 @@ def _cut(line: str, start: int, width: int) -> tuple[str, str]:
 
 
 def _printable(text: str) -> str:
-    """The text with one visible sign for each character that a terminal would act on."""
+    """Return the text with one visible sign for each control character."""
     return "".join(character if character.isprintable() or character == "\t" else "�" for character in text)
 
 
 def _blank(before: str) -> str:
-    """As much empty space as the text takes, its tabs kept."""
+    """Return as much blank space as the text takes, with its tabs."""
     return "".join(character if character == "\t" else " " for character in before)
 
 
