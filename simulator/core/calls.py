@@ -1,8 +1,8 @@
-"""One call to a wallet as one record: what was sent, what came back, how it reads, and why it was made.
+"""One call to a wallet as one record: request, bytes, exchange, reading, form, and why it was sent.
 
-`Call` is that record, everywhere: a run's event, a row of the server's journal, a line of a file. `Operation`
-is what the checker of concurrent histories needs of one. `call_object` writes a call as JSON and `read_line`
-reads it: run's NDJSON, serve's export, the control API and `judge` have no other form for it.
+`Call` is this record everywhere: a run's event, a row of the server's journal, a line of a file.
+`Operation` is the part that the checker of concurrent histories needs. `call_object` writes a call as JSON
+and `read_line` reads it, for run's NDJSON, serve's export, the control API and `judge`.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from simulator.errors import UsageError
 
 
 class CallForm(StrEnum):
-    """How a call is written: as documented, valid but odd, or not acceptable at all."""
+    """How a call is written: as documented, valid but odd, or malformed."""
 
     CANONICAL = "canonical"
     OPTIONAL = "optional"
-    """Written as documented; for another reason a wallet may refuse it."""
+    """Written as documented, but a wallet may refuse it for another reason."""
     ODD = "odd"
     MALFORMED = "malformed"
 
@@ -37,8 +37,8 @@ class CallForm(StrEnum):
 class Form(Frozen):
     """What a call is judged as.
 
-    `request` is None when the bytes are no webhook at all. `alternatives` are the same request with the
-    other amounts that a wallet may read (a rounded third decimal, a key that stands twice).
+    `request` is None if the bytes are not a webhook. `alternatives` are the same request with other amounts
+    that a wallet may read (a rounded third decimal, a duplicate key).
     """
 
     kind: CallForm
@@ -47,7 +47,7 @@ class Form(Frozen):
 
 
 class FaultKind(StrEnum):
-    """The disturbances a step can carry (scenario format, `fault:`)."""
+    """The faults of a step (scenario format, `fault:`)."""
 
     LOST_REPLY = "lost_reply"
     TIMEOUT = "timeout"
@@ -59,7 +59,7 @@ class FaultKind(StrEnum):
 
     @property
     def is_odd_delivery(self) -> bool:
-        """Whether the whole call arrives and is answered, if in an unusual way."""
+        """Return whether the whole call arrives in an unusual way, and is answered."""
         return self in {FaultKind.CHUNKED, FaultKind.SLOW_BODY, FaultKind.DELAY}
 
 
@@ -71,12 +71,12 @@ class FaultSpec(Frozen):
 
 
 class Why(Frozen):
-    """Why a call is made: for which scenario and step or which agent, and for what.
+    """Why a call was sent: for which scenario and step, or which agent, and its purpose.
 
     `purpose` is step, probe, adjust, preflight, restore or settle in a run, launch, round, resend, probe or
-    hand in the server, and empty in a record that does not say it. `label` is the author's name of the step,
-    `phase` the part of a run. `fresh`: nothing with its transaction_id was sent before, not even the bet that
-    a refund names.
+    hand in the server, and empty in a record without it. `label` is the author's name of the step, `phase`
+    the part of a run. `fresh`: nothing with its transaction_id was sent before, not even the bet that a
+    refund names.
     """
 
     scenario_id: str | None
@@ -89,11 +89,11 @@ class Why(Frozen):
 
 
 Player = tuple[str, str]
-"""Agent code and user id: one wallet."""
+"""Agent code and user id, which together are one player's wallet."""
 
 
 class UnsentCall(Frozen):
-    """A call that is ready to go: what it means, its bytes, what it is judged as, why it is made."""
+    """A call that is ready to be sent: its request, bytes and form, and why it is sent."""
 
     request: WebhookRequest | None
     wire: WireRequest
@@ -103,10 +103,10 @@ class UnsentCall(Frozen):
 
 
 class Call(Frozen):
-    """One call that was made, how its answer was read, what it is judged as, and why it was made.
+    """One sent call: its exchange, how the answer reads, what it is judged as, and why it was sent.
 
-    `exchange.request` is the request as it was meant, `form.request` as its bytes read. `number` is how its
-    maker counts its calls: that of the journal, or the line of a file.
+    `exchange.request` is the intended request, `form.request` the one in its bytes. `number` is its number in
+    the journal, or its line in a file.
     """
 
     exchange: Exchange
@@ -117,28 +117,28 @@ class Call(Frozen):
 
     @property
     def request(self) -> WebhookRequest:
-        """The request that it is judged by; one of no player where the bytes are no webhook."""
+        """Return the request that it is judged by; one without a player if the bytes are not a webhook."""
         return self.form.request or self.exchange.request or _NO_REQUEST
 
     @property
     def player(self) -> str | None:
-        """The user id that the call names; None for bytes that are no webhook."""
+        """Return the user id in the call, or None if the bytes are not a webhook."""
         request = self.exchange.request
         return None if request is None else request.player
 
     @property
     def outcome(self) -> Outcome:
-        """What the call did, as far as its answer tells."""
+        """Return what the call did, as far as its answer tells."""
         return self.reading.outcome
 
     @property
     def balance(self) -> Money | None:
-        """The balance that its answer shows, where the ledger may judge by it."""
+        """Return the balance in its answer, if the ledger may judge by it."""
         return self.reading.balance
 
     @property
     def for_unknown_player(self) -> Call:
-        """The same call, read as the answer for a player who is not known to exist."""
+        """Return the call with its answer read as that for an unknown player."""
         reading = self.reading.for_unknown_player
         return self if reading is self.reading else replace(self, reading=reading)
 
@@ -148,13 +148,13 @@ class Call(Frozen):
 
     @property
     def nothing_sent(self) -> bool:
-        """Whether the wallet provably never saw it."""
+        """Return whether the wallet provably never got it."""
         reply = self.exchange.reply
         return isinstance(reply, NoReply) and reply.kind.nothing_sent
 
     @property
     def answer(self) -> str:
-        """The answer in a few words: ``answered HTTP 200, accepted``."""
+        """Return the answer in a few words: ``answered HTTP 200, accepted``."""
         reply, outcome = self.exchange.reply, self.reading.outcome
         if isinstance(reply, NoReply):
             unknown = reply.kind is NoReplyKind.UNKNOWN
@@ -170,7 +170,7 @@ class Call(Frozen):
 _NO_REQUEST = WebhookRequest(Method.BALANCE, "")
 
 NOT_KEPT = WireRequest(b"")
-"""In place of the bytes of a call whose record does not hold them."""
+"""Replaces the bytes of a call whose record does not have them."""
 
 
 def recorded_call(
@@ -187,7 +187,7 @@ def recorded_call(
 
 
 class Opening(Frozen, kw_only=True):
-    """A player's history begins, at a balance that was read or seeded."""
+    """The beginning of a player's history, at a balance that was read or seeded."""
 
     player: str
     balance: Money
@@ -196,21 +196,21 @@ class Opening(Frozen, kw_only=True):
 
 
 class Reading(Frozen):
-    """What one reply means.
+    """The meaning of one reply.
 
-    `balance` is what the ledger judges by: the balance that an accepted call shows. With `must_settle` the
-    outcome is unknown although there is a balance: the reply's `status` is missing or written oddly, and a
-    balance read made at once has to agree before the call counts as accepted. `stated_balance` is any
-    readable balance in the reply, a refusal's too (INS-03); it is no evidence. `beyond_cents` is a balance as
-    it was written, where it has digits beyond the cent.
+    `balance` is the balance of an accepted call, by which the ledger judges. With `must_settle` the outcome
+    is unknown although there is a balance: the reply's `status` is missing or written oddly, and a balance
+    read that follows at once must agree before the call counts as accepted. `stated_balance` is any readable
+    balance in the reply, even of a refusal (INS-03); it is not evidence. `beyond_cents` is the text of a
+    balance with digits beyond the cent.
 
-    `says_no`: the status or an error text refuses, whatever balance stands beside it; a `user_balance` reply
-    is evidence all the same, unless the player is unknown (see `for_unknown_player`). `busy`: the wallet asks
-    to come back later, after `retry_after_s` where it says so. `account_status` is the JSON text of `status`
-    in a `user_balance` reply: "1" is active, None is a reply without it.
+    `says_no`: the status or an error text refuses, whatever the balance; a `user_balance` reply is evidence
+    all the same, unless the player is unknown (see `for_unknown_player`). `busy`: the wallet asks to call
+    again later, after `retry_after_s` if it says so. `account_status` is the JSON text of `status` in a
+    `user_balance` reply: "1" is active, None is a reply without it.
 
-    The dialect: `money_type` is "string" or "number", as the balance was written; `http_status` is the
-    reply's; `error_code` is what the wallet calls a refusal, where a field says so.
+    For the dialect: `money_type` is "string" or "number", as the balance was written; `http_status` is that
+    of the reply; `error_code` is the wallet's code of a refusal, if it has one.
     """
 
     outcome: Outcome
@@ -229,40 +229,40 @@ class Reading(Frozen):
 
     @property
     def for_unknown_player(self) -> Reading:
-        """The reading if the player is not known to exist: a "no" beside a balance of 0.00 is a refusal."""
+        """Return the reading for an unknown player: with a "no", a balance of 0.00 is a refusal."""
         if not self.says_no or self.balance != ZERO:
             return self
         return replace(self, outcome=Outcome.REFUSED, balance=None)
 
     @property
     def inactive(self) -> bool:
-        """Whether a read says that the account is not active; a missing status says nothing."""
+        """Return whether a read shows that the account is not active; a missing status shows nothing."""
         number = (self.account_status or "1").strip('"')
         return number == "false" or (number.isdecimal() and number != "1")
 
     @property
     def refusal_http(self) -> str | None:
-        """The dialect's knob of that name: "200" or "4xx" for a refusal, else None."""
+        """Return the value of the knob `refusal_http`: "200" or "4xx" for a refusal, otherwise None."""
         if self.outcome is not Outcome.REFUSED or self.http_status is None:
             return None
         return "200" if self.http_status < 300 else "4xx"
 
 
 NO_REPLY = "no-reply-"
-"""What the form of a deviation begins with where no answer of the wallet came."""
+"""The beginning of the form of a deviation if the wallet gave no answer."""
 
 NO_ANSWER = "no-answer"
-"""The cause of a missing answer; `no-answer:KIND` where the wallet was reached."""
+"""The cause of a missing answer; `no-answer:KIND` if the wallet was reached."""
 
 _UNREACHED = frozenset({"connect", "closed", "reset"})
-"""How a wallet is missed that a gateway would answer for with 502: one cause with it."""
+"""The kinds of missing answers that have one cause with the 502 of a gateway."""
 
 
 class Deviation(Frozen):
-    """One way in which a reply is not as it should be written.
+    """One way in which a reply is not written as it should be.
 
-    `form` is a short stable key: a run reports one finding for each rule and form, with a count. `message`
-    is a sentence, with what was found and what was expected.
+    `form` is a short stable key: a run reports one finding for each rule and form, with a count. `message` is
+    a sentence with the found and the expected text.
     """
 
     rule: str
@@ -272,12 +272,12 @@ class Deviation(Frozen):
 
     @property
     def is_missing_answer(self) -> bool:
-        """Whether the wallet itself failed on the call (HTTP 500): the check that asked is not met."""
+        """Return whether the wallet itself failed on the call (HTTP 500), which breaks the check."""
         return self.form.startswith("http-5")
 
     @property
     def cause(self) -> str:
-        """The code of the cause that a finding of this deviation has, whatever check met it."""
+        """Return the code of the cause of a finding of this deviation."""
         kind = self.form.removeprefix(NO_REPLY)
         if kind == self.form:
             return f"form:{self.rule}:{self.form}"
@@ -285,10 +285,10 @@ class Deviation(Frozen):
 
 
 class Operation(Frozen):
-    """One attempt of a call. `balance` is what its answer shows; None where it shows none.
+    """One attempt of a call. `balance` is the one in its answer, or None.
 
-    `index` tells the operations of one history apart; `label` is the author's name of the step. An operation
-    whose outcome is unknown may have taken effect at any moment after `sent_ns`, or never.
+    `index` identifies the operation in its history; `label` is the author's name of the step. An operation
+    with an unknown outcome may have taken effect at any moment after `sent_ns`, or never.
     """
 
     index: int
@@ -326,37 +326,37 @@ class Operation(Frozen):
 
     @property
     def request(self) -> WebhookRequest:
-        """The call that was attempted."""
+        """Return the request of the attempt."""
         return WebhookRequest(self.method, self.player, self.amount, self.transaction_id, self.game_id)
 
     @property
     def is_read(self) -> bool:
-        """Whether it is a balance read that shows a balance: evidence, whatever its status says."""
+        """Return whether it is a balance read that shows a balance, which is evidence for any status."""
         return self.method is Method.BALANCE and self.balance is not None and self.answered_ns is not None
 
     @property
     def is_unknown(self) -> bool:
-        """Whether nobody knows what it did."""
+        """Return whether its outcome is unknown."""
         return self.outcome is Outcome.UNKNOWN or self.answered_ns is None
 
     @property
     def must_settle(self) -> bool:
-        """Whether it was answered with a balance and no clear yes or no: a later read tells what it did."""
+        """Return whether its answer has a balance but no clear outcome, which a later read decides."""
         return self.method.moves_money and self.is_unknown and None not in (self.balance, self.answered_ns)
 
     @property
     def ends_ns(self) -> int:
-        """When it was over at the latest."""
+        """Return when it was over at the latest."""
         if self.answered_ns is None or (self.is_unknown and not self.is_read):
             return FOREVER
         return self.answered_ns
 
     @property
     def name(self) -> str:
-        """How a sentence calls it: ``bet b1 of 10.00``, ``bet@7 of 10.00``, ``balance read``."""
+        """Return its name in a sentence: ``bet b1 of 10.00``, ``bet@7 of 10.00``, ``balance read``."""
         noun = self.method.noun
         label = self.label or self.transaction_id or noun
-        # A label that only repeats the step's kind says nothing more, and ``bet@7`` says it already.
+        # A label may repeat the kind of the step, or include it, as ``bet@7``.
         words = [label] if label.startswith(f"{noun}@") else [noun]
         if label not in (*noun.split(), *words):
             words.append(label)
@@ -366,12 +366,12 @@ class Operation(Frozen):
 
 
 FOREVER = 1 << 512
-"""Later than every answer: when an attempt without an answer ends."""
+"""The end of an attempt without an answer, later than every answer."""
 
 
 # --- as a line of JSON ----------------------------------------------------------------------------
-# Money is canonical text, times are integers of nanoseconds, absent facts are null. Headers are left out, and
-# with them every secret of the configuration.
+# Money is canonical text, times are integers of nanoseconds, missing facts are null. Headers are left out,
+# and with them every secret of the configuration.
 
 
 def line_text(kind: str, written: JsonObject) -> str:
@@ -449,7 +449,7 @@ def _put_body(written: JsonObject, key: str, body: bytes) -> None:
 
 
 DIGITS_MAX = 30
-"""More digits than any amount or clock has; Python refuses to read some thousands."""
+"""No amount or clock has more digits, and Python refuses to read some thousands."""
 
 _INTEGER = re.compile(r"-?\d+", re.ASCII)
 
@@ -459,7 +459,7 @@ _NOT_KEPT = "the record does not hold the answer"
 
 
 class BadLine(UsageError):
-    """A line says something that cannot be; the message holds place, value and expectation."""
+    """Raised for an invalid line; the message has place, value and expectation."""
 
 
 def read_line(text: str, place: str) -> Opening | Call | None:
@@ -490,7 +490,7 @@ def read_line(text: str, place: str) -> Opening | Call | None:
 
 
 class _Line(Fields):
-    """One object, read key by key: strictly what a verdict needs, and the rest where it is of its type."""
+    """One object, read key by key: strictly for what a verdict needs, leniently for the rest."""
 
     def opening(self) -> Opening:
         balance = self.needed("balance", _money, 'an amount like "100.00"')
@@ -510,7 +510,7 @@ class _Line(Fields):
         form = self.optional("form", *one_of(CallForm))
         transaction_id, amount = self._text("transaction_id"), self._amount("amount")
         if form is None and method.moves_money:
-            # A call without its amount would be judged as one that may not move money.
+            # Without its amount, a call would be judged as one that must not move money.
             beside = ', or "form":"malformed" beside it'
             if transaction_id is None:
                 raise self.unfit("transaction_id", f"the id of the {method.noun}{beside}")

@@ -1,6 +1,6 @@
-"""Turn the steps of one scenario into calls: amounts, wire ids, bytes.
+"""Turn the steps of one scenario into calls: amounts, transaction ids, bytes.
 
-A run sends these calls, a dry run only follows them; what comes of them is judged elsewhere.
+A run sends these calls, a dry run only follows them.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from simulator.wire.writing import OpenRound, spoken, write
 DEFAULT_GAME = "SLOT_001"
 
 KNOWN_GAMES = frozenset({DEFAULT_GAME, "SLOT_002", "SLOT_003"})
-"""The games that a right wallet is taken to have."""
+"""The games that every right wallet is supposed to have."""
 
 DRAWS_MAX = 20
 
@@ -57,11 +57,11 @@ _LABEL_LENGTH_MAX = 12
 
 
 class CannotSend(Exception):
-    """A step cannot be written: it speaks of something that has not happened. The message says why."""
+    """Raised for a step that refers to something that has not happened. The message says why."""
 
 
 class _Written(Frozen):
-    """A money call and what it was written from, for the steps that speak of it later."""
+    """A money call and its source, for later steps that refer to it."""
 
     call: UnsentCall
     raw: Mapping[str, JsonValue] = field(default_factory=dict)
@@ -70,7 +70,7 @@ class _Written(Frozen):
 
     @property
     def request(self) -> WebhookRequest:
-        """What is asked, as far as the bytes say it."""
+        """Return the request in the bytes."""
         request = self.call.request
         assert request is not None
         return request
@@ -129,14 +129,14 @@ def _written(amount: Amount | None, scenario: Scenario) -> Money | None:
 
 
 class Planned(Frozen):
-    """One call of a burst, and what its author claims of it."""
+    """One call of a burst, and what its author expects of it."""
 
     call: UnsentCall
     expect: Expect
 
 
 Calls = Generator[UnsentCall, Outcome, None]
-"""The calls of whole rounds: it is sent how each was answered."""
+"""Yields the calls of whole rounds, and is sent how each was answered."""
 
 
 def after(calls: Calls, outcome: Outcome) -> UnsentCall | None:
@@ -153,10 +153,10 @@ def draws(seed: int | None, scenario_id: str) -> Random:
 
 
 class Script:
-    """Turns steps into requests. `players` maps the names of a scenario to user ids.
+    """Turns steps into calls. `players` maps the names of a scenario to user ids.
 
-    `prefix` is unique to this scenario in all runs: every wire id begins with it. `phase` is the part of the
-    run that its calls are made for.
+    `prefix` is unique to this scenario in all runs: every transaction id begins with it. `phase` is the part
+    of the run in which its calls are sent.
     """
 
     def __init__(
@@ -189,18 +189,18 @@ class Script:
         self._scenario = scenario
 
     def player(self, name: str | None) -> str:
-        """The user id of a player that a step names, or of the main player."""
+        """Return the user id of the player that a step names, or of the main player."""
         return self._players[name or MAIN_PLAYER]
 
     @cached_property
     def _bets(self) -> dict[str, Bet | Win]:
-        """The bets and wins of the steps by label; only a refund that overtakes its bet asks for them."""
+        """Return the bets and wins of the steps by label, for refunds that overtake their bets."""
         return {step.label: step for step in all_steps(self._scenario.steps) if isinstance(step, Bet | Win)}
 
     # --- steps -------------------------------------------------------------------------------------
 
     def money_step(self, step: Bet | Win, ledger: Ledger) -> UnsentCall:
-        """The call of a bet or win step. Raises CannotSend."""
+        """Return the call of a bet or win step. Raises CannotSend."""
         player = self.player(step.player)
         method = Method.BET if isinstance(step, Bet) else Method.WIN
         reserved = self._reserved.pop(step.label, None)
@@ -214,7 +214,7 @@ class Script:
         return self._keep(step, self._write(request, step, step.raw, step.omit, open_round), ledger)
 
     def refund_step(self, step: Refund, ledger: Ledger) -> UnsentCall:
-        """The call of a refund step. Raises CannotSend."""
+        """Return the call of a refund step. Raises CannotSend."""
         player = self.player(step.player)
         if step.of is not None:
             transaction_id, stake = self._bet_of(step.of, player, ledger)
@@ -228,7 +228,7 @@ class Script:
         return self._keep(step, self._write(request, step, step.raw, step.omit, of_bet), ledger)
 
     def _game_of(self, label: str | None) -> str | None:
-        """The game of the bet with that label, sent already or not; some dialects' refunds name it."""
+        """Return the game of the bet with that label, sent or not, which refunds of some profiles name."""
         sent = self._sent.get(label) if label is not None else None
         if sent is not None:
             return sent.request.game_id
@@ -236,7 +236,7 @@ class Script:
         return bet.game if bet is not None else None
 
     def resend_step(self, step: Resend, ledger: Ledger) -> UnsentCall:
-        """The call of a resend step: the same bytes, or with one field changed. Raises CannotSend."""
+        """Return the call of a resend step: the same bytes, or with one field changed. Raises CannotSend."""
         sent = self._sent_before(step)
         if sent is None:
             raise CannotSend("there is nothing to send again: that step was not sent")
@@ -257,7 +257,7 @@ class Script:
         return _under_fault(sent.call)
 
     def player_of(self, step: Resend) -> str:
-        """The user id of the player that a resend is for; the main player's where nothing was sent."""
+        """Return the user id of the player of a resend; that of the main player if nothing was sent."""
         sent = self._sent_before(step)
         return sent.request.player if sent is not None and step.player is None else self.player(step.player)
 
@@ -265,7 +265,7 @@ class Script:
         return self._last if step.of is None else self._sent.get(step.of)
 
     def send_step(self, step: Send, ledger: Ledger) -> UnsentCall:
-        """The call of a `send` step: its bytes with their placeholders filled in, as what they read."""
+        """Return the call of a `send` step: its bytes with placeholders filled in, and their form."""
         player = self.player(step.player)
         body = step.body.decode("utf-8", "surrogateescape")
         book = ledger.books.get(player)
@@ -283,7 +283,7 @@ class Script:
         return UnsentCall(form.request, wire, _optional(form), self._why(step))
 
     def together(self, step: Parallel, ledger: Ledger) -> list[Planned]:
-        """The calls of a `parallel` step in the order of the file, all written before any is sent.
+        """Return the calls of a `parallel` step in the order of the file, all written before any is sent.
 
         Raises CannotSend.
         """
@@ -319,7 +319,7 @@ class Script:
         return self._round(step, ledger) if isinstance(step, Round) else self._play(step, ledger)
 
     def _round(self, step: Round, ledger: Ledger) -> Calls:
-        """Rounds with the win that the author wrote, or one from the outcome model."""
+        """Play rounds with the win that the author wrote, or one from the outcome model."""
         player = self.player(step.player)
         for _ in range(step.spins):
             stake = self.amount(step.bet, player, ledger)
@@ -331,7 +331,7 @@ class Script:
             yield from self._flow(step, player, stake, win)
 
     def _play(self, step: Play, ledger: Ledger) -> Calls:
-        """A session from the outcome model, until the player cannot pay the stake."""
+        """Play a session by the outcome model, until the player cannot pay the stake."""
         player = self.player(step.player)
         rng = self._rng if step.seed is None else Random(step.seed)
         for _ in range(step.rounds):
@@ -357,18 +357,18 @@ class Script:
     # --- parts -------------------------------------------------------------------------------------
 
     def new_id(self, label: str) -> str:
-        """A transaction id that no wallet has seen: RUN-label-n."""
+        """Return a transaction id that no wallet has seen: RUN-label-n."""
         self._count += 1
         return f"{self.prefix}-{_in_ids(label)}-{self._count}"
 
     def written_id(self, text: str) -> str:
-        """An id that the author wrote: the same text is the same id, and no other run's."""
+        """Return an id for a text of the author: the same for the same text, but different in every run."""
         if "${" in text:
             return self._filled(text)
         return self._written_ids.setdefault(text, f"{self.prefix}-{text}")
 
     def amount(self, amount: Amount, player: str, ledger: Ledger) -> Money:
-        """The money that an amount means now. Raises CannotSend."""
+        """Return the money that an amount means now. Raises CannotSend."""
         match amount:
             case Written(money=money):
                 return money
@@ -387,7 +387,7 @@ class Script:
                 return self._draw(low, high)
 
     def _draw(self, low: int, high: int) -> Money:
-        """An amount of its own where there are enough: alike amounts hide which call was lost in a race."""
+        """Draw an amount that was not drawn before, if possible: equal ones hide which call a race lost."""
         low, high = self._limits.within(low, high)
         for _ in range(DRAWS_MAX):
             drawn = Money(self._rng.randint(low, high))
@@ -407,13 +407,13 @@ class Script:
             )
 
     def flow_call(self, request: WebhookRequest, why: Why) -> UnsentCall:
-        """A call that a flow asks for, written as documented."""
+        """Return the call that a flow yields, written as documented."""
         open_round = self._open_rounds.get((request.player, request.game_id))
         wire = write(request, self._profile, open_round=open_round)
         return UnsentCall(request, wire, Form(self._form(request), request), why)
 
     def read(self, step: Balance | Details, label: str = "") -> UnsentCall:
-        """The call that asks for a player's balance or account details."""
+        """Return the call that reads a player's balance or account details."""
         method = Method.BALANCE if isinstance(step, Balance) else Method.DETAILS
         request = WebhookRequest(method, self.player(step.player))
         why = self._why_at(step.place, label)
@@ -443,11 +443,11 @@ class Script:
         return _Written(call, raw, omit, open_round)
 
     def _why_at(self, place: Place, label: str) -> Why:
-        """`label` is how reports call the call."""
+        """Return why a call is sent; `label` is its name in reports."""
         return Why(self._scenario_id, "step", label, place, phase=self.phase)
 
     def _why(self, step: Bet | Win | Refund | Resend | Send) -> Why:
-        """For that step; a call that is sent again is called ``b1 again``."""
+        """Return why the call of a step is sent; a repeat is named ``b1 again``."""
         again = f"{step.of or self._last_label} again" if isinstance(step, Resend) else step.label
         return self._why_at(step.place, again)
 
@@ -476,12 +476,12 @@ class Script:
 
 
 def _either(form: Form, step: Bet | Win | Refund | Resend) -> Form:
-    """`expect: either` widens what the ledger allows: applied once, or refused."""
+    """Return the form for `expect: either`, which also allows a refusal."""
     return _optional(form) if step.expect.outcome is Expected.EITHER else form
 
 
 def _under_fault(call: UnsentCall) -> UnsentCall:
-    """A wallet may refuse what is delivered in an unusual way."""
+    """Return the form of a call with a fault: a wallet may refuse an unusual delivery."""
     if call.fault is None or not call.fault.kind.is_odd_delivery:
         return call
     return replace(call, form=_optional(call.form))
@@ -493,7 +493,7 @@ def _optional(form: Form) -> Form:
 
 @lru_cache(maxsize=1024)
 def _in_ids(label: str) -> str:
-    """A step's label as it stands in an id."""
+    """Return a step's label for use in ids."""
     return _NOT_IN_IDS.sub("", label)[:_LABEL_LENGTH_MAX]
 
 

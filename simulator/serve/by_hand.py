@@ -1,4 +1,4 @@
-"""What people send: a webhook put together by hand, one again, the refund of the last bet, what is owed."""
+"""Send calls on request: a webhook by hand, a repeat, the refund of the last bet, an obligation."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from simulator.wire.writing import write
 
 
 class HandDelivery(Frozen, kw_only=True):
-    """Sends by hand, in the player's turn; for any threads.
+    """Sends calls on request, in the player's turn. Thread-safe.
 
-    Every method raises NoWebhookUrl, PlayerBusy, DeliveryStopped and JournalUnusable, and UsageError for what
-    it is asked in vain; those that take a session raise DemoSession. `games` are those that a wallet knows;
-    it may refuse others.
+    Every method raises NoWebhookUrl, PlayerBusy, DeliveryStopped and JournalUnusable, and UsageError if there
+    is nothing to send; those that take a session raise DemoSession. `games` are those that a wallet knows; it
+    may refuse others.
     """
 
     turns: WalletTurns
@@ -101,7 +101,7 @@ class HandDelivery(Frozen, kw_only=True):
             return self.deliverer.deliver(SessionCall(agent=agent, session=session, unsent=call))
 
     def _was_sent(self, agent: str, request: WebhookRequest) -> bool:
-        """Return whether a call stands in the journal that may have used up this one's id."""
+        """Return whether the journal has a call that may have used this one's id."""
         methods = (Method.WIN,) if request.method is Method.WIN else (Method.BET, Method.REFUND)
         id_ = request.transaction_id or ""
         return any(
@@ -110,7 +110,7 @@ class HandDelivery(Frozen, kw_only=True):
         )
 
     def _deliver_owed(self, owed: Obligation, agent: CalledAgent) -> Delivered:
-        """One attempt by hand. What was given up stays so without an answer; its ladder is over."""
+        """Send an obligation once; if it was given up, it stays so without an answer."""
 
         def settle(outcome: Outcome) -> None:
             if outcome is not Outcome.UNKNOWN or owed.state is State.HELD:
@@ -135,8 +135,7 @@ class HandDelivery(Frozen, kw_only=True):
         return SessionCall(agent=agent, session=entry.session, unsent=call, attempt=attempt)
 
 
-# --- trouble --------------------------------------------------------------------------------------
-# Trouble on demand: what a developer asked to go wrong in a session's next calls. Sending is elsewhere.
+# --- faults that a developer has requested for the next calls of a session ------------------------
 
 SESSIONS_MAX = 10_000
 
@@ -146,7 +145,7 @@ SLOW_MS_MAX = 60_000
 class Armed(Frozen):
     """What will go wrong: `next_fault` once, `slow_ms` before each call, `refund_first` in the next round.
 
-    `next_method` None: the fault hits whatever goes out next.
+    With `next_method` None, the fault is for the next call of any method.
     """
 
     next_fault: FaultKind | None = None
@@ -159,20 +158,20 @@ _NOTHING = Armed()
 
 
 class Trouble:
-    """What is armed, a session each; safe to use from any thread."""
+    """The requested faults of each session. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._armed: OrderedDict[str, Armed] = OrderedDict()
 
     def armed(self, session: str) -> Armed:
-        """What will go wrong in this session."""
+        """Return what will go wrong in this session."""
         return self._armed.get(session, _NOTHING)
 
     def disturb_next(
         self, session: str, kind: FaultKind = FaultKind.LOST_REPLY, method: Method | None = None
     ) -> None:
-        """Disturb the session's next bet, win or refund, or the next one of that method."""
+        """Inject a fault into the session's next bet, win or refund, or the next one of that method."""
         self._change(session, replace(self.armed(session), next_fault=kind, next_method=method))
 
     def slow_down(self, session: str, slow_ms: int) -> None:
@@ -191,7 +190,7 @@ class Trouble:
             self._armed.clear()
 
     def take_fault(self, session: str, method: Method) -> FaultSpec | None:
-        """The fault of the call that goes out now; what was armed for one call is spent."""
+        """Return the fault for the call that is sent now; one for a single call is then used up."""
         armed = self.armed(session)
         if armed.next_fault is not None and armed.next_method in (None, method):
             self._change(session, replace(armed, next_fault=None, next_method=None))
@@ -201,7 +200,7 @@ class Trouble:
         return None
 
     def take_refund_first(self, session: str) -> bool:
-        """Whether the round that begins now sends its refund first; spent by asking."""
+        """Return whether the round that begins now sends its refund first; it is then used up."""
         armed = self.armed(session)
         if armed.refund_first:
             self._change(session, replace(armed, refund_first=False))

@@ -1,7 +1,6 @@
-"""One call from its session to the journal: sent, judged, recorded, and what is owed settled with the record.
+"""Send one call, judge it, record it in the journal, and settle its obligation together with the record.
 
-Whoever calls has the player's turn. Which calls are made, and when again, is decided by rounds, by the
-dispatcher and by people.
+The caller has the player's turn. Rounds, the dispatcher and people decide what is sent, and when again.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ PROBLEM_LENGTH_MAX = 300
 
 
 class SessionCall(Frozen, kw_only=True):
-    """A call that is to be made for a game session, by hand for none. `attempt` counts from 1."""
+    """A call to send for a game session, or by hand for none. `attempt` counts from 1."""
 
     agent: CalledAgent
     session: str
@@ -58,12 +57,12 @@ class SessionCall(Frozen, kw_only=True):
 
     @property
     def player(self) -> Player:
-        """Whose turn it takes."""
+        """Return the player whose turn it needs."""
         return self.agent.code, self.request.player
 
     @property
     def request(self) -> WebhookRequest:
-        """What is asked."""
+        """Return the request."""
         assert self.unsent.request is not None
         return self.unsent.request
 
@@ -84,8 +83,9 @@ def unsent(
 
 
 class Delivered(Frozen):
-    """What became of a call. `outcome` is settled by a read where the answer left it open; `problem` is
-    why there is no answer, or what the operator calls its refusal.
+    """The result of a call. If the answer left `outcome` open, a read settled it.
+
+    `problem` is why there is no answer, or the wallet's reason for its refusal.
     """
 
     outcome: Outcome
@@ -103,9 +103,9 @@ def nothing_owed(_: Outcome) -> None:
 
 
 class Deliverer:
-    """Makes calls, judges and records them; thread-safe, one call at a time a player.
+    """Sends, judges and records calls; thread-safe, with one call at a time for each player.
 
-    `free_turn` gives another player's turn if nobody has it: their balance may be read, too.
+    `free_turn` takes another player's turn if it is free, so that the player's balance can be read, too.
     """
 
     def __init__(
@@ -234,7 +234,7 @@ class Deliverer:
 
 
 class _Unjudged(Frozen):
-    """A call that is recorded and not judged yet. `said` is what the referee wants; None if not asked yet."""
+    """A call that is recorded but not judged yet. `said` is the referee's request; None if not asked yet."""
 
     due: SessionCall
     sent: Call
@@ -264,7 +264,7 @@ def entry_of(due: SessionCall, sent: Call, ruling: Ruling, *, at_ms: int, sent_n
 
 
 def _kept(call: Call, sent_ns: int) -> Call:
-    """By the clock of the journal, without secrets, and with so much of the reply as is kept."""
+    """Return the exchange for the journal: by its clock, without secrets, and with the reply cut."""
     exchange, reply = call.exchange, call.exchange.reply
     if isinstance(reply, Reply):
         reply = Reply(reply.status, mask_headers(reply.headers), reply.body[:REPLY_BYTES_KEPT])
@@ -281,7 +281,7 @@ def _kept(call: Call, sent_ns: int) -> Call:
 
 
 def problem_of(sent: Call) -> str:
-    """Why there is no answer, or what the operator calls its refusal; nothing for an accepted call."""
+    """Return why there is no answer, or the wallet's reason for a refusal; empty for an accepted call."""
     reply, reading = sent.exchange.reply, sent.reading
     if isinstance(reply, NoReply):
         return reply.detail
@@ -292,12 +292,11 @@ def problem_of(sent: Call) -> str:
     return ""
 
 
-# --- parties --------------------------------------------------------------------------------------
-# What delivery needs to know of agents and game sessions, whoever keeps them.
+# --- agents and game sessions, as delivery needs them ---------------------------------------------
 
 
 class CalledAgent(Protocol):
-    """An operator's account: where its webhooks go, and in which words. `target` None: nowhere yet."""
+    """An agent: the target and the wire profile of its webhooks. `target` is None without a webhook URL."""
 
     @property
     def code(self) -> str: ...
@@ -317,7 +316,7 @@ class PlayedGame(Protocol):
 
 
 class PlayedLaunch(Protocol):
-    """What was launched. `kind` is CHARGED or DEMO."""
+    """A launch. `kind` is CHARGED or DEMO."""
 
     @property
     def agent(self) -> CalledAgent: ...
@@ -333,7 +332,7 @@ class PlayedLaunch(Protocol):
 
 
 class GameSession(Protocol):
-    """One launch that is played. `number` counts an agent's sessions: it is part of a spin's seed."""
+    """One session in play. `number` counts the sessions of an agent, and is a part of the seed of spins."""
 
     @property
     def id(self) -> str: ...
@@ -349,24 +348,22 @@ DEMO = "DEMO"
 
 
 def is_demo(session: GameSession) -> bool:
-    """Whether play money is played for."""
+    """Return whether the session plays for play money."""
     return session.launch.kind == DEMO
 
 
-# --- wallet_calls ---------------------------------------------------------------------------------
-# One call to an agent's wallet: its own sender, faults on demand, and how the reply reads.
-# What is recorded, owed or judged because of it is decided elsewhere.
+# --- calls to wallets -----------------------------------------------------------------------------
 
 
 class NoWebhookUrl(UsageError):
-    """An agent has nowhere to send webhooks to."""
+    """Raised for an agent without a webhook URL."""
 
 
 class WalletCalls:
-    """Calls wallets, each agent's by a sender of its own; for any threads.
+    """Calls wallets, with a sender for each agent. Thread-safe.
 
-    `charged_calls` and `demo_calls` count the calls that left, by what the session was played for.
-    `found_again` is called when somebody is there to call again.
+    `charged_calls` and `demo_calls` count the sent calls, by the kind of the session. `found_again` is called
+    when a wallet can be connected to again.
     """
 
     def __init__(self, found_again: Callable[[], None]) -> None:
@@ -398,7 +395,7 @@ class WalletCalls:
         return sent
 
     def is_away(self, agent_code: str) -> bool:
-        """Whether the latest call to that agent's wallet found nobody to connect to."""
+        """Return whether the last call to that agent's wallet could not connect."""
         return agent_code in self._away
 
     def _note_away(self, agent_code: str, *, is_away: bool) -> None:
@@ -420,11 +417,11 @@ class WalletCalls:
             sender.close()
 
     def _sender(self, agent: CalledAgent) -> Sender:
-        """The agent's sender, a new one when it is called elsewhere or with other headers than before."""
+        """Return the agent's sender, a new one if its URL or its headers have changed."""
         target = agent.target
         if target is None:
             raise no_webhook_url(agent)
-        # The HTTP library behind it costs most of a start, which a server without a webhook URL is spared.
+        # Importing the HTTP library takes most of a start; a server without a webhook URL does without it.
         from simulator.wire.sender import Sender
 
         with self._lock:
@@ -438,7 +435,7 @@ class WalletCalls:
 
 
 def no_webhook_url(agent: CalledAgent) -> NoWebhookUrl:
-    """What to say of an agent that cannot be called."""
+    """Return the error for an agent that cannot be called."""
     return NoWebhookUrl(
         f'agent "{agent.code}" has no webhook URL; say with --webhook-url (serve.webhook_url in the '
         "configuration file) where the operator answers webhooks"
@@ -446,6 +443,6 @@ def no_webhook_url(agent: CalledAgent) -> NoWebhookUrl:
 
 
 def told(sent: Sequence[Call]) -> Call:
-    """The one of a call's exchanges that says what became of it: an answer beats none."""
+    """Return the exchange that decides about a call: one with an answer, if there is one."""
     answered = [each for each in sent if each.reading.outcome is not Outcome.UNKNOWN]
     return answered[0] if answered else sent[0]

@@ -1,7 +1,7 @@
-"""The way from games to wallets: rounds played, what is still owed. What people send is `hand_delivery`'s.
+"""Play rounds against wallets, and keep what is still to be delivered.
 
-The one object that play page, control API and console ask. A DEMO session is turned away: play money has no
-way to a wallet.
+Play page, control API and console use this one object. DEMO sessions are refused: play money never reaches a
+wallet.
 """
 
 from __future__ import annotations
@@ -45,18 +45,18 @@ STAKE_MAX = Money(1_000_000_00)
 
 
 class WalletCounts(Frozen):
-    """Calls that left for wallets, by what their session was played for. `demo` must read 0."""
+    """How many calls were sent to wallets, by the kind of their session. `demo` must be 0."""
 
     charged: int
     demo: int
 
 
 class RoundDelivery:
-    """Plays rounds against agents' wallets; for any threads. `start` before the first, `stop` at the end.
+    """Plays rounds against the wallets of agents; thread-safe. `start` comes first, `stop` last.
 
-    `find_agent` gives an agent by its code as it is now. `run` is the random part of transaction ids, so that
-    no two runs share one. `games` are those that wallets know. `by_hand` sends what people ask for, `trouble`
-    makes things go wrong.
+    `find_agent` returns the present agent with a code. `run` is the random part of transaction ids, so that
+    no two runs share one. `games` are those that wallets know. `by_hand` sends calls on request, `trouble`
+    injects faults.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class RoundDelivery:
         self._seed = seed
         self._run = run or secrets.token_hex(5)
         self._ids = count(1)
-        # The dispatcher is made of what is made of the calls.
+        # The dispatcher needs the objects that are built on the calls.
         self._calls = WalletCalls(lambda: self._dispatcher.wake())
         self._queues = PlayerQueues()
         self._obligations = Obligations(store)
@@ -109,7 +109,7 @@ class RoundDelivery:
         self._turns.stopping.set()
         self._dispatcher.stop()
         for _ in range(STOP_ROUNDS):
-            # Again, since a call may have been about to go out when the others were ended.
+            # Again, since a call may have been about to be sent when the others were ended.
             self._calls.stop()
             if self._dispatcher.idle(STOP_ROUND_S) and self._queues.idle(STOP_ROUND_S):
                 break
@@ -117,14 +117,14 @@ class RoundDelivery:
     # --- playing -----------------------------------------------------------------------------------
 
     def open_wallet(self, session: GameSession) -> WalletOpening:
-        """What a launch asks of the wallet: account_details, then user_balance. Raises as `play` does."""
+        """Send the calls of a launch: account_details, then user_balance. Raises the errors of `play`."""
         details = WebhookRequest(Method.DETAILS, session.launch.player)
         with self._turns.of_session(session) as agent:
             first = self._deliverer.deliver(self._call(session, agent, details))
             return opening_of(first, self._ask_balance(session, agent), agent.wire)
 
     def read_balance(self, session: GameSession) -> Delivered:
-        """The player's balance now; its `balance` is None where it cannot be read. Raises as `play` does."""
+        """Read the player's balance; `balance` is None if it cannot be read. Raises the errors of `play`."""
         with self._turns.of_session(session) as agent:
             return self._ask_balance(session, agent)
 
@@ -153,26 +153,26 @@ class RoundDelivery:
             return driver.play(plan, played, drawn)
 
     def rounds_of(self, session: GameSession) -> int:
-        """How many rounds the session has begun."""
+        """Return how many rounds the session has begun."""
         return self._obligations.last_round(session.launch.agent.code, session.id).played
 
     def spin_of(self, session: GameSession, round_number: int, volatility: str = "medium") -> Spin:
-        """What that round of a session pays: the same for (seed, agent, session number, round)."""
+        """Return the spin of a round, which (seed, agent, session number, round) determine."""
         key = (self._seed, session.launch.agent.code, session.number, round_number)
         return spin(VOLATILITIES[volatility], *key)
 
-    # --- what is owed ------------------------------------------------------------------------------
+    # --- obligations -------------------------------------------------------------------------------
 
     def pending(self) -> list[Obligation]:
-        """What waits to be delivered, the next one first."""
+        """Return the obligations that are to be sent, the next one first."""
         return self._obligations.due()
 
     def undelivered(self) -> list[Obligation]:
-        """What was given up at the ladder's end, and is owed all the same."""
+        """Return the obligations that were given up at the end of the ladder."""
         return self._obligations.undelivered()
 
     def owing(self, state: State) -> int:
-        """How many obligations are in that state."""
+        """Return how many obligations are in that state."""
         return self._obligations.count(state)
 
     def drained(self, timeout_s: float) -> bool:
@@ -180,7 +180,7 @@ class RoundDelivery:
         return self._dispatcher.drained(timeout_s)
 
     def reset(self) -> None:
-        """Begin anew, because somebody asked for it: no exchanges, nothing owed, no rounds, no trouble."""
+        """Remove all exchanges, obligations, rounds and faults, on request."""
         with self.journal.transaction():
             self._obligations.clear()
             self.journal.clear()
@@ -190,10 +190,8 @@ class RoundDelivery:
 
     @property
     def wallet_calls(self) -> WalletCounts:
-        """How many calls left for wallets."""
+        """Return how many calls were sent to wallets."""
         return WalletCounts(self._calls.charged_calls, self._calls.demo_calls)
-
-    # --- inside ------------------------------------------------------------------------------------
 
     def _ask_balance(self, session: GameSession, agent: CalledAgent) -> Delivered:
         request = WebhookRequest(Method.BALANCE, session.launch.player)
@@ -221,16 +219,15 @@ class RoundDelivery:
         return f"{kind}-{self._run}-{next(self._ids)}"
 
 
-# --- wallet_opening -------------------------------------------------------------------------------
-# What a wallet says at a launch: whose account it is, and how much is in it. Pure.
+# --- the answers of a launch ----------------------------------------------------------------------
 
 SHOWN_LENGTH_MAX = 200
 
 
 class WalletOpening(Frozen):
-    """The two answers of a launch. `balance` is None where it cannot be read, and `problem` says why.
+    """The two answers of a launch. `balance` is None if it cannot be read, and `problem` says why.
 
-    `details` are the fields of `account_details` that are texts, in the operator's names, without the id.
+    `details` are the text fields of `account_details`, with the wallet's names, without the id.
     """
 
     balance: Money | None
@@ -242,7 +239,7 @@ class WalletOpening(Frozen):
 
 
 def opening_of(details: Delivered, balance: Delivered, wire: WireProfile) -> WalletOpening:
-    """Both answers as one."""
+    """Return both answers together."""
     return WalletOpening(
         balance=balance.balance,
         details_outcome=details.outcome,

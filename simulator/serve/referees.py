@@ -1,7 +1,7 @@
-"""The referees of `serve`, one an agent: what they say of each call, and where each player stands.
+"""The referees of `serve`, one for each agent: they judge each call and know the standing of each player.
 
-Calls of one player come one after another, which the player's queue sees to. A referee asks for balance
-reads; `calls` makes them.
+The player's queue lets calls of one player come one after another. A referee asks for balance reads, which
+`calls` sends.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from simulator.serve.journal import LeftOff
 
 PLAYERS_MAX = 10_000
 CALLS_MAX = 2000
-"""A book that has seen so many calls is closed, and a new one opened at its balance."""
+"""After this many calls a book is closed, and a new one opened at its balance."""
 UNANSWERED_MAX = 8
-"""So many calls without an answer leave too many possible states: the book is begun anew."""
+"""After this many calls without an answer, too many states are possible: a new book is opened."""
 
 _FINDINGS = Findings()
 _POLICY = Policy(
@@ -93,14 +93,14 @@ class Referees:
                 referee = self._of_agent[player[0]] = Referee(_FINDINGS, _POLICY)
             if referee.knows(player[1]):
                 return referee
-        # The journal is asked without the lock: others ask for the lock from within its transaction.
+        # Read the journal without the lock, since others take the lock within its transaction.
         before = self._left_off(*player)
         with self._lock:
             referee.carry_over(player[1], before.difference, before.wrong, before.since)
         return referee
 
     def go_on(self, waiting: Waiting, read: Call | None) -> Ruling | Waiting:
-        """Go on with the read that was wanted; None if there is none to give."""
+        """Continue with the requested read, or None without one."""
         with self._lock:
             return _said(waiting.asking, read)
 

@@ -1,4 +1,4 @@
-"""Drives one round: makes the calls that its flow asks for, and writes down what is owed before each one."""
+"""Drive one round: send the calls of its flow, and write its obligations before each of them."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from simulator.wire.writing import OpenRound, write
 
 
 class RoundResult(Frozen, kw_only=True):
-    """How a round went, as far as it went now.
+    """The result of a round so far.
 
-    `outcome` is the bet's. `win` is what the spin pays, 0.00 unless the bet was accepted. `balance` is the
-    last one that the wallet answered. `pending`: a win or a refund goes on in the background. `refunded`: the
-    bet was called off. `problem` is why there was no answer, or what the operator calls its refusal.
-    `numbers` are the exchanges in the journal.
+    `outcome` is that of the bet. `win` is 0.00 unless the bet was accepted. `balance` is the last one in an
+    answer. `pending`: a win or a refund is retried in the background. `refunded`: the bet is being refunded.
+    `problem` is why there was no answer, or the wallet's reason for its refusal. `numbers` are the exchanges
+    in the journal.
     """
 
     round: int
@@ -42,7 +42,7 @@ class RoundResult(Frozen, kw_only=True):
 
 @dataclass(slots=True)
 class RoundDriver:
-    """One round of a player whose turn it is. `stopping` is asked before each call after the first."""
+    """One round of a player whose turn the caller has. `stopping` is checked before later calls."""
 
     deliverer: Deliverer
     obligations: Obligations
@@ -88,12 +88,12 @@ class RoundDriver:
                 )
         finally:
             flow.close()
-            # Only a round that was cut short has something left that nobody else sees to.
+            # Only a round that was cut short leaves something for the dispatcher.
             self.obligations.release(number, self.began_ms)
         return self._result(plan, played, spin, self._made[0])
 
     def refund_then_bet(self, plan: RoundPlan, played: int, spin: Spin) -> RoundResult:
-        """The order of a bad network: the refund overtakes its bet. The round is off, whatever happens."""
+        """Send the refund before its bet, as a bad network does; the round is refunded in any case."""
         refund, bet = self._refund_of(plan), next(play_round(plan))
         number = self.obligations.begin_round(refund, played)
 
@@ -114,7 +114,7 @@ class RoundDriver:
         return self._result(plan, played, spin, self._made[1])
 
     def later(self, number: int) -> None:
-        """Nobody answered the first attempt: the ladder goes on with it."""
+        """Leave a call without an answer to the retry ladder."""
         if self.stopping():
             return  # we may have cut it short ourselves: no attempt
         wait_ms = self.ladder.wait_ms(1)
@@ -157,7 +157,7 @@ class RoundDriver:
 def owed_refund(
     agent: CalledAgent, session: str, request: WebhookRequest, game: str, *, since_ms: int, due_ms: int
 ) -> Obligation:
-    """A refund as an obligation, held by whoever sends it first."""
+    """Return a refund as an obligation that its round holds."""
     assert request.transaction_id is not None
     assert request.amount is not None
     wire = write(request, agent.wire, open_round=OpenRound(request.transaction_id, request.amount, game))
