@@ -299,10 +299,12 @@ class UserIdReadAsNumber(Wallet):
     def find_player(self, books: Books, call: ReceivedCall) -> Player:
         user_id = call.fields.get("user_id")
         if is_id(user_id) and books.player(user_id) is None:
-            read = re.match(r"\s*0*(.*\d)(?!\d)(?:\.0|[a-z]+)?", user_id.removesuffix(".0"))
-            player = books.player(read[1]) if read else None
-            if player is not None:
-                return player
+            read = re.sub(r"(?<=\d)(?:\.0|[a-z]+)$", "", user_id.strip())
+            # Some players' own ids begin with a zero.
+            for meant in (read, read.lstrip("0"), read.removeprefix("00")):
+                player = books.player(meant)
+                if player is not None:
+                    return player
         return super().find_player(books, call)
 
 
