@@ -149,8 +149,7 @@ def test_a_file_that_is_not_there_is_named() -> None:
 def test_a_misspelt_variable_is_an_error() -> None:
     """A typo in the environment does not pass in silence."""
     assert message_of({"BETRONTECH_SIM_TIMOUT": "3s"}) == (
-        "BETRONTECH_SIM_TIMOUT: no environment variable of ours is called so; "
-        'did you mean "BETRONTECH_SIM_TIMEOUT"?'
+        'BETRONTECH_SIM_TIMOUT: there is no such environment variable; did you mean "BETRONTECH_SIM_TIMEOUT"?'
     )
 
 

@@ -305,7 +305,7 @@ def explain_command(names: tuple[str, ...]) -> ExitCode:
 
 
 def explained(found: Rule, files: tuple[str, ...]) -> str:
-    """One rule as text; `files` are the scenario files that test it."""
+    """Return one rule as text; `files` are the scenario files that test it."""
     parts = [
         f"{found.id}  {found.title}",
         f"level: {found.level.value}",
@@ -322,7 +322,7 @@ def explained(found: Rule, files: tuple[str, ...]) -> str:
 
 
 def tested_by(rule_id: str) -> tuple[str, ...]:
-    """The files of the bundled suite that cover a check."""
+    """Return the files of the bundled suite that cover a check."""
     return next((each.files for each in coverage(load_scenarios(())) if each.rule.id == rule_id), ())
 
 

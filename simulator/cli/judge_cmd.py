@@ -74,7 +74,7 @@ def _target(report: str | None) -> str | None:
 
 @contextmanager
 def _lines(file: str) -> Iterator[TextIO]:
-    """The lines of a file or of standard input."""
+    """Open the lines of a file or of standard input."""
     if file == "-":
         yield sys.stdin
         return
@@ -108,7 +108,7 @@ _MARKS = ("", "warning", "inconclusive", "error")
 
 
 def judged_text(judged: JudgedHistory) -> str:
-    """A player whose history is not consistent: rule, verdict, explanation, and the calls over time."""
+    """Return the text of a history that is not consistent: rule, verdict, explanation, calls over time."""
     verdict = judged.verdict
     mark = _MARKS[judged.rank]
     if verdict.situation is not None:
@@ -120,7 +120,7 @@ def judged_text(judged: JudgedHistory) -> str:
 
 
 def summary_text(players: int, calls: int, ranks: Iterable[int], shared: int = 0) -> str:
-    """The last lines: how many histories there were, what became of them, and what weakens the verdicts."""
+    """Return the last lines: the number of histories, their verdicts, and what weakens the verdicts."""
     found = list(ranks)
     counts = [f"{found.count(rank):,} {_WORDS[rank]}" for rank in (0, 1, 2, 3) if rank in found]
     summary = f"{plural(players, 'player')}, {plural(calls, 'call')}: {', '.join(counts)}"
@@ -134,7 +134,7 @@ def summary_text(players: int, calls: int, ranks: Iterable[int], shared: int = 0
 
 
 def judged_json(judged: Iterable[JudgedHistory]) -> str:
-    """``{"players": {"p1": {"verdict", "money", "tier", "situation", "explanation", "lanes", …}}}``.
+    """Return ``{"players": {"p1": {"verdict", "money", "tier", "situation", "explanation", "lanes", …}}}``.
 
     Of a player with several segments, the worst one counts. A user id that several agents have is written as
     ``AGENT/USER``.

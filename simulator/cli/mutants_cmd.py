@@ -148,17 +148,17 @@ class Naming:
 
     @property
     def first(self) -> str:
-        """The cause that the report names first; "none" where it names no cause."""
+        """Return the cause that the report names first, or "none"."""
         return self.named[0] if self.named else "none"
 
     @property
     def wrong(self) -> tuple[str, ...]:
-        """The causes that are not the defect's."""
+        """Return the causes that are not the defect's."""
         return tuple(each for each in self.named if each not in (self.defect.cause, *self.defect.also))
 
     @property
     def right(self) -> bool:
-        """Whether the defect's own cause comes first and no other is named."""
+        """Return whether the defect's own cause comes first and no other is named."""
         return self.first == self.defect.cause and not self.wrong
 
 

@@ -84,7 +84,7 @@ class Account:
         return last.outcome is Outcome.ACCEPTED and last.balance in self.book.balances
 
     def reopen(self, book: Book) -> None:
-        """Go on with a new book; what the wallet has too much or too little stays."""
+        """Continue with a new book; the amount that the wallet is off stays."""
         self.book, self.lost = book, ""
         self.calls = self.silent = 0
         self.unanswered.clear()
@@ -127,7 +127,7 @@ class Account:
         self._go_on_from(balance)
 
     def rebase(self, balance: Money, culprit: Made | None) -> None:
-        """Go on from a balance that no world has, because of a call that the book has taken in."""
+        """Continue from a balance that no world has, because of a call that is already in the book."""
         self._off(None if culprit is None else culprit.request, self.book.rebase(balance))
         self._go_on_from(balance)
 
@@ -142,7 +142,7 @@ class Account:
         self._go_on_from(balance)
 
     def follow(self, balance: Money) -> None:
-        """Go on from a balance that is no fault of the wallet; what it has too much or too little stays."""
+        """Continue from a balance that is not the wallet's fault; the amount that the wallet is off stays."""
         self.book.rebase(balance)
         self._go_on_from(balance)
 

@@ -152,7 +152,7 @@ def what_it_did_in_all(book: Book, made: Made, moved: Money) -> Situation:
 
 
 def _named(book: Book, made: Made, role: Role, moved: Money | None, stake: Money | None) -> Situation:
-    """Of a call that was sent twice at once, what was done twice is one race, whichever copy shows it.
+    """Name the situation of a call. Both copies of a call that was sent twice at once name the same race.
 
     A call that has no effect although it must was taken for another one, if their ids are alike.
     """

@@ -150,7 +150,7 @@ class Judging:
         return bool(self._accounts.ledger.other_owners(account.player, self._call.request))
 
     def _sent_before(self, account: Account) -> Ruling:
-        """Go on after a call whose id is older than the book: nobody knows what it may do."""
+        """Continue after a call whose id is older than the book, so that its effect is unknown."""
         call = self._call
         if call.outcome is Outcome.ACCEPTED and call.balance is not None:
             account.follow(call.balance)
@@ -334,7 +334,7 @@ class Judging:
     # --- accusing ----------------------------------------------------------------------------------
 
     def _impossible(self, account: Account, made: Made) -> Looking:
-        """No right wallet gives this answer, unless the balances that were read before were wrong."""
+        """Accuse: no right wallet gives this answer, unless the balances that were read before were wrong."""
         book, answered = account.book, made.call.balance
         possible = expected(book, made.call)
         self._expected = possible[0]
@@ -522,7 +522,7 @@ class Judging:
 
     @property
     def _reads_are_wrong(self) -> bool:
-        """Whether reads were seen to be behind the answers, so that no read alone shows wrong money."""
+        """Return whether reads lag behind the answers, so that no read alone is proof of wrong money."""
         return any(self._mistakes[each] for each in READS_WRONGLY)
 
     def _known_culprit(self, account: Account, gap: int) -> Culprit | None:

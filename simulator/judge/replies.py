@@ -60,7 +60,7 @@ class RepliedCall(Frozen):
 
     @property
     def method(self) -> Method | None:
-        """None for bytes that are no canonical webhook; they are read like a method with a balance."""
+        """Return None for bytes that are not a canonical webhook; read them like a method with a balance."""
         return None if self.request is None else self.request.method
 
     def json(self) -> JsonValue:

@@ -19,7 +19,7 @@ from simulator.report.tally import Tally
 
 
 class Proof(IntEnum):
-    """What shows a cause, the strongest first. What weaker proof shows about money may be a consequence."""
+    """The proof of a cause, the strongest first. A money cause with weaker proof may be a consequence."""
 
     CALL = 0
     """Calls that were sent one after the other."""
@@ -28,11 +28,11 @@ class Proof(IntEnum):
     RACE = 2
     """Calls that were in flight together, where no order of them explains the answers."""
     AFTER_RACE = 3
-    """A call that is wrong in itself, met only where calls are sent together: the race may have upset it."""
+    """A call that is wrong on its own, seen only where calls are sent together: the race may be why."""
     FORM = 4
     """How an answer is written."""
     CLAIM = 5
-    """What the author of a scenario, a policy or a limit of time asks for."""
+    """A claim of a scenario's author, a policy or a time limit."""
 
 
 _READS = frozenset({Situation.STALE_READ, Situation.READ_CONTRADICTS, Situation.BALANCE_READ_WRONG})
@@ -43,7 +43,7 @@ _RANK = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
 
 
 class Sighting(Frozen):
-    """One finding where it was met; `scenario` is None for a finding of the preflight.
+    """A finding in a scenario; `scenario` is None for a finding of the preflight.
 
     `size` is the number of calls of the scenario: the smallest one explains the cause best.
     """
@@ -54,26 +54,26 @@ class Sighting(Frozen):
 
     @property
     def scenario_id(self) -> str:
-        """The scenario's id, empty for the preflight."""
+        """Return the scenario's id, empty for the preflight."""
         return self.scenario.id if self.scenario else ""
 
     @property
     def where(self) -> str:
-        """``file:line`` of the step, or of the scenario; ``preflight`` where there is no scenario."""
+        """Return ``file:line`` of the step or the scenario; ``preflight`` without a scenario."""
         if self.scenario is None:
             return "preflight"
         return str(self.finding.place or self.scenario.place)
 
     @property
     def name(self) -> str:
-        """The scenario's name, empty for the preflight."""
+        """Return the scenario's name, empty for the preflight."""
         return self.scenario.name if self.scenario else ""
 
     @property
     def simplicity(self) -> tuple[int, int, int, str, int]:
-        """The key that sorts the sighting first that explains best, in whatever order workers finish.
+        """Return a sort key: the sighting that explains the cause best comes first, however workers finish.
 
-        A cause has rules of its own, and the scenario that is there for one of them shows it best.
+        A cause has rules of its own, and a scenario that tests one of them shows it best.
         """
         line = self.finding.place.line if self.finding.place else 0
         return (_RANK[self.finding.severity], self._strangeness, self.size, self.scenario_id, line)
@@ -103,12 +103,12 @@ class Cause:
 
     @property
     def shown(self) -> Sighting:
-        """The sighting to print in full."""
+        """Return the sighting to print in full."""
         return min(self.sightings, key=lambda sighting: sighting.simplicity)
 
     @property
     def others(self) -> list[Sighting]:
-        """One sighting for each further scenario."""
+        """Return one sighting for each further scenario."""
         shown = self.shown
         seen = {shown.scenario_id}
         others = []
@@ -120,12 +120,12 @@ class Cause:
 
     @property
     def breaks_the_law(self) -> bool:
-        """Whether it is about money or balances, so that it may have consequences, or be one."""
+        """Return whether the cause is about money or balances, so that it may have or be a consequence."""
         return breaks_the_law(self.key)
 
     @property
     def proof(self) -> Proof:
-        """The strongest proof among the sightings."""
+        """Return the strongest proof among the sightings."""
         if not self.breaks_the_law:
             return Proof.FORM if self.key.startswith(("form:", NO_ANSWER)) else Proof.CLAIM
         if self.key in _RACES:
@@ -136,17 +136,17 @@ class Cause:
 
     @property
     def severity(self) -> Severity:
-        """The worst among the sightings."""
+        """Return the worst severity among the sightings."""
         return self.shown.finding.severity
 
     @property
     def scenario_count(self) -> int:
-        """How many scenarios it touches."""
+        """Return the number of scenarios with a sighting."""
         return len({sighting.scenario.id for sighting in self.sightings if sighting.scenario})
 
 
 class Causes:
-    """A fold over finished scenarios that groups their findings."""
+    """Groups the findings of finished scenarios by cause."""
 
     def __init__(self) -> None:
         self._by_key: dict[str, Cause] = {}
@@ -163,7 +163,7 @@ class Causes:
             self._add(Sighting(finding, None, 0))
 
     def met(self, times: Mapping[str, int]) -> None:
-        """Correct how often a cause was met, by `Finding.cause`."""
+        """Correct the number of occurrences of each cause; the keys are `Finding.cause`."""
         for name, count in times.items():
             if name in self._by_key:
                 self._by_key[name].times = count

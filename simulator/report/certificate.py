@@ -67,7 +67,7 @@ class Certificate:
 
     @property
     def begun(self) -> bool:
-        """Whether there is a run to certify."""
+        """Return whether there is a run to certify."""
         return self._tally.started is not None
 
     def texts(self) -> tuple[str, str]:
@@ -244,7 +244,7 @@ class CallLog:
         self._lines.setdefault(event.why.scenario_id or "", []).append(line)
 
     def finished(self, event: ScenarioFinished) -> None:
-        """Seal a scenario's calls. Those of a burst come in any order, so the lines are sorted."""
+        """Seal a scenario's calls. A burst's calls come in any order, so the lines are sorted."""
         self._seal(event.scenario.id)
 
     def hash(self) -> str:

@@ -79,7 +79,7 @@ def _ranges(players: Sequence[str]) -> Iterator[str]:
 
 
 def _follows(one: str, other: str) -> bool:
-    """Whether a range that one player begins goes on with the other."""
+    """Return whether the other player continues the range that one player begins."""
     if not (one.isascii() and other.isascii() and one.isdecimal() and other.isdecimal()):
         return False
     same_form = len(one) == len(other) or not (one.startswith("0") or other.startswith("0"))

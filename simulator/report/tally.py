@@ -157,28 +157,28 @@ class Tally:
 
     @property
     def exit_code(self) -> ExitCode:
-        """The exit code of the run; a run that never said one was interrupted."""
+        """Return the exit code of the run; a run without one was interrupted."""
         return self.ended.exit_code if self.ended else ExitCode.INTERRUPTED
 
     @property
     def root_cause(self) -> str:
-        """Why scenarios were blocked, or empty; of several lines the first one says it."""
+        """Return why scenarios were blocked, or an empty text; its first line is the reason."""
         return self.ended.root_cause if self.ended else ""
 
     @property
     def gone(self) -> bool:
-        """Whether the run ended because the wallet stopped answering."""
+        """Return whether the run ended because the wallet stopped answering."""
         return self.ended is not None and self.ended.gone
 
     @property
     def nothing_ran(self) -> bool:
-        """Whether a root cause, as the preflight finds one, kept every scenario from running."""
+        """Return whether a root cause, such as one of the preflight, kept every scenario from running."""
         held = self.counts[Verdict.BLOCKED] + self.counts[Verdict.SKIPPED]
         return bool(self.root_cause) and held == self.counts.total()
 
     @property
     def counts_by_name(self) -> dict[str, int]:
-        """Every verdict with its count, zeros included."""
+        """Return every verdict with its count, zeros included."""
         return {verdict.value: self.counts[verdict] for verdict in Verdict}
 
 

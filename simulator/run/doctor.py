@@ -180,7 +180,7 @@ def _meaning(exchange: Exchange, reply: Reply, player: str, profile: WireProfile
 
 
 def _profile(sender: Sender, player: str, profile: WireProfile) -> Check:
-    """Whether a bet can be written in this profile, and in which other where it cannot."""
+    """Check that the wallet reads a bet in this profile, and name the profiles that fit if it does not."""
     trial = try_bet(sender, profile, player)
     if trial.balance is not None and trial.balance < CENT:
         return Check("profile", Health.FINE, f"{profile.name} (no bet was tried: {player} has no money)")

@@ -95,7 +95,7 @@ class Judge:
 
     @property
     def ledger(self) -> Ledger:
-        """The books of the scenario's players."""
+        """Return the books of the scenario's players."""
         return self._referee.ledger
 
     # --- players -----------------------------------------------------------------------------------
@@ -300,7 +300,7 @@ Said = TypeVar("Said")
 
 
 def check_claims(expect: Expect, call: Call, outcome: Outcome) -> Iterator[str]:
-    """One sentence for each claim that does not hold."""
+    """Yield a sentence for each claim that does not hold."""
     if expect.outcome not in (None, Expected.EITHER) and not expect.outcome.admits(outcome):
         yield f"expected {expect.outcome.value}, the operator's answer was {outcome.value}"
     if expect.balance is not None and call.reading.stated_balance != expect.balance:

@@ -89,7 +89,7 @@ class Cast:
                 self._changed.notify_all()
 
     def _unblocked(self, player: str) -> bool:
-        """Unblock a player that a scenario blocked; return False if that fails: it is not used again."""
+        """Unblock a player that a scenario blocked; return False if that fails and it must not be used."""
         if player not in self._blocked:
             return True
         try:

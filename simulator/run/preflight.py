@@ -201,7 +201,7 @@ class Preflight:
         return 'expected JSON like {"status":1,"balance":"100.50"}'
 
     def _wire_hint(self, player: str, balance: Money) -> str:
-        """What to do where a money call fails of a player who is known: is it written in the wrong fields?"""
+        """Return a hint for a money call that fails although the player is known: is the profile wrong?"""
         context = self._context
         names = fitting_profiles(context.sender, context.settings.wire, player) if balance >= CENT else ()
         if names:
@@ -334,7 +334,7 @@ class Adjustment:
         return self._call(Method.WIN, player, missing, bets[-1].game_id)
 
     def _refunded(self, player: str, balance: Money, target: Money) -> Book:
-        """Refund the latest bets until one pays, where wins are refused; returns the book from there on.
+        """Refund the latest bets until one pays, if wins are refused; return the book from there on.
 
         The bet may be one of another scenario, of which this ledger knows nothing: the balance is read
         afterwards, and the refund not judged. Raises CannotReach.

@@ -261,7 +261,7 @@ class _Run:
         return ExitCode.PASSED
 
     def _unjudged(self) -> str:
-        """Why the run proves too little to be passed, or nothing: less than half of it could be judged."""
+        """Return why the run proves too little to pass (less than half was judged), or an empty text."""
         skipped = self._tally.verdicts[Verdict.SKIPPED]
         if self._context.stopping or 2 * skipped <= len(self._scenarios):
             return ""

@@ -1,9 +1,9 @@
 """Play a scenario without sending anything, against a wallet that does what the law allows.
 
 The calls are those of a run: `Script` writes them. The wallet is one `Book` for each player: where the law
-allows several answers, all the worlds that they lead to are followed. A claim that none of them meets cannot
-be met by any right wallet. What is raced, drawn without a seed, or too much to follow makes a player unclear:
-from there on everything depends on the wallet, and nothing is said.
+allows several answers, all the worlds that they lead to are followed. A claim that holds in none of them
+holds for no right wallet. Races, draws without a seed, and too many worlds make a player unclear: everything
+later depends on the wallet, so nothing is reported.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def contradictions(scenario: Scenario) -> Iterator[DryCall]:
 
 
 def _claims(step: Step) -> bool:
-    """Whether the author claims anything of a balance or an outcome."""
+    """Return whether the author claims a balance or an outcome."""
     if isinstance(step, Repeat):
         return any(map(_claims, step.steps))
     if isinstance(step, Balance) and step.is_ is not None:
@@ -200,7 +200,7 @@ class DryRun:
 
     @property
     def is_unclear(self) -> bool:
-        """Whether nothing more can be said of any player."""
+        """Return whether every player is unclear."""
         return self._names.keys() <= self._script.unclear.keys()
 
     def calls(self) -> Iterator[DryCall]:
@@ -360,7 +360,7 @@ class DryRun:
         return answers
 
     def _possible(self, book: Book, form: Form, policy: Mapping[str, str]) -> list[Possibility]:
-        """What a right wallet of that policy may do with the call."""
+        """Return what a right wallet with that policy may do with the call."""
         assert form.request is not None
         written = form.kind
         if self._limited and form.request.method is Method.BET and written is CallForm.CANONICAL:
@@ -393,7 +393,7 @@ class DryRun:
             self._note(book, f"refused {request.method.noun}" if refused else request.method.noun, request)
 
     def _is_named(self, step: Round | Play | Bet | Win) -> bool:
-        """Whether a later step may use the id of this one."""
+        """Return whether a later step may use the id of this one."""
         if isinstance(step, Round | Play):
             return False
         twice = step.fault is not None and step.fault.kind is FaultKind.DUPLICATE
@@ -402,7 +402,7 @@ class DryRun:
     # --- what depends on the wallet ----------------------------------------------------------------
 
     def _is_unclear(self, book: Book, request: WebhookRequest) -> bool:
-        """Whether it depends on the wallet what it may do with this call, by its player or its id."""
+        """Return whether the result of this call depends on the wallet, because of its player or its id."""
         if book.player not in self._script.unclear:
             if len(book.worlds) > WORLDS_MAX:
                 self._make_unclear(book.player, TOO_MANY)
@@ -414,7 +414,7 @@ class DryRun:
         return False
 
     def _is_in_doubt(self, book: Book, request: WebhookRequest) -> bool:
-        """Whether another player's call, or another one of this player, has that id in some worlds only."""
+        """Return whether another call, of this player or another one, has that id in some worlds only."""
         return any(
             transaction_id == request.transaction_id
             and (other is not book or {method, request.method} == {Method.BET, Method.WIN})
@@ -431,7 +431,7 @@ class DryRun:
             self._unclear_ids.add(request.transaction_id)
 
     def _unclear_line(self, step: Step, reason: str) -> DryCall:
-        """A step that cannot be followed: its player's balance, and what refers to it, are unclear."""
+        """Return the line of a step that cannot be followed; its player and its id become unclear."""
         for each in step.steps if isinstance(step, Parallel) else (step,):
             player = self._player_of(each)
             self._make_unclear(player, reason)
@@ -538,7 +538,7 @@ def _named_labels(scenario: Scenario) -> set[str] | None:
 
 
 def _admits(expect: Expect, branch: Branch) -> bool:
-    """Whether the branch is what the author claims. What a refusal shows is not held against the ledger."""
+    """Return whether the branch is what the author claims. The balance of a refusal is not compared."""
     if expect.outcome is not None and not expect.outcome.admits(branch.outcome):
         return False
     if expect.balance is None or branch.outcome is Outcome.REFUSED or branch.answers is None:
@@ -547,7 +547,7 @@ def _admits(expect: Expect, branch: Branch) -> bool:
 
 
 def _keeps(policy: Mapping[str, str], each: Possibility) -> bool:
-    """Whether the wallet keeps to what the scenario pins where guides differ."""
+    """Return whether the wallet keeps to the policy that the scenario pins."""
     shown = knob_shown(each.role, each.request.method, each.branch.outcome, each.branch.moves)
     return shown is None or policy.get(shown[0], "any") in ("any", shown[1])
 
@@ -558,7 +558,7 @@ def _outcomes(possible: list[Possibility]) -> tuple[Outcome, ...]:
 
 
 def _balances(book: Book) -> tuple[Money, ...]:
-    """The balances that the player may have now, with what calls without an answer may still do."""
+    """Return the balances that the player may have now, with the late effects of unanswered calls."""
     return tuple(sorted({Money(world.balance) for world in book.with_late_arrivals()}))
 
 

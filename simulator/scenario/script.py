@@ -103,7 +103,7 @@ class Limits(Frozen):
 
 
 def _amounts(step: Step) -> tuple[Amount | None, Amount | None]:
-    """What a step bets, and what it wins."""
+    """Return the bet and the win of a step."""
     match step:
         case Bet():
             return step.amount, None
@@ -117,7 +117,7 @@ def _amounts(step: Step) -> tuple[Amount | None, Amount | None]:
 
 
 def _written(amount: Amount | None, scenario: Scenario) -> Money | None:
-    """The money that an amount means as far as the file says it; all is at most what a player begins with."""
+    """Return the money of an amount if the file states it; `all` is at most the starting balance."""
     match amount:
         case Written(money=money):
             return money

@@ -22,9 +22,9 @@ ByKey = Mapping[str, tuple[Given, ...]]
 
 
 def read_file(rows: Iterable[Setting], path: Path) -> ByKey:
-    """What the file says, by key; these rows are all that it may hold.
+    """Return the settings in the file by key; it may hold these rows only.
 
-    Raises ConfigurationError where it cannot be read, and for every key and shape that is wrong in it.
+    Raises ConfigurationError for a file that cannot be read, and for each wrong key or type in it.
     """
     try:
         data = path.read_bytes()

@@ -174,7 +174,7 @@ def _money(text: str) -> Money:
 
 
 def _url(text: str) -> str:
-    """Only what tells a URL from other text: delivery checks host and port when it takes the URL apart."""
+    """Check only that the text looks like a URL: host and port are checked when delivery parses it."""
     if re.search(r"\s", text):
         raise ValueError
     parts = urlsplit(text)
@@ -293,7 +293,7 @@ def _mapping(items: Sequence[tuple[str, str]]) -> Mapping[str, str]:
 
 
 def many(kind: ValueKind) -> ValueKind:
-    """The kind of a list of such items."""
+    """Return the kind of a list of such items."""
     return ValueKind(kind.metavar, kind.expects, kind.parse, tuple, write=lambda items: map(str, items))
 
 
@@ -311,7 +311,7 @@ def _written_hook(value: Hook) -> tuple[str]:
 
 
 def whole(low: int, high: int) -> ValueKind:
-    """A whole number within bounds, both included."""
+    """Return the kind of a whole number from `low` to `high`, both included."""
 
     def parse(text: str) -> int:
         if re.fullmatch(r"-?[0-9]{1,18}", text) is None or not low <= int(text) <= high:
@@ -322,7 +322,7 @@ def whole(low: int, high: int) -> ValueKind:
 
 
 def choice(words: type[StrEnum]) -> ValueKind:
-    """One word of an enumeration."""
+    """Return the kind of one word of an enumeration."""
 
     def parse(text: str) -> StrEnum:
         if text not in set(words):

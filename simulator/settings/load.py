@@ -31,19 +31,19 @@ from simulator.settings.table import (
     Setting,
 )
 
-# Short, because people type it; it only has to differ from the seed of the run before.
+# Short, because people type it; it only has to differ from the previous run's seed.
 _SEEDS = 1_000_000
 
-# What the command line gave: setting name → text, texts, or whether a switch is on; None where it is silent.
+# The command line: setting name → text, texts, or whether a switch is on; None if the flag is not given.
 Flags = Mapping[str, str | bool | tuple[str, ...] | None]
 
 
 def load_values(
     rows: tuple[Setting, ...], flags: Flags, environment: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
-    """Field name → value of every row that a flag, a variable or the file sets.
+    """Return field name → value for every row that a flag, a variable or the file sets.
 
-    Raises ConfigurationError for unknown names and unfit values, with every problem found.
+    Raises ConfigurationError for unknown names and invalid values, with every problem found.
     """
     environment = variables() if environment is None else environment
     typed, set_outside = flag_layer(rows, flags), environment_layer(rows, environment)
@@ -56,7 +56,7 @@ def load_values(
 def load_run_settings(
     flags: Flags, paths: tuple[str, ...] = (), environment: Mapping[str, str] | None = None
 ) -> RunSettings:
-    """The settings of `run`. Raises ConfigurationError, also where endpoint or players are missing."""
+    """Return the settings of `run`. Raises ConfigurationError, also if endpoint or players are missing."""
     environment = variables() if environment is None else environment
     values = load_values(RUN, flags, environment)
     if values.pop("fail_fast", False):
@@ -83,14 +83,14 @@ def _file_layer(rows: tuple[Setting, ...], named: Path | None) -> Layer:
 
 
 def load_serve_settings(flags: Flags, environment: Mapping[str, str] | None = None) -> ServeSettings:
-    """The settings of `serve` and `healthcheck`. Raises ConfigurationError."""
+    """Return the settings of `serve` and `healthcheck`. Raises ConfigurationError."""
     values = load_values(SERVE, flags, environment)
     _refuse_trust_twice(values)
     return ServeSettings(**values)
 
 
 def flag_layer(rows: tuple[Setting, ...], flags: Flags) -> Layer:
-    """What the command line says, as a layer."""
+    """Return the settings on the command line as a layer."""
     layer: dict[str, tuple[Given, ...]] = {}
     for row in rows:
         match flags.get(row.name):
@@ -136,21 +136,21 @@ def _missing(what: str, flag: str) -> str:
 
 
 # Kubernetes and Docker describe a service called betrontech-sim (or betrontech-sim-anything) to every
-# container beside it by such variables; nobody wrote them, so they are no settings.
+# container beside it by such variables; they were not set on purpose, so they are not settings.
 _INJECTED_NAME = r".*(_SERVICE_HOST|_SERVICE_PORT(_.+)?|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
 
 _INJECTED_PORT = r"(tcp|udp|sctp)://"
 
 
 def variables() -> Mapping[str, str]:
-    """The process's own environment."""
+    """Return the environment of this process."""
     return os.environ
 
 
 def environment_layer(rows: Iterable[Setting], environment: Mapping[str, str]) -> Layer:
-    """What the environment says of these rows. A variable that is empty counts as not set.
+    """Return the settings of these rows in the environment. An empty variable counts as not set.
 
-    Raises ConfigurationError for a variable that begins like ours and is none.
+    Raises ConfigurationError for an unknown variable with our prefix.
     """
     ours = {
         name: value
@@ -165,12 +165,12 @@ def environment_layer(rows: Iterable[Setting], environment: Mapping[str, str]) -
 
 
 def debug_wanted(environment: Mapping[str, str]) -> bool:
-    """Whether the debug variable is on; never an error, since it is asked while an error is reported."""
+    """Return whether the debug variable is on; never raises, since it runs while an error is reported."""
     return environment.get(DEBUG.variable, "").casefold() in {"true", "yes", "on", "1"}
 
 
 def colour_refused(environment: Mapping[str, str]) -> bool:
-    """Whether NO_COLOR asks for no colours (no-color.org: present and not empty)."""
+    """Return whether NO_COLOR asks for no colours (no-color.org: present and not empty)."""
     return environment.get("NO_COLOR", "") != ""
 
 
@@ -189,30 +189,30 @@ def _items(row: Setting, value: str) -> tuple[Given, ...]:
 
 def _unknown(name: str, known: set[str]) -> str:
     readable = name[:80].encode("ascii", "backslashreplace").decode("ascii")
-    return f"{readable}: no environment variable of ours is called so{did_you_mean(name, known)}"
+    return f"{readable}: there is no such environment variable{did_you_mean(name, known)}"
 
 
 SHOWN_MAX = 80
 
-# Control characters, and bytes of the command line or environment that were no UTF-8.
+# Control characters, and bytes of the command line or environment that are not UTF-8.
 _UNREADABLE = r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]"
 
 
 class Given(Frozen):
-    """One item of a setting as somebody wrote it; `where` is the flag, the variable or file:line:column."""
+    """One item of a setting as written; `where` is the flag, the variable or file:line:column."""
 
     text: str
     where: str
 
 
-# What one source (flags, environment, file) says: setting name → its items.
+# The settings of one source (flags, environment, file): setting name → its items.
 Layer = Mapping[str, tuple[Given, ...]]
 
 
 def resolve(rows: Iterable[Setting], *layers: Layer) -> dict[str, Any]:
-    """Field name → value, of every row that a layer names; the first layer to name it wins.
+    """Return field name → value for every row that a layer names; the first layer that names it wins.
 
-    Every layer is checked, also where another one wins, so that a mistake does not wait for its day.
+    Every layer is checked, also if another one wins, so that no mistake shows up only later.
     Raises ConfigurationError with every problem found.
     """
     values: dict[str, Any] = {}
@@ -259,7 +259,7 @@ def _problem(row: Setting, item: Given, error: ValueError) -> str:
 
 
 def shown(row: Setting, text: str) -> str:
-    """A value as a message may show it: quoted, cut, and not at all where it is a secret."""
+    """Return a value as a message may show it: quoted, cut, and not at all if it is a secret."""
     if row.secret:
         return "a value that is not shown because it may hold a secret"
     if "://" in text and "@" in text:

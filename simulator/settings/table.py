@@ -402,7 +402,7 @@ class ServeSettings(Frozen, kw_only=True):
 
     @property
     def accounts(self) -> tuple[AgentSettings, ...]:
-        """Every agent: the one of the single settings first."""
+        """Return every agent; the agent of the single settings comes first."""
         first = AgentSettings(
             code=self.agent_code,
             token=self.agent_token,

@@ -12,7 +12,7 @@ _SUFFIXES = (".yaml", ".yml")
 
 
 def wire_profile(named: str) -> WireProfile:
-    """The shipped profile of that name, or the one in the file: a name with a folder, or ending in .yaml.
+    """Return the bundled profile with that name, or the file's if the name has a folder or ends in .yaml.
 
     Raises UsageError for an unknown name, ConfigurationError for a file that cannot be used.
     """

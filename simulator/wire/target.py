@@ -46,7 +46,7 @@ class Endpoint(Frozen):
 
     @property
     def place(self) -> str:
-        """Host and port, for a sentence."""
+        """Return host and port, for a sentence."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def __str__(self) -> str:
@@ -67,7 +67,7 @@ class Proxy(Frozen):
 
     @property
     def place(self) -> str:
-        """Host and port, for a sentence."""
+        """Return host and port, for a sentence."""
         return f"{self.host}:{self.port}"
 
 

@@ -199,7 +199,7 @@ def _feed(frame: Frame) -> Feed:
     wanted, row = filter_of(fields), frame.row()
 
     def rows(found: list[Entry]) -> list[Row]:
-        """An entry that a later word put outside of what is wanted comes without HTML: a page may show it."""
+        """Return the rows; an entry that no longer passes the filter has no HTML, and pages remove it."""
         numbers = {each.number for each in found}
         if wanted != wanted.standing:
             numbers = journal.matching(numbers, wanted)
