@@ -89,9 +89,9 @@ class NoReplyKind(StrEnum):
     CUT: an answer began and broke off. HEAD, OVERSIZED: it is larger than the simulator reads. CODING: its
     body is compressed in a way that cannot be undone. GARBAGE: it is not HTTP. SCHEME: one side speaks TLS
     and the other does not. STALE: a kept-alive connection was closed just as the next request went out,
-    before a byte of an answer. Servers do that to idle connections: the outcome is unknown, and nobody is to
-    blame. INJECTED: the simulator cut the call short itself, by a fault or because the run was interrupted.
-    UNKNOWN: the record of the call does not say why.
+    before a byte of an answer. Servers do that to idle connections: the outcome is unknown, and neither
+    side is to blame. INJECTED: the simulator cut the call short itself, by a fault or because the run was
+    interrupted. UNKNOWN: the record of the call does not say why.
     """
 
     RESOLVE = "resolve"

@@ -1,8 +1,8 @@
-"""One player's account: the books beside the wallet, and how far the wallet is from the law.
+"""Keep one player's account: the book, and how far the wallet's balance is off.
 
-The book goes on from what the wallet shows, right or wrong, and remembers of each id what the law says became
-of it. What the wallet has too much or too little is counted, so that the same mistake made ten times is found
-ten times: each call is judged by whether it moves the wallet rightly from where it is.
+The book continues from the balance that the wallet shows, right or wrong, and remembers for each id what
+should have happened. The amount by which the wallet is off is kept apart, so that a mistake made ten times
+is found ten times: each call is judged by whether it changes the present balance rightly.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ UNANSWERED_KEPT = 64
 
 
 class PlayerStanding(Frozen):
-    """Where a player stands: what the wallet has, as far as is known, what the law says, the difference.
+    """A player's balances: the wallet's, if known, the right one, and the difference.
 
-    `law` holds one balance, several while a call without an answer leaves it open. `difference` is what the
-    wallet has too much; negative, what it has too little. `wrong` counts the calls that were found wrong,
-    `since` is the number of the first of them.
+    `law` holds one balance, or several while a call has no answer. `difference` is the amount by which the
+    wallet has too much, or too little if negative. `wrong` counts the wrong calls; `since` is the number of
+    the first.
     """
 
     law: tuple[Money, ...]
@@ -41,10 +41,10 @@ class PlayerStanding(Frozen):
 class Account:
     """One player's book, and the calls that no balance read has confirmed yet.
 
-    `lost` is why the balance is not known any more; the next one that is shown opens a new book.
-    `another_hand`: the balance changed by what no call of ours explains, and no call was answered rightly
-    since. `raced`: some of its calls overlapped. `shown_before` is the balance that the wallet showed before
-    this account was opened at another one.
+    `lost` is why the balance is no longer known; the next balance opens a new book. `another_hand`: the
+    balance changed although no call explains it, and no call was answered rightly since. `raced`: some calls
+    overlapped. `shown_before` is the balance that the wallet showed before this account was opened at another
+    one.
     """
 
     def __init__(self, player: str, book: Book, shown_before: Money | None = None) -> None:
@@ -175,7 +175,7 @@ class Account:
 
 
 class Accounts:
-    """The accounts of all players, the longest unused closed beyond a limit."""
+    """The accounts of all players; beyond a limit, the account that was unused for longest is closed."""
 
     def __init__(self, players_max: int | None) -> None:
         self.ledger = Ledger()
@@ -219,7 +219,7 @@ class Accounts:
     def others(self, account: Account, request: WebhookRequest) -> list[Account]:
         """Return the accounts of the other players whom a call with an id of theirs must leave alone.
 
-        Where nobody can say whose the id is, all others.
+        Return all others if the owner of the id is unknown.
         """
         names = self.ledger.other_owners(account.player, request)
         # A copy: other threads of a driver may open accounts meanwhile.
@@ -228,15 +228,15 @@ class Accounts:
 
 
 def _key(request: WebhookRequest) -> tuple[bool, str]:
-    """Return what stands for one stake: a refund belongs to its bet."""
+    """Return the key of a stake: a refund has the key of its bet."""
     return request.method is Method.WIN, request.transaction_id or ""
 
 
 def _lawful(book: Book, world: World, call: Call, balance: Money) -> Branch:
     """Return what a right wallet does with a call, answered as it was if that may be.
 
-    A bet that is refused although it must be taken was not placed: nobody is owed anything. A win or refund
-    that is refused although it is due stays owed.
+    A bet that is refused although it must be taken was not placed, so no money is owed. A win or refund that
+    is refused although it is due stays owed.
     """
     branches = book.branches(world, call.request, call.form.kind)
     alike = [branch for branch in branches if branch.outcome is call.outcome]

@@ -17,10 +17,10 @@ from simulator.law.situations import Situation
 
 TRAIL_STEPS_MAX = 8
 SUMS_MAX = 5_000
-"""So many balances are tried for overlapping calls that may each have made the same mistake."""
+"""How many balances are tried for overlapping calls that may each have made the same mistake."""
 
 WORLDS_LOOKED_AT_MAX = 64
-"""So many possible states are looked at for the one that explains a wrong balance best."""
+"""How many possible states are compared to find the one that explains a wrong balance best."""
 
 
 class Made(Frozen):
@@ -42,7 +42,7 @@ class Made(Frozen):
 
     @property
     def about(self) -> str:
-        """Return which call it is, for a finding that is told at another one."""
+        """Return which call it is, for a finding that is reported at another one."""
         return f"{self.request.method.noun} {self.request.transaction_id}"
 
     def effect(self, book: Book) -> int:
@@ -72,7 +72,7 @@ TAKEN_AGAIN = {
     Method.WIN: Situation.REPEATED_WIN_CREDITED_AGAIN,
     Method.REFUND: Situation.REPEATED_REFUND_CREDITED_AGAIN,
 }
-"""What it is called when a call of that method that is sent again takes effect again."""
+"""The situation in which a call of that method takes effect again when it is sent again."""
 
 _IGNORED = frozenset({Situation.BET_NOT_TAKEN, Situation.WIN_NOT_CREDITED})
 READS_WRONGLY = (Situation.STALE_READ, Situation.READ_CONTRADICTS)
@@ -123,10 +123,10 @@ def telling(book: Book, made: Made, balance: Money) -> bool:
 
 
 def what_it_did(book: Book, made: Made, balance: Money | None) -> Situation:
-    """Name what this call did, if the wallet has that balance after it; None where nobody can say.
+    """Name what this call did, if the wallet has that balance after it; None if unknown.
 
-    The book must not have taken the call in. Of its worlds the one counts in which the call did least: where
-    an earlier attempt got no answer, it may have been that one which took effect.
+    The call must not be in the book yet. The world counts in which the call did least: if an earlier attempt
+    got no answer, that attempt may have taken effect.
     """
     if balance is None:
         return _named(book, made, made.role, None, _stake(book.worlds[0], made.request))
@@ -411,7 +411,7 @@ def in_doubt(book: Book, request: WebhookRequest) -> bool:
 class Trail:
     """The ledger line of a report: a player's balances and calls in order, the oldest left out.
 
-    Kept as they come, and put in words when a line is asked for: of most calls nothing has to be told.
+    The text is made only when a line is needed: most calls appear in no report.
     """
 
     def __init__(self, balance: Money) -> None:

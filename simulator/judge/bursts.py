@@ -1,4 +1,4 @@
-"""Calls that overlapped as a history, with the balance that was read after them, and the verdict on it."""
+"""Judge calls that overlapped as a history, with the balance that was read after them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from simulator.history.check import HistoryVerdict
 
 SEARCH_BUDGET = 3_000
-"""Places that the checker looks at in vain for one player's burst: a second or so, not a minute."""
+"""How many states the checker visits in vain for one player's burst: about a second, not a minute."""
 
 
 def explained(
     book: Book, calls: Sequence[Operation], read: Call | None
 ) -> tuple[list[Operation], HistoryVerdict]:
     """Return calls that overlapped as a history with the read after them, and the verdict on it."""
-    # The checker of concurrent histories is large, and most scenarios have no use for it.
+    # The checker of concurrent histories is large, and most scenarios do not need it.
     from simulator.history.check import settled_history
 
     history = list(calls)

@@ -1,4 +1,4 @@
-"""Makes findings: chooses the rule and words what happened. Drivers tell them and count them."""
+"""Make findings: choose the rule and write the message. Drivers report and count them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from simulator.law.situations import Situation
 
 
 class MoneyFacts(Frozen):
-    """What a money finding shows: the balances that a right wallet could have, and the one it has.
+    """The facts of a money finding: the balances that a right wallet could have, and the actual one.
 
-    `lanes` draw the calls of a burst over time, a line each.
+    `lanes` draw the calls of a burst over time, one line each.
     """
 
     player: str
@@ -33,9 +33,9 @@ def _no_curl(_wire: WireRequest) -> str:
 
 
 class Findings(Frozen, kw_only=True):
-    """Makes the findings of one check: its rules, how strict it is, what a policy pins, how a call is shown.
+    """Makes the findings of one check, by its rules, its strictness, the pinned policy and the masking.
 
-    `curl` and `answer` write a call and its answer as a line each, secrets masked.
+    `curl` and `answer` return a call and its answer as a line each, with secrets masked.
     """
 
     covers: tuple[str, ...] = ()
@@ -48,20 +48,20 @@ class Findings(Frozen, kw_only=True):
     def money(
         self, situation: Situation, call: Call, facts: MoneyFacts, method: Method | None, about: str = ""
     ) -> Finding:
-        """Make a money finding: an error whatever the rule's level; `about` names its call, if not `call`."""
+        """Make a money finding, always an error; `about` names the wrong call if it is not `call`."""
         return self._make(situation, Severity.ERROR, call, facts, method, about=about)
 
     def mild(
         self, situation: Situation, call: Call, method: Method | None = None, detail: str = ""
     ) -> Finding:
-        """Make a finding that costs no money by itself: a warning, save where the reference is broken."""
+        """Make a finding that costs no money by itself: a warning, or an error if the reference is broken."""
         documented = situation in (Situation.READ_REFUSED, Situation.DETAILS_WRONG)
         severity = Severity.ERROR if documented else Severity.WARNING
         facts = MoneyFacts(call.request.player, label=detail or call.answer)
         return self._make(situation, severity, call, facts, method)
 
     def form(self, deviation: Deviation, call: Call) -> Finding:
-        """Make the finding of one deviation in a reply's form."""
+        """Make the finding for one deviation in a reply's form."""
         return Finding(
             rule=self.rule_of_form(deviation),
             severity=self._strictly(deviation.severity),
@@ -75,7 +75,7 @@ class Findings(Frozen, kw_only=True):
         )
 
     def rule_of_form(self, deviation: Deviation) -> str:
-        """Return the rule of a form; of a missing answer, that of the check which asked for it."""
+        """Return the rule of a form; for a missing answer, the rule of the check that made the call."""
         if not deviation.is_missing_answer:
             return deviation.rule
         rule = rule_of(Situation.NO_ANSWER, self.covers)
@@ -91,7 +91,7 @@ class Findings(Frozen, kw_only=True):
         return self._make(Situation.POLICY_BROKEN, Severity.ERROR, call, facts, None, detail=f":{knob}")
 
     def expectation(self, message: str, call: Call) -> Finding:
-        """Make the finding of what the author of a scenario claimed and does not hold."""
+        """Make the finding for a claim of the scenario's author that does not hold."""
         severity = Severity.WARNING if self.level is Level.ADVICE else Severity.ERROR
         rule = f":{self.covers[0]}" if self.covers else ""
         facts = MoneyFacts("", label=message)
@@ -100,7 +100,7 @@ class Findings(Frozen, kw_only=True):
         )
 
     def someone_else(self, call: Call, facts: MoneyFacts) -> Finding:
-        """Make the note that the balance moved between our calls: not by itself a mistake."""
+        """Make the note that the balance changed between calls, which is not a mistake by itself."""
         assert facts.found is not None
         by = format_change(Money(facts.found - facts.expected[0]))
         return self._make(
@@ -110,13 +110,13 @@ class Findings(Frozen, kw_only=True):
             facts,
             None,
             message=(
-                f"someone else uses this player: the balance changed by {by} with nothing of ours in flight"
+                f"someone else uses this player: the balance changed by {by} while no call was in flight"
             ),
-            why="the ledger goes on from the balance it read; with nobody else at it, money was lost or made",
+            why="the ledger continues from the new balance; if no one else uses it, money was lost or made",
         )
 
     def not_active(self, call: Call, status: str, balance: Money) -> Finding:
-        """Make the note on a refused bet of an account that says it is not active."""
+        """Make the note on a refused bet of an account whose status is not active."""
         facts = MoneyFacts(call.request.player, (balance,), balance)
         return self._make(
             Situation.BLOCKED_PLAYER_WRONG,

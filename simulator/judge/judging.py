@@ -1,4 +1,4 @@
-"""One call that is being judged: what it must have done, what the reads say, and who is to blame."""
+"""Judge one call: what it must have done, what the balance reads show, and which call is to blame."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Judging:
         call = self._call
         silent = call.outcome is Outcome.UNKNOWN and not call.reading.must_settle
         if silent and self._policy.unanswered_max is not None and in_doubt(book, call.request):
-            # One more attempt without an answer tells nothing that the first one did not.
+            # Another attempt without an answer adds nothing to the first one.
             return Ruling(CallVerdict.OPEN, call.outcome, reason=NO_ANSWER)
         try:
             judged = self._observe(book)
@@ -112,7 +112,7 @@ class Judging:
         elif judged.settled:
             account.another_hand = False
             if judged.role.row.is_plain and not silent and not self._found:
-                # Most calls are as they should be.
+                # The fast path: most calls are right.
                 return Ruling(CallVerdict.RIGHT, call.outcome, balances[0])
         if silent and not call.nothing_sent:
             self._count_silence(account)
@@ -191,7 +191,7 @@ class Judging:
         return self._ruling(account, call.outcome)
 
     def hostile(self, accounts: Iterable[Account]) -> Asking:
-        """Read the balance of everybody whom bytes that are no webhook must leave alone."""
+        """Read the balances that bytes which are not a webhook must not change."""
         for account in accounts:
             if account.book.terms.exists:
                 yield from self._look(account, suspect=Situation.MALFORMED_MOVED)
@@ -223,7 +223,7 @@ class Judging:
         balance = balance_after(read, verdict)
         law = balance if balance is None else lawful_sum(book, history[: len(calls)], balance)
         if read is not None and balance is not None and law is not None and verdict.tier == _UNEXPLAINED:
-            # The calls may be right and the read behind: look once more before accusing.
+            # The calls may be right and the read may lag: read once more before accusing.
             late = None if law == balance else (yield from self._ask(account.player, (law,)))
             if late is not None and late.balance == law:
                 self._wrong_read(account.player, account, balance, law, read)
@@ -248,8 +248,8 @@ class Judging:
 
         findings, call = self._findings, self._last_read or self._call
         call = replace(call, why=replace(call.why, place=self._call.why.place))
-        # Not linearizable is no accusation yet: a right wallet may commit first and read afterwards. Where
-        # the money is proven right and only that is left open, the warning says just so (decision 007).
+        # A history that is not linearizable is not yet a mistake: a right wallet may commit first and read
+        # afterwards. If the money is proven right, there is only a warning (decision 007).
         shown_late = verdict.verdict is Consistency.INCONSISTENT and verdict.money is MoneyVerdict.RIGHT
         if verdict.situation is Situation.EFFECT_THEN_READ or (verdict.tier is None and shown_late):
             self._found.append(findings.mild(Situation.EFFECT_THEN_READ, call, detail=verdict.explanation))
@@ -340,13 +340,13 @@ class Judging:
         self._expected = possible[0]
         account.trail.note(made, possible)
         if not book.terms.exists:
-            # There is no balance that one who does not exist should have.
+            # A player who does not exist has no right balance.
             facts = MoneyFacts(account.player, (), answered)
             self._accuse(account, Situation.UNKNOWN_PLAYER_ACCEPTED, made.call, facts)
             return
         actual = yield from self._balance_after(account.player, made)
         if actual is not None and answered is not None and actual != answered:
-            # Nothing was sent in between: if the reads follow, they are behind the answers.
+            # Nothing was sent in between: if a later read agrees, reads lag behind the answers.
             late = yield from self._ask(account.player, (answered,))
             if late is not None and late.balance == answered:
                 self._wrong_read(account.player, account, actual, answered, made.call)
@@ -358,7 +358,7 @@ class Judging:
             self._take_in(account, made, Money(answered), Money(before - made.before))
             return
         if self._reads_are_wrong and not account.unconfirmed and answered is not None and len(possible) == 1:
-            # The account was opened at such a read.
+            # The account was opened at a read that lagged.
             opening = Money(made.before + answered - possible[0])
             self._wrong_read(account.player, account, made.before, opening, made.call)
             self._take_in(account, made, answered, Money(answered - possible[0]))
@@ -366,13 +366,13 @@ class Judging:
         self._accuse_by_answer(account, made, possible, actual)
 
     def _balance_after(self, player: str, made: Made) -> Generator[ReadBalance, Call | None, Money | None]:
-        """Return where the money is after an answer that cannot be; None when nobody can say."""
+        """Return the balance after an impossible answer, None if it is unknown."""
         read = yield from self._ask(player)
         if read is None:
             return None
         unmoved = read.balance == made.before and made.role.row.moves
         if unmoved or read.balance != made.call.balance:
-            # A wallet may answer before its own reads see the change: look once more before accusing.
+            # A wallet may answer before its own reads see the change: read once more before accusing.
             again = yield from self._ask(player)
             if again is not None and again.balance is not None:
                 return again.balance
@@ -381,7 +381,7 @@ class Judging:
     def _accuse_by_answer(
         self, account: Account, made: Made, possible: tuple[Money, ...], actual: Money | None
     ) -> None:
-        """Say what an answer shows that no right wallet gives, from the balance after it."""
+        """Accuse by the balance after an answer that no right wallet gives."""
         book, call = account.book, made.call
         balance = actual if actual is not None else call.balance
         if balance is None:
@@ -398,7 +398,7 @@ class Judging:
             known = None
         ignored = what_it_did(book, made, made.before)
         if known is None and situation not in self._mistakes and ignored in self._mistakes:
-            # It had no effect, and neither had calls before it.
+            # It had no effect, like earlier calls.
             rest = gap + possible[0] - made.before
             situation = ignored if self._known_culprit(account, rest) else situation
         lost = None if told else missing_effect(book, account.unconfirmed, gap)
@@ -431,7 +431,7 @@ class Judging:
             return True
         if told or account.another_hand:
             return False
-        # Once may be another's hand between two of our rounds; twice in a row is the wallet.
+        # One change may be another user of the player; two in a row are the wallet's.
         facts = self._facts(account, expected(account.book, made.call), balance)
         self._found.append(findings.someone_else(made.call, facts))
         account.another_hand = True
@@ -494,12 +494,12 @@ class Judging:
         read: Call,
         past: Collection[Money] = (),
     ) -> None:
-        """Say that a read was wrong, and another one right: it is behind, or it was never this player's."""
+        """Report a read that was wrong: it lags, or it shows a balance that was never this player's."""
         behind = wrong in past if account is None else account.trail.had(wrong)
         trail = "" if account is None else account.trail.line
         facts = MoneyFacts(player, (current,), wrong, trail)
         situation = Situation.STALE_READ if behind else Situation.READ_CONTRADICTS
-        # A cache and a replica show balances that nobody remembers, too.
+        # Caches and replicas may also show balances older than the trail.
         situation = max((situation, *READS_WRONGLY), key=lambda each: self._mistakes[each])
         if account is None or not account.raced:
             self._mistakes[situation] += 1
@@ -511,7 +511,7 @@ class Judging:
     def _accuse(self, account: Account, situation: Situation, call: Call, facts: MoneyFacts) -> None:
         request = call.request
         situation = self._noted(account, situation, request.method, facts)
-        # A place in a file names the call as well as words do.
+        # With a place in a file, the call needs no name.
         beside = call is self._call or request.method is Method.BALANCE or call.why.place is not None
         about = "" if beside else f"{request.method.noun} {request.transaction_id}"
         if call.why.label:
@@ -529,7 +529,7 @@ class Judging:
         return known_culprit(account.book, account.unconfirmed, gap, self._mistakes)
 
     def _noted(self, account: Account, situation: Situation, method: Method, facts: MoneyFacts) -> Situation:
-        """Keep what a single call has shown; one mistake has one name, whatever call shows it next."""
+        """Record what a single call has shown; one mistake keeps one name, whichever call shows it next."""
         known = self._mistakes
         if situation is Situation.DOUBLE_EFFECT and TAKEN_AGAIN.get(method) in known:
             return TAKEN_AGAIN[method]

@@ -1,7 +1,7 @@
-"""Reads the parts of a reply: the JSON in its body, the balance, and what it must not tell.
+"""Read the parts of a reply: the JSON in its body, the balance, and what it must not disclose.
 
-Each function takes a `Deviations`, which collects how the part is not as it should be written. What the parts
-mean together, by the one table of replies, is in `replies`; whether a balance is right is for the referee.
+Each function takes a `Deviations`, which collects the faults in the part's form. `replies` says what the
+parts mean together; the referee says whether a balance is right.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SHOWN_CHARACTERS = 60
 """How much of a reply's text a message quotes."""
 
 SCANNED_BYTES = 65536
-"""A trace stands at the beginning; a body of megabytes is not searched to its end."""
+"""How much of a body is searched: a stack trace is at its beginning."""
 
 
 class Deviations:
@@ -33,16 +33,16 @@ class Deviations:
         self.found: list[Deviation] = []
 
     def error(self, rule: str, form: str, message: str) -> None:
-        """Note that the reference is broken in a way that costs the meaning."""
+        """Record a form that breaks the reference and leaves the meaning unclear."""
         severity = Severity.ERROR if self.well_formed else Severity.WARNING
         self.found.append(Deviation(rule, severity, form, message))
 
     def warning(self, rule: str, form: str, message: str) -> None:
-        """Note a deviation whose meaning is clear all the same, or that breaks a rule of the industry."""
+        """Record a form whose meaning is clear all the same, or that breaks a rule of the industry."""
         self.found.append(Deviation(rule, Severity.WARNING, form, message))
 
     def note(self, rule: str, form: str, message: str) -> None:
-        """Note what is worth knowing."""
+        """Record a form that is worth knowing."""
         self.found.append(Deviation(rule, Severity.NOTE, form, message))
 
 
@@ -53,7 +53,7 @@ def shown(text: str, characters: int = SHOWN_CHARACTERS) -> str:
 
 
 def shown_json(value: JsonValue) -> str:
-    """Return a JSON value for a message, as it stands in the reply."""
+    """Return a JSON value for a message, as written in the reply."""
     if isinstance(value, str):
         return f'"{shown(value)}"'
     if isinstance(value, dict):
@@ -74,7 +74,7 @@ _AMBIGUOUS = re.compile(r"-?[1-9]\d{0,2}[.,]\d{3}", re.ASCII)
 
 _GROUP = r"-?[1-9]\d{0,2}(?:([.,' \u00a0\u202f\u2019])\d{3})(?:\1\d{3})*"
 
-# Compiled when a reply first is so, and kept by `re`: large patterns for what few wallets write.
+# Compiled on first use and cached by `re`: large patterns for forms that few wallets write.
 _GROUPED = f"(?a:{_GROUP})"
 
 _GROUPED_WITH_DECIMALS = rf"(?a:{_GROUP}(?!\1)[.,]\d{{1,2}})"
@@ -84,11 +84,11 @@ _DECIMAL_COMMA = re.compile(r"-?\d+,\d{1,2}", re.ASCII)
 _NOT_A_DIGIT = re.compile(r"[^\d-]", re.ASCII)
 
 _NOISE = 10_000
-"""Digits within 0.000001 of a cent are noise of binary fractions: one part in so many of a cent."""
+"""A difference below 1/10,000 of a cent is the noise of binary fractions."""
 
 
 class ReadAmount(Frozen):
-    """An amount in cents; `beyond` is how it was written, where it has digits beyond the cent."""
+    """An amount in cents; `beyond` is its text if it has digits beyond the cent."""
 
     money: Money
     beyond: str | None = None
@@ -252,7 +252,7 @@ _UTF8_NAMES = frozenset({"utf-8", "utf8", "us-ascii"})
 _RATE_LIMIT = rb"rate[ _-]?limit|too[ _-]?many[ _-]?(?:requests|calls|attempts)|throttl"
 
 _RATE_LIMIT_PARTS = (b"limit", b"many", b"throttl")
-"""One of these is in every text that the pattern finds; looking for them first is ten times as fast."""
+"""Every match of the pattern has one of these; searching for them first is ten times as fast."""
 
 _WAIT_MAX_S = 10**6
 
@@ -304,9 +304,9 @@ def _content_type_remark(value: str) -> tuple[str, str] | None:
 
 
 def read_json(body: bytes, decisive: Iterable[str | None], deviations: Deviations) -> JsonValue:
-    """Return the JSON value of a body; note a byte order mark before it and keys that stand in it twice.
+    """Return the JSON value of a body; record a byte order mark and duplicate keys.
 
-    `decisive` are the keys that must not stand twice. Raises NotJson.
+    `decisive` are the keys that must not be duplicates. Raises NotJson.
     """
     if body.startswith(_BOM):
         deviations.warning(
@@ -368,11 +368,11 @@ def retry_after_s(reply: Reply) -> int | None:
     return min(int(value[:9]), _WAIT_MAX_S) if value.isascii() and value.isdigit() else None
 
 
-# --- what a reply must not tell -------------------------------------------------------------------
+# --- what a reply must not disclose -------------------------------------------------------------------
 
 _MAX_DEPTH = 5
 
-# Compiled when a reply first asks for it, and kept by `re`: most runs never do, and start without that.
+# Compiled on first use and cached by `re`: most runs never need it.
 _SECRET_NAME = (
     r"(?i)(?:^|[_\-. ])"
     r"(?:pass(?:word|wd|code|port)?|pwd|pin|hash|secret|token|api_?key|salt|otp|2fa|senha|sifre|şifre|parola"

@@ -1,8 +1,7 @@
-"""Names the first mistake of one player in recorded calls, as a run or the server would have named it.
+"""Name the first mistake of one player in recorded calls, as a run or the server would have named it.
 
-Whether a history is right is the checker's to say (`history`): it looks at the whole. The referee is led over
-the calls in the order of sending and names what one call did as it does everywhere. Calls that overlap are
-judged together.
+The checker (`history`) says whether the whole history is right. The referee judges the calls in the order of
+sending and names what each call did; calls that overlap are judged together.
 """
 
 from __future__ import annotations
@@ -24,16 +23,16 @@ from simulator.law.rules import rule_of, words_of
 from simulator.law.situations import Situation
 
 _EFFECTS_FROM_OUTSIDE = (Situation.BALANCE_READ_WRONG.value, Situation.BET_NOT_TAKEN.value)
-"""What a player's own calls look like when another player's call has moved their balance."""
+"""The situations of a player's calls after another player's call has changed the balance."""
 
 _NOTHING_EXPLAINS = 3
 """The tier of a history that no order explains."""
 
 
 class Named(Frozen):
-    """What went wrong first, and the index of the call that showed it.
+    """The first mistake, and the index of the call that showed it.
 
-    `alone`: no other call was under way when it was seen.
+    `alone`: no other call was in flight at that time.
     """
 
     finding: Finding
@@ -107,7 +106,7 @@ def _ruling(referee: Referee, group: list[Operation], rest: deque[list[Operation
 
 
 def _driven(asking: Asking, rest: deque[list[Operation]]) -> Ruling:
-    """Give the referee the reads that stand next in the record, and None where none does."""
+    """Give the referee the next reads in the record, or None if a call comes first."""
     try:
         wanted = next(asking)
         while True:

@@ -1,8 +1,8 @@
-"""The referee: one fold over the calls of all players; it says of each what a right wallet would have done.
+"""Judge each call in turn against what a right wallet would have done.
 
-It never does I/O. `Referee.call` is a generator that yields the balance reads it wants and is sent each as it
-was answered; whoever drives it sends the calls: a run, the server, or the lines of a file. A driver that has
-no read to give sends None, and the answer alone decides.
+The referee does no I/O. `Referee.call` is a generator that yields the balance reads it wants and receives
+each with its answer. Its driver makes them: a run, the server, or the lines of a file. A driver without a
+read sends None, and the answer alone decides.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from simulator.law.situations import Situation
 class Referee:
     """Judges calls, player by player; the players of one referee share their transaction ids.
 
-    `findings` makes what is found. `mistakes` count what single calls have shown; referees of the same
-    wallet may share them.
+    `findings` makes the findings. `mistakes` counts what single calls have shown; referees of the same wallet
+    may share it.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Referee:
         return None if account is None or account.lost else account.standing
 
     def balances(self, player: str) -> tuple[Money, ...]:
-        """Return the balances that a right wallet may show now, going on from where it is."""
+        """Return the balances that a right wallet may show now, from its present state."""
         account = self._accounts.get(player)
         return () if account is None or account.lost else account.book.balances
 
@@ -80,13 +80,13 @@ class Referee:
     ) -> Book:
         """Begin a player's account at a balance.
 
-        `shown_before` is the one that the wallet showed before, if it was another: the first answer will tell
+        `shown_before` is the balance that the wallet showed earlier, if it differs: the first answer shows
         which of the two was wrong.
         """
         return self._accounts.open(player, balance, terms, shown_before)
 
     def carry_over(self, player: str, difference: Money, wrong: int, since: int | None) -> None:
-        """Let a player's account, when it is opened, go on with what another one has found."""
+        """Let a player's account continue, when it is opened, with the findings of an earlier one."""
         self._accounts.carry_over(player, difference, wrong, since)
 
     def forget(self) -> None:
@@ -118,7 +118,7 @@ class Referee:
     def burst(self, player: str, calls: Sequence[Operation], at: Call) -> Asking:
         """Judge one player's calls that overlapped, as a concurrent history. The account must be open.
 
-        `at` is the call that findings are told at.
+        `at` is the call at which findings are reported.
         """
         account = self._accounts.get(player)
         assert account is not None

@@ -1,7 +1,7 @@
-"""Reads a reply: the one table that says which outcome a reply means, row by row of HTTP status and `status`.
+"""Read a reply: decide by HTTP status and `status` which outcome it means.
 
-`read_reply` is the door. What the parts of a reply mean (the JSON, the balance) is in `reading`; whether the
-balance is right is for the referee, who also knows whether a player exists.
+The entry point is `read_reply`. `reading` reads the parts (the JSON, the balance); the referee says whether
+the balance is right and whether the player exists.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ from simulator.law.rules import rule_of
 from simulator.law.situations import Situation
 
 DETAIL_CHARACTERS = 400
-"""How much is shown of the sentence that says why there is no answer: all that the transport writes."""
+"""How much is shown of the reason for a missing answer: all that the transport writes."""
 
 BUSY = frozenset({408, 425, 429})
-"""Statuses that say "not now": whether the call had its effect is open."""
+"""Statuses that ask to wait: the call may have had its effect."""
 
 GATEWAY = frozenset({502, 503, 504, *range(520, 531)})
 """Statuses of a proxy that cannot reach the wallet behind it; those from 520 on are Cloudflare's."""
@@ -83,9 +83,9 @@ def read_reply(
 ) -> Reading:
     """Read one reply; never raises, whatever the bytes.
 
-    `request` is None for bytes that are no canonical webhook. `injected`: a fault of ours disturbed the
-    call, so a missing or broken answer is no deviation. `well_formed`: False for a call that the wallet has
-    every reason to refuse; nothing in the reply's form is then worse than a warning.
+    `request` is None for bytes that are not a canonical webhook. `injected`: an injected fault disturbed the
+    call, so a missing or broken answer is not a deviation. `well_formed`: False for a call that the wallet
+    may well refuse; then no fault in the reply's form is worse than a warning.
     """
     well_formed = well_formed and request is not None
     if isinstance(reply, NoReply):
@@ -126,7 +126,7 @@ def _read_ordinary(request: WebhookRequest | None, reply: Reply, profile: WirePr
 
 
 def _answer_rule(request: WebhookRequest | None) -> str:
-    """Return the rule that a missing answer to this call breaks; None is for bytes that are no webhook."""
+    """Return the rule that a missing answer to this call breaks; None is for bytes that are not a webhook."""
     return rule_of(Situation.NO_ANSWER, (), None if request is None else request.method)
 
 
@@ -179,16 +179,16 @@ def _read_no_answer(call: RepliedCall, injected: bool) -> Reading:
 _WRAPPERS = ("data", "result", "response", "payload")
 
 _ALIKE = re.compile(r"0*1(?:\.0+)?|true|success|ok", re.ASCII | re.IGNORECASE)
-"""Texts that mean 1, more or less: whether they do is for a balance read to tell."""
+"""Texts that probably mean 1; a balance read decides."""
 
 _ERROR_TEXTS = ("error", "error_code", "errorCode")
-"""Fields that say no by themselves; a `code` or a `reason` may stand in a success, too."""
+"""Fields that mean a refusal by themselves; a success may have a `code` or a `reason`, too."""
 
 _NO_ERROR = frozenset({"", "0", "false", "no", "no error", "none", "null", "ok", "success"})
 
 
 class Said(Enum):
-    """What the `status` of a 2xx reply says."""
+    """The meaning of `status` in a 2xx reply."""
 
     YES = "yes"
     PERHAPS = "perhaps"
@@ -326,7 +326,7 @@ def _note_object(call: RepliedCall, fields: dict[str, JsonValue], said: Said, wr
 def _note_status(call: RepliedCall, said: Said, status: JsonValue) -> None:
     names, deviations = call.profile.reply, call.deviations
     if said is Said.NOTHING:
-        # One rule for all methods, that of the first call of every run: it is one mistake, and told once.
+        # One rule for all methods, so that one mistake is reported once.
         message = f'there is no "{names.status}" in the answer; the reference documents "{names.status}": 1'
         deviations.error("CON-02", "status-missing", message)
     elif said is Said.PERHAPS:
@@ -439,7 +439,7 @@ def _refused(call: RepliedCall, fields: dict[str, JsonValue]) -> Reading:
     if call.well_formed:
         _note_refusal(call, fields.get(names.status), _error_code(fields))
     note_inside(call.reply.body, call.deviations)
-    # A refusal's balance is no evidence, so its form is no deviation.
+    # A refusal's balance is not evidence, so its form is not a deviation.
     stated = read_balance(fields.get(names.balance), names.money, Deviations())
     return _with_balance(call, fields, Outcome.REFUSED, stated)
 

@@ -1,4 +1,4 @@
-"""What passes between the referee and its drivers beside calls: policies, reads and rulings. Plain data."""
+"""The data that the referee and its drivers exchange besides calls: policies, reads and rulings."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Reads(StrEnum):
 
 
 class Policy(Frozen, kw_only=True):
-    """How a driver wants to have its calls judged.
+    """How a driver wants its calls judged.
 
-    `own_players`: nobody else uses these players, and whoever was not opened does not exist. `after_silence`:
-    the balance is read after a call without an answer, too. The limits are None where nothing has to be
-    forgotten: of players, of a book's calls before it is begun anew, of calls without an answer.
+    `own_players`: no one else uses these players, and a player without an account does not exist.
+    `after_silence`: the balance is also read after a call without an answer. The limits on players, on the
+    calls of a book before a new one is begun, and on calls without an answer are None for no limit.
     """
 
     reads: Reads = Reads.AUTO
@@ -38,7 +38,7 @@ class Policy(Frozen, kw_only=True):
 class ReadBalance(Frozen):
     """A balance read that the referee asks for.
 
-    With `until` one of these balances is waited for, as far as the driver has patience: some reads lag.
+    With `until`, the driver reads again, as far as it can, until one of these balances shows: reads may lag.
     """
 
     player: str
@@ -46,11 +46,11 @@ class ReadBalance(Frozen):
 
 
 class Ruling(Frozen):
-    """What the referee says of one call.
+    """The judgement of one call.
 
-    `outcome` is that of the call, settled by a read where its answer left it open. `expected` is the balance
-    that the wallet should have now, going on from where it is. `accused` are the players whose money a
-    finding is about. `reason` says why nothing was proven. `dialect` is a knob, its value and the evidence.
+    `outcome` is that of the call, settled by a read if its answer left it open. `expected` is the balance
+    that the wallet should have now, given its previous one. `accused` are the players whose money a finding
+    is about. `reason` says why nothing was proven. `dialect` is a knob, its value and the evidence.
     """
 
     verdict: CallVerdict
@@ -63,7 +63,7 @@ class Ruling(Frozen):
 
 
 Asking = Generator[ReadBalance, Call | None, Ruling]
-"""A call on its way to its ruling."""
+"""Judges a call: yields the reads that it needs and returns the ruling."""
 
 NOT_OPENED = "the balance of this player was not known before the call"
 SENT_BEFORE = "its transaction_id was sent before the ledger knew this player's balance"

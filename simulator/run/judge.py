@@ -1,4 +1,4 @@
-"""Drives the referee for one scenario: makes the reads that it asks for, and tells what it finds."""
+"""Drive the referee for one scenario: make the reads that it asks for, and report its findings."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from simulator.wire.writing import write
 
 
 class FormLog:
-    """Form findings of the whole run: each rule and form is told once, then counted."""
+    """Form findings of the whole run: each rule and form is reported once, then counted."""
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
@@ -58,9 +58,9 @@ class FormLog:
 class Judge:
     """One scenario's referee and its findings. Players are user ids here.
 
-    `blocked` are the players of whom wrong money was found. `unanswered` are those with a call that got no
-    usable answer, by no fault of ours: what an author expects afterwards may fail because of that alone.
-    `phase` is what the calls are made for. A call that no step made stands at the scenario's place.
+    `blocked` are the players with wrong money. `unanswered` are those with a call that got no usable answer
+    without an injected fault: later claims may fail because of that alone. `phase` is the part of the run. A
+    call that no step made has the scenario's place.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class Judge:
         balance, ruling = self._driven(opening, place)
         self._take(ruling, player, place)
         if balance is not None and shown is not None:
-            # The balance is known, and the scenario can be played.
+            # The balance is known, so the scenario can be played.
             self.blocked.discard(player)
             self._context.shown[player] = shown
             if balance != shown:
@@ -277,13 +277,13 @@ class Judge:
         self._context.past[player].append(balance)
 
     def _tell_once(self, finding: Finding) -> None:
-        """Tell a finding; that a policy is broken, once for each knob."""
+        """Report a finding; a broken policy is reported once for each knob."""
         pinned = finding.cause.startswith(Situation.POLICY_BROKEN.value)
         if not (pinned and has_cause(self.found, finding.cause)):
             self.tell(finding)
 
     def note_form(self, call: Call) -> None:
-        """Tell what the reply's form deviates in; each form is told once in a run."""
+        """Report the deviations in the reply's form; each form is reported once in a run."""
         for deviation in call.reading.deviations:
             if self._forms.first(deviation, self._findings.rule_of_form(deviation)):
                 self.tell(self._findings.form(deviation, self._placed(call)))
@@ -292,7 +292,7 @@ class Judge:
         return call.why.place or self._place
 
     def _placed(self, call: Call) -> Call:
-        """Return the call as findings are told of it, with a place."""
+        """Return the call with a place, for findings."""
         return call if call.why.place else replace(call, why=replace(call.why, place=self._place))
 
 

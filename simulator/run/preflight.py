@@ -217,7 +217,7 @@ class Preflight:
         if self._answered:
             return f"your wallet at {endpoint} stopped answering: {detail}"
         return (
-            f"nobody answers at {endpoint}: {detail}\n"
+            f"no answer from {endpoint}: {detail}\n"
             "check that your wallet runs, and the host and port; --wait-for 30s waits for it to start"
         )
 
@@ -415,7 +415,7 @@ class Restore:
         return [f"the run ended early, so balances were not put back: {balances}{more}"]
 
     def at_the_end(self, *, hopeless: bool, in_hurry: bool) -> list[str]:
-        """Bring every player back if that can be done, in a moment after an interrupt; returns notes."""
+        """Restore every player if possible, within seconds after an interrupt; return notes."""
         if hopeless or self._context.gone:
             return self.left_as_it_is()
         self._context.ending = True

@@ -1,4 +1,4 @@
-"""Find the wire profile that a wallet understands: a bet of 0.01 shows it, and is refunded at once."""
+"""Find the wire profile that a wallet understands, with a bet of 0.01 that is refunded at once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WHOLE_UNIT = Money(100)
 
 
 class TriedBet(Frozen):
-    """One small bet, `accepted` or not. `fits`: it took `amount` of `balance`; `refunded`: it came back."""
+    """A small bet, `accepted` or not. `fits`: it took `amount` from `balance`; `refunded`: and paid back."""
 
     exchange: Exchange
     balance: Money | None
@@ -30,7 +30,7 @@ class TriedBet(Frozen):
 
 
 def try_bet(sender: Sender, profile: WireProfile, player: str) -> TriedBet:
-    """Send a bet of 0.01 in that profile, or of 1.00 where it is too small; refund it where it was taken."""
+    """Send a bet of 0.01 in that profile, or of 1.00 if that is too small; refund it if it was taken."""
     trial = _try(sender, profile, player, CENT)
     if trial.accepted or trial.fits or trial.balance is None or trial.balance < WHOLE_UNIT:
         return trial
@@ -55,9 +55,9 @@ def _try(sender: Sender, profile: WireProfile, player: str, amount: Money) -> Tr
 
 
 def fitting_profiles(sender: Sender, used: str, player: str) -> tuple[str, ...]:
-    """Return the shipped profiles other than `used` that fit, each as the flag that asks for it.
+    """Return the shipped profiles other than `used` that fit, each as a flag.
 
-    A profile whose refund does not bring the 0.01 back is the last one that is tried.
+    No profile is tried after one whose refund does not pay the 0.01 back.
     """
     found = []
     for name, profile in PROFILES.items():

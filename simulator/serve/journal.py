@@ -281,7 +281,7 @@ class Journal:
         return latency_counts(self._store.read(*latency_query(wanted or Filter())))
 
     def close(self) -> None:
-        """Send everyone home who waits."""
+        """End all waits, present and future."""
         self._closed = True
         self._tell()
 

@@ -296,11 +296,11 @@ class RunSettings(Frozen, kw_only=True):
 
 
 class ServeSettings(Frozen, kw_only=True):
-    """Everything that decides what the server is. Secrets stay out of its repr.
+    """Every setting of the server. Secrets are not in its repr.
 
     `webhook_url` None leaves CHARGED launches to an error that names the setting; `data` None keeps all in
-    memory; `admin_token` None opens console and control API on loopback only. `agents` are those besides
-    the one that the single settings describe. Without `real_time` nobody waits on the ladder.
+    memory; `admin_token` None opens console and control API on loopback only. `agents` are those in addition
+    to the agent that the single settings describe. Without `real_time` retries do not wait.
     """
 
     host: str = setting(
