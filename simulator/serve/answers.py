@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from flask import Response
 
 
+ERROR_KEY = "simulator.error"
+"""Where the log of the server finds the error code of an answer, in the WSGI environment."""
+
+
 class Part(StrEnum):
     """The parts of the server that answer with errors."""
 

@@ -19,6 +19,7 @@ from simulator.core.words import nearest
 from simulator.serve.accounts import Agent, Agents, SessionFile, SessionStore, make_agent
 from simulator.serve.answers import Denied, ErrorCode, denied_by_status, to_json
 from simulator.serve.api.faults import disturb
+from simulator.serve.api.log import record_calls
 from simulator.serve.api.routes import api_blueprint
 from simulator.serve.catalogue import Catalogue, make_catalogue
 from simulator.serve.clock import Clock, Pace, kept_clock, ladder_named
@@ -124,6 +125,7 @@ def create_app(state: ServerState) -> Flask:
     app.register_error_handler(Denied, lambda denied: denied.response)
     app.register_error_handler(HTTPException, answer_http_error)
     app.register_error_handler(Exception, answer_bug)
+    record_calls(app, state.api_log, state.agents)
     app.before_request(refuse_large_body)
     api = api_blueprint(state)
     disturb(api, state.faults, state.stopping)

@@ -17,6 +17,7 @@ from typing import Any
 
 from gunicorn.glogging import Logger
 
+from simulator.serve.answers import ERROR_KEY
 from simulator.settings import ServeSettings
 
 _MASK = "***"
@@ -120,4 +121,8 @@ class ServerLog(Logger):  # type: ignore[misc]  # gunicorn has no types
         method, status = environ.get("REQUEST_METHOD", ""), resp.status_code
         took_ms = round(request_time.total_seconds() * 1000, 1)
         fields = {"method": method, "path": shown, "http_status": status, "took_ms": took_ms}
-        self.lines.write("info", "request", f"{method} {shown} {status} {took_ms} ms", fields)
+        error = environ.get(ERROR_KEY)
+        if error is not None:
+            fields["error"] = error
+        shown_error = "" if error is None else f" {error}"
+        self.lines.write("info", "request", f"{method} {shown} {status}{shown_error} {took_ms} ms", fields)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from simulator.core.values import Frozen
 from simulator.serve.accounts import Agents, SessionStore
 from simulator.serve.api.faults import ApiFaults
+from simulator.serve.api.log import ApiLog
 from simulator.serve.catalogue import Catalogue
 from simulator.serve.clock import Clock
 from simulator.serve.streams import EventStreams
@@ -38,6 +39,7 @@ class ServerState(Frozen):
     streams: EventStreams = field(repr=False)
     stopping: threading.Event = field(repr=False)
     faults: ApiFaults = field(default_factory=ApiFaults, repr=False)
+    api_log: ApiLog = field(default_factory=ApiLog, repr=False)
 
 
 def derived_key(secret: bytes, purpose: str) -> bytes:

@@ -214,3 +214,14 @@ def test_the_panel_of_the_game_keeps_its_order(browser: Browser, control: Contro
         shown = panel.evaluate_all("rows => rows.map((row) => Number(row.dataset.number))")
         assert shown == sorted(shown, reverse=True)
         assert shown[:2] == [second, first]
+
+
+def test_the_api_log_shows_a_call_as_soon_as_it_comes(control: Control, browser: Browser) -> None:
+    """With its error, without a reload."""
+    with page_of(browser, control, "/console/requests") as page:
+        expect(page.get_by_text("has not called this simulator yet")).to_be_visible()
+        live(page)
+        control.api.client.get("/api/games/game_lunch")
+        expect(page.locator("tr.failed")).to_contain_text("NOT_FOUND")
+        page.locator("tr.failed a").first.click()
+        expect(page.locator("h1")).to_contain_text("/api/games/game_lunch")

@@ -15,6 +15,7 @@ from flask import Blueprint, Response, request
 from simulator.core.mappings import Fields, Wrong
 from simulator.serve.accounts import Agent, Agents, Launch, Now, SessionKind, lang_of, same_text
 from simulator.serve.answers import Denied, ErrorCode, Part, denied_field, to_json
+from simulator.serve.api.log import AGENT_KEY
 from simulator.serve.api.prebuilt import Prebuilt
 from simulator.serve.catalogue import Catalogue, Game
 from simulator.serve.fields import names_in_body, parameters_of
@@ -31,29 +32,34 @@ def api_blueprint(state: ServerState) -> Blueprint:
     games = Prebuilt(games_body(state.catalogue))
     routes.register_error_handler(Wrong, lambda wrong: denied_field(wrong, Part.API).response)
 
+    def caller() -> Agent:
+        """Return the agent whose access token the request has, and leave its code for the log."""
+        environ = request.environ
+        agent = tokens.agent(environ.get("HTTP_AUTHORIZATION"))
+        environ[AGENT_KEY] = agent.code
+        return agent
+
     @routes.post("/api/auth/authentication")
     def authentication() -> Response:
         agent = agent_of_credentials(request.headers.get("Authorization"), state.agents)
+        request.environ[AGENT_KEY] = agent.code
         return _json({"access_token": tokens.issue(agent), "token_type": "Bearer", "expires_in": LIFETIME_S})
 
     @routes.get("/api/games/game_launch")
     def game_launch() -> Response:
-        agent = tokens.agent(request.headers.get("Authorization"))
-        launch = read_launch(request.query_string, request.get_data(), agent, state.catalogue)
+        launch = read_launch(request.query_string, request.get_data(), caller(), state.catalogue)
         session = state.sessions.open(launch)
         return _json({"status": True, "game_url": f"{state.public_url}/play/{session.token}"})
 
     @routes.get("/api/games/provider")
     def list_providers() -> Response:
-        environ = request.environ
-        tokens.agent(environ.get("HTTP_AUTHORIZATION"))
-        return providers.answer(environ)
+        caller()
+        return providers.answer(request.environ)
 
     @routes.get("/api/games/all")
     def list_games() -> Response:
-        environ = request.environ
-        tokens.agent(environ.get("HTTP_AUTHORIZATION"))
-        return games.answer(environ)
+        caller()
+        return games.answer(request.environ)
 
     @routes.get("/openapi.json")
     def openapi() -> Response:

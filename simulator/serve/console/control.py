@@ -29,6 +29,7 @@ from simulator.serve.console.control_agents import (
     launch_of,
 )
 from simulator.serve.console.exports import Json, add_exports, full_json, row_json
+from simulator.serve.console.requests import SLICE_S, WAIT_MS_MAX, add_requests
 from simulator.serve.fields import FILTERS, WebhookUnfit, body_of, filter_of, query_of
 from simulator.serve.journal import PAGE_MAX, Entry, Filter, Journal
 from simulator.serve.obligations import Obligation, State
@@ -49,7 +50,9 @@ def control_blueprint(state: ServerState, access: Access) -> Blueprint:
     add_clock(routes, state)
     add_agents(routes, state)
     add_sessions(routes, state)
-    add_journal(routes, state)
+    waits = threading.Semaphore(WAITS_MAX)
+    add_journal(routes, state, waits)
+    add_requests(routes, state, waits)
     add_exports(routes, state)
     add_players(routes, state)
     add_obligations(routes, state)
@@ -90,17 +93,12 @@ def add_errors(routes: Blueprint) -> None:
 WAITS_MAX = 6
 """How many calls may wait: each holds a thread of the server."""
 
-WAIT_MS_MAX = 60_000
-
-SLICE_S = 0.5
-
 ROWS = 50
 
 
-def add_journal(routes: Blueprint, state: ServerState) -> None:
+def add_journal(routes: Blueprint, state: ServerState, waits: threading.Semaphore) -> None:
     """Add the routes that read the journal, wait for entries, and send an exchange again."""
     journal = state.delivery.journal
-    waits = threading.Semaphore(WAITS_MAX)
 
     @routes.get("/journal")
     def list_journal() -> Response:
@@ -373,6 +371,7 @@ def add_server(routes: Blueprint, state: ServerState) -> None:
         state.sessions.clear()
         state.delivery.reset()
         state.faults.clear()
+        state.api_log.clear()
         return answer(state_json(state))
 
 

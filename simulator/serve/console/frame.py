@@ -100,7 +100,7 @@ def _written(texts: Texts) -> dict[str, Callable[[Any], str]]:
         "count": lambda number: f"{number:,}".replace(",", texts["thousands"]),
         "duration": _duration,
         "moment": _moment,
-        "iso": _iso,
+        "iso": utc_text,
     }
 
 
@@ -120,7 +120,8 @@ def _moment(at_ms: int) -> str:
     return _utc(at_ms).strftime("%H:%M:%S.") + f"{at_ms % 1000:03d}"
 
 
-def _iso(at_ms: int) -> str:
+def utc_text(at_ms: int) -> str:
+    """Return a time in UTC as ISO 8601, like ``2026-11-28T21:50:00.123Z``."""
     return _utc(at_ms).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

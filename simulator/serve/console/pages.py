@@ -16,6 +16,7 @@ from simulator.serve.console.control import control_blueprint, session_json
 from simulator.serve.console.exports import curl_of, request_headers
 from simulator.serve.console.frame import Frame, add_guard, add_login, guard_page
 from simulator.serve.console.plots import HEIGHT, LEFT, WIDTH, balance_plot, latency_columns
+from simulator.serve.console.requests import add_request_pages
 from simulator.serve.fields import FILTERS, WORDS, filter_of, query_of, resumed_at
 from simulator.serve.journal import Entry, Filter
 from simulator.serve.obligations import State
@@ -318,4 +319,5 @@ def page_blueprint(state: ServerState, access: Access) -> Blueprint:
     add_exchange_page(routes, frame)
     add_player_pages(routes, frame)
     add_finding_pages(routes, frame)
+    add_request_pages(routes, frame)
     return routes

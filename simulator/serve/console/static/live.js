@@ -15,7 +15,10 @@ export function showState(state) {
   sign.title = state === "polling" ? texts.polling_why : "";
 }
 
-/** Follows the journal under a filter. `take` gets rows, oldest change first; `reset` means: begin anew. */
+/**
+ * Follows the journal, or what else has its events and news below `folder`, under a filter. `take` gets rows, oldest
+ * change first; `reset` means: begin anew.
+ */
 export class Live {
   #change;
   #source = null;
@@ -23,11 +26,12 @@ export class Live {
   #again = null;
   #closed = false;
 
-  constructor(since, query, { take, reset }) {
+  constructor(since, query, { take, reset, folder = "/console/" }) {
     this.#change = since;
     this.query = query;
     this.take = take;
     this.reset = reset;
+    this.folder = folder;
     this.#stream();
   }
 
@@ -41,7 +45,7 @@ export class Live {
   #path(name) {
     const query = new URLSearchParams(this.query);
     query.set("since", this.#change);
-    return `/console/${name}?${query}`;
+    return `${this.folder}${name}?${query}`;
   }
 
   #taken(rows) {

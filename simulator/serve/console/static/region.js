@@ -27,7 +27,7 @@ export class Region {
       if (event.target.closest("#filters")) event.target.form.requestSubmit();
     });
     this.#showLatest();
-    this.#begin(Number(document.body.dataset.since));
+    this.#begin(Number(this.#root.dataset.since ?? document.body.dataset.since));
   }
 
   #begin(change) {
@@ -35,6 +35,7 @@ export class Region {
     this.#live = new Live(change, new URLSearchParams(), {
       take: () => this.#again(),
       reset: () => this.#beginAnew(),
+      folder: this.#root.dataset.stream,
     });
   }
 
