@@ -58,6 +58,7 @@ WRITTEN: dict[str, Any] = {
     "max_bet": "1250.50",
     "min_bet": "0.50",
     "max_win": "5000.00",
+    "transaction_id_format": "digits:16",
     "time_scale": "0",
 }
 """A value for each setting that bears on what is found, other than its default."""

@@ -12,6 +12,7 @@ import click
 
 from simulator.cli.options import settings_command
 from simulator.core.money import format_money
+from simulator.core.webhooks import IdFormat
 from simulator.errors import ExitCode, UsageError
 from simulator.settings import Probe, RunSettings, load_run_settings
 from simulator.settings.table import HOW, OUTPUT, TARGET, Section
@@ -68,7 +69,7 @@ def _conditions(settings: RunSettings) -> dict[str, str]:
     hooks = {"seed": settings.seed_hook, "restart": settings.restart_hook, "block": settings.block_hook}
     pinned = ", ".join(f"{knob}={value}" for knob, value in settings.policy.items())
     latency = settings.latency_ms_max
-    limit = settings.max_bet
+    limit, ids = settings.max_bet, str(settings.transaction_id_format)
     given = {
         "players": str(len(settings.players)),
         "in parallel": str(settings.jobs),
@@ -78,6 +79,7 @@ def _conditions(settings: RunSettings) -> dict[str, str]:
         "faults": ", ".join(fault.value for fault in settings.faults),
         "slowest answer allowed": "" if latency is None else f"{latency} ms",
         "limit of a bet": "" if limit is None else format_money(limit),
+        "transaction ids": "" if settings.transaction_id_format == IdFormat() else ids,
         "warnings count as errors": "yes" if settings.strict else "",
         "balance reads": "" if settings.probe is Probe.AUTO else settings.probe.value,
         "pauses multiplied by": "" if settings.time_scale == 1 else f"{settings.time_scale:g}",

@@ -13,7 +13,7 @@ from simulator.core.webhooks import mask_url
 from simulator.errors import ExitCode, UsageError
 from simulator.report.text import visible
 from simulator.settings import load_values
-from simulator.settings.table import CONFIG, TARGET, Section, pick
+from simulator.settings.table import CONFIG, HOW, TARGET, Section, pick
 from simulator.settings.wire import wire_profile
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ DOCTOR = Section(
             *("endpoint", "players", "wire", "headers", "timeout_s"),
             *("allow_hosts", "cacert", "insecure", "proxy"),
         ),
+        *pick(HOW.rows, "transaction_id_format"),
         CONFIG,
     ),
 )
@@ -98,7 +99,8 @@ def _checks(values: Mapping[str, Any]) -> Iterator[Check]:
 
     player = next(iter(values.get("players", ())), DEFAULT_PLAYER)
     profile = wire_profile(values.get("wire", "betrontech"))
-    return diagnose(reach, player, profile, contained=in_container(), bets=True)
+    ids = values.get("transaction_id_format")
+    return diagnose(reach, player, profile, contained=in_container(), bets=True, ids=ids)
 
 
 def check_lines(check: Check) -> list[str]:

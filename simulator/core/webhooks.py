@@ -57,6 +57,69 @@ class WebhookRequest(Frozen):
     game_id: str | None = None
 
 
+class IdKind(StrEnum):
+    """What a transaction id is written with."""
+
+    TEXT = "text"
+    DIGITS = "digits"
+    UUID = "uuid"
+
+
+IDS_LENGTH_MIN = 12
+"""Shorter ids would soon meet one of an earlier run."""
+
+IDS_LENGTH_MAX = 64
+
+_DIGITS_LENGTH = 18
+"""The most digits that every 64-bit integer holds."""
+
+
+class IdFormat(Frozen):
+    """The form of the transaction ids that a wallet takes; `length` None is as long as they come."""
+
+    kind: IdKind = IdKind.TEXT
+    length: int | None = None
+
+    def __str__(self) -> str:
+        return self.kind.value if self.length is None else f"{self.kind.value}:{self.length}"
+
+    def admits(self, text: str) -> bool:
+        """Return whether an id has the form."""
+        match self.kind:
+            case IdKind.TEXT:
+                return self.length is None or len(text) <= self.length
+            case IdKind.DIGITS:
+                return re.fullmatch(r"[0-9]+", text) is not None and len(text) <= self._digits
+            case IdKind.UUID:
+                return re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text) is not None
+
+    def written(self, text: str) -> str:
+        """Return an id in the form: the text itself if it fits, otherwise always the same one for it."""
+        if self.admits(text):
+            return text
+        # Most wallets take any text, and need none of these.
+        from hashlib import sha256
+
+        digest = sha256(text.encode()).hexdigest()
+        match self.kind:
+            case IdKind.TEXT:
+                return digest[: self.length]
+            case IdKind.DIGITS:
+                # The first digit is no zero, which a column of numbers would drop.
+                least = 10 ** (self._digits - 1)
+                return str(least + int(digest, 16) % (9 * least))
+            case IdKind.UUID:
+                # Version 4, since some wallets check for it.
+                variant = "89ab"[int(digest[16], 16) % 4]
+                return (
+                    f"{digest[:8]}-{digest[8:12]}-4{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
+                )
+
+    @property
+    def _digits(self) -> int:
+        return self.length or _DIGITS_LENGTH
+
+
 class WireRequest(Frozen):
     """The bytes of one call; a repeat sends exactly the same ones."""
 

@@ -18,6 +18,7 @@ from simulator.judge.replies import read_reply
 from simulator.law.roles import KNOBS
 from simulator.law.situations import Situation
 from simulator.report.events import DialectObserved, Event, ScenarioFinished
+from simulator.scenario.script import Limits
 from simulator.settings import RunSettings
 from simulator.wire.patience import Patience
 from simulator.wire.sender import CallInterrupted, RateLimit, Sender
@@ -62,6 +63,7 @@ class RunContext:
     ) -> None:
         self.settings = settings
         self.profile = profile
+        self.limits = Limits(settings.min_bet, settings.max_win, settings.transaction_id_format)
         self.run = run
         self.games = games
         self.report = report

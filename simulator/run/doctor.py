@@ -11,7 +11,7 @@ from simulator.core.findings import Outcome, Severity
 from simulator.core.money import CENT, format_money
 from simulator.core.profiles import WireProfile
 from simulator.core.values import Frozen
-from simulator.core.webhooks import Exchange, Method, NoReply, NoReplyKind, Reply, WebhookRequest
+from simulator.core.webhooks import Exchange, IdFormat, Method, NoReply, NoReplyKind, Reply, WebhookRequest
 from simulator.core.words import status_hint
 from simulator.errors import EndpointUnreachable
 from simulator.judge.replies import read_reply
@@ -54,13 +54,19 @@ def in_container() -> bool:
 
 
 def diagnose(
-    reach: Callable[[], Target], player: str, profile: WireProfile, *, contained: bool, bets: bool = False
+    reach: Callable[[], Target],
+    player: str,
+    profile: WireProfile,
+    *,
+    contained: bool,
+    bets: bool = False,
+    ids: IdFormat | None = None,
 ) -> Iterator[Check]:
     """Yield each check as soon as it is known, until one has failed.
 
     `reach` returns the target (`wire.target.make_target`) and may raise UsageError. Only `user_balance` is
     sent, which moves no money, unless `bets`: a bet of 0.01, refunded at once, then shows whether the profile
-    fits. `contained` is whether this is a container (`in_container`).
+    fits, with a transaction id as `ids` says. `contained` is whether this is a container (`in_container`).
     """
     start = monotonic_ns()
     try:
@@ -77,7 +83,7 @@ def diagnose(
                 checks.append(check)
                 yield check
             if bets and all(check.health is Health.FINE for check in checks if check.name != "speed"):
-                yield _profile(sender, player, profile)
+                yield _profile(sender, player, profile, ids or IdFormat())
 
 
 def _addresses(target: Target) -> str:
@@ -179,9 +185,9 @@ def _meaning(exchange: Exchange, reply: Reply, player: str, profile: WireProfile
         yield Check("json", Health.FAILED, "; ".join(broken) or _shown(reply), hint)
 
 
-def _profile(sender: Sender, player: str, profile: WireProfile) -> Check:
+def _profile(sender: Sender, player: str, profile: WireProfile, ids: IdFormat) -> Check:
     """Check that the wallet reads a bet in this profile, and name the profiles that fit if it does not."""
-    trial = try_bet(sender, profile, player)
+    trial = try_bet(sender, profile, player, ids)
     if trial.balance is not None and trial.balance < CENT:
         return Check("profile", Health.FINE, f"{profile.name} (no bet was tried: {player} has no money)")
     if trial.fits:
@@ -191,7 +197,7 @@ def _profile(sender: Sender, player: str, profile: WireProfile) -> Check:
         )
     reply = trial.exchange.reply
     answer = reply.detail if isinstance(reply, NoReply) else _shown(reply)
-    names = fitting_profiles(sender, profile.name, player)
+    names = fitting_profiles(sender, profile.name, player, ids)
     if trial.accepted and not names:
         return Check(
             "profile", Health.FINE, f"{profile.name}: a bet of 0.01 was accepted, and took nothing yet"

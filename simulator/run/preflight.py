@@ -80,6 +80,7 @@ class Preflight:
             self._context.games,
             prefix,
             Random(0),
+            self._context.limits,
         )
         least = self._context.settings.min_bet or CENT
         left = self._bet(player, balance, least, script) if balance >= least else balance
@@ -203,12 +204,16 @@ class Preflight:
     def _wire_hint(self, player: str, balance: Money) -> str:
         """Return a hint for a money call that fails although the player is known: is the profile wrong?"""
         context = self._context
-        names = fitting_profiles(context.sender, context.settings.wire, player) if balance >= CENT else ()
+        ids = context.limits.ids
+        names = (
+            fitting_profiles(context.sender, context.settings.wire, player, ids) if balance >= CENT else ()
+        )
         if names:
             return f"your wallet reads the fields of another profile: {' or '.join(names)}"
         return (
             f"your wallet knows player {player}, who has {format_money(balance)}, and turns the call itself "
-            "away: its answer should say which field it expects otherwise (--wire takes a profile of yours)"
+            "away: its answer should say which field it expects otherwise (--wire takes a profile of yours, "
+            "--transaction-id-format digits or uuid sends other ids)"
         )
 
     def _unreachable(self, call: Call) -> str:
@@ -458,8 +463,10 @@ class Restore:
         scenario = Scenario(id="restore", name="Restore", place=PLACE, steps=())
         judge = Judge(self._context, scenario, FormLog(), _ignored, Phase.END)
         prefix = f"{self._context.run}z{number:x}"
+        context = self._context
         script = Script(
-            scenario, {MAIN_PLAYER: player}, self._context.profile, self._context.games, prefix, Random(0)
+            *(scenario, {MAIN_PLAYER: player}, context.profile, context.games, prefix),
+            *(Random(0), context.limits),
         )
         opening = Adjustment(self._context, judge, script, Why(None, "restore", phase=Phase.END), PLACE)
         return opening.reach(player, opening.read(player), balance)

@@ -45,8 +45,8 @@ from simulator.run.judge import FormLog, Judge, check_claims
 from simulator.run.players import Cast, HookFailed, Hooks, NoPlayer
 from simulator.run.preflight import Adjustment as OpeningCalls
 from simulator.run.preflight import CannotReach
-from simulator.scenario.script import CannotSend, Limits, Script, after, draws
-from simulator.settings import Probe, RunSettings
+from simulator.scenario.script import CannotSend, Script, after, draws
+from simulator.settings import Probe
 from simulator.wire.sender import wait_for
 
 EXCHANGES_KEPT = 500
@@ -129,7 +129,7 @@ class ScenarioRun:
             return "needs a seed hook: none is configured"
         if "limits" in needs and settings.max_bet is None:
             return "needs the operator's limit: max_bet is not configured"
-        return limits_of(settings).prevents(self._scenario) or self._cast.missing(self._scenario)
+        return self._context.limits.prevents(self._scenario) or self._cast.missing(self._scenario)
 
     def _played(self, players: dict[str, str]) -> str:
         """Play it through; returns what could not be proven, or nothing."""
@@ -140,7 +140,7 @@ class ScenarioRun:
             self._context.games,
             f"{self._context.run}{self._number:x}",
             draws(self._context.settings.seed, self._scenario.id),
-            limits_of(self._context.settings),
+            self._context.limits,
         )
         try:
             self._judge.phase = script.phase = Phase.PREPARATION
@@ -203,11 +203,6 @@ class ScenarioRun:
         if failed:
             return Ended(Verdict.FAILED)
         return Ended(Verdict.INCONCLUSIVE, unproven) if unproven else Ended(Verdict.PASSED)
-
-
-def limits_of(settings: RunSettings) -> Limits:
-    """Return the limits that scenarios have to keep to."""
-    return Limits(settings.min_bet, settings.max_win)
 
 
 # --- steps ----------------------------------------------------------------------------------------

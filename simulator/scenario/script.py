@@ -36,7 +36,7 @@ from simulator.core.steps import (
     Win,
 )
 from simulator.core.values import Frozen
-from simulator.core.webhooks import Method, WebhookRequest, WireRequest, merged_headers
+from simulator.core.webhooks import IdFormat, Method, WebhookRequest, WireRequest, merged_headers
 from simulator.law.book import Ledger
 from simulator.wire.forms import form_of
 from simulator.wire.writing import OpenRound, spoken, write
@@ -77,10 +77,11 @@ class _Written(Frozen):
 
 
 class Limits(Frozen):
-    """The smallest bet and the largest win that a wallet takes, where it has such."""
+    """The smallest bet, the largest win and the form of transaction ids that a wallet takes."""
 
     min_bet: Money | None = None
     max_win: Money | None = None
+    ids: IdFormat = IdFormat()
 
     def within(self, low: int, high: int) -> tuple[int, int]:
         """Return the part of a range that may be bet and won; all of it where there is none."""
@@ -93,6 +94,9 @@ class Limits(Frozen):
         for step in all_steps((*scenario.steps, *scenario.finally_)):
             if getattr(step, "expect", Expect()).outcome is Expected.REFUSED:
                 continue
+            for text in _ids_of(step):
+                if _is_pointed(text) and not self.ids.admits(_sample(text)):
+                    return f'needs the id "{text}": --transaction-id-format is {self.ids}'
             bet, win = _amounts(step)
             least, most = _written(bet, scenario), _written(win, scenario)
             if self.min_bet is not None and least is not None and 0 < least < self.min_bet:
@@ -100,6 +104,43 @@ class Limits(Frozen):
             if self.max_win is not None and most is not None and most > self.max_win:
                 return f"needs a win of {format_money(most)}: --max-win is {format_money(self.max_win)}"
         return ""
+
+
+# --- transaction ids that an author wrote ---------------------------------------------------------
+
+_OWN_ID = r'("transaction_id"\s*:\s*")([^"\\]*)(")'
+"""A transaction id within a body."""
+
+_PLAIN_ID = r"[a-z0-9-]{1,40}"
+
+_POINTED_ID = r"[A-Za-z0-9_. -]+"
+
+
+def _ids_of(step: Step) -> Iterator[str]:
+    """Yield the transaction ids that the author wrote."""
+    match step:
+        case Refund(transaction_id=str(text)):
+            yield f"${{run}}-{text}"
+        case Send(body=body):
+            yield from (found[2] for found in re.finditer(_OWN_ID, body.decode("utf-8", "replace")))
+    written = getattr(step, "raw", {}).get("transaction_id")
+    if isinstance(written, str):
+        yield written
+
+
+def _is_plain(text: str) -> bool:
+    """Return whether an id only has to be unique in the run, so that it may be written in any form."""
+    return "${run}" in text and re.fullmatch(_PLAIN_ID, text.replace("${run}", "")) is not None
+
+
+def _is_pointed(text: str) -> bool:
+    """Return whether the form of an id is the point of a step, and a wallet may not just refuse it."""
+    sample = _sample(text)
+    return text != "${id}" and not _is_plain(text) and re.fullmatch(_POINTED_ID, sample) is not None
+
+
+def _sample(text: str) -> str:
+    return text.replace("${run}", "0a1b2c3d").replace("${number}", "1" * 13)
 
 
 def _amounts(step: Step) -> tuple[Amount | None, Amount | None]:
@@ -271,6 +312,7 @@ class Script:
         book = ledger.books.get(player)
         balance = format_money(book.balances[0]) if book is not None else "0.00"
         body = body.replace("${player}", player).replace("${balance}", balance)
+        body = re.sub(_OWN_ID, lambda found: f"{found[1]}{self._own_id(found[2])}{found[3]}", body)
         if "${id}" in body:
             body = body.replace("${id}", self.new_id(step.label))
         body = self._filled(body)
@@ -359,13 +401,18 @@ class Script:
     def new_id(self, label: str) -> str:
         """Return a transaction id that no wallet has seen: RUN-label-n."""
         self._count += 1
-        return f"{self.prefix}-{_in_ids(label)}-{self._count}"
+        return self._limits.ids.written(f"{self.prefix}-{_in_ids(label)}-{self._count}")
 
     def written_id(self, text: str) -> str:
         """Return an id for a text of the author: the same for the same text, but different in every run."""
         if "${" in text:
-            return self._filled(text)
-        return self._written_ids.setdefault(text, f"{self.prefix}-{text}")
+            return self._own_id(text)
+        return self._written_ids.setdefault(text, self._own_id(f"${{run}}-{text}"))
+
+    def _own_id(self, text: str) -> str:
+        """Return an id of the author's: in the wallet's form, or as it is if its own form is the point."""
+        filled = self._filled(text)
+        return self._limits.ids.written(filled) if _is_plain(text) else filled
 
     def amount(self, amount: Amount, player: str, ledger: Ledger) -> Money:
         """Return the money that an amount means now. Raises CannotSend."""
@@ -435,7 +482,7 @@ class Script:
             wire = write(request, self._profile, open_round=open_round)
             form = Form(self._form(request), request)
         else:
-            raw = {key: self._fill(value) for key, value in raw.items()}
+            raw = {key: self._fill(key, value) for key, value in raw.items()}
             wire = write(request, self._profile, raw, omit, open_round)
             form = form_of(wire, self._profile, self._games)
             request = form.request or request
@@ -451,8 +498,10 @@ class Script:
         again = f"{step.of or self._last_label} again" if isinstance(step, Resend) else step.label
         return self._why_at(step.place, again)
 
-    def _fill(self, value: JsonValue) -> JsonValue:
-        return self._filled(value) if isinstance(value, str) else value
+    def _fill(self, key: str, value: JsonValue) -> JsonValue:
+        if not isinstance(value, str):
+            return value
+        return self._own_id(value) if key == "transaction_id" else self._filled(value)
 
     def _filled(self, text: str) -> str:
         return text.replace("${run}", self.prefix).replace("${number}", str(int(self.prefix, 36)))

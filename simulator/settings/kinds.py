@@ -19,6 +19,7 @@ from simulator.core.calls import FaultKind
 from simulator.core.mappings import Keys, Wrong
 from simulator.core.money import Money, format_money, parse_written
 from simulator.core.values import Frozen, fields_given
+from simulator.core.webhooks import IDS_LENGTH_MAX, IDS_LENGTH_MIN, IdFormat, IdKind
 from simulator.core.words import did_you_mean
 
 
@@ -234,6 +235,20 @@ def _header(text: str) -> tuple[str, str]:
     return name, value.strip()
 
 
+def _id_format(text: str) -> IdFormat:
+    word, colon, length = text.partition(":")
+    if word not in set(IdKind):
+        raise Unfit(f"expected {_listed(IdKind)}", did_you_mean(word, IdKind))
+    kind = IdKind(word)
+    if not colon:
+        return IdFormat(kind)
+    if kind is IdKind.UUID:
+        raise Unfit("a uuid has its own length; expected uuid")
+    if re.fullmatch(r"[0-9]{1,3}", length) is None or not IDS_LENGTH_MIN <= int(length) <= IDS_LENGTH_MAX:
+        raise Unfit(f"expected a length from {IDS_LENGTH_MIN} to {IDS_LENGTH_MAX} after the colon")
+    return IdFormat(kind, int(length))
+
+
 def _pair(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not name.strip() or not value.strip():
@@ -391,6 +406,8 @@ PAIRS = ValueKind(
     "=",
     write=lambda pairs: map("=".join, pairs.items()),
 )
+
+ID_FORMAT = ValueKind("KIND[:LENGTH]", f"{_listed(IdKind)}, and a length like digits:16", _id_format)
 
 HOOK = ValueKind("URL|COMMAND", "a URL or a command line", _hook, write=_written_hook)
 

@@ -15,6 +15,7 @@ from simulator.core.calls import FaultKind
 from simulator.core.findings import Level
 from simulator.core.money import Money
 from simulator.core.values import Frozen, fields_given
+from simulator.core.webhooks import IdFormat
 from simulator.settings import kinds
 from simulator.settings.kinds import AgentSettings, Color, Hook, LadderName, Probe, ReportTarget, ValueKind
 
@@ -267,6 +268,14 @@ class RunSettings(Frozen, kw_only=True):
     )
     max_bet: Money | None = setting(
         "--max-bet", kinds.MONEY, "Your wallet's limit on one bet.", key="limits.max_bet", default=None
+    )
+    transaction_id_format: IdFormat = setting(
+        "--transaction-id-format",
+        kinds.ID_FORMAT,
+        "The transaction ids that your wallet takes: text, digits or uuid; text:32 and digits:16 are at most "
+        "so long.",
+        key="limits.transaction_id_format",
+        default=IdFormat(),
     )
     time_scale: float = setting(
         "--time-scale", kinds.FACTOR, "Multiply the pauses in scenarios; 0 skips them.", default=1.0
