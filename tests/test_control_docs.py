@@ -29,6 +29,7 @@ def test_the_table_has_every_call() -> None:
 
 def test_every_example_works(tmp_path: Path) -> None:
     """Run by a shell in the page's order, none answers with an error."""
+    opened = 0
     with controlled() as control:
         for example in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL):
             # What is not done fails, and the shell with it.
@@ -43,8 +44,9 @@ def test_every_example_works(tmp_path: Path) -> None:
                 check=False,
             )
             assert done.returncode == 0, f"{example}\n{done.stdout}\n{done.stderr}"
-            if "/sessions" in example:
-                path = "/play/" + re.findall(r'/play/([^"]+)', done.stdout)[0]
-                assert control.api.client.get(path).status_code == 200
+            for token in re.findall(r'/play/([^"*]+)"', done.stdout):
+                assert control.api.client.get(f"/play/{token}").status_code == 200
+                opened += 1
+        assert opened
         assert "bet: {amount: 5.00" in (tmp_path / "played.yaml").read_text()
         assert '"type":"opening"' in (tmp_path / "played.ndjson").read_text()

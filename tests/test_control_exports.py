@@ -88,7 +88,7 @@ def test_an_export_is_filtered_and_has_every_exchange() -> None:
         assert {each["player"] for each in lines(control, "?player=1001")} == {"1001"}
 
 
-TROUBLES = ("lose_reply", "refund_first", "refund_last", "resend_last", "lose_reply")
+TROUBLES = ("lose_reply", "refund_before_bet", "refund_last", "duplicate", "lose_reply")
 
 
 def test_an_exported_scenario_passes_on_a_right_wallet_and_fails_as_the_wrong_one_did(tmp_path: Path) -> None:

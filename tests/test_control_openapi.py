@@ -48,7 +48,7 @@ def test_the_file_has_the_words_of_the_code() -> None:
     """Error codes, filters, faults and routes are those that there are."""
     components = DOCUMENT["components"]
     assert set(components["schemas"]["Error"]["properties"]["error"]["enum"]) >= {
-        code.name for code in codes_of(Part.CONTROL)
+        code.code for code in codes_of(Part.CONTROL)
     }
     assert tuple(components["parameters"]) == FILTERS
     for name, words in WORDS.items():

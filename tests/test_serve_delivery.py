@@ -9,6 +9,7 @@ from simulator.core.findings import CallVerdict, Outcome
 from simulator.core.money import Money
 from simulator.core.webhooks import Method
 from simulator.errors import UsageError
+from simulator.serve.by_hand import RoundTrouble
 from simulator.serve.calls import NoWebhookUrl
 from simulator.serve.delivery import RoundDelivery
 from simulator.serve.journal import Filter
@@ -161,7 +162,7 @@ def test_the_last_webhook_sent_again_has_the_same_bytes_and_moves_nothing() -> N
 def test_a_refund_may_overtake_its_bet() -> None:
     with wallet() as server, playing(server.endpoint) as play:
         play.delivery.open_wallet(play.session())
-        play.delivery.trouble.refund_first(play.session().id)
+        play.delivery.trouble.disturb_round(play.session().id, RoundTrouble.REFUND_BEFORE_BET)
         result = play.delivery.play(play.session(), STAKE, drawn=DOUBLE)
         assert methods(play.delivery)[2].startswith("refund")
         assert (result.win, result.refunded) == (Money(0), True)

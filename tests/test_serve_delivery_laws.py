@@ -18,6 +18,7 @@ from simulator.core.money import ZERO, Money
 from simulator.core.rounds import Spin
 from simulator.core.webhooks import Method
 from simulator.errors import UsageError
+from simulator.serve.by_hand import RoundTrouble
 from simulator.serve.calls import Delivered
 from simulator.serve.delivery import RoundDelivery
 from simulator.serve.journal import Filter
@@ -65,7 +66,7 @@ class Person:
             case "fault on any":
                 delivery.trouble.disturb_next(session.id, action.fault)
             case "refund first":
-                delivery.trouble.refund_first(session.id)
+                delivery.trouble.disturb_round(session.id, RoundTrouble.REFUND_BEFORE_BET)
             case "open":
                 delivery.open_wallet(session)
             case "read":

@@ -16,6 +16,7 @@ from simulator.core.webhooks import Exchange, Method, Reply, WebhookRequest, Wir
 from simulator.judge.replies import read_reply
 from simulator.reference_operator.server import OperatorServer
 from simulator.reference_operator.switches import DIALECTS
+from simulator.serve.by_hand import RoundTrouble
 from simulator.serve.journal import Filter, Purpose
 from simulator.serve.referees import CALLS_MAX, UNANSWERED_MAX, without_bytes
 from simulator.wire.profiles import BETRONTECH
@@ -36,7 +37,7 @@ def everything(play: Play) -> None:
     trouble.disturb_next(session.id, method=Method.WIN)
     play.delivery.play(session, STAKE, drawn=DOUBLE)
     play.delivery.drained(10)
-    trouble.refund_first(session.id)
+    trouble.disturb_round(session.id, RoundTrouble.REFUND_BEFORE_BET)
     play.delivery.play(session, STAKE, drawn=DOUBLE)
     play.delivery.play(session, Money(1_000_000), drawn=DOUBLE)
     play.delivery.play(session, STAKE, drawn=DOUBLE)

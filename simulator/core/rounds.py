@@ -48,13 +48,19 @@ VOLATILITIES = {
 
 
 class Spin(Frozen):
-    """The result of one spin: it pays `factor_hundredths` of the stake; `feature` is the bonus."""
+    """The result of one spin: it pays `factor_hundredths` of the stake, or exactly `fixed`.
+
+    `feature` is the bonus.
+    """
 
     factor_hundredths: int
     feature: bool = False
+    fixed: Money | None = None
 
     def payout(self, stake: Money) -> Money:
         """Return the win for that stake, rounded down to cents."""
+        if self.fixed is not None:
+            return self.fixed
         return Money(stake * self.factor_hundredths // 100)
 
 
@@ -66,10 +72,15 @@ def spin(model: Volatility, *key: str | int) -> Spin:
 def draw_spin(model: Volatility, rng: Random) -> Spin:
     """Return the next spin of a random number generator."""
     if rng.randrange(model.feature_one_in) == 0:
-        return Spin(_multiple(model, rng.lognormvariate(model.feature_mu, model.feature_sigma)), feature=True)
+        return bonus_spin(model, rng)
     if rng.random() < model.hit_rate:
         return Spin(_multiple(model, rng.lognormvariate(model.base_mu, model.base_sigma)))
     return Spin(0)
+
+
+def bonus_spin(model: Volatility, rng: Random) -> Spin:
+    """Return a spin with the bonus, which pays what a bonus of the model pays."""
+    return Spin(_multiple(model, rng.lognormvariate(model.feature_mu, model.feature_sigma)), feature=True)
 
 
 def _multiple(model: Volatility, drawn: float) -> int:

@@ -34,6 +34,7 @@ _ALL = (Part.API, Part.CONTROL, Part.PLAY)
 _API = (Part.API,)
 _CONTROL = (Part.CONTROL,)
 _PLAY = (Part.PLAY,)
+_GAME = (Part.CONTROL, Part.PLAY)
 
 
 class ErrorCode(Enum):
@@ -80,13 +81,13 @@ class ErrorCode(Enum):
 
     FORBIDDEN = 403, "Only the page of the game may send this request: X-Play: 1 from its origin.", _PLAY
     UNKNOWN = 404, "This server has no such game session, or forgot it.", _PLAY
-    ROUND_RUNS = 409, "Another round of this session is being played.", _PLAY, "BUSY"
-    MONEY = 409, "The play money does not cover this stake.", _PLAY
-    OVER = 410, "This game session is over; launch the game again.", _PLAY
+    ROUND_RUNS = 409, "Another round of this session is being played.", _GAME, "BUSY"
+    MONEY = 409, "The play money does not cover this stake.", _GAME
+    OVER = 410, "This game session is over; launch the game again.", _GAME
     TOO_LARGE = 413, "The body is larger than any request needs.", _PLAY
     STAKE = 422, "This is not one of the game's stakes.", _PLAY
-    TROUBLE = 422, "There is no trouble of this kind.", _PLAY
-    SERVER = 503, "The wallet cannot be called now.", _PLAY
+    TROUBLE = 422, "There is no trouble of this kind.", _GAME
+    SERVER = 503, "The wallet cannot be called now.", _GAME
     STREAMS = 503, "The maximum of open event streams is reached; use /journal instead.", _PLAY
 
     def __init__(self, status: int, meaning: str, parts: tuple[Part, ...], code: str = "") -> None:

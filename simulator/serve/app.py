@@ -27,6 +27,7 @@ from simulator.serve.console.pages import console_blueprints
 from simulator.serve.delivery import RoundDelivery
 from simulator.serve.journal import Journal
 from simulator.serve.play.routes import play_blueprint
+from simulator.serve.play.seats import make_seats
 from simulator.serve.state import ServerState, derived_key
 from simulator.serve.store import JournalStore
 from simulator.serve.streams import EventStreams
@@ -130,8 +131,9 @@ def create_app(state: ServerState) -> Flask:
     api = api_blueprint(state)
     disturb(api, state.faults, state.stopping)
     app.register_blueprint(api)
-    app.register_blueprint(play_blueprint(state))
-    for part in console_blueprints(state):
+    seats = make_seats(state.settings.seed, state.clock.now_ms)
+    app.register_blueprint(play_blueprint(state, seats))
+    for part in console_blueprints(state, seats):
         app.register_blueprint(part)
     add_health(app, state)
     return app

@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
+from enum import StrEnum
 from typing import Any
 
 from simulator.core.calls import FaultKind, FaultSpec
@@ -60,9 +61,10 @@ class HandDelivery(Frozen, kw_only=True):
                 owed = self.obligations.add(owed)
             return self._deliver_owed(owed, agent)
 
-    def send_last_again(self, session: GameSession) -> Delivered:
-        """Send the session's last bet, win or refund again, same bytes."""
-        wanted = Filter(agent=session.launch.agent.code, session=session.id)
+    def send_last_again(self, session: GameSession, method: Method | None = None) -> Delivered:
+        """Send the session's last bet, win or refund, or the last of that method, again, same bytes."""
+        word = "" if method is None else method.value
+        wanted = Filter(agent=session.launch.agent.code, session=session.id, method=word)
         for entry in self.journal.latest(wanted):
             if entry.request.method.moves_money:
                 return self.resend(entry.number)
@@ -142,16 +144,35 @@ SESSIONS_MAX = 10_000
 SLOW_MS_MAX = 60_000
 
 
-class Armed(Frozen):
-    """What will go wrong: `next_fault` once, `slow_ms` before each call, `refund_first` in the next round.
+class RoundTrouble(StrEnum):
+    """What goes wrong with the order or the number of a round's calls.
 
-    With `next_method` None, the fault is for the next call of any method.
+    REFUND_BEFORE_BET: the bet's refund arrives first. WIN_BEFORE_BET: the win does. WIN_TWICE: the win is
+    sent again after its answer. SAME_ID_OTHER_AMOUNT: another bet, of 1.00 more, has the same id.
+    """
+
+    REFUND_BEFORE_BET = "refund_before_bet"
+    WIN_BEFORE_BET = "win_before_bet"
+    WIN_TWICE = "win_twice"
+    SAME_ID_OTHER_AMOUNT = "same_id_other_amount"
+
+    @property
+    def needs_win(self) -> bool:
+        """Return whether only a round that wins can have this trouble."""
+        return self in {RoundTrouble.WIN_BEFORE_BET, RoundTrouble.WIN_TWICE}
+
+
+class Armed(Frozen):
+    """What will go wrong: `next_fault` once, `slow_ms` before each call, `rounds` in the next round.
+
+    With `next_method` or `slow_method` None, the call may have any method.
     """
 
     next_fault: FaultKind | None = None
     next_method: Method | None = None
     slow_ms: int = 0
-    refund_first: bool = False
+    slow_method: Method | None = None
+    rounds: frozenset[RoundTrouble] = frozenset()
 
 
 _NOTHING = Armed()
@@ -174,15 +195,16 @@ class Trouble:
         """Inject a fault into the session's next bet, win or refund, or the next one of that method."""
         self._change(session, replace(self.armed(session), next_fault=kind, next_method=method))
 
-    def slow_down(self, session: str, slow_ms: int) -> None:
+    def slow_down(self, session: str, slow_ms: int, method: Method | None = None) -> None:
         """Wait that long before each call of the session; 0 ends it. UsageError beyond a minute."""
         if not 0 <= slow_ms <= SLOW_MS_MAX:
             raise UsageError(f"slow_ms: {slow_ms} is not between 0 and {SLOW_MS_MAX} milliseconds")
-        self._change(session, replace(self.armed(session), slow_ms=slow_ms))
+        self._change(session, replace(self.armed(session), slow_ms=slow_ms, slow_method=method))
 
-    def refund_first(self, session: str) -> None:
-        """Send the refund of the next bet before the bet itself."""
-        self._change(session, replace(self.armed(session), refund_first=True))
+    def disturb_round(self, session: str, trouble: RoundTrouble) -> None:
+        """Let this happen in the next round of the session that can have it."""
+        armed = self.armed(session)
+        self._change(session, replace(armed, rounds=armed.rounds | {trouble}))
 
     def clear(self) -> None:
         """Let nothing go wrong any more."""
@@ -195,16 +217,17 @@ class Trouble:
         if armed.next_fault is not None and armed.next_method in (None, method):
             self._change(session, replace(armed, next_fault=None, next_method=None))
             return FaultSpec(armed.next_fault)
-        if armed.slow_ms:
+        if armed.slow_ms and armed.slow_method in (None, method):
             return FaultSpec(FaultKind.DELAY, armed.slow_ms * 1_000_000)
         return None
 
-    def take_refund_first(self, session: str) -> bool:
-        """Return whether the round that begins now sends its refund first; it is then used up."""
+    def take_round(self, session: str, *, wins: bool) -> frozenset[RoundTrouble]:
+        """Return what goes wrong in the round that begins now; it is then used up."""
         armed = self.armed(session)
-        if armed.refund_first:
-            self._change(session, replace(armed, refund_first=False))
-        return armed.refund_first
+        taken = frozenset(each for each in armed.rounds if wins or not each.needs_win)
+        if taken:
+            self._change(session, replace(armed, rounds=armed.rounds - taken))
+        return taken
 
     def _change(self, session: str, armed: Armed) -> None:
         with self._lock:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Collection
-from dataclasses import field
+from dataclasses import field, replace
 from itertools import count
 
 from simulator.core import json as exact_json
@@ -19,7 +19,7 @@ from simulator.core.rounds import VOLATILITIES, RoundPlan, Spin, spin
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Method, Reply, WebhookRequest
 from simulator.errors import UsageError
-from simulator.serve.by_hand import HandDelivery, Trouble
+from simulator.serve.by_hand import HandDelivery, RoundTrouble, Trouble
 from simulator.serve.calls import (
     CalledAgent,
     Delivered,
@@ -42,6 +42,8 @@ from simulator.serve.turns import PlayerQueues, WalletTurns
 STOP_ROUNDS, STOP_ROUND_S = 15, 0.05
 
 STAKE_MAX = Money(1_000_000_00)
+
+UNIT = Money(1_00)
 
 
 class WalletCounts(Frozen):
@@ -147,10 +149,34 @@ class RoundDelivery:
             bet_id, win_id = self._new_id("bet"), self._new_id("win")
             player, game = session.launch.player, session.launch.game.id
             plan = RoundPlan(player, game, bet_id, stake, win_id, win if win > ZERO else None)
+            troubles = self.trouble.take_round(session.id, wins=win > ZERO)
             driver = self._driver(session, agent)
-            if self.trouble.take_refund_first(session.id):
+            if RoundTrouble.REFUND_BEFORE_BET in troubles:
                 return driver.refund_then_bet(plan, played, drawn)
-            return driver.play(plan, played, drawn)
+            if RoundTrouble.WIN_BEFORE_BET in troubles:
+                return driver.win_then_bet(plan, played, drawn)
+            result = driver.play(plan, played, drawn)
+        return self._with_more_calls(result, plan, session, troubles)
+
+    def _with_more_calls(
+        self, result: RoundResult, plan: RoundPlan, session: GameSession, troubles: frozenset[RoundTrouble]
+    ) -> RoundResult:
+        """Send what a provider sends too much after a round, as requested, and return the result with it."""
+        more: list[Delivered] = []
+        if RoundTrouble.WIN_TWICE in troubles and result.win > ZERO and not result.pending:
+            more.append(self.by_hand.resend(result.numbers[-1]))
+        if RoundTrouble.SAME_ID_OTHER_AMOUNT in troubles:
+            again = {
+                "method": Method.BET.value,
+                "user_id": plan.player,
+                "amount": format_money(Money(plan.stake + UNIT)),
+                "game_id": plan.game,
+                "transaction_id": plan.bet_id,
+            }
+            more.append(self.by_hand.fire(session.launch.agent.code, again, session.id))
+        balances = [each.balance for each in more if each.balance is not None]
+        numbers = (*result.numbers, *(number for each in more for number in each.numbers))
+        return replace(result, numbers=numbers, balance=[result.balance, *balances][-1])
 
     def rounds_of(self, session: GameSession) -> int:
         """Return how many rounds the session has begun."""

@@ -23,8 +23,8 @@ class RoundResult(Frozen, kw_only=True):
 
     `outcome` is that of the bet. `win` is 0.00 unless the bet was accepted. `balance` is the last one in an
     answer. `pending`: a win or a refund is retried in the background. `refunded`: the bet is being refunded.
-    `problem` is why there was no answer, or the wallet's reason for its refusal. `numbers` are the exchanges
-    in the journal.
+    `problem` is why there was no answer, or the wallet's reason for its refusal. `win_id` is that of the win,
+    `win_outcome` its outcome, None if none was sent. `numbers` are the exchanges in the journal.
     """
 
     round: int
@@ -37,6 +37,8 @@ class RoundResult(Frozen, kw_only=True):
     pending: bool
     refunded: bool
     problem: str
+    win_id: str
+    win_outcome: Outcome | None
     numbers: tuple[int, ...]
 
 
@@ -113,6 +115,33 @@ class RoundDriver:
         self._ending = Ending.REFUNDED
         return self._result(plan, played, spin, self._made[1])
 
+    def win_then_bet(self, plan: RoundPlan, played: int, spin: Spin) -> RoundResult:
+        """Send the win before its bet, as a bad network does; a win without an answer goes on, as always."""
+        assert plan.win is not None
+        win = WebhookRequest(Method.WIN, plan.player, plan.win, plan.win_id, plan.game)
+        bet = next(play_round(plan))
+        number = self.obligations.begin_round(self._refund_of(plan), played)
+        self.obligations.become_win(number, win, write(win, self.agent.wire, open_round=_of(plan)))
+
+        def settle(outcome: Outcome) -> None:
+            if outcome is Outcome.UNKNOWN:
+                self.later(number)
+            else:
+                self.obligations.settle(number)
+
+        try:
+            first = self.deliverer.deliver(self._call(Ask(win), plan, fresh=True), settle)
+        finally:
+            self.obligations.release(number, self.began_ms)
+        second = self.deliverer.deliver(self._call(bet, plan, fresh=True))
+        if second.outcome is Outcome.UNKNOWN:
+            # A bet without an answer is refunded, as in any other round.
+            owed = self.obligations.add(self._refund_of(plan))
+            self.obligations.release(owed.number, self.began_ms)
+        self._made += [first, second]
+        self._ending = None if first.outcome is Outcome.UNKNOWN else Ending.PAID
+        return self._result(plan, played, spin, second)
+
     def later(self, number: int) -> None:
         """Leave a call without an answer to the retry ladder."""
         if self.stopping():
@@ -138,6 +167,7 @@ class RoundDriver:
     def _result(self, plan: RoundPlan, played: int, spin: Spin, bet: Delivered) -> RoundResult:
         problems = [made.problem for made in self._made if made.problem]
         balances = [made.balance for made in self._made if made.balance is not None]
+        wins = [made.outcome for made in self._made if made.sent.request.method is Method.WIN]
         accepted = bet.outcome is Outcome.ACCEPTED and self._ending is not Ending.REFUNDED
         return RoundResult(
             round=played,
@@ -150,6 +180,8 @@ class RoundDriver:
             pending=self._ending is None,
             refunded=bet.outcome is Outcome.UNKNOWN or self._ending is Ending.REFUNDED,
             problem=problems[0] if problems else "",
+            win_id=plan.win_id,
+            win_outcome=wins[-1] if wins else None,
             numbers=tuple(number for made in self._made for number in made.numbers),
         )
 

@@ -28,11 +28,13 @@ from simulator.serve.console.control_agents import (
     agent_named,
     launch_of,
 )
+from simulator.serve.console.control_play import add_play
 from simulator.serve.console.exports import Json, add_exports, full_json, row_json
 from simulator.serve.console.requests import SLICE_S, WAIT_MS_MAX, add_requests
 from simulator.serve.fields import FILTERS, WebhookUnfit, body_of, filter_of, query_of
 from simulator.serve.journal import PAGE_MAX, Entry, Filter, Journal
 from simulator.serve.obligations import Obligation, State
+from simulator.serve.play.seats import Seats
 from simulator.serve.state import ServerState
 from simulator.serve.store import JournalUnusable
 from simulator.serve.streams import Feed
@@ -41,7 +43,7 @@ from simulator.serve.turns import DeliveryStopped, PlayerBusy
 OPENAPI_FILE = Path(__file__).with_name("openapi.json")
 
 
-def control_blueprint(state: ServerState, access: Access) -> Blueprint:
+def control_blueprint(state: ServerState, access: Access, seats: Seats) -> Blueprint:
     """Return the routes of the control API."""
     routes = Blueprint("control", __name__, url_prefix="/_sim")
     routes.before_request(lambda: access.check(request))
@@ -50,6 +52,7 @@ def control_blueprint(state: ServerState, access: Access) -> Blueprint:
     add_clock(routes, state)
     add_agents(routes, state)
     add_sessions(routes, state)
+    add_play(routes, state, seats)
     waits = threading.Semaphore(WAITS_MAX)
     add_journal(routes, state, waits)
     add_requests(routes, state, waits)

@@ -20,6 +20,7 @@ from simulator.serve.console.requests import add_request_pages
 from simulator.serve.fields import FILTERS, WORDS, filter_of, query_of, resumed_at
 from simulator.serve.journal import Entry, Filter
 from simulator.serve.obligations import State
+from simulator.serve.play.seats import Seats
 from simulator.serve.state import ServerState, derived_key
 from simulator.serve.streams import Feed, Row
 
@@ -289,7 +290,7 @@ def _kind(token: str, after: str) -> str:
 # --- the blueprints -------------------------------------------------------------------------------
 
 
-def console_blueprints(state: ServerState) -> tuple[Blueprint, ...]:
+def console_blueprints(state: ServerState, seats: Seats) -> tuple[Blueprint, ...]:
     """Return the pages at `/` and below `/console`, and the control API below `/_sim`, behind one guard."""
     access = Access(
         token=state.settings.admin_token,
@@ -297,7 +298,7 @@ def console_blueprints(state: ServerState) -> tuple[Blueprint, ...]:
         public_url=state.public_url,
         host=state.settings.host,
     )
-    return page_blueprint(state, access), control_blueprint(state, access)
+    return page_blueprint(state, access), control_blueprint(state, access, seats)
 
 
 def page_blueprint(state: ServerState, access: Access) -> Blueprint:

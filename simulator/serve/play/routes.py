@@ -3,53 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Blueprint, Response, render_template, request
 from flask.json import dumps
 
-from simulator.core.mappings import WHOLE_MAX, Fields, Wrong
+from simulator.core.mappings import Wrong
 from simulator.core.money import Money, format_money
 from simulator.core.webhooks import WireRequest, curl_line
-from simulator.errors import SimulatorError, UsageError
 from simulator.serve.accounts import EndedSession, Lang, NoSession, Session, SessionKind
 from simulator.serve.answers import Denied, ErrorCode, Part, PlayProblem, denied_field
-from simulator.serve.by_hand import Armed
 from simulator.serve.calls import CalledAgent
 from simulator.serve.fields import check_origin, play_body_of, query_of, resumed_at, stake_of
 from simulator.serve.journal import Entry, Filter
 from simulator.serve.play.reels import BONUS, BONUS_COUNT, LINES, REELS, SYMBOLS, Picture
-from simulator.serve.play.seats import FIRST, Funds, PlayedRound, PlayMoney, Seat, Seats, WalletMoney
+from simulator.serve.play.seats import FIRST, PlayedRound, Seat, Seats
+from simulator.serve.play.troubles import armed_json, forced_spin, make_trouble
 from simulator.serve.state import ServerState
 from simulator.serve.streams import Feed
 from simulator.serve.texts import lang_accepted, texts_of
-from simulator.serve.turns import PlayerBusy
-
-if TYPE_CHECKING:
-    from simulator.serve.calls import Delivered
-    from simulator.serve.delivery import RoundDelivery
-
 
 ENTRIES_MAX = 100
 """How many past exchanges are shown."""
 
 
-def play_blueprint(state: ServerState) -> Blueprint:
+def play_blueprint(state: ServerState, seats: Seats) -> Blueprint:
     """Return the routes below /play/TOKEN."""
     routes = Blueprint(
         "play", __name__, url_prefix="/play", template_folder="templates", static_folder="static"
     )
 
-    def funds_of(session: Session) -> Funds:
-        # A DEMO session has no delivery, so it cannot reach a wallet.
-        if session.delivery is None:
-            return PlayMoney(session, state.settings.seed)
-        return WalletMoney(session, session.delivery)
-
     def armed(session: Session) -> Json:
         return {} if session.delivery is None else armed_json(session.delivery.trouble.armed(session.id))
 
-    seats = Seats(funds_of, state.clock.now_ms)
     routes.after_request(guard)
     add_errors(routes)
     add_page(routes, state, seats)
@@ -98,7 +84,9 @@ def add_game(routes: Blueprint, state: ServerState, seats: Seats, armed: Callabl
     def spin(token: str) -> Response:
         check_origin(request, state.public_url)
         seat = seat_of(token)
-        played = seat.spin(stake_of(play_body_of(request, "stake"), seat.stakes))
+        fields = play_body_of(request, "stake", "outcome")
+        stake = stake_of(fields, seat.stakes)
+        played = seat.spin(stake, forced_spin(fields, stake, seat))
         return _json({**played_json(played), "armed": armed(seat.session)})
 
     @routes.get("/<token>/history")
@@ -143,7 +131,7 @@ def add_panel(routes: Blueprint, state: ServerState) -> None:
         session = state.sessions.find(token)
         if session.delivery is None:
             raise Denied(ErrorCode.TROUBLE, "A DEMO game calls no wallet, so it has no trouble to make.")
-        done = make_trouble(session.delivery, session, play_body_of(request, "kind", "slow_ms"))
+        done = make_trouble(session.delivery, session, play_body_of(request, "kind", "on", "slow_ms"))
         return _json({**done, "armed": armed_json(session.delivery.trouble.armed(session.id))})
 
 
@@ -233,64 +221,6 @@ def guard(reply: Response) -> Response:
     return reply
 
 
-# --- troubles: the buttons of the panel -----------------------------------------------------------
-
-
-def make_trouble(delivery: RoundDelivery, session: Session, fields: Fields) -> Json:
-    """Make the trouble of a button; return `outcome` and `balance` of a call that was sent.
-
-    Raises Denied: TROUBLE for an unknown one, IN_VAIN if there is nothing to send yet.
-    """
-    try:
-        delivered = TROUBLES[fields.word("kind", TROUBLES)](delivery, session, fields)
-    except Wrong as wrong:
-        raise Denied(ErrorCode.TROUBLE, str(wrong)) from None
-    except PlayerBusy as error:
-        raise Denied(ErrorCode.ROUND_RUNS, str(error)) from error
-    except UsageError as error:
-        raise Denied(ErrorCode.IN_VAIN, str(error)) from error
-    except SimulatorError as error:
-        raise Denied(ErrorCode.SERVER, str(error)) from error
-    if delivered is None:
-        return {}
-    found: Json = {"outcome": delivered.outcome}
-    if delivered.balance is not None:
-        found["balance"] = written(delivered.balance)
-    return found
-
-
-def _refund_last(delivery: RoundDelivery, session: Session, _: Fields) -> Delivered | None:
-    return delivery.by_hand.refund_last_bet(session)
-
-
-def _resend_last(delivery: RoundDelivery, session: Session, _: Fields) -> Delivered | None:
-    return delivery.by_hand.send_last_again(session)
-
-
-def _lose_reply(delivery: RoundDelivery, session: Session, _: Fields) -> Delivered | None:
-    delivery.trouble.disturb_next(session.id)
-    return None
-
-
-def _slow_down(delivery: RoundDelivery, session: Session, fields: Fields) -> Delivered | None:
-    delivery.trouble.slow_down(session.id, fields.whole("slow_ms", low=-WHOLE_MAX))
-    return None
-
-
-def _refund_first(delivery: RoundDelivery, session: Session, _: Fields) -> Delivered | None:
-    delivery.trouble.refund_first(session.id)
-    return None
-
-
-TROUBLES: dict[str, Callable[[RoundDelivery, Session, Fields], Delivered | None]] = {
-    "refund_last": _refund_last,
-    "resend_last": _resend_last,
-    "lose_reply": _lose_reply,
-    "slow_down": _slow_down,
-    "refund_first": _refund_first,
-}
-
-
 # --- the JSON of the page; money is text with two decimals ----------------------------------------
 
 BODY_CHARS_MAX = 16_384
@@ -355,15 +285,6 @@ def picture_json(picture: Picture, stake: Money) -> Json:
 
 def _times(win: Money, stake: Money) -> str:
     return format_money(Money(win * 100 // stake))
-
-
-def armed_json(armed: Armed) -> Json:
-    """Return the troubles that are armed, by name."""
-    return {
-        "lose_reply": armed.next_fault is not None,
-        "slow_down": armed.slow_ms,
-        "refund_first": armed.refund_first,
-    }
 
 
 def entry_json(entry: Entry) -> Json:

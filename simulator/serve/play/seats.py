@@ -43,6 +43,7 @@ class PlayedRound(Frozen):
     problem: PlayProblem | None
     picture: Picture | None
     owed: Owed | None
+    exchanges: tuple[int, ...] = ()
 
 
 class Seat:
@@ -69,12 +70,13 @@ class Seat:
         with self._alone():
             return self.funds.open()
 
-    def spin(self, stake: Money) -> PlayedRound:
-        """Play one round. Raises Denied: BUSY while another one is played, STAKE, MONEY, SERVER."""
-        if stake not in self.stakes:
-            raise Denied(ErrorCode.STAKE)
+    def spin(self, stake: Money, drawn: Spin | None = None) -> PlayedRound:
+        """Play one round, of a spin that is drawn unless given.
+
+        Raises Denied: BUSY while another one is played, MONEY, SERVER.
+        """
         with self._alone():
-            played = self.funds.play(stake)
+            played = self.funds.play(stake, drawn)
             found = PlayedRound(
                 number=played.number,
                 at_ms=self._now_ms(),
@@ -85,6 +87,7 @@ class Seat:
                 problem=played.problem,
                 picture=self._picture(played, stake),
                 owed=played.owed,
+                exchanges=played.exchanges,
             )
             self._rounds.append(found)
             return found
@@ -119,7 +122,7 @@ class Seats:
     """The seats of one server; beyond SEATS_MAX, the longest unused is dropped. Thread-safe."""
 
     def __init__(self, make_funds: Callable[[Session], Funds], now_ms: Callable[[], int]) -> None:
-        self._make_purse = make_funds
+        self._make_funds = make_funds
         self._now_ms = now_ms
         self._by_token: OrderedDict[str, Seat] = OrderedDict()
         self._lock = threading.Lock()
@@ -129,12 +132,24 @@ class Seats:
         with self._lock:
             seat = self._by_token.get(session.token)
             if seat is None:
-                seat = Seat(session, self._make_purse(session), self._now_ms)
+                seat = Seat(session, self._make_funds(session), self._now_ms)
                 self._by_token[session.token] = seat
             self._by_token.move_to_end(session.token)
             while len(self._by_token) > SEATS_MAX:
                 self._by_token.popitem(last=False)
             return seat
+
+
+def make_seats(seed: int, now_ms: Callable[[], int]) -> Seats:
+    """Return the seats of a server that draws the spins of DEMO sessions from that seed."""
+
+    def funds_of(session: Session) -> Funds:
+        # A DEMO session has no delivery, so it cannot reach a wallet.
+        if session.delivery is None:
+            return PlayMoney(session, seed)
+        return WalletMoney(session, session.delivery)
+
+    return Seats(funds_of, now_ms)
 
 
 # --- the money of a session: play money, or a wallet ----------------------------------------------
@@ -171,7 +186,10 @@ class Owed:
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """One round. `win` is 0.00 unless the bet was accepted; `owed` is the call that is pending."""
+    """One round. `win` is 0.00 unless the bet was accepted; `owed` is the call that is pending.
+
+    `exchanges` are the numbers of its calls in the journal.
+    """
 
     number: int
     spin: Spin
@@ -180,6 +198,7 @@ class Played:
     standing: Standing
     problem: PlayProblem | None = None
     owed: Owed | None = None
+    exchanges: tuple[int, ...] = ()
 
 
 class Funds(Protocol):
@@ -188,8 +207,8 @@ class Funds(Protocol):
     def open(self) -> Opened:
         """Read the player's name and balance."""
 
-    def play(self, stake: Money) -> Played:
-        """Play one round; calls do not overlap."""
+    def play(self, stake: Money, drawn: Spin | None = None) -> Played:
+        """Play one round, of a spin that is drawn unless given; calls do not overlap."""
 
     def balance(self) -> Money | None:
         """Return the latest known balance, without a call."""
@@ -218,12 +237,12 @@ class PlayMoney:
             self._balance = PLAY_MONEY
         return Opened(self._balance, self._name)
 
-    def play(self, stake: Money) -> Played:
+    def play(self, stake: Money, drawn: Spin | None = None) -> Played:
         """Play one round, with the same spins as the session would have against a wallet."""
         if stake > self._balance:
             raise Denied(ErrorCode.MONEY)
         self._rounds += 1
-        drawn = spin(self._model, *self._key, self._rounds)
+        drawn = drawn or spin(self._model, *self._key, self._rounds)
         win = drawn.payout(stake)
         self._balance = Money(self._balance - stake + win)
         return Played(self._rounds, drawn, win, self._balance, Standing.PAID)
@@ -256,16 +275,16 @@ class WalletMoney:
         name = opening.details.get("name_jogador") or self._session.launch.user_name
         return Opened(opening.balance, name)
 
-    def play(self, stake: Money) -> Played:
+    def play(self, stake: Money, drawn: Spin | None = None) -> Played:
         """Send the bet, then the win, as a provider does."""
         volatility = self._session.launch.game.volatility
         with _answered():
-            result = self._delivery.play(self._session, stake, volatility=volatility)
+            result = self._delivery.play(self._session, stake, volatility=volatility, drawn=drawn)
             standing, problem = self._read(result)
             owed = self._owed(result) if standing is Standing.PENDING else None
             # A refusal need not show the balance, which then is the last known one.
             balance = self.balance() if result.balance is None else result.balance
-        return Played(result.round, result.spin, result.win, balance, standing, problem, owed)
+        return Played(result.round, result.spin, result.win, balance, standing, problem, owed, result.numbers)
 
     def balance(self) -> Money | None:
         """Return the last balance in an answer of the wallet, from any session of the player."""
@@ -294,19 +313,14 @@ class WalletMoney:
             return Standing.REFUSED, PlayProblem.BET_REFUSED
         if result.pending:
             return Standing.PENDING, PlayProblem.WIN_PENDING
-        if result.win > ZERO and self._last_was_refused(result):
+        if result.win_outcome is Outcome.REFUSED:
             return Standing.REFUSED, PlayProblem.WIN_REFUSED
         return Standing.PAID, None
 
-    def _last_was_refused(self, result: RoundResult) -> bool:
-        entry = self._delivery.journal.entry(result.numbers[-1])
-        return entry is not None and entry.call.outcome is Outcome.REFUSED
-
-    def _owed(self, result: RoundResult) -> Owed | None:
+    def _owed(self, result: RoundResult) -> Owed:
         if result.refunded:
             return Owed(Method.REFUND, result.bet_id)
-        entry = self._delivery.journal.entry(result.numbers[-1])
-        return None if entry is None else Owed(Method.WIN, entry.request.transaction_id or "")
+        return Owed(Method.WIN, result.win_id)
 
 
 @contextmanager

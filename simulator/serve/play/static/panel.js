@@ -75,7 +75,7 @@ export class Panel {
 
   async #trouble(button) {
     const kind = button.dataset.trouble;
-    const body = kind === "slow_down" ? { kind, slow_ms: this.armed.slow_down ? 0 : SLOW_MS } : { kind };
+    const body = kind === "slow" ? { kind, slow_ms: this.armed.slow ? 0 : SLOW_MS } : { kind };
     button.setAttribute("aria-busy", "true");
     this.#say("");
     try {
