@@ -107,6 +107,49 @@ def test_swapped_credentials_are_called_swapped(api: Api) -> None:
     assert "swapped" in field(reply, "hint")
 
 
+SLIPS = {
+    "echo adds a line feed": (b64("demo-token:demo-secret\n"), "ends with a line feed; printf"),
+    "echo on Windows": (b64("demo-token:demo-secret\r\n"), "a carriage return and a line feed"),
+    "a blank at the end": (b64("demo-token:demo-secret "), "ends with a blank"),
+    "a blank before": (b64(" demo-token:demo-secret"), "begins with a blank"),
+    "a blank after the colon": (b64("demo-token: demo-secret"), "white space beside the colon"),
+    "a file with a BOM": (b64("\ufeffdemo-token:demo-secret"), "begins with a byte order mark"),
+    "quotes inside": (b64('"demo-token:demo-secret"'), "ends with a quote"),
+    "quotes outside": (f'"{encoded()}"', "in quotes"),
+    "the code for the token": (b64("demo:demo-secret"), "an agent_code; expected the agent_token"),
+    "not encoded": ("demo-token:demo-secret", "not encoded"),
+    "no padding": (b64("demo-token:demo-secret").rstrip("="), "padding"),
+    "wrapped lines": (f"{encoded()[:8]} {encoded()[8:]}", "white space within"),
+    "only the token, with a line feed": (b64("demo-token\n"), "ends with a line feed"),
+}
+
+
+@pytest.mark.parametrize(("credentials", "hint"), SLIPS.values(), ids=SLIPS)
+def test_a_slip_in_the_encoding_is_named(api: Api, credentials: str, hint: str) -> None:
+    """The hint says what is wrong, and repeats nothing of the secret."""
+    reply = api.authenticate(Authorization=f"Bearer {credentials}")
+    assert reply.status_code == 401
+    assert hint in field(reply, "hint")
+    assert b"demo-secret" not in reply.data
+
+
+def test_the_hint_of_a_wrong_method_says_which_is_right(api: Api) -> None:
+    """405 with the method in words, too."""
+    reply = api.client.get("/api/auth/authentication")
+    assert error_of(reply) == (405, "METHOD_NOT_ALLOWED")
+    assert field(reply, "hint") == "use POST"
+    assert field(api.client.post("/api/games/all"), "hint") == "use GET"
+
+
+@pytest.mark.parametrize("path", ["/betrontech_api", "/drakon_api/"])
+def test_a_webhook_that_is_sent_to_the_simulator_is_told_where_it_belongs(api: Api, path: str) -> None:
+    """The path is the operator's, and one setting names it."""
+    reply = api.client.post(path, json={"method": "user_balance", "user_id": "1"})
+    assert error_of(reply) == (404, "NOT_FOUND")
+    assert "your wallet" in field(reply, "hint")
+    assert "--webhook-url" in field(reply, "hint")
+
+
 def test_a_secret_key_may_hold_colons() -> None:
     """Credentials are split at the first colon."""
     api = Api(agent_secret_key="a:b::c")

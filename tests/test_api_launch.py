@@ -111,6 +111,16 @@ def test_a_required_parameter_is_required(api: Api, name: str) -> None:
         assert name in field(reply, "message")
 
 
+def test_all_missing_parameters_are_told_at_once(api: Api) -> None:
+    """The message names each of them, the hint what stands there instead."""
+    reply = api.launch(agent_token=None, game_id=None, user_id=None, USER_ID="1")
+    assert error_of(reply) == (422, "PARAMETER_MISSING")
+    assert field(reply, "message") == "agent_token, game_id and user_id are missing."
+    assert field(reply, "parameter") == "agent_token"
+    assert "secret key" in field(reply, "hint")
+    assert 'user_id: found "USER_ID"' in field(reply, "hint")
+
+
 @pytest.mark.parametrize("name", LAUNCH)
 def test_a_parameter_is_given_once(api: Api, name: str) -> None:
     """Twice is 422, also with equal values: nobody has to guess which one counts."""
@@ -168,6 +178,11 @@ def test_the_agent_s_token_in_place_of_its_secret_key_is_said_to_be_just_that(ap
         ({"game_id": "gates of olympus"}, "SLOT_001"),
         ({"game_id": "zzz"}, "/api/games/all"),
         ({"type": "demo"}, "DEMO"),
+        ({"type": "real"}, "CHARGED"),
+        ({"type": "REAL"}, "CHARGED"),
+        ({"type": "fun"}, "DEMO"),
+        ({"type": "CHARGE"}, "CHARGED"),
+        ({"agent_token": None}, "secret key"),
         ({"user_id": None, "USER_ID": "1"}, "USER_ID"),
         ({"user_id": None, "user_id[]": "1"}, "user_id[]"),
     ],

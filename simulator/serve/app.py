@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -170,9 +171,11 @@ def refuse_large_body() -> None:
 def answer_http_error(error: HTTPException) -> Response:
     """Answer an error that Flask raised, as JSON, too."""
     status = error.code or 500
-    reply = denied_by_status(status, hint=_path_hint() if status == 404 else None).response
-    if isinstance(error, MethodNotAllowed) and error.valid_methods:
-        reply.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+    methods = sorted(error.valid_methods or ()) if isinstance(error, MethodNotAllowed) else []
+    hint = _path_hint() if status == 404 else _method_hint(methods)
+    reply = denied_by_status(status, hint=hint).response
+    if methods:
+        reply.headers["Allow"] = ", ".join(methods)
     if status == 413:
         # The rest of the body was not read and must not be taken for the next request.
         reply.headers["Connection"] = "close"
@@ -193,6 +196,22 @@ _PATHS = (
 )
 
 
+_WALLET_PATH = re.compile(r"/[a-z]+_api", re.ASCII)
+
+_WALLET_SIDE = (
+    "webhooks go to your wallet, not to the simulator: this path is on the operator's side; --webhook-url, "
+    "or --endpoint of a run, names your wallet's URL"
+)
+
+
+def _method_hint(methods: list[str]) -> str | None:
+    """Return which method a path takes; GET includes HEAD."""
+    named = [method for method in methods if method not in ("HEAD", "OPTIONS")]
+    return f"use {' or '.join(named)}" if named else None
+
+
 def _path_hint() -> str | None:
+    if _WALLET_PATH.fullmatch(request.path.rstrip("/")):
+        return _WALLET_SIDE
     found = nearest(request.path.rstrip("/"), _PATHS)
     return f"did you mean {found}?" if found else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import re
 import secrets
 import threading
 from base64 import b64decode, b64encode
@@ -13,6 +14,7 @@ import jwt
 from flask import Blueprint, Response, request
 
 from simulator.core.mappings import Fields, Wrong
+from simulator.core.words import nearest
 from simulator.serve.accounts import Agent, Agents, Launch, Now, SessionKind, lang_of, same_text
 from simulator.serve.answers import Denied, ErrorCode, Part, denied_field, to_json
 from simulator.serve.api.log import AGENT_KEY
@@ -98,19 +100,75 @@ def agent_of_credentials(header: str | None, agents: Agents) -> Agent:
         raise Denied(
             ErrorCode.AUTHORIZATION_MALFORMED,
             "The text after Bearer is not Base64 of UTF-8 text.",
-            hint=f"expected {_HOW}, in the standard alphabet and padded with =",
+            hint=f"{_encoding_hint(encoded)}expected {_HOW}, in the standard alphabet and padded with =",
         ) from None
     if not colon:
         raise Denied(
             ErrorCode.AUTHORIZATION_MALFORMED,
             "The decoded credentials have no colon between agent_token and agent_secret_key.",
-            hint=f"expected {_HOW}",
+            hint=f"{_around(token)}expected {_HOW}",
         )
     agent = agents.with_credentials(token, secret_key)
     if agent is None:
-        swapped = agents.with_credentials(secret_key, token) is not None
-        raise Denied(ErrorCode.CREDENTIALS_WRONG, hint="they are swapped" if swapped else None)
+        raise Denied(ErrorCode.CREDENTIALS_WRONG, hint=_credentials_hint(token, secret_key, agents))
     return agent
+
+
+_AROUND = {
+    "\r\n": "a carriage return and a line feed",
+    "\n": "a line feed",
+    "\r": "a carriage return",
+    " ": "a blank",
+    "\t": "a tab",
+    "\0": "a zero byte",
+    '"': "a quote",
+    "'": "a quote",
+    "\ufeff": "a byte order mark",
+}
+
+_QUOTES = "\"'"
+
+
+def _encoding_hint(encoded: str) -> str:
+    """Return the beginning of a hint for text that is not Base64; empty where nothing is recognised."""
+    if encoded[:1] in _QUOTES or encoded[-1:] in _QUOTES:
+        return "the text after Bearer is in quotes; "
+    if ":" in encoded:
+        return "the credentials are not encoded; "
+    if re.search(r"\s", encoded):
+        return "there is white space within the Base64 text (base64 -w0 writes one line); "
+    if "-" in encoded or "_" in encoded:
+        return "this is the alphabet for URLs, with - and _; "
+    if len(encoded.rstrip("=")) % 4 and len(encoded) % 4:
+        return "the padding with = is missing; "
+    return ""
+
+
+def _around(text: str) -> str:
+    """Return the beginning of a hint for decoded text with something stray before or after it."""
+    for mark, name in _AROUND.items():
+        if text.endswith(mark):
+            shell = "; printf %s or echo -n adds none" if "\n" in mark else ""
+            return f"the decoded text ends with {name}{shell}; "
+    for mark, name in _AROUND.items():
+        if text.startswith(mark):
+            return f"the decoded text begins with {name}; "
+    return ""
+
+
+def _credentials_hint(token: str, secret_key: str, agents: Agents) -> str | None:
+    """Return what is wrong with credentials that are no agent's, None where nothing is recognised."""
+    around = _around(f"{token}:{secret_key}")
+    if around:
+        return around.removesuffix("; ")
+    if secret_key[:1].isspace() or token[-1:].isspace():
+        return "the decoded text has white space beside the colon"
+    if agents.with_credentials(secret_key, token) is not None:
+        return "they are swapped"
+    agent = agents.of_code(token)
+    if agent is not None and not same_text(agent.token, token):
+        return "the first part is an agent_code; expected the agent_token"
+    return None
 
 
 def _bearer(header: str | None, expected: str) -> str:
@@ -208,6 +266,7 @@ def read_launch(query: bytes, body: bytes, agent: Agent, catalogue: Catalogue) -
     """Return what is launched; the error says which parameter cannot be used, and why."""
     parameters = parameters_of(query, (*REQUIRED, "lang"))
     _refuse_body(parameters, body)
+    _refuse_missing(parameters)
     _check_agent(parameters, agent)
     game = _game(parameters.filled("game_id"), catalogue)
     kind = _kind(parameters.filled("type"))
@@ -229,6 +288,28 @@ def _refuse_body(parameters: Fields, body: bytes) -> None:
             field=found[0],
             hint="GET /api/games/game_launch?agent_code=…&agent_token=…",
         )
+
+
+def _refuse_missing(parameters: Fields) -> None:
+    """Name every required parameter that is missing, so that a client is not mended one by one."""
+    missing = {}
+    for name in REQUIRED:
+        if name not in parameters:
+            try:
+                parameters.text(name)
+            except Wrong as wrong:
+                missing[name] = wrong
+    if not missing:
+        return
+    hints = [f"{name}: {wrong.hint}" for name, wrong in missing.items() if wrong.hint]
+    if "agent_token" in missing:
+        hints.insert(0, "agent_token takes the agent's secret key (agent_secret_key), as in the reference")
+    first, *others = missing
+    if others:
+        message = f"{', '.join((first, *others[:-1]))} and {others[-1]} are missing."
+    else:
+        message = missing[first].message
+    raise Denied(ErrorCode.PARAMETER_MISSING, message, field=first, hint="; ".join(hints) or None)
 
 
 def _check_agent(parameters: Fields, agent: Agent) -> None:
@@ -264,15 +345,21 @@ def _game(game_id: str, catalogue: Catalogue) -> Game:
     return game
 
 
+_OTHER_KINDS = {
+    **dict.fromkeys(("real", "money", "cash", "live", "paid"), SessionKind.CHARGED),
+    **dict.fromkeys(("fun", "free", "play", "test", "practice"), SessionKind.DEMO),
+}
+"""Words that other providers have for the two kinds, by which clients of theirs ask."""
+
+
 def _kind(text: str) -> SessionKind:
     if text not in set(SessionKind):
+        meant = _OTHER_KINDS.get(text.strip().lower()) or nearest(text.strip(), SessionKind)
         raise Denied(
             ErrorCode.PARAMETER_INVALID,
             f'The type of a game is CHARGED or DEMO, found "{text}".',
             field="type",
-            hint=f'did you mean "{text.strip().upper()}"?'
-            if text.strip().upper() in set(SessionKind)
-            else None,
+            hint=f'did you mean "{meant}"?' if meant else None,
         )
     return SessionKind(text)
 
