@@ -87,7 +87,7 @@ def test_wrong_money_is_named_by_what_happened(defect: str, cause: str) -> None:
         found = {each.cause: each for each in wrong(play)}
         assert cause in found
         assert all(each.rule and each.why and each.expected for each in found.values())
-        counted = {each.cause: each for each in play.delivery.journal.findings()}
+        counted = {each.cause: each for each in play.delivery.causes.all()}
         assert counted[cause].count >= 1
         assert play.delivery.journal.entry(counted[cause].latest) is not None
 

@@ -14,6 +14,7 @@ from journal_entries import an_entry
 from simulator.core.findings import CallVerdict, Finding, Outcome, Severity
 from simulator.core.money import Money
 from simulator.core.webhooks import Method, Reply
+from simulator.serve.causes import SeenCauses
 from simulator.serve.journal import COLUMNS, PAGE_MAX, SELECT, Entry, Filter, Journal, Purpose, condition_of
 from simulator.serve.store import JournalStore
 
@@ -222,12 +223,13 @@ def test_waiting_ends_with_its_time_and_with_the_journal() -> None:
 
 
 def test_the_oldest_go_when_there_are_too_many_and_numbers_go_on() -> None:
-    kept = journal(exchanges_max=100)
+    store = JournalStore()
+    kept = Journal(store, exchanges_max=100)
     last = [kept.record(replace(BET, findings=(FINDING,))).number for _ in range(250)][-1]
     assert kept.count() == 100
     assert numbers(kept.latest(limit=1)) == [last]
     assert kept.entry(last - 100) is None
-    assert [each.count for each in kept.findings()] == [100]
+    assert [each.count for each in SeenCauses(store, kept).all()] == [100]
 
 
 def test_the_oldest_go_when_they_are_too_large() -> None:
@@ -256,7 +258,7 @@ def test_after_clear_numbers_and_changes_go_on(tmp_path: Path) -> None:
     number = kept.record(replace(BET, findings=(FINDING,))).number
     change = kept.change
     kept.clear()
-    assert (kept.count(), kept.latest(), kept.findings()) == (0, [], [])
+    assert (kept.count(), kept.latest(), SeenCauses(store, kept).all()) == (0, [], [])
     store.close()
     reopened = JournalStore(tmp_path)
     later = Journal(reopened).record(BET)

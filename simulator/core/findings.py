@@ -111,3 +111,13 @@ class Finding(Frozen):
     expected: tuple[Money, ...] = ()
     found: Money | None = None
     phase: Phase = Phase.STEP
+
+    @property
+    def difference(self) -> Money | None:
+        """Return how much too much the wallet had, negative for too little; None if it is not about money.
+
+        Where several balances would be right, the nearest one counts.
+        """
+        if self.found is None or not self.expected:
+            return None
+        return min((Money(self.found - each) for each in self.expected), key=abs)

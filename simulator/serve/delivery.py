@@ -30,6 +30,7 @@ from simulator.serve.calls import (
     is_demo,
     unsent,
 )
+from simulator.serve.causes import SeenCauses
 from simulator.serve.clock import Clock, Ladder
 from simulator.serve.dispatcher import Dispatcher
 from simulator.serve.journal import Journal, Purpose
@@ -75,6 +76,7 @@ class RoundDelivery:
     ) -> None:
         self.clock = clock
         self.journal = journal
+        self.causes = SeenCauses(store, journal)
         self.trouble = Trouble()
         self.referees = Referees(journal.left_off)
         self._ladder = ladder

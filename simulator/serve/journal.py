@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from simulator.core.calls import Call, CallForm, Form, Reading, Why
-from simulator.core.findings import CallVerdict, Finding, Outcome, Severity
+from simulator.core.findings import CallVerdict, Finding, Outcome
 from simulator.core.money import ZERO, Money
 from simulator.core.values import Frozen
 from simulator.core.webhooks import (
@@ -133,8 +133,12 @@ class Journal:
     def _write_findings(self, number: int, findings: tuple[Finding, ...]) -> None:
         for each in findings:
             self._store.write(
-                "INSERT INTO findings VALUES (?, ?, ?, ?, ?, ?)",
-                (number, each.rule, each.severity.value, each.cause, each.message, each.why),
+                "INSERT INTO findings (number, rule, severity, cause, message, why, amount) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(number, each.rule, each.severity.value, each.cause, each.message, each.why),
+                    _kept_money(each.difference),
+                ),
             )
 
     def _drop_oldest(self) -> None:
@@ -236,15 +240,6 @@ class Journal:
         rows = self._store.read(f"SELECT count(*) FROM exchanges WHERE {' AND '.join(conditions)}", values)
         return int(rows[0][0])
 
-    def findings(self) -> list[FindingCount]:
-        """Return every kind of finding with its count, the latest first."""
-        rows = self._store.read(
-            "SELECT rule, severity, cause, message, why, count(*), min(number), max(number) FROM findings "
-            "GROUP BY rule, severity, cause, message, why ORDER BY max(number) DESC LIMIT ?",
-            (PAGE_MAX,),
-        )
-        return [FindingCount(row[0], Severity(row[1]), *row[2:]) for row in rows]
-
     def balances(self, agent: str, player: str, *, limit: int = PAGE_MAX) -> list[BalancePoint]:
         """Return the player's latest balances, oldest first."""
         rows = self._store.read(
@@ -311,19 +306,6 @@ class Journal:
 
 
 # --- counts ---------------------------------------------------------------------------------------
-
-
-class FindingCount(Frozen):
-    """Findings of one kind: `latest` is the number of the last exchange that showed it."""
-
-    rule: str
-    severity: Severity
-    cause: str
-    message: str
-    why: str
-    count: int
-    first: int
-    latest: int
 
 
 class BalancePoint(Frozen):
@@ -574,13 +556,13 @@ def findings_text(findings: tuple[Finding, ...]) -> str:
 def condition_of(wanted: Filter) -> tuple[list[str], list[Value]]:
     """Return a filter as conditions joined by AND, and their values."""
     named = [(name, getattr(wanted, name)) for name in _EQUAL if getattr(wanted, name)]
-    conditions = [f"{name} = ?" for name, _ in named]
+    conditions = [f"exchanges.{name} = ?" for name, _ in named]
     values: list[Value] = [value for _, value in named]
     if wanted.text:
         pattern = "%" + wanted.text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") + "%"
         places = ("transaction_id", "player", "session", "problem", "findings")
         bodies = ("request_body", "reply_body")
-        looked = [*places, *(f"CAST({body} AS TEXT)" for body in bodies)]
+        looked = [*(f"exchanges.{place}" for place in places), *(f"CAST({body} AS TEXT)" for body in bodies)]
         conditions.append("(" + " OR ".join(f"{place} LIKE ? ESCAPE '\\'" for place in looked) + ")")
         values += [pattern] * len(looked)
     return conditions, values

@@ -65,7 +65,8 @@ CREATE TABLE IF NOT EXISTS findings (
     severity TEXT NOT NULL,
     cause TEXT NOT NULL,
     message TEXT NOT NULL,
-    why TEXT NOT NULL
+    why TEXT NOT NULL,
+    amount
 );
 CREATE INDEX IF NOT EXISTS findings_number ON findings (number);
 CREATE TABLE IF NOT EXISTS obligations (
@@ -100,9 +101,12 @@ CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NU
 """
 
 _ADDED = {
-    "reason": "TEXT NOT NULL DEFAULT ''",
-    "difference": "NOT NULL DEFAULT 0",
-    "form": "TEXT NOT NULL DEFAULT ''",
+    "exchanges": {
+        "reason": "TEXT NOT NULL DEFAULT ''",
+        "difference": "NOT NULL DEFAULT 0",
+        "form": "TEXT NOT NULL DEFAULT ''",
+    },
+    "findings": {"amount": ""},
 }
 """Columns that journals of earlier versions do not have."""
 
@@ -143,10 +147,11 @@ class JournalStore:
         with self.transaction():
             for statement in _SCHEMA.split(";"):
                 self._connection.execute(statement)
-            known = {row[1] for row in self._connection.execute("PRAGMA table_info(exchanges)")}
-            for column, kind in _ADDED.items():
-                if column not in known:
-                    self._connection.execute(f"ALTER TABLE exchanges ADD COLUMN {column} {kind}")
+            for table, columns in _ADDED.items():
+                known = {row[1] for row in self._connection.execute(f"PRAGMA table_info({table})")}
+                for column, kind in columns.items():
+                    if column not in known:
+                        self._connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -28,6 +28,7 @@ from simulator.serve.console.control_agents import (
     agent_named,
     launch_of,
 )
+from simulator.serve.console.control_findings import add_findings
 from simulator.serve.console.control_play import add_play
 from simulator.serve.console.exports import Json, add_exports, full_json, row_json
 from simulator.serve.console.requests import SLICE_S, WAIT_MS_MAX, add_requests
@@ -58,6 +59,7 @@ def control_blueprint(state: ServerState, access: Access, seats: Seats) -> Bluep
     add_requests(routes, state, waits)
     add_exports(routes, state)
     add_players(routes, state)
+    add_findings(routes, state.delivery.causes)
     add_obligations(routes, state)
     add_webhooks(routes, state)
     add_faults(routes, state.faults)
@@ -186,7 +188,7 @@ def delivered_json(delivered: Delivered) -> dict[str, Any]:
     }
 
 
-# --- sessions, players, findings, latencies, obligations ------------------------------------------
+# --- sessions, players, latencies, obligations ----------------------------------------------------
 
 
 def add_sessions(routes: Blueprint, state: ServerState) -> None:
@@ -225,7 +227,7 @@ def add_sessions(routes: Blueprint, state: ServerState) -> None:
 
 
 def add_players(routes: Blueprint, state: ServerState) -> None:
-    """Add the routes about players, their balances, findings and latencies."""
+    """Add the routes about players, their balances and latencies."""
     journal = state.delivery.journal
 
     @routes.get("/players")
@@ -255,13 +257,6 @@ def add_players(routes: Blueprint, state: ServerState) -> None:
             for point in points
         ]
         return answer({"balances": shown})
-
-    @routes.get("/findings")
-    def list_findings() -> Response:
-        query_of(request)
-        names = ("rule", "severity", "cause", "message", "why", "count", "first", "latest")
-        found = journal.findings()
-        return answer({"findings": [{name: getattr(each, name) for name in names} for each in found]})
 
     @routes.get("/latencies")
     def list_latencies() -> Response:

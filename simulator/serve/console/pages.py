@@ -13,6 +13,7 @@ from simulator.core.values import Frozen
 from simulator.serve.answers import Denied, ErrorCode, answer
 from simulator.serve.console.access import Access
 from simulator.serve.console.control import control_blueprint, session_json
+from simulator.serve.console.control_findings import CAUSE_FILTERS, cause_filter_of
 from simulator.serve.console.exports import curl_of, request_headers
 from simulator.serve.console.frame import Frame, add_guard, add_login, guard_page
 from simulator.serve.console.plots import HEIGHT, LEFT, WIDTH, balance_plot, latency_columns
@@ -158,8 +159,14 @@ def add_finding_pages(routes: Blueprint, frame: Frame) -> None:
 
     @routes.get("/console/findings")
     def findings_page() -> Response:
-        query_of(request, *_VIEW)
-        return frame.page("findings.html", findings=journal.findings())
+        fields = query_of(request, *CAUSE_FILTERS, *_VIEW)
+        causes = delivery.causes.all(**cause_filter_of(fields))
+        return frame.page(
+            "findings.html",
+            causes=causes,
+            verdict=delivery.causes.verdict(),
+            wanted={name: fields.text(name, "") for name in CAUSE_FILTERS},
+        )
 
     @routes.get("/console/undelivered")
     def undelivered_page() -> Response:

@@ -83,12 +83,15 @@ export class Region {
 
   async #clicked(event) {
     const button = event.target.closest("button");
-    if (!button || !(button.dataset.end || button.dataset.deliver)) return;
+    if (!button || !(button.dataset.end || button.dataset.deliver || button.dataset.dismiss)) return;
     button.disabled = true;
     try {
       if (button.dataset.end) {
         await call("DELETE", `/_sim/sessions/${encodeURIComponent(button.dataset.end)}`);
         toast(texts.ended);
+      } else if (button.dataset.dismiss) {
+        await call("POST", "/_sim/findings/dismiss", { cause: button.dataset.dismiss });
+        toast(texts.dismissed);
       } else {
         const told = await call("POST", `/_sim/obligations/${button.dataset.deliver}/deliver`);
         toast(fill(texts.delivered, worded(told)), told.outcome);

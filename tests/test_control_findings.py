@@ -1,0 +1,101 @@
+"""What the control API says about a wallet: its causes, how much money, how to fix it, and a verdict."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from control_client import Control, controlled
+
+
+def resend_bet(control: Control, times: int, player: str = "1000", amount: str = "10.00") -> list[int]:
+    """Bet once and send it again; the numbers of the repeats."""
+    control.read(player)
+    number = control.bet(amount, player=player)["exchanges"][0]
+    return [control.do("POST", f"/journal/{number}/resend")["exchanges"][0] for _ in range(times)]
+
+
+def causes(control: Control, query: str = "") -> list[dict[str, Any]]:
+    """The causes that are listed."""
+    found: list[dict[str, Any]] = control.get(f"/findings{query}")["findings"]
+    return found
+
+
+def test_a_cause_is_one_line_with_its_sum_its_fix_and_its_exchanges() -> None:
+    with controlled("bet-charged-again") as control:
+        repeats = resend_bet(control, 3)
+        (found,) = [each for each in causes(control) if each["severity"] == "error"]
+        assert (found["cause"], found["rule"], found["count"]) == ("repeated-bet-taken-again", "IDE-01", 3)
+        assert found["amount"] == "-30.00"
+        assert found["title"]
+        assert found["fix"]
+        assert [each["number"] for each in found["occurrences"]] == repeats[::-1]
+        latest = found["occurrences"][0]
+        assert (latest["player"], latest["amount"]) == ("1000", "-10.00")
+        assert (latest["expected"], latest["found"]) == (["970.00"], "960.00")
+
+
+def test_causes_are_filtered_by_player_rule_cause_and_number() -> None:
+    with controlled("bet-charged-again") as control:
+        first = resend_bet(control, 2)
+        second = resend_bet(control, 1, player="1001")
+        wrong = "repeated-bet-taken-again"
+
+        def counts(query: str) -> dict[str, int]:
+            return {each["cause"]: each["count"] for each in causes(control, query)}
+
+        assert counts("")[wrong] == 3
+        assert counts("?player=1001")[wrong] == 1
+        assert counts(f"?since={first[0]}")[wrong] == 2
+        assert counts(f"?since={second[0]}") == {}
+        assert counts("?rule=ide-01").keys() == {wrong}
+        assert counts("?rule=CON-01") == {}
+        assert counts(f"?cause={wrong}") == {wrong: 3}
+        assert control.ask("GET", "/findings?since=never")[0] == 422
+
+
+def test_a_dismissed_cause_comes_back_when_it_is_met_again() -> None:
+    with controlled("bet-charged-again") as control:
+        (number, *_) = resend_bet(control, 1)
+        wrong = "repeated-bet-taken-again"
+        control.do("POST", "/findings/dismiss", {"cause": wrong})
+        assert wrong not in {each["cause"] for each in causes(control)}
+        assert wrong in {each["cause"] for each in causes(control, "?dismissed=true")}
+        assert control.get("/verdict")["exit_code"] == 1
+        control.do("POST", f"/journal/{number}/resend")
+        assert wrong in {each["cause"] for each in causes(control)}
+        assert control.ask("POST", "/findings/dismiss", {"cause": "none"})[0] == 404
+
+
+def test_the_verdict_ends_a_ci_job() -> None:
+    """Nothing called is not passed; a right wallet passes; a wrong one fails with its causes."""
+    with controlled() as control:
+        told = control.get("/verdict")
+        assert (told["verdict"], told["exit_code"], told["causes"]) == ("inconclusive", 6, [])
+        resend_bet(control, 1)
+        told = control.get("/verdict")
+        assert (told["verdict"], told["exit_code"]) == ("passed", 0)
+    with controlled("bet-charged-again") as control:
+        resend_bet(control, 1)
+        told = control.get("/verdict")
+        assert (told["verdict"], told["exit_code"]) == ("failed", 1)
+        assert told["causes"][0]["cause"] == "repeated-bet-taken-again"
+
+
+def test_a_deviation_of_form_is_a_warning_or_an_error_as_in_a_run_and_no_money() -> None:
+    with controlled("status-as-word") as control:
+        resend_bet(control, 1)
+        told = control.get("/verdict")
+        assert all(each["amount"] is None for each in told["causes"])
+        assert [each["cause"].partition(":")[0] for each in told["causes"]] == ["form"] * len(told["causes"])
+
+
+def test_the_findings_page_says_how_much_how_to_fix_it_and_where() -> None:
+    with controlled("bet-charged-again") as control:
+        repeats = resend_bet(control, 2)
+        page = control.api.client.get("/console/findings").get_data(as_text=True)
+        for part in ("20.00 too little in all", "How to fix it:", "things that no right wallet does"):
+            assert part in page
+        assert f"/console/exchange/{repeats[-1]}" in page
+        assert "No errors found." in control.api.client.get("/console/findings?player=1099").get_data(
+            as_text=True
+        )
