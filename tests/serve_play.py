@@ -10,6 +10,7 @@ from pathlib import Path
 from simulator.core.money import Money
 from simulator.core.profiles import WireProfile
 from simulator.core.rounds import Spin
+from simulator.core.secrets import NO_SECRETS, Secrets
 from simulator.reference_operator.server import OperatorServer
 from simulator.reference_operator.settings import OperatorSettings
 from simulator.serve.clock import LADDERS, Pace, kept_clock
@@ -31,6 +32,7 @@ class AgentInTest:
     code: str = "demo"
     target: Target | None = None
     wire: WireProfile = BETRONTECH
+    secrets: Secrets = NO_SECRETS
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,6 +142,19 @@ def test_a_wrong_token_is_told_and_many_have_to_wait() -> None:
     assert other.status_code == 303
 
 
+def test_a_wrong_token_in_a_header_counts_like_one_in_the_form() -> None:
+    """Ten from an address, and it has to wait, with the right one too; other addresses do not."""
+    api = Api(admin_token=TOKEN)
+    for number in range(5):
+        assert error_of(ask(api, Authorization=f"Bearer wrong-{number}")) == (401, "TOKEN_WRONG")
+        assert log_in(api, "wrong").status_code == 403
+    reply = ask(api, Authorization=f"Bearer {TOKEN}")
+    assert error_of(reply) == (429, "TOO_MANY_TRIES")
+    assert reply.headers["Retry-After"]
+    assert log_in(api).status_code == 429
+    assert ask(api, client="127.0.0.2", Authorization=f"Bearer {TOKEN}").status_code == 200
+
+
 def test_another_site_cannot_log_a_browser_in() -> None:
     """Nor out, nor change its language."""
     api = Api(admin_token=TOKEN)

@@ -11,18 +11,15 @@ from hypothesis import strategies as st
 
 from delivery_calls import BET, sender_for
 from scripted_server import ScriptedServer, answering, reply
+from simulator.core.secrets import MASK, mask_headers, mask_url
 from simulator.core.webhooks import (
-    MASK,
     Exchange,
-    Headers,
     NoReply,
     NoReplyKind,
     Reply,
     WireRequest,
     answer_line,
     curl_line,
-    mask_headers,
-    mask_url,
 )
 
 SHELL = shutil.which("bash") or "sh"
@@ -95,11 +92,13 @@ def test_an_ordinary_line_reads_as_one_would_write_it() -> None:
 
 
 def test_a_line_shows_no_secret_unless_asked() -> None:
-    headers = (("Authorization", "Bearer abc"), ("X-Api-Key", "abc"), ("X-Betron-Signature", "abc"))
+    """Whatever its name, a configured header may let a caller in; Accept does not."""
+    headers = (("Authorization", "Bearer abc"), ("X-Api-Key", "abc"), ("X-Casino", "abc"), ("Accept", "*/*"))
     line = curl_line("http://h/", WireRequest(b"{}", headers=(("Cookie", "abc"), ("X-Trace", "t1"))), headers)
     assert "abc" not in line
     assert "'Authorization: Bearer ***'" in line
     assert "'X-Trace: t1'" in line
+    assert "'Accept: */*'" in line
 
 
 @pytest.mark.parametrize(
@@ -122,9 +121,10 @@ def test_what_gives_access_is_masked_by_its_name(header: tuple[str, str], shown:
 @pytest.mark.parametrize(
     ("url", "shown"),
     [
-        ("http://h/w?shop=1", "http://h/w?shop=1"),
+        ("http://h/w", "http://h/w"),
+        ("http://h/w?shop=1", "http://h/w?shop=***"),
         ("http://user:abc@h/w", "http://***@h/w"),
-        ("http://h/w?shop=1&access_token=abc&x=2", "http://h/w?shop=1&access_token=***&x=2"),
+        ("http://h/w?shop=1&access_token=abc&x=2", "http://h/w?shop=***&access_token=***&x=***"),
         ("http://h/w?API-Key=abc#abc", "http://h/w?API-Key=***#abc"),
     ],
 )
@@ -136,9 +136,9 @@ def test_a_url_shows_no_secret(url: str, shown: str) -> None:
 # --- the answer -----------------------------------------------------------------------------------
 
 
-def answered(body: bytes, status: int = 200, headers: Headers = ()) -> str:
+def answered(body: bytes, status: int = 200) -> str:
     """How an answer is shown."""
-    return answer_line(Exchange(BET, WireRequest(b"{}"), Reply(status, (), body), 1, 2), headers)
+    return answer_line(Exchange(BET, WireRequest(b"{}"), Reply(status, (), body), 1, 2))
 
 
 @pytest.mark.parametrize(
@@ -163,15 +163,13 @@ def test_an_answer_is_one_line_of_bounded_length(body: bytes, shown: str) -> Non
     [
         b'{"status":1,"session_token":"s3cr3t"}',
         b'{"Password" : "s3cr3t\\" s3cr3t"}',
-        b'{"debug":"got Bearer s3cr3t"}',
         b'{"token":"' + b"s3cr3t" * 10_000,
-        b"x" * 296 + b"s3cr3t",
     ],
-    ids=["by name", "quote in it", "repeated header", "without end", "at the cut"],
+    ids=["by name", "quote in it", "without end"],
 )
 def test_an_answer_shows_no_secret(body: bytes) -> None:
-    """By the name of its field, or because the target's headers hold it."""
-    assert "s3cr" not in answered(body, headers=(("Authorization", "Bearer s3cr3t"),))
+    """By the name of its field; `Secrets` masks by value."""
+    assert "s3cr" not in answered(body)
 
 
 def test_an_answer_that_never_came_says_why() -> None:

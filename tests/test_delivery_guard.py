@@ -94,6 +94,7 @@ def test_a_password_in_the_url_is_refused_without_being_repeated() -> None:
         "100.64.0.1",
         "fd12::1",
         "fe80::1",
+        "fe80::1%eth0",
         "::ffff:10.0.0.1",
     ],
 )
@@ -127,7 +128,20 @@ def test_one_foreign_address_among_private_ones_is_enough_to_refuse() -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["169.254.169.254", "fd00:ec2::254", "100.100.100.200", "::ffff:169.254.169.254"]
+    "address",
+    [
+        "169.254.169.254",
+        "fd00:ec2::254",
+        "fd20:ce::254",
+        "fe80::a9fe:a9fe",
+        "fe80::a9fe:a9fe%eth0",
+        "100.100.100.200",
+        "::ffff:169.254.169.254",
+        "::ffff:a9fe:a9fe",
+        "::a9fe:a9fe",
+        "64:ff9b::a9fe:a9fe",
+        "2002:a9fe:a9fe::1",
+    ],
 )
 def test_a_clouds_metadata_address_is_refused_even_behind_an_allowed_name(address: str) -> None:
     with pytest.raises(UsageError, match="credentials"):

@@ -34,7 +34,7 @@ SECRET = "s3cr3t-value"
 
 WRITTEN: dict[str, Any] = {
     "wire": "drakon",
-    "headers": ("X-Shop: it's $HOME; `id`", "X-Empty:"),
+    "headers": ("Accept-Language: it's $HOME; `id`", "X-Empty:"),
     "timeout_s": "250ms",
     "wait_for_s": "1.5m",
     "allow_hosts": ("wallet.example", "[::1]"),
@@ -105,6 +105,7 @@ def test_every_setting_is_written_as_it_is_read(row: Setting) -> None:
     ("name", "value"),
     [
         ("headers", ("X-Shop: 1", f"Authorization: Bearer {SECRET}")),
+        ("headers", (f"X-Shop: {SECRET}",)),
         ("proxy", f"http://user:{SECRET}@localhost:3128"),
         ("seed_hook", f"http://127.0.0.1/seed?token={SECRET}"),
         ("restart_hook", f"restart.sh --password '{SECRET} '"),
@@ -231,7 +232,12 @@ steps:
 RESTART = "steps: [restart, {bet: {amount: ~5.00, id: b}}, {refund: b}, {refund: b}]\n"
 CASES = {
     "seed": Case(("--seed", "77")),
-    "header": Case(("--header", "X-Shop: it's $5"), needle="X-Shop: it's $5"),
+    "header": Case(("--header", "Accept-Language: it's $5"), needle="Accept-Language: it's $5"),
+    "header of any name": Case(
+        ("--header", f"X-Shop: {SECRET}"),
+        {"BETRONTECH_SIM_HEADER": f"X-Shop: {SECRET}"},
+        needle=f"X-Shop: {SECRET}",
+    ),
     "secret header": Case(
         ("--header", "X-Shop: 1", "--header", f"X-Api-Key: {SECRET}"),
         {"BETRONTECH_SIM_HEADER": f"X-Shop: 1\nX-Api-Key: {SECRET}"},

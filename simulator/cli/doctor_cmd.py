@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from simulator.cli.options import settings_command
-from simulator.core.webhooks import mask_url
+from simulator.core.secrets import NO_SECRETS, Secrets, mask_url
 from simulator.errors import ExitCode, UsageError
 from simulator.report.text import visible
 from simulator.settings import load_values
@@ -17,6 +17,7 @@ from simulator.settings.table import CONFIG, HOW, TARGET, Section, pick
 from simulator.settings.wire import wire_profile
 
 if TYPE_CHECKING:
+    from simulator.core.profiles import WireProfile
     from simulator.run.doctor import Check
     from simulator.wire.target import Target
 
@@ -66,8 +67,11 @@ def command(**flags: Any) -> ExitCode:
         raise UsageError("no endpoint is given; add --endpoint URL")
     click.echo(f"{visible(mask_url(values['endpoint']))}\n")
     code, closing = ExitCode.PASSED, dict(_CLOSING)
-    for check in _checks(values):
-        for line in check_lines(check):
+    wire = wire_profile(values.get("wire", "betrontech"))
+    urls = (values["endpoint"], values.get("proxy") or "")
+    secrets = Secrets(headers=(*values.get("headers", ()), *wire.headers), urls=urls)
+    for check in _checks(values, wire):
+        for line in check_lines(check, secrets):
             click.echo(line)
         if check.health == "odd" and check.name in ("player", "profile"):
             code = ExitCode.INCONCLUSIVE
@@ -79,7 +83,7 @@ def command(**flags: Any) -> ExitCode:
     return code
 
 
-def _checks(values: Mapping[str, Any]) -> Iterator[Check]:
+def _checks(values: Mapping[str, Any], profile: WireProfile) -> Iterator[Check]:
     # Importing the sender takes most of a start: help and wrong flags do without it.
     from simulator.run.doctor import diagnose, in_container
     from simulator.wire.target import make_target
@@ -98,16 +102,17 @@ def _checks(values: Mapping[str, Any]) -> Iterator[Check]:
         )
 
     player = next(iter(values.get("players", ())), DEFAULT_PLAYER)
-    profile = wire_profile(values.get("wire", "betrontech"))
     ids = values.get("transaction_id_format")
     return diagnose(reach, player, profile, contained=in_container(), bets=True, ids=ids)
 
 
-def check_lines(check: Check) -> list[str]:
+def check_lines(check: Check, secrets: Secrets = NO_SECRETS) -> list[str]:
     """Return the lines of one check: its health, its name, the result, its duration, and a hint."""
     took = "" if check.took_ns is None else f" ({check.took_ns / 1e6:.1f} ms)"
-    lines = [f"{check.health.value:<7} {check.name:<11} {visible(check.detail)}{took}"]
+    lines = [f"{check.health.value:<7} {check.name:<11} {visible(secrets.text(check.detail))}{took}"]
     if check.hint:
         indent = " " * 20
-        lines += textwrap.wrap(check.hint, WIDTH, initial_indent=indent, subsequent_indent=indent)
+        lines += textwrap.wrap(
+            secrets.text(check.hint), WIDTH, initial_indent=indent, subsequent_indent=indent
+        )
     return lines

@@ -9,6 +9,7 @@ import re
 from enum import StrEnum
 
 from simulator.core.money import Money
+from simulator.core.secrets import Headers, mask_fields, mask_headers, mask_url
 from simulator.core.values import Frozen
 
 
@@ -216,27 +217,7 @@ class Exchange(Frozen):
 
 # --- how calls are shown: as a curl line and an answer, without secrets ---------------------------
 
-MASK = "***"
-
-Headers = tuple[tuple[str, str], ...]
-
-# Compiled when something is first shown, and kept by `re`.
-_SECRET_NAME = r"(?i)auth|signature|token|secret|key|cookie|password|session|credential"
-
-_SECRET_WORD = rf"[\w.-]*(?:{_SECRET_NAME.removeprefix('(?i)')})[\w.-]*"
-
-_SECRET_FIELD = rf'(?i)("{_SECRET_WORD}"\s*:\s*)"(?:[^"\\]|\\.)*"?'
-
-_SECRET_PARAMETER = rf"(?i)([?&]{_SECRET_WORD}=)[^&#]+"
-
-_LOGIN = r"(?<=//)[^/?#]*@"
-
-_SCHEME = r"(?i)(Basic|Bearer|Digest|Token)\s+(?=\S)"
-
 ANSWER_CHARACTERS_MAX = 300
-
-_SECRET_LENGTH_MIN = 4
-"""A shorter value is found in answers by chance, as "1" is in an amount."""
 
 _SAFE_WORD = re.compile(r"[\w@%+=:,./-]+", re.ASCII)
 
@@ -247,12 +228,12 @@ _ARGUMENT_BYTES_MAX = 65_536
 def curl_line(endpoint: str, wire: WireRequest, headers: Headers = (), *, masked: bool = True) -> str:
     """Return a line that sends the same method, headers and body with curl, from any POSIX shell.
 
-    `headers` are those of the target; the request's own override them. If `masked`, secrets in them and in
-    the endpoint are written as `***`, for the reader to fill in.
+    `headers` are those that every call has; the request's own override them. If `masked`, they and what is
+    secret in the endpoint are written as `***`, for the reader to fill in.
     """
     fields = merged_headers(headers, wire.headers)
     if masked:
-        endpoint, fields = mask_url(endpoint), mask_headers(fields)
+        endpoint, fields = mask_url(endpoint), mask_headers(fields, (name for name, _ in headers))
     named = {name.lower() for name, _ in fields}
     if "content-type" not in named:
         # By default, curl declares any body to be a form.
@@ -275,34 +256,18 @@ def merged_headers(beaten: Headers, by: Headers) -> Headers:
     return (*(field for field in beaten if field[0].lower() not in names), *by)
 
 
-def mask_headers(headers: Headers) -> Headers:
-    """Return the headers with `***` for secrets: authorization, cookies, keys, tokens, signatures."""
-    return tuple(
-        (name, _masked(value) if re.search(_SECRET_NAME, name) else value) for name, value in headers
-    )
-
-
-def mask_url(url: str) -> str:
-    """Return the URL with `***` for a login in it, and for values of its query that give access."""
-    return re.sub(_SECRET_PARAMETER, rf"\1{MASK}", re.sub(_LOGIN, f"{MASK}@", url))
-
-
-def answer_line(exchange: Exchange, headers: Headers = ()) -> str:
+def answer_line(exchange: Exchange) -> str:
     """Return an answer as one line of bounded length: ``HTTP 200 {"status":1,"balance":"110.00"}``.
 
-    Secrets are `***`: fields whose names say so, and the secrets among `headers`, which are the target's, if
-    the answer repeats them. Nothing in the line can act on a screen.
+    Fields whose names say that they are secret are `***`; known values were masked when the call was read.
+    Nothing in the line can act on a screen.
     """
     reply = exchange.reply
     if isinstance(reply, NoReply):
         return f"no answer: {printable(reply.detail)}"
     # Cut as bytes first: a body can be large. The mask comes before the second cut, which may split a secret.
     text = reply.body[: 16 * ANSWER_CHARACTERS_MAX].decode("utf-8", "backslashreplace")
-    text = re.sub(_SECRET_FIELD, rf'\1"{MASK}"', text)
-    for name, value in headers:
-        secret = re.sub(_SCHEME, "", value)
-        if re.search(_SECRET_NAME, name) and len(secret) >= _SECRET_LENGTH_MIN:
-            text = text.replace(secret, MASK)
+    text = mask_fields(text)
     text = re.sub(r"\s*[\r\n]\s*", " ", text).strip()
     shown = printable(text[:ANSWER_CHARACTERS_MAX])
     if len(text) > ANSWER_CHARACTERS_MAX:
@@ -317,11 +282,6 @@ def printable(text: str) -> str:
     return "".join(
         each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in text
     )
-
-
-def _masked(value: str) -> str:
-    scheme = re.match(_SCHEME, value)
-    return f"{scheme[1]} {MASK}" if scheme else MASK if value else ""
 
 
 def _with_body(command: str, body: bytes, http_method: str) -> str:

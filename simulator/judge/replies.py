@@ -1,22 +1,24 @@
 """Read a reply: decide by HTTP status and `status` which outcome it means.
 
-The entry point is `read_reply`. `reading` reads the parts (the JSON, the balance); the referee says whether
-the balance is right and whether the player exists.
+The entry points are `read_call` and `read_reply`. `reading` reads the parts (the JSON, the balance); the
+referee says whether the balance is right and whether the player exists.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from decimal import Decimal
 from enum import Enum
 
-from simulator.core.calls import NO_REPLY, Deviation, Reading
+from simulator.core.calls import NO_REPLY, Call, CallForm, Deviation, Form, Reading, Why
 from simulator.core.findings import Outcome, Severity
 from simulator.core.json import JsonValue, NotJson, write
 from simulator.core.money import ZERO, Money
 from simulator.core.profiles import MoneyForm, WireProfile, ordinary_reply
+from simulator.core.secrets import NO_SECRETS, Secrets
 from simulator.core.values import Frozen
-from simulator.core.webhooks import Method, NoReply, NoReplyKind, Reply, WebhookRequest
+from simulator.core.webhooks import Exchange, Method, NoReply, NoReplyKind, Reply, WebhookRequest
 from simulator.core.words import status_hint
 from simulator.judge.reading import (
     Deviations,
@@ -71,6 +73,38 @@ class RepliedCall(Frozen):
     def reading(self, outcome: Outcome) -> Reading:
         """Return the reading of a reply that shows no balance."""
         return Reading(outcome, deviations=tuple(self.deviations.found), http_status=self.reply.status)
+
+
+def read_call(
+    exchange: Exchange, form: Form, why: Why, profile: WireProfile, secrets: Secrets = NO_SECRETS
+) -> Call:
+    """Return a call with the meaning of its answer, which no longer repeats a secret."""
+    reading = read_reply(
+        exchange.request,
+        exchange.reply,
+        profile,
+        injected=exchange.fault is not None,
+        well_formed=form.kind is not CallForm.MALFORMED,
+    )
+    if secrets:
+        exchange, reading = _masked_exchange(exchange, secrets), _masked_reading(reading, secrets)
+    return Call(exchange, reading, form, why)
+
+
+def _masked_exchange(exchange: Exchange, secrets: Secrets) -> Exchange:
+    reply, wire = exchange.reply, exchange.wire
+    masked: Reply | NoReply
+    if isinstance(reply, Reply):
+        masked = Reply(reply.status, secrets.headers(reply.headers), secrets.bytes(reply.body))
+    else:
+        masked = replace(reply, detail=secrets.text(reply.detail))
+    return replace(exchange, reply=masked, wire=replace(wire, headers=secrets.headers(wire.headers)))
+
+
+def _masked_reading(reading: Reading, secrets: Secrets) -> Reading:
+    deviations = tuple(replace(each, message=secrets.text(each.message)) for each in reading.deviations)
+    error_code = None if reading.error_code is None else secrets.text(reading.error_code)
+    return replace(reading, deviations=deviations, error_code=error_code)
 
 
 def read_reply(

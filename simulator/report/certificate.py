@@ -16,8 +16,9 @@ from typing import Any
 from simulator.core.calls import Call
 from simulator.core.findings import Level, Outcome, Verdict
 from simulator.core.json import JsonObject, encode
+from simulator.core.secrets import mask_url
 from simulator.core.steps import Scenario
-from simulator.core.webhooks import Reply, mask_url
+from simulator.core.webhooks import Reply
 from simulator.errors import ExitCode
 from simulator.law.rules import checks, rules
 from simulator.report.causes import Cause, Causes, Sighting

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator
 from simulator.core.calls import Call
 from simulator.core.findings import Finding, Severity
 from simulator.core.money import format_money
+from simulator.core.secrets import mask_headers
 from simulator.core.steps import Scenario
 from simulator.core.values import Frozen
-from simulator.core.webhooks import Exchange, Reply, mask_headers
+from simulator.core.webhooks import Exchange, Reply
 from simulator.report.causes import Sighting
 from simulator.report.events import RunStarted
 from simulator.report.rerun import rerun_line

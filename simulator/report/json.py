@@ -12,8 +12,8 @@ from simulator.core.calls import Call, Opening, call_object, line_text, opening_
 from simulator.core.findings import Finding, Place
 from simulator.core.json import JsonObject, encode
 from simulator.core.money import format_money, money_text
+from simulator.core.secrets import mask_url
 from simulator.core.steps import Scenario
-from simulator.core.webhooks import mask_url
 from simulator.law.rules import rule, rule_ids
 from simulator.report.causes import Cause, Overview
 from simulator.report.events import (

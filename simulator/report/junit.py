@@ -16,9 +16,9 @@ from typing import TextIO
 
 from simulator.core.calls import Call
 from simulator.core.findings import Finding, Severity, Verdict
+from simulator.core.secrets import mask_url
 from simulator.core.steps import Scenario
 from simulator.core.values import Frozen
-from simulator.core.webhooks import mask_url
 from simulator.errors import ExitCode
 from simulator.report.causes import Sighting
 from simulator.report.events import Event, ScenarioFinished

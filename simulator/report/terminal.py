@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Literal, TextIO
 
 from simulator.core.calls import Call
 from simulator.core.findings import Severity, Verdict
+from simulator.core.secrets import mask_url
 from simulator.core.steps import Scenario
-from simulator.core.webhooks import mask_url
 from simulator.errors import ExitCode
 from simulator.report.causes import EXPLAINED, Cause, Overview, Sighting
 from simulator.report.events import Event, RunStarted, ScenarioFinished

@@ -7,19 +7,21 @@ import threading
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
-from simulator.core.calls import Call, CallForm, UnsentCall
-from simulator.core.findings import Outcome, Verdict
+from simulator.core.calls import Call, UnsentCall
+from simulator.core.findings import Finding, Outcome, Verdict
 from simulator.core.money import Money
 from simulator.core.profiles import WireProfile
+from simulator.core.secrets import Secrets
 from simulator.core.webhooks import Exchange, Method, NoReply, WebhookRequest
-from simulator.judge.replies import read_reply
+from simulator.judge.replies import read_call
 from simulator.law.roles import KNOBS
 from simulator.law.situations import Situation
-from simulator.report.events import DialectObserved, Event, ScenarioFinished
+from simulator.report.events import DialectObserved, Event, FindingRaised, RunFinished, ScenarioFinished
 from simulator.scenario.script import Limits
-from simulator.settings import RunSettings
+from simulator.settings import HttpHook, RunSettings
 from simulator.wire.patience import Patience
 from simulator.wire.sender import CallInterrupted, RateLimit, Sender
 
@@ -66,6 +68,7 @@ class RunContext:
         self.limits = Limits(settings.min_bet, settings.max_win, settings.transaction_id_format)
         self.run = run
         self.games = games
+        self.secrets = secrets_of(settings, profile)
         self.report = report
         self.dialect = DialectLog()
         self.kept: dict[str, deque[Call]] = {}
@@ -100,6 +103,7 @@ class RunContext:
 
     def emit(self, event: Event) -> None:
         """Pass an event to the reports, one at a time."""
+        event = without_secrets(event, self.secrets) if self.secrets else event
         with self._lock:
             self.report(event)
 
@@ -150,14 +154,8 @@ class RunContext:
 
     def record(self, unsent: UnsentCall, exchange: Exchange) -> Call:
         """Read the reply of a call that was made, and put the call into the event stream."""
-        reading = read_reply(
-            exchange.request,
-            exchange.reply,
-            self.profile,
-            injected=exchange.fault is not None,
-            well_formed=unsent.form.kind is not CallForm.MALFORMED,
-        )
-        call = Call(exchange, reading, unsent.form, unsent.why)
+        call = read_call(exchange, unsent.form, unsent.why, self.profile, self.secrets)
+        reading = call.reading
         with self._lock:
             self.calls += 1
             self.report(call)
@@ -189,6 +187,47 @@ class RunContext:
             self._silent += 1
             if self._silent >= SILENT_CALLS_MAX:
                 self.stop(f"the operator stopped answering: {exchange.reply.detail}")
+
+
+# --- secrets --------------------------------------------------------------------------------------
+
+
+def secrets_of(settings: RunSettings, profile: WireProfile) -> Secrets:
+    """Return what no report of the run may show."""
+    hooks = (settings.seed_hook, settings.restart_hook, settings.block_hook)
+    urls = [
+        settings.endpoint,
+        settings.proxy or "",
+        *(hook.url for hook in hooks if isinstance(hook, HttpHook)),
+    ]
+    return Secrets(headers=(*settings.headers, *profile.headers), urls=urls)
+
+
+def without_secrets(event: Event, secrets: Secrets) -> Event:
+    """Return an event whose sentences repeat no secret; calls were masked when they were read."""
+    match event:
+        case FindingRaised():
+            return replace(event, finding=_masked(event.finding, secrets))
+        case ScenarioFinished():
+            findings = tuple(_masked(finding, secrets) for finding in event.findings)
+            return replace(event, reason=secrets.text(event.reason), findings=findings)
+        case RunFinished():
+            notes = tuple(map(secrets.text, event.notes))
+            return replace(event, root_cause=secrets.text(event.root_cause), notes=notes)
+        case _:
+            return event
+
+
+def _masked(finding: Finding, secrets: Secrets) -> Finding:
+    return replace(
+        finding,
+        message=secrets.text(finding.message),
+        label=secrets.text(finding.label),
+        trail=secrets.text(finding.trail),
+        lanes=tuple(map(secrets.text, finding.lanes)),
+        curl=secrets.text(finding.curl),
+        answer=secrets.text(finding.answer),
+    )
 
 
 # --- the last run, for `--last-failed` ------------------------------------------------------------

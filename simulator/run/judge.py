@@ -24,7 +24,15 @@ from simulator.core.findings import CallVerdict, Finding, Outcome, Phase, Place,
 from simulator.core.json import JsonValue
 from simulator.core.money import Money, format_money
 from simulator.core.steps import Expect, Expected, Scenario
-from simulator.core.webhooks import Method, Reply, WebhookRequest, WireRequest, answer_line, curl_line
+from simulator.core.webhooks import (
+    Method,
+    Reply,
+    WebhookRequest,
+    WireRequest,
+    answer_line,
+    curl_line,
+    merged_headers,
+)
 from simulator.judge.findings import Findings, MoneyFacts, has_cause
 from simulator.judge.referee import Referee
 from simulator.judge.rulings import NO_ANSWER, Asking, Policy, ReadBalance, Reads, Ruling
@@ -83,7 +91,7 @@ class Judge:
             strict=settings.strict,
             pinned={**settings.policy, **scenario.policy},
             curl=self.curl,
-            answer=lambda exchange: answer_line(exchange, settings.headers),
+            answer=answer_line,
         )
         self._referee = Referee(self._findings, Policy(reads=Reads(settings.probe.value)), context.mistakes)
         self.phase = phase
@@ -218,8 +226,9 @@ class Judge:
 
     def curl(self, wire: WireRequest) -> str:
         """Return the call as a command line, secrets masked."""
-        settings = self._context.settings
-        return curl_line(settings.endpoint, wire, settings.headers)
+        context = self._context
+        headers = merged_headers(context.settings.headers, context.profile.headers)
+        return curl_line(context.settings.endpoint, wire, headers)
 
     # --- inside ------------------------------------------------------------------------------------
 

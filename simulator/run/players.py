@@ -12,6 +12,7 @@ from itertools import count
 from simulator.core import json as exact_json
 from simulator.core.json import JsonValue
 from simulator.core.money import format_money
+from simulator.core.secrets import mask_url
 from simulator.core.steps import PlayerSpec, Scenario
 from simulator.core.webhooks import NoReply, WireRequest
 from simulator.errors import SimulatorError
@@ -184,10 +185,10 @@ class Hooks:
         if url != hook.url:
             sender.close()
         if isinstance(reply, NoReply):
-            raise HookFailed(f"the hook {hook.url} did not answer: {reply.detail}")
+            raise HookFailed(f"the hook {mask_url(hook.url)} did not answer: {reply.detail}")
         if not 200 <= reply.status < 300:
             shown = reply.body[:SHOWN_BYTES].decode("utf-8", "replace")
-            raise HookFailed(f"the hook {hook.url} answered HTTP {reply.status}: {shown}")
+            raise HookFailed(f"the hook {mask_url(hook.url)} answered HTTP {reply.status}: {shown}")
         return reply.body
 
 

@@ -14,8 +14,9 @@ from typing import NoReturn
 from simulator.core.calls import NO_ANSWER, Call, CallForm, Form, UnsentCall, Why
 from simulator.core.findings import Finding, Outcome, Phase, Place, Severity
 from simulator.core.money import CENT, ZERO, Money, format_change, format_money
+from simulator.core.secrets import mask_url
 from simulator.core.steps import MAIN_PLAYER, Scenario
-from simulator.core.webhooks import Method, NoReply, Reply, WebhookRequest, WireRequest, answer_line, mask_url
+from simulator.core.webhooks import Method, NoReply, Reply, WebhookRequest, WireRequest, answer_line
 from simulator.core.words import status_hint
 from simulator.errors import EndpointUnreachable
 from simulator.judge.replies import every_call
@@ -143,12 +144,12 @@ class Preflight:
         return Money(balance - amount) if call.reading.balance is None else call.reading.balance
 
     def _win(self, player: str, balance: Money, script: Script) -> None:
-        call = self._call(script, Method.WIN, player, CENT)
+        win = self._unsent(script, Method.WIN, player, CENT)
+        call = self._context.call(win)
         if _is_missing(call):
             # As with the bets; a win is sent again until it is answered.
             self._judge.note_form(call)
-            exchange = call.exchange
-            call = self._context.call(UnsentCall(exchange.request, exchange.wire, call.form, call.why))
+            call = self._context.call(win)
         if _is_usable(call):
             if call.reading.balance is not None:
                 self._context.shown[player] = call.reading.balance
@@ -161,11 +162,14 @@ class Preflight:
         self._unusable(call, "a win of 0.01", player, before=balance)
 
     def _call(self, script: Script, method: Method, player: str, amount: Money) -> Call:
+        return self._context.call(self._unsent(script, method, player, amount))
+
+    def _unsent(self, script: Script, method: Method, player: str, amount: Money) -> UnsentCall:
         request = WebhookRequest(method, player, amount, script.new_id("preflight"), DEFAULT_GAME)
         unsent = script.flow_call(request, Why(None, "preflight", "preflight", phase=Phase.PREFLIGHT))
         if method is Method.BET:
             script.accepted_bet(request)
-        return self._context.call(unsent)
+        return unsent
 
     def _unusable(self, call: Call, what: str, player: str, before: Money | None = None) -> NoReturn:
         """Return the root cause; `before` is the balance that a call without effect leaves."""
@@ -175,7 +179,7 @@ class Preflight:
         if isinstance(reply, NoReply):
             raise RootCause("\n".join(filter(None, (f"{what} got no usable answer: {reply.detail}", effect))))
         hint = status_hint(reply.status) or ("" if effect else self._hint(call, player, before))
-        answer = answer_line(call.exchange, self._context.settings.headers)
+        answer = answer_line(call.exchange)
         answered = f"{what} for player {player} was answered {answer}"
         lines = (answered, effect, hint, self._judge.curl(call.exchange.wire))
         raise RootCause("\n".join(filter(None, lines)))

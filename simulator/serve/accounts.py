@@ -11,14 +11,16 @@ import json
 import os
 import secrets
 import threading
-from base64 import urlsafe_b64encode
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import field, replace
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from simulator.core.profiles import WireProfile
+from simulator.core.secrets import Secrets
 from simulator.core.values import Frozen
 from simulator.errors import ConfigurationError, SimulatorError, UsageError
 from simulator.serve.catalogue import Catalogue, Game
@@ -38,6 +40,23 @@ class Agent(Frozen):
     secret_key: str = field(repr=False)
     wire: WireProfile = field(repr=False)
     target: Target | None = None
+
+    @property
+    def secrets(self) -> Secrets:
+        """Return what is masked wherever the agent's calls are shown."""
+        return _secrets(self)
+
+
+@lru_cache(maxsize=256)
+def _secrets(agent: Agent) -> Secrets:
+    pair = b64encode(f"{agent.token}:{agent.secret_key}".encode()).decode("ascii")
+    texts = [agent.token, agent.secret_key, pair]
+    target, headers = agent.target, agent.wire.headers
+    if target is None:
+        return Secrets(headers=headers, texts=texts)
+    if target.proxy is not None:
+        headers = (*headers, ("Proxy-Authorization", target.proxy.authorization))
+    return Secrets(headers=(*headers, *target.headers), urls=[target.url], texts=texts)
 
 
 def make_agent(account: AgentSettings, settings: ServeSettings) -> Agent:

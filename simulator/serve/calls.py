@@ -10,13 +10,13 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from itertools import repeat
 from typing import TYPE_CHECKING, Protocol
 
 from simulator.core.calls import Call, CallForm, FaultSpec, Form, Player, UnsentCall, Why
 from simulator.core.findings import CallVerdict, Outcome
 from simulator.core.money import Money
 from simulator.core.profiles import WireProfile
+from simulator.core.secrets import Secrets, mask_headers
 from simulator.core.values import Frozen
 from simulator.core.webhooks import (
     Exchange,
@@ -25,11 +25,10 @@ from simulator.core.webhooks import (
     Reply,
     WebhookRequest,
     WireRequest,
-    mask_headers,
 )
 from simulator.errors import UsageError
 from simulator.judge.findings import form_findings
-from simulator.judge.replies import read_reply
+from simulator.judge.replies import read_call
 from simulator.judge.rulings import ReadBalance, Ruling
 from simulator.serve.clock import Clock
 from simulator.serve.journal import Entry, Journal, Purpose
@@ -307,6 +306,9 @@ class CalledAgent(Protocol):
     @property
     def wire(self) -> WireProfile: ...
 
+    @property
+    def secrets(self) -> Secrets: ...
+
 
 class PlayedGame(Protocol):
     """A game of the catalogue."""
@@ -387,10 +389,7 @@ class WalletCalls:
             exchanges: tuple[Exchange, ...] = (sender.call(request, call.wire),)
         else:
             exchanges = sender.disturb(request, call.wire, call.fault)
-        readings = (
-            read_reply(request, each.reply, agent.wire, injected=each.fault is not None) for each in exchanges
-        )
-        sent = tuple(map(Call, exchanges, readings, repeat(call.form), repeat(call.why)))
+        sent = tuple(read_call(each, call.form, call.why, agent.wire, agent.secrets) for each in exchanges)
         self._note_away(agent.code, is_away=all(each.nothing_sent for each in sent))
         return sent
 

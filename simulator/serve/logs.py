@@ -10,17 +10,17 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from base64 import b64encode
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gunicorn.glogging import Logger
 
+from simulator.core.secrets import MASK, Secrets
 from simulator.serve.answers import ERROR_KEY
 from simulator.settings import ServeSettings
-
-_MASK = "***"
 
 _GAME_TOKEN = re.compile(r"(/play/+)[^/]+")
 
@@ -29,28 +29,31 @@ _UNLOGGED = frozenset({"/healthz", "/readyz"})
 PATH_SHOWN_MAX = 200
 
 
-def secrets_of(settings: ServeSettings) -> tuple[str, ...]:
-    """Return every secret of the settings, the longest first."""
-    found = {settings.admin_token or ""}
+def secrets_of(settings: ServeSettings) -> Secrets:
+    """Return every secret of the settings."""
+    texts, urls = [settings.admin_token or ""], [settings.proxy or ""]
+    headers: list[tuple[str, str]] = []
     for account in settings.accounts:
-        found |= {account.token, account.secret_key, *(value for _, value in account.headers)}
-    return tuple(sorted((text for text in found if text), key=len, reverse=True))
+        pair = b64encode(f"{account.token}:{account.secret_key}".encode()).decode("ascii")
+        texts += [account.token, account.secret_key, pair]
+        urls.append(account.webhook_url or "")
+        headers += account.headers
+    return Secrets(headers=tuple(headers), urls=urls, texts=texts)
 
 
 class Lines:
     """Writes events as lines of text or JSON."""
 
-    def __init__(self, as_json: bool, secrets: Iterable[str]) -> None:
+    def __init__(self, as_json: bool, secrets: Secrets) -> None:
         self._as_json = as_json
-        words = [re.escape(secret) for secret in secrets]
-        self._secrets = re.compile("|".join(words)) if words else None
+        self._secrets = secrets
 
     def write(self, level: str, event: str, text: str, fields: Mapping[str, Any]) -> None:
         """Write one line at once."""
         # Mask before quoting, which would change a secret that holds a quote.
-        text = self._masked(text)
+        text = self._secrets.text(text)
         fields = {
-            name: self._masked(each) if isinstance(each, str) else each for name, each in fields.items()
+            name: self._secrets.text(each) if isinstance(each, str) else each for name, each in fields.items()
         }
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         if self._as_json:
@@ -61,9 +64,6 @@ class Lines:
         with suppress(OSError, ValueError):
             sys.stderr.write(line + "\n")
             sys.stderr.flush()
-
-    def _masked(self, text: str) -> str:
-        return self._secrets.sub(_MASK, text) if self._secrets else text
 
 
 def _visible(text: str) -> str:
@@ -117,7 +117,7 @@ class ServerLog(Logger):  # type: ignore[misc]  # gunicorn has no types
         path = str(environ.get("PATH_INFO", ""))
         if path in _UNLOGGED:
             return
-        shown = _visible(_GAME_TOKEN.sub(rf"\1{_MASK}", path)[:PATH_SHOWN_MAX])
+        shown = _visible(_GAME_TOKEN.sub(rf"\1{MASK}", path)[:PATH_SHOWN_MAX])
         method, status = environ.get("REQUEST_METHOD", ""), resp.status_code
         took_ms = round(request_time.total_seconds() * 1000, 1)
         fields = {"method": method, "path": shown, "http_status": status, "took_ms": took_ms}

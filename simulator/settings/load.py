@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from simulator.core.secrets import is_open, mask_url
 from simulator.core.values import Frozen
-from simulator.core.webhooks import mask_headers, mask_url
 from simulator.core.words import did_you_mean
 from simulator.errors import ConfigurationError
 from simulator.settings.kinds import Color, CommandHook, HttpHook, Unfit
@@ -264,6 +264,7 @@ def shown(row: Setting, text: str) -> str:
         return "a value that is not shown because it may hold a secret"
     if "://" in text and "@" in text:
         return "a URL that is not shown because it may hold a login"
+    text = mask_url(text) if "://" in text else text
     cut = text if len(text) <= SHOWN_MAX else text[:SHOWN_MAX] + "…"
     # JSON's escapes keep the message on one line, whatever was typed.
     return json.dumps(cut, ensure_ascii=any(0xD800 <= ord(letter) <= 0xDFFF for letter in cut))
@@ -315,4 +316,4 @@ def _may_be_secret(row: Setting, value: Any) -> bool:
         case HttpHook(url) | str(url):
             return mask_url(url) != url
         case _:
-            return row.name == "headers" and mask_headers(value) != value
+            return row.name == "headers" and any(text and not is_open(name) for name, text in value)

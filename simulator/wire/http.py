@@ -19,8 +19,9 @@ from http.client import BadStatusLine, HTTPException, HTTPResponse, RemoteDiscon
 from time import monotonic, monotonic_ns
 from typing import TYPE_CHECKING, Protocol, cast
 
+from simulator.core.secrets import Headers
 from simulator.core.values import Frozen
-from simulator.core.webhooks import COMPRESSIONS, Headers, NoReplyKind, WireRequest, merged_headers
+from simulator.core.webhooks import COMPRESSIONS, NoReplyKind, WireRequest, merged_headers
 from simulator.errors import UsageError
 from simulator.wire.target import Target
 

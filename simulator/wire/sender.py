@@ -310,7 +310,7 @@ def wait_for(
         else:
             if not reason:
                 return target
-            reason = f"endpoint {target.url}: {reason}"
+            reason = f"endpoint {target.endpoint}: {reason}"
         left = end - monotonic()
         if left <= 0:
             raise EndpointUnreachable(f"{reason}\nwaited {seconds:g} s for it")

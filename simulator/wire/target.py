@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from requests import PreparedRequest, RequestException
 
+from simulator.core.secrets import mask_url
 from simulator.core.values import Frozen
 from simulator.errors import EndpointUnreachable, UsageError
 
@@ -50,7 +51,8 @@ class Endpoint(Frozen):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def __str__(self) -> str:
-        return self.url
+        """Return the URL as messages show it, without the values of its query."""
+        return mask_url(self.url)
 
 
 def default_port(scheme: str) -> int:
@@ -104,7 +106,7 @@ def parse_endpoint(url: str) -> Endpoint:
     """Read the URL that webhooks are sent to; UsageError says what is wrong with it."""
     parts = _split("endpoint", url)
     if parts.fragment or url.endswith("#"):
-        raise UsageError(f'endpoint "{url}": what follows # is never sent; leave it out')
+        raise UsageError(f'endpoint "{mask_url(url)}": what follows # is never sent; leave it out')
     if parts.username is not None or parts.password is not None:
         raise UsageError(
             f"endpoint on {parts.hostname}: a user or password in the URL ends up in logs; "
@@ -135,7 +137,7 @@ def parse_proxy(text: str) -> Proxy:
 
 def _split(what: str, url: str) -> SplitResult:
     """Return the parts of a URL whose scheme, host and port are there and can be used."""
-    shown = url if "@" not in url else "URL"
+    shown = mask_url(url) if "@" not in url else "URL"
     if _UNPRINTABLE.search(url):
         raise UsageError(f"{what} {shown!r}: a URL has no spaces and no line breaks")
     try:
@@ -161,11 +163,12 @@ def _ascii(url: str) -> str:
     try:
         prepared.prepare_url(url, None)
     except (RequestException, UnicodeError) as error:
-        raise UsageError(f'endpoint "{url}": {error}') from error
+        raise UsageError(f'endpoint "{mask_url(url)}": {error}') from error
     return prepared.url or url
 
 
 def _check_host(what: str, url: str, host: str) -> None:
+    url = mask_url(url)
     if "%" in host:
         raise UsageError(f'{what} "{url}": an address with a zone (%) is not supported; expected one without')
     try:
@@ -201,10 +204,23 @@ LOCAL_NETWORKS = tuple(
     )
 )
 
-# Cloud machines get their credentials from these; two of them are within the networks above.
+# Cloud machines get their credentials from these; most of them are within the networks above.
 METADATA_ADDRESSES = frozenset(
-    ipaddress.ip_address(text) for text in ("169.254.169.254", "fd00:ec2::254", "100.100.100.200")
+    ipaddress.ip_address(text)
+    for text in (
+        "169.254.169.254",
+        "100.100.100.200",
+        "fd00:ec2::254",
+        "fd20:ce::254",
+        "fe80::a9fe:a9fe",
+    )
 )
+
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+_COMPATIBLE = ipaddress.ip_network("::/96")
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 LOOPBACK_ADDRESSES = ("127.0.0.1", "::1")
 
@@ -318,7 +334,7 @@ def _check(endpoint: Endpoint, address: str, allowed: set[str]) -> None:
         )
     if str(ip) in allowed or address in allowed:
         return
-    if ip in METADATA_ADDRESSES:
+    if METADATA_ADDRESSES & {ip, _within(ip)}:
         raise UsageError(
             f"endpoint {endpoint}: at {ip} a cloud keeps a machine's credentials; no wallet lives there"
         )
@@ -331,14 +347,23 @@ def _check(endpoint: Endpoint, address: str, allowed: set[str]) -> None:
     )
 
 
-def _plain(
-    ip: ipaddress.IPv4Address | ipaddress.IPv6Address,
-) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    """Return the IPv4 address that is written as IPv6 (::ffff:1.2.3.4); any other as it is."""
-    return getattr(ip, "ipv4_mapped", None) or ip
+def _plain(ip: Address) -> Address:
+    """Return the IPv4 address that is written as IPv6 (::ffff:1.2.3.4), and any other without its zone."""
+    if isinstance(ip, ipaddress.IPv4Address):
+        return ip
+    return ip.ipv4_mapped or ipaddress.IPv6Address(int(ip))
 
 
-def _literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def _within(ip: Address) -> Address:
+    """Return the IPv4 address that a translator or a tunnel reaches under an IPv6 one; any other as it is."""
+    if isinstance(ip, ipaddress.IPv4Address):
+        return ip
+    if ip in _NAT64 or ip in _COMPATIBLE:
+        return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    return ip.sixtofour or ip
+
+
+def _literal(host: str) -> Address | None:
     try:
         return ipaddress.ip_address(host)
     except ValueError:

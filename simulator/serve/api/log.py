@@ -10,16 +10,16 @@ import json
 import re
 import threading
 import time
-from base64 import b64encode
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
 from typing import Any
 from urllib.parse import parse_qsl
 
 from flask import Flask, Response, request
 
+from simulator.core.secrets import MASK, Headers, mask_headers
 from simulator.core.values import Frozen
-from simulator.core.webhooks import MASK, Headers, mask_headers
 from simulator.serve.accounts import Agents
 from simulator.serve.answers import ERROR_KEY
 
@@ -298,11 +298,7 @@ def _masker(agents: Agents) -> Callable[[], Hide]:
     """Return a function that gives the mask for the credentials that all agents have now."""
 
     def now() -> Hide:
-        secrets: set[str] = set()
-        for agent in agents.all():
-            pair = f"{agent.token}:{agent.secret_key}".encode()
-            secrets |= {agent.token, agent.secret_key, b64encode(pair).decode("ascii")}
-        words = "|".join(re.escape(each) for each in sorted(secrets, key=len, reverse=True) if each)
-        return (lambda text: re.sub(words, MASK, text)) if words else (lambda text: text)
+        masks = [agent.secrets.text for agent in agents.all()]
+        return lambda text: reduce(lambda masked, mask: mask(masked), masks, text)
 
     return now

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import threading
 import time
 from base64 import urlsafe_b64encode
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import field
 from urllib.parse import urlsplit
@@ -28,10 +30,40 @@ _FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
 _HOW = "set one with --admin-token (serve.admin_token, BETRONTECH_SIM_ADMIN_TOKEN), then send it or log in"
 
 
+TRIES_MAX = 10
+
+TRIES_S = 60.0
+
+ADDRESSES_MAX = 1000
+
+
+class Tries:
+    """Counts wrong tokens by address: after TRIES_MAX within TRIES_S it has to wait. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._failed: OrderedDict[str, list[float]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def are_too_many(self, address: str) -> bool:
+        """Return whether that address has to wait."""
+        since = time.monotonic() - TRIES_S
+        with self._lock:
+            return len([each for each in self._failed.get(address, ()) if each > since]) >= TRIES_MAX
+
+    def add(self, address: str) -> None:
+        """Count one more wrong token."""
+        with self._lock:
+            failed = self._failed.pop(address, [])
+            self._failed[address] = [*failed[-TRIES_MAX:], time.monotonic()]
+            while len(self._failed) > ADDRESSES_MAX:
+                self._failed.popitem(last=False)
+
+
 class Access(Frozen, kw_only=True):
     """The guard of one server. `token` None opens it to loopback; `key` signs cookies.
 
-    `now_s` is real time, so that moving the simulator's clock ends no login.
+    `tries` counts wrong tokens, in forms and headers alike. `now_s` is real time, so that moving the
+    simulator's clock ends no login.
     """
 
     token: str | None = field(repr=False)
@@ -39,13 +71,14 @@ class Access(Frozen, kw_only=True):
     public_url: str
     host: str
     now_s: Callable[[], float] = time.time
+    tries: Tries = field(default_factory=Tries, repr=False)
 
     def check(self, request: Request) -> None:
         """Let the request pass, or raise Denied."""
         header = request.headers.get("Authorization")
         if self.token is not None and header is not None:
             # A page of another site cannot send this header with the token.
-            self._check_bearer(header)
+            self._check_bearer(header, request.remote_addr or "")
             return
         self.check_site(request)
         if self.token is None:
@@ -97,9 +130,12 @@ class Access(Frozen, kw_only=True):
         mac = hmac.digest(self.key, f"{expires_s} {self.token}".encode(), "sha256")
         return f"{expires_s}.{urlsafe_b64encode(mac).rstrip(b'=').decode('ascii')}"
 
-    def _check_bearer(self, header: str) -> None:
+    def _check_bearer(self, header: str, address: str) -> None:
+        if self.tries.are_too_many(address):
+            raise Denied(ErrorCode.TOO_MANY_TRIES, hint="wait a minute, then send the right token")
         scheme, _, given = header.strip().partition(" ")
         if scheme.lower() != "bearer" or not self.fits(given.strip()):
+            self.tries.add(address)
             raise Denied(ErrorCode.TOKEN_WRONG, hint="expected Authorization: Bearer ADMIN_TOKEN")
 
     def _check_loopback(self, request: Request) -> None:

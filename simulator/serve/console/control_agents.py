@@ -9,7 +9,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from simulator.core.mappings import Fields, Keys, Wrong, shown
-from simulator.core.webhooks import mask_headers
+from simulator.core.secrets import mask_headers, mask_url
 from simulator.core.words import did_you_mean
 from simulator.errors import SimulatorError
 from simulator.serve.accounts import Agent, Lang, Launch, SessionKind, lang_of, make_agent
@@ -92,9 +92,9 @@ def agent_json(agent: Agent) -> dict[str, Any]:
     target = agent.target
     return {
         "code": agent.code,
-        "webhook_url": None if target is None else target.url,
+        "webhook_url": None if target is None else mask_url(target.url),
         "wire": agent.wire.name,
-        "headers": dict(mask_headers(target.headers)) if target else {},
+        "headers": dict(mask_headers(target.headers, (name for name, _ in target.headers))) if target else {},
     }
 
 

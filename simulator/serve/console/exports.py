@@ -22,14 +22,13 @@ from simulator.core.calls import (
 )
 from simulator.core.findings import Finding, Outcome
 from simulator.core.money import Money, format_money, money_text
+from simulator.core.secrets import Headers, mask_headers
 from simulator.core.steps import DEFAULT_OPENING
 from simulator.core.webhooks import (
-    Headers,
     Method,
     WebhookRequest,
     WireRequest,
     curl_line,
-    mask_headers,
     merged_headers,
 )
 from simulator.serve.accounts import Agents
@@ -157,7 +156,8 @@ def request_headers(entry: Entry, agents: Agents) -> Headers:
     agent = agents.of_code(entry.agent)
     own = () if agent is None or agent.target is None else agent.target.headers
     wire = () if agent is None else agent.wire.headers
-    return mask_headers(merged_headers((("Content-Type", entry.call.exchange.wire.content_type), *own), wire))
+    headers = merged_headers((("Content-Type", entry.call.exchange.wire.content_type), *own), wire)
+    return mask_headers(headers, (name for name, _ in (*own, *wire)))
 
 
 def curl_of(entry: Entry, agents: Agents) -> str | None:
@@ -166,8 +166,8 @@ def curl_of(entry: Entry, agents: Agents) -> str | None:
     if agent is None or agent.target is None:
         return None
     sent = entry.call.exchange.wire
-    wire = WireRequest(sent.body, sent.content_type, headers=agent.wire.headers)
-    return curl_line(agent.target.url, wire, agent.target.headers)
+    headers = merged_headers(agent.target.headers, agent.wire.headers)
+    return curl_line(agent.target.url, WireRequest(sent.body, sent.content_type), headers)
 
 
 def balance_before(entry: Entry) -> Money | None:

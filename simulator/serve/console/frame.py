@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections import OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -137,41 +134,12 @@ def _utc(at_ms: int) -> datetime:
 
 YEAR_S = 365 * 24 * 3600
 
-TRIES_MAX = 10
-
-TRIES_S = 60.0
-
-ADDRESSES_MAX = 1000
-
 OPEN = frozenset({"login_page", "log_in", "log_out", "choose_language", "static"})
 """The routes that need no token."""
 
 
-class Tries:
-    """Counts wrong tokens by address: after TRIES_MAX within TRIES_S it has to wait. Thread-safe."""
-
-    def __init__(self) -> None:
-        self._failed: OrderedDict[str, list[float]] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def are_too_many(self, address: str) -> bool:
-        """Return whether that address has to wait."""
-        since = time.monotonic() - TRIES_S
-        with self._lock:
-            return len([each for each in self._failed.get(address, ()) if each > since]) >= TRIES_MAX
-
-    def add(self, address: str) -> None:
-        """Count one more wrong token."""
-        with self._lock:
-            failed = self._failed.pop(address, [])
-            self._failed[address] = [*failed[-TRIES_MAX:], time.monotonic()]
-            while len(self._failed) > ADDRESSES_MAX:
-                self._failed.popitem(last=False)
-
-
 def add_login(routes: Blueprint, frame: Frame, access: Access) -> None:
     """Add the routes to log in and out and to choose a language, which need no token."""
-    tries = Tries()
     secure = access.public_url.startswith("https://")
 
     @routes.get("/console/login")
@@ -185,10 +153,10 @@ def add_login(routes: Blueprint, frame: Frame, access: Access) -> None:
         access.check_site(request)
         address = request.remote_addr or ""
         after = _local(request.form.get("next"))
-        if tries.are_too_many(address):
+        if access.tries.are_too_many(address):
             return frame.page("login.html", status=429, after=after, problem="login_later")
         if not access.fits(request.form.get("token", "")):
-            tries.add(address)
+            access.tries.add(address)
             return frame.page("login.html", status=403, after=after, problem="login_wrong")
         told = redirect(after, 303)
         put_cookie(told, access, access.cookie())

@@ -10,7 +10,7 @@ from flask.json import dumps
 
 from simulator.core.mappings import Wrong
 from simulator.core.money import Money, format_money
-from simulator.core.webhooks import WireRequest, curl_line
+from simulator.core.webhooks import WireRequest, curl_line, merged_headers
 from simulator.serve.accounts import EndedSession, Lang, NoSession, Session, SessionKind
 from simulator.serve.answers import Denied, ErrorCode, Part, PlayProblem, denied_field
 from simulator.serve.calls import CalledAgent
@@ -326,8 +326,8 @@ def curl_of(entry: Entry, agent: CalledAgent) -> str | None:
     if agent.target is None:
         return None
     sent = entry.call.exchange.wire
-    wire = WireRequest(sent.body, sent.content_type, headers=agent.wire.headers)
-    return curl_line(agent.target.url, wire, agent.target.headers)
+    headers = merged_headers(agent.target.headers, agent.wire.headers)
+    return curl_line(agent.target.url, WireRequest(sent.body, sent.content_type), headers)
 
 
 def _text(body: bytes) -> tuple[str, bool]:
