@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
@@ -19,11 +20,14 @@ PATHS = ("scenarios/refunds", "scenarios/contract")
 
 
 class Hostile(SmallWallet):
-    """Repeated refunds are paid again, and error names are markup."""
+    """Repeated refunds are paid again, and error names are markup, or turn text around."""
+
+    def accepted(self, player: str) -> dict[str, Any]:
+        return super().accepted(player) | {"note": "\u202e\u2066\x9b"}
 
     def reply(self, value: dict[str, Any], status: int = 200) -> Answer:
         if "error" in value:
-            value = value | {"error": "<script>alert(1)</script>"}
+            value = value | {"error": "<script>alert(1)</script>\u202e\u0085"}
         return super().reply(value, status)
 
     def refund(self, player: str, amount: int, transaction_id: str) -> dict[str, Any]:
@@ -34,7 +38,7 @@ class Hostile(SmallWallet):
 def certified(wallet: SmallWallet, port_free: bool = True) -> tuple[dict[str, Any], str]:
     """The certificate of one run, its clock and port blanked."""
     with serving(wallet) as endpoint:
-        certificate = Certificate(python="3.x", conditions={"timeout": "5 s"})
+        certificate = Certificate(python="3.x", conditions={"timeout": "5 s", "policy": "a\u202eb\x85"})
         settings = RunSettings(endpoint=endpoint, players=PLAYERS, paths=PATHS, seed=5)
         run_suite(settings, certificate.on)
     page, text = certificate.texts()
@@ -106,6 +110,7 @@ def test_the_page_is_whole_and_escapes_what_the_operator_said() -> None:
     assert "script" not in tags.names
     assert tags.names.count("h1") == 1
     assert "<dt>The answer</dt><dd><pre>HTTP 200 {&quot;status&quot;" in page
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]", page)
 
 
 def test_a_run_that_did_not_come_to_its_end_is_no_certificate() -> None:

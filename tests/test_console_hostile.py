@@ -124,6 +124,20 @@ def test_any_query_and_any_cookie_is_answered(control: Control, query: dict[str,
         assert reply.status_code in (200, 422), (path, reply.data[:200])
 
 
+def test_no_page_has_marks_that_turn_its_text_around() -> None:
+    """Nor C1 controls: a player's name, a filter and the wallet's answer are shown with escapes."""
+    marks = "\u202e\u2066\u200f\u0085\u009b"
+    with controlled() as control:
+        number = control.do(
+            "POST", "/webhooks", {"webhook": {"method": "user_balance", "user_id": f"a{marks[:3]}"}}
+        )
+        paths = ["/", "/console/findings", "/console/players", "/console/requests", "/console/rows"]
+        paths += [f"/console/exchange/{number['exchanges'][0]}", f"/?text={quote(marks)}"]
+        pages = [control.api.client.get(path).get_data(as_text=True) for path in paths]
+    assert any("\\u202e" in page for page in pages)
+    assert not [path for path, page in zip(paths, pages, strict=True) if set(marks) & set(page)]
+
+
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A real server with a token."""

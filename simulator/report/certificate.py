@@ -24,6 +24,7 @@ from simulator.law.rules import checks, rules
 from simulator.report.causes import Cause, Causes, Sighting
 from simulator.report.events import Event, ScenarioFinished
 from simulator.report.tally import OUTCOMES, Tally
+from simulator.report.text import visible_lines
 
 STATEMENT = (
     "This is a self-assessment, made with an independent test tool that is not affiliated with BetronTech. "
@@ -294,7 +295,8 @@ def page(document: dict[str, Any]) -> str:
         _section("What was not proven", _not_proven(document["not_proven"])),
         _section("Evidence", _hashes(document["hashes"])),
     ]
-    return (
+    # Escaping leaves marks that turn text around, and control characters, as they are.
+    return visible_lines(
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n<body><main>"

@@ -34,6 +34,13 @@ def visible(text: str) -> str:
     return _UNSAFE.sub(_escape, text)
 
 
+def visible_lines(text: str) -> str:
+    """Return the text with its lines and tabs, and escapes for all else that could act on a reader."""
+    if text.isascii() and text.isprintable():
+        return text
+    return _UNSAFE.sub(lambda match: match[0] if match[0] in "\n\t" else _escape(match), text)
+
+
 def display_width(text: str) -> int:
     """Return how many columns a visible text takes: wide characters two, combining marks none."""
     if text.isascii():

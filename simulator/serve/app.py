@@ -13,10 +13,12 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import Flask, Response, request
+from markupsafe import Markup
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 from werkzeug.routing import Rule
 
 from simulator.core.words import nearest
+from simulator.report.text import visible_lines
 from simulator.serve.accounts import Agent, Agents, SessionFile, SessionStore, make_agent
 from simulator.serve.answers import Denied, ErrorCode, denied_by_status, to_json
 from simulator.serve.api.faults import disturb
@@ -119,6 +121,7 @@ def create_app(state: ServerState) -> Flask:
     """Return the app with these parts; `app.extensions["simulator"]` is the state."""
     app = Flask("simulator", static_folder=None)
     app.url_rule_class = PathRule
+    app.jinja_options = {**app.jinja_options, "finalize": shown_in_page}
     app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES_MAX
     # Only documented routes are answered: no OPTIONS, and no redirect from //api to /api.
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
@@ -138,6 +141,14 @@ def create_app(state: ServerState) -> Flask:
         app.register_blueprint(part)
     add_health(app, state)
     return app
+
+
+def shown_in_page(value: Any) -> Any:
+    """Return what a page shows of a value: marks that turn text around, and controls, as escapes.
+
+    Escaping for HTML leaves them as they are.
+    """
+    return type(value)(visible_lines(value)) if type(value) in (str, Markup) else value
 
 
 def add_health(app: Flask, state: ServerState) -> None:
