@@ -248,10 +248,11 @@ def _first_error(findings: list[Json]) -> str:
 
 
 def first_of_judged(document: Json) -> str:
-    """Return the situation of the first player whose calls no right wallet explains."""
-    wrong = [each for each in document["players"].values() if each["situation"]]
-    first = min(wrong, key=_line_of, default={"situation": NONE})
-    return str(first["situation"])
+    """Return the cause of the first player whose calls no right wallet explains, or that lack an answer."""
+    wrong = [each for each in document["players"].values() if each["cause"]]
+    wrong = [each for each in wrong if each["phase"] == "step"] or wrong
+    first = min(wrong, key=_line_of, default={"cause": NONE})
+    return str(first["cause"])
 
 
 def _line_of(player: Json) -> int:

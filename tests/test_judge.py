@@ -213,3 +213,20 @@ def test_what_another_players_refund_moved_is_named_by_that_refund() -> None:
     (wrong,) = [each for each in found if each.rank == 3]
     assert (wrong.player, wrong.rule) == ("p1", "REF-08")
     assert wrong.verdict.situation is Situation.FOREIGN_REFUND_MOVED
+
+
+def test_a_missing_answer_is_named_and_is_an_error_only_if_that_is_wanted(tmp_path: Path) -> None:
+    """HTTP 500 may hide an effect; the money is judged without it."""
+    bet = {**BET, "outcome": "unknown", "balance": None, "http": 500}
+    file = tmp_path / "calls.ndjson"
+
+    def judge(line: dict[str, object], *flags: str) -> tuple[int, str]:
+        file.write_text(f"{json.dumps(OPENING)}\n{json.dumps(line)}\n")
+        done = simulate("judge", str(file), *flags, folder=tmp_path)
+        return done.returncode, done.stdout
+
+    code, out = judge(bet)
+    assert code == 0
+    assert "warning[CON-03] p1: HTTP 500 instead of the documented answer" in out
+    assert judge(bet, "--strict")[0] == 1
+    assert judge({**bet, "fault": "lost_reply"}, "--strict")[0] == 0

@@ -105,18 +105,9 @@ IN_PREFLIGHT = frozenset(
 """Seen in the first calls of a run, after which no scenario is run."""
 
 
-_JUDGE_NAMES_MONEY = "`judge` names mistakes about money; an answer that is missing is none to it"
 _UNREAD = "without a balance read of that player first, neither `serve` nor `judge` knows the player"
 STILL_DIFFERENT = {
-    **dict.fromkeys(
-        (
-            *("bet-charged-then-500", "win-paid-then-500", "refund-paid-then-500", "repeat-answers-500"),
-            *("bet-charged-sometimes-500", "bet-charged-then-dropped", "insufficient-answers-500"),
-        ),
-        _JUDGE_NAMES_MONEY,
-    ),
     **dict.fromkeys(("unknown-player-created", "sql-injection", "blocked-player-may-bet"), _UNREAD),
-    "bet-charged-then-refused": "the record of a preflight has no opening, so `judge` has no call to judge",
     "malformed-json-moves-money": "a recorded call without a method is no line of a history",
     "user-id-read-as-number": "in play and in a record, a player with an id like that is another player",
     "balance-in-cents": "a run sees it while it prepares the first scenario",

@@ -45,6 +45,7 @@ def crowded(store: JournalStore) -> Journal:
         "sent_ns": "n",
         "reason": "''",
         "difference": "0",
+        "no_reply": "''",
         "form": "'canonical'",
         "agent": "'demo'",
         "session": "'demo-' || (n % 500)",

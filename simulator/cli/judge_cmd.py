@@ -24,7 +24,9 @@ _CODES = (ExitCode.PASSED, ExitCode.PASSED, ExitCode.INCONCLUSIVE, ExitCode.FOUN
 @click.command("judge")
 @click.argument("file", metavar="FILE.ndjson")
 @click.option("--report", metavar="json:FILE", help="Write the verdicts as JSON; json:- is standard output.")
-@click.option("--strict", is_flag=True, help="Count answers from a later read (a warning) as an error.")
+@click.option(
+    "--strict", is_flag=True, help="Count warnings (answers from a later read, or missing) as errors."
+)
 def judge(file: str, report: str | None, strict: bool) -> ExitCode:
     """Judge recorded calls, concurrent ones too: does an order explain them?
 
@@ -42,7 +44,7 @@ def judge(file: str, report: str | None, strict: bool) -> ExitCode:
     target = _target(report)
     found: list[JudgedHistory] = []
     ranks: list[int] = []
-    calls = shared = 0
+    calls = shared = missing = 0
     with _lines(file) as lines:
         histories = Histories(file)
         for each in map(as_played, histories.judge(lines)):
@@ -51,7 +53,8 @@ def judge(file: str, report: str | None, strict: bool) -> ExitCode:
             ranks.append(each.rank)
             if target is not None:
                 found.append(each)
-            if each.rank and target != "-":
+            missing += each.missing is not None
+            if target != "-" and (each.rank or each.missing):
                 click.echo(judged_text(each) + "\n")
     if not ranks:
         raise NothingSelected(f"{file}: no call to judge: an opening line and exchange lines are expected")
@@ -59,7 +62,7 @@ def judge(file: str, report: str | None, strict: bool) -> ExitCode:
         _write(target, judged_json(found))
     if target != "-":
         click.echo(summary_text(histories.players, calls, ranks, shared))
-    worst = 3 if 3 in ranks or (strict and 1 in ranks) else max(ranks)
+    worst = 3 if 3 in ranks or (strict and (missing or 1 in ranks)) else max(ranks)
     return _CODES[worst]
 
 
@@ -108,7 +111,12 @@ _MARKS = ("", "warning", "inconclusive", "error")
 
 
 def judged_text(judged: JudgedHistory) -> str:
-    """Return the text of a history that is not consistent: rule, verdict, explanation, calls over time."""
+    """Return the text of a history that is not consistent: rule, verdict, explanation, calls over time.
+
+    A missing answer is a warning: the money may be right all the same.
+    """
+    if not judged.rank:
+        return _missing_text(judged)
     verdict = judged.verdict
     mark = _MARKS[judged.rank]
     if verdict.situation is not None:
@@ -116,7 +124,15 @@ def judged_text(judged: JudgedHistory) -> str:
     agent = f" of agent {visible(judged.agent)}" if judged.agent else ""
     head = f"{mark} {visible(judged.player)}{agent}: {verdict.verdict.value}, money {verdict.money.value}"
     lines = [f"{head} ({judged.place}, {plural(judged.calls, 'call')})", f"  {visible(verdict.explanation)}"]
-    return "\n".join([*lines, *(f"    {visible(lane)}" for lane in verdict.lanes)])
+    lines += [f"    {visible(lane)}" for lane in verdict.lanes]
+    return "\n".join([*lines, _missing_text(judged)] if judged.missing else lines)
+
+
+def _missing_text(judged: JudgedHistory) -> str:
+    assert judged.missing is not None
+    line, deviation = judged.missing
+    file = judged.place.rpartition(":")[0]
+    return f"warning[{deviation.rule}] {visible(judged.player)}: {visible(deviation.message)} ({file}:{line})"
 
 
 def summary_text(players: int, calls: int, ranks: Iterable[int], shared: int = 0) -> str:
@@ -134,7 +150,7 @@ def summary_text(players: int, calls: int, ranks: Iterable[int], shared: int = 0
 
 
 def judged_json(judged: Iterable[JudgedHistory]) -> str:
-    """Return ``{"players": {"p1": {"verdict", "money", "tier", "situation", "explanation", "lanes", …}}}``.
+    """Return ``{"players": {"p1": {"cause", "verdict", "money", "tier", "situation", "explanation", …}}}``.
 
     Of a player with several segments, the worst one counts. A user id that several agents have is written as
     ``AGENT/USER``.
@@ -142,7 +158,7 @@ def judged_json(judged: Iterable[JudgedHistory]) -> str:
     worst: dict[Player, JudgedHistory] = {}
     for each in judged:
         player = (each.agent, each.player)
-        if player not in worst or each.rank > worst[player].rank:
+        if player not in worst or _weight(each) > _weight(worst[player]):
             worst[player] = each
     agents = Counter(user for _, user in worst)
     players = {
@@ -152,9 +168,19 @@ def judged_json(judged: Iterable[JudgedHistory]) -> str:
     return json.dumps({"players": players}, indent=1) + "\n"
 
 
+def _weight(judged: JudgedHistory) -> tuple[int, bool]:
+    return judged.rank, judged.missing is not None
+
+
 def _object(judged: JudgedHistory) -> dict[str, object]:
     verdict = judged.verdict
+    line, deviation = judged.missing or (None, None)
+    missing = None
+    if deviation is not None:
+        missing = {"rule": deviation.rule, "message": deviation.message, "line": line}
+    cause = verdict.situation.value if verdict.situation else deviation.cause if deviation else None
     return {
+        "cause": cause,
         "verdict": verdict.verdict.value,
         "money": verdict.money.value,
         "tier": verdict.tier,
@@ -167,4 +193,6 @@ def _object(judged: JudgedHistory) -> dict[str, object]:
         "line": judged.line,
         "calls": judged.calls,
         "shared_ids": judged.shared,
+        "missing_answer": missing,
+        "phase": judged.phase.value,
     }

@@ -14,15 +14,30 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from simulator.core.calls import FOREVER, BadLine, Call, CallForm, Opening, Operation, Player, read_line
-from simulator.core.findings import Outcome
+from simulator.core.calls import (
+    FOREVER,
+    BadLine,
+    Call,
+    CallForm,
+    Deviation,
+    Opening,
+    Operation,
+    Player,
+    read_line,
+)
+from simulator.core.findings import Outcome, Phase
 from simulator.core.money import Money
-from simulator.core.webhooks import Method
+from simulator.core.webhooks import Method, NoReply, NoReplyKind
 from simulator.history.check import Consistency, HistoryVerdict, check_history, settled_history
 
 _NOTHING_EXPLAINS = 3
 
 _UNDECIDED = 2
+
+_SERVER_ERROR = 500
+
+_NOBODYS = frozenset({NoReplyKind.UNKNOWN, NoReplyKind.INJECTED, NoReplyKind.STALE})
+"""Missing answers that say nothing about the wallet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +48,8 @@ class JudgedHistory:
     `others_ids` are the ids of calls that another player had used before, `strangers` what other players'
     calls with ids of these asked for. `rule` is that of the situation, where more is known of it than its
     name; `line` is the number of the first line that shows it. `agent` is the player's agent, if the lines
-    name one.
+    name one. `unanswered` is the first call that the wallet did not answer as documented, with its line, and
+    `missing` what a run says of it. `phase` is PREFLIGHT for calls that a run sent before its scenarios.
     """
 
     player: str
@@ -48,6 +64,9 @@ class JudgedHistory:
     rule: str = ""
     line: int | None = None
     agent: str = ""
+    unanswered: tuple[int, Call] | None = None
+    missing: tuple[int, Deviation] | None = None
+    phase: Phase = Phase.STEP
 
     @property
     def rank(self) -> int:
@@ -63,6 +82,8 @@ class _Segment:
     opening: Money
     place: str
     operations: list[Operation] = field(default_factory=list)
+    unanswered: tuple[int, Call] | None = None
+    phase: Phase = Phase.PREFLIGHT
 
 
 @dataclass(slots=True)
@@ -123,6 +144,10 @@ class Histories:
             found = f'found a call of "{operation.player}"'
             raise BadLine(f"{place}: player: expected an opening line before it, {found}")
         segment.operations.append(operation)
+        if call.why.purpose != Phase.PREFLIGHT:
+            segment.phase = Phase.STEP
+        if segment.unanswered is None and _is_unanswered(call):
+            segment.unanswered = number, call
         if operation.transaction_id is not None and operation.outcome is not Outcome.REFUSED:
             users = self._users.setdefault((agent, *_key(operation)), {})
             asked = operation.method, operation.amount
@@ -136,6 +161,7 @@ class Histories:
         if segment is None or not segment.operations:
             return
         operations, segment.operations = segment.operations, []
+        unanswered, segment.unanswered = segment.unanswered, None
         agent, user = player
         operations, verdict = settled_history(segment.opening, operations)
         shared = {each.index for each in operations if self._is_shared(agent, each)}
@@ -149,6 +175,8 @@ class Histories:
             frozenset(each.transaction_id or "" for each in operations if self._is_second(agent, each)),
             tuple(use.latest for each in operations for use in self._others(agent, each)),
             agent=agent,
+            unanswered=unanswered,
+            phase=segment.phase,
         )
         if not shared or agent in self._counts_per_player:
             yield judged
@@ -189,6 +217,16 @@ class Histories:
         if operation.transaction_id is not None and operation.method.moves_money:
             users = self._users.get((agent, *_key(operation)), {})
             yield from (use for player, use in users.items() if player != (agent, operation.player))
+
+
+def _is_unanswered(call: Call) -> bool:
+    """Return whether the record shows that the answer is missing, and that no fault of ours is why."""
+    if call.outcome is not Outcome.UNKNOWN or call.exchange.fault is not None:
+        return False
+    reply = call.exchange.reply
+    if isinstance(reply, NoReply):
+        return reply.kind not in _NOBODYS
+    return reply.status >= _SERVER_ERROR
 
 
 def _key(operation: Operation) -> tuple[Method, str]:

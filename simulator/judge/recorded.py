@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from simulator.core.calls import Call, Operation, Reading, Why, recorded_call
+from simulator.core.calls import Call, Deviation, Operation, Reading, Why, recorded_call
 from simulator.core.findings import Finding, Outcome
 from simulator.core.money import Money
 from simulator.core.values import Frozen
@@ -18,6 +18,7 @@ from simulator.core.webhooks import Method
 from simulator.history.files import JudgedHistory
 from simulator.judge.findings import Findings
 from simulator.judge.referee import Referee
+from simulator.judge.replies import missing_answer
 from simulator.judge.rulings import Asking, Ruling
 from simulator.law.rules import rule_of, words_of
 from simulator.law.situations import Situation
@@ -43,9 +44,10 @@ class Named(Frozen):
 def as_played(judged: JudgedHistory) -> JudgedHistory:
     """Return a verdict, of an inconsistent history by the name that the mistake would have had in play.
 
-    What only calls at once can do is the checker's to explain. The calls are left out of it: they are many.
+    A missing answer is named, too. What only calls at once can do is the checker's to explain. The calls are
+    left out of it: they are many.
     """
-    bare = replace(judged, operations=())
+    bare = replace(judged, operations=(), unanswered=None, missing=_missing(judged))
     if judged.verdict.tier != _NOTHING_EXPLAINS:
         return bare
     named = first_mistake(judged.opening, judged.operations, judged.others_ids)
@@ -73,6 +75,18 @@ def _of_a_stranger(finding: Finding, strangers: Iterable[tuple[Method, Money | N
             refunded = method is Method.REFUND
             return Situation.FOREIGN_REFUND_MOVED if refunded else Situation.SAME_ID_OTHER_PLAYER_MOVED
     return None
+
+
+def _missing(judged: JudgedHistory) -> tuple[int, Deviation] | None:
+    """Return the first answer that a record shows to be missing: its line, and what a run says of it.
+
+    It says nothing about the money: the verdict counts the call as unknown.
+    """
+    if judged.unanswered is None:
+        return None
+    line, call = judged.unanswered
+    deviation = missing_answer(call.form.request, call.exchange.reply)
+    return None if deviation is None else (line, deviation)
 
 
 def first_mistake(

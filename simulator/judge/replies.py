@@ -134,7 +134,18 @@ def read_reply(
         return _read_success(call)
     if 400 <= status < 500 and status not in BUSY:
         return _read_refusal(call)
-    return _read_no_answer(call, injected)
+    return _read_no_answer(request, reply, call.deviations, injected)
+
+
+def missing_answer(request: WebhookRequest | None, reply: Reply | NoReply) -> Deviation | None:
+    """Return how a recorded reply fails to be an answer, whatever the wire profile; None for another one."""
+    if isinstance(reply, NoReply):
+        found = _read_no_reply(reply, injected=False, well_formed=True).deviations
+    elif 200 <= reply.status < 300 or (400 <= reply.status < 500 and reply.status not in BUSY):
+        return None
+    else:
+        found = _read_no_answer(request, reply, Deviations(), injected=False).deviations
+    return found[0] if found else None
 
 
 def _read_ordinary(request: WebhookRequest | None, reply: Reply, profile: WireProfile) -> Reading | None:
@@ -173,9 +184,10 @@ def _read_no_reply(reply: NoReply, injected: bool, well_formed: bool) -> Reading
     return Reading(Outcome.UNKNOWN, deviations=tuple(deviations.found))
 
 
-def _read_no_answer(call: RepliedCall, injected: bool) -> Reading:
+def _read_no_answer(
+    request: WebhookRequest | None, reply: Reply, deviations: Deviations, injected: bool
+) -> Reading:
     """Read 3xx, 408, 425, 429, 5xx and statuses that do not exist: the documented answer is missing."""
-    reply, deviations = call.reply, call.deviations
     status = reply.status
     if injected:
         return Reading(Outcome.UNKNOWN, http_status=status)
@@ -185,7 +197,7 @@ def _read_no_answer(call: RepliedCall, injected: bool) -> Reading:
         deviations.warning("CON-10", f"redirect-{status}", f"HTTP {status}{to}; redirects are not followed")
     elif status in BUSY:
         deviations.warning(
-            _answer_rule(call.request),
+            _answer_rule(request),
             f"http-{status}",
             f"HTTP {status} does not say whether the call had its effect; expected an answer",
         )
@@ -195,7 +207,7 @@ def _read_no_answer(call: RepliedCall, injected: bool) -> Reading:
         )
     else:
         deviations.error(
-            _answer_rule(call.request), f"http-{status}", f"HTTP {status} instead of the documented answer"
+            _answer_rule(request), f"http-{status}", f"HTTP {status} instead of the documented answer"
         )
         note_inside(reply.body, deviations)
     busy = status == 429

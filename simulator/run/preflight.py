@@ -11,7 +11,7 @@ from dataclasses import replace
 from random import Random
 from typing import NoReturn
 
-from simulator.core.calls import NO_ANSWER, Call, CallForm, Form, UnsentCall, Why
+from simulator.core.calls import NO_ANSWER, Call, CallForm, Form, Opening, UnsentCall, Why
 from simulator.core.findings import Finding, Outcome, Phase, Place, Severity
 from simulator.core.money import CENT, ZERO, Money, format_change, format_money
 from simulator.core.secrets import mask_url
@@ -71,6 +71,8 @@ class Preflight:
 
     def check(self, player: str, balance: Money) -> None:
         """Check that a player with that balance may play. Raises RootCause, EndpointUnreachable."""
+        # The record of a run that ends here can then be judged as well.
+        self._context.emit(Opening(scenario_id=None, player=player, balance=balance))
         # Each player has ids of its own, since some wallets accept an id from one player only.
         prefix = f"{self._context.run}y{self._checked:x}"
         self._checked += 1
@@ -166,7 +168,9 @@ class Preflight:
 
     def _unsent(self, script: Script, method: Method, player: str, amount: Money) -> UnsentCall:
         request = WebhookRequest(method, player, amount, script.new_id("preflight"), DEFAULT_GAME)
-        unsent = script.flow_call(request, Why(None, "preflight", "preflight", phase=Phase.PREFLIGHT))
+        why = Why(None, "preflight", "preflight", phase=Phase.PREFLIGHT)
+        # A wallet may refuse a bet or a win of a cent.
+        unsent = replace(script.flow_call(request, why), form=Form(CallForm.OPTIONAL, request))
         if method is Method.BET:
             script.accepted_bet(request)
         return unsent

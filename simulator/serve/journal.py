@@ -454,7 +454,7 @@ COLUMNS = (
     *("expected", "verdict", "fault"),
     *("http_status", "duration_ns", "problem", "findings"),
     *("content_type", "request_body", "reply_headers", "reply_bytes", "reply_body"),
-    *("sent_ns", "reason", "difference", "form"),
+    *("sent_ns", "reason", "difference", "form", "no_reply"),
 )
 
 INSERT = f"INSERT INTO exchanges ({', '.join(COLUMNS)}, bytes) VALUES ({', '.join('?' * (len(COLUMNS) + 1))})"
@@ -483,6 +483,7 @@ def values_of(entry: Entry) -> list[Value]:
         *(None if reply is None else reply.status, exchange.latency_ns, entry.problem, findings),
         *(exchange.wire.content_type, exchange.wire.body, headers, entry.reply_bytes, body),
         *(exchange.sent_ns, entry.reason, _kept_money(entry.difference), call.form.kind.value),
+        exchange.reply.kind.value if isinstance(exchange.reply, NoReply) else "",
         _ROW_BYTES + sum(map(len, texts)),
     ]
 
@@ -516,8 +517,8 @@ def _call(values: Mapping[str, Any]) -> Call:
         values["game"] or None,
     )
     status, sent_ns, took_ns = values["http_status"], values["sent_ns"], values["duration_ns"]
-    # The kind of a missing answer is not kept.
-    reply: Reply | NoReply = NoReply(NoReplyKind.UNKNOWN, values["problem"])
+    kind = NoReplyKind(values["no_reply"] or NoReplyKind.UNKNOWN)
+    reply: Reply | NoReply = NoReply(kind, values["problem"])
     if status is not None:
         headers = tuple((name, value) for name, value in json.loads(values["reply_headers"] or "[]"))
         reply = Reply(status, headers, values["reply_body"])

@@ -105,6 +105,7 @@ _ADDED = {
         "reason": "TEXT NOT NULL DEFAULT ''",
         "difference": "NOT NULL DEFAULT 0",
         "form": "TEXT NOT NULL DEFAULT ''",
+        "no_reply": "TEXT NOT NULL DEFAULT ''",
     },
     "findings": {"amount": ""},
 }
