@@ -246,6 +246,30 @@ def test_a_rate_limit_is_waited_for_and_told_and_no_call_is_judged_by_it(
     assert note.startswith("your wallet limited the rate of calls ")
 
 
+class BookingLimiting(SmallWallet):
+    """Books a bet, answers that there are too many calls, and books the same bet again."""
+
+    def answer_fields(self, fields: Fields) -> Answer:
+        answer = super().answer_fields(fields)
+        if fields.get("amount") != "7.77" or self.applied.pop(("1000", "turned away", ""), None):
+            return answer
+        self.applied = {("1000", "turned away", ""): 1}
+        return Answer(429, b"")
+
+
+def test_a_wallet_that_books_what_its_rate_limit_turns_away_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The finding says that the call was sent again, and why."""
+    monkeypatch.setattr("simulator.wire.sender.RETRY_AFTER_S", 0.001)
+    with serving(BookingLimiting()) as endpoint:
+        run = run_against(endpoint, [write(tmp_path, "steps: [bet: 1.00, bet: 7.77]\n")], PLAYERS[:1])
+    assert run.exit_code is ExitCode.FOUND
+    ((_, finding),) = run.errors
+    assert finding.rule == "CON-03"
+    assert "your wallet had turned this call away by its rate limit" in finding.why
+
+
 class AlwaysLimiting(SmallWallet):
     """Answers every call with 429."""
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from pathlib import Path
 
 from simulator.core.findings import Verdict
 from simulator.errors import ExitCode
-from small_wallet import Fields, Refusal, SmallWallet
+from simulator.report.certificate import Certificate
+from simulator.run.suite import run_suite
+from simulator.settings import RunSettings
+from small_wallet import Fields, Refusal, SmallWallet, serving
 from suite_runs import played
 
 OPENING_NOTHING = "player: {balance: 0.00}\nsteps: [balance: 0.00]\n"
@@ -80,3 +84,19 @@ def test_where_nothing_gives_money_the_skip_names_the_seed_hook(tmp_path: Path) 
     assert run.exit_code is ExitCode.INCONCLUSIVE
     assert run.end is not None
     assert run.end.notes[0].startswith("only 1 of 3 scenarios could be judged; 2 were skipped: player 1000")
+
+
+def test_a_certificate_of_less_than_half_of_its_scenarios_is_not_passed(tmp_path: Path) -> None:
+    """The reason is the first of what was not proven."""
+    paths = []
+    for number, text in enumerate([OPENING_NOTHING, OPENING_FIFTY, OPENING_FIFTY]):
+        (tmp_path / f"{number}.yaml").write_text(text)
+        paths.append(str(tmp_path / f"{number}.yaml"))
+    certificate = Certificate(python="3.x", conditions={})
+    with serving(NothingForTheBroke()) as endpoint:
+        settings = RunSettings(endpoint=endpoint, players=("1000",), paths=tuple(paths))
+        assert run_suite(settings, certificate.on) is ExitCode.INCONCLUSIVE
+    document = json.loads(certificate.texts()[1])
+    assert (document["outcome"], document["exit_code"]) == ("inconclusive", 6)
+    assert document["not_proven"][0]["what"] == "the run"
+    assert document["not_proven"][0]["why"].startswith("only 1 of 3 scenarios could be judged")

@@ -156,6 +156,8 @@ class Certificate:
     def _not_proven(self) -> list[JsonObject]:
         """Return what the run leaves open, each with its reason."""
         left: list[JsonObject] = []
+        if self._tally.ended is not None:
+            left += [_open("the run", self._plain(note)) for note in self._tally.ended.notes]
         if self._log.refusals == 0:
             left.append(_open("refusals", "your wallet refused nothing in this run"))
         if self._log.races == 0:

@@ -50,8 +50,9 @@ class RunContext:
     exchanges of every running scenario. `stopping` is why no scenario may send calls any more; while
     `ending`, only the restoring of balances may. `shown`, by player, is the last balance that the wallet
     showed and continued from, as far as it is known; `past` are those before. `bets`, by player, are the
-    latest accepted bets. One scenario at a time uses a player; the mappings are shared by all. `mistakes`
-    counts what calls that were sent one after the other have shown.
+    latest accepted bets; `limited` are the bodies that a rate limit turned away at first. One scenario at a
+    time uses a player; the mappings are shared by all. `mistakes` counts what calls that were sent one after
+    the other have shown.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class RunContext:
         self.mistakes: Counter[Situation] = Counter()
         self.patience = Patience()
         self.rate_limit = RateLimit()
+        self.limited: set[bytes] = set()
         self._silent = 0
         self._lock = threading.Lock()
 
@@ -122,6 +124,7 @@ class RunContext:
             if not call.reading.busy or self.rate_limit.is_spent:
                 break
             # The wallet refused the call unread, and asks to send it again.
+            self.limited.add(unsent.wire.body)
             call = self._call_once(unsent)
         return call
 

@@ -41,6 +41,11 @@ from simulator.law.situations import Situation, breaks_the_law
 from simulator.run.context import RunContext
 from simulator.wire.writing import write
 
+_LIMITED = (
+    "your wallet had turned this call away by its rate limit, and it was sent again with the same "
+    "transaction_id: did it book the call all the same?"
+)
+
 
 class FormLog:
     """Form findings of the whole run: each rule and form is reported once, then counted."""
@@ -100,6 +105,7 @@ class Judge:
         self.unproven: list[str] = []
         self.unanswered: set[str] = set()
         self._doubted: dict[str, Money] = {}
+        self._limited = False
 
     @property
     def ledger(self) -> Ledger:
@@ -136,8 +142,12 @@ class Judge:
         self.note_reply(call)
         if call.outcome is Outcome.UNKNOWN and call.balance is None and call.exchange.fault is None:
             self.unanswered.add(request.player)
-        asking = self._referee.call(self._placed(call))
-        return self._judged(asking, request.player, self._place_of(call)).outcome
+        self._limited = call.exchange.wire.body in self._context.limited
+        try:
+            asking = self._referee.call(self._placed(call))
+            return self._judged(asking, request.player, self._place_of(call)).outcome
+        finally:
+            self._limited = False
 
     def hostile_call(self, call: Call) -> None:
         """Judge bytes that are no webhook: whatever the answer, no player's balance moves."""
@@ -221,6 +231,8 @@ class Judge:
 
     def tell(self, finding: Finding) -> None:
         """Keep a finding, and tell it at once."""
+        if self._limited and finding.severity is Severity.ERROR:
+            finding = replace(finding, why=f"{finding.why}; {_LIMITED}".removeprefix("; "))
         self.found.append(finding)
         self._tell(finding)
 
