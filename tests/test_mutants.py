@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from simulator.cli.mutants_cmd import hunt, name_causes
+from simulator.cli.mutants_cmd import embedded_operator, hunt, name_causes, settings_for
+from simulator.core.findings import Severity
 from simulator.law.rules import checks
 from simulator.law.situations import Situation
 from simulator.reference_operator import DEFECTS, DefectKind
+from simulator.report.causes import Overview
+from simulator.run.suite import run_scenarios
 from simulator.scenario.files import load_scenarios
 
 SUITE = load_scenarios(())
@@ -44,12 +47,34 @@ def test_there_are_defects_enough_and_each_kind_has_some() -> None:
         "refund-swallowed-as-duplicate",
         "replica-lag",
         "user-id-read-as-number",
+        "bet-answered-not-charged",
+        "win-answered-not-paid",
+        "win-credited-net",
+        "cents-cut-by-float",
     ],
 )
 def test_a_defect_is_named_by_its_own_cause_and_no_other(name: str) -> None:
     """What single calls show is no race, a read that lags accuses no money; `make causes` runs all."""
     naming = name_causes(DEFECTS[name], SUITE)
     assert naming.named == (DEFECTS[name].cause,)
+
+
+@pytest.mark.parametrize(
+    ("defects", "causes"),
+    [
+        (("bet-answered-not-charged", "large-win-capped"), {"bet-not-taken", "win-wrong-amount"}),
+        (("drift", "insufficient-funds-accepted"), {"cent-off", "overdraft"}),
+    ],
+)
+def test_a_second_defect_is_not_taken_for_a_consequence_of_the_first(
+    defects: tuple[str, ...], causes: set[str]
+) -> None:
+    """Only what the first cause explains alone is counted as seen of it."""
+    overview = Overview()
+    with embedded_operator(defects=defects) as operator:
+        run_scenarios(settings_for(operator), SUITE, overview.on)
+    overview.finish()
+    assert {cause.key for cause in overview.of_severity(Severity.ERROR)} == causes
 
 
 def test_every_defect_says_what_must_be_named_for_it() -> None:

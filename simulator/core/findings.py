@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 
 from simulator.core.money import Money
@@ -84,6 +85,15 @@ class Place(Frozen):
         return f"{self.file}:{self.line}"
 
 
+class Alternative(Frozen):
+    """Another cause that explains a finding as well, and how the finding reads then."""
+
+    cause: str
+    rule: str
+    message: str
+    why: str
+
+
 class Finding(Frozen):
     """Something that a wallet does wrong.
 
@@ -92,7 +102,8 @@ class Finding(Frozen):
     ("100.00 → bet 10.00 → 90.00"); `lanes` draw concurrent calls over time, a line each; `why` says why it
     costs money; `curl` repeats the call, and `answer` is the reply to it; `phase` is when it was sent. If it
     is about money, `expected` are the balances that a right wallet could have after the balance it had, and
-    `found` is the actual one.
+    `found` is the actual one. `may_be` are other causes that explain it alone: what the other findings of a
+    run have in common decides between them.
     """
 
     rule: str
@@ -111,6 +122,7 @@ class Finding(Frozen):
     expected: tuple[Money, ...] = ()
     found: Money | None = None
     phase: Phase = Phase.STEP
+    may_be: tuple[Alternative, ...] = ()
 
     @property
     def difference(self) -> Money | None:
@@ -121,3 +133,10 @@ class Finding(Frozen):
         if self.found is None or not self.expected:
             return None
         return min((Money(self.found - each) for each in self.expected), key=abs)
+
+    def read_as(self, cause: str) -> Finding:
+        """Return the finding as one of the cause that explains it as well."""
+        for other in self.may_be:
+            if other.cause == cause:
+                return replace(self, cause=cause, rule=other.rule, message=other.message, why=other.why)
+        return self

@@ -83,6 +83,12 @@ class Account:
         last = self.unconfirmed[-1].call
         return last.outcome is Outcome.ACCEPTED and last.balance in self.book.balances
 
+    @property
+    def in_question(self) -> list[Made]:
+        """Return the calls whose effect no read has confirmed, those without an answer first."""
+        confirmed = [each for each in self.unanswered if each not in self.unconfirmed]
+        return [*confirmed[-UNCONFIRMED_MAX:], *self.unconfirmed]
+
     def reopen(self, book: Book) -> None:
         """Continue with a new book; the amount that the wallet is off stays."""
         self.book, self.lost = book, ""

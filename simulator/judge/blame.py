@@ -23,6 +23,9 @@ WORLDS_LOOKED_AT_MAX = 64
 """How many possible states are compared to find the one that explains a wrong balance best."""
 
 
+_MOVING = frozenset({Kind.BET, Kind.WIN, Kind.REFUND})
+
+
 class Made(Frozen):
     """A money call with what the ledger made of it. `before` is the balance that it met."""
 
@@ -47,10 +50,20 @@ class Made(Frozen):
 
     def effect(self, book: Book) -> int:
         """Return by how much this call moved the balance, as the ledger has it."""
-        if not self.role.row.moves or self.call.outcome is not Outcome.ACCEPTED:
+        if self.role.row.kind not in _MOVING or self.call.outcome is not Outcome.ACCEPTED:
             return 0
-        entry = book.fact(self.request.method, self.request.transaction_id or "")
-        return entry.after - self.before if isinstance(entry, Applied) else 0
+        known = entries(book, self.request.method, self.request.transaction_id or "")
+        entry = next((each for each in known if isinstance(each, Applied)), None)
+        if entry is None:
+            return 0
+        match self.request.method:
+            case Method.BET:
+                return -entry.amount
+            case Method.WIN:
+                return entry.amount
+            case _:
+                # It gave back the stake, or its own amount if that is less.
+                return entry.after - self.before
 
     def settled(self, balance_after: Money) -> Outcome:
         """Return the outcome, where an answer without a clear one was settled by a balance read."""
@@ -129,10 +142,10 @@ def what_it_did(book: Book, made: Made, balance: Money | None) -> Situation:
     got no answer, that attempt may have taken effect.
     """
     if balance is None:
-        return _named(book, made, made.role, None, _stake(book.worlds[0], made.request))
+        return _named(book, made, made.role, None, stake_of(book.worlds[0], made.request))
     world = likely_world(book, made.request, balance)
     role = made.role if world is book.worlds[0] else role_of(world, made.call.request, made.call.form.kind)
-    return _named(book, made, role, Money(balance - world.balance), _stake(world, made.request))
+    return _named(book, made, role, Money(balance - world.balance), stake_of(world, made.request))
 
 
 def likely_world(book: Book, request: WebhookRequest, balance: Money) -> World:
@@ -148,7 +161,7 @@ def likely_world(book: Book, request: WebhookRequest, balance: Money) -> World:
 
 def what_it_did_in_all(book: Book, made: Made, moved: Money) -> Situation:
     """Name what a call did that the book has taken in, if it moved the balance so much."""
-    return _named(book, made, made.role, moved, _stake(book.worlds[0], made.request))
+    return _named(book, made, made.role, moved, stake_of(book.worlds[0], made.request))
 
 
 def _named(book: Book, made: Made, role: Role, moved: Money | None, stake: Money | None) -> Situation:
@@ -165,7 +178,7 @@ def _named(book: Book, made: Made, role: Role, moved: Money | None, stake: Money
     return Situation.DOUBLE_EFFECT if twice or situation in TAKEN_AGAIN.values() else situation
 
 
-def _stake(world: World, request: WebhookRequest) -> Money | None:
+def stake_of(world: World, request: WebhookRequest) -> Money | None:
     """Return the amount of the bet that this refund names; None when it is no refund of an applied bet."""
     if request.method is not Method.REFUND or request.transaction_id is None:
         return None
@@ -262,7 +275,7 @@ def lawful_sum(book: Book, calls: Iterable[Operation], balance: Money) -> Money:
     for (method, transaction_id), call in made.items():
         if call.form is CallForm.MALFORMED or transaction_id is None or call.outcome is Outcome.REFUSED:
             continue
-        effect = _effect(book, call, made.get((Method.BET, transaction_id)))
+        effect = effect_of(book, call, made.get((Method.BET, transaction_id)))
         if isinstance(book.fact(method, transaction_id), Applied | Tombstone) or not effect:
             continue
         if call.outcome is Outcome.UNKNOWN:
@@ -275,7 +288,7 @@ def lawful_sum(book: Book, calls: Iterable[Operation], balance: Money) -> Money:
     return Money(total)
 
 
-def _effect(book: Book, call: Operation, bet_beside: Operation | None) -> int:
+def effect_of(book: Book, call: Operation, bet_beside: Operation | None) -> int:
     amount = call.amount or 0
     if call.method is Method.WIN:
         return amount
@@ -300,7 +313,7 @@ def one_call(book: Book, calls: Collection[Operation], gap: int) -> tuple[Operat
         if not call.method.moves_money or call.transaction_id is None or ids[call.transaction_id] > 1:
             continue
         role, amount = book.role(call.request, call.form), call.amount or 0
-        stake = _stake(book.worlds[0], call.request)
+        stake = stake_of(book.worlds[0], call.request)
         if call.outcome is Outcome.REFUSED and role.row.must and call.method is not Method.BET:
             return call, situation_of(role, call.outcome, call.amount, ZERO, stake)
         moved = role.row.kind is Kind.IDLE and gap != 0 and abs(gap) == amount
@@ -340,8 +353,8 @@ def _slips(
     amount = call.amount or 0
     twins = {each.method: each for each in calls if each.transaction_id == call.transaction_id}
     bet = twins.get(Method.BET)
-    stake = _stake(book.worlds[0], call.request) or (None if bet is None else bet.amount)
-    lawful = _effect(book, call, bet)
+    stake = stake_of(book.worlds[0], call.request) or (None if bet is None else bet.amount)
+    lawful = effect_of(book, call, bet)
     sizes = {0, lawful, lawful + 1, lawful - 1, 100 * lawful, 2 * lawful, -lawful, amount, -amount}
     return {
         moved - due

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import field
+from dataclasses import field, replace
 
 from simulator.core.calls import NOT_KEPT, Call, Deviation
-from simulator.core.findings import Finding, Level, Severity
+from simulator.core.findings import Alternative, Finding, Level, Severity
 from simulator.core.money import Money, format_change, format_money
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Exchange, Method, WireRequest, answer_line
@@ -46,10 +46,21 @@ class Findings(Frozen, kw_only=True):
     answer: Callable[[Exchange], str] = answer_line
 
     def money(
-        self, situation: Situation, call: Call, facts: MoneyFacts, method: Method | None, about: str = ""
+        self,
+        situation: Situation,
+        call: Call,
+        facts: MoneyFacts,
+        method: Method | None,
+        about: str = "",
+        may_be: Iterable[Situation] = (),
     ) -> Finding:
-        """Make a money finding, always an error; `about` names the wrong call if it is not `call`."""
-        return self._make(situation, Severity.ERROR, call, facts, method, about=about)
+        """Make a money finding, always an error; `about` names the wrong call if it is not `call`.
+
+        `may_be` are the situations that explain what was seen as well.
+        """
+        finding = self._make(situation, Severity.ERROR, call, facts, method, about=about)
+        others = tuple(self._alternative(each, method) for each in sorted(may_be) if each is not situation)
+        return replace(finding, may_be=others) if others else finding
 
     def mild(
         self, situation: Situation, call: Call, method: Method | None = None, detail: str = ""
@@ -130,6 +141,10 @@ class Findings(Frozen, kw_only=True):
         )
 
     # --- inside ------------------------------------------------------------------------------------
+
+    def _alternative(self, situation: Situation, method: Method | None) -> Alternative:
+        words, rule = words_of(situation), rule_of(situation, self.covers, method)
+        return Alternative(situation.value, rule, words.title, words.why)
 
     def _make(
         self,

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from simulator.core.calls import Call, CallForm, Operation
-from simulator.core.findings import CallVerdict, Finding, Outcome, Severity
+from simulator.core.findings import CallVerdict, Finding, Outcome
 from simulator.core.money import CENT, Money
 from simulator.core.webhooks import Method
 from simulator.judge.account import Account, Accounts
@@ -32,6 +32,7 @@ from simulator.judge.blame import (
     what_it_did_in_all,
 )
 from simulator.judge.bursts import balance_after, explained
+from simulator.judge.explanations import of_answer, of_burst, of_read
 from simulator.judge.findings import Findings, MoneyFacts
 from simulator.judge.rulings import (
     NO_ANSWER,
@@ -43,6 +44,7 @@ from simulator.judge.rulings import (
     ReadBalance,
     Reads,
     Ruling,
+    ruled,
 )
 from simulator.law.book import Book, Observation, TooManyWorlds
 from simulator.law.roles import Role, knob_shown
@@ -262,7 +264,9 @@ class Judging:
             facts = MoneyFacts(account.player, (), None, trail, verdict.explanation, verdict.lanes)
             situation = verdict.situation if alone is None else alone[1]
             method = None if alone is None else alone[0].method
-            self._found.append(findings.money(situation, call, facts, method))
+            vague = known is not None or situation is Situation.CONCURRENT_WRONG
+            may_be = of_burst(account.book, account.in_question, calls, gap, vague=vague)
+            self._found.append(findings.money(situation, call, facts, method, may_be=may_be))
             self._accused.add(account.player)
             account.blame(self._call)
 
@@ -391,6 +395,7 @@ class Judging:
             account.overrule(made, balance)
             return
         gap = Money(balance - possible[0])
+        may_be = of_answer(book, account.in_question, made, balance)
         told = telling(book, made, balance)
         situation = what_it_did(book, made, balance)
         known = self._known_culprit(account, gap)
@@ -406,7 +411,7 @@ class Judging:
             lost = known.made
         if lost is not None:
             situation = what_it_did_in_all(book, lost, Money(0)) if known is None else known.situation
-            self._accuse(account, situation, lost.call, self._facts(account, possible, balance))
+            self._accuse(account, situation, lost.call, self._facts(account, possible, balance), may_be)
             account.rebase(Money(made.before + gap), lost)
             self._take_in(account, made, balance, Money(0))
             return
@@ -416,7 +421,7 @@ class Judging:
         if situation is Situation.BLOCKED_PLAYER_WRONG and not book.terms.blocked:
             situation = Situation.LIMIT_IGNORED
         wrong = call.balance if actual is None or actual in possible else actual
-        self._accuse(account, situation, call, self._facts(account, possible, wrong))
+        self._accuse(account, situation, call, self._facts(account, possible, wrong), may_be)
         account.overrule(made, balance)
 
     def _is_no_fault(self, account: Account, made: Made, balance: Money, *, told: bool) -> bool:
@@ -466,8 +471,9 @@ class Judging:
             self._wrong_read(account.player, account, actual, book.balances[0], read)
             return
         known = self._known_culprit(account, gap)
+        may_be = of_read(book, account.in_question, actual)
         if suspect is not None and known is None:
-            self._accuse(account, suspect, self._call, facts)
+            self._accuse(account, suspect, self._call, facts, may_be)
             account.rebase(actual, None)
             return
         sure = self._policy.own_players or account.another_hand
@@ -475,10 +481,10 @@ class Judging:
             sure = True
         found = known or culprit(book, account.unconfirmed, account.unanswered, gap, any_amount=sure)
         if found is not None:
-            self._accuse(account, found.situation, found.made.call, facts)
+            self._accuse(account, found.situation, found.made.call, facts, may_be)
             account.rebase(actual, found.made)
         elif sure:
-            self._accuse(account, Situation.BALANCE_READ_WRONG, read, facts)
+            self._accuse(account, Situation.BALANCE_READ_WRONG, read, facts, may_be)
             account.rebase(actual, None)
         else:
             self._found.append(self._findings.someone_else(read, facts))
@@ -508,7 +514,14 @@ class Judging:
         if account is not None:
             account.blame(self._call)
 
-    def _accuse(self, account: Account, situation: Situation, call: Call, facts: MoneyFacts) -> None:
+    def _accuse(
+        self,
+        account: Account,
+        situation: Situation,
+        call: Call,
+        facts: MoneyFacts,
+        may_be: Collection[Situation] = (),
+    ) -> None:
         request = call.request
         situation = self._noted(account, situation, request.method, facts)
         # With a place in a file, the call needs no name.
@@ -516,7 +529,7 @@ class Judging:
         about = "" if beside else f"{request.method.noun} {request.transaction_id}"
         if call.why.label:
             facts = replace(facts, label=call.why.label)
-        self._found.append(self._findings.money(situation, call, facts, request.method, about))
+        self._found.append(self._findings.money(situation, call, facts, request.method, about, may_be))
         self._accused.add(account.player)
         account.blame(call)
 
@@ -570,27 +583,11 @@ class Judging:
     def _ruling(
         self, account: Account | None, outcome: Outcome, dialect: tuple[str, str, str] | None = None
     ) -> Ruling:
-        wrong = any(finding.severity is Severity.ERROR for finding in self._found)
         known = account is not None and account.book.terms.exists
         balances = account.book.balances if account is not None and known else ()
-        if wrong:
-            verdict = CallVerdict.WRONG
-        elif self._found:
-            verdict = CallVerdict.NOTED
-        elif outcome is Outcome.UNKNOWN or self._reason:
-            verdict = CallVerdict.OPEN
-            self._reason = self._reason or NO_ANSWER
-        else:
-            verdict = CallVerdict.RIGHT
-        return Ruling(
-            verdict,
-            outcome,
-            self._expected if wrong else balances[0] if len(balances) == 1 else None,
-            tuple(self._found),
-            frozenset(self._accused),
-            self._reason,
-            dialect,
-        )
+        due = balances[0] if len(balances) == 1 else None
+        accused = frozenset(self._accused)
+        return ruled(self._found, outcome, (self._expected, due), accused, self._reason, dialect)
 
 
 Looking = Generator[ReadBalance, Call | None, None]

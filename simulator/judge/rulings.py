@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from enum import StrEnum
 
 from simulator.core.calls import Call
-from simulator.core.findings import CallVerdict, Finding, Outcome
+from simulator.core.findings import CallVerdict, Finding, Outcome, Severity
 from simulator.core.money import Money
 from simulator.core.values import Frozen
 
@@ -60,6 +60,27 @@ class Ruling(Frozen):
     accused: frozenset[str] = frozenset()
     reason: str = ""
     dialect: tuple[str, str, str] | None = None
+
+
+def ruled(
+    found: Sequence[Finding],
+    outcome: Outcome,
+    balances: tuple[Money | None, Money | None],
+    accused: frozenset[str],
+    reason: str,
+    dialect: tuple[str, str, str] | None,
+) -> Ruling:
+    """Return the ruling on a call; `balances` are the one that was due before it went wrong, and after it."""
+    wrong = any(finding.severity is Severity.ERROR for finding in found)
+    if wrong:
+        verdict = CallVerdict.WRONG
+    elif found:
+        verdict = CallVerdict.NOTED
+    elif outcome is Outcome.UNKNOWN or reason:
+        verdict, reason = CallVerdict.OPEN, reason or NO_ANSWER
+    else:
+        verdict = CallVerdict.RIGHT
+    return Ruling(verdict, outcome, balances[not wrong], tuple(found), accused, reason, dialect)
 
 
 Asking = Generator[ReadBalance, Call | None, Ruling]

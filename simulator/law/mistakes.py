@@ -1,9 +1,15 @@
-"""Name what went wrong when no world allows what a wallet did: the role, the answer and the money tell it."""
+"""Name what went wrong when no world allows what a wallet did: the role, the answer and the money tell it.
+
+`slips_of` is the reverse: by how much each mistake that wallets make everywhere puts a balance wrong.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from simulator.core.findings import Outcome
-from simulator.core.money import CENT, Money
+from simulator.core.money import CENT, Money, format_money
+from simulator.core.webhooks import Method
 from simulator.law.roles import Kind, Role, RoleRow
 from simulator.law.situations import Situation as S
 
@@ -100,3 +106,61 @@ def _other_amount(moved: int, amount: Money, otherwise: S) -> S:
     if amount > CENT and abs(moved - amount) == CENT:
         return S.CENT_OFF
     return S.HUNDREDFOLD if moved == 100 * amount else otherwise
+
+
+# --- mistakes that wallets make everywhere ------------------------------------------------------------
+
+NOTHING_DONE = {
+    Method.BET: S.BET_NOT_TAKEN,
+    Method.WIN: S.WIN_NOT_CREDITED,
+    Method.REFUND: S.REFUND_NOT_CREDITED,
+}
+"""The situation in which an accepted call of that method moves nothing."""
+
+OTHER_AMOUNT = {
+    Method.BET: S.BET_WRONG_AMOUNT,
+    Method.WIN: S.WIN_WRONG_AMOUNT,
+    Method.REFUND: S.REFUND_WRONG_AMOUNT,
+}
+"""The situation in which an accepted call of that method moves another amount than the one that was sent."""
+
+_QUANTA = (100, 10)
+"""Whole units, and tenths of them: what columns without two decimals keep."""
+
+
+def coarse(amount: int) -> frozenset[int]:
+    """Return what an amount becomes in a column with less than two decimals, cut or rounded."""
+    found = set()
+    for quantum in _QUANTA:
+        below = amount - amount % quantum
+        found |= {below, below + quantum} if amount % quantum else {amount}
+    return frozenset(found - {amount})
+
+
+def cut_by_float(amount: int) -> int:
+    """Return the cents of an amount that went through a binary fraction and was cut: 0.29 becomes 28."""
+    # Two thirds of all amounts come back whole; this is what such a wallet calculates, not money of ours.
+    return int(float(format_money(Money(amount))) * 100)
+
+
+def slips_of(method: Method, effect: int, before: int) -> Iterator[tuple[S, int]]:
+    """Yield by how much the balance is off after a call with that effect, for each mistake that may be why.
+
+    `before` is the balance that the call met. The same mistake may be off by several amounts.
+    """
+    if not effect:
+        return
+    size, sign = abs(effect), 1 if effect > 0 else -1
+    yield NOTHING_DONE[method], -effect
+    yield S.HUNDREDFOLD, 99 * effect
+    for off in (CENT, -CENT):
+        yield S.CENT_OFF, off
+        yield S.MONEY_KEPT_AS_FLOAT, off
+    cut = {sign * cut_by_float(size) - effect, cut_by_float(before + effect) - before - effect}
+    dropped = {sign * each - effect for each in coarse(size)}
+    for off in cut - {0}:
+        yield S.CENTS_CUT, off
+    for off in dropped | {each - before - effect for each in coarse(before + effect)}:
+        yield S.FRACTION_DROPPED, off
+    for off in dropped:
+        yield OTHER_AMOUNT[method], off

@@ -5,7 +5,9 @@ One defect is one cause, however many scenarios meet it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from enum import IntEnum
 
 from simulator.core.calls import NO_ANSWER
@@ -173,9 +175,24 @@ class Causes:
 
         Among the errors, those that may follow from others stand last.
         """
+        self._attribute()
         causes = sorted(self._by_key.values(), key=_rank)
         errors = [cause for cause in causes if cause.severity is Severity.ERROR]
         return _roots_first(errors) + causes[len(errors) :]
+
+    def _attribute(self) -> None:
+        """Give each finding that several causes explain to one of them, so that few causes explain all."""
+        chosen = _chosen([each.finding for cause in self._by_key.values() for each in cause.sightings])
+        for cause in tuple(self._by_key.values()):
+            for sighting in tuple(cause.sightings):
+                finding = sighting.finding
+                key = _read_as(finding, chosen)
+                if key != finding.cause:
+                    cause.sightings.remove(sighting)
+                    cause.times -= finding.count
+                    self._add(replace(sighting, finding=finding.read_as(key)))
+            if not cause.sightings:
+                del self._by_key[cause.key]
 
     def _add(self, sighting: Sighting) -> None:
         finding = sighting.finding
@@ -183,6 +200,43 @@ class Causes:
         cause = self._by_key.setdefault(key, Cause(key))
         cause.sightings.append(sighting)
         cause.times += finding.count
+
+
+def _chosen(findings: Iterable[Finding]) -> dict[str, int]:
+    """Return the causes that explain all findings, with the number that each explains (decision 012).
+
+    A cause is proven by a finding that no other one explains. Of the rest, the one comes next that explains
+    most of what is left; among these, the one that fewest amounts would show by chance, and then the one by
+    whose name most were found.
+    """
+    left = [finding for finding in findings if finding.cause]
+    named = Counter(finding.cause for finding in left)
+    never = {key for key in _NEVER_GUESSED if not named[key]}
+    options = [{finding.cause, *(other.cause for other in finding.may_be)} - never for finding in left]
+    proven = {key for each in options if len(each) == 1 for key in each}
+    chosen: dict[str, int] = {}
+    while options:
+        explained = Counter(key for each in options for key in each)
+        candidates = [key for key in explained if key in proven] or explained
+        best = max(candidates, key=lambda key: (explained[key], key in _EXACT, named[key], key))
+        chosen[best] = explained[best]
+        options = [each for each in options if best not in each]
+    return chosen
+
+
+_NEVER_GUESSED = frozenset({Situation.MONEY_KEPT_AS_FLOAT.value})
+"""Causes that need a finding of their own: digits beyond the cent are seen, or they are not."""
+
+_EXACT = frozenset({Situation.CENTS_CUT.value})
+"""Causes that explain few amounts: where they explain all, that is hardly chance."""
+
+
+def _read_as(finding: Finding, chosen: Mapping[str, int]) -> str:
+    """Return the cause of a finding: its own if that is chosen, else the one that explains most."""
+    if not finding.may_be or finding.cause in chosen:
+        return finding.cause
+    options = {other.cause for other in finding.may_be} & chosen.keys()
+    return max(options, key=lambda key: (chosen[key], key), default=finding.cause)
 
 
 def _rank(cause: Cause) -> tuple[int, bool, Proof, int, tuple[int, int, int, str, int]]:

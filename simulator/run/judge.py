@@ -198,7 +198,12 @@ class Judge:
         self.tell(self._findings.mild(situation, self._placed(call), method, detail))
 
     def expectation(self, message: str, call: Call) -> None:
-        """Tell what an author claimed and does not hold, unless the referee has said worse of it."""
+        """Tell what an author claimed and does not hold, unless the referee has said worse of it.
+
+        The steps of a player whose money is wrong are not made: if it is, this very step has shown it.
+        """
+        if call.player in self.blocked:
+            return
         place = self._place_of(call)
         for told in self.found:
             if told.place == place and told.severity is Severity.ERROR and breaks_the_law(told.cause):

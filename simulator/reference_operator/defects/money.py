@@ -220,7 +220,7 @@ class CommasDroppedFromAmounts(Wallet):
     "Amounts pass through a float and are cut to cents: 0.29 becomes 0.28.",
     DefectKind.SEQUENTIAL,
     AMOUNTS,
-    cause="cent-off",
+    cause="cents-cut",
 )
 class CentsCutByFloat(Wallet):
     def read_amount(self, player: Player, call: ReceivedCall) -> int:

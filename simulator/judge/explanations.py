@@ -1,0 +1,183 @@
+"""Find every mistake that alone explains a wrong balance.
+
+One finding rarely shows which mistake a wallet makes: two bets that were not charged look like one that was
+credited. All candidates are kept with a finding, and the report decides by what all findings have in common.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Collection, Iterable, Sequence
+
+from simulator.core.calls import CallForm, Operation
+from simulator.core.findings import Outcome
+from simulator.core.money import Money
+from simulator.core.webhooks import Method
+from simulator.judge.blame import SUMS_MAX, WORLDS_LOOKED_AT_MAX, Made, effect_of, stake_of
+from simulator.law.book import Book
+from simulator.law.mistakes import OTHER_AMOUNT, coarse, cut_by_float, situation_of, slips_of
+from simulator.law.roles import Applied, Role, role_of
+from simulator.law.situations import Situation
+
+_S = Situation
+
+_NO_CAUSE = frozenset({_S.ANSWER_BALANCE_WRONG, _S.BALANCE_READ_WRONG})
+"""What a call is called where its money is right: that explains no balance."""
+
+_CREDIT = {Method.BET: -1, Method.WIN: 1, Method.REFUND: 1}
+
+_STAKES_LOOKED_AT = 32
+
+_Slips = dict[Situation, set[int]]
+"""By how much calls may put the balance wrong together, if all or some of them made the same mistake."""
+
+
+def of_answer(book: Book, unconfirmed: Iterable[Made], made: Made, balance: Money) -> frozenset[Situation]:
+    """Return the mistakes that explain the balance after a call which no right wallet answers so.
+
+    `unconfirmed` are the calls before it that no read has confirmed, and those that may arrive late. The book
+    must not have the call.
+    """
+    earlier = _together(_slips_of_made(book, each) for each in unconfirmed)
+    found: set[Situation] = set()
+    call, request = made.call, made.request
+    amount = request.amount or 0
+    for world in book.with_late_arrivals()[:WORLDS_LOOKED_AT_MAX]:
+        role = role_of(world, request, call.form.kind)
+        branches = book.branches(world, request, call.form.kind)
+        for branch in [each for each in branches if each.outcome is call.outcome] or branches:
+            off = balance - world.balance - branch.moves
+            stake = stake_of(world, request)
+            moved = Money(balance - world.balance)
+            found.add(situation_of(role, call.outcome, request.amount, moved, stake))
+            found |= _explaining(earlier, off)
+            for mistake, slip in slips_of(request.method, branch.moves, world.balance):
+                if slip == off or off - slip in earlier.get(mistake, ()):
+                    found.add(mistake)
+        if request.method is Method.BET:
+            found |= _of_funds(earlier, role, call.outcome, amount, world.balance, balance)
+        if role is Role.ZERO and balance > world.balance:
+            found.add(OTHER_AMOUNT[request.method])
+        if request.method is Method.WIN and balance == world.balance and _is_at_stake(book, made):
+            found.add(OTHER_AMOUNT[request.method])
+    return frozenset(found - _NO_CAUSE)
+
+
+def of_read(book: Book, unconfirmed: Sequence[Made], balance: Money) -> frozenset[Situation]:
+    """Return the mistakes that explain a balance which no world has, after calls that are in the book."""
+    slips = _together(_slips_of_made(book, each) for each in unconfirmed)
+    found: set[Situation] = set()
+    for world in book.worlds[:WORLDS_LOOKED_AT_MAX]:
+        found |= _explaining(slips, balance - world.balance)
+    if unconfirmed:
+        last = unconfirmed[-1]
+        due = _CREDIT[last.request.method] * (last.request.amount or 0)
+        off = balance - book.balances[0]
+        if last.role.row.moves and last.call.outcome is Outcome.ACCEPTED and last.effect(book) + off == due:
+            # The wallet had the choice, and the answer does not show what it chose.
+            found.add(_S.ANSWER_BALANCE_WRONG)
+    return frozenset(found)
+
+
+def of_burst(
+    book: Book, unconfirmed: Iterable[Made], calls: Collection[Operation], gap: int, *, vague: bool
+) -> frozenset[Situation]:
+    """Return the mistakes of single calls that explain the balance after calls which overlapped.
+
+    `gap` is what the wallet has too much. `vague`: nothing but the sum is known to be wrong. The book must
+    not have the calls.
+    """
+    each = [_slips_of_made(book, made) for made in unconfirmed]
+    seen: set[tuple[Method, str | None]] = set()
+    for call in calls:
+        key = (call.method, call.transaction_id)
+        if call.method.moves_money and call.form is not CallForm.MALFORMED and key not in seen:
+            bet = next((other for other in calls if (other.method, other.transaction_id) == _bet(call)), None)
+            effect = 0 if call.outcome is Outcome.REFUSED else effect_of(book, call, bet)
+            each.append(_collected(slips_of(call.method, effect, book.balances[0])))
+            seen.add(key)
+    found = set(_explaining(_together(each), gap))
+    if vague:
+        accepted = [call for call in calls if call.outcome is Outcome.ACCEPTED and call.method.moves_money]
+        found |= {OTHER_AMOUNT[call.method] for call in accepted}
+        staked = sum(call.amount or 0 for call in accepted if call.method is Method.BET)
+        if staked > book.balances[0]:
+            found.add(_S.OVERDRAFT)
+    return frozenset(found)
+
+
+# --- inside -----------------------------------------------------------------------------------------
+
+
+def _bet(call: Operation) -> tuple[Method, str | None]:
+    return Method.BET, call.transaction_id
+
+
+def _slips_of_made(book: Book, made: Made) -> _Slips:
+    """Return by how much a call may have put the balance wrong; one without an answer as if accepted."""
+    request = made.request
+    effect = made.effect(book)
+    if made.call.outcome is Outcome.UNKNOWN:
+        effect = _CREDIT[request.method] * (request.amount or 0)
+    return _collected(slips_of(request.method, effect, made.before))
+
+
+def _collected(slips: Iterable[tuple[Situation, int]]) -> _Slips:
+    found: _Slips = defaultdict(set)
+    for mistake, slip in slips:
+        found[mistake].add(slip)
+    return found
+
+
+def _together(calls: Iterable[_Slips]) -> _Slips:
+    """Return the sums of what some or all of the calls are off by; of many calls, at least all together."""
+    sums: _Slips = {}
+    for slips in calls:
+        for mistake, each in slips.items():
+            before = sums.get(mistake, set())
+            together = {one + other for one in each for other in (0, *before)}
+            if len(before) + len(together) > SUMS_MAX:
+                extremes = (min(before), max(before))
+                sums[mistake] = before | {one + other for one in each for other in extremes}
+            else:
+                sums[mistake] = before | together
+    return sums
+
+
+def _explaining(sums: _Slips, off: int) -> set[Situation]:
+    return {mistake for mistake, each in sums.items() if off and off in each}
+
+
+def _is_at_stake(book: Book, made: Made) -> bool:
+    """Return whether a win without effect may be one that was credited less the stake of its game."""
+    latest = deque(book.applied(Method.BET), maxlen=_STAKES_LOOKED_AT)
+    bets = [book.fact(Method.BET, transaction_id) for transaction_id in latest]
+    amount, game = made.request.amount or 0, made.request.game_id
+    return any(isinstance(bet, Applied) and bet.game == game and bet.amount >= amount for bet in bets)
+
+
+def _of_funds(
+    earlier: _Slips, role: Role, outcome: Outcome, amount: int, before: int, after: int
+) -> set[Situation]:
+    """Return the mistakes for which a bet was covered, or not, otherwise than the law has it."""
+    found: set[Situation] = set()
+    if outcome is Outcome.REFUSED:
+        # The wallet had less before it than the law says, and was right to refuse.
+        if after < amount:
+            found |= _explaining(earlier, after - before)
+        if after == before and any(each > before for each in coarse(amount)):
+            found.add(_S.FRACTION_DROPPED)
+        if after == before and 0 <= before - amount <= 1:
+            found.add(_S.MONEY_KEPT_AS_FLOAT)
+    elif role is Role.UNAFFORDABLE_BET:
+        if after >= 0:
+            found |= _explaining(earlier, after + amount - before)
+        charged = before - after
+        if charged <= before:
+            if charged == cut_by_float(amount):
+                found.add(_S.CENTS_CUT)
+            if charged in coarse(amount):
+                found.add(_S.FRACTION_DROPPED)
+            if 0 <= amount - charged <= 1:
+                found.add(_S.MONEY_KEPT_AS_FLOAT)
+    return found
