@@ -14,19 +14,8 @@ from referencing import Registry, Resource
 import simulator.report
 from command_line import simulate
 from control_client import controlled
-from simulator.core.calls import (
-    BadLine,
-    Call,
-    CallForm,
-    Form,
-    Opening,
-    Reading,
-    Why,
-    call_object,
-    line_text,
-    opening_object,
-    read_line,
-)
+from simulator.core.call_lines import BadLine, call_object, line_text, opening_object, read_line
+from simulator.core.calls import Call, CallForm, Form, Opening, Reading, Why
 from simulator.core.findings import Outcome, Place
 from simulator.core.money import Money
 from simulator.core.webhooks import (
@@ -156,7 +145,7 @@ def test_judge_takes_what_its_schema_describes_and_nothing_else(kind: object, fi
 
 
 def again(lines: list[str]) -> list[str]:
-    """The lines that are read as calls or openings, written again; a call without a method is none."""
+    """The lines that are read as calls or openings, written again."""
     read = [read_line(line, "a:1") for line in lines]
     return [line_of(each) for each in read if each is not None]
 
@@ -167,8 +156,7 @@ def histories(lines: list[str]) -> list[str]:
     return [
         line
         for line, told in found
-        if told["type"] == "opening"
-        or (told["type"] == "exchange" and told["method"] not in (None, "account_details"))
+        if told["type"] == "opening" or (told["type"] == "exchange" and told["method"] != "account_details")
     ]
 
 

@@ -12,7 +12,8 @@ from command_line import simulate
 from control_client import Control, controlled
 from journal_entries import an_entry
 from scenario_texts import load
-from simulator.core.calls import Call, CallForm, FaultKind, Form, Reading, Why, call_object
+from simulator.core.call_lines import call_object
+from simulator.core.calls import Call, CallForm, FaultKind, Form, Reading, Why
 from simulator.core.findings import Outcome
 from simulator.core.money import Money
 from simulator.core.webhooks import (

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from command_line import simulate
-from simulator.core.calls import BadLine
+from simulator.core.call_lines import BadLine
 from simulator.history.files import Histories, JudgedHistory
 from simulator.judge.recorded import as_played
 from simulator.law.situations import Situation
@@ -230,3 +230,21 @@ def test_a_missing_answer_is_named_and_is_an_error_only_if_that_is_wanted(tmp_pa
     assert "warning[CON-03] p1: HTTP 500 instead of the documented answer" in out
     assert judge(bet, "--strict")[0] == 1
     assert judge({**bet, "fault": "lost_reply"}, "--strict")[0] == 0
+
+
+def test_bytes_that_are_no_webhook_are_accused_of_the_balance_that_they_moved() -> None:
+    """Between two reads only broken JSON was sent; an unmoved balance accuses nobody, nor do other agents."""
+    broken: dict[str, object] = {
+        "type": "exchange", "player": None, "method": None, "form": "malformed", "sent_ns": 11,
+        "answered_ns": 19, "outcome": "unknown", "request": '{"method":', "http": 200,
+    }  # fmt: skip
+    read = {
+        "type": "exchange", "player": "p1", "method": "user_balance", "sent_ns": 21, "answered_ns": 29,
+        "outcome": "accepted", "balance": "95.00",
+    }  # fmt: skip
+    [wrong] = map(as_played, judged(OPENING, BET, broken, read))
+    assert (wrong.verdict.situation, wrong.line) == (Situation.MALFORMED_MOVED, 3)
+    [right] = map(as_played, judged(OPENING, BET, broken, {**read, "balance": "90.00"}))
+    assert right.rank == 0
+    [other] = map(as_played, judged(OPENING, BET, {**broken, "agent": "a2"}, read))
+    assert other.verdict.situation is not Situation.MALFORMED_MOVED

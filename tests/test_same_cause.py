@@ -108,7 +108,6 @@ IN_PREFLIGHT = frozenset(
 _UNREAD = "without a balance read of that player first, neither `serve` nor `judge` knows the player"
 STILL_DIFFERENT = {
     **dict.fromkeys(("unknown-player-created", "sql-injection", "blocked-player-may-bet"), _UNREAD),
-    "malformed-json-moves-money": "a recorded call without a method is no line of a history",
     "user-id-read-as-number": "in play and in a record, a player with an id like that is another player",
     "balance-in-cents": "a run sees it while it prepares the first scenario",
     "balance-of-last-bettor": "a run sees it while it prepares the first scenario",

@@ -1,8 +1,8 @@
 """Read the histories of many players from one stream of lines, and judge each.
 
-`core.calls` reads a line. A player's segment goes from one opening line to the next. It is judged as soon as
-it is complete, so that memory holds no more than the segments in progress. Players of different agents are
-different players, and their ids are independent of each other.
+`core.call_lines` reads a line. A player's segment goes from one opening line to the next. It is judged as
+soon as it is complete, so that memory holds no more than the segments in progress. Players of different
+agents are different players, and their ids are independent of each other.
 
 Where players share ids, a right wallet may take the second player's call for a repeat of the first's, or
 apply it for each player, but it always does the same. So every call is taken to count, unless only the other
@@ -14,17 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from simulator.core.calls import (
-    FOREVER,
-    BadLine,
-    Call,
-    CallForm,
-    Deviation,
-    Opening,
-    Operation,
-    Player,
-    read_line,
-)
+from simulator.core.call_lines import BadLine, read_line
+from simulator.core.calls import FOREVER, Call, CallForm, Deviation, Opening, Operation, Player
 from simulator.core.findings import Outcome, Phase
 from simulator.core.money import Money
 from simulator.core.webhooks import Method, NoReply, NoReplyKind
@@ -49,7 +40,8 @@ class JudgedHistory:
     calls with ids of these asked for. `rule` is that of the situation, where more is known of it than its
     name; `line` is the number of the first line that shows it. `agent` is the player's agent, if the lines
     name one. `unanswered` is the first call that the wallet did not answer as documented, with its line, and
-    `missing` what a run says of it. `phase` is PREFLIGHT for calls that a run sent before its scenarios.
+    `missing` what a run says of it. `hostile` are the calls in between that are no webhook. `phase` is
+    PREFLIGHT for calls that a run sent before its scenarios.
     """
 
     player: str
@@ -67,6 +59,7 @@ class JudgedHistory:
     unanswered: tuple[int, Call] | None = None
     missing: tuple[int, Deviation] | None = None
     phase: Phase = Phase.STEP
+    hostile: tuple[Call, ...] = ()
 
     @property
     def rank(self) -> int:
@@ -81,7 +74,9 @@ class JudgedHistory:
 class _Segment:
     opening: Money
     place: str
+    scenario: str | None = None
     operations: list[Operation] = field(default_factory=list)
+    hostile: list[Call] = field(default_factory=list)
     unanswered: tuple[int, Call] | None = None
     phase: Phase = Phase.PREFLIGHT
 
@@ -122,10 +117,12 @@ class Histories:
         for number, text in enumerate(lines, 1):
             place = f"{self._name}:{number}"
             match read_line(text, place):
-                case Opening(player=user, agent=agent, balance=balance):
+                case Opening(player=user, agent=agent, balance=balance, scenario_id=scenario):
                     player = (agent or "", user)
                     yield from self._end(player)
-                    self._segments[player] = _Segment(balance, place)
+                    self._segments[player] = _Segment(balance, place, scenario)
+                case Call() as call if call.form.request is None:
+                    self._add_hostile(replace(call, number=number))
                 case Call() as call:
                     self._add(call, number, place)
         for player in list(self._segments):
@@ -156,11 +153,18 @@ class Histories:
             if operation.outcome is Outcome.ACCEPTED:
                 use.accepted = min(use.accepted, operation.ends_ns)
 
+    def _add_hostile(self, call: Call) -> None:
+        """Keep bytes that are no webhook for each player whose balance they must not have moved."""
+        for (agent, _), segment in self._segments.items():
+            if agent == (call.why.agent or "") and segment.scenario == call.why.scenario_id:
+                segment.hostile.append(call)
+
     def _end(self, player: Player) -> Iterator[JudgedHistory]:
         segment = self._segments.get(player)
         if segment is None or not segment.operations:
             return
         operations, segment.operations = segment.operations, []
+        hostile, segment.hostile = segment.hostile, []
         unanswered, segment.unanswered = segment.unanswered, None
         agent, user = player
         operations, verdict = settled_history(segment.opening, operations)
@@ -177,6 +181,7 @@ class Histories:
             agent=agent,
             unanswered=unanswered,
             phase=segment.phase,
+            hostile=tuple(hostile),
         )
         if not shared or agent in self._counts_per_player:
             yield judged

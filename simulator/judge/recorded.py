@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from simulator.core.calls import Call, Deviation, Operation, Reading, Why, recorded_call
-from simulator.core.findings import Finding, Outcome
+from simulator.core.findings import Finding, Outcome, Severity
 from simulator.core.money import Money
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Method
@@ -28,6 +28,10 @@ _EFFECTS_FROM_OUTSIDE = (Situation.BALANCE_READ_WRONG.value, Situation.BET_NOT_T
 
 _NOTHING_EXPLAINS = 3
 """The tier of a history that no order explains."""
+
+
+_Group = list[Operation]
+"""Calls that overlap, or one call alone."""
 
 
 class Named(Frozen):
@@ -47,10 +51,10 @@ def as_played(judged: JudgedHistory) -> JudgedHistory:
     A missing answer is named, too. What only calls at once can do is the checker's to explain. The calls are
     left out of it: they are many.
     """
-    bare = replace(judged, operations=(), unanswered=None, missing=_missing(judged))
+    bare = replace(judged, operations=(), hostile=(), unanswered=None, missing=_missing(judged))
     if judged.verdict.tier != _NOTHING_EXPLAINS:
         return bare
-    named = first_mistake(judged.opening, judged.operations, judged.others_ids)
+    named = first_mistake(judged.opening, judged.operations, judged.others_ids, judged.hostile)
     if named is None or named.finding.cause not in set(Situation):
         return bare
     finding = named.finding
@@ -90,27 +94,47 @@ def _missing(judged: JudgedHistory) -> tuple[int, Deviation] | None:
 
 
 def first_mistake(
-    opening: Money, operations: Sequence[Operation], others_ids: Collection[str] = ()
+    opening: Money,
+    operations: Sequence[Operation],
+    others_ids: Collection[str] = (),
+    hostile: Sequence[Call] = (),
 ) -> Named | None:
     """Return the first wrong money of one player's calls; None where every call by itself was right.
 
-    `others_ids` are the transaction ids of these calls that another player used, too.
+    `others_ids` are the transaction ids of these calls that another player used, too; `hostile` are calls in
+    between that are no webhook.
     """
     if not operations:
         return None
+    player = operations[0].player
     referee = Referee(Findings())
-    referee.open(operations[0].player, opening)
+    referee.open(player, opening)
     referee.ledger.share(frozenset(others_ids))
-    groups = deque(_groups(operations))
+    groups = deque(_in_order(list(_groups(operations)), hostile))
     while groups:
         group = groups.popleft()
-        ruling = _ruling(referee, group, groups)
+        if isinstance(group, Call):
+            ruling, index, alone = _driven(referee.hostile(group, [player]), groups), group.number, True
+        else:
+            ruling, index, alone = _ruling(referee, group, groups), group[0].index, len(group) == 1
         if ruling.accused:
-            return Named(ruling.findings[-1], group[0].index, alone=len(group) == 1)
+            money = [each for each in ruling.findings if each.severity is Severity.ERROR]
+            return Named((money or ruling.findings)[-1], index, alone)
     return None
 
 
-def _ruling(referee: Referee, group: list[Operation], rest: deque[list[Operation]]) -> Ruling:
+def _in_order(groups: list[_Group], hostile: Sequence[Call]) -> list[_Group | Call]:
+    """Return all by their time. Bytes that overlap with calls are left out: nothing shows their effect."""
+    spans = [(group[0].sent_ns, max(each.answered_ns or each.sent_ns for each in group)) for group in groups]
+    timed: list[tuple[int, _Group | Call]] = [(group[0].sent_ns, group) for group in groups]
+    for call in hostile:
+        sent, over = call.exchange.sent_ns, call.exchange.answered_ns or call.exchange.sent_ns
+        if not any(begin <= over and sent <= end for begin, end in spans):
+            timed.append((sent, call))
+    return [each for _, each in sorted(timed, key=lambda item: item[0])]
+
+
+def _ruling(referee: Referee, group: _Group, rest: deque[_Group | Call]) -> Ruling:
     call = group[0]
     if len(group) > 1:
         return _driven(referee.burst(call.player, group, _call(call)), rest)
@@ -119,7 +143,7 @@ def _ruling(referee: Referee, group: list[Operation], rest: deque[list[Operation
     return _driven(referee.call(_call(call)), rest)
 
 
-def _driven(asking: Asking, rest: deque[list[Operation]]) -> Ruling:
+def _driven(asking: Asking, rest: deque[_Group | Call]) -> Ruling:
     """Give the referee the next reads in the record, or None if a call comes first."""
     try:
         wanted = next(asking)
@@ -130,7 +154,7 @@ def _driven(asking: Asking, rest: deque[list[Operation]]) -> Ruling:
         return ruling
 
 
-def _next_read(rest: deque[list[Operation]], until: Collection[Money]) -> Call | None:
+def _next_read(rest: deque[_Group | Call], until: Collection[Money]) -> Call | None:
     """Take the next read from the record; with `until`, all up to the one that shows such a balance."""
     found = None
     for place, read in enumerate(_reads(rest)):
@@ -144,10 +168,10 @@ def _next_read(rest: deque[list[Operation]], until: Collection[Money]) -> Call |
     return _call(found[1])
 
 
-def _reads(rest: Iterable[list[Operation]]) -> Iterator[Operation]:
+def _reads(rest: Iterable[_Group | Call]) -> Iterator[Operation]:
     """Return the reads that come before the next call that may move money."""
     for group in rest:
-        if len(group) > 1 or group[0].method is not Method.BALANCE:
+        if isinstance(group, Call) or len(group) > 1 or group[0].method is not Method.BALANCE:
             return
         yield group[0]
 

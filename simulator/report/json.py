@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TextIO
 
-from simulator.core.calls import Call, Opening, call_object, line_text, opening_object
+from simulator.core.call_lines import call_object, line_text, opening_object
+from simulator.core.calls import Call, Opening
 from simulator.core.findings import Finding, Place
 from simulator.core.json import JsonObject, encode
 from simulator.core.money import format_money, money_text

@@ -10,16 +10,8 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from simulator.core.calls import (
-    Call,
-    FaultKind,
-    Opening,
-    body_object,
-    call_facts,
-    call_object,
-    line_text,
-    opening_object,
-)
+from simulator.core.call_lines import body_object, call_facts, call_object, line_text, opening_object
+from simulator.core.calls import Call, FaultKind, Opening
 from simulator.core.findings import Finding, Outcome
 from simulator.core.money import Money, format_money, money_text
 from simulator.core.secrets import Headers, mask_headers
