@@ -76,7 +76,7 @@ STEP_SLIPS = {
     "limit and no more": ("- bet: limit+0.00", '1:8 "limit+0.00" is no more than limit; write limit'),
     "refund of the limit": (
         "- bet: {amount: 1.00, id: b}\n- refund: {of: b, amount: limit}",
-        '2:27 "limit" cannot stand here; only a bet or a win is of the operator\'s limit',
+        '2:27 "limit" cannot stand here; only a bet or a win is of your wallet\'s limit',
     ),
     "win of more than all": ("- win: all+0.01", '1:8 "all+0.01" can only be the amount of a bet'),
     "refund of all": (

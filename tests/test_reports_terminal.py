@@ -20,7 +20,7 @@ from report_stories import (
     start,
     told,
 )
-from simulator.core.findings import Place, Severity, Verdict
+from simulator.core.findings import Phase, Place, Severity, Verdict
 from simulator.core.steps import Parallel, Scenario
 from simulator.errors import ExitCode
 from simulator.report.events import DialectObserved, Event, FindingRaised, ScenarioStarted
@@ -63,6 +63,16 @@ def test_every_report_shows_the_answer_of_every_finding(kind: str, severity: Sev
     verdict = Verdict.FAILED if severity is Severity.ERROR else Verdict.PASSED
     finding = a_finding(severity=severity, answer="HTTP 200 it-was-this")
     assert "HTTP 200 it-was-this" in told(kind, [start(), *ran(a_scenario(), verdict, finding)])
+
+
+@pytest.mark.parametrize("kind", ["terminal", "junit"])
+def test_what_a_call_before_the_first_step_shows_is_not_laid_to_a_line(kind: str) -> None:
+    """The scenario is named, and what was found; no line of its source is."""
+    finding = a_finding(place=Place(REFUND_FILE, 1), phase=Phase.PREPARATION)
+    text = told(kind, [start(), *ran(a_scenario(), Verdict.FAILED, finding)])
+    assert "the repeated refund was credited again" in text
+    assert "expected 100.00" in text
+    assert "1 | name:" not in text
 
 
 def test_a_step_from_an_included_file_is_shown_without_foreign_source() -> None:

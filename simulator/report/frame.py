@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 
 from simulator.core.calls import Call
-from simulator.core.findings import Finding, Severity
+from simulator.core.findings import Finding, Phase, Severity
 from simulator.core.money import format_money
 from simulator.core.secrets import mask_headers
 from simulator.core.steps import Scenario
@@ -46,12 +46,14 @@ def frame(sighting: Sighting, style: FrameStyle) -> list[str]:
     """Return all that a report says about one finding."""
     finding, ink = sighting.finding, style.ink
     word = ink.severity(finding.severity, VERDICT_WORDS[finding.severity])
-    place = finding.place or (sighting.scenario.place if sighting.scenario else None)
+    # No step made a call that only brings the player to a balance.
+    prepared = finding.phase is Phase.PREPARATION
+    place = None if prepared else finding.place or (sighting.scenario.place if sighting.scenario else None)
     gutter = max(2, len(str(place.line))) if place else 2
     return [
         f"{word}  {ink.strong(visible(sighting.where))}  {visible(sighting.name)}".rstrip(),
         headline(finding, ink),
-        *_source(finding, sighting.scenario, gutter, style),
+        *_source(finding, None if prepared else sighting.scenario, gutter, style),
         *(_facts(finding, sighting.scenario, gutter, style)),
     ]
 

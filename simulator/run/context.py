@@ -189,7 +189,7 @@ class RunContext:
         elif exchange.fault is None and not exchange.reply.answered:
             self._silent += 1
             if self._silent >= SILENT_CALLS_MAX:
-                self.stop(f"the operator stopped answering: {exchange.reply.detail}")
+                self.stop(f"your wallet stopped answering: {exchange.reply.detail}")
 
 
 # --- secrets --------------------------------------------------------------------------------------

@@ -328,7 +328,7 @@ Said = TypeVar("Said")
 def check_claims(expect: Expect, call: Call, outcome: Outcome) -> Iterator[str]:
     """Yield a sentence for each claim that does not hold."""
     if expect.outcome not in (None, Expected.EITHER) and not expect.outcome.admits(outcome):
-        yield f"expected {expect.outcome.value}, the operator's answer was {outcome.value}"
+        yield f"expected {expect.outcome.value}, your wallet's answer was {outcome.value}"
     if expect.balance is not None and call.reading.stated_balance != expect.balance:
         shown = call.reading.stated_balance
         found = "no readable balance" if shown is None else format_money(shown)

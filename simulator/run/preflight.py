@@ -158,7 +158,7 @@ class Preflight:
             return
         if call.reading.outcome is Outcome.REFUSED and balance < CENT:
             raise RootCause(
-                f"player {player} needs money: it has {format_money(balance)} and the operator refuses "
+                f"player {player} needs money: it has {format_money(balance)} and your wallet refuses "
                 "a win; give it some, name another with --player, or configure a seed hook"
             )
         self._unusable(call, "a win of 0.01", player, before=balance)

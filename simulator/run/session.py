@@ -128,7 +128,7 @@ class ScenarioRun:
         if "seeding" in needs and settings.seed_hook is None:
             return "needs a seed hook: none is configured"
         if "limits" in needs and settings.max_bet is None:
-            return "needs the operator's limit: max_bet is not configured"
+            return "needs your wallet's limit: --max-bet is not given"
         return self._context.limits.prevents(self._scenario) or self._cast.missing(self._scenario)
 
     def _played(self, players: dict[str, str]) -> str:
@@ -306,7 +306,7 @@ class Steps:
         try:
             wait_for(lambda: target, RESTART_S)
         except EndpointUnreachable as error:
-            raise CannotSend(f"the operator did not come back after its restart: {error}") from None
+            raise CannotSend(f"your wallet did not come back after its restart: {error}") from None
 
     def _block(self, step: Block) -> None:
         book = self._book(step.player)

@@ -48,8 +48,7 @@ def run_scenarios(
     _check_policy(settings)
     if not settings.players and settings.seed_hook is None:
         raise UsageError(
-            "no player: name a user id that the operator knows with --player, "
-            "or make players with --seed-hook"
+            "no player: name a user id that your wallet knows with --player, or make players with --seed-hook"
         )
     # With --wait-for the name may not resolve yet, and waiting is a part of the run.
     target = None if settings.wait_for_s else _target(settings)

@@ -105,7 +105,7 @@ def _forms(use: AmountUse) -> str:
     return f"10.00, x2.40, ~5.00, 0.10..5.00{whole}"
 
 
-_OF_WORD = {"all": "all the player has", "limit": "the operator's limit"}
+_OF_WORD = {"all": "all the player has", "limit": "your wallet's limit"}
 
 
 def _plus(text: str, word: str, use: AmountUse) -> Money:

@@ -424,7 +424,7 @@ class Script:
             case OfLimit(plus=plus):
                 limit = ledger.books[player].terms.max_bet
                 if limit is None:
-                    raise CannotSend("the operator's limit on a bet is not configured")
+                    raise CannotSend("your wallet's limit on a bet is not configured: --max-bet")
                 return Money(limit + plus)
             case TimesBet(factor=factor):
                 if player not in self._last_bet:

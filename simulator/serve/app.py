@@ -210,8 +210,8 @@ _PATHS = (
 _WALLET_PATH = re.compile(r"/[a-z]+_api", re.ASCII)
 
 _WALLET_SIDE = (
-    "webhooks go to your wallet, not to the simulator: this path is on the operator's side; --webhook-url, "
-    "or --endpoint of a run, names your wallet's URL"
+    "webhooks go to your wallet, not to the simulator: this path is on the operator's side; --webhook-url "
+    "names your wallet's URL here, and --endpoint in a run"
 )
 
 

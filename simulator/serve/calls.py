@@ -437,7 +437,7 @@ def no_webhook_url(agent: CalledAgent) -> NoWebhookUrl:
     """Return the error for an agent that cannot be called."""
     return NoWebhookUrl(
         f'agent "{agent.code}" has no webhook URL; say with --webhook-url (serve.webhook_url in the '
-        "configuration file) where the operator answers webhooks"
+        "configuration file) where your wallet answers webhooks"
     )
 
 
