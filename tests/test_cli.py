@@ -230,8 +230,23 @@ def test_init_never_writes_over_a_file(tmp_path: Path) -> None:
 
 
 def test_init_in_a_folder_that_cannot_take_it_says_so(tmp_path: Path) -> None:
-    """A file in the way is named."""
+    """What is in the way is named."""
     (tmp_path / "scenarios").write_text("", "utf-8")
     done = simulate("init", folder=tmp_path)
     assert done.returncode == 4
-    assert "scenarios/first.yaml" in done.stderr
+    assert "scenarios/first.yaml cannot be written: scenarios is a file, not a folder" in done.stderr
+    (tmp_path / "betrontech-sim.yaml").unlink()
+    (tmp_path / "betrontech-sim.yaml").mkdir()
+    done = simulate("init", folder=tmp_path)
+    assert done.returncode == 4
+    assert "betrontech-sim.yaml cannot be written: there is a folder of that name" in done.stderr
+
+
+def test_a_wrong_name_ends_with_a_sentence_before_anything_is_done(tmp_path: Path) -> None:
+    """A defect without a near name says where all of them are; a wire profile is read before a call."""
+    done = simulate("mutants", "zzzz", folder=tmp_path)
+    assert done.returncode == 4
+    assert 'no defect is called "zzzz"; betrontech-sim operator --list-defects lists all' in done.stderr
+    done = simulate("doctor", "--endpoint", "http://127.0.0.1:1/", "--wire", "nix", folder=tmp_path)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert 'wire profile "nix" is not known' in done.stderr

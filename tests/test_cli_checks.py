@@ -42,6 +42,17 @@ def test_explain_of_a_group_lists_its_rules(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("cause", "rule"),
+    [("overdraft", "INS-01"), ("form:CON-07:status-text", "CON-07"), ("no-answer:cut", "CON-18")],
+)
+def test_explain_of_a_cause_explains_its_rule(cause: str, rule: str, tmp_path: Path) -> None:
+    """Causes are how the JSON report and the console group findings."""
+    ended = simulate("explain", cause, folder=tmp_path)
+    assert ended.returncode == 0
+    assert ended.stdout.startswith(f"{rule}  ")
+
+
 @pytest.mark.parametrize(("found", "nearest"), [("ERF-04", "REF-04"), ("IDE01", "IDE-01")])
 def test_an_unknown_rule_is_a_usage_error_that_names_the_nearest(
     found: str, nearest: str, tmp_path: Path

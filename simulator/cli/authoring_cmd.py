@@ -15,7 +15,7 @@ from pathlib import Path
 
 import click
 
-from simulator.core.calls import CallForm, FaultKind, FaultSpec
+from simulator.core.calls import NO_ANSWER, CallForm, FaultKind, FaultSpec
 from simulator.core.findings import Level
 from simulator.core.money import format_money, written
 from simulator.core.profiles import WireProfile
@@ -31,8 +31,10 @@ from simulator.core.steps import (
     Step,
     Wait,
 )
+from simulator.core.webhooks import Method
 from simulator.errors import ExitCode, NothingSelected, UsageError
-from simulator.law.rules import Rule, checks, rule, rules
+from simulator.law.rules import Rule, checks, rule, rule_of, rules
+from simulator.law.situations import Situation
 from simulator.report.coverage import Covered, coverage
 from simulator.report.text import display_width, plural, visible
 from simulator.scenario.dry_run import RUN, DryCall, DryRun
@@ -291,6 +293,7 @@ def explain_command(names: tuple[str, ...]) -> ExitCode:
     \b
     betrontech-sim explain IDE-01
     betrontech-sim explain REF
+    betrontech-sim explain lost-update        the cause of a finding, as the JSON report names it
     """
     if not names:
         _list(list(rules().values()))
@@ -300,8 +303,21 @@ def explain_command(names: tuple[str, ...]) -> ExitCode:
         if group:
             _list(group)
             continue
-        click.echo(("\n" if index else "") + explained(rule(name), tested_by(name.strip().upper())))
+        rule_id = _rule_of_cause(name)
+        shown = explained(rule(rule_id), tested_by(rule_id.strip().upper()))
+        click.echo(("\n" if index else "") + shown)
     return ExitCode.PASSED
+
+
+def _rule_of_cause(name: str) -> str:
+    """Return the rule under which a cause is reported; a name that is no cause as it is."""
+    if name.startswith("form:"):
+        return name.split(":")[1]
+    cause = name.partition(":")[0]
+    if cause == NO_ANSWER:
+        # Reports name it as a matter of form, whatever the call was.
+        return "CON-18"
+    return rule_of(Situation(cause), method=Method.BET) if cause in set(Situation) else name
 
 
 def explained(found: Rule, files: tuple[str, ...]) -> str:
@@ -370,6 +386,11 @@ def init_command() -> ExitCode:
 
 
 def _written(starter: Path, target: Path) -> str:
+    in_the_way = next((each for each in target.parents if each.exists() and not each.is_dir()), None)
+    if in_the_way is not None:
+        raise UsageError(f"{target} cannot be written: {in_the_way} is a file, not a folder")
+    if target.is_dir():
+        raise UsageError(f"{target} cannot be written: there is a folder of that name")
     try:
         if target.exists():
             return f"kept     {target}  (already exists)"

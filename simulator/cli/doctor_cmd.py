@@ -65,9 +65,9 @@ def command(**flags: Any) -> ExitCode:
     values = load_values(DOCTOR.rows, flags)
     if "endpoint" not in values:
         raise UsageError("no endpoint is given; add --endpoint URL")
+    wire = wire_profile(values.get("wire", "betrontech"))
     click.echo(f"{visible(mask_url(values['endpoint']))}\n")
     code, closing = ExitCode.PASSED, dict(_CLOSING)
-    wire = wire_profile(values.get("wire", "betrontech"))
     urls = (values["endpoint"], values.get("proxy") or "")
     secrets = Secrets(headers=(*values.get("headers", ()), *wire.headers), urls=urls)
     for check in _checks(values, wire):

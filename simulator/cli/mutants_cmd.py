@@ -85,7 +85,8 @@ def command(names: tuple[str, ...], jobs: int, seed: int, whole: bool, causes: b
     """
     for name in names:
         if name not in DEFECTS:
-            raise UsageError(f'no defect is called "{name}"{did_you_mean(name, DEFECTS)}')
+            near = did_you_mean(name, DEFECTS) or "; betrontech-sim operator --list-defects lists all"
+            raise UsageError(f'no defect is called "{name}"{near}')
     every = [defect for members in defects_by_group().values() for defect in members]
     chosen = [DEFECTS[name] for name in names] or every
     suite = load_scenarios(())
