@@ -161,7 +161,7 @@ def by_hand(wrong: Wallet, record: Path, blocks: list[Blocked], control: str) ->
         if line["type"] == "opening":
             wrong.seed(line["player"], line["balance"])
         webhook = _webhook(line)
-        if webhook is None or not _fire(control, webhook):
+        if webhook is None or not _fire(control, webhook, line.get("account")):
             return False
     return True
 
@@ -198,10 +198,11 @@ def _webhook(line: Json) -> Json | None:
     return fields
 
 
-def _fire(control: str, webhook: Json) -> bool:
-    """Send one webhook by hand; False if the server says that it is none."""
+def _fire(control: str, webhook: Json, account: str | None) -> bool:
+    """Send one webhook by hand, with what is known of its player; False if it is none to the server."""
+    told = {} if account is None else {"account": account}
     try:
-        _asked("POST", f"{control}/webhooks", {"agent": AGENT, "webhook": webhook})
+        _asked("POST", f"{control}/webhooks", {"agent": AGENT, "webhook": webhook, **told})
     except HTTPError as error:
         if error.code == 422:
             return False

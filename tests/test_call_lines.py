@@ -15,7 +15,7 @@ import simulator.report
 from command_line import simulate
 from control_client import controlled
 from simulator.core.call_lines import BadLine, call_object, line_text, opening_object, read_line
-from simulator.core.calls import Call, CallForm, Form, Opening, Reading, Why
+from simulator.core.calls import Call, CallForm, Form, KnownAs, Opening, Reading, Why
 from simulator.core.findings import Outcome, Place
 from simulator.core.money import Money
 from simulator.core.webhooks import (
@@ -60,7 +60,10 @@ def calls(draw: st.DrawFn) -> Call:
         exchange,
         Reading(draw(st.sampled_from(Outcome)), draw(st.none() | MONEY)),
         Form(draw(st.sampled_from(CallForm)), request),
-        Why(draw(st.none() | ID), draw(TEXT), draw(TEXT), place, draw(st.none() | ID)),
+        Why(
+            *(draw(st.none() | ID), draw(TEXT), draw(TEXT), place, draw(st.none() | ID)),
+            account=draw(st.none() | st.sampled_from(KnownAs)),
+        ),
     )
 
 
@@ -118,6 +121,7 @@ VALUES: dict[str, list[object]] = {
     "balance": ["90.00", 90, "x", [], None],
     "form": [*CallForm, "neat", 7, None],
     "label": ["b1", 7, None],
+    "account": [*KnownAs, "closed", 7, None],
     "http": [200, "x"],
     "reply": ["{}", {}],
     "no_reply": [{"kind": "reset", "detail": "gone"}, "x"],

@@ -248,3 +248,34 @@ def test_bytes_that_are_no_webhook_are_accused_of_the_balance_that_they_moved() 
     assert right.rank == 0
     [other] = map(as_played, judged(OPENING, BET, {**broken, "agent": "a2"}, read))
     assert other.verdict.situation is not Situation.MALFORMED_MOVED
+
+
+def test_a_player_who_does_not_exist_must_not_be_accepted() -> None:
+    """No opening is needed; a refusal is right, and an id that resembles another player's is named so."""
+    bet = {**BET, "player": "p1abc", "account": "unknown", "balance": "89.00"}
+    refused = {**bet, "outcome": "refused", "balance": None}
+    assert [each.rank for each in judged(OPENING, BET, refused)] == [0, 0]
+    found = {each.player: each for each in judged(OPENING, BET, bet, {**bet, "player": "q"})}
+    assert found["p1"].rank == 0
+    assert found["p1abc"].verdict.situation is Situation.SAME_PLAYER_ID
+    assert (found["q"].verdict.situation, found["q"].line) == (Situation.UNKNOWN_PLAYER_ACCEPTED, 4)
+
+
+def test_a_blocked_player_is_refused_bets_and_paid_wins() -> None:
+    """An accepted bet is wrong although the money adds up; its refusal is right, that of a win is not."""
+    bet: dict[str, object] = {**BET, "account": "blocked"}
+    [taken] = map(as_played, judged(OPENING, bet))
+    assert (taken.verdict.situation, taken.rank) == (Situation.BLOCKED_PLAYER_WRONG, 3)
+    refused: dict[str, object] = {**bet, "outcome": "refused", "balance": None}
+    [right] = map(as_played, judged(OPENING, refused))
+    assert right.rank == 0
+    win = {**bet, "transaction_id": "b0", "sent_ns": -8, "answered_ns": -1, "account": None}
+    unpaid = {
+        **refused,
+        "method": "transaction_win",
+        "transaction_id": "w1",
+        "sent_ns": 11,
+        "answered_ns": 19,
+    }
+    [owed] = map(as_played, judged(OPENING, win, unpaid))
+    assert owed.verdict.situation is Situation.WIN_REFUSED

@@ -105,10 +105,7 @@ IN_PREFLIGHT = frozenset(
 """Seen in the first calls of a run, after which no scenario is run."""
 
 
-_UNREAD = "without a balance read of that player first, neither `serve` nor `judge` knows the player"
 STILL_DIFFERENT = {
-    **dict.fromkeys(("unknown-player-created", "sql-injection", "blocked-player-may-bet"), _UNREAD),
-    "user-id-read-as-number": "in play and in a record, a player with an id like that is another player",
     "balance-in-cents": "a run sees it while it prepares the first scenario",
     "balance-of-last-bettor": "a run sees it while it prepares the first scenario",
 }

@@ -9,6 +9,7 @@ import pytest
 
 from scripted_server import Peer, ScriptedServer, answering, reply
 from serve_play import DOUBLE, LOSS, STAKE, money_at, playing, wallet
+from simulator.core.calls import KnownAs
 from simulator.core.findings import CallVerdict, Outcome
 from simulator.core.money import Money
 from simulator.core.webhooks import Method
@@ -64,6 +65,27 @@ def test_a_webhook_by_hand_is_sent_judged_and_kept_as_such() -> None:
         assert money_at(server) == 9000
         read = play.delivery.by_hand.fire("demo", {"method": "user_balance", "user_id": "1000"})
         assert read.balance == 9000
+
+
+def test_what_the_sender_knows_of_the_player_is_what_the_answer_is_judged_by() -> None:
+    """A bet that is right of anyone else is wrong of a blocked player, and of one who does not exist."""
+    with wallet() as server, playing(server.endpoint) as play:
+        play.delivery.open_wallet(play.session())
+        by_hand = play.delivery.by_hand
+
+        def causes(account: KnownAs | None, transaction_id: str, player: str = "1000") -> list[str]:
+            fields = {**BY_HAND, "transaction_id": transaction_id, "user_id": player}
+            sent = by_hand.fire("demo", fields, account=account)
+            entry = play.delivery.journal.entry(sent.numbers[0])
+            assert entry is not None
+            assert entry.call.why.account is account
+            return [each.cause for each in entry.findings]
+
+        assert causes(None, "h1") == []
+        assert causes(KnownAs.BLOCKED, "h2") == ["blocked-player-wrong"]
+        assert causes(None, "h3") == []
+        assert causes(KnownAs.UNKNOWN, "h4") == ["unknown-player-accepted"]
+        assert causes(KnownAs.UNKNOWN, "h5", "nobody") == []
 
 
 def test_an_unknown_agent_or_number_is_said_to_be_one() -> None:

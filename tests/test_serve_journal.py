@@ -46,6 +46,7 @@ def crowded(store: JournalStore) -> Journal:
         "reason": "''",
         "difference": "0",
         "no_reply": "''",
+        "account": "''",
         "form": "'canonical'",
         "agent": "'demo'",
         "session": "'demo-' || (n % 500)",

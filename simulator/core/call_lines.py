@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 
-from simulator.core.calls import Call, CallForm, Form, Opening, Reading, Why
+from simulator.core.calls import Call, CallForm, Form, KnownAs, Opening, Reading, Why
 from simulator.core.findings import Outcome, Place
 from simulator.core.json import JsonObject, JsonValue, NotJson, encode
 from simulator.core.json import parse as parse_json
@@ -54,7 +54,7 @@ def call_facts(call: Call) -> JsonObject:
     """Return what is known of a call, without its bodies.
 
     The key ``agent`` is there for a call of the server's alone; where a run has its scenario, the server has
-    the agent.
+    the agent. The key ``account`` is there where the sender knows that the player is unknown or blocked.
     """
     exchange, why = call.exchange, call.why
     request, reply = exchange.request, exchange.reply
@@ -74,6 +74,8 @@ def call_facts(call: Call) -> JsonObject:
     written["line"] = why.place.line if why.place else None
     written["game_id"] = None if request is None else request.game_id
     written["form"] = call.form.kind
+    if why.account is not None:
+        written["account"] = why.account
     written["fault"] = exchange.fault
     written["http"] = reply.status if isinstance(reply, Reply) else None
     return written
@@ -183,7 +185,8 @@ class _Line(Fields):
         line = self.value("line")
         place = Place("", int(line)) if isinstance(line, Decimal) and 0 < line < 10**9 else None
         agent, label = self._text("agent") or None, self._text("label") or ""
-        return Why(self._told("scenario"), self._told("purpose") or "", label, place, agent)
+        account = self.optional("account", *one_of(KnownAs))
+        return Why(self._told("scenario"), self._told("purpose") or "", label, place, agent, account=account)
 
     def _reply(self) -> Reply | NoReply:
         status = self.value("http")

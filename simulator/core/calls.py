@@ -61,13 +61,20 @@ class FaultSpec(Frozen):
     delay_ns: int = 0
 
 
+class KnownAs(StrEnum):
+    """What a sender knows of a player: there is no such player, or the account is blocked."""
+
+    UNKNOWN = "unknown"
+    BLOCKED = "blocked"
+
+
 class Why(Frozen):
     """Why a call was sent: for which scenario and step, or which agent, and its purpose.
 
     `purpose` is step, probe, adjust, preflight, restore or settle in a run, launch, round, resend, probe or
     hand in the server, and empty in a record without it. `label` is the author's name of the step, `phase`
     the part of a run. `fresh`: nothing with its transaction_id was sent before, not even the bet that a
-    refund names.
+    refund names. `account` is what the sender knows of the player's account, None for an ordinary one.
     """
 
     scenario_id: str | None
@@ -77,6 +84,7 @@ class Why(Frozen):
     agent: str | None = None
     phase: Phase = Phase.STEP
     fresh: bool = True
+    account: KnownAs | None = None
 
 
 Player = tuple[str, str]
@@ -294,6 +302,7 @@ class Operation(Frozen):
     balance: Money | None
     form: CallForm = CallForm.CANONICAL
     label: str = ""
+    account: KnownAs | None = None
 
     @classmethod
     def of(cls, call: Call, index: int) -> Operation:
@@ -313,6 +322,7 @@ class Operation(Frozen):
             balance=call.reading.balance,
             form=call.form.kind,
             label=call.why.label,
+            account=call.why.account,
         )
 
     @property

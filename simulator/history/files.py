@@ -15,11 +15,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from simulator.core.call_lines import BadLine, read_line
-from simulator.core.calls import FOREVER, Call, CallForm, Deviation, Opening, Operation, Player
+from simulator.core.calls import FOREVER, Call, CallForm, Deviation, KnownAs, Opening, Operation, Player
 from simulator.core.findings import Outcome, Phase
-from simulator.core.money import Money
+from simulator.core.money import ZERO, Money
 from simulator.core.webhooks import Method, NoReply, NoReplyKind
-from simulator.history.check import Consistency, HistoryVerdict, check_history, settled_history
+from simulator.history.check import Consistency, HistoryVerdict, MoneyVerdict, check_history, settled_history
+from simulator.law.book import resembles
+from simulator.law.rules import rule_of, words_of
+from simulator.law.situations import Situation
 
 _NOTHING_EXPLAINS = 3
 
@@ -82,6 +85,23 @@ class _Segment:
 
 
 @dataclass(slots=True)
+class _Unknown:
+    """Calls of a player whom their sender knew not to exist; `accepted` is the first that was accepted."""
+
+    place: str
+    calls: int = 0
+    accepted: Call | None = None
+    unanswered: tuple[int, Call] | None = None
+
+    def add(self, call: Call) -> None:
+        self.calls += 1
+        if self.accepted is None and call.outcome is Outcome.ACCEPTED and call.request.method.moves_money:
+            self.accepted = call
+        if self.unanswered is None and _is_unanswered(call):
+            self.unanswered = call.number, call
+
+
+@dataclass(slots=True)
 class _Use:
     """When a player first sent an id, and when a call with it was first accepted (FOREVER: never).
 
@@ -99,6 +119,7 @@ class Histories:
     def __init__(self, name: str) -> None:
         self._name = name
         self._segments: dict[Player, _Segment] = {}
+        self._unknown: dict[Player, _Unknown] = {}
         self._users: dict[tuple[str, Method, str], dict[Player, _Use]] = {}
         self._counts_per_player: set[str] = set()
         """The agents whose wallet applies an id for each player that uses it."""
@@ -106,8 +127,8 @@ class Histories:
 
     @property
     def players(self) -> int:
-        """Return how many players have an opening line."""
-        return len(self._segments)
+        """Return how many players have an opening line, or are known not to exist."""
+        return len({*self._segments, *self._unknown})
 
     def judge(self, lines: Iterable[str]) -> Iterator[JudgedHistory]:
         """Yield a verdict for each segment with a call as it ends; those with doubtful shared ids last.
@@ -124,15 +145,25 @@ class Histories:
                 case Call() as call if call.form.request is None:
                     self._add_hostile(replace(call, number=number))
                 case Call() as call:
-                    self._add(call, number, place)
+                    self._add(replace(call, number=number), place)
+        for player, unknown in self._unknown.items():
+            yield self._of_unknown(player, unknown)
         for player in list(self._segments):
             yield from self._end(player)
         for strict, lenient in self._open:
             yield strict if strict.agent in self._counts_per_player else lenient
 
-    def _add(self, call: Call, number: int, place: str) -> None:
-        operation, agent = Operation.of(call, number), call.why.agent or ""
+    def _add(self, call: Call, place: str) -> None:
+        operation, agent = Operation.of(call, call.number), call.why.agent or ""
         player = (agent, operation.player)
+        if operation.account is KnownAs.UNKNOWN:
+            # A player who does not exist has no balance, and needs no opening.
+            self._unknown.setdefault(player, _Unknown(place)).add(call)
+            return
+        blocked = operation.account is KnownAs.BLOCKED and operation.method is Method.BET
+        if blocked and operation.form is CallForm.CANONICAL:
+            # Its refusal is right, and no order of the calls needs to explain it.
+            operation = replace(operation, form=CallForm.OPTIONAL)
         segment = self._segments.get(player)
         if segment is None:
             if call.why.purpose:
@@ -144,7 +175,7 @@ class Histories:
         if call.why.purpose != Phase.PREFLIGHT:
             segment.phase = Phase.STEP
         if segment.unanswered is None and _is_unanswered(call):
-            segment.unanswered = number, call
+            segment.unanswered = call.number, call
         if operation.transaction_id is not None and operation.outcome is not Outcome.REFUSED:
             users = self._users.setdefault((agent, *_key(operation)), {})
             asked = operation.method, operation.amount
@@ -158,6 +189,29 @@ class Histories:
         for (agent, _), segment in self._segments.items():
             if agent == (call.why.agent or "") and segment.scenario == call.why.scenario_id:
                 segment.hostile.append(call)
+
+    def _of_unknown(self, player: Player, unknown: _Unknown) -> JudgedHistory:
+        """Return the verdict on the calls of a player who does not exist: none must be accepted."""
+        agent, user = player
+        call = unknown.accepted
+        if call is None:
+            verdict = HistoryVerdict(Consistency.CONSISTENT, MoneyVerdict.RIGHT, 1)
+        else:
+            known = (other for of, other in self._segments if of == agent)
+            alike = any(resembles(user, other) for other in known)
+            situation = Situation.SAME_PLAYER_ID if alike else Situation.UNKNOWN_PLAYER_ACCEPTED
+            title = words_of(situation).title
+            explanation = f"{title[:1].upper()}{title[1:]}: {call.request.method.noun} accepted."
+            verdict = HistoryVerdict(
+                Consistency.INCONSISTENT, MoneyVerdict.WRONG, _NOTHING_EXPLAINS, situation, explanation
+            )
+        return JudgedHistory(
+            *(user, unknown.place, unknown.calls, verdict, ZERO, ()),
+            agent=agent,
+            unanswered=unknown.unanswered,
+            line=None if call is None else call.number,
+            rule="" if call is None else rule_of(situation, (), call.request.method),
+        )
 
     def _end(self, player: Player) -> Iterator[JudgedHistory]:
         segment = self._segments.get(player)

@@ -10,11 +10,12 @@ from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from simulator.core.calls import Call, Deviation, Operation, Reading, Why, recorded_call
+from simulator.core.calls import Call, Deviation, KnownAs, Operation, Reading, Why, recorded_call
 from simulator.core.findings import Finding, Outcome, Severity
 from simulator.core.money import Money
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Method
+from simulator.history.check import Consistency, HistoryVerdict, MoneyVerdict
 from simulator.history.files import JudgedHistory
 from simulator.judge.findings import Findings
 from simulator.judge.referee import Referee
@@ -27,6 +28,8 @@ _EFFECTS_FROM_OUTSIDE = (Situation.BALANCE_READ_WRONG.value, Situation.BET_NOT_T
 """The situations of a player's calls after another player's call has changed the balance."""
 
 _NOTHING_EXPLAINS = 3
+
+_WRONG = HistoryVerdict(Consistency.INCONSISTENT, MoneyVerdict.WRONG, _NOTHING_EXPLAINS)
 """The tier of a history that no order explains."""
 
 
@@ -52,12 +55,18 @@ def as_played(judged: JudgedHistory) -> JudgedHistory:
     left out of it: they are many.
     """
     bare = replace(judged, operations=(), hostile=(), unanswered=None, missing=_missing(judged))
-    if judged.verdict.tier != _NOTHING_EXPLAINS:
+    # An order explains an accepted bet of a blocked player, too.
+    blocked = any(each.account is KnownAs.BLOCKED for each in judged.operations)
+    if judged.verdict.tier != _NOTHING_EXPLAINS and not blocked:
         return bare
     named = first_mistake(judged.opening, judged.operations, judged.others_ids, judged.hostile)
     if named is None or named.finding.cause not in set(Situation):
         return bare
     finding = named.finding
+    if judged.verdict.tier != _NOTHING_EXPLAINS:
+        if finding.cause != Situation.BLOCKED_PLAYER_WRONG.value:
+            return bare
+        judged = replace(judged, verdict=_WRONG)
     situation = _of_a_stranger(finding, judged.strangers) or Situation(finding.cause)
     verdict = replace(judged.verdict, situation=situation)
     if named.alone:
@@ -201,5 +210,5 @@ def _call(operation: Operation) -> Call:
         operation.balance if answered else None,
         must_settle=operation.must_settle,
     )
-    why = Why(None, "", operation.label)
+    why = Why(None, "", operation.label, account=operation.account)
     return recorded_call(operation.request, reading, why, operation.form, number=operation.index)

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Generator, Iterable, Sequence
+from dataclasses import replace
 
-from simulator.core.calls import Call, Operation
+from simulator.core.calls import Call, KnownAs, Operation
 from simulator.core.findings import CallVerdict, Outcome
 from simulator.core.money import Money
 from simulator.judge.account import Account, Accounts, PlayerStanding
 from simulator.judge.findings import Findings, MoneyFacts
 from simulator.judge.judging import Judging
 from simulator.judge.rulings import (
+    NO_ANSWER,
     NOT_OPENED,
     UNREADABLE,
     Asking,
@@ -96,8 +98,21 @@ class Referee:
     def call(self, call: Call) -> Asking:
         """Judge one bet, win or refund."""
         account = self._accounts.get(call.request.player)
+        if call.why.account is KnownAs.UNKNOWN and (account is None or account.book.terms.exists):
+            return self._of_unknown(call, account)
         if account is None or account.lost:
             return (yield from self._without_account(call, account))
+        terms = account.book.terms
+        if call.why.account is KnownAs.BLOCKED and not terms.blocked:
+            blocked = account.book.terms = replace(terms, blocked=True)
+            ruling = yield from self._of_known(call, account)
+            if account.book.terms is blocked:
+                account.book.terms = terms
+            return ruling
+        return (yield from self._of_known(call, account))
+
+    def _of_known(self, call: Call, account: Account) -> Asking:
+        """Judge a call of a player whose balance is known."""
         ruling = yield from self._case(call).money(account)
         limit = self.policy.calls_max
         if limit is not None and account.calls >= limit and not account.book.ambiguous:
@@ -160,6 +175,16 @@ class Referee:
             CallVerdict.UNJUDGED, call.outcome, reason=account.lost if account is not None else NOT_OPENED
         )
 
+    def _of_unknown(self, call: Call, account: Account | None) -> Ruling:
+        """Judge a call for a player who does not exist, as its sender knows: it must not be accepted."""
+        if call.outcome is not Outcome.ACCEPTED:
+            unclear = call.outcome is Outcome.UNKNOWN
+            verdict = CallVerdict.OPEN if unclear else CallVerdict.RIGHT
+            return Ruling(verdict, call.outcome, reason=NO_ANSWER if unclear else "")
+        if account is not None and call.balance is not None:
+            account.follow(call.balance)
+        return self._stranger(call)
+
     def _stranger(self, call: Call) -> Ruling:
         player, method = call.request.player, call.request.method
         facts = MoneyFacts(player, (), call.balance)
@@ -176,7 +201,7 @@ class Referee:
     def _first_read(self, call: Call, account: Account | None) -> Ruling:
         """Return what can be said of a read for a player whose balance is not known; it is, from here on."""
         call = call.for_unknown_player
-        if self.policy.own_players and account is None:
+        if call.why.account is KnownAs.UNKNOWN or (self.policy.own_players and account is None):
             if call.outcome is not Outcome.ACCEPTED:
                 return Ruling(CallVerdict.RIGHT, call.outcome)
             finding = self.findings.mild(Situation.UNKNOWN_PLAYER_ACCEPTED, call, call.request.method)

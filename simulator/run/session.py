@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
 
-from simulator.core.calls import Call, FaultSpec, Opening, UnsentCall, Why
+from simulator.core.calls import Call, FaultSpec, KnownAs, Opening, UnsentCall, Why
 from simulator.core.findings import Finding, Outcome, Phase, Place, Severity, Verdict
 from simulator.core.money import format_money
 from simulator.core.steps import (
@@ -329,14 +329,25 @@ class Steps:
     def _money(self, unsent: UnsentCall, expect: Expect) -> Outcome:
         if unsent.fault is not None:
             return self._disturbed(unsent, unsent.fault, expect)
-        call = self._context.call(unsent)
+        call = self._context.call(self._known(unsent))
         outcome = self._judge_call(call)
         self._claims(expect, call, outcome)
         return outcome
 
+    def _known(self, unsent: UnsentCall) -> UnsentCall:
+        """Return the call with what the scenario says of its player, for who reads the record."""
+        if unsent.form.request is None:
+            return unsent
+        book = self._ledger.books.get(unsent.form.request.player)
+        if book is None or not book.terms.exists:
+            return replace(unsent, why=replace(unsent.why, account=KnownAs.UNKNOWN))
+        if book.terms.blocked:
+            return replace(unsent, why=replace(unsent.why, account=KnownAs.BLOCKED))
+        return unsent
+
     def _disturbed(self, unsent: UnsentCall, fault: FaultSpec, expect: Expect) -> Outcome:
         """Send a call with a fault; an unknown outcome stays open until an answer or a read settles it."""
-        calls = self._context.disturb(unsent)
+        calls = self._context.disturb(self._known(unsent))
         # The copy that took effect came first, whatever the order of the answers.
         outcome = Outcome.UNKNOWN
         for call in sorted(calls, key=lambda each: _SETTLING.index(each.outcome)):
@@ -399,7 +410,7 @@ class Steps:
         self._claims(step.expect, call, call.outcome)
 
     def _stranger_read(self, step: Balance | Details) -> None:
-        call = self._context.call(self._script.read(step)).for_unknown_player
+        call = self._context.call(self._known(self._script.read(step))).for_unknown_player
         if call.outcome is Outcome.ACCEPTED:
             method = None if call.form.request is None else call.form.request.method
             self._judge.mild(Situation.UNKNOWN_PLAYER_ACCEPTED, call, method)
@@ -411,7 +422,7 @@ class Steps:
     # --- any bytes ---------------------------------------------------------------------------------
 
     def _send(self, step: Send) -> None:
-        call = self._context.call(self._script.send_step(step, self._ledger))
+        call = self._context.call(self._known(self._script.send_step(step, self._ledger)))
         request = call.form.request
         book = None if request is None else self._ledger.books.get(request.player)
         if book is None or not book.terms.exists:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
-from simulator.core.calls import FaultKind, FaultSpec
+from simulator.core.calls import FaultKind, FaultSpec, KnownAs
 from simulator.core.findings import Outcome
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Method, WebhookRequest, WireRequest
@@ -91,8 +91,17 @@ class HandDelivery(Frozen, kw_only=True):
         with self.turns.of_player(agent, owed.player):
             return self._deliver_owed(owed, agent)
 
-    def fire(self, agent_code: str, fields: Mapping[str, Any], session: str = "") -> Delivered:
-        """Send one webhook, given by its fields in the reference's names; once, whatever becomes of it."""
+    def fire(
+        self,
+        agent_code: str,
+        fields: Mapping[str, Any],
+        session: str = "",
+        account: KnownAs | None = None,
+    ) -> Delivered:
+        """Send one webhook, given by its fields in the reference's names; once, whatever becomes of it.
+
+        `account` is what the sender knows of the player, by which the answer is judged.
+        """
         agent = self.turns.agent(agent_code)
         request = webhook_by_hand(fields, self.new_id())
         with self.turns.of_player(agent, request.player):
@@ -100,6 +109,7 @@ class HandDelivery(Frozen, kw_only=True):
             kind = form_of(wire, agent.wire, self.games).kind
             fresh = not self._was_sent(agent_code, request)
             call = unsent(agent, request, Purpose.HAND, wire=wire, kind=kind, fresh=fresh)
+            call = replace(call, why=replace(call.why, account=account))
             return self.deliverer.deliver(SessionCall(agent=agent, session=session, unsent=call))
 
     def _was_sent(self, agent: str, request: WebhookRequest) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import field, replace
 from enum import StrEnum
 from typing import Any
 
-from simulator.core.calls import Call, CallForm, Form, Reading, Why
+from simulator.core.calls import Call, CallForm, Form, KnownAs, Reading, Why
 from simulator.core.findings import CallVerdict, Finding, Outcome
 from simulator.core.money import ZERO, Money
 from simulator.core.values import Frozen
@@ -454,7 +454,7 @@ COLUMNS = (
     *("expected", "verdict", "fault"),
     *("http_status", "duration_ns", "problem", "findings"),
     *("content_type", "request_body", "reply_headers", "reply_bytes", "reply_body"),
-    *("sent_ns", "reason", "difference", "form", "no_reply"),
+    *("sent_ns", "reason", "difference", "form", "no_reply", "account"),
 )
 
 INSERT = f"INSERT INTO exchanges ({', '.join(COLUMNS)}, bytes) VALUES ({', '.join('?' * (len(COLUMNS) + 1))})"
@@ -484,6 +484,7 @@ def values_of(entry: Entry) -> list[Value]:
         *(exchange.wire.content_type, exchange.wire.body, headers, entry.reply_bytes, body),
         *(exchange.sent_ns, entry.reason, _kept_money(entry.difference), call.form.kind.value),
         exchange.reply.kind.value if isinstance(exchange.reply, NoReply) else "",
+        call.why.account.value if call.why.account else "",
         _ROW_BYTES + sum(map(len, texts)),
     ]
 
@@ -524,11 +525,12 @@ def _call(values: Mapping[str, Any]) -> Call:
         reply = Reply(status, headers, values["reply_body"])
     wire = WireRequest(values["request_body"], values["content_type"])
     answered_ns = None if took_ns is None else sent_ns + took_ns
+    known = KnownAs(values["account"]) if values["account"] else None
     return Call(
         Exchange(request, wire, reply, sent_ns, answered_ns, values["fault"] or None),
         Reading(Outcome(values["outcome"]), money_of(values["balance"]), http_status=status),
         Form(CallForm(values["form"] or CallForm.CANONICAL), request),
-        Why(None, values["purpose"], agent=values["agent"]),
+        Why(None, values["purpose"], agent=values["agent"], account=known),
     )
 
 

@@ -106,6 +106,7 @@ _ADDED = {
         "difference": "NOT NULL DEFAULT 0",
         "form": "TEXT NOT NULL DEFAULT ''",
         "no_reply": "TEXT NOT NULL DEFAULT ''",
+        "account": "TEXT NOT NULL DEFAULT ''",
     },
     "findings": {"amount": ""},
 }

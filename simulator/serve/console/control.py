@@ -10,7 +10,8 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from simulator import __version__
-from simulator.core.mappings import WHOLE_MAX, Wrong
+from simulator.core.calls import KnownAs
+from simulator.core.mappings import WHOLE_MAX, Wrong, one_of
 from simulator.core.money import format_money, money_text
 from simulator.errors import UsageError
 from simulator.judge.account import PlayerStanding
@@ -403,12 +404,13 @@ def add_webhooks(routes: Blueprint, state: ServerState) -> None:
 
     @routes.post("/webhooks")
     def fire_webhook() -> Response:
-        fields = body_of(request, "agent", "session", "webhook")
+        fields = body_of(request, "agent", "session", "webhook", "account")
         first = [agent.code for agent in state.agents.all()[:1]]
         agent = agent_named(fields.text("agent", *first), state)
         webhook = fields.mapping("webhook")
         session = fields.text("session", "")
-        return answer(delivered_json(state.delivery.by_hand.fire(agent.code, webhook, session)))
+        account = fields.optional("account", *one_of(KnownAs))
+        return answer(delivered_json(state.delivery.by_hand.fire(agent.code, webhook, session, account)))
 
 
 def state_json(state: ServerState) -> dict[str, Any]:
