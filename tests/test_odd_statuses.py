@@ -138,6 +138,6 @@ class KeepsHalfCents(SmallWallet):
 def test_digits_beyond_the_cent_do_not_keep_a_run_from_its_verdict(tmp_path: Path) -> None:
     """They are read downwards and named, once."""
     run = played(KeepsHalfCents(), tmp_path, *TEXTS)
-    assert [finding.cause for _, finding in run.errors] == ["form:MON-04:balance-noise"]
+    assert [finding.cause for _, finding in run.errors] == ["money-kept-as-float"]
     assert "100.005" in run.errors[0][1].message
     assert not run.with_verdict(Verdict.INCONCLUSIVE, Verdict.BLOCKED)

@@ -253,6 +253,12 @@ NO_REPLY = "no-reply-"
 NO_ANSWER = "no-answer"
 """The cause of a missing answer; `no-answer:KIND` if the wallet was reached."""
 
+KEPT_AS_FLOAT = "money-kept-as-float"
+"""The cause that shows in the form of a balance, and makes bets of the whole balance fail, too."""
+
+BEYOND_CENTS = "balance-noise"
+"""The form of a balance with digits beyond the cent."""
+
 _UNREACHED = frozenset({"connect", "closed", "reset"})
 """The kinds of missing answers that have one cause with the 502 of a gateway."""
 
@@ -277,6 +283,8 @@ class Deviation(Frozen):
     @property
     def cause(self) -> str:
         """Return the code of the cause of a finding of this deviation."""
+        if self.form == BEYOND_CENTS:
+            return KEPT_AS_FLOAT
         kind = self.form.removeprefix(NO_REPLY)
         if kind == self.form:
             return f"form:{self.rule}:{self.form}"

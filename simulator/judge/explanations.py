@@ -14,7 +14,7 @@ from simulator.core.findings import Outcome
 from simulator.core.money import Money
 from simulator.core.webhooks import Method
 from simulator.judge.blame import SUMS_MAX, WORLDS_LOOKED_AT_MAX, Made, effect_of, stake_of
-from simulator.law.book import Book
+from simulator.law.book import Book, World
 from simulator.law.mistakes import OTHER_AMOUNT, coarse, cut_by_float, situation_of, slips_of
 from simulator.law.roles import Applied, Role, role_of
 from simulator.law.situations import Situation
@@ -40,27 +40,31 @@ def of_answer(book: Book, unconfirmed: Iterable[Made], made: Made, balance: Mone
     """
     earlier = _together(_slips_of_made(book, each) for each in unconfirmed)
     found: set[Situation] = set()
-    call, request = made.call, made.request
-    amount = request.amount or 0
     for world in book.with_late_arrivals()[:WORLDS_LOOKED_AT_MAX]:
-        role = role_of(world, request, call.form.kind)
-        branches = book.branches(world, request, call.form.kind)
-        for branch in [each for each in branches if each.outcome is call.outcome] or branches:
-            off = balance - world.balance - branch.moves
-            stake = stake_of(world, request)
-            moved = Money(balance - world.balance)
-            found.add(situation_of(role, call.outcome, request.amount, moved, stake))
-            found |= _explaining(earlier, off)
-            for mistake, slip in slips_of(request.method, branch.moves, world.balance):
-                if slip == off or off - slip in earlier.get(mistake, ()):
-                    found.add(mistake)
-        if request.method is Method.BET:
-            found |= _of_funds(earlier, role, call.outcome, amount, world.balance, balance)
-        if role is Role.ZERO and balance > world.balance:
-            found.add(OTHER_AMOUNT[request.method])
-        if request.method is Method.WIN and balance == world.balance and _is_at_stake(book, made):
-            found.add(OTHER_AMOUNT[request.method])
+        found |= _of_answer_in(book, world, earlier, made, balance)
+    if made.request.method is Method.WIN and balance == made.before and _is_at_stake(book, made):
+        found.add(_S.WIN_WRONG_AMOUNT)
     return frozenset(found - _NO_CAUSE)
+
+
+def _of_answer_in(book: Book, world: World, earlier: _Slips, made: Made, balance: Money) -> set[Situation]:
+    """Return the mistakes that explain a balance in one of the possible states."""
+    call, request = made.call, made.request
+    role = role_of(world, request, call.form.kind)
+    moved, stake = Money(balance - world.balance), stake_of(world, request)
+    found = {situation_of(role, call.outcome, request.amount, moved, stake)}
+    branches = book.branches(world, request, call.form.kind)
+    for branch in [each for each in branches if each.outcome is call.outcome] or branches:
+        off = moved - branch.moves
+        found |= _explaining(earlier, off) | _of_floats(world.balance, balance, off)
+        for mistake, slip in slips_of(request.method, branch.moves, world.balance):
+            if slip == off or off - slip in earlier.get(mistake, ()):
+                found.add(mistake)
+    if request.method is Method.BET:
+        found |= _of_funds(earlier, role, call.outcome, request.amount or 0, world.balance, balance)
+    if role is Role.ZERO and moved > 0:
+        found.add(OTHER_AMOUNT[request.method])
+    return found
 
 
 def of_read(book: Book, unconfirmed: Sequence[Made], balance: Money) -> frozenset[Situation]:
@@ -68,7 +72,8 @@ def of_read(book: Book, unconfirmed: Sequence[Made], balance: Money) -> frozense
     slips = _together(_slips_of_made(book, each) for each in unconfirmed)
     found: set[Situation] = set()
     for world in book.worlds[:WORLDS_LOOKED_AT_MAX]:
-        found |= _explaining(slips, balance - world.balance)
+        off = balance - world.balance
+        found |= _explaining(slips, off) | _of_floats(world.balance, balance, off)
     if unconfirmed:
         last = unconfirmed[-1]
         due = _CREDIT[last.request.method] * (last.request.amount or 0)
@@ -96,7 +101,10 @@ def of_burst(
             effect = 0 if call.outcome is Outcome.REFUSED else effect_of(book, call, bet)
             each.append(_collected(slips_of(call.method, effect, book.balances[0])))
             seen.add(key)
-    found = set(_explaining(_together(each), gap))
+    found = _explaining(_together(each), gap) | _of_floats(book.balances[0], book.balances[0], gap)
+    if _S.CENT_OFF in found:
+        # Which cent a float loses depends on the balance that each call met.
+        found.add(_S.CENTS_CUT)
     if vague:
         accepted = [call for call in calls if call.outcome is Outcome.ACCEPTED and call.method.moves_money]
         found |= {OTHER_AMOUNT[call.method] for call in accepted}
@@ -107,6 +115,18 @@ def of_burst(
 
 
 # --- inside -----------------------------------------------------------------------------------------
+
+
+_FLOATS_END = 2**53
+"""The cents beyond which a float loses whole units: only a wallet that credits wrongly gets there."""
+
+
+def _of_floats(before: int, after: int, off: int) -> set[Situation]:
+    """Return what explains that large balances are off by little."""
+    size = max(abs(before), abs(after))
+    found = {_S.WIN_WRONG_AMOUNT} if size >= _FLOATS_END else set()
+    # A float of 32 bits has 24 for its digits; a sum of two is off by a little more.
+    return found | {_S.MONEY_KEPT_AS_FLOAT} if 0 < abs(off) <= max(1, size >> 22) else found
 
 
 def _bet(call: Operation) -> tuple[Method, str | None]:

@@ -523,6 +523,8 @@ class Judging:
         may_be: Collection[Situation] = (),
     ) -> None:
         request = call.request
+        if self._policy.cents_kept:
+            may_be = set(may_be) - {Situation.FRACTION_DROPPED}
         situation = self._noted(account, situation, request.method, facts)
         # With a place in a file, the call needs no name.
         beside = call is self._call or request.method is Method.BALANCE or call.why.place is not None

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from decimal import Decimal
 
-from simulator.core.calls import Deviation
+from simulator.core.calls import BEYOND_CENTS, Deviation
 from simulator.core.findings import Severity
 from simulator.core.json import JsonValue, NotJson, parse, write
 from simulator.core.money import Money, format_money
@@ -68,6 +68,9 @@ def shown_json(value: JsonValue) -> str:
 _CANONICAL = re.compile(r"-?\d+\.\d{2}", re.ASCII)
 
 _PLAIN = re.compile(r"-?\d+(?:\.\d+)?", re.ASCII)
+
+_EXPONENT = re.compile(r"-?\d(?:\.\d+)?[eE]-\d{2,4}", re.ASCII)
+"""What is left of a float when its balance is nothing: -2.7755575615628914e-17."""
 
 # "1.234" may be 1,234 or 1.23: a group of three after up to three digits that do not begin with 0.
 _AMBIGUOUS = re.compile(r"-?[1-9]\d{0,2}[.,]\d{3}", re.ASCII)
@@ -149,6 +152,12 @@ def _read_number(value: Decimal, form: MoneyForm, deviations: Deviations) -> Rea
             "balance-number",
             f"the balance is the number {shown_json(value)}; expected {expected(form)}",
         )
+    _note_digits(value, amount, deviations)
+    return amount
+
+
+def _note_digits(value: Decimal, amount: ReadAmount, deviations: Deviations) -> None:
+    """Note digits beyond the cent and exponents."""
     exponent = value.as_tuple().exponent
     if amount.beyond is not None:
         _note_beyond_cents(value, amount, deviations)
@@ -156,7 +165,6 @@ def _read_number(value: Decimal, form: MoneyForm, deviations: Deviations) -> Rea
         deviations.warning("MON-04", "balance-exponent", f"the balance has an exponent: {shown_json(value)}")
     elif isinstance(exponent, int) and exponent < -2:
         _note_many_decimals(value, deviations)
-    return amount
 
 
 def _read_text(value: str, form: MoneyForm, deviations: Deviations) -> ReadAmount | None:
@@ -176,6 +184,9 @@ def _read_text(value: str, form: MoneyForm, deviations: Deviations) -> ReadAmoun
         return None
     if _PLAIN.fullmatch(value):
         return _read_plain(value, form, deviations)
+    if _EXPONENT.fullmatch(value) and (amount := cents_of(Decimal(value))) is not None:
+        _note_digits(Decimal(value), amount, deviations)
+        return amount
     separated = _without_separators(value)
     if separated is None:
         _note_unreadable(value, form, deviations)
@@ -224,7 +235,7 @@ def _note_many_decimals(value: Decimal | str, deviations: Deviations) -> None:
 def _note_beyond_cents(value: Decimal | str, amount: ReadAmount, deviations: Deviations) -> None:
     deviations.error(
         "MON-04",
-        "balance-noise",
+        BEYOND_CENTS,
         f"the balance has digits beyond the cent: {shown_json(value)}; read as {format_money(amount.money)}",
     )
 

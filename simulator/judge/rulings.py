@@ -23,11 +23,13 @@ class Policy(Frozen, kw_only=True):
     """How a driver wants its calls judged.
 
     `own_players`: no one else uses these players, and a player without an account does not exist.
-    `after_silence`: the balance is also read after a call without an answer. The limits on players, on the
-    calls of a book before a new one is begun, and on calls without an answer are None for no limit.
+    `after_silence`: the balance is also read after a call without an answer. `cents_kept`: a cent was seen
+    to move exactly, so the wallet does not count in whole units. The limits on players, on the calls of a
+    book before a new one is begun, and on calls without an answer are None for no limit.
     """
 
     reads: Reads = Reads.AUTO
+    cents_kept: bool = False
     own_players: bool = True
     after_silence: bool = True
     players_max: int | None = None

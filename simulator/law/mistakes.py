@@ -143,6 +143,12 @@ def cut_by_float(amount: int) -> int:
     return int(float(format_money(Money(amount))) * 100)
 
 
+def _sum_cut_by_float(before: int, effect: int) -> int:
+    """Return the cents of a balance that is added up as a binary fraction and cut after each call."""
+    sign = 1 if effect > 0 else -1
+    return int((float(format_money(Money(before))) + sign * float(format_money(Money(abs(effect))))) * 100)
+
+
 def slips_of(method: Method, effect: int, before: int) -> Iterator[tuple[S, int]]:
     """Yield by how much the balance is off after a call with that effect, for each mistake that may be why.
 
@@ -153,10 +159,12 @@ def slips_of(method: Method, effect: int, before: int) -> Iterator[tuple[S, int]
     size, sign = abs(effect), 1 if effect > 0 else -1
     yield NOTHING_DONE[method], -effect
     yield S.HUNDREDFOLD, 99 * effect
+    for hundredth in {size // 100, -(-size // 100)}:
+        yield S.HUNDREDFOLD, sign * hundredth - effect
     for off in (CENT, -CENT):
         yield S.CENT_OFF, off
         yield S.MONEY_KEPT_AS_FLOAT, off
-    cut = {sign * cut_by_float(size) - effect, cut_by_float(before + effect) - before - effect}
+    cut = {sign * cut_by_float(size) - effect, _sum_cut_by_float(before, effect) - before - effect}
     dropped = {sign * each - effect for each in coarse(size)}
     for off in cut - {0}:
         yield S.CENTS_CUT, off

@@ -218,7 +218,7 @@ def _chosen(findings: Iterable[Finding]) -> dict[str, int]:
     while options:
         explained = Counter(key for each in options for key in each)
         candidates = [key for key in explained if key in proven] or explained
-        best = max(candidates, key=lambda key: (explained[key], key in _EXACT, named[key], key))
+        best = max(candidates, key=lambda key: (explained[key], _EXACT.get(key, 0), named[key], key))
         chosen[best] = explained[best]
         options = [each for each in options if best not in each]
     return chosen
@@ -227,8 +227,12 @@ def _chosen(findings: Iterable[Finding]) -> dict[str, int]:
 _NEVER_GUESSED = frozenset({Situation.MONEY_KEPT_AS_FLOAT.value})
 """Causes that need a finding of their own: digits beyond the cent are seen, or they are not."""
 
-_EXACT = frozenset({Situation.CENTS_CUT.value})
-"""Causes that explain few amounts: where they explain all, that is hardly chance."""
+_EXACT = {
+    Situation.CENTS_CUT.value: 3,
+    Situation.FRACTION_DROPPED.value: 2,
+    Situation.HUNDREDFOLD.value: 1,
+}
+"""Causes that explain few amounts, the fewest highest: where they explain all, that is hardly chance."""
 
 
 def _read_as(finding: Finding, chosen: Mapping[str, int]) -> str:

@@ -52,7 +52,7 @@ class RunContext:
     showed and continued from, as far as it is known; `past` are those before. `bets`, by player, are the
     latest accepted bets; `limited` are the bodies that a rate limit turned away at first. One scenario at a
     time uses a player; the mappings are shared by all. `mistakes` counts what calls that were sent one after
-    the other have shown.
+    the other have shown. `cents_kept`: the preflight has seen a cent move exactly.
     """
 
     def __init__(
@@ -82,6 +82,7 @@ class RunContext:
         self.bets: defaultdict[str, deque[WebhookRequest]] = defaultdict(lambda: deque(maxlen=BETS_KEPT))
         self.past: defaultdict[str, deque[Money]] = defaultdict(lambda: deque(maxlen=PAST_KEPT))
         self.mistakes: Counter[Situation] = Counter()
+        self.cents_kept = False
         self.patience = Patience()
         self.rate_limit = RateLimit()
         self.limited: set[bytes] = set()

@@ -98,7 +98,8 @@ class Judge:
             curl=self.curl,
             answer=answer_line,
         )
-        self._referee = Referee(self._findings, Policy(reads=Reads(settings.probe.value)), context.mistakes)
+        policy = Policy(reads=Reads(settings.probe.value), cents_kept=context.cents_kept)
+        self._referee = Referee(self._findings, policy, context.mistakes)
         self.phase = phase
         self.found: list[Finding] = []
         self.blocked: set[str] = set()

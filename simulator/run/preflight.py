@@ -143,7 +143,8 @@ class Preflight:
         if not _is_usable(call):
             what = f"a bet of {format_money(amount)} with a balance of {format_money(balance)}"
             self._unusable(call, what, player, before=balance)
-        return Money(balance - amount) if call.reading.balance is None else call.reading.balance
+        left = Money(balance - amount)
+        return left if call.reading.balance is None else self._moved(call.reading.balance, left, amount)
 
     def _win(self, player: str, balance: Money, script: Script) -> None:
         win = self._unsent(script, Method.WIN, player, CENT)
@@ -154,7 +155,8 @@ class Preflight:
             call = self._context.call(win)
         if _is_usable(call):
             if call.reading.balance is not None:
-                self._context.shown[player] = call.reading.balance
+                due = Money(balance + CENT)
+                self._context.shown[player] = self._moved(call.reading.balance, due, CENT)
             return
         if call.reading.outcome is Outcome.REFUSED and balance < CENT:
             raise RootCause(
@@ -162,6 +164,11 @@ class Preflight:
                 "a win; give it some, name another with --player, or configure a seed hook"
             )
         self._unusable(call, "a win of 0.01", player, before=balance)
+
+    def _moved(self, shown: Money, due: Money, amount: Money) -> Money:
+        """Return the balance in an answer; note where a fraction has moved exactly."""
+        self._context.cents_kept |= shown == due and amount % WHOLE_UNIT != 0
+        return shown
 
     def _call(self, script: Script, method: Method, player: str, amount: Money) -> Call:
         return self._context.call(self._unsent(script, method, player, amount))

@@ -125,7 +125,7 @@ class WinCreditedNet(Wallet):
     "Balances are added up as floats: after a few calls one is answered as 99.80000000000001.",
     DefectKind.FORM,
     ARITHMETIC,
-    cause="form:MON-04:balance-noise",
+    cause="money-kept-as-float",
 )
 class FloatBalance(Webhook):
     def __init__(self, wallet: Wallet) -> None:
