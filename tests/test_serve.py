@@ -243,12 +243,20 @@ def test_what_cannot_be_served_is_told_before_anything_is_served(
     (tmp_path / "a-folder").mkdir()
     (tmp_path / "a-library").mkdir()
     (tmp_path / "a-library" / "operator.sqlite3").write_bytes(b"no database " * 100)
-    (tmp_path / "a-folder" / "server.key").write_bytes(b"short")
+    (tmp_path / "a-folder" / "server.key").write_bytes(b"long" * 99)
     done = simulate("serve", "--port", "0", *flags, folder=tmp_path)
     assert done.returncode == 4, done.stderr
     assert told in done.stderr
     assert done.stdout == ""
     assert "demo-secret" not in done.stderr
+
+
+def test_a_key_that_was_half_written_is_made_anew(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "server.key").write_bytes(b"half")
+    with serving(tmp_path, "--data", "data") as served:
+        assert launched(served, token_of(served)).status == 200
+    assert len((tmp_path / "data" / "server.key").read_bytes()) == 32
 
 
 # --- stop ------------------------------------------------------------------------------------------

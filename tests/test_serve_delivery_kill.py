@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 import serve_play_child
-from serve_play import money_at, playing, wallet
+from scripted_server import Peer, ScriptedServer, reply
+from serve_play import DOUBLE, money_at, playing, wallet
 from serve_play_child import PLAYERS, STAKE
 from simulator.core.findings import CallVerdict, Outcome
 from simulator.reference_operator.server import OperatorServer
@@ -53,6 +54,35 @@ def win_of(bet_id: str) -> str:
     """The id that the win of that bet has."""
     run, number = bet_id.removeprefix("bet").rsplit("-", 1)
     return f"win{run}-{int(number) + 1}"
+
+
+def test_every_call_of_a_killed_simulator_is_in_its_journal(tmp_path: Path) -> None:
+    """A bet that was under way, too: it has no answer, and nobody is accused of it."""
+    with wallet() as server:
+        play_until_killed(server.endpoint, tmp_path, ROUNDS_BEFORE_KILL)
+        with playing(server.endpoint, folder=tmp_path, ladder="patient", pace=Pace.AT_ONCE) as play:
+            assert play.delivery.drained(30)
+            journal = play.delivery.journal
+            for player in PLAYERS:
+                for method, transaction in effects_of(server, player):
+                    wanted = Filter(player=player, method=method, transaction_id=transaction)
+                    assert journal.latest(wanted), (player, method, transaction)
+            assert journal.count(Filter(verdict=CallVerdict.WRONG)) == 0
+
+
+def test_a_call_that_is_under_way_is_in_the_journal(tmp_path: Path) -> None:
+    """It is written down before it is sent, so the wallet's own look at the journal finds it."""
+    found: list[int] = []
+
+    def look(peer: Peer) -> None:
+        while peer.request():
+            found.append(play.delivery.journal.count(Filter(outcome=Outcome.UNKNOWN.value)))
+            peer.send(reply())
+
+    with ScriptedServer(look) as server, playing(server.url(), folder=tmp_path) as play:
+        play.delivery.play(play.session(), STAKE, drawn=DOUBLE)
+        assert set(found) == {1}
+        assert play.delivery.journal.count(Filter(outcome=Outcome.UNKNOWN.value)) == 0
 
 
 @pytest.mark.parametrize("kills", [1, 2], ids=["killed once", "killed while it catches up"])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import resource
+import stat
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from journal_entries import an_entry
 from scripted_server import Peer, ScriptedServer, answering, closed_port, reply
 from serve_play import DOUBLE, LOSS, STAKE, LaunchInTest, SessionInTest, money_at, playing, wallet
 from simulator.core.findings import Outcome
@@ -14,9 +17,9 @@ from simulator.core.webhooks import Method
 from simulator.errors import UsageError
 from simulator.serve.clock import LADDERS, Clock, Pace, ladder_named
 from simulator.serve.dispatcher import WORKERS
-from simulator.serve.journal import Filter
+from simulator.serve.journal import Filter, Journal
 from simulator.serve.obligations import State
-from simulator.serve.store import JournalStore
+from simulator.serve.store import JournalStore, JournalUnusable
 from simulator.wire.target import make_target
 
 HOUR_MS = 3_600_000
@@ -120,7 +123,7 @@ def test_a_restart_goes_on_in_the_middle_of_the_ladder(tmp_path: Path) -> None:
         with playing(server.url(), folder=tmp_path, ladder="patient") as play:
             play.delivery.play(play.session(), STAKE, drawn=DOUBLE)
             play.delivery.clock.advance(15_000)
-            while play.delivery.journal.count(Filter(method="transaction_win")) < 2:
+            while len(play.delivery.journal.since(0, Filter(method="transaction_win"), ended=True)) < 2:
                 play.delivery.journal.wait(play.delivery.journal.change, timeout_s=1)
             (before,) = play.delivery.pending()
         with playing(server.url(), folder=tmp_path, ladder="patient") as play:
@@ -231,6 +234,66 @@ def test_a_folder_that_holds_something_else_says_so(tmp_path: Path) -> None:
     (tmp_path / "journal.sqlite3").write_bytes(b"no database at all, " * 100)
     with pytest.raises(UsageError, match="no journal of this simulator"):
         JournalStore(tmp_path)
+
+
+def test_a_journal_of_a_later_version_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
+    store = JournalStore(tmp_path)
+    store.write("PRAGMA user_version = 99")
+    store.close()
+    with pytest.raises(UsageError, match=r"a later version of the simulator wrote it .*version 99"):
+        JournalStore(tmp_path)
+
+
+def test_only_the_user_of_the_simulator_can_read_its_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    store = JournalStore(folder)
+    Journal(store).record(an_entry())
+    rights = {each.name: stat.S_IMODE(each.stat().st_mode) for each in (folder, *folder.iterdir())}
+    store.close()
+    assert rights.pop("data") == 0o700
+    assert set(rights.values()) == {0o600}
+
+
+def test_a_clock_that_was_ahead_delays_no_obligation_by_more_than_its_rung(tmp_path: Path) -> None:
+    """The first rung is ten seconds: with the clock put right, the refund is due within them."""
+    with ScriptedServer(accepts_only_bets) as server:
+        with playing(server.url(), folder=tmp_path, ladder="patient") as play:
+            play.delivery.play(play.session(), STAKE, drawn=DOUBLE)
+        store = JournalStore(tmp_path)
+        store.write("UPDATE obligations SET due_ms = due_ms + ?", (30 * 24 * HOUR_MS,))
+        store.close()
+        with playing(server.url(), folder=tmp_path, ladder="patient") as play:
+            (owed,) = play.delivery.pending()
+            assert owed.attempts == 1
+            assert owed.due_ms <= play.delivery.clock.now_ms() + 10_000
+
+
+def test_what_a_full_disk_left_is_delivered_when_it_is_free_again(tmp_path: Path) -> None:
+    """No restart is needed; the journal says that it could not be written as long as it cannot."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill_with_the_bet(peer: Peer) -> None:
+        """Let no file grow from the moment on when the wallet has the bet."""
+        while request := peer.request():
+            if b"transaction_bet" in request:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (1, hard))
+            peer.send(reply())
+
+    try:
+        with ScriptedServer(fill_with_the_bet) as server, playing(server.url(), folder=tmp_path) as play:
+            journal = play.delivery.journal
+            with pytest.raises(JournalUnusable):
+                play.delivery.play(play.session(), STAKE, drawn=DOUBLE)
+            assert "cannot be written" in journal.problem
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+            refunds = Filter(method="refund", outcome="accepted")
+            assert journal.wait(0, refunds, timeout_s=20)
+            assert play.delivery.drained(10)
+            assert journal.problem == ""
+            (bet,) = journal.latest(Filter(method="transaction_bet"))
+            assert (bet.call.outcome, bet.problem) == (Outcome.UNKNOWN, "no answer was recorded")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_clock_is_never_turned_back() -> None:

@@ -144,7 +144,7 @@ def kept(folder: Path, time: Time) -> tuple[SessionStore, SessionFile]:
     """A store over that folder, as a server that starts makes it."""
     book = SessionFile(folder)
     store = SessionStore(KEY, lambda: time.now_s, open_wallet, book)
-    store.restore(book.sessions(Agents([AGENT]), make_catalogue(1, 3), open_wallet))
+    store.restore(book.sessions(Agents([AGENT]), make_catalogue(1, 3), open_wallet), book.counts)
     return store, book
 
 
@@ -189,6 +189,34 @@ def test_lines_that_are_no_sessions_are_passed_over(folder: Path, time: Time) ->
     (folder / "sessions.ndjson").write_bytes(b"".join([*strange[:3], whole, *strange[3:]]))
     found = book.sessions(Agents([AGENT]), make_catalogue(1, 3), open_wallet)
     assert [each.token for each in found] == [session.token]
+
+
+def test_another_start_hides_sessions_and_never_erases_them(folder: Path, time: Time) -> None:
+    """One without their agent or their game; a start with both has them again, and new numbers go on."""
+    store, _ = kept(folder, time)
+    session = store.open(LAUNCH)
+    for agents, games in ((Agents([replace(AGENT, code="other")]), 3), (Agents([AGENT]), 0)):
+        book = SessionFile(folder)
+        other = SessionStore(KEY, lambda: time.now_s, open_wallet, book)
+        other.restore(book.sessions(agents, make_catalogue(1, games), open_wallet), book.counts)
+        book.rewrite(other.all())
+        assert other.all() == ()
+        assert other.open(LAUNCH).id == "demo-2"
+        book.rewrite(())
+    again, _ = kept(folder, time)
+    assert again.find(session.token).id == session.id == "demo-1"
+
+
+def test_a_deeply_nested_line_is_left_out_and_named(
+    folder: Path, time: Time, caplog: pytest.LogCaptureFixture
+) -> None:
+    store, _ = kept(folder, time)
+    session = store.open(LAUNCH)
+    with (folder / "sessions.ndjson").open("ab") as file:
+        file.write(b"[" * 100_000 + b"\n")
+    again, _ = kept(folder, time)
+    assert [each.token for each in again.all()] == [session.token]
+    assert "sessions.ndjson:2 is no session" in caplog.text
 
 
 def test_the_store_is_bounded(store: SessionStore, monkeypatch: pytest.MonkeyPatch) -> None:

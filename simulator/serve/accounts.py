@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hmac
 import json
+import logging
 import os
 import secrets
 import threading
 from base64 import b64encode, urlsafe_b64encode
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import field, replace
 from enum import StrEnum
 from functools import lru_cache
@@ -24,12 +25,15 @@ from simulator.core.secrets import Secrets
 from simulator.core.values import Frozen
 from simulator.errors import ConfigurationError, SimulatorError, UsageError
 from simulator.serve.catalogue import Catalogue, Game
+from simulator.serve.store import make_private_folder
 from simulator.settings import AgentSettings, ServeSettings
 from simulator.settings.wire import wire_profile
 
 if TYPE_CHECKING:
     from simulator.serve.delivery import RoundDelivery
     from simulator.wire.target import Target
+
+_log = logging.getLogger(__name__)
 
 
 class Agent(Frozen):
@@ -144,17 +148,22 @@ FILE_NAME = "sessions.ndjson"
 
 KEPT_MAX = 20_000
 
+_KEYS = frozenset({"id", "number", "token", "agent", "player", "game", "kind", "started_s", "expires_s"})
+
 
 class SessionFile:
     """The sessions of a data folder, one line of JSON each. Raises UsageError for an unusable folder.
 
-    Only the file's owner may read it: a session's token is a secret.
+    Only the file's owner may read it: a session's token is a secret. `counts` are the highest numbers of the
+    sessions of each agent, those of sessions that are hidden included.
     """
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE_NAME
+        self._hidden: list[bytes] = []
+        self.counts: dict[str, int] = {}
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_private_folder(folder)
             open(self._path, "ab", opener=_for_owner).close()
         except OSError as error:
             raise UsageError(f"--data {folder}: {error.strerror or error}") from None
@@ -162,33 +171,49 @@ class SessionFile:
     def sessions(
         self, agents: Agents, catalogue: Catalogue, open_delivery: Callable[[Agent], RoundDelivery]
     ) -> list[Session]:
-        """Return the latest sessions, oldest first, without those of removed agents and games."""
-        found = list(self._records())[-KEPT_MAX:]
-        read = (_session(record, agents, catalogue, open_delivery) for record in found)
-        return [session for session in read if session is not None]
+        """Return the latest sessions, oldest first, without those of agents and games that are not there.
+
+        These are hidden: they stay in the file, for a start with their agent and game.
+        """
+        self._hidden.clear()
+        read: list[Session] = []
+        for line, record in list(self._records())[-KEPT_MAX:]:
+            agent, number = str(record.get("agent")), record.get("number")
+            if isinstance(number, int):
+                self.counts[agent] = max(self.counts.get(agent, 0), number)
+            session = _session(record, agents, catalogue, open_delivery)
+            if session is not None:
+                read.append(session)
+            elif record.keys() >= _KEYS:
+                self._hidden.append(line)
+        return read
 
     def add(self, session: Session) -> None:
         """Append a session."""
         with open(self._path, "ab", opener=_for_owner) as file:
             file.write(_line(session))
 
-    def rewrite(self, sessions: Iterable[Session]) -> None:
+    def rewrite(self, sessions: Iterable[Session], *, with_hidden: bool = True) -> None:
         """Replace the file by one with these sessions; after a crash in between the old file remains."""
+        if not with_hidden:
+            self._hidden.clear()
         new = self._path.with_suffix(".new")
         with open(new, "wb", opener=_for_owner) as file:
+            file.writelines(self._hidden)
             file.writelines(map(_line, sessions))
         new.replace(self._path)
 
-    def _records(self) -> Iterator[dict[str, Any]]:
+    def _records(self) -> Iterator[tuple[bytes, dict[str, Any]]]:
         with self._path.open("rb") as file:
-            for line in file:
+            for number, line in enumerate(file, 1):
                 try:
                     record = json.loads(line)
-                except ValueError:
-                    # Half a line: the server was killed while writing.
+                except (ValueError, RecursionError):
+                    # Mostly half a line: the server was killed while writing.
+                    _log.warning("%s:%d is no session of this server and is left out", self._path, number)
                     continue
                 if isinstance(record, dict):
-                    yield record
+                    yield line, record
 
 
 def _for_owner(path: str, flags: int) -> int:
@@ -324,8 +349,8 @@ class SessionBook(Protocol):
     def add(self, session: Session) -> None:
         """Append a session."""
 
-    def rewrite(self, sessions: Iterable[Session]) -> None:
-        """Replace all sessions by these."""
+    def rewrite(self, sessions: Iterable[Session], *, with_hidden: bool = True) -> None:
+        """Replace all sessions by these. Those of agents and games that are not there stay `with_hidden`."""
 
 
 class SessionStore:
@@ -362,9 +387,10 @@ class SessionStore:
                 self._book.add(session)
         return session
 
-    def restore(self, sessions: Iterable[Session]) -> None:
-        """Add sessions from the file; new sessions continue their numbers."""
+    def restore(self, sessions: Iterable[Session], counts: Mapping[str, int] | None = None) -> None:
+        """Add sessions from the file; new sessions continue their numbers, and those in `counts`."""
         with self._changing:
+            self._counts.update(counts or {})
             for session in sessions:
                 code = session.launch.agent.code
                 self._counts[code] = max(self._counts.get(code, 0), session.number)
@@ -406,7 +432,8 @@ class SessionStore:
         with self._changing:
             self._by_secret.clear()
             self._counts.clear()
-            self._write_down()
+            if self._book is not None:
+                self._book.rewrite((), with_hidden=False)
 
     def _write_down(self) -> None:
         if self._book is not None:

@@ -111,7 +111,7 @@ def make_sessions(
         return SessionStore(key, clock.now_s, open_delivery)
     book = SessionFile(settings.data)
     sessions = SessionStore(key, clock.now_s, open_delivery, book)
-    sessions.restore(book.sessions(agents, catalogue, open_delivery))
+    sessions.restore(book.sessions(agents, catalogue, open_delivery), book.counts)
     # Half a line at the end of the file would corrupt the next one.
     book.rewrite(sessions.all())
     return sessions

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
-from simulator.core.calls import Call, CallForm, FaultSpec, Form, Player, UnsentCall, Why
+from simulator.core.calls import Call, CallForm, FaultSpec, Form, Player, Reading, UnsentCall, Why
 from simulator.core.findings import CallVerdict, Outcome
 from simulator.core.money import Money
 from simulator.core.profiles import WireProfile
@@ -22,6 +22,7 @@ from simulator.core.webhooks import (
     Exchange,
     Method,
     NoReply,
+    NoReplyKind,
     Reply,
     WebhookRequest,
     WireRequest,
@@ -31,7 +32,7 @@ from simulator.judge.findings import form_findings
 from simulator.judge.replies import read_call
 from simulator.judge.rulings import ReadBalance, Ruling
 from simulator.serve.clock import Clock
-from simulator.serve.journal import Entry, Journal, Purpose
+from simulator.serve.journal import NOT_ANSWERED, Entry, Journal, Purpose
 from simulator.serve.referees import Referees, Waiting, seen, with_forms, without_bytes
 from simulator.wire.patience import Patience
 from simulator.wire.target import Target
@@ -123,10 +124,12 @@ class Deliverer:
         self._patience: defaultdict[str, Patience] = defaultdict(Patience)
 
     def deliver(self, due: SessionCall, settle: Settle = nothing_owed) -> Delivered:
-        """Send, judge, record. `settle` writes what is owed now, committed together with the record.
+        """Write the call down, send it, judge and record it.
 
-        Raises NoWebhookUrl and JournalUnusable.
+        `settle` writes what is owed now, committed together with the record. Raises NoWebhookUrl and
+        JournalUnusable.
         """
+        number = self._write_down(due)
         copies = self._calls.send(due)
         # Of copies that were sent at once, the one that was accepted counts as the first.
         first, *others = sorted(copies, key=lambda each: each.outcome is not Outcome.ACCEPTED)
@@ -135,16 +138,18 @@ class Deliverer:
         outcome, balance = one.reading.outcome, one.reading.balance
         unjudged: list[_Unjudged] = []
         numbers: list[int] = []
-        with self._journal.transaction():
+        with self._journal.transaction(durable=settle is not nothing_owed):
             for place, each in enumerate(sent):
                 copy = due if place == 0 else replace(due, attempt=due.attempt + place)
-                said = None if unjudged else self._begin(copy, each, self._journal.next_number)
+                if place:
+                    number = self._journal.next_number
+                said = None if unjudged else self._begin(copy, each, number)
                 if isinstance(said, Ruling):
                     if each is one and said.outcome is not outcome:
                         outcome, balance = said.outcome, None
-                    numbers.append(self._record(copy, each, said))
+                    numbers.append(self._record(copy, each, said, number))
                 else:
-                    numbers.append(self._record(copy, each, _READING))
+                    numbers.append(self._record(copy, each, _READING, number))
                     unjudged.append(_Unjudged(copy, each, numbers[-1], said))
             if not unjudged:
                 settle(outcome)
@@ -202,21 +207,36 @@ class Deliverer:
         """Read a player's balance because of a call, and record it."""
         request = WebhookRequest(Method.BALANCE, player)
         probe = replace(due, unsent=unsent(due.agent, request, Purpose.PROBE), attempt=1)
+        number = self._write_down(probe)
         (sent,) = self._calls.send(probe)
-        with self._journal.transaction():
-            call = without_bytes(sent, self._journal.next_number)
-            self._record(probe, sent, seen(call))
+        call = without_bytes(sent, number)
+        self._record(probe, sent, seen(call), number)
         return call
 
     # --- recording ---------------------------------------------------------------------------------
 
-    def _record(self, due: SessionCall, sent: Call, ruling: Ruling) -> int:
+    def _write_down(self, due: SessionCall) -> int:
+        """Record a call before it is sent, as one without an answer, which it stays after a kill."""
+        if due.agent.target is None:
+            raise no_webhook_url(due.agent)
+        ready, fault = due.unsent, due.unsent.fault
+        exchange = Exchange(
+            *(ready.request, ready.wire, NoReply(NoReplyKind.UNKNOWN, NOT_ANSWERED)),
+            *(self._clock.now_ns(), None, None if fault is None else fault.kind.value),
+        )
+        call = Call(exchange, Reading(Outcome.UNKNOWN), ready.form, ready.why)
+        entry = entry_of(due, call, _SENDING, at_ms=self._clock.now_ms(), sent_ns=exchange.sent_ns)
+        difference = self._referees.difference(due.player)
+        return self._journal.record(replace(entry, difference=difference)).number
+
+    def _record(self, due: SessionCall, sent: Call, ruling: Ruling, number: int) -> int:
+        """Record a sent call under its number."""
         sent_ns = self._clock.unix_ns(sent.exchange.sent_ns)
         entry = entry_of(
             due, sent, self._with_forms(sent, ruling), at_ms=self._clock.now_ms(), sent_ns=sent_ns
         )
         law, difference = self._standing(due, ruling)
-        return self._journal.record(replace(entry, expected=law, difference=difference)).number
+        return self._journal.record(replace(entry, expected=law, difference=difference, number=number)).number
 
     def _with_forms(self, sent: Call, ruling: Ruling) -> Ruling:
         return (
@@ -241,6 +261,7 @@ class _Unjudged(Frozen):
     said: Waiting | None
 
 
+_SENDING = Ruling(CallVerdict.OPEN, Outcome.UNKNOWN, reason="the call was written down before it was sent")
 _READING = Ruling(CallVerdict.OPEN, Outcome.UNKNOWN, reason="the balance is being read")
 NO_MONEY = "account_details says nothing about money"
 

@@ -52,6 +52,10 @@ class Clock:
         """Return the time in Unix seconds."""
         return self.now_ms() / 1000
 
+    def now_ns(self) -> int:
+        """Return the time in Unix nanoseconds."""
+        return self.unix_ns(time.monotonic_ns())
+
     def unix_ns(self, monotonic_ns: int) -> int:
         """Return a recent moment of the machine's monotonic clock in Unix nanoseconds of this clock."""
         return self._base_ns + monotonic_ns + self._offset_ms * 1_000_000

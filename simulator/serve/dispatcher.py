@@ -60,7 +60,7 @@ class Dispatcher:
 
     def start(self) -> None:
         """Start delivering, beginning with the obligations from before a restart."""
-        self._obligations.recover(self._clock.now_ms())
+        self._obligations.recover(self._clock.now_ms(), self._ladder)
         self._thread.start()
 
     def wake(self) -> None:
@@ -103,6 +103,7 @@ class Dispatcher:
 
     def _hand_out(self) -> float | None:
         """Give due obligations to workers; return how long to wait for the next, None until `wake`."""
+        self._obligations.take_up_held(self._clock.now_ms())
         wait_s: float | None = None
         # With so many players, one of them is free or all workers are busy. For each agent, so that an
         # unreachable wallet does not hide the obligations to others.

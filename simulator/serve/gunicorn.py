@@ -27,6 +27,7 @@ from simulator.serve.answers import Denied, denied_by_status
 from simulator.serve.catalogue import CatalogueAhead
 from simulator.serve.logs import Lines, ServerLog, secrets_of
 from simulator.serve.state import ServerState
+from simulator.serve.store import make_private_folder
 from simulator.settings import ServeSettings
 
 THREADS = 32
@@ -216,19 +217,19 @@ SECRET_BYTES = 32
 def kept_secret(folder: Path) -> bytes:
     """Return the secret of a data folder, created at first use: tokens and game URLs survive a restart.
 
-    Raises UsageError for a folder that cannot be used.
+    One that was half written is made anew: nothing can have been signed with it. Raises UsageError for a
+    folder that cannot be used.
     """
     file = folder / FILE_NAME
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            secret = file.read_bytes()
-        else:
+        make_private_folder(folder)
+        secret = file.read_bytes() if file.exists() else b""
+        if len(secret) < SECRET_BYTES:
             secret = os.urandom(SECRET_BYTES)
-            with os.fdopen(descriptor, "wb") as opened:
+            new = file.with_suffix(".new")
+            with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as opened:
                 opened.write(secret)
+            new.replace(file)
     except OSError as error:
         raise UsageError(
             f"--data {folder}: {error.strerror or error}; name a folder that can be written"

@@ -33,6 +33,9 @@ BYTES_MAX = 128 * 1024 * 1024
 
 PAGE_MAX = 1000
 
+NOT_ANSWERED = "no answer was recorded"
+"""The problem of a call that was written down and is not answered: under way, or cut short by a kill."""
+
 _SCAN_ROWS = 5000
 
 _DROP_ROWS = 5000
@@ -58,7 +61,7 @@ class Journal:
         self._bytes_max = bytes_max
         self._told = threading.Condition()
         self._closed = False
-        self._count = self._bytes = 0
+        self._count = self._bytes = self._latest = 0
         self._change = store.counter(_CHANGE)
         self._recount()
         self._cleared = store.counter(_CLEARED)
@@ -66,10 +69,10 @@ class Journal:
     # --- writing -----------------------------------------------------------------------------------
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self, *, durable: bool = False) -> Iterator[None]:
         """Commit what is recorded within the block together with what `obligations` writes in it."""
         try:
-            with self._store.transaction():
+            with self._store.transaction(durable=durable):
                 yield
         except BaseException:
             self._recount()
@@ -77,12 +80,18 @@ class Journal:
         self._tell()
 
     def record(self, entry: Entry) -> Entry:
-        """Keep an exchange; returns it with its number. Raises JournalUnusable."""
+        """Keep an exchange; returns it with its number. Raises JournalUnusable.
+
+        One that has a number takes the place of what was written down under it before the call was sent.
+        """
         with self.transaction():
             self._change += 1
             stamped = replace(entry, change=self._change)
             values = values_of(stamped)
-            number = self._latest = self._store.write(INSERT, values)
+            if entry.number:
+                self._remove(entry.number)
+            number = self._store.write(INSERT, [entry.number or None, *values])
+            self._latest = max(self._latest, number)
             self._write_findings(number, entry.findings)
             self._count += 1
             size = values[-1]
@@ -90,6 +99,13 @@ class Journal:
             self._bytes += size
             self._drop_oldest()
         return replace(stamped, number=number)
+
+    def _remove(self, number: int) -> None:
+        for (size,) in self._store.read("SELECT bytes FROM exchanges WHERE number = ?", (number,)):
+            self._count -= 1
+            self._bytes -= size
+        self._store.write("DELETE FROM exchanges WHERE number = ?", (number,))
+        self._store.write("DELETE FROM findings WHERE number = ?", (number,))
 
     @property
     def next_number(self) -> int:
@@ -174,6 +190,11 @@ class Journal:
         return self._change
 
     @property
+    def problem(self) -> str:
+        """Return why the latest change could not be written, for example a full disk; empty if it was."""
+        return self._store.problem
+
+    @property
     def cleared(self) -> int:
         """Return the change number of the latest `clear`; readers that saw less must load everything."""
         return self._cleared
@@ -197,9 +218,17 @@ class Journal:
         rows = self._store.read(query, (after, *values, min(limit, PAGE_MAX)))
         return [entry_of(row) for row in rows]
 
-    def since(self, change: int, wanted: Filter | None = None, *, limit: int = PAGE_MAX) -> list[Entry]:
-        """Return the entries that are new or changed after that change number, in the order of changes."""
+    def since(
+        self, change: int, wanted: Filter | None = None, *, limit: int = PAGE_MAX, ended: bool = False
+    ) -> list[Entry]:
+        """Return the entries that are new or changed after that change number, in the order of changes.
+
+        `ended` leaves out calls that are under way.
+        """
         conditions, values = condition_of(wanted or Filter())
+        if ended:
+            conditions.append("exchanges.problem != ?")
+            values.append(NOT_ANSWERED)
         where = " AND ".join(["change > ?", *conditions])
         rows = self._store.read(
             f"{SELECT} WHERE {where} ORDER BY change LIMIT ?", (change, *values, min(limit, PAGE_MAX))
@@ -457,7 +486,10 @@ COLUMNS = (
     *("sent_ns", "reason", "difference", "form", "no_reply", "account"),
 )
 
-INSERT = f"INSERT INTO exchanges ({', '.join(COLUMNS)}, bytes) VALUES ({', '.join('?' * (len(COLUMNS) + 1))})"
+INSERT = (
+    f"INSERT INTO exchanges (number, {', '.join(COLUMNS)}, bytes) "
+    f"VALUES ({', '.join('?' * (len(COLUMNS) + 2))})"
+)
 
 SELECT = f"SELECT number, {', '.join(COLUMNS)} FROM exchanges"
 

@@ -12,7 +12,8 @@ from enum import StrEnum
 from simulator.core.money import Money
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Method, WebhookRequest, WireRequest
-from simulator.serve.store import JournalStore, Value
+from simulator.serve.clock import Ladder
+from simulator.serve.store import JournalStore, JournalUnusable, Value
 
 OPEN_MAX = 10_000
 """How many obligations are returned at most."""
@@ -78,12 +79,14 @@ class Obligations:
 
     def __init__(self, store: JournalStore) -> None:
         self._store = store
+        self._in_progress: set[int] = set()
+        self._left_held = False
 
     # --- writing -----------------------------------------------------------------------------------
 
     def begin_round(self, owed: Obligation, played: int) -> int:
         """Count a new round and hold the refund of its bet. Committed before the bet is sent."""
-        with self._store.transaction():
+        with self._store.transaction(durable=True):
             self._store.write(
                 "INSERT OR REPLACE INTO rounds VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
@@ -103,6 +106,8 @@ class Obligations:
         number = self._store.write(
             f"INSERT INTO obligations ({_COLUMNS}) VALUES (NULL{', ?' * len(values)})", values
         )
+        if owed.state is State.HELD:
+            self._in_progress.add(number)
         return replace(owed, number=number)
 
     def become_win(self, number: int, win: WebhookRequest, wire: WireRequest) -> None:
@@ -115,10 +120,29 @@ class Obligations:
 
     def release(self, number: int, due_ms: int) -> None:
         """Make an obligation due whose round can no longer take care of it."""
-        self._store.write(
-            "UPDATE obligations SET state = ?, due_ms = ? WHERE number = ? AND state = ?",
-            (State.DUE.value, due_ms, number, State.HELD.value),
-        )
+        self._in_progress.discard(number)
+        try:
+            self._store.write(
+                "UPDATE obligations SET state = ?, due_ms = ? WHERE number = ? AND state = ?",
+                (State.DUE.value, due_ms, number, State.HELD.value),
+            )
+        except JournalUnusable:
+            self._left_held = True
+            raise
+
+    def take_up_held(self, now_ms: int) -> None:
+        """Make obligations due whose round ended while nothing could be written, as on a full disk."""
+        if not self._left_held:
+            return
+        with self._store.transaction(durable=True):
+            rows = self._store.read(
+                "SELECT number FROM obligations WHERE state = ? ORDER BY number LIMIT ?",
+                (State.HELD.value, OPEN_MAX),
+            )
+            for (number,) in rows:
+                if number not in self._in_progress:
+                    self.release(number, now_ms)
+        self._left_held = False
 
     def attempted(self, number: int, attempts: int, next_ms: int | None) -> None:
         """Record an attempt without an answer: wait until `next_ms`, or give up with None."""
@@ -142,12 +166,23 @@ class Obligations:
             self._store.write("DELETE FROM obligations")
             self._store.write("DELETE FROM rounds")
 
-    def recover(self, now_ms: int) -> int:
+    def recover(self, now_ms: int, ladder: Ladder) -> int:
         """Make held and overdue obligations due now, as after a restart; unanswered bets are refunded.
 
+        Others wait no longer than their rung of the ladder: the machine's clock may have been set back.
         Returns how many obligations are due.
         """
-        with self._store.transaction():
+        with self._store.transaction(durable=True):
+            waiting = self._store.read(
+                "SELECT DISTINCT attempts FROM obligations WHERE state = ? AND due_ms > ?",
+                (State.DUE.value, now_ms),
+            )
+            for (attempts,) in waiting:
+                latest_ms = now_ms + (ladder.wait_ms(attempts) or 0)
+                self._store.write(
+                    "UPDATE obligations SET due_ms = min(due_ms, ?) WHERE state = ? AND attempts = ?",
+                    (latest_ms, State.DUE.value, attempts),
+                )
             self._store.write(
                 "UPDATE obligations SET state = ?, due_ms = ? WHERE state = ? OR (state = ? AND due_ms < ?)",
                 (State.DUE.value, now_ms, State.HELD.value, State.DUE.value, now_ms),

@@ -6,6 +6,7 @@ anything. `journal` and `obligations` write the tables.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,9 @@ from typing import Any
 from simulator.errors import SimulatorError, UsageError
 
 FILE_NAME = "journal.sqlite3"
+
+VERSION = 1
+"""The version of the tables, kept as `user_version`; journals before the first have 0."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS exchanges (
@@ -49,7 +53,8 @@ CREATE TABLE IF NOT EXISTS exchanges (
     sent_ns INTEGER NOT NULL,
     reason TEXT NOT NULL DEFAULT '',
     difference NOT NULL DEFAULT 0,
-    form TEXT NOT NULL DEFAULT ''
+    form TEXT NOT NULL DEFAULT '',
+    no_reply TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX IF NOT EXISTS exchanges_change ON exchanges (change);
 CREATE INDEX IF NOT EXISTS exchanges_agent ON exchanges (agent);
@@ -122,16 +127,21 @@ class JournalUnusable(SimulatorError):
 class JournalStore:
     """The database. Thread-safe. `folder` None keeps it in memory.
 
-    Raises UsageError for a folder that cannot be used.
+    `problem` is why the latest change was not written; empty once one is. Raises UsageError for a folder
+    that cannot be used, and for a journal that a later version wrote.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
         self.path = None if folder is None else folder / FILE_NAME
         self._lock = threading.RLock()
         self._depth = 0
+        self.problem = ""
         try:
-            if folder is not None:
-                folder.mkdir(parents=True, exist_ok=True)
+            if self.path is not None:
+                make_private_folder(self.path.parent)
+                # The files beside it (write-ahead log) get the same rights from SQLite.
+                os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+                self.path.chmod(0o600)
             self._connection = sqlite3.connect(
                 ":memory:" if self.path is None else self.path,
                 isolation_level=None,
@@ -143,6 +153,12 @@ class JournalStore:
             raise UsageError(_unusable(folder, error)) from error
 
     def _prepare(self) -> None:
+        version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > VERSION:
+            raise UsageError(
+                f"{self.path}: a later version of the simulator wrote it (its tables have version {version}, "
+                f"this one knows up to {VERSION}); use that version, or name another folder with --data"
+            )
         # The lock admits one simulator to a folder: two would both deliver the same obligations.
         for line in ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = NORMAL"):
             self._connection.execute(f"PRAGMA {line}")
@@ -154,12 +170,14 @@ class JournalStore:
                 for column, kind in columns.items():
                     if column not in known:
                         self._connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
+            self._connection.execute(f"PRAGMA user_version = {VERSION}")
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self, *, durable: bool = False) -> Iterator[None]:
         """Commit everything that is written within the block, or nothing after an error.
 
-        A nested transaction is part of the outer one. Raises JournalUnusable.
+        A nested transaction is part of the outer one. With `durable` the commit waits until the disk has it,
+        so that it survives a power failure too. Raises JournalUnusable.
         """
         with self._lock:
             if self._depth:
@@ -167,6 +185,8 @@ class JournalStore:
                 return
             self._depth = 1
             try:
+                if durable:
+                    self.write("PRAGMA synchronous = FULL")
                 self.write("BEGIN IMMEDIATE")
                 yield
                 self.write("COMMIT")
@@ -175,15 +195,21 @@ class JournalStore:
                     self._connection.execute("ROLLBACK")
                 raise
             finally:
+                if durable:
+                    self._connection.execute("PRAGMA synchronous = NORMAL")
                 self._depth = 0
 
     def write(self, statement: str, values: Sequence[Value] = ()) -> int:
         """Run a statement; return the number of the inserted row. Raises JournalUnusable."""
         with self._lock:
             try:
-                return self._connection.execute(statement, _storable(values)).lastrowid or 0
+                number = self._connection.execute(statement, _storable(values)).lastrowid or 0
             except sqlite3.Error as error:
-                raise JournalUnusable(f"the journal cannot be written: {error}") from error
+                self.problem = f"the journal cannot be written: {error}"
+                raise JournalUnusable(self.problem) from error
+            if not self._connection.in_transaction:
+                self.problem = ""
+            return number
 
     def read(self, query: str, values: Sequence[Value] = ()) -> list[tuple[Any, ...]]:
         """Return all rows of a query, which must limit their number. Raises JournalUnusable."""
@@ -206,6 +232,12 @@ class JournalStore:
         """Close the database."""
         with self._lock:
             self._connection.close()
+
+
+def make_private_folder(folder: Path) -> None:
+    """Create a folder that only this user can read, if there is none. Raises OSError."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def _storable(values: Sequence[Value]) -> Sequence[Value]:

@@ -166,7 +166,7 @@ def wait_for(state: ServerState, wanted: Filter, since: int, count: int, timeout
     deadline = time.monotonic() + timeout_s
     while True:
         change = journal.change
-        found = journal.since(since, wanted, limit=count)
+        found = journal.since(since, wanted, limit=count, ended=True)
         left_s = deadline - time.monotonic()
         if len(found) >= count or left_s <= 0 or state.stopping.is_set():
             return found
@@ -431,6 +431,7 @@ def state_json(state: ServerState) -> dict[str, Any]:
         },
         "calls": {"charged": counts.charged, "demo": counts.demo},
         "faults": len(state.faults.all()),
+        "problem": delivery.journal.problem,
     }
 
 

@@ -75,6 +75,7 @@ class Frame(Frozen):
             "is_part": request.args.get("part") == "1",
             "guarded": self.access.token is not None,
             "here": request.path,
+            "write_problem": delivery.journal.problem,
             "undelivered_count": delivery.owing(State.UNDELIVERED),
             # From before the page read anything: it is then sent all later changes.
             "since": g.get("since", 0),
