@@ -16,7 +16,7 @@ from simulator.core.webhooks import (
     WebhookRequest,
     WireRequest,
 )
-from simulator.serve.journal import Entry, Purpose
+from simulator.serve.entries import Entry, Purpose
 
 
 def an_entry(

@@ -17,7 +17,7 @@ from simulator.core.webhooks import Method
 from simulator.serve.accounts import Lang
 from simulator.serve.console.frame import POLICY
 from simulator.serve.console.pages import shown_body
-from simulator.serve.journal import Purpose
+from simulator.serve.entries import Purpose
 from simulator.serve.texts import texts_folder, texts_of
 
 PAGES = (

@@ -28,7 +28,7 @@ from simulator.core.webhooks import (
 from simulator.reference_operator import OperatorSettings
 from simulator.reference_operator.server import OperatorServer
 from simulator.serve.console.exports import scenario_yaml
-from simulator.serve.journal import Entry, Purpose
+from simulator.serve.entries import Entry, Purpose
 
 
 def exported(control: Control, name: str, query: str = "") -> str:

@@ -12,7 +12,7 @@ from simulator.errors import UsageError
 from simulator.serve.by_hand import RoundTrouble
 from simulator.serve.calls import NoWebhookUrl
 from simulator.serve.delivery import RoundDelivery
-from simulator.serve.journal import Filter
+from simulator.serve.entries import Filter
 from simulator.serve.turns import DemoSession
 
 

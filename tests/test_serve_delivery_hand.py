@@ -14,7 +14,7 @@ from simulator.core.findings import CallVerdict, Outcome
 from simulator.core.money import Money
 from simulator.core.webhooks import Method
 from simulator.errors import UsageError
-from simulator.serve.journal import Filter, Purpose
+from simulator.serve.entries import Filter, Purpose
 from simulator.serve.turns import DeliveryStopped
 from simulator.wire.target import make_target
 

@@ -16,7 +16,7 @@ from serve_play_child import PLAYERS, STAKE
 from simulator.core.findings import CallVerdict, Outcome
 from simulator.reference_operator.server import OperatorServer
 from simulator.serve.clock import Pace
-from simulator.serve.journal import Filter
+from simulator.serve.entries import Filter
 from simulator.serve.store import JournalStore
 
 ROUNDS_BEFORE_KILL = 40

@@ -17,7 +17,8 @@ from simulator.core.webhooks import Method
 from simulator.errors import UsageError
 from simulator.serve.clock import LADDERS, Clock, Pace, ladder_named
 from simulator.serve.dispatcher import WORKERS
-from simulator.serve.journal import Filter, Journal
+from simulator.serve.entries import Filter
+from simulator.serve.journal import Journal
 from simulator.serve.obligations import State
 from simulator.serve.store import JournalStore, JournalUnusable
 from simulator.wire.target import make_target

@@ -21,7 +21,7 @@ from simulator.errors import UsageError
 from simulator.serve.by_hand import RoundTrouble
 from simulator.serve.calls import Delivered
 from simulator.serve.delivery import RoundDelivery
-from simulator.serve.journal import Filter
+from simulator.serve.entries import Filter
 
 OPENING = Money(10000)
 

@@ -11,7 +11,7 @@ from scripted_server import Peer, ScriptedServer, reply
 from serve_play import DOUBLE, LOSS, playing, wallet
 from simulator.core.findings import CallVerdict, Outcome
 from simulator.core.money import Money
-from simulator.serve.journal import Filter
+from simulator.serve.entries import Filter
 
 THREADS = 32
 ROUNDS = 6

@@ -17,7 +17,7 @@ from simulator.judge.replies import read_reply
 from simulator.reference_operator.server import OperatorServer
 from simulator.reference_operator.switches import DIALECTS
 from simulator.serve.by_hand import RoundTrouble
-from simulator.serve.journal import Filter, Purpose
+from simulator.serve.entries import Filter, Purpose
 from simulator.serve.referees import CALLS_MAX, UNANSWERED_MAX, without_bytes
 from simulator.wire.profiles import BETRONTECH
 

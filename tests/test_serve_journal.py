@@ -15,7 +15,8 @@ from simulator.core.findings import CallVerdict, Finding, Outcome, Severity
 from simulator.core.money import Money
 from simulator.core.webhooks import Method, Reply
 from simulator.serve.causes import SeenCauses
-from simulator.serve.journal import COLUMNS, PAGE_MAX, SELECT, Entry, Filter, Journal, Purpose, condition_of
+from simulator.serve.entries import COLUMNS, SELECT, Entry, Filter, Purpose, condition_of
+from simulator.serve.journal import PAGE_MAX, Journal
 from simulator.serve.store import JournalStore
 
 MANY = 100_000

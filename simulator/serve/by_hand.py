@@ -17,8 +17,9 @@ from simulator.errors import UsageError
 from simulator.serve.calls import CalledAgent, Delivered, Deliverer, GameSession, SessionCall, unsent
 from simulator.serve.clock import Clock
 from simulator.serve.dispatcher import Dispatcher, attempt_of
+from simulator.serve.entries import Entry, Filter, Purpose
 from simulator.serve.fields import webhook_by_hand
-from simulator.serve.journal import Entry, Filter, Journal, Purpose
+from simulator.serve.journal import Journal
 from simulator.serve.obligations import Obligation, Obligations, State
 from simulator.serve.rounds import owed_refund
 from simulator.serve.turns import WalletTurns

@@ -32,7 +32,8 @@ from simulator.judge.findings import form_findings
 from simulator.judge.replies import read_call
 from simulator.judge.rulings import ReadBalance, Ruling
 from simulator.serve.clock import Clock
-from simulator.serve.journal import NOT_ANSWERED, Entry, Journal, Purpose
+from simulator.serve.entries import NOT_ANSWERED, Entry, Purpose
+from simulator.serve.journal import Journal
 from simulator.serve.referees import Referees, Waiting, seen, with_forms, without_bytes
 from simulator.wire.patience import Patience
 from simulator.wire.target import Target

@@ -10,7 +10,8 @@ from simulator.core.money import Money
 from simulator.core.values import Frozen
 from simulator.law.rules import rule, rule_ids, words_of
 from simulator.law.situations import Situation, breaks_the_law
-from simulator.serve.journal import PAGE_MAX, Entry, Filter, Journal, condition_of
+from simulator.serve.entries import Entry, Filter, condition_of
+from simulator.serve.journal import PAGE_MAX, Journal
 from simulator.serve.store import JournalStore, Value
 
 OCCURRENCES_SHOWN = 20

@@ -33,7 +33,8 @@ from simulator.serve.calls import (
 from simulator.serve.causes import SeenCauses
 from simulator.serve.clock import Clock, Ladder
 from simulator.serve.dispatcher import Dispatcher
-from simulator.serve.journal import Journal, Purpose
+from simulator.serve.entries import Purpose
+from simulator.serve.journal import Journal
 from simulator.serve.obligations import Obligation, Obligations, State
 from simulator.serve.referees import Referees
 from simulator.serve.rounds import RoundDriver, RoundResult

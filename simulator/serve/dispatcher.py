@@ -13,7 +13,7 @@ from simulator.core.webhooks import WireRequest
 from simulator.errors import SimulatorError
 from simulator.serve.calls import CalledAgent, Deliverer, SessionCall, unsent
 from simulator.serve.clock import Clock, Ladder, Pace
-from simulator.serve.journal import Purpose
+from simulator.serve.entries import Purpose
 from simulator.serve.obligations import Obligation, Obligations, State
 from simulator.serve.turns import PlayerBusy, PlayerQueues
 

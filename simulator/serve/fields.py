@@ -13,7 +13,7 @@ from simulator.core.money import ZERO, Money, format_money, parse_written
 from simulator.core.webhooks import Method, WebhookRequest
 from simulator.errors import UsageError
 from simulator.serve.answers import Denied, ErrorCode
-from simulator.serve.journal import Filter, Purpose
+from simulator.serve.entries import Filter, Purpose
 from simulator.wire.profiles import DOCUMENTED_FIELDS
 
 if TYPE_CHECKING:

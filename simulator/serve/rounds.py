@@ -13,7 +13,7 @@ from simulator.core.values import Frozen
 from simulator.core.webhooks import Method, WebhookRequest
 from simulator.serve.calls import CalledAgent, Delivered, Deliverer, SessionCall, unsent
 from simulator.serve.clock import Clock, Ladder
-from simulator.serve.journal import Purpose
+from simulator.serve.entries import Purpose
 from simulator.serve.obligations import Obligation, Obligations, State
 from simulator.wire.writing import OpenRound, write
 

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 from flask import Response
 
 from simulator.core.values import Frozen
-from simulator.serve.journal import Entry, Filter, Journal
+from simulator.serve.entries import Entry, Filter
+from simulator.serve.journal import Journal
 
 STREAMS_MAX = 8
 """How many streams may be open: each holds a thread, and the others serve calls, rounds and health."""

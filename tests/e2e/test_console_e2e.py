@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, expect
 
 from console_page import DESKTOP, live, page_of, rows
 from control_client import Control, controlled
-from simulator.serve.journal import COLUMNS
+from simulator.serve.entries import COLUMNS
 from simulator.serve.streams import STREAMS_MAX
 
 pytestmark = pytest.mark.e2e

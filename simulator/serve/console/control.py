@@ -33,8 +33,9 @@ from simulator.serve.console.control_findings import add_findings
 from simulator.serve.console.control_play import add_play
 from simulator.serve.console.exports import Json, add_exports, full_json, row_json
 from simulator.serve.console.requests import SLICE_S, WAIT_MS_MAX, add_requests
+from simulator.serve.entries import Entry, Filter
 from simulator.serve.fields import FILTERS, WebhookUnfit, body_of, filter_of, query_of
-from simulator.serve.journal import PAGE_MAX, Entry, Filter, Journal
+from simulator.serve.journal import PAGE_MAX, Journal
 from simulator.serve.obligations import Obligation, State
 from simulator.serve.play.seats import Seats
 from simulator.serve.state import ServerState

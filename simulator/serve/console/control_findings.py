@@ -10,8 +10,8 @@ from simulator.core.mappings import Fields
 from simulator.core.money import money_text
 from simulator.serve.answers import Denied, ErrorCode, answer
 from simulator.serve.causes import Occurrence, SeenCause, SeenCauses
+from simulator.serve.entries import Filter
 from simulator.serve.fields import body_of, query_of
-from simulator.serve.journal import Filter
 
 CAUSE_FILTERS = ("agent", "player", "session", "rule", "cause", "since")
 

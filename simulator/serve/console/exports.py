@@ -25,8 +25,9 @@ from simulator.core.webhooks import (
 )
 from simulator.serve.accounts import Agents
 from simulator.serve.answers import Denied, ErrorCode
+from simulator.serve.entries import Entry, Filter, Purpose
 from simulator.serve.fields import FILTERS, filter_of, query_of
-from simulator.serve.journal import PAGE_MAX, Entry, Filter, Journal, Purpose
+from simulator.serve.journal import PAGE_MAX, Journal
 from simulator.serve.state import ServerState
 
 EXPORTS_MAX = 2

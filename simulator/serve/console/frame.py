@@ -17,7 +17,7 @@ from simulator.core.values import Frozen
 from simulator.serve.accounts import Lang
 from simulator.serve.answers import Denied, ErrorCode, Part, denied_field
 from simulator.serve.console.access import Access, put_cookie
-from simulator.serve.journal import Entry
+from simulator.serve.entries import Entry
 from simulator.serve.obligations import State
 from simulator.serve.state import ServerState
 from simulator.serve.texts import COOKIE, NAMES, Texts, lang_wanted, texts_of

@@ -18,8 +18,8 @@ from simulator.serve.console.exports import curl_of, request_headers
 from simulator.serve.console.frame import Frame, add_guard, add_login, guard_page
 from simulator.serve.console.plots import HEIGHT, LEFT, WIDTH, balance_plot, latency_columns
 from simulator.serve.console.requests import add_request_pages
+from simulator.serve.entries import Entry, Filter
 from simulator.serve.fields import FILTERS, WORDS, filter_of, query_of, resumed_at
-from simulator.serve.journal import Entry, Filter
 from simulator.serve.obligations import State
 from simulator.serve.play.seats import Seats
 from simulator.serve.state import ServerState, derived_key

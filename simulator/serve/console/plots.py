@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from simulator.core.findings import Outcome
 from simulator.core.money import Money, format_money
 from simulator.core.values import Frozen
-from simulator.serve.journal import BOUNDS_MS, BalancePoint, LatencyCount
+from simulator.serve.entries import BOUNDS_MS, LatencyCount
+from simulator.serve.journal import BalancePoint
 
 WIDTH, HEIGHT = 960, 300
 

@@ -14,8 +14,8 @@ from simulator.core.webhooks import WireRequest, curl_line, merged_headers
 from simulator.serve.accounts import EndedSession, Lang, NoSession, Session, SessionKind
 from simulator.serve.answers import Denied, ErrorCode, Part, PlayProblem, denied_field
 from simulator.serve.calls import CalledAgent
+from simulator.serve.entries import Entry, Filter
 from simulator.serve.fields import check_origin, play_body_of, query_of, resumed_at, stake_of
-from simulator.serve.journal import Entry, Filter
 from simulator.serve.play.reels import BONUS, BONUS_COUNT, LINES, REELS, SYMBOLS, Picture
 from simulator.serve.play.seats import FIRST, PlayedRound, Seat, Seats
 from simulator.serve.play.troubles import armed_json, forced_spin, make_trouble

@@ -18,7 +18,7 @@ from simulator.core.webhooks import Method
 from simulator.errors import SimulatorError
 from simulator.serve.accounts import Lang, Session
 from simulator.serve.answers import Denied, ErrorCode, PlayProblem
-from simulator.serve.journal import Filter
+from simulator.serve.entries import Filter
 from simulator.serve.play.reels import Picture, picture_of
 from simulator.serve.turns import PlayerBusy
 
