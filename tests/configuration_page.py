@@ -28,8 +28,8 @@ the overridden list as a whole. `betrontech-sim init` writes a commented file.
   nearest valid one. Variables that Kubernetes sets for a service (`…_PORT=tcp://…`, `…_SERVICE_HOST`
   and so on) are ignored. An empty variable counts as not set.
 - Values marked "secret" never appear in a message.
-- `NO_COLOR` turns colours off if `color` is `auto`. No other variable is read, neither `HTTP_PROXY`
-  nor `.netrc`.
+- `NO_COLOR` and `TERM=dumb` turn colours off if `color` is `auto`. No other variable is read, neither
+  `HTTP_PROXY` nor `.netrc`.
 
 `python tests/configuration_page.py` writes this page from the table of the flags; a test compares
 them.

@@ -317,6 +317,33 @@ def test_healthcheck_asks_the_server_of_the_same_settings(tmp_path: Path) -> Non
         assert f"port {port}" in done.stderr
 
 
+def test_the_log_masks_the_secrets_of_agents_that_are_added_later(tmp_path: Path) -> None:
+    """As those that it was started with."""
+    body = json.dumps({"code": "late", "token": "late-token-1", "secret_key": "late-secret-1"}).encode()
+    with serving(tmp_path) as served:
+        connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=10)
+        for method, path, sent in (("POST", "/_sim/agents", body), ("GET", "/api/late-secret-1", None)):
+            connection.request(method, path, sent, {"Content-Type": "application/json"})
+            connection.getresponse().read()
+        connection.close()
+        served.stop()
+        log = served.log.read_text()
+    assert "GET /api/*** 404" in log
+    assert "late-secret-1" not in log
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+def test_all_addresses_of_ipv6_are_those_of_ipv4_too(tmp_path: Path) -> None:
+    """`--host ::` answers on both; the ready line shows no value of the webhook's query."""
+    with serving(tmp_path, "--host", "::", "--webhook-url", "http://127.0.0.1:9/w?key=hunter22") as served:
+        for address in ("127.0.0.1", "::1"):
+            with socket.create_connection((address, served.port), timeout=10) as connection:
+                connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                assert connection.recv(64).startswith(b"HTTP/1.1 200")
+        assert "webhooks to http://127.0.0.1:9/w?key=***" in served.ready
+        assert "hunter22" not in served.ready + served.log.read_text()
+
+
 def test_healthcheck_does_not_take_another_server_for_ours(tmp_path: Path) -> None:
     """Any status but 200, or no HTTP at all, is unhealthy."""
     with serving(tmp_path) as served:

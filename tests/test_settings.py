@@ -161,6 +161,9 @@ def test_no_color_turns_colours_off_unless_asked_for() -> None:
     assert load({"NO_COLOR": "1"}).color is Color.NEVER
     assert load({"NO_COLOR": "1"}, color="always").color is Color.ALWAYS
     assert load({"NO_COLOR": ""}).color is Color.AUTO
+    assert load({"TERM": "dumb"}).color is Color.NEVER
+    assert load({"TERM": "dumb"}, color="always").color is Color.ALWAYS
+    assert load({"TERM": "xterm"}).color is Color.AUTO
 
 
 def test_a_seed_is_drawn_anew() -> None:

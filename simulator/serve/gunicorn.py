@@ -63,7 +63,11 @@ def listen(host: str, port: int) -> socket.socket:
         family, _, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        listener = socket.create_server((str(address[0]), port), family=family, backlog=BACKLOG)
+        # Every address means both families; Linux alone would leave that to a setting of the machine.
+        both = str(address[0]) == "::" and socket.has_dualstack_ipv6()
+        listener = socket.create_server(
+            (str(address[0]), port), family=family, backlog=BACKLOG, dualstack_ipv6=both
+        )
     except OSError as error:
         reason = error.strerror or error
         raise UsageError(
@@ -132,6 +136,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             settings = self._with_operator() if self.settings.with_operator else self.settings
             catalogue = None if self._ahead is None else self._ahead.catalogue()
             self.state = make_state(settings, catalogue=catalogue, public_url=self.url, secret=secret)
+            agents = self.state.agents
+            self.lines.later = lambda: [agent.secrets for agent in agents.all()]
             app = create_app(self.state)
             self._closing.callback(self.state.delivery.stop)
             self.state.delivery.start()
@@ -196,7 +202,9 @@ class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
 
 def ready_line(url: str, state: ServerState) -> str:
     """Return the ready line as text, or as JSON if logs are JSON; without secrets."""
-    agents = {agent.code: agent.target.url if agent.target else None for agent in state.agents.all()}
+    agents = {
+        agent.code: str(agent.target.endpoint) if agent.target else None for agent in state.agents.all()
+    }
     if state.settings.json_logs:
         facts = {"event": "ready", "url": url, "public_url": state.public_url}
         return json.dumps({**facts, "games": len(state.catalogue.games), "agents": agents})

@@ -11,7 +11,7 @@ import logging
 import re
 import sys
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -42,18 +42,22 @@ def secrets_of(settings: ServeSettings) -> Secrets:
 
 
 class Lines:
-    """Writes events as lines of text or JSON."""
+    """Writes events as lines of text or JSON.
+
+    `later` returns secrets that are known only while the server runs, those of its present agents.
+    """
 
     def __init__(self, as_json: bool, secrets: Secrets) -> None:
         self._as_json = as_json
         self._secrets = secrets
+        self.later: Callable[[], Iterable[Secrets]] = tuple
 
     def write(self, level: str, event: str, text: str, fields: Mapping[str, Any]) -> None:
         """Write one line at once."""
         # Mask before quoting, which would change a secret that holds a quote.
-        text = self._secrets.text(text)
+        text = self._masked(text)
         fields = {
-            name: self._secrets.text(each) if isinstance(each, str) else each for name, each in fields.items()
+            name: self._masked(each) if isinstance(each, str) else each for name, each in fields.items()
         }
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         if self._as_json:
@@ -64,6 +68,11 @@ class Lines:
         with suppress(OSError, ValueError):
             sys.stderr.write(line + "\n")
             sys.stderr.flush()
+
+    def _masked(self, text: str) -> str:
+        for secrets in (self._secrets, *self.later()):
+            text = secrets.text(text)
+        return text
 
 
 def _visible(text: str) -> str:

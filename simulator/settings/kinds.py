@@ -32,7 +32,7 @@ class Probe(StrEnum):
 
 
 class Color(StrEnum):
-    """Whether the terminal report is coloured; auto asks the terminal and NO_COLOR."""
+    """Whether the terminal report is coloured; auto asks the terminal, TERM and NO_COLOR."""
 
     AUTO = "auto"
     ALWAYS = "always"

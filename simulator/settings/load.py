@@ -170,8 +170,8 @@ def debug_wanted(environment: Mapping[str, str]) -> bool:
 
 
 def colour_refused(environment: Mapping[str, str]) -> bool:
-    """Return whether NO_COLOR asks for no colours (no-color.org: present and not empty)."""
-    return environment.get("NO_COLOR", "") != ""
+    """Return whether NO_COLOR asks for no colours (no-color.org: present and not empty), or TERM has none."""
+    return environment.get("NO_COLOR", "") != "" or environment.get("TERM") == "dumb"
 
 
 def _injected(name: str, value: str) -> bool:

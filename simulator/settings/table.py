@@ -299,7 +299,7 @@ class RunSettings(Frozen, kw_only=True):
     color: Color = setting(
         "--color",
         kinds.choice(Color),
-        "Use colours; auto decides by the terminal and NO_COLOR.",
+        "Use colours; auto decides by the terminal, TERM=dumb and NO_COLOR.",
         default=Color.AUTO,
     )
 
@@ -315,7 +315,7 @@ class ServeSettings(Frozen, kw_only=True):
     host: str = setting(
         "--host",
         kinds.HOST,
-        "The address to listen on; 0.0.0.0 means all.",
+        "The address to listen on; 0.0.0.0 means all of IPv4, :: all of IPv6 and IPv4.",
         section="Where it listens",
         default="127.0.0.1",
     )
