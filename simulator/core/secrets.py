@@ -73,6 +73,7 @@ class Secrets:
 
     They are the values of `headers`, the logins and queries of `urls`, and other `texts`; each as it is, and
     as JSON, HTML and a URL write it. Shorter ones than `length_min`, and plain amounts, are not among them.
+    `any_known` is false if there is nothing to mask.
     """
 
     def __init__(
@@ -94,11 +95,9 @@ class Secrets:
         forms = sorted({form for text in kept for form in _forms(text)}, key=len, reverse=True)
         # Most runs have no secret, and compile nothing.
         self._pattern = re.compile("|".join(map(re.escape, forms))) if forms else None
+        self.any_known = bool(forms or self._names)
         spelled = sorted({spelling for form in forms for spelling in _bytes(form)}, key=len, reverse=True)
         self._in_bytes = re.compile(b"|".join(map(re.escape, spelled))) if spelled else None
-
-    def __bool__(self) -> bool:
-        return self._pattern is not None or bool(self._names)
 
     def text(self, text: str) -> str:
         """Return the text with `***` for every known value."""

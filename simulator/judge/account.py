@@ -12,13 +12,14 @@ from collections.abc import Sequence
 
 from simulator.core.calls import Call, FaultKind, Operation
 from simulator.core.findings import Outcome
-from simulator.core.money import ZERO, Money
+from simulator.core.money import ZERO, Money, format_money
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Method, WebhookRequest
-from simulator.judge.blame import Made, Trail, expected, likely_world
+from simulator.judge.blame import Made, expected, likely_world
 from simulator.law.book import Answered, Book, Ledger, Terms, World
 from simulator.law.roles import Branch, Mark
 
+TRAIL_STEPS_MAX = 8
 UNCONFIRMED_MAX = 8
 UNANSWERED_KEPT = 64
 
@@ -36,6 +37,42 @@ class PlayerStanding(Frozen):
     difference: Money = ZERO
     wrong: int = 0
     since: int | None = None
+
+
+class Trail:
+    """The ledger line of a report: a player's balances and calls in order, the oldest left out.
+
+    The text is made only when a line is needed: most calls appear in no report.
+    """
+
+    def __init__(self, balance: Money) -> None:
+        self._steps: deque[tuple[Made | None, tuple[Money, ...]]] = deque(
+            [(None, (balance,))], maxlen=TRAIL_STEPS_MAX + 1
+        )
+
+    def note(self, made: Made, balances: tuple[Money, ...]) -> None:
+        """Add a call, and the balances that are possible after it."""
+        self._steps.append((made, balances[:3]))
+
+    def correct(self, balance: Money) -> None:
+        """Put the balance that the wallet has in place of those that were possible."""
+        made, _ = self._steps.pop()
+        self._steps.append((made, (balance,)))
+
+    def had(self, balance: Money) -> bool:
+        """Return whether that was a balance of the player some calls ago."""
+        return any(balance in balances for _, balances in self._steps)
+
+    @property
+    def line(self) -> str:
+        """Return the line: ``100.00 → bet 10.00 → 90.00``."""
+        words: list[str] = []
+        for made, balances in self._steps:
+            if made is not None:
+                amount = made.request.amount
+                words.append(made.words if amount is None else f"{made.words} {format_money(amount)}")
+            words.append(" or ".join(format_money(balance) for balance in balances))
+        return " → ".join(words[-2 * TRAIL_STEPS_MAX - 1 :])
 
 
 class Account:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from simulator.core.calls import Call, CallForm, FaultKind, Operation
 from simulator.core.findings import Outcome
-from simulator.core.money import ZERO, Money, format_change, format_money
+from simulator.core.money import ZERO, Money, format_change
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Method, Reply, WebhookRequest
 from simulator.law.book import Book, World
@@ -15,7 +15,6 @@ from simulator.law.mistakes import situation_of
 from simulator.law.roles import REPEATS, Applied, Entry, Kind, Pending, Role, Tombstone, role_of
 from simulator.law.situations import Situation
 
-TRAIL_STEPS_MAX = 8
 SUMS_MAX = 5_000
 """How many balances are tried for overlapping calls that may each have made the same mistake."""
 
@@ -416,42 +415,3 @@ def in_doubt(book: Book, request: WebhookRequest) -> bool:
         return False
     found = entries(book, request.method, request.transaction_id)
     return any(isinstance(entry, Applied | Pending) for entry in found)
-
-
-# --- what came before -------------------------------------------------------------------------------
-
-
-class Trail:
-    """The ledger line of a report: a player's balances and calls in order, the oldest left out.
-
-    The text is made only when a line is needed: most calls appear in no report.
-    """
-
-    def __init__(self, balance: Money) -> None:
-        self._steps: deque[tuple[Made | None, tuple[Money, ...]]] = deque(
-            [(None, (balance,))], maxlen=TRAIL_STEPS_MAX + 1
-        )
-
-    def note(self, made: Made, balances: tuple[Money, ...]) -> None:
-        """Add a call, and the balances that are possible after it."""
-        self._steps.append((made, balances[:3]))
-
-    def correct(self, balance: Money) -> None:
-        """Put the balance that the wallet has in place of those that were possible."""
-        made, _ = self._steps.pop()
-        self._steps.append((made, (balance,)))
-
-    def had(self, balance: Money) -> bool:
-        """Return whether that was a balance of the player some calls ago."""
-        return any(balance in balances for _, balances in self._steps)
-
-    @property
-    def line(self) -> str:
-        """Return the line: ``100.00 → bet 10.00 → 90.00``."""
-        words: list[str] = []
-        for made, balances in self._steps:
-            if made is not None:
-                amount = made.request.amount
-                words.append(made.words if amount is None else f"{made.words} {format_money(amount)}")
-            words.append(" or ".join(format_money(balance) for balance in balances))
-        return " → ".join(words[-2 * TRAIL_STEPS_MAX - 1 :])

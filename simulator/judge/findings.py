@@ -94,7 +94,7 @@ class Findings(Frozen, kw_only=True):
 
     def is_pinned_otherwise(self, knob: str, value: str) -> bool:
         """Return whether the policy pins that knob to another value."""
-        return bool(self.pinned) and self.pinned.get(knob, "any") not in ("any", value)
+        return self.pinned.get(knob, "any") not in ("any", value)
 
     def policy(self, knob: str, value: str, call: Call) -> Finding:
         """Make the finding that a wallet shows another value than the policy pins."""

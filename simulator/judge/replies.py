@@ -86,7 +86,7 @@ def read_call(
         injected=exchange.fault is not None,
         well_formed=form.kind is not CallForm.MALFORMED,
     )
-    if secrets:
+    if secrets.any_known:
         exchange, reading = _masked_exchange(exchange, secrets), _masked_reading(reading, secrets)
     return Call(exchange, reading, form, why)
 

@@ -106,7 +106,7 @@ class RunContext:
 
     def emit(self, event: Event) -> None:
         """Pass an event to the reports, one at a time."""
-        event = without_secrets(event, self.secrets) if self.secrets else event
+        event = without_secrets(event, self.secrets) if self.secrets.any_known else event
         with self._lock:
             self.report(event)
 

@@ -226,7 +226,7 @@ class Judge:
         for knob, value in (("money_type", reading.money_type), ("refusal_http", reading.refusal_http)):
             if value is not None:
                 self._context.dialect.note(knob, value, evidence=f"HTTP {reading.http_status}")
-                if self._findings.is_pinned_otherwise(knob, value):
+                if self._findings.pinned and self._findings.is_pinned_otherwise(knob, value):
                     self._tell_once(self._findings.policy(knob, value, self._placed(call)))
 
     def accuse(self, situation: Situation, call: Call, before: Money, after: Money) -> None:
