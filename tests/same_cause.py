@@ -39,7 +39,8 @@ Json = dict[str, Any]
 class Causes:
     """The first cause that each of the four names; `served` and what is judged of it may be UNSENDABLE.
 
-    `phase` says where the run found it: "step", or "preflight" where no scenario could be run.
+    `phase` says where the run found it: "step", "preparation" where no step could be made, or "preflight"
+    where no scenario could be run.
     """
 
     run: str
@@ -63,20 +64,39 @@ class Blocked:
     status: int
 
 
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What a run did. `seeds` are the players' balances before it prepared them, if that is played too."""
+
+    record: Path
+    blocks: list[Blocked]
+    seeds: dict[str, str]
+
+
 class Wallet:
-    """An example wallet with one defect on a socket of its own. `blocks` are those that it was told of."""
+    """An example wallet with one defect on a socket of its own.
+
+    `blocks` are those that it was told of, `seeds` the balances that it was told to make players with.
+    """
 
     def __init__(self, server: OperatorServer) -> None:
         self.endpoint = server.endpoint
         self._laboratory = f"{server.base_url}/_operator"
         self.blocks: list[Blocked] = []
-        self._made: set[str] = set()
+        self.seeds: dict[str, str] = {}
         set_status = server.operator.set_status
 
         def noted(player: str, status: int) -> object:
             self.blocks.append(Blocked(time.monotonic_ns(), player, status))
             return set_status(player, status)
 
+        seed_player = server.operator.seed_player
+
+        def made(user_id: object, balance: object, *others: Any) -> object:
+            self.seeds[str(user_id)] = str(balance)
+            return seed_player(user_id, balance, *others)
+
+        server.operator.seed_player = made  # type: ignore[assignment,method-assign]  # to note the balance
         server.operator.set_status = noted  # type: ignore[assignment,method-assign]  # to note when it was
 
     @property
@@ -90,12 +110,11 @@ class Wallet:
 
     def seed(self, player: str, balance: str) -> None:
         """Make a player with that balance."""
-        self._made.add(player)
         _asked("POST", f"{self._laboratory}/players", {"user_id": player, "balance": balance})
 
     def take(self, body: str, player: str) -> None:
         """Send a webhook that is not judged, and make its player when it is first named."""
-        if player not in self._made:
+        if player not in self.seeds:
             self.seed(player, "100.00")
         # Some defects answer with HTTP 500, or not at all.
         with suppress(OSError, HTTPException):
@@ -119,13 +138,14 @@ def causes_of(defect: str, scenario: str, simulator_url: str, folder: Path) -> C
     """Ask all four. `scenario` is a path as `run` takes it, `simulator_url` a running server's."""
     with wallet(defect) as first:
         report, record = run(first, scenario, folder)
-        blocks = first.blocks
+        blocks, seeds = first.blocks, first.seeds
+    cause, phase = first_of_run(report)
     with wallet(defect) as second:
-        sent = by_hand(second, record, blocks, f"{simulator_url}/_sim")
+        played = Played(record, blocks, seeds if phase == "preparation" else {})
+        sent = by_hand(second, played, f"{simulator_url}/_sim")
         export = folder / "served.ndjson"
         _save(f"{simulator_url}/_sim/journal/export.ndjson?agent={AGENT}", export)
         findings = _asked("GET", f"{simulator_url}/_sim/findings")["findings"]
-    cause, phase = first_of_run(report)
     return Causes(
         run=cause,
         phase=phase,
@@ -144,40 +164,42 @@ def run(wrong: Wallet, scenario: str, folder: Path) -> tuple[Json, Path]:
     return json.loads(report.read_text("utf-8")), record
 
 
-def by_hand(wrong: Wallet, record: Path, blocks: list[Blocked], control: str) -> bool:
+def by_hand(wrong: Wallet, played: Played, control: str) -> bool:
     """Send what the run sent from each player's opening on, in its order; False if a webhook is none.
 
     The calls before go to the wallet directly: some defects count calls, or strike by chance.
     """
     _asked("POST", f"{control}/reset", {})
     _point_agent(control, wrong.endpoint)
-    before, lines = _before_and_after_opening(record)
+    before, lines = _before_and_after_opening(played)
     for line in before:
         wrong.take(line["request"], line["player"])
-    ahead = [*blocks]
+    ahead = [*played.blocks]
     for line in lines:
         while ahead and line["type"] == "exchange" and ahead[0].at_ns < line["sent_ns"]:
             wrong.block(ahead.pop(0))
         if line["type"] == "opening":
-            wrong.seed(line["player"], line["balance"])
+            wrong.seed(line["player"], played.seeds.get(line["player"], line["balance"]))
         webhook = _webhook(line)
-        if webhook is None or not _fire(control, webhook, line.get("account")):
+        if webhook is None or not _fire(control, webhook, line):
             return False
     return True
 
 
-def _before_and_after_opening(record: Path) -> tuple[list[Json], list[Json]]:
+def _before_and_after_opening(played: Played) -> tuple[list[Json], list[Json]]:
     """Return the calls of a run up to the first opening, and the openings with the calls after them.
 
     A run that ended in the preflight has no opening: its calls follow one at the balance that it read first.
     """
-    lines = [json.loads(text) for text in record.read_text("utf-8").splitlines()]
+    lines = [json.loads(text) for text in played.record.read_text("utf-8").splitlines()]
     told = [line for line in lines if line["type"] in ("opening", "exchange")]
     openings = [number for number, line in enumerate(told) if line["type"] == "opening" and line["scenario"]]
     if not openings:
         calls = [line for line in told if line["type"] == "exchange"]
         return [], [{**calls[0], "type": "opening"}, *calls[1:]]
-    after = [line for line in told[openings[0] :] if line["scenario"] and line.get("purpose") != "adjust"]
+    after = [line for line in told[openings[0] :] if line["scenario"]]
+    if not played.seeds:
+        after = [line for line in after if line.get("purpose") != "adjust"]
     before = [line for line in told[: openings[0]] if line["type"] == "exchange"]
     return before, after
 
@@ -198,9 +220,10 @@ def _webhook(line: Json) -> Json | None:
     return fields
 
 
-def _fire(control: str, webhook: Json, account: str | None) -> bool:
+def _fire(control: str, webhook: Json, line: Json) -> bool:
     """Send one webhook by hand, with what is known of its player; False if it is none to the server."""
-    told = {} if account is None else {"account": account}
+    told = {"account": line["account"]} if "account" in line else {}
+    told["may_be_refused"] = line.get("form") == "optional"
     try:
         _asked("POST", f"{control}/webhooks", {"agent": AGENT, "webhook": webhook, **told})
     except HTTPError as error:
@@ -230,10 +253,12 @@ def judged(record: Path, folder: Path) -> Json:
 
 
 def first_of_run(report: Json) -> tuple[str, str]:
-    """Return the first cause of a step, or without one of the preflight, and the phase that it is of."""
+    """Return the first cause and the phase that it is of: that of a step, if there is one."""
     found = [each for scenario in report["scenarios"] for each in scenario["findings"]]
     steps = [each for each in found if each.get("phase", "step") == "step"]
-    return _first_error(steps or report["findings"]), "step" if steps else "preflight"
+    if steps or not found:
+        return _first_error(steps or report["findings"]), "step" if steps else "preflight"
+    return _first_error(found), found[-1]["phase"]
 
 
 def first_of_served(findings: list[Json]) -> str:

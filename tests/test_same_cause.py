@@ -99,14 +99,17 @@ NO_WEBHOOK = frozenset(
 )
 """Shown by bytes that are no webhook, so that they cannot be sent by hand."""
 
-IN_PREFLIGHT = frozenset(
-    {"bet-charged-then-500", "win-paid-then-500", "bet-charged-then-refused", "bet-charged-then-dropped"}
-)
-"""Seen in the first calls of a run, after which no scenario is run."""
-
+FOUND_BEFORE_A_STEP = {
+    **dict.fromkeys(
+        ("bet-charged-then-500", "win-paid-then-500", "bet-charged-then-refused", "bet-charged-then-dropped"),
+        "preflight",
+    ),
+    "balance-in-cents": "preparation",
+    "balance-of-last-bettor": "preparation",
+}
+"""Defect → the phase in which any run meets it: nothing is played with such a wallet afterwards."""
 
 STILL_DIFFERENT = {
-    "balance-in-cents": "a run sees it while it prepares the first scenario",
     "balance-of-last-bettor": "a run sees it while it prepares the first scenario",
 }
 """Defects that are not yet named alike everywhere, with the reason."""
@@ -137,4 +140,4 @@ def test_run_serve_and_judge_name_the_same_first_cause(
     assert (causes.served == UNSENDABLE) == (defect in NO_WEBHOOK)
     assert len(causes.named) == 1, causes
     assert causes.named != {"none"}, causes
-    assert causes.phase == ("preflight" if defect in IN_PREFLIGHT else "step")
+    assert causes.phase == FOUND_BEFORE_A_STEP.get(defect, "step")

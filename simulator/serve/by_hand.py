@@ -9,7 +9,7 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
-from simulator.core.calls import FaultKind, FaultSpec, KnownAs
+from simulator.core.calls import CallForm, FaultKind, FaultSpec, KnownAs
 from simulator.core.findings import Outcome
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Method, WebhookRequest, WireRequest
@@ -98,16 +98,21 @@ class HandDelivery(Frozen, kw_only=True):
         fields: Mapping[str, Any],
         session: str = "",
         account: KnownAs | None = None,
+        *,
+        may_be_refused: bool = False,
     ) -> Delivered:
         """Send one webhook, given by its fields in the reference's names; once, whatever becomes of it.
 
-        `account` is what the sender knows of the player, by which the answer is judged.
+        `account` is what the sender knows of the player, by which the answer is judged. `may_be_refused`: the
+        wallet may have a reason of its own to refuse it, as a limit.
         """
         agent = self.turns.agent(agent_code)
         request = webhook_by_hand(fields, self.new_id())
         with self.turns.of_player(agent, request.player):
             wire = write(request, agent.wire)
             kind = form_of(wire, agent.wire, self.games).kind
+            if may_be_refused and kind is CallForm.CANONICAL:
+                kind = CallForm.OPTIONAL
             fresh = not self._was_sent(agent_code, request)
             call = unsent(agent, request, Purpose.HAND, wire=wire, kind=kind, fresh=fresh)
             call = replace(call, why=replace(call.why, account=account))

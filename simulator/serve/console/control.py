@@ -405,13 +405,16 @@ def add_webhooks(routes: Blueprint, state: ServerState) -> None:
 
     @routes.post("/webhooks")
     def fire_webhook() -> Response:
-        fields = body_of(request, "agent", "session", "webhook", "account")
+        fields = body_of(request, "agent", "session", "webhook", "account", "may_be_refused")
         first = [agent.code for agent in state.agents.all()[:1]]
         agent = agent_named(fields.text("agent", *first), state)
         webhook = fields.mapping("webhook")
         session = fields.text("session", "")
         account = fields.optional("account", *one_of(KnownAs))
-        return answer(delivered_json(state.delivery.by_hand.fire(agent.code, webhook, session, account)))
+        freely = "may_be_refused" in fields and fields.flag("may_be_refused")
+        by_hand = state.delivery.by_hand
+        sent = by_hand.fire(agent.code, webhook, session, account, may_be_refused=freely)
+        return answer(delivered_json(sent))
 
 
 def state_json(state: ServerState) -> dict[str, Any]:
