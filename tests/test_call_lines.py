@@ -119,6 +119,7 @@ VALUES: dict[str, list[object]] = {
     "answered_ns": [10**12, 1.5, "x", None],
     "outcome": [*Outcome, "acepted", 7, None],
     "balance": ["90.00", 90, "x", [], None],
+    "stated_balance": ["40.00", 40, "x", None],
     "form": [*CallForm, "neat", 7, None],
     "label": ["b1", 7, None],
     "account": [*KnownAs, "closed", 7, None],

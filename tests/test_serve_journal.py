@@ -60,7 +60,7 @@ def crowded(store: JournalStore) -> Journal:
         "amount": "1000",
         **dict.fromkeys(("game", "fault", "problem", "findings", "content_type", "reply_headers"), "''"),
         **dict.fromkeys(("attempt", "reply_bytes"), "1"),
-        **dict.fromkeys(("balance", "expected", "http_status", "duration_ns"), "NULL"),
+        **dict.fromkeys(("balance", "expected", "http_status", "duration_ns", "stated_balance"), "NULL"),
         "request_body": "CAST('{\"transaction_id\":\"bet-' || n || '\"}' AS BLOB)",
         "reply_body": "x'7b7d'",
     }

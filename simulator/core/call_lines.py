@@ -68,6 +68,8 @@ def call_facts(call: Call) -> JsonObject:
     written["answered_ns"] = exchange.answered_ns
     written["outcome"] = call.reading.outcome
     written["balance"] = money_text(call.reading.balance)
+    if call.stated_balance is not None:
+        written["stated_balance"] = money_text(call.stated_balance)
     written["scenario"] = why.scenario_id or why.agent
     written["label"] = why.label
     written["purpose"] = why.purpose
@@ -163,9 +165,10 @@ class _Line(Fields):
         reply = self._reply()
         outcome = self.needed("outcome", *one_of(Outcome))
         status = reply.status if isinstance(reply, Reply) else None
+        stated = self._amount("stated_balance")
         return Call(
             Exchange(request, WireRequest(self._body("request")), reply, sent, answered, self._told("fault")),
-            Reading(outcome, self._amount("balance"), http_status=status),
+            Reading(outcome, self._amount("balance"), http_status=status, stated_balance=stated),
             Form(form or CallForm.CANONICAL, request),
             self._why(),
         )

@@ -136,6 +136,11 @@ class Call(Frozen):
         return self.reading.balance
 
     @property
+    def stated_balance(self) -> Money | None:
+        """Return the balance that a refusal states, which is no proof of the balance."""
+        return self.reading.stated_balance if self.outcome is Outcome.REFUSED else None
+
+    @property
     def for_unknown_player(self) -> Call:
         """Return the call with its answer read as that for an unknown player."""
         reading = self.reading.for_unknown_player
@@ -311,6 +316,7 @@ class Operation(Frozen):
     form: CallForm = CallForm.CANONICAL
     label: str = ""
     account: KnownAs | None = None
+    stated_balance: Money | None = None
 
     @classmethod
     def of(cls, call: Call, index: int) -> Operation:
@@ -331,6 +337,7 @@ class Operation(Frozen):
             form=call.form.kind,
             label=call.why.label,
             account=call.why.account,
+            stated_balance=call.stated_balance,
         )
 
     @property

@@ -81,7 +81,7 @@ class Account:
     `lost` is why the balance is no longer known; the next balance opens a new book. `another_hand`: the
     balance changed although no call explains it, and no call was answered rightly since. `raced`: some calls
     overlapped. `shown_before` is the balance that the wallet showed before this account was opened at another
-    one.
+    one. `stated` is the balance that a refused bet stated, where reads show one that would have paid for it.
     """
 
     def __init__(self, player: str, book: Book, shown_before: Money | None = None) -> None:
@@ -92,6 +92,7 @@ class Account:
         self.trail = Trail(balance)
         self.shown: Money | None = balance
         self.shown_before = shown_before
+        self.stated: Money | None = None
         self.difference = ZERO
         self.wrong = 0
         self.since: int | None = None
@@ -214,7 +215,7 @@ class Account:
         self.trail.correct(balance)
         self.unconfirmed.clear()
         self.shown = balance
-        self.shown_before = None
+        self.shown_before = self.stated = None
 
 
 class Accounts:

@@ -209,6 +209,7 @@ def _call(operation: Operation) -> Call:
         operation.outcome if answered else Outcome.UNKNOWN,
         operation.balance if answered else None,
         must_settle=operation.must_settle,
+        stated_balance=operation.stated_balance,
     )
     why = Why(None, "", operation.label, account=operation.account)
     return recorded_call(operation.request, reading, why, operation.form, number=operation.index)

@@ -150,7 +150,7 @@ COLUMNS = (
     *("expected", "verdict", "fault"),
     *("http_status", "duration_ns", "problem", "findings"),
     *("content_type", "request_body", "reply_headers", "reply_bytes", "reply_body"),
-    *("sent_ns", "reason", "difference", "form", "no_reply", "account"),
+    *("sent_ns", "reason", "difference", "form", "no_reply", "account", "stated_balance"),
 )
 
 INSERT = (
@@ -184,6 +184,7 @@ def values_of(entry: Entry) -> list[Value]:
         *(exchange.sent_ns, entry.reason, kept_money(entry.difference), call.form.kind.value),
         exchange.reply.kind.value if isinstance(exchange.reply, NoReply) else "",
         call.why.account.value if call.why.account else "",
+        _kept_money(call.stated_balance),
         _ROW_BYTES + sum(map(len, texts)),
     ]
 
@@ -227,7 +228,12 @@ def _call(values: Mapping[str, Any]) -> Call:
     known = KnownAs(values["account"]) if values["account"] else None
     return Call(
         Exchange(request, wire, reply, sent_ns, answered_ns, values["fault"] or None),
-        Reading(Outcome(values["outcome"]), money_of(values["balance"]), http_status=status),
+        Reading(
+            Outcome(values["outcome"]),
+            money_of(values["balance"]),
+            http_status=status,
+            stated_balance=money_of(values["stated_balance"]),
+        ),
         Form(CallForm(values["form"] or CallForm.CANONICAL), request),
         Why(None, values["purpose"], agent=values["agent"], account=known),
     )

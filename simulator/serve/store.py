@@ -112,6 +112,7 @@ _ADDED = {
         "form": "TEXT NOT NULL DEFAULT ''",
         "no_reply": "TEXT NOT NULL DEFAULT ''",
         "account": "TEXT NOT NULL DEFAULT ''",
+        "stated_balance": "",
     },
     "findings": {"amount": ""},
 }
