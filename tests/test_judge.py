@@ -279,3 +279,30 @@ def test_a_blocked_player_is_refused_bets_and_paid_wins() -> None:
     }
     [owed] = map(as_played, judged(OPENING, win, unpaid))
     assert owed.verdict.situation is Situation.WIN_REFUSED
+
+
+@pytest.mark.parametrize(
+    ("stated", "balance", "situation"),
+    [
+        ("40.00", "10.00", Situation.READ_CONTRADICTS),
+        ("40.00", "70.00", None),
+        ("90.00", "10.00", Situation.BET_WRONG_AMOUNT),
+        (None, "10.00", Situation.BET_WRONG_AMOUNT),
+    ],
+    ids=["goes-on-from-the-stated", "goes-on-from-the-read", "could-pay", "states-none"],
+)
+def test_a_refused_bet_that_states_too_little_puts_the_reads_in_doubt(
+    stated: str | None, balance: str, situation: Situation | None
+) -> None:
+    """A refusal of 60.00 at 100.00 states 40.00: the next answer shows whether that or the read is right."""
+    refused: dict[str, object] = {
+        **BET, "transaction_id": "b0", "amount": "60.00", "form": "optional", "sent_ns": -9, "answered_ns": -8,
+        "outcome": "refused", "balance": None, "stated_balance": stated,
+    }  # fmt: skip
+    read: dict[str, object] = {
+        **BET, "method": "user_balance", "transaction_id": None, "amount": None, "balance": "100.00",
+        "sent_ns": -5, "answered_ns": -4,
+    }  # fmt: skip
+    bet: dict[str, object] = {**BET, "amount": "30.00", "balance": balance}
+    [found] = map(as_played, judged(OPENING, refused, read, bet))
+    assert found.verdict.situation is situation

@@ -109,16 +109,6 @@ FOUND_BEFORE_A_STEP = {
 }
 """Defect → the phase in which any run meets it: nothing is played with such a wallet afterwards."""
 
-STILL_DIFFERENT = {
-    "balance-of-last-bettor": "a run sees it while it prepares the first scenario",
-}
-"""Defects that are not yet named alike everywhere, with the reason."""
-
-
-def _row(defect: str) -> object:
-    reason = STILL_DIFFERENT.get(defect)
-    return pytest.param(defect, marks=[] if reason is None else pytest.mark.xfail(reason=reason))
-
 
 @pytest.fixture(scope="module")
 def simulator_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
@@ -131,7 +121,7 @@ def test_every_sequential_defect_has_the_scenario_that_shows_it() -> None:
     assert sorted(SHOWN_BY) == sorted(SEQUENTIAL)
 
 
-@pytest.mark.parametrize("defect", list(map(_row, SHOWN_BY)))
+@pytest.mark.parametrize("defect", SHOWN_BY)
 def test_run_serve_and_judge_name_the_same_first_cause(
     defect: str, simulator_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

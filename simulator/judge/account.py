@@ -153,6 +153,15 @@ class Account:
         self.another_hand = False
         self.shown = balance
 
+    def note_stated(self, call: Call) -> None:
+        """Note the balance that a refused bet states, where reads show one that would have paid for it.
+
+        Only the next answer shows which of the two is right.
+        """
+        stated, amount = call.stated_balance, call.request.amount
+        if call.request.method is Method.BET and stated and amount is not None:
+            self.stated = stated if stated < amount <= self.book.balances[0] else None
+
     # --- what was wrong ----------------------------------------------------------------------------
 
     def puts_right(self, call: Call, balance: Money) -> bool:

@@ -118,7 +118,7 @@ class Judging:
                 return Ruling(CallVerdict.RIGHT, call.outcome, balances[0])
         if silent and not call.nothing_sent:
             self._count_silence(account)
-        self._note_stated(account)
+        account.note_stated(call)
         outcome = call.outcome if book.ambiguous else made.settled(book.balances[0])
         return self._ruling(account, outcome, self._dialect(made, book))
 
@@ -160,15 +160,6 @@ class Judging:
         else:
             account.lost = SENT_BEFORE
         return Ruling(CallVerdict.UNJUDGED, call.outcome, reason=SENT_BEFORE)
-
-    def _note_stated(self, account: Account) -> None:
-        """Note a balance that a refused bet states, where reads show one that would have paid for it.
-
-        Only the next answer shows which of the two is right.
-        """
-        stated, amount = self._call.stated_balance, self._call.request.amount
-        if self._call.request.method is Method.BET and stated and amount is not None:
-            account.stated = stated if stated < amount <= account.book.balances[0] else None
 
     def _count_silence(self, account: Account) -> None:
         limit = self._policy.unanswered_max
@@ -366,17 +357,11 @@ class Judging:
                 self._wrong_read(account.player, account, actual, answered, made.call)
                 self._take_in(account, made, answered, Money(answered - possible[0]))
                 return
-        before = account.shown_before
-        if before is not None and len(possible) == 1 and answered == before + possible[0] - made.before:
-            self._wrong_read(account.player, account, made.before, before, made.call)
-            self._take_in(account, made, Money(answered), Money(before - made.before))
-            return
-        stated = account.stated
-        if stated is not None and len(possible) == 1 and answered == stated + possible[0] - made.before:
-            self._wrong_read(account.player, None, made.before, stated, made.call)
-            account.blame(self._call)
-            self._take_in(account, made, Money(answered), Money(stated - made.before))
-            return
+        for before in (account.shown_before, account.stated):
+            if before is not None and len(possible) == 1 and answered == before + possible[0] - made.before:
+                self._wrong_read(account.player, account, made.before, before, made.call)
+                self._take_in(account, made, Money(answered), Money(before - made.before))
+                return
         if self._reads_are_wrong and not account.unconfirmed and answered is not None and len(possible) == 1:
             # The account was opened at a read that lagged.
             opening = Money(made.before + answered - possible[0])
@@ -517,7 +502,7 @@ class Judging:
         past: Collection[Money] = (),
     ) -> None:
         """Report a read that was wrong: it lags, or it shows a balance that was never this player's."""
-        behind = wrong in past if account is None else account.trail.had(wrong)
+        behind = wrong in past if account is None else account.trail.had(wrong) and current != account.stated
         trail = "" if account is None else account.trail.line
         facts = MoneyFacts(player, (current,), wrong, trail)
         situation = Situation.STALE_READ if behind else Situation.READ_CONTRADICTS
