@@ -179,7 +179,8 @@ def by_hand(wrong: Wallet, played: Played, control: str) -> bool:
         while ahead and line["type"] == "exchange" and ahead[0].at_ns < line["sent_ns"]:
             wrong.block(ahead.pop(0))
         if line["type"] == "opening":
-            wrong.seed(line["player"], played.seeds.get(line["player"], line["balance"]))
+            seeded = {line["player"]: line["balance"], **played.seeds}
+            wrong.seed(line["player"], seeded[line["player"]])
         webhook = _webhook(line)
         if webhook is None or not _fire(control, webhook, line):
             return False

@@ -296,8 +296,8 @@ def test_a_refused_bet_that_states_too_little_puts_the_reads_in_doubt(
 ) -> None:
     """A refusal of 60.00 at 100.00 states 40.00: the next answer shows whether that or the read is right."""
     refused: dict[str, object] = {
-        **BET, "transaction_id": "b0", "amount": "60.00", "form": "optional", "sent_ns": -9, "answered_ns": -8,
-        "outcome": "refused", "balance": None, "stated_balance": stated,
+        **BET, "transaction_id": "b0", "amount": "60.00", "form": "optional", "sent_ns": -9,
+        "answered_ns": -8, "outcome": "refused", "balance": None, "stated_balance": stated,
     }  # fmt: skip
     read: dict[str, object] = {
         **BET, "method": "user_balance", "transaction_id": None, "amount": None, "balance": "100.00",

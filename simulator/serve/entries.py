@@ -184,7 +184,7 @@ def values_of(entry: Entry) -> list[Value]:
         *(exchange.sent_ns, entry.reason, kept_money(entry.difference), call.form.kind.value),
         exchange.reply.kind.value if isinstance(exchange.reply, NoReply) else "",
         call.why.account.value if call.why.account else "",
-        _kept_money(call.stated_balance),
+        kept_money(call.stated_balance),
         _ROW_BYTES + sum(map(len, texts)),
     ]
 
