@@ -114,6 +114,7 @@ SLIPS = {
     "a blank before": (b64(" demo-token:demo-secret"), "begins with a blank"),
     "a blank after the colon": (b64("demo-token: demo-secret"), "white space beside the colon"),
     "a file with a BOM": (b64("\ufeffdemo-token:demo-secret"), "begins with a byte order mark"),
+    "PowerShell's Unicode": (b64("demo-token:demo-secret".encode("utf-16-le")), "UTF-16"),
     "quotes inside": (b64('"demo-token:demo-secret"'), "ends with a quote"),
     "quotes outside": (f'"{encoded()}"', "in quotes"),
     "the code for the token": (b64("demo:demo-secret"), "an agent_code; expected the agent_token"),

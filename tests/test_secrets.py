@@ -43,7 +43,7 @@ CRUMBS = ("v4lue", "of&", "of&amp;header", "swordfish", "hunter22", "qu3ry")
 def test_a_known_value_is_masked_however_it_is_written(text: str) -> None:
     """In texts and in bytes."""
     secrets = Secrets(headers=HEADERS, urls=[f"http://localhost/w?k={QUERY}"])
-    for shown in (secrets.text(text), secrets.bytes(text.encode()).decode()):
+    for shown in (secrets.text(text), secrets.body(text.encode()).decode()):
         assert MASK in shown
         assert not any(crumb in shown for crumb in CRUMBS)
 
@@ -54,6 +54,15 @@ def test_what_is_found_by_chance_is_masked_only_where_it_is_sent(value: str) -> 
     secrets = Secrets(headers=(("X-Casino", value),))
     assert secrets.text(f"the balance is {value}") == f"the balance is {value}"
     assert secrets.headers((("x-casino", value),)) == (("x-casino", MASK),)
+
+
+def test_the_scheme_of_a_credential_stays() -> None:
+    """Unless the credential alone is too short to be found."""
+    secrets = Secrets(headers=(("Authorization", "Bearer s3cr3t"), ("X-Auth", "Bearer abc")))
+    assert (
+        secrets.text("got Bearer s3cr3t, not s3cr3t or Bearer abc")
+        == f"got Bearer {MASK}, not {MASK} or {MASK}"
+    )
 
 
 def test_headers_that_say_nothing_are_shown() -> None:

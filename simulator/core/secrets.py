@@ -103,9 +103,20 @@ class Secrets:
         """Return the text with `***` for every known value."""
         return text if self._pattern is None else self._pattern.sub(MASK, text)
 
-    def bytes(self, body: bytes) -> bytes:
+    def body(self, body: bytes) -> bytes:
         """Return a body with `***` for every known value."""
         return body if self._in_bytes is None else self._in_bytes.sub(MASK.encode(), body)
+
+    def are_in(self, body: bytes) -> bool:
+        """Return whether a body holds a known value."""
+        return self._in_bytes is not None and self._in_bytes.search(body) is not None
+
+    def are_among(self, headers: Headers) -> bool:
+        """Return whether a header may hold a secret, by its name or its value."""
+        text = "\n".join([f"{name}\n{value}" for name, value in headers])
+        if re.search(_NAME, text) or (self._pattern is not None and self._pattern.search(text)):
+            return True
+        return any(name.lower() in self._names for name, _ in headers)
 
     def headers(self, headers: Headers) -> Headers:
         """Return headers with `***` for known values, for those of a configured name, and by their names."""
@@ -116,10 +127,9 @@ NO_SECRETS = Secrets()
 
 
 def _of_header(value: str) -> Iterator[str]:
-    """Yield the value, the part after its scheme, and what that encodes."""
-    yield value
+    """Yield the part after the scheme, what that encodes, and a value as a whole if that part is short."""
     credentials = re.sub(_SCHEME, "", value)
-    yield credentials
+    yield credentials if len(credentials) >= KNOWN_LENGTH_MIN else value
     if re.match(r"(?i)basic\s", value):
         yield from _of_login(_decoded(credentials))
 

@@ -94,14 +94,21 @@ def read_call(
 def _masked_exchange(exchange: Exchange, secrets: Secrets) -> Exchange:
     reply, wire = exchange.reply, exchange.wire
     masked: Reply | NoReply
-    if isinstance(reply, Reply):
-        masked = Reply(reply.status, secrets.headers(reply.headers), secrets.bytes(reply.body))
-    else:
+    if isinstance(reply, NoReply):
         masked = replace(reply, detail=secrets.text(reply.detail))
+    elif secrets.are_in(reply.body) or secrets.are_among(reply.headers):
+        masked = Reply(reply.status, secrets.headers(reply.headers), secrets.body(reply.body))
+    elif not wire.headers:
+        # Nearly every answer: nothing is made anew.
+        return exchange
+    else:
+        masked = reply
     return replace(exchange, reply=masked, wire=replace(wire, headers=secrets.headers(wire.headers)))
 
 
 def _masked_reading(reading: Reading, secrets: Secrets) -> Reading:
+    if not reading.deviations and reading.error_code is None:
+        return reading
     deviations = tuple(replace(each, message=secrets.text(each.message)) for each in reading.deviations)
     error_code = None if reading.error_code is None else secrets.text(reading.error_code)
     return replace(reading, deviations=deviations, error_code=error_code)

@@ -146,6 +146,8 @@ def _encoding_hint(encoded: str) -> str:
 
 def _around(text: str) -> str:
     """Return the beginning of a hint for decoded text with something stray before or after it."""
+    if "\0" in text[:2]:
+        return "the decoded text is UTF-16, as PowerShell's Unicode writes it (expected UTF-8); "
     for mark, name in _AROUND.items():
         if text.endswith(mark):
             shell = "; printf %s or echo -n adds none" if "\n" in mark else ""
