@@ -127,9 +127,9 @@ class Wallet:
 
 
 @contextmanager
-def wallet(defect: str) -> Iterator[Wallet]:
-    """Serve a fresh wallet with this defect until the block ends; a defect with chance in it is seeded."""
-    settings = OperatorSettings(defects=(defect,), max_bet=MAX_BET, seed=int(SEED))
+def wallet(*defects: str) -> Iterator[Wallet]:
+    """Serve a fresh wallet with these defects until the block ends; a defect with chance in it is seeded."""
+    settings = OperatorSettings(defects=defects, max_bet=MAX_BET, seed=int(SEED))
     with OperatorServer(settings) as server:
         yield Wallet(server)
 

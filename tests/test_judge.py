@@ -261,6 +261,15 @@ def test_a_player_who_does_not_exist_must_not_be_accepted() -> None:
     assert (found["q"].verdict.situation, found["q"].line) == (Situation.UNKNOWN_PLAYER_ACCEPTED, 4)
 
 
+def test_a_bet_beyond_a_limit_is_refused() -> None:
+    """As the run knows that sent it; accepted, it is wrong although the money adds up."""
+    bet: dict[str, object] = {**BET, "account": "limited"}
+    [right] = map(as_played, judged(OPENING, {**bet, "outcome": "refused", "balance": None}))
+    assert right.rank == 0
+    [wrong] = map(as_played, judged(OPENING, bet))
+    assert wrong.verdict.situation is Situation.LIMIT_IGNORED
+
+
 def test_a_blocked_player_is_refused_bets_and_paid_wins() -> None:
     """An accepted bet is wrong although the money adds up; its refusal is right, that of a win is not."""
     bet: dict[str, object] = {**BET, "account": "blocked"}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from same_cause import UNSENDABLE, causes_of
+from same_cause import UNSENDABLE, causes_of, judged, run, wallet
 from served import serving
 from simulator.reference_operator import DEFECTS, DefectKind
 
@@ -131,3 +131,16 @@ def test_run_serve_and_judge_name_the_same_first_cause(
     assert len(causes.named) == 1, causes
     assert causes.named != {"none"}, causes
     assert causes.phase == FOUND_BEFORE_A_STEP.get(defect, "step")
+
+
+def test_the_record_of_a_right_wallet_accuses_it_of_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over the whole suite: unknown and blocked players, and bets beyond a limit, are rightly refused."""
+    monkeypatch.chdir(tmp_path)
+    with wallet() as right:
+        report, record = run(right, str(SUITE), tmp_path)
+    assert [each for scenario in report["scenarios"] for each in scenario["findings"]] == []
+    players = judged(record, tmp_path)["players"]
+    assert len(players) > 100
+    assert {name: each["cause"] for name, each in players.items() if each["verdict"] != "consistent"} == {}

@@ -62,10 +62,11 @@ class FaultSpec(Frozen):
 
 
 class KnownAs(StrEnum):
-    """What a sender knows of a player: there is no such player, or the account is blocked."""
+    """What a sender knows of a player: there is no such one, it is blocked, or the bet is beyond a limit."""
 
     UNKNOWN = "unknown"
     BLOCKED = "blocked"
+    LIMITED = "limited"
 
 
 class Why(Frozen):

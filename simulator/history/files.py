@@ -160,8 +160,8 @@ class Histories:
             # A player who does not exist has no balance, and needs no opening.
             self._unknown.setdefault(player, _Unknown(place)).add(call)
             return
-        blocked = operation.account is KnownAs.BLOCKED and operation.method is Method.BET
-        if blocked and operation.form is CallForm.CANONICAL:
+        barred = operation.account is not None and operation.method is Method.BET
+        if barred and operation.form is CallForm.CANONICAL:
             # Its refusal is right, and no order of the calls needs to explain it.
             operation = replace(operation, form=CallForm.OPTIONAL)
         segment = self._segments.get(player)

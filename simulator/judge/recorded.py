@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from simulator.core.calls import Call, Deviation, KnownAs, Operation, Reading, Why, recorded_call
+from simulator.core.calls import Call, Deviation, Operation, Reading, Why, recorded_call
 from simulator.core.findings import Finding, Outcome, Severity
 from simulator.core.money import Money
 from simulator.core.values import Frozen
@@ -55,16 +55,16 @@ def as_played(judged: JudgedHistory) -> JudgedHistory:
     left out of it: they are many.
     """
     bare = replace(judged, operations=(), hostile=(), unanswered=None, missing=_missing(judged))
-    # An order explains an accepted bet of a blocked player, too.
-    blocked = any(each.account is KnownAs.BLOCKED for each in judged.operations)
-    if judged.verdict.tier != _NOTHING_EXPLAINS and not blocked:
+    # An order explains an accepted bet of a blocked player, or one beyond a limit, too.
+    barred = any(each.account is not None for each in judged.operations)
+    if judged.verdict.tier != _NOTHING_EXPLAINS and not barred:
         return bare
     named = first_mistake(judged.opening, judged.operations, judged.others_ids, judged.hostile)
     if named is None or named.finding.cause not in set(Situation):
         return bare
     finding = named.finding
     if judged.verdict.tier != _NOTHING_EXPLAINS:
-        if finding.cause != Situation.BLOCKED_PLAYER_WRONG.value:
+        if finding.cause not in (Situation.BLOCKED_PLAYER_WRONG.value, Situation.LIMIT_IGNORED.value):
             return bare
         judged = replace(judged, verdict=_WRONG)
     situation = _of_a_stranger(finding, judged.strangers) or Situation(finding.cause)

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from simulator.core.calls import Call, KnownAs, Operation
 from simulator.core.findings import CallVerdict, Outcome
-from simulator.core.money import Money
+from simulator.core.money import CENT, Money
 from simulator.judge.account import Account, Accounts, PlayerStanding
 from simulator.judge.findings import Findings, MoneyFacts
 from simulator.judge.judging import Judging
@@ -103,13 +103,11 @@ class Referee:
         if account is None or account.lost:
             return (yield from self._without_account(call, account))
         terms = account.book.terms
-        if call.why.account is KnownAs.BLOCKED and not terms.blocked:
-            blocked = account.book.terms = replace(terms, blocked=True)
-            ruling = yield from self._of_known(call, account)
-            if account.book.terms is blocked:
-                account.book.terms = terms
-            return ruling
-        return (yield from self._of_known(call, account))
+        known = account.book.terms = _known_terms(call, terms)
+        ruling = yield from self._of_known(call, account)
+        if account.book.terms is known:
+            account.book.terms = terms
+        return ruling
 
     def _of_known(self, call: Call, account: Account) -> Asking:
         """Judge a call of a player whose balance is known."""
@@ -210,3 +208,13 @@ class Referee:
             return Ruling(CallVerdict.UNJUDGED, call.outcome, reason=UNREADABLE)
         self.open(call.request.player, call.balance, Terms(blocked=call.reading.inactive))
         return Ruling(CallVerdict.RIGHT, call.outcome, call.balance)
+
+
+def _known_terms(call: Call, terms: Terms) -> Terms:
+    """Return the terms for one call: its sender may know that the account is blocked, or the bet barred."""
+    amount = call.request.amount
+    if call.why.account is KnownAs.BLOCKED and not terms.blocked:
+        return replace(terms, blocked=True)
+    if call.why.account is KnownAs.LIMITED and amount is not None:
+        return replace(terms, max_bet=Money(amount - CENT))
+    return terms

@@ -343,6 +343,8 @@ class Steps:
             return replace(unsent, why=replace(unsent.why, account=KnownAs.UNKNOWN))
         if book.terms.blocked:
             return replace(unsent, why=replace(unsent.why, account=KnownAs.BLOCKED))
+        if unsent.form.request.method is Method.BET and book.worlds[0].bars(unsent.form.request):
+            return replace(unsent, why=replace(unsent.why, account=KnownAs.LIMITED))
         return unsent
 
     def _disturbed(self, unsent: UnsentCall, fault: FaultSpec, expect: Expect) -> Outcome:
