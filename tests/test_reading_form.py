@@ -201,6 +201,15 @@ def test_a_wrong_content_type_is_a_warning(headers: tuple[tuple[str, str], ...],
     assert told(reading) == {("CON-08", form, WARNING)}
 
 
+def test_a_body_that_is_packed_in_an_unknown_way_is_told_as_that() -> None:
+    """Not as text that is no JSON: the header says what to switch off."""
+    reading = read(b"\x8b\x02\x80{packed}", (*JSON, ("Content-Encoding", "br")))
+    assert (reading.outcome, told(reading)) == (Outcome.UNKNOWN, {("CON-08", "content-encoding", ERROR)})
+    assert (
+        "br, which cannot be read; calls ask for Accept-Encoding: identity" in reading.deviations[0].message
+    )
+
+
 def test_a_byte_order_mark_is_a_warning() -> None:
     """It is skipped, and the JSON behind it is read."""
     reading = read(b'\xef\xbb\xbf{"status":1,"balance":"1.00"}')

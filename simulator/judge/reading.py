@@ -342,10 +342,14 @@ def _note_twins(twice: frozenset[str], decisive: Iterable[str | None], deviation
     note("CON-08", "twin-keys", message)
 
 
-def why_not_json(body: bytes, error: NotJson) -> tuple[str, str]:
+def why_not_json(reply: Reply, error: NotJson) -> tuple[str, str]:
     """Return the form and the sentence for a body that is not JSON: what a developer would look for first."""
+    body, coding = reply.body, reply.header("content-encoding")
     if not body.strip():
         return "empty-body", "the body is empty"
+    if coding is not None and _is_no_coding(coding):
+        asked = "calls ask for Accept-Encoding: identity"
+        return "content-encoding", f"the Content-Encoding is {shown(coding)}, which cannot be read; {asked}"
     text = body[:SCANNED_BYTES].decode("utf-8", "replace")
     start = min((at for at in (text.find("{"), text.find("[")) if at >= 0), default=-1)
     if _HTML.match(text) and start < 0:

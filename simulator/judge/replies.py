@@ -253,7 +253,7 @@ def _read_success(call: RepliedCall) -> Reading:
     try:
         value = call.json()
     except NotJson as error:
-        form, what = why_not_json(call.reply.body, error)
+        form, what = why_not_json(call.reply, error)
         call.deviations.error("CON-08", form, f"{what}; expected a JSON object")
         note_inside(call.reply.body, call.deviations)
         return call.reading(Outcome.UNKNOWN)
