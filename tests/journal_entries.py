@@ -36,14 +36,15 @@ def an_entry(
     content_type: str = "application/json",
     request_body: bytes = b'{"method":"transaction_bet"}',
     problem: str = "",
+    sent_ns: int = 7,
     **changes: Any,
 ) -> Entry:
     """An accepted bet of 10.00 by player 1000, unless told otherwise."""
     request = WebhookRequest(method, player, amount, transaction_id or None, game or None)
     exchange = Exchange(
         *(request, WireRequest(request_body, content_type)),
-        *(reply or NoReply(NoReplyKind.UNKNOWN, problem), 7),
-        None if took_ns is None else 7 + took_ns,
+        *(reply or NoReply(NoReplyKind.UNKNOWN, problem), sent_ns),
+        None if took_ns is None else sent_ns + took_ns,
         fault or None,
     )
     form = Form(CallForm.ODD if purpose is Purpose.HAND else CallForm.CANONICAL, request)

@@ -27,8 +27,10 @@ from simulator.core.webhooks import (
 )
 from simulator.reference_operator import OperatorSettings
 from simulator.reference_operator.server import OperatorServer
-from simulator.serve.console.exports import scenario_yaml
-from simulator.serve.entries import Entry, Purpose
+from simulator.serve.console.exports import lines_of, scenario_yaml
+from simulator.serve.entries import Entry, Filter, Purpose
+from simulator.serve.journal import Journal
+from simulator.serve.store import JournalStore
 
 
 def exported(control: Control, name: str, query: str = "") -> str:
@@ -87,6 +89,93 @@ def test_an_export_is_filtered_and_has_every_exchange() -> None:
             control.api.state.delivery.by_hand.fire("demo", {"method": "account_details", "user_id": "1000"})
         assert len(lines(control, "?player=1000")) == 520
         assert {each["player"] for each in lines(control, "?player=1001")} == {"1001"}
+
+
+def judged(text: str, folder: Path) -> tuple[int, str]:
+    """Exit code and output of `judge` for an export."""
+    file = folder / "exported.ndjson"
+    file.write_text(text)
+    done = simulate("judge", str(file), folder=folder)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_an_opening_that_no_answer_had_shown_is_not_guessed(tmp_path: Path) -> None:
+    """A player whose first call is a bet with a lost reply; a right wallet is accused of nothing."""
+    with controlled() as control:
+        game_url = control.do("POST", "/sessions", {"player": "1000"})["game_url"]
+        path = str(game_url).removeprefix(control.api.state.public_url)
+        control.api.client.post(f"{path}/trouble", json={"kind": "lose_reply"}, headers={"X-Play": "1"})
+        for _ in range(3):
+            control.spin(path)
+        text = exported(control, "ndjson")
+    opening, first, *_ = map(json.loads, text.splitlines())
+    assert (opening["type"], opening["balance"]) == ("opening", None)
+    assert (first["method"], first["outcome"]) == ("transaction_bet", "unknown")
+    code, told = judged(text, tmp_path)
+    assert code == 0, told
+
+
+def test_a_wrong_wallet_is_found_behind_an_opening_that_is_not_known(tmp_path: Path) -> None:
+    with controlled("bet-charged-again") as control:
+        number = control.bet("7.00")["exchanges"][0]
+        control.bet("5.00")
+        control.do("POST", f"/journal/{number}/resend")
+        control.read("1000")
+        text = exported(control, "ndjson")
+    assert json.loads(text.splitlines()[0])["balance"] is None
+    code, told = judged(text, tmp_path)
+    assert code == 1, told
+
+
+@pytest.mark.parametrize(
+    "query", ["?session=demo-1", "?method=transaction_bet", "?outcome=refused", "?purpose=round"]
+)
+def test_a_filter_chooses_players_and_their_histories_stay_whole(tmp_path: Path, query: str) -> None:
+    """Player 1000 has two sessions; 1001 has none that matches but for the common filters."""
+    with controlled() as control:
+        for path in (control.seat(), control.seat()):
+            control.spin(path)
+            control.bet("99999.00", user_id="1000")
+        control.read("1001")
+        whole, found = lines(control, "?player=1000"), exported(control, "ndjson", query)
+    assert [json.loads(line) for line in found.splitlines()] == whole
+    code, told = judged(found, tmp_path)
+    assert code == 0, told
+
+
+def test_an_export_of_a_full_journal_begins_at_the_balance_where_it_was_cut(tmp_path: Path) -> None:
+    """Also the refund of a bet that was dropped is no mistake of the wallet."""
+    store = JournalStore()
+    kept = Journal(store, exchanges_max=100)
+    balance = 100_000
+    for number in range(130):
+        balance -= 100
+        kept.record(
+            an_entry(
+                transaction_id=f"t{number}",
+                amount=Money(100),
+                balance=Money(balance),
+                sent_ns=number * 1000,
+                took_ns=9,
+            )
+        )
+    balance += 100
+    kept.record(
+        an_entry(
+            method=Method.REFUND,
+            transaction_id="t1",
+            amount=Money(100),
+            balance=Money(balance),
+            game=None,
+            sent_ns=900_000,
+        )
+    )
+    text = "".join(lines_of(kept, Filter()))
+    opening, first, *_ = map(json.loads, text.splitlines())
+    assert opening["continued"] is True
+    assert float(opening["balance"]) == float(first["balance"]) + 1
+    code, told = judged(text, tmp_path)
+    assert code == 0, told
 
 
 TROUBLES = ("lose_reply", "refund_before_bet", "refund_last", "duplicate", "lose_reply")

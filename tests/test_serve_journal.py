@@ -235,6 +235,23 @@ def test_the_oldest_go_when_there_are_too_many_and_numbers_go_on() -> None:
     assert [each.count for each in SeenCauses(store, kept).all()] == [100]
 
 
+def test_findings_and_the_difference_outlive_what_was_dropped() -> None:
+    """The exchange that shows a finding can still be looked at, and the wallet stays as wrong as it is."""
+    store = JournalStore()
+    kept = Journal(store, exchanges_max=100)
+    wrong = replace(BET, findings=(FINDING,), verdict=CallVerdict.WRONG, difference=Money(300))
+    number = kept.record(wrong).number
+    for _ in range(250):
+        kept.record(replace(BET, difference=Money(300)))
+    for _ in range(250):
+        kept.record(an_entry(player="1001"))
+    assert kept.count() <= 100
+    (cause,) = SeenCauses(store, kept).all()
+    assert [each.entry.number for each in cause.occurrences] == [number]
+    left = Journal(store).left_off("demo", "1000")
+    assert (left.difference, left.wrong, left.since) == (300, 1, number)
+
+
 def test_the_oldest_go_when_they_are_too_large() -> None:
     kept = journal(bytes_max=100_000)
     for _ in range(100):

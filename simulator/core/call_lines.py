@@ -16,7 +16,7 @@ from simulator.core.findings import Outcome, Place
 from simulator.core.json import JsonObject, JsonValue, NotJson, encode
 from simulator.core.json import parse as parse_json
 from simulator.core.mappings import Fields, Keys, Wrong, one_of
-from simulator.core.money import Money, format_money, money_text, parse_written
+from simulator.core.money import Money, money_text, parse_written
 from simulator.core.webhooks import Exchange, Method, NoReply, NoReplyKind, Reply, WebhookRequest, WireRequest
 from simulator.core.words import shortened
 from simulator.errors import UsageError
@@ -32,8 +32,9 @@ def opening_object(opening: Opening) -> JsonObject:
     return {
         "player": opening.player,
         **({} if opening.agent is None else {"agent": opening.agent}),
-        "balance": format_money(opening.balance),
+        "balance": money_text(opening.balance),
         "scenario": opening.scenario_id or opening.agent,
+        **({"continued": True} if opening.continued else {}),
     }
 
 
@@ -146,10 +147,16 @@ class _Line(Fields):
     """One object, read key by key: strictly for what a verdict needs, leniently for the rest."""
 
     def opening(self) -> Opening:
-        balance = self.needed("balance", _money, 'an amount like "100.00"')
+        # Only null says that the balance is not known: a missing one is a mistake.
+        known = "balance" not in self or self.value("balance") is not None
+        balance = self.needed("balance", _money, 'an amount like "100.00"') if known else None
         agent = self._text("agent") or None
         return Opening(
-            player=self._player(), balance=balance, scenario_id=self._told("scenario"), agent=agent
+            player=self._player(),
+            balance=balance,
+            scenario_id=self._told("scenario"),
+            agent=agent,
+            continued=self.value("continued") is True,
         )
 
     def call(self) -> Call | None:

@@ -192,12 +192,16 @@ def recorded_call(
 
 
 class Opening(Frozen, kw_only=True):
-    """The beginning of a player's history, at a balance that was read or seeded."""
+    """The beginning of a player's history, at a balance that was read or seeded; None if it is not known.
+
+    `continued`: the record does not have earlier calls of the player.
+    """
 
     player: str
-    balance: Money
+    balance: Money | None
     scenario_id: str | None = None
     agent: str | None = None
+    continued: bool = False
 
 
 class Reading(Frozen):

@@ -30,6 +30,8 @@ _UNDECIDED = 2
 
 _SERVER_ERROR = 500
 
+_OPENINGS_MAX = 256
+
 _NOBODYS = frozenset({NoReplyKind.UNKNOWN, NoReplyKind.INJECTED, NoReplyKind.STALE})
 """Missing answers that say nothing about the wallet."""
 
@@ -67,15 +69,12 @@ class JudgedHistory:
     @property
     def rank(self) -> int:
         """Return 0 for consistent, 1 for tier 2 (a warning), 2 for undecided, 3 for tier 3 (an error)."""
-        verdict = self.verdict
-        if verdict.verdict is Consistency.CONSISTENT:
-            return 0
-        return {2: 1, None: _UNDECIDED, _NOTHING_EXPLAINS: 3}[verdict.tier]
+        return _rank(self.verdict)
 
 
 @dataclass(slots=True)
 class _Segment:
-    opening: Money
+    opening: Money | None
     place: str
     scenario: str | None = None
     operations: list[Operation] = field(default_factory=list)
@@ -221,14 +220,14 @@ class Histories:
         hostile, segment.hostile = segment.hostile, []
         unanswered, segment.unanswered = segment.unanswered, None
         agent, user = player
-        operations, verdict = settled_history(segment.opening, operations)
+        opening, operations, verdict = _judged(segment.opening, operations)
         shared = {each.index for each in operations if self._is_shared(agent, each)}
         judged = JudgedHistory(
             user,
             segment.place,
             len(operations),
             verdict,
-            segment.opening,
+            opening,
             tuple(operations),
             frozenset(each.transaction_id or "" for each in operations if self._is_second(agent, each)),
             tuple(use.latest for each in operations for use in self._others(agent, each)),
@@ -240,11 +239,11 @@ class Histories:
         if not shared or agent in self._counts_per_player:
             yield judged
         elif judged.rank < _UNDECIDED:
-            if self._is_proof(agent, segment.opening, operations, shared):
+            if self._is_proof(agent, opening, operations, shared):
                 self._counts_per_player.add(agent)
             yield judged
         else:
-            verdict = check_history(segment.opening, operations, foreign=shared)
+            verdict = check_history(opening, operations, foreign=shared)
             lenient = replace(judged, verdict=verdict, shared=len(shared))
             if lenient.rank < judged.rank:
                 self._open.append((judged, lenient))
@@ -276,6 +275,58 @@ class Histories:
         if operation.transaction_id is not None and operation.method.moves_money:
             users = self._users.get((agent, *_key(operation)), {})
             yield from (use for player, use in users.items() if player != (agent, operation.player))
+
+
+def _judged(
+    opening: Money | None, operations: list[Operation]
+) -> tuple[Money, list[Operation], HistoryVerdict]:
+    """Judge a history; of the balances that an unknown opening may have had, the best verdict counts."""
+    if opening is not None:
+        return opening, *settled_history(opening, operations)
+    best: tuple[Money, list[Operation], HistoryVerdict] | None = None
+    for each in _possible_openings(operations):
+        found = (each, *settled_history(each, operations))
+        if best is None or _rank(found[2]) < _rank(best[2]):
+            best = found
+        if _rank(found[2]) == 0:
+            break
+    return best or (ZERO, operations, HistoryVerdict(Consistency.CONSISTENT, MoneyVerdict.UNPROVEN, 1))
+
+
+def _rank(verdict: HistoryVerdict) -> int:
+    if verdict.verdict is Consistency.CONSISTENT:
+        return 0
+    return {2: 1, None: _UNDECIDED, _NOTHING_EXPLAINS: 3}[verdict.tier]
+
+
+def _possible_openings(operations: list[Operation]) -> list[Money]:
+    """Return the balances from which the first answer with a balance can have come, the likeliest first.
+
+    Each call before it may have had its effect or not. There are none without such an answer, or with too
+    many calls before it.
+    """
+    in_order = sorted(operations, key=lambda each: (each.sent_ns, each.index))
+    shown = (each for each in in_order if each.balance is not None and each.answered_ns is not None)
+    first = next((each for each in shown if each.is_read or each.outcome is Outcome.ACCEPTED), None)
+    if first is None or first.balance is None or first.answered_ns is None:
+        return []
+    befores = [first.balance - _effect(first)]
+    if not first.is_read:
+        befores.append(first.balance)
+    for each in in_order:
+        if each is first or each.sent_ns > first.answered_ns or each.outcome is Outcome.REFUSED:
+            continue
+        befores = list(dict.fromkeys([*(before - _effect(each) for before in befores), *befores]))
+        if len(befores) > _OPENINGS_MAX:
+            return []
+    return [Money(before) for before in befores if before >= 0]
+
+
+def _effect(operation: Operation) -> int:
+    """Return how a call moves the balance if it is applied."""
+    if operation.amount is None or not operation.method.moves_money:
+        return 0
+    return -operation.amount if operation.method is Method.BET else operation.amount
 
 
 def _is_unanswered(call: Call) -> bool:

@@ -160,6 +160,8 @@ INSERT = (
 
 SELECT = f"SELECT number, {', '.join(COLUMNS)} FROM exchanges"
 
+SELECT_SIZED = f"SELECT number, {', '.join(COLUMNS)}, bytes FROM exchanges"
+
 _EQUAL = ("agent", "session", "player", "method", "outcome", "verdict", "transaction_id", "purpose")
 
 _INTEGER_MAX = 2**63 - 1

@@ -8,13 +8,16 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from simulator.core.findings import CallVerdict, Finding
+from simulator.core.calls import Player
+from simulator.core.findings import CallVerdict, Finding, Outcome
 from simulator.core.money import ZERO, Money
 from simulator.core.values import Frozen
+from simulator.core.webhooks import Method
 from simulator.serve.entries import (
     INSERT,
     NOT_ANSWERED,
     SELECT,
+    SELECT_SIZED,
     Entry,
     Filter,
     LatencyCount,
@@ -49,7 +52,7 @@ class Journal:
 
     Every new entry and every later change of one gets a new change number, so that a page that has seen
     everything up to N asks for what came after N. Numbers are never reused, neither after `clear` nor after a
-    restart.
+    restart. `drops` counts how often the oldest were dropped.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class Journal:
         self._told = threading.Condition()
         self._closed = False
         self._count = self._bytes = self._latest = 0
+        self.drops = 0
         self._change = store.counter(_CHANGE)
         self._recount()
         self._cleared = store.counter(_CLEARED)
@@ -143,6 +147,7 @@ class Journal:
             self._cleared = self._change
             self._store.write("DELETE FROM exchanges")
             self._store.write("DELETE FROM findings")
+            self._store.write("DELETE FROM cuts")
             self._count = self._bytes = 0
 
     def _write_findings(self, number: int, findings: tuple[Finding, ...]) -> None:
@@ -159,18 +164,42 @@ class Journal:
     def _drop_oldest(self) -> None:
         if self._count <= self._exchanges_max and self._bytes <= self._bytes_max:
             return
-        # Drop a hundredth more than necessary, so that not every call has to drop something.
+        # Exchanges with findings outlive the others, as long as they are less than half of all.
+        found = self._store.read("SELECT count(DISTINCT number) FROM findings")[0][0]
+        if found > self._exchanges_max // 2 or not self._drop("number NOT IN (SELECT number FROM findings)"):
+            self._drop("number > 0")
+
+    def _drop(self, condition: str) -> bool:
+        """Drop the oldest exchanges of those that match; return False if there are none."""
+        # A hundredth more than necessary, so that not every call has to drop something.
         count_max, bytes_max = self._exchanges_max * 99 // 100, self._bytes_max * 99 // 100
+        rows = self._store.read(
+            f"{SELECT_SIZED} WHERE {condition} ORDER BY number LIMIT ?",
+            (_DROP_ROWS,),
+        )
+        cuts: dict[Player, Cut] = {}
         last = 0
-        rows = self._store.read("SELECT number, bytes FROM exchanges ORDER BY number LIMIT ?", (_DROP_ROWS,))
-        for number, size in rows:
+        for *row, size in rows:
             if self._count <= count_max and self._bytes <= bytes_max:
                 break
-            last = number
+            entry = entry_of(row)
+            last = entry.number
+            player = (entry.agent, entry.request.player)
+            cuts[player] = (cuts.get(player) or self.cut(*player)).after(entry)
             self._count -= 1
             self._bytes -= size
-        self._store.write("DELETE FROM exchanges WHERE number <= ?", (last,))
-        self._store.write("DELETE FROM findings WHERE number <= ?", (last,))
+        for (agent, user), cut in cuts.items():
+            self._store.write(
+                "INSERT OR REPLACE INTO cuts VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(agent, user, cut.number, kept_money(cut.balance), kept_money(cut.difference)),
+                    *(cut.wrong, cut.since),
+                ),
+            )
+        self._store.write(f"DELETE FROM exchanges WHERE number <= ? AND {condition}", (last,))
+        self._store.write(f"DELETE FROM findings WHERE number <= ? AND {condition}", (last,))
+        self.drops += bool(cuts)
+        return bool(cuts)
 
     def _recount(self) -> None:
         rows = self._store.read(
@@ -279,16 +308,36 @@ class Journal:
 
     def left_off(self, agent: str, player: str) -> LeftOff:
         """Return how wrong a wallet was when the player's latest exchange was recorded."""
+        cut = self.cut(agent, player)
         rows = self._store.read(
-            "SELECT difference FROM exchanges WHERE player = ? AND agent = ? ORDER BY change DESC LIMIT 1",
-            (player, agent),
+            "SELECT difference FROM exchanges WHERE player = ? AND agent = ? AND number > ? "
+            "ORDER BY change DESC LIMIT 1",
+            (player, agent, cut.number),
         )
         counts = self._store.read(
             "SELECT count(*), min(number) FROM exchanges WHERE player = ? AND agent = ? AND verdict = ?",
             (player, agent, CallVerdict.WRONG.value),
         )
-        difference = (money_of(rows[0][0]) or ZERO) if rows else ZERO
-        return LeftOff(difference, *counts[0])
+        difference = (money_of(rows[0][0]) or ZERO) if rows else cut.difference
+        wrong, first = counts[0]
+        return LeftOff(difference, cut.wrong + wrong, min(filter(None, (cut.since, first)), default=None))
+
+    def cut(self, agent: str, player: str) -> Cut:
+        """Return where the exchanges of a player were cut off because the journal was full."""
+        rows = self._store.read(
+            "SELECT number, balance, difference, wrong, since FROM cuts WHERE agent = ? AND player = ?",
+            (agent, player),
+        )
+        if not rows:
+            return Cut()
+        number, balance, difference, wrong, since = rows[0]
+        return Cut(number, money_of(balance), money_of(difference) or ZERO, wrong, since)
+
+    def players_of(self, wanted: Filter) -> set[Player]:
+        """Return the players that have an exchange which matches."""
+        conditions, values = condition_of(wanted)
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        return set(self._store.read(f"SELECT DISTINCT agent, player FROM exchanges{where}", values))
 
     def players(self, *, limit: int = PAGE_MAX) -> list[PlayerCount]:
         """Return the players that have exchanges, the latest first."""
@@ -351,6 +400,35 @@ class LeftOff(Frozen):
     difference: Money
     wrong: int
     since: int | None
+
+
+class Cut(Frozen):
+    """Where a player's history was cut off: at this number, with this balance then, None if unknown.
+
+    `difference`, `wrong` and `since` are as in `LeftOff`, for the exchanges that were dropped.
+    """
+
+    number: int = 0
+    balance: Money | None = None
+    difference: Money = ZERO
+    wrong: int = 0
+    since: int | None = None
+
+    def after(self, entry: Entry) -> Cut:
+        """Return the cut after one more exchange."""
+        if entry.request.method is Method.DETAILS:
+            return replace(self, number=entry.number)
+        law, shown = entry.expected, entry.call.balance
+        if shown is None and law is not None and entry.call.outcome is Outcome.REFUSED:
+            shown = Money(law + entry.difference)
+        is_wrong = entry.verdict is CallVerdict.WRONG
+        return Cut(
+            entry.number,
+            shown,
+            entry.difference,
+            self.wrong + is_wrong,
+            entry.number if is_wrong and self.since is None else self.since,
+        )
 
 
 class PlayerCount(Frozen):

@@ -64,6 +64,16 @@ CREATE INDEX IF NOT EXISTS exchanges_method ON exchanges (method);
 CREATE INDEX IF NOT EXISTS exchanges_outcome ON exchanges (outcome);
 CREATE INDEX IF NOT EXISTS exchanges_verdict ON exchanges (verdict);
 CREATE INDEX IF NOT EXISTS exchanges_transaction ON exchanges (transaction_id);
+CREATE TABLE IF NOT EXISTS cuts (
+    agent TEXT NOT NULL,
+    player TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    balance,
+    difference NOT NULL,
+    wrong INTEGER NOT NULL,
+    since INTEGER,
+    PRIMARY KEY (agent, player)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS findings (
     number INTEGER NOT NULL,
     rule TEXT NOT NULL,

@@ -11,7 +11,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from simulator.core.call_lines import body_object, call_facts, call_object, line_text, opening_object
-from simulator.core.calls import Call, FaultKind, Opening
+from simulator.core.calls import Call, FaultKind, Opening, Player
 from simulator.core.findings import Finding, Outcome
 from simulator.core.money import Money, format_money, money_text
 from simulator.core.secrets import Headers, mask_headers
@@ -27,13 +27,15 @@ from simulator.serve.accounts import Agents
 from simulator.serve.answers import Denied, ErrorCode
 from simulator.serve.entries import Entry, Filter, Purpose
 from simulator.serve.fields import FILTERS, filter_of, query_of
-from simulator.serve.journal import PAGE_MAX, Journal
+from simulator.serve.journal import PAGE_MAX, Cut, Journal
 from simulator.serve.state import ServerState
 
 EXPORTS_MAX = 2
 """How many exports may run: a whole journal takes a while, and holds a thread of the server."""
 
 _CHUNK_LINES = 100
+
+_BY_HAND = frozenset({Purpose.RESEND, Purpose.HAND})
 
 
 def add_exports(routes: Blueprint, state: ServerState) -> None:
@@ -180,25 +182,68 @@ PAGE = 500
 
 
 def lines_of(journal: Journal, wanted: Filter) -> Iterator[str]:
-    """Yield the filtered exchanges as lines of JSON, oldest first.
+    """Yield the whole histories of the players with a matching exchange, as lines of JSON, oldest first.
 
-    An `opening` line precedes the first exchange of a player that shows a balance.
+    A part of a history cannot be judged. An `opening` line precedes a player's first call, with the balance
+    then, or null where no answer had shown it.
     """
-    opened: set[tuple[str, str]] = set()
-    number = 0
+    chosen = None if wanted == Filter() else journal.players_of(wanted)
+    opened: dict[Player, _History] = {}
+    cuts: dict[Player, Cut] = {}
+    number, drops = 0, -1
     while True:
-        page = journal.earliest(wanted, after=number, limit=PAGE)
+        page = journal.earliest(after=number, limit=PAGE)
+        if journal.drops != drops:
+            # Some may have been dropped before this page was read.
+            drops = journal.drops
+            cuts.clear()
         for entry in page:
-            player, balance = (entry.agent, entry.request.player), balance_before(entry)
-            if player not in opened and balance is not None:
-                opened.add(player)
-                opening = Opening(player=entry.request.player, balance=balance, agent=entry.agent)
-                yield line_text("opening", opening_object(opening))
-            purpose = "probe" if entry.call.why.purpose == Purpose.PROBE else "step"
-            yield line_text("exchange", {**call_object(entry.call), "purpose": purpose})
+            player = (entry.agent, entry.request.player)
+            if chosen is not None and player not in chosen:
+                continue
+            cut = cuts.get(player)
+            if cut is None:
+                cut = cuts[player] = journal.cut(*player)
+            # Exchanges with findings outlive those around them.
+            if entry.number > cut.number:
+                yield from _lines(entry, cut, opened)
         if len(page) < PAGE:
             return
         number = page[-1].number
+
+
+@dataclass(slots=True)
+class _History:
+    """What an export has of a player: the latest exchange, and the ids since the opening after a cut."""
+
+    number: int
+    ids: set[tuple[bool, str]] = field(default_factory=set)
+
+
+def _lines(entry: Entry, cut: Cut, opened: dict[Player, _History]) -> Iterator[str]:
+    """Yield an exchange as a line, after the opening of its player if that is still to be told.
+
+    A cut behind the latest exported exchange begins a new history. So does a call after a cut that may repeat
+    one before it, since its effect and the balance after it are not known.
+    """
+    player, request = (entry.agent, entry.request.player), entry.request
+    if request.method is not Method.DETAILS:
+        history = opened.get(player)
+        id_ = (request.method is Method.WIN, request.transaction_id or "")
+        repeats = request.method is Method.REFUND or entry.call.why.purpose in _BY_HAND
+        is_cut = history is None or history.number < cut.number
+        if history is None or is_cut or (cut.number and repeats and id_ not in history.ids):
+            balance = cut.balance if is_cut else None
+            if not cut.number and request.method is Method.BALANCE:
+                balance = entry.call.balance
+            history = opened[player] = _History(entry.number)
+            opening = Opening(player=player[1], balance=balance, agent=player[0], continued=cut.number > 0)
+            yield line_text("opening", opening_object(opening))
+        history.number = entry.number
+        if cut.number and request.method.moves_money:
+            history.ids.add(id_)
+    purpose = "probe" if entry.call.why.purpose == Purpose.PROBE else "step"
+    yield line_text("exchange", {**call_object(entry.call), "purpose": purpose})
 
 
 # --- scenario files -------------------------------------------------------------------------------
