@@ -135,8 +135,9 @@ class Driver:
     def judge(self, asking: Asking) -> Ruling:
         """Give the referee the reads it asks for, and keep what it found."""
         try:
-            wanted: ReadBalance = next(asking)
+            wanted = next(asking)
             while True:
+                assert isinstance(wanted, ReadBalance)
                 wanted = asking.send(self._answer(wanted) if self.reads else None)
         except StopIteration as ended:
             ruling: Ruling = ended.value

@@ -61,7 +61,7 @@ def test_a_root_cause_shows_the_answer_on_one_line_without_secrets(tmp_path: Pat
     headers = (("Authorization", "Bearer s3cr3t"),)
     run = played(ShowsTheRequest(), tmp_path, "steps: [bet: 1.00]\n", headers=headers)
     assert run.end is not None
-    assert "was answered HTTP 500 <pre> Authorization: Bearer *** </pre>\n" in run.end.root_cause
+    assert "was answered HTTP 500 <pre> Authorization: *** </pre>\n" in run.end.root_cause
     assert "s3cr3t" not in run.end.root_cause
 
 
@@ -253,29 +253,6 @@ def test_every_claim_that_does_not_hold_is_told(tmp_path: Path) -> None:
         "expected HTTP 403, found 200",
         'expected the body to contain {"bonus":true}',
     ]
-
-
-# --- concurrent calls ------------------------------------------------------------------------------
-
-
-class PaysRefundsAgain(SmallWallet):
-    """A refund that is sent again is paid again."""
-
-    def refund(self, player: str, amount: int, transaction_id: str) -> Fields:
-        self.applied.pop((player, "refund", transaction_id), None)
-        return super().refund(player, amount, transaction_id)
-
-
-def test_a_lane_is_named_by_the_step_that_it_repeats(tmp_path: Path) -> None:
-    """``refund r1 again``, not ``refund resend``."""
-    text = (
-        "steps:\n  - bet: {amount: 10.00, id: b1}\n"
-        "  - parallel:\n      - refund: {of: b1, id: r1}\n      - resend: {step: r1, times: 3}\n"
-    )
-    run = played(PaysRefundsAgain(), tmp_path, text)
-    lanes = [lane for _, finding in run.errors for lane in finding.lanes]
-    assert any("refund r1 of 10.00" in lane for lane in lanes)
-    assert sum("refund r1 again of 10.00" in lane for lane in lanes) == 3
 
 
 # --- the end ---------------------------------------------------------------------------------------

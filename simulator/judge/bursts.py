@@ -1,15 +1,28 @@
-"""Judge calls that overlapped as a history, with the balance that was read after them."""
+"""Judge calls that overlapped as a history, with the balance that was read after them.
+
+Where no order explains them, calls like them are sent one after another: what a call does wrong alone it does
+wrong together with others, too, and no lock is missing then.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from simulator.core.calls import Call, Operation
-from simulator.core.findings import Outcome
+from simulator.core.findings import CallVerdict, Finding, Outcome, Severity
 from simulator.core.money import Money
-from simulator.core.webhooks import Method
-from simulator.law.book import Book
+from simulator.core.webhooks import Method, WebhookRequest
+from simulator.judge.account import Account, Accounts
+from simulator.judge.blame import known_mistake, lawful_sum, one_call
+from simulator.judge.explanations import of_burst
+from simulator.judge.findings import MoneyFacts
+from simulator.judge.judging import Judging
+from simulator.judge.rulings import NO_READ, Asking, Reads, Ruling, SendAlone, Wanting
+from simulator.law.book import Book, TooManyWorlds
+from simulator.law.roles import Applied, Mark, Tombstone
+from simulator.law.situations import Situation
 
 if TYPE_CHECKING:
     from simulator.history.check import HistoryVerdict
@@ -17,12 +30,172 @@ if TYPE_CHECKING:
 SEARCH_BUDGET = 3_000
 """How many states the checker visits in vain for one player's burst: about a second, not a minute."""
 
+ALONE_MAX = 24
+"""How many calls are sent one after another to find out whether single calls explain a burst."""
+
+IDS_OF_A_KIND = 2
+"""How many ids that were used in the same way are tried alone: a mistake may depend on the amount."""
+
+_UNEXPLAINED = 3
+"""The tier of a history that no order explains."""
+
+_RACES = frozenset({Situation.LOST_UPDATE, Situation.DOUBLE_EFFECT, Situation.CONCURRENT_WRONG})
+
+
+class BurstJudging(Judging):
+    """One player's calls that overlapped, which are being judged."""
+
+    def burst(self, account: Account, calls: Sequence[Operation]) -> Asking:
+        """Read the balance when all is at rest, and look for an order of the calls that explains it."""
+        call, book = self._call, account.book
+        account.raced = True
+        read = yield from self._readable(account.player, None)
+        if read is not None and read.balance is None:
+            account.lost = self._reason = "the balance after the burst could not be read"
+            return Ruling(CallVerdict.OPEN, call.outcome, reason=self._reason)
+        history, verdict = explained(book, calls, read)
+        balance = balance_after(read, verdict)
+        law = balance if balance is None else lawful_sum(book, history[: len(calls)], balance)
+        if read is not None and balance is not None and law is not None and verdict.tier == _UNEXPLAINED:
+            # The calls may be right and the read may lag: read once more before accusing.
+            late = None if law == balance else (yield from self._ask(account.player, (law,)))
+            if late is not None and late.balance == law:
+                self._wrong_read(account.player, account, balance, law, read)
+                history, verdict = explained(book, calls, late)
+                balance = law
+        off = Money(0 if balance is None or law is None else balance - law)
+        after = yield from self._tell_of_burst(account, history[: len(calls)], verdict, off, balance)
+        if balance is None:
+            account.lost = NO_READ
+        else:
+            try:
+                account.take_in(history, balance, Money(balance - (off if self._accused else 0)))
+                if after is not None and after != balance:
+                    account.follow(after)
+            except TooManyWorlds as error:
+                account.lost = self._reason = str(error)
+        return self._ruling(account, Outcome.ACCEPTED)
+
+    def _tell_of_burst(
+        self,
+        account: Account,
+        calls: Sequence[Operation],
+        verdict: HistoryVerdict,
+        gap: Money,
+        balance: Money | None,
+    ) -> Wanting[Money | None]:
+        """Tell what the verdict says; return the balance after calls that were sent alone, if any were."""
+        # The checker of concurrent histories is large, and most scenarios do not need it.
+        from simulator.history.check import Consistency, MoneyVerdict
+
+        findings, call = self._findings, self._last_read or self._call
+        call = replace(call, why=replace(call.why, place=self._call.why.place))
+        # A history that is not linearizable is not yet a mistake: a right wallet may commit first and read
+        # afterwards. If the money is proven right, there is only a warning (decision 007).
+        shown_late = verdict.verdict is Consistency.INCONSISTENT and verdict.money is MoneyVerdict.RIGHT
+        if verdict.situation is Situation.EFFECT_THEN_READ or (verdict.tier is None and shown_late):
+            self._found.append(findings.mild(Situation.EFFECT_THEN_READ, call, detail=verdict.explanation))
+            return None
+        if verdict.tier is None:
+            self._reason = verdict.explanation
+            return None
+        if verdict.situation is None:
+            return None
+        known = known_mistake(account.book, calls, gap, self._mistakes)
+        named = known or one_call(account.book, calls, gap)
+        after: Money | None = None
+        shown: tuple[Finding, ...] = ()
+        if named is None and verdict.situation in _RACES and balance is not None:
+            after, shown = yield from self._alone(account, calls, balance)
+        self._found.extend(shown)
+        if not shown:
+            trail = account.trail.line
+            facts = MoneyFacts(account.player, (), None, trail, verdict.explanation, verdict.lanes)
+            situation = verdict.situation if named is None else named[1]
+            method = None if named is None else named[0].method
+            vague = known is not None or situation is Situation.CONCURRENT_WRONG
+            may_be = of_burst(account.book, account.in_question, calls, gap, vague=vague)
+            self._found.append(findings.money(situation, call, facts, method, may_be=may_be))
+        self._accused.add(account.player)
+        account.blame(self._call)
+        return after
+
+    def _alone(
+        self, account: Account, calls: Sequence[Operation], balance: Money
+    ) -> Wanting[tuple[Money | None, tuple[Finding, ...]]]:
+        """Send calls like these one after another; return the balance then, and what was wrong with them."""
+        if not self._policy.sends_alone:
+            return None, ()
+        # Only a read after each call tells which of them is wrong.
+        policy = replace(self._policy, reads=Reads.ALWAYS)
+        accounts = Accounts(None)
+        accounts.open(account.player, balance, account.book.terms, None)
+        shown: list[Finding] = []
+        for request in alone_again(account.book, calls, balance):
+            call = yield SendAlone(request)
+            alone = accounts.get(account.player)
+            if call is None or alone is None or alone.lost:
+                break
+            case = Judging(self._findings, policy, accounts, call, self._mistakes)
+            ruling = yield from case.money(alone)
+            shown += [each for each in ruling.findings if each.severity is Severity.ERROR]
+            if ruling.accused:
+                break
+        alone = accounts.get(account.player)
+        after = None if alone is None or alone.lost else alone.book.balances[0]
+        return after, tuple(shown)
+
+
+def alone_again(book: Book, calls: Sequence[Operation], balance: Money) -> Iterator[WebhookRequest]:
+    """Yield calls like those that overlapped, to be sent one after another, with the ids that they had.
+
+    The driver gives each id a new one. An id that was known before comes with the call that made it known,
+    and a bet and its refund come in both orders. The book must not have the calls.
+    """
+    kinds: dict[tuple[Method, ...], int] = {}
+    chosen: list[list[WebhookRequest]] = []
+    for id_, used in _by_id(calls).items():
+        requests = [*_before(book, used[0]), *(each.request for each in used[:IDS_OF_A_KIND])]
+        kind = tuple(each.method for each in requests)
+        if kinds.get(kind, 0) >= IDS_OF_A_KIND:
+            continue
+        kinds[kind] = kinds.get(kind, 0) + 1
+        chosen.append(requests)
+        if {Method.BET, Method.REFUND} <= set(kind):
+            other = [replace(each, transaction_id=f"{id_} reversed") for each in requests]
+            chosen.append(sorted(other, key=lambda each: each.method is not Method.REFUND))
+    wanted = [request for requests in chosen for request in requests][:ALONE_MAX]
+    stakes = sum(each.amount or 0 for each in wanted if each.method is Method.BET)
+    if stakes > balance:
+        yield WebhookRequest(Method.WIN, calls[0].player, Money(stakes - balance), "for the stakes")
+    yield from wanted
+
+
+def _by_id(calls: Sequence[Operation]) -> dict[str, list[Operation]]:
+    """Return the calls that move money and can be repeated, by id, in the order of sending."""
+    found: dict[str, list[Operation]] = {}
+    for call in sorted(calls, key=lambda each: each.sent_ns):
+        if call.method.moves_money and call.transaction_id is not None and call.amount is not None:
+            found.setdefault(call.transaction_id, []).append(call)
+    return found
+
+
+def _before(book: Book, call: Operation) -> Iterator[WebhookRequest]:
+    """Yield the call with that id that was sent before, where the book has one."""
+    id_ = call.transaction_id or ""
+    bet = book.fact(Method.BET, id_)
+    if call.method is not Method.WIN and isinstance(bet, Applied):
+        yield WebhookRequest(Method.BET, call.player, Money(bet.amount), id_, call.game_id)
+    known = book.fact(call.method, id_)
+    if call.method is not Method.BET and isinstance(known, Applied | Tombstone | Mark):
+        yield call.request
+
 
 def explained(
     book: Book, calls: Sequence[Operation], read: Call | None
 ) -> tuple[list[Operation], HistoryVerdict]:
     """Return calls that overlapped as a history with the read after them, and the verdict on it."""
-    # The checker of concurrent histories is large, and most scenarios do not need it.
+    # As above.
     from simulator.history.check import settled_history
 
     history = list(calls)

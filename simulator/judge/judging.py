@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Generator, Iterable, Sequence
+from collections.abc import Collection, Generator, Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from simulator.core.calls import Call, CallForm, Operation
+from simulator.core.calls import Call, CallForm
 from simulator.core.findings import CallVerdict, Finding, Outcome
 from simulator.core.money import CENT, Money
 from simulator.core.webhooks import Method
@@ -21,18 +20,14 @@ from simulator.judge.blame import (
     expected,
     in_doubt,
     known_culprit,
-    known_mistake,
     knows,
-    lawful_sum,
     meant,
     missing_effect,
-    one_call,
     telling,
     what_it_did,
     what_it_did_in_all,
 )
-from simulator.judge.bursts import balance_after, explained
-from simulator.judge.explanations import of_answer, of_burst, of_read
+from simulator.judge.explanations import of_answer, of_read
 from simulator.judge.findings import Findings, MoneyFacts
 from simulator.judge.rulings import (
     NO_ANSWER,
@@ -49,12 +44,6 @@ from simulator.judge.rulings import (
 from simulator.law.book import Book, Observation, TooManyWorlds
 from simulator.law.roles import Role, knob_shown
 from simulator.law.situations import Situation
-
-if TYPE_CHECKING:
-    from simulator.history.check import HistoryVerdict
-
-_UNEXPLAINED = 3
-"""The tier of a history that no order explains."""
 
 
 class Judging:
@@ -213,63 +202,6 @@ class Judging:
                 self._wrong_read(player, None, balance, shown, self._call, past)
                 balance = shown
         return balance, self._ruling(None, self._call.outcome)
-
-    def burst(self, account: Account, calls: Sequence[Operation]) -> Asking:
-        """Read the balance when all is at rest, and look for an order of the calls that explains it."""
-        call, book = self._call, account.book
-        account.raced = True
-        read = yield from self._readable(account.player, None)
-        if read is not None and read.balance is None:
-            account.lost = self._reason = "the balance after the burst could not be read"
-            return Ruling(CallVerdict.OPEN, call.outcome, reason=self._reason)
-        history, verdict = explained(book, calls, read)
-        balance = balance_after(read, verdict)
-        law = balance if balance is None else lawful_sum(book, history[: len(calls)], balance)
-        if read is not None and balance is not None and law is not None and verdict.tier == _UNEXPLAINED:
-            # The calls may be right and the read may lag: read once more before accusing.
-            late = None if law == balance else (yield from self._ask(account.player, (law,)))
-            if late is not None and late.balance == law:
-                self._wrong_read(account.player, account, balance, law, read)
-                history, verdict = explained(book, calls, late)
-                balance = law
-        off = Money(0 if balance is None or law is None else balance - law)
-        self._tell_of_burst(account, history[: len(calls)], verdict, off)
-        if balance is None:
-            account.lost = NO_READ
-        else:
-            try:
-                account.take_in(history, balance, Money(balance - (off if self._accused else 0)))
-            except TooManyWorlds as error:
-                account.lost = self._reason = str(error)
-        return self._ruling(account, Outcome.ACCEPTED)
-
-    def _tell_of_burst(
-        self, account: Account, calls: Sequence[Operation], verdict: HistoryVerdict, gap: Money
-    ) -> None:
-        # As above.
-        from simulator.history.check import Consistency, MoneyVerdict
-
-        findings, call = self._findings, self._last_read or self._call
-        call = replace(call, why=replace(call.why, place=self._call.why.place))
-        # A history that is not linearizable is not yet a mistake: a right wallet may commit first and read
-        # afterwards. If the money is proven right, there is only a warning (decision 007).
-        shown_late = verdict.verdict is Consistency.INCONSISTENT and verdict.money is MoneyVerdict.RIGHT
-        if verdict.situation is Situation.EFFECT_THEN_READ or (verdict.tier is None and shown_late):
-            self._found.append(findings.mild(Situation.EFFECT_THEN_READ, call, detail=verdict.explanation))
-        elif verdict.tier is None:
-            self._reason = verdict.explanation
-        elif verdict.situation is not None:
-            known = known_mistake(account.book, calls, gap, self._mistakes)
-            alone = known or one_call(account.book, calls, gap)
-            trail = account.trail.line
-            facts = MoneyFacts(account.player, (), None, trail, verdict.explanation, verdict.lanes)
-            situation = verdict.situation if alone is None else alone[1]
-            method = None if alone is None else alone[0].method
-            vague = known is not None or situation is Situation.CONCURRENT_WRONG
-            may_be = of_burst(account.book, account.in_question, calls, gap, vague=vague)
-            self._found.append(findings.money(situation, call, facts, method, may_be=may_be))
-            self._accused.add(account.player)
-            account.blame(self._call)
 
     def _look(
         self,

@@ -20,7 +20,7 @@ from simulator.history.files import JudgedHistory
 from simulator.judge.findings import Findings
 from simulator.judge.referee import Referee
 from simulator.judge.replies import missing_answer
-from simulator.judge.rulings import Asking, Ruling
+from simulator.judge.rulings import Asking, ReadBalance, Ruling
 from simulator.law.rules import rule_of, words_of
 from simulator.law.situations import Situation
 
@@ -157,6 +157,8 @@ def _driven(asking: Asking, rest: deque[_Group | Call]) -> Ruling:
     try:
         wanted = next(asking)
         while True:
+            # A record holds no more calls than it does, and the policy says so.
+            assert isinstance(wanted, ReadBalance)
             wanted = asking.send(_next_read(rest, wanted.until))
     except StopIteration as ended:
         ruling: Ruling = ended.value

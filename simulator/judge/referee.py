@@ -15,6 +15,7 @@ from simulator.core.calls import Call, KnownAs, Operation
 from simulator.core.findings import CallVerdict, Outcome
 from simulator.core.money import CENT, Money
 from simulator.judge.account import Account, Accounts, PlayerStanding
+from simulator.judge.bursts import BurstJudging
 from simulator.judge.findings import Findings, MoneyFacts
 from simulator.judge.judging import Judging
 from simulator.judge.rulings import (
@@ -135,7 +136,8 @@ class Referee:
         """
         account = self._accounts.get(player)
         assert account is not None
-        return (yield from self._case(at).burst(account, calls))
+        case = BurstJudging(self.findings, self.policy, self._accounts, at, self._mistakes)
+        return (yield from case.burst(account, calls))
 
     def hostile(self, call: Call, players: Iterable[str]) -> Asking:
         """Judge bytes that are no webhook: whatever the answer, no player's balance moves."""

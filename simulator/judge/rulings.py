@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from enum import StrEnum
+from typing import TypeVar
 
 from simulator.core.calls import Call
 from simulator.core.findings import CallVerdict, Finding, Outcome, Severity
 from simulator.core.money import Money
 from simulator.core.values import Frozen
+from simulator.core.webhooks import WebhookRequest
 
 
 class Reads(StrEnum):
@@ -25,7 +27,8 @@ class Policy(Frozen, kw_only=True):
     `own_players`: no one else uses these players, and a player without an account does not exist.
     `after_silence`: the balance is also read after a call without an answer. `cents_kept`: a cent was seen
     to move exactly, so the wallet does not count in whole units. The limits on players, on the calls of a
-    book before a new one is begun, and on calls without an answer are None for no limit.
+    book before a new one is begun, and on calls without an answer are None for no limit. `sends_alone`: the
+    driver sends calls of its own where the referee asks for them.
     """
 
     reads: Reads = Reads.AUTO
@@ -35,6 +38,7 @@ class Policy(Frozen, kw_only=True):
     players_max: int | None = None
     calls_max: int | None = None
     unanswered_max: int | None = None
+    sends_alone: bool = False
 
 
 class ReadBalance(Frozen):
@@ -45,6 +49,16 @@ class ReadBalance(Frozen):
 
     player: str
     until: tuple[Money, ...] = ()
+
+
+class SendAlone(Frozen):
+    """A call that the referee wants to be sent with nothing else in flight.
+
+    The driver puts a new id in place of each transaction id that it has not met here before, and a game
+    where a bet or a win names none.
+    """
+
+    request: WebhookRequest
 
 
 class Ruling(Frozen):
@@ -85,8 +99,15 @@ def ruled(
     return Ruling(verdict, outcome, balances[not wrong], tuple(found), accused, reason, dialect)
 
 
-Asking = Generator[ReadBalance, Call | None, Ruling]
-"""Judges a call: yields the reads that it needs and returns the ruling."""
+Said = TypeVar("Said", covariant=True)
+
+Wanted = ReadBalance | SendAlone
+
+Wanting = Generator[Wanted, Call | None, Said]
+"""Yields what it needs, is sent each call with its answer, None if it was not made; returns its result."""
+
+Asking = Wanting[Ruling]
+"""Judges a call: yields what it needs and returns the ruling."""
 
 NOT_OPENED = "the balance of this player was not known before the call"
 SENT_BEFORE = "its transaction_id was sent before the ledger knew this player's balance"

@@ -5,16 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import replace
 
-from simulator.core.calls import Call, Operation, UnsentCall
+from simulator.core.calls import Call, Operation, UnsentCall, Why
 from simulator.core.findings import Outcome, Place
 from simulator.core.steps import Expect, Parallel
-from simulator.core.webhooks import Exchange
+from simulator.core.webhooks import Exchange, Method, WebhookRequest
 from simulator.law.book import Book, Ledger
 from simulator.law.situations import Situation
 from simulator.run.context import RunContext, Stopped
 from simulator.run.judge import Judge, check_claims
-from simulator.scenario.script import Planned, Script
+from simulator.scenario.script import DEFAULT_GAME, Planned, Script
 from simulator.wire.sender import Sender
 
 Done = tuple[Planned, Exchange]
@@ -122,7 +123,16 @@ class Bursts:
             for index, call in enumerate(calls)
             if call.form.request is not None and call.form.request.player == book.player
         ]
-        self._judge.burst(book.player, history, place)
+        ids: dict[str, str] = {}
+
+        def send(request: WebhookRequest, why: Why) -> Call:
+            known = request.transaction_id or ""
+            own_id = ids.setdefault(known, self._script.new_id("alone"))
+            game = None if request.method is Method.REFUND else request.game_id or DEFAULT_GAME
+            fresh = replace(request, transaction_id=own_id, game_id=game)
+            return self._context.call(self._script.flow_call(fresh, why))
+
+        self._judge.burst(book.player, history, place, send)
 
     def _judge_strangers(self, calls: Sequence[Call]) -> None:
         for call in calls:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -35,7 +35,7 @@ from simulator.core.webhooks import (
 )
 from simulator.judge.findings import Findings, MoneyFacts, has_cause
 from simulator.judge.referee import Referee
-from simulator.judge.rulings import NO_ANSWER, Asking, Policy, ReadBalance, Reads, Ruling
+from simulator.judge.rulings import NO_ANSWER, Asking, Policy, ReadBalance, Reads, Ruling, Wanting
 from simulator.law.book import Book, Ledger, Terms, TooManyWorlds
 from simulator.law.situations import Situation, breaks_the_law
 from simulator.run.context import RunContext
@@ -45,6 +45,12 @@ _LIMITED = (
     "your wallet had turned this call away by its rate limit, and it was sent again with the same "
     "transaction_id: did it book the call all the same?"
 )
+
+
+Said = TypeVar("Said")
+
+Send = Callable[[WebhookRequest], Call]
+"""Sends one call with nothing else in flight."""
 
 
 class FormLog:
@@ -98,7 +104,8 @@ class Judge:
             curl=self.curl,
             answer=answer_line,
         )
-        policy = Policy(reads=Reads(settings.probe.value), cents_kept=context.cents_kept)
+        reads = Reads(settings.probe.value)
+        policy = Policy(reads=reads, cents_kept=context.cents_kept, sends_alone=True)
         self._referee = Referee(self._findings, policy, context.mistakes)
         self.phase = phase
         self.found: list[Finding] = []
@@ -167,11 +174,26 @@ class Judge:
         elif call.outcome is Outcome.ACCEPTED:
             self.mild(Situation.UNKNOWN_PLAYER_ACCEPTED, call, request.method)
 
-    def burst(self, player: str, calls: Sequence[Operation], place: Place) -> None:
-        """Judge a player's calls that were released together. Raises TooManyWorlds."""
+    def burst(
+        self,
+        player: str,
+        calls: Sequence[Operation],
+        place: Place,
+        send: Callable[[WebhookRequest, Why], Call],
+    ) -> None:
+        """Judge a player's calls that were released together; `send` sends one alone.
+
+        Raises TooManyWorlds.
+        """
         why = Why(self._scenario_id, "probe", place=place, phase=self.phase)
         at = recorded_call(WebhookRequest(Method.BALANCE, player), Reading(Outcome.UNKNOWN), why)
-        self._judged(self._referee.burst(player, calls, at), player, place)
+
+        def alone(request: WebhookRequest) -> Call:
+            call = send(request, replace(why, purpose="alone"))
+            self.note_reply(call)
+            return call
+
+        self._judged(self._referee.burst(player, calls, at), player, place, alone)
 
     # --- balance reads -----------------------------------------------------------------------------
 
@@ -250,20 +272,23 @@ class Judge:
 
     # --- inside ------------------------------------------------------------------------------------
 
-    def _judged(self, asking: Asking, player: str, place: Place) -> Ruling:
-        ruling = self._driven(asking, place)
+    def _judged(self, asking: Asking, player: str, place: Place, send: Send | None = None) -> Ruling:
+        ruling = self._driven(asking, place, send)
         self._take(ruling, player, place)
         lost = self._referee.lost(player)
         if lost:
             raise TooManyWorlds(lost)
         return ruling
 
-    def _driven(self, asking: Generator[ReadBalance, Call | None, Said], place: Place) -> Said:
-        """Make the reads that are asked for until the referee has said its word."""
+    def _driven(self, asking: Wanting[Said], place: Place, send: Send | None = None) -> Said:
+        """Make the calls that are asked for until the referee has said its word."""
         try:
             wanted = next(asking)
             while True:
-                wanted = asking.send(self._read(wanted, place))
+                if isinstance(wanted, ReadBalance):
+                    wanted = asking.send(self._read(wanted, place))
+                else:
+                    wanted = asking.send(None if send is None else send(wanted.request))
         except StopIteration as ended:
             said: Said = ended.value
             return said
@@ -321,9 +346,6 @@ class Judge:
     def _placed(self, call: Call) -> Call:
         """Return the call with a place, for findings."""
         return call if call.why.place else replace(call, why=replace(call.why, place=self._place))
-
-
-Said = TypeVar("Said")
 
 
 def check_claims(expect: Expect, call: Call, outcome: Outcome) -> Iterator[str]:

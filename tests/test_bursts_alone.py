@@ -1,0 +1,82 @@
+"""A mistake of single calls is no race: where concurrent calls contradict, calls like them are sent alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from simulator import OperatorServer
+from simulator.cli import main
+from simulator.reference_operator import OperatorSettings
+
+TRIES = 20
+
+CONCURRENCY = Path(__file__).parent.parent / "scenarios" / "concurrency"
+
+
+def errors_of(defect: str, folder: Path, scenario: Path) -> dict[str, int]:
+    """The causes, with their counts, that a scenario of concurrent calls alone names for a defect."""
+    report = folder / "run.json"
+    with OperatorServer(OperatorSettings(defects=(defect,), seed=1)) as wallet:
+        hook = f"{wallet.base_url}/_operator/players"
+        arguments = ["run", str(scenario), "--endpoint", wallet.endpoint, "--seed-hook", hook, "--quiet"]
+        for _ in range(TRIES):
+            # A race is not met each time.
+            if main([*arguments, "--seed", "1", "--report", f"json:{report}"]) == 1:
+                break
+    told = json.loads(report.read_text("utf-8"))["causes"]
+    return {each["cause"]: each["count"] for each in told if each["severity"] == "error"}
+
+
+SINGLE = {
+    "unknown-refund-credited": ("bet-and-its-refund", "unknown-refund-credited"),
+    "refund-swallowed-as-duplicate": ("refunds-of-many-bets", "refund-not-credited"),
+    "bet-charged-again": ("one-bet-twenty-times", "repeated-bet-taken-again"),
+    "win-paid-twice": ("one-win-twenty-times", "repeated-win-credited-again"),
+    "refund-paid-twice": ("one-refund-twenty-times", "repeated-refund-credited-again"),
+    "win-answered-not-paid": ("many-wins", "win-not-credited"),
+    "refund-without-tombstone": ("bet-and-its-refund", "late-bet-taken"),
+}
+
+
+@pytest.mark.parametrize(("defect", "scenario"), [(name, row[0]) for name, row in SINGLE.items()])
+def test_what_one_call_does_wrong_is_named_by_that_call(defect: str, scenario: str, tmp_path: Path) -> None:
+    assert list(errors_of(defect, tmp_path, CONCURRENCY / f"{scenario}.yaml")) == [SINGLE[defect][1]]
+
+
+@pytest.mark.parametrize(
+    ("defect", "scenario", "cause"),
+    [
+        ("lost-update-on-bets", "fifty-bets", "lost-update"),
+        ("repeated-bet-race", "one-bet-twenty-times", "double-effect"),
+        ("repeated-refund-race", "one-refund-twenty-times", "double-effect"),
+    ],
+)
+def test_what_only_calls_at_once_do_wrong_stays_a_race(
+    defect: str, scenario: str, cause: str, tmp_path: Path
+) -> None:
+    assert list(errors_of(defect, tmp_path, CONCURRENCY / f"{scenario}.yaml")) == [cause]
+
+
+FOUR_REFUNDS = """\
+name: One refund four times at once
+steps:
+  - bet: {amount: 10.00, id: b1}
+  - parallel:
+      - refund: {of: b1, id: r1}
+      - resend: {step: r1, times: 3}
+"""
+
+
+def test_a_lane_is_named_by_the_step_that_it_repeats(tmp_path: Path) -> None:
+    """``refund r1 again``, not ``refund resend``."""
+    file = tmp_path / "four.yaml"
+    file.write_text(FOUR_REFUNDS, "utf-8")
+    errors_of("repeated-refund-race", tmp_path, file)
+    report = json.loads((tmp_path / "run.json").read_text("utf-8"))
+    lanes = [lane for each in report["scenarios"][0]["findings"] for lane in each["lanes"]]
+    refunds = [lane for lane in lanes if "refund" in lane]
+    assert any("refund r1 again of 10.00" in lane for lane in refunds)
+    assert all("refund r1 of 10.00" in lane or "refund r1 again of 10.00" in lane for lane in refunds)
