@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from command_line import simulate
+from control_client import controlled
 from simulator.core.findings import Verdict
 from simulator.core.webhooks import IdFormat, IdKind
 from simulator.errors import ExitCode
@@ -105,6 +106,18 @@ def test_the_same_text_is_the_same_id_and_another_text_another() -> None:
         assert len(set(ids)) == 1000
         assert all(form.admits(each) for each in ids)
         assert form.written(ids[0]) == ids[0] == form.written("0a1b2c-bet-0-and-more")
+
+
+def test_a_game_sends_ids_of_the_form_too() -> None:
+    """Its bets and wins, and what is sent by hand without an id; one that was given stays."""
+    with controlled(transaction_id_format=IdFormat(IdKind.UUID)) as control:
+        control.spin(control.seat())
+        control.bet()
+        control.bet(transaction_id="my-own")
+        rows = control.get("/journal")["exchanges"]
+    ids = {row["transaction_id"] for row in rows if row["transaction_id"]} - {"my-own"}
+    assert len(ids) >= 2
+    assert all(re.fullmatch(UUIDS, each) for each in ids)
 
 
 @pytest.mark.parametrize(

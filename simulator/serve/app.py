@@ -75,7 +75,14 @@ def make_state(
     ladder = ladder_named(settings.ladder)
     games = frozenset(game.id for game in catalogue.games)
     delivery = RoundDelivery(
-        store, Journal(store), clock, ladder, agents.of_code, seed=settings.seed, games=games
+        store,
+        Journal(store),
+        clock,
+        ladder,
+        agents.of_code,
+        seed=settings.seed,
+        games=games,
+        id_format=settings.transaction_id_format,
     )
     key = derived_key(secret, "game sessions")
     sessions = make_sessions(settings, key, clock, agents, catalogue, delivery)

@@ -17,7 +17,7 @@ from simulator.core.money import ZERO, Money, format_money
 from simulator.core.profiles import WireProfile
 from simulator.core.rounds import VOLATILITIES, RoundPlan, Spin, spin
 from simulator.core.values import Frozen
-from simulator.core.webhooks import Method, Reply, WebhookRequest
+from simulator.core.webhooks import IdFormat, Method, Reply, WebhookRequest
 from simulator.errors import UsageError
 from simulator.serve.by_hand import HandDelivery, RoundTrouble, Trouble
 from simulator.serve.calls import (
@@ -74,6 +74,7 @@ class RoundDelivery:
         seed: int,
         run: str = "",
         games: Collection[str] = (),
+        id_format: IdFormat | None = None,
     ) -> None:
         self.clock = clock
         self.journal = journal
@@ -84,6 +85,7 @@ class RoundDelivery:
         self._seed = seed
         self._run = run or secrets.token_hex(5)
         self._ids = count(1)
+        self._id_format = id_format or IdFormat()
         # The dispatcher needs the objects that are built on the calls.
         self._calls = WalletCalls(lambda: self._dispatcher.wake())
         self._queues = PlayerQueues()
@@ -245,7 +247,7 @@ class RoundDelivery:
         )
 
     def _new_id(self, kind: str) -> str:
-        return f"{kind}-{self._run}-{next(self._ids)}"
+        return self._id_format.written(f"{kind}-{self._run}-{next(self._ids)}")
 
 
 # --- the answers of a launch ----------------------------------------------------------------------

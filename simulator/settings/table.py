@@ -131,6 +131,15 @@ PROXY = said(
 )
 
 
+TRANSACTION_ID_FORMAT = said(
+    "--transaction-id-format",
+    kinds.ID_FORMAT,
+    "The transaction ids that your wallet takes: text, digits or uuid; text:32 and digits:16 are at most "
+    "so long.",
+    key="limits.transaction_id_format",
+)
+
+
 class RunSettings(Frozen, kw_only=True):
     """Everything that decides what a run does. No default names an operator or a player.
 
@@ -269,14 +278,7 @@ class RunSettings(Frozen, kw_only=True):
     max_bet: Money | None = setting(
         "--max-bet", kinds.MONEY, "Your wallet's limit on one bet.", key="limits.max_bet", default=None
     )
-    transaction_id_format: IdFormat = setting(
-        "--transaction-id-format",
-        kinds.ID_FORMAT,
-        "The transaction ids that your wallet takes: text, digits or uuid; text:32 and digits:16 are at most "
-        "so long.",
-        key="limits.transaction_id_format",
-        default=IdFormat(),
-    )
+    transaction_id_format: IdFormat = field(default=IdFormat(), metadata=TRANSACTION_ID_FORMAT)
     time_scale: float = setting(
         "--time-scale", kinds.FACTOR, "Multiply the pauses in scenarios; 0 skips them.", default=1.0
     )
@@ -371,6 +373,7 @@ class ServeSettings(Frozen, kw_only=True):
     cacert: Path | None = field(default=None, metadata=CACERT)
     insecure: bool = field(default=False, metadata=INSECURE)
     proxy: str | None = field(default=None, repr=False, metadata=PROXY)
+    transaction_id_format: IdFormat = field(default=IdFormat(), metadata=TRANSACTION_ID_FORMAT)
     games: int = setting(
         "--games",
         kinds.whole(1, 100_000),
