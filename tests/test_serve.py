@@ -5,19 +5,22 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import selectors
 import signal
 import socket
 import stat
 import time
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 
 from api_client import LAUNCH, encoded
 from command_line import simulate
+from scripted_server import Peer, ScriptedServer
 from served import Answer, Served, exchange, serving
+from simulator.serve.turns import CALLERS_MAX
 
 
 def asked(served: Served, target: str, token: str = "", method: str = "GET", *lines: str) -> Answer:
@@ -257,6 +260,59 @@ def test_a_key_that_was_half_written_is_made_anew(tmp_path: Path) -> None:
     with serving(tmp_path, "--data", "data") as served:
         assert launched(served, token_of(served), type="DEMO").status == 200
     assert len((tmp_path / "data" / "server.key").read_bytes()) == 32
+
+
+# --- many clients ----------------------------------------------------------------------------------
+
+
+def silent(peer: Peer) -> None:
+    """A wallet that takes calls and never answers."""
+    peer.until_closed()
+
+
+def spin_of(served: Served, token: str, user_id: str) -> http.client.HTTPConnection:
+    """A spin that is on its way: its answer is not waited for."""
+    url = json_of(launched(served, token, user_id=user_id))["game_url"]
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=60)
+    headers = {"X-Play": "1", "Content-Type": "application/json"}
+    connection.request("POST", urlsplit(url).path + "/spin", b'{"stake":"1.00"}', headers)
+    return connection
+
+
+def test_a_hanging_wallet_and_half_requests_hold_up_nobody_else(tmp_path: Path) -> None:
+    """More players wait for a wallet than the server once had threads; 300 requests are half sent."""
+    with ScriptedServer(silent) as wallet, serving(tmp_path, "--webhook-url", wallet.url()) as served:
+        token = token_of(served)
+        waiting = [spin_of(served, token, str(number)) for number in range(60)]
+        halves = [socket.create_connection(("127.0.0.1", served.port)) for _ in range(300)]
+        for number, half in enumerate(halves):
+            body = b"Content-Length: 100\r\n\r\nab" if number % 2 else b"Content-Le"
+            half.sendall(b"POST /api/auth/authentication HTTP/1.1\r\nHost: x\r\n" + body)
+        assert asked(served, "/healthz").status == 200
+        assert launched(served, token_of(served), type="DEMO").status == 200
+        # None of the spins is answered yet, so the server did not have to wait for one.
+        with selectors.DefaultSelector() as selector:
+            for connection in waiting:
+                selector.register(connection.sock, selectors.EVENT_READ)
+            assert selector.select(0) == []
+        for each in (*waiting, *halves):
+            each.close()
+
+
+def test_no_agent_takes_all_threads(tmp_path: Path) -> None:
+    """Of more callers than one agent may have, the last are told so at once."""
+    with ScriptedServer(silent) as wallet, serving(tmp_path, "--webhook-url", wallet.url()) as served:
+        token = token_of(served)
+        waiting = [spin_of(served, token, str(number)) for number in range(CALLERS_MAX + 1)]
+        with selectors.DefaultSelector() as selector:
+            for connection in waiting:
+                selector.register(connection.sock, selectors.EVENT_READ, connection)
+            (refused, _), *_ = selector.select(60)
+        answer = refused.data.getresponse()
+        assert answer.status == 409
+        assert b"already wait for your wallet" in answer.read()
+        for each in waiting:
+            each.close()
 
 
 # --- stop ------------------------------------------------------------------------------------------

@@ -17,7 +17,10 @@ from simulator.serve.entries import Purpose
 from simulator.serve.obligations import Obligation, Obligations, State
 from simulator.serve.turns import PlayerBusy, PlayerQueues
 
-WORKERS = 4
+WORKERS = 8
+
+AGENT_WORKERS = 4
+"""How many of them may call the wallet of one agent: one that hangs does not hold up the others."""
 
 AGENT_AWAY_MS = 60_000
 """How long an obligation waits whose agent was removed, or has no webhook URL now."""
@@ -111,7 +114,8 @@ class Dispatcher:
             player = (owed.agent, owed.player)
             if len(self._busy) >= WORKERS:
                 return None
-            if player in self._busy:
+            of_agent = sum(agent == owed.agent for agent, _ in self._busy)
+            if player in self._busy or of_agent >= AGENT_WORKERS:
                 continue
             if not self._is_due(owed):
                 # The obligations are in the order of their due times, so the first is the next.

@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
+import selectors
 import socket
 import struct
 import sys
 import threading
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -30,7 +33,16 @@ from simulator.serve.state import ServerState
 from simulator.serve.store import make_private_folder
 from simulator.settings import ServeSettings
 
-THREADS = 32
+THREADS = 320
+"""How many requests are answered at once: more than a few hanging wallets hold (`turns.CALLERS_MAX` each)."""
+
+RECEIVING_MAX = 400
+"""How many unfinished requests one client may have; of more, the oldest is closed."""
+
+HEAD_MAX = 64 * 1024
+
+WHOLE_MAX = 1024 * 1024
+"""A larger request goes to its thread before all of it is there."""
 
 BACKLOG = 1024
 
@@ -282,8 +294,59 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         if self.stopping is not None:
             self.stopping.set()
 
+    def enqueue_req(self, conn: Any) -> None:
+        """Read a request here before it gets a thread, so that half a request holds none."""
+        if conn.parser is not None and conn.parser.unreader.buf.getvalue():
+            # The request before it has read ahead.
+            super().enqueue_req(conn)
+            return
+        self._bound_receiving(conn)
+        conn.received = bytearray()
+        conn.timeout = time.monotonic() + RECEIVE_S
+        conn.sock.setblocking(False)
+        self.pending_conns.append(conn)
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._receive, conn))
+        self._receive(conn, conn.sock)
+
+    def _receive(self, conn: Any, client: Any) -> None:
+        if client.fileno() < 0:
+            # It was closed for a newer one, after the poller had seen its bytes.
+            return
+        try:
+            data = client.recv(65_536)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        conn.received += data
+        if data and not _is_whole(conn.received):
+            return
+        self.poller.unregister(client)
+        self.pending_conns.remove(conn)
+        if conn.received:
+            conn.data_ready = True
+            super().enqueue_req(conn)
+        else:
+            self.nr_conns -= 1
+            conn.close()
+
+    def _bound_receiving(self, conn: Any) -> None:
+        if len(self.pending_conns) < RECEIVING_MAX:
+            return
+        own = [each for each in self.pending_conns if each.client[0] == conn.client[0]]
+        if len(own) >= RECEIVING_MAX:
+            self.poller.unregister(own[0].sock)
+            self.pending_conns.remove(own[0])
+            self.nr_conns -= 1
+            own[0].close()
+
     def handle(self, conn: Any) -> Any:
         """Handle one request, and close here what gunicorn would close slowly in the accepting thread."""
+        if conn.received:
+            conn.sock.setblocking(True)
+            conn.init()
+            conn.parser.unreader.unread(bytes(conn.received))
+            conn.received.clear()
         keeps = super().handle(conn)
         if keeps is False:
             if conn.sock.fileno() < 0:
@@ -305,6 +368,28 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             util.write_nonblock(client, "\r\n".join(lines).encode("latin-1") + refusal.body)
         except OSError:
             self.log.debug("the client did not wait for its error")
+
+
+_REQUEST_LINE = re.compile(rb"[!-~]+ [!-~]+ HTTP/\d\.\d\r?")
+
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,9})[ \t]*\r\n", re.IGNORECASE)
+
+_UNKNOWN_LENGTH = re.compile(rb"\r\n(?:transfer-encoding|expect|content-length)[ \t]*:", re.IGNORECASE)
+
+
+def _is_whole(received: bytearray) -> bool:
+    """Return whether a request is all there, or need not be waited for: it is none, or its length is open."""
+    line, has_line, _ = received.partition(b"\n")
+    if len(received) > WHOLE_MAX or (has_line and _REQUEST_LINE.fullmatch(line) is None):
+        return True
+    head, has_head, body = received.partition(b"\r\n\r\n")
+    if not has_head:
+        return len(received) > HEAD_MAX or received.endswith(b"\n\n")
+    lengths = _LENGTH.findall(head + b"\r\n")
+    if len(_UNKNOWN_LENGTH.findall(head)) > len(lengths) or len(lengths) > 1:
+        return True
+    length = int(lengths[0]) if lengths else 0
+    return length > WHOLE_MAX or len(body) >= length
 
 
 def _close_gently(connection: socket.socket) -> None:

@@ -6,13 +6,16 @@ DEMO sessions get no turn, since they play without a wallet.
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from simulator.core.calls import Player
 from simulator.errors import SimulatorError, UsageError
 from simulator.serve.calls import CalledAgent, GameSession, is_demo, no_webhook_url
+
+CALLERS_MAX = 96
+"""How many callers may wait for one agent's wallet: each holds a thread of the server."""
 
 TURN_S = 15.0
 """How long a player's call waits for those before it."""
@@ -35,6 +38,8 @@ class WalletTurns:
         self._queues = queues
         self._find_agent = find_agent
         self._left = left
+        self._lock = threading.Lock()
+        self._callers: Counter[str] = Counter()
         self.stopping = threading.Event()
 
     def agent(self, code: str) -> CalledAgent:
@@ -62,12 +67,26 @@ class WalletTurns:
         if agent.target is None:
             raise no_webhook_url(agent)
         try:
-            with self._queues.turn((agent.code, player), TURN_S):
+            with self._place(agent.code), self._queues.turn((agent.code, player), TURN_S):
                 if self.stopping.is_set():
                     raise DeliveryStopped("the simulator is being stopped; nothing was sent")
                 yield
         finally:
             self._left()
+
+    @contextmanager
+    def _place(self, agent_code: str) -> Iterator[None]:
+        with self._lock:
+            if self._callers[agent_code] >= CALLERS_MAX:
+                raise PlayerBusy(
+                    f"agent {agent_code}: {CALLERS_MAX} calls already wait for your wallet; nothing was sent"
+                )
+            self._callers[agent_code] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._callers[agent_code] -= 1
 
 
 class PlayerBusy(SimulatorError):
