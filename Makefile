@@ -4,6 +4,8 @@ PYTHON ?= python3
 WORKERS ?= 3
 # How many random histories `make crosscheck` compares.
 HISTORIES ?= 100000
+# How many webhooks `make soak` plays.
+WEBHOOKS ?= 200000
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check
@@ -15,7 +17,7 @@ PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test lint check format bench e2e crosscheck causes house container lock clean
+.PHONY: help demo serve test lint check format bench e2e crosscheck causes soak house container lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +51,9 @@ e2e: $(VENV)/.dev ## run the tests that drive a real Chromium; fail without one
 
 crosscheck: $(VENV)/.dev ## compare the checker with all orders of 100,000 random histories
 	$(BIN)/python tests/crosscheck.py $(HISTORIES)
+
+soak: $(VENV)/.dev ## play 200,000 webhooks with faults of all kinds, and see that nothing is lost
+	$(BIN)/python tests/soak.py $(WEBHOOKS)
 
 causes: $(VENV)/.dev ## compare the causes that the suite names for each built-in defect with its own
 	$(VENV)/bin/betrontech-sim mutants --causes

@@ -250,6 +250,7 @@ def test_what_cannot_be_served_is_told_before_anything_is_served(
     done = simulate("serve", "--port", "0", *flags, folder=tmp_path)
     assert done.returncode == 4, done.stderr
     assert told in done.stderr
+    assert len(done.stderr.splitlines()) == 1
     assert done.stdout == ""
     assert "demo-secret" not in done.stderr
 
@@ -295,8 +296,10 @@ def test_a_hanging_wallet_and_half_requests_hold_up_nobody_else(tmp_path: Path) 
             for connection in waiting:
                 selector.register(connection.sock, selectors.EVENT_READ)
             assert selector.select(0) == []
-        for each in (*waiting, *halves):
-            each.close()
+        for half in halves:
+            half.close()
+        for connection in waiting:
+            connection.close()
 
 
 def test_no_agent_takes_all_threads(tmp_path: Path) -> None:

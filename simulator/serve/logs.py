@@ -24,6 +24,11 @@ from simulator.settings import ServeSettings
 
 _GAME_TOKEN = re.compile(r"(/play/+)[^/]+")
 
+APP_FAILED = 4
+"""The exit code of gunicorn's worker if the app could not be made."""
+
+_WORKER_ENDED = "Worker (pid:%s) exited with code"
+
 _UNLOGGED = frozenset({"/healthz", "/readyz"})
 
 PATH_SHOWN_MAX = 200
@@ -107,6 +112,7 @@ class ServerLog(Logger):  # type: ignore[misc]  # gunicorn has no types
 
     def __init__(self, cfg: Any, lines: Lines) -> None:
         self.lines = lines
+        self._start_failed = False
         super().__init__(cfg)
 
     def setup(self, cfg: Any) -> None:
@@ -115,6 +121,12 @@ class ServerLog(Logger):  # type: ignore[misc]  # gunicorn has no types
         self.error_log.setLevel(logging.WARNING)
         self.error_log.handlers = [LineHandler(self.lines)]
         logging.getLogger("simulator").handlers = [LineHandler(self.lines)]
+
+    def error(self, msg: Any, *args: Any, **kwargs: Any) -> None:
+        """Log an error, but not that gunicorn stops because of a start that has told its error already."""
+        self._start_failed |= str(msg).startswith(_WORKER_ENDED) and args[-1:] == (APP_FAILED,)
+        if not self._start_failed:
+            super().error(msg, *args, **kwargs)
 
     def exception(self, msg: Any, *args: Any, **kwargs: Any) -> None:
         """Log an error with its traceback, unless a client fell silent in the middle of a request."""
