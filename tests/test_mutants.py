@@ -51,6 +51,7 @@ def test_there_are_defects_enough_and_each_kind_has_some() -> None:
         "win-answered-not-paid",
         "win-credited-net",
         "cents-cut-by-float",
+        "nan-destroys-balance",
     ],
 )
 def test_a_defect_is_named_by_its_own_cause_and_no_other(name: str) -> None:

@@ -62,6 +62,7 @@ SHOWN = [
     ("amounts-read-loosely", "win w 1e3", "0 100.00 | 100.00", "1100.00"),
     ("amounts-read-loosely", "win w 1,00", "0 100.00 | 100.00", "101.00"),
     ("commas-dropped-from-amounts", "win w 1,00", "0 100.00 | 100.00", "200.00"),
+    ("nan-destroys-balance", "win w NaN", "0 100.00 | 100.00", "1 nan | 100.00"),
     ("cents-cut-by-float", "bet b 0.29", "99.71", "99.72"),
     ("malformed-json-moves-money", "broken", "0 None | 100.00", "90.00"),
     # arithmetic

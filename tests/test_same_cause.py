@@ -20,6 +20,7 @@ SHOWN_BY = {
     "amounts-read-loosely": "hostile-input/amount-is-no-amount.yaml[comma]",
     "commas-dropped-from-amounts": "hostile-input/amount-is-no-amount.yaml[comma]",
     "cents-cut-by-float": "money/no-binary-fractions.yaml",
+    "nan-destroys-balance": "hostile-input/amount-is-no-amount.yaml[nan]",
     "malformed-json-moves-money": "hostile-input/not-an-object.yaml[broken-win]",
     "bet-charged-then-500": "contract/bet-answer.yaml",
     "win-paid-then-500": "contract/win-answer.yaml",
@@ -95,6 +96,7 @@ NO_WEBHOOK = frozenset(
     {
         *("negative-bet-credited", "negative-win-debited", "amounts-read-loosely"),
         *("commas-dropped-from-amounts", "malformed-json-moves-money", "missing-id-charged"),
+        "nan-destroys-balance",
     }
 )
 """Shown by bytes that are no webhook, so that they cannot be sent by hand."""

@@ -12,7 +12,7 @@ from enum import StrEnum
 from simulator.core.findings import Outcome, Phase, Place, Severity
 from simulator.core.money import ZERO, Money, format_money
 from simulator.core.values import Frozen
-from simulator.core.webhooks import Exchange, Method, NoReply, NoReplyKind, WebhookRequest, WireRequest
+from simulator.core.webhooks import Exchange, Method, NoReply, NoReplyKind, Reply, WebhookRequest, WireRequest
 
 
 class CallForm(StrEnum):
@@ -152,6 +152,15 @@ class Call(Frozen):
         return replace(self, reading=replace(self.reading, outcome=outcome, must_settle=False))
 
     @property
+    def shows_no_amount(self) -> bool:
+        """Return whether the wallet itself answered, and not with an amount where a balance should be."""
+        reply, reading = self.exchange.reply, self.reading
+        if not isinstance(reply, Reply) or reading.balance is not None or reading.ambiguous:
+            return False
+        own = reply.status < 300 or (reply.status >= 500 and not reply.is_of_gateway)
+        return own and reading.outcome is Outcome.UNKNOWN
+
+    @property
     def nothing_sent(self) -> bool:
         """Return whether the wallet provably never got it."""
         reply = self.exchange.reply
@@ -211,7 +220,7 @@ class Reading(Frozen):
     is unknown although there is a balance: the reply's `status` is missing or written oddly, and a balance
     read that follows at once must agree before the call counts as accepted. `stated_balance` is any readable
     balance in the reply, even of a refusal (INS-03); it is not evidence. `beyond_cents` is the text of a
-    balance with digits beyond the cent.
+    balance with digits beyond the cent, `ambiguous` is one that may mean two amounts, such as "1.234".
 
     `says_no`: the status or an error text refuses, whatever the balance; a `user_balance` reply is evidence
     all the same, unless the player is unknown (see `for_unknown_player`). `busy`: the wallet asks to call
@@ -233,6 +242,7 @@ class Reading(Frozen):
     error_code: str | None = None
     beyond_cents: str | None = None
     says_no: bool = False
+    ambiguous: bool = False
     busy: bool = False
     retry_after_s: int | None = None
 

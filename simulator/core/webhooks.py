@@ -142,6 +142,14 @@ class Reply(Frozen):
         wanted = name.lower()
         return next((value for key, value in self.headers if key.lower() == wanted), None)
 
+    @property
+    def is_of_gateway(self) -> bool:
+        """Return whether a proxy answered, because it cannot reach the wallet behind it."""
+        return self.status in _GATEWAY
+
+
+_GATEWAY = frozenset({502, 503, 504, *range(520, 531)})
+"""Statuses of a proxy that cannot reach the wallet behind it; those from 520 on are Cloudflare's."""
 
 COMPRESSIONS = frozenset({"gzip", "x-gzip", "deflate"})
 """The content codings of an answer that are undone; its headers still name them."""

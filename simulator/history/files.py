@@ -46,7 +46,8 @@ class JudgedHistory:
     name; `line` is the number of the first line that shows it. `agent` is the player's agent, if the lines
     name one. `unanswered` is the first call that the wallet did not answer as documented, with its line, and
     `missing` what a run says of it. `hostile` are the calls in between that are no webhook. `phase` is
-    PREFLIGHT for calls that a run sent before its scenarios.
+    PREFLIGHT for calls that a run sent before its scenarios. `unreadable` are the reads at the end that were
+    answered without an amount, the call before them first.
     """
 
     player: str
@@ -65,6 +66,7 @@ class JudgedHistory:
     missing: tuple[int, Deviation] | None = None
     phase: Phase = Phase.STEP
     hostile: tuple[Call, ...] = ()
+    unreadable: tuple[Call, ...] = ()
 
     @property
     def rank(self) -> int:
@@ -81,6 +83,17 @@ class _Segment:
     hostile: list[Call] = field(default_factory=list)
     unanswered: tuple[int, Call] | None = None
     phase: Phase = Phase.PREFLIGHT
+    latest: Call | None = None
+    unreadable: list[Call] = field(default_factory=list)
+
+    def note(self, call: Call) -> None:
+        """Note the latest call that is no read, and the reads after it that show no amount."""
+        if call.form.request is None or call.request.method.moves_money:
+            self.latest = call
+        elif call.shows_no_amount and self.latest is not None:
+            self.unreadable.append(call)
+        if call.balance is not None:
+            self.unreadable.clear()
 
 
 @dataclass(slots=True)
@@ -171,6 +184,7 @@ class Histories:
             found = f'found a call of "{operation.player}"'
             raise BadLine(f"{place}: player: expected an opening line before it, {found}")
         segment.operations.append(operation)
+        segment.note(call)
         if call.why.purpose != Phase.PREFLIGHT:
             segment.phase = Phase.STEP
         if segment.unanswered is None and _is_unanswered(call):
@@ -188,6 +202,7 @@ class Histories:
         for (agent, _), segment in self._segments.items():
             if agent == (call.why.agent or "") and segment.scenario == call.why.scenario_id:
                 segment.hostile.append(call)
+                segment.note(call)
 
     def _of_unknown(self, player: Player, unknown: _Unknown) -> JudgedHistory:
         """Return the verdict on the calls of a player who does not exist: none must be accepted."""
@@ -219,6 +234,8 @@ class Histories:
         operations, segment.operations = segment.operations, []
         hostile, segment.hostile = segment.hostile, []
         unanswered, segment.unanswered = segment.unanswered, None
+        before = [segment.latest] if segment.latest is not None and segment.unreadable else []
+        unreadable, segment.unreadable = (*before, *segment.unreadable), []
         agent, user = player
         opening, operations, verdict = _judged(segment.opening, operations)
         shared = {each.index for each in operations if self._is_shared(agent, each)}
@@ -235,6 +252,7 @@ class Histories:
             unanswered=unanswered,
             phase=segment.phase,
             hostile=tuple(hostile),
+            unreadable=unreadable,
         )
         if not shared or agent in self._counts_per_player:
             yield judged

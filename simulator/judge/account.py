@@ -93,6 +93,8 @@ class Account:
         self.shown: Money | None = balance
         self.shown_before = shown_before
         self.stated: Money | None = None
+        self._latest: Call | None = None
+        self._before_latest = balance
         self.difference = ZERO
         self.wrong = 0
         self.since: int | None = None
@@ -121,6 +123,11 @@ class Account:
         last = self.unconfirmed[-1].call
         return last.outcome is Outcome.ACCEPTED and last.balance in self.book.balances
 
+    def latest_of(self, call: Call) -> tuple[Call, Money]:
+        """Return a call and the balance that it met; instead of a read, the latest call before it."""
+        read = call.request.method is Method.BALANCE and call.form.request is not None
+        return (self._latest or call) if read else call, self._before_latest
+
     @property
     def in_question(self) -> list[Made]:
         """Return the calls whose effect no read has confirmed, those without an answer first."""
@@ -141,6 +148,7 @@ class Account:
     def remember(self, made: Made) -> None:
         """Note a call whose answer was possible, until a read confirms it."""
         self.calls += 1
+        self._latest, self._before_latest = made.call, made.before
         self.unconfirmed.append(made)
         if made.call.outcome is Outcome.UNKNOWN:
             self.unanswered.append(made)

@@ -7,12 +7,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from simulator.core.calls import Call, CallForm, FaultKind, Operation
 from simulator.core.findings import Outcome
-from simulator.core.money import ZERO, Money, format_change
+from simulator.core.money import CENT, ZERO, Money, format_change
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Method, Reply, WebhookRequest
 from simulator.law.book import Book, World
 from simulator.law.mistakes import situation_of
-from simulator.law.roles import REPEATS, Applied, Entry, Kind, Pending, Role, Tombstone, role_of
+from simulator.law.roles import REPEATS, Applied, Entry, Kind, Pending, Role, Tombstone, knob_shown, role_of
 from simulator.law.situations import Situation
 
 SUMS_MAX = 5_000
@@ -71,6 +71,12 @@ class Made(Frozen):
             return outcome
         return Outcome.UNKNOWN if balance_after == self.before else Outcome.ACCEPTED
 
+    def knob(self, moved: int) -> tuple[str, str] | None:
+        """Return which knob of the dialect the call shows, and its value."""
+        if self.role is Role.LOOSE_WIN and self.call.form.kind is not CallForm.CANONICAL:
+            return None
+        return knob_shown(self.role, self.request.method, self.call.outcome, moved)
+
     def evidence(self, moved: int) -> str:
         """Return one line that shows what the wallet does with such a call."""
         reply = self.call.exchange.reply
@@ -85,6 +91,15 @@ TAKEN_AGAIN = {
     Method.REFUND: Situation.REPEATED_REFUND_CREDITED_AGAIN,
 }
 """The situation in which a call of that method takes effect again when it is sent again."""
+
+
+def kept_name(situation: Situation, method: Method, off: int, known: Collection[Situation]) -> Situation:
+    """Return the name that a mistake has had before, if this is that one again."""
+    again = TAKEN_AGAIN.get(method)
+    if situation is Situation.DOUBLE_EFFECT and again is not None and again in known:
+        return again
+    return Situation.CENT_OFF if Situation.CENT_OFF in known and abs(off) == CENT else situation
+
 
 _IGNORED = frozenset({Situation.BET_NOT_TAKEN, Situation.WIN_NOT_CREDITED})
 READS_WRONGLY = (Situation.STALE_READ, Situation.READ_CONTRADICTS)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from simulator.core.calls import Call, Operation
-from simulator.core.findings import CallVerdict, Finding, Outcome, Severity
+from simulator.core.findings import Finding, Outcome, Severity
 from simulator.core.money import Money
 from simulator.core.webhooks import Method, WebhookRequest
 from simulator.judge.account import Account, Accounts
@@ -19,7 +19,7 @@ from simulator.judge.blame import known_mistake, lawful_sum, one_call
 from simulator.judge.explanations import of_burst
 from simulator.judge.findings import MoneyFacts
 from simulator.judge.judging import Judging
-from simulator.judge.rulings import NO_READ, Asking, Reads, Ruling, SendAlone, Wanting
+from simulator.judge.rulings import NO_READ, Asking, Reads, SendAlone, Wanting
 from simulator.law.book import Book, TooManyWorlds
 from simulator.law.roles import Applied, Mark, Tombstone
 from simulator.law.situations import Situation
@@ -51,8 +51,9 @@ class BurstJudging(Judging):
         account.raced = True
         read = yield from self._readable(account.player, None)
         if read is not None and read.balance is None:
-            account.lost = self._reason = "the balance after the burst could not be read"
-            return Ruling(CallVerdict.OPEN, call.outcome, reason=self._reason)
+            yield from self._unreadable(account, read)
+            account.lost = self._reason = account.lost or "the balance after the burst could not be read"
+            return self._ruling(None, call.outcome)
         history, verdict = explained(book, calls, read)
         balance = balance_after(read, verdict)
         law = balance if balance is None else lawful_sum(book, history[: len(calls)], balance)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import field, replace
 
-from simulator.core.calls import NOT_KEPT, Call, Deviation
+from simulator.core.calls import NOT_KEPT, Call, CallForm, Deviation
 from simulator.core.findings import Alternative, Finding, Level, Severity
 from simulator.core.money import Money, format_change, format_money
 from simulator.core.values import Frozen
@@ -109,6 +109,16 @@ class Findings(Frozen, kw_only=True):
         return self._make(
             Situation.EXPECTATION_FAILED, severity, call, facts, None, detail=rule, message=message
         )
+
+    def destroyed(self, call: Call, player: str, before: Money | None, read: Call, trail: str) -> Finding:
+        """Make the finding that the player has no balance any more after a call; `read` is what shows it."""
+        now = self._answer(read) or read.answer
+        label = f"now user_balance is answered {now}"
+        if before is not None:
+            label = f"the balance was {format_money(before)}; {label}"
+        facts = MoneyFacts(player, (), None, trail, label)
+        method = call.request.method if call.form.kind is CallForm.CANONICAL else None
+        return self._make(Situation.BALANCE_DESTROYED, Severity.ERROR, call, facts, method)
 
     def someone_else(self, call: Call, facts: MoneyFacts) -> Finding:
         """Make the note that the balance changed between calls, which is not a mistake by itself."""

@@ -6,19 +6,19 @@ from collections import Counter
 from collections.abc import Collection, Generator, Iterable
 from dataclasses import replace
 
-from simulator.core.calls import Call, CallForm
+from simulator.core.calls import Call
 from simulator.core.findings import CallVerdict, Finding, Outcome
-from simulator.core.money import CENT, Money
+from simulator.core.money import Money
 from simulator.core.webhooks import Method
 from simulator.judge.account import Account, Accounts
 from simulator.judge.blame import (
     READS_WRONGLY,
-    TAKEN_AGAIN,
     Culprit,
     Made,
     culprit,
     expected,
     in_doubt,
+    kept_name,
     known_culprit,
     knows,
     meant,
@@ -42,7 +42,8 @@ from simulator.judge.rulings import (
     ruled,
 )
 from simulator.law.book import Book, Observation, TooManyWorlds
-from simulator.law.roles import Role, knob_shown
+from simulator.law.mistakes import mild_mistake
+from simulator.law.roles import Role
 from simulator.law.situations import Situation
 
 
@@ -73,7 +74,8 @@ class Judging:
     def money(self, account: Account) -> Asking:
         """Judge a call of a player whose balance is known."""
         book, read = account.book, None
-        if not (self._call.why.fresh or knows(book, self._call.request) or self._is_anothers(account)):
+        others = self._accounts.ledger.other_owners(account.player, self._call.request)
+        if not (self._call.why.fresh or knows(book, self._call.request) or others):
             return self._sent_before(account)
         before = book.balances[0]
         if self._call.reading.must_settle:
@@ -136,10 +138,6 @@ class Judging:
                 request, call.form.kind, call.outcome, call.balance, nothing_sent=call.nothing_sent
             )
         return judged
-
-    def _is_anothers(self, account: Account) -> bool:
-        """Return whether it is another player's call that was sent before with this id."""
-        return bool(self._accounts.ledger.other_owners(account.player, self._call.request))
 
     def _sent_before(self, account: Account) -> Ruling:
         """Continue after a call whose id is older than the book, so that its effect is unknown."""
@@ -218,6 +216,7 @@ class Judging:
         book = account.book
         read = yield from self._readable(account.player, first)
         if read is None or read.balance is None:
+            yield from self._unreadable(account, read)
             return
         if self._agrees(account, read.balance):
             return
@@ -234,6 +233,21 @@ class Judging:
             self._wrong_read(account.player, account, read.balance, balance, read)
         else:
             self._accuse_by_read(account, read.balance if balance is None else balance, read, suspect, latest)
+
+    def _unreadable(self, account: Account, read: Call | None) -> Looking:
+        """Accuse where the wallet answers reads that it answered before, and no more with an amount."""
+        if read is None or not read.shows_no_amount:
+            return
+        if (read.reading.http_status or 0) >= 500:
+            # Servers fail now and then: three times in a row is no chance.
+            again = yield from self._ask(account.player)
+            if again is None or not again.shows_no_amount:
+                return
+        call, before = account.latest_of(self._call)
+        self._found.append(self._findings.destroyed(call, account.player, before, read, account.trail.line))
+        self._accused.add(account.player)
+        account.blame(call)
+        account.lost = self._reason = f"the balance of player {account.player} is no amount of money any more"
 
     def _ask(self, player: str, until: tuple[Money, ...] = ()) -> Read:
         read = yield ReadBalance(player, until)
@@ -478,15 +492,11 @@ class Judging:
 
     def _noted(self, account: Account, situation: Situation, method: Method, facts: MoneyFacts) -> Situation:
         """Record what a single call has shown; one mistake keeps one name, whichever call shows it next."""
-        known = self._mistakes
-        if situation is Situation.DOUBLE_EFFECT and TAKEN_AGAIN.get(method) in known:
-            return TAKEN_AGAIN[method]
         off = facts.found - facts.expected[0] if facts.found is not None and facts.expected else 0
-        if Situation.CENT_OFF in known and abs(off) == CENT:
-            return Situation.CENT_OFF
-        if not account.raced and self._call.exchange.fault is None:
-            known[situation] += 1
-        return situation
+        name = kept_name(situation, method, off, self._mistakes)
+        if name is situation and not account.raced and self._call.exchange.fault is None:
+            self._mistakes[situation] += 1
+        return name
 
     def _facts(self, account: Account, possible: tuple[Money, ...], found: Money | None) -> MoneyFacts:
         return MoneyFacts(account.player, possible, found, account.trail.line)
@@ -494,21 +504,14 @@ class Judging:
     # --- wording -----------------------------------------------------------------------------------
 
     def _mild(self, made: Made) -> None:
-        call, role = made.call, made.role
-        if call.outcome is Outcome.ACCEPTED:
-            situation = Situation.MALFORMED_ACCEPTED if role is Role.MALFORMED else None
-        else:
-            shared = role in (Role.SHARED_ID_BET, Role.SHARED_ID_WIN) and call.form.kind is CallForm.CANONICAL
-            refused = shared and call.outcome is Outcome.REFUSED
-            situation = Situation.SHARED_ID_REFUSED if refused else None
+        call = made.call
+        situation = mild_mistake(made.role, call.outcome, call.form.kind)
         if situation is not None:
             self._found.append(self._findings.mild(situation, call, made.request.method))
 
     def _dialect(self, made: Made, book: Book) -> tuple[str, str, str] | None:
-        if made.role is Role.LOOSE_WIN and made.call.form.kind is not CallForm.CANONICAL:
-            return None
         moved = book.balances[0] - made.before
-        shown = knob_shown(made.role, made.request.method, made.call.outcome, moved)
+        shown = made.knob(moved)
         if shown is None:
             return None
         if self._findings.is_pinned_otherwise(*shown):
@@ -520,9 +523,8 @@ class Judging:
     ) -> Ruling:
         known = account is not None and account.book.terms.exists
         balances = account.book.balances if account is not None and known else ()
-        due = balances[0] if len(balances) == 1 else None
-        accused = frozenset(self._accused)
-        return ruled(self._found, outcome, (self._expected, due), accused, self._reason, dialect)
+        due = (self._expected, balances[0] if len(balances) == 1 else None)
+        return ruled(self._found, outcome, due, frozenset(self._accused), self._reason, dialect)
 
 
 Looking = Generator[ReadBalance, Call | None, None]

@@ -120,6 +120,11 @@ def read_balance(value: JsonValue, form: MoneyForm, deviations: Deviations) -> R
     return None
 
 
+def means_two_amounts(value: JsonValue) -> bool:
+    """Return whether a balance may be read with a separator of thousands or of decimals."""
+    return isinstance(value, str) and _AMBIGUOUS.fullmatch(value) is not None
+
+
 def cents_of(value: Decimal) -> ReadAmount | None:
     """Return a number in cents; None for what is too long to be an amount.
 

@@ -12,12 +12,14 @@ from dataclasses import replace
 
 from simulator.core.calls import Call, Deviation, Operation, Reading, Why, recorded_call
 from simulator.core.findings import Finding, Outcome, Severity
+from simulator.core.json import parse
 from simulator.core.money import Money
 from simulator.core.values import Frozen
-from simulator.core.webhooks import Method
+from simulator.core.webhooks import Method, NoReply, Reply
 from simulator.history.check import Consistency, HistoryVerdict, MoneyVerdict
 from simulator.history.files import JudgedHistory
 from simulator.judge.findings import Findings
+from simulator.judge.reading import means_two_amounts
 from simulator.judge.referee import Referee
 from simulator.judge.replies import missing_answer
 from simulator.judge.rulings import Asking, ReadBalance, Ruling
@@ -54,9 +56,13 @@ def as_played(judged: JudgedHistory) -> JudgedHistory:
     A missing answer is named, too. What only calls at once can do is the checker's to explain. The calls are
     left out of it: they are many.
     """
-    bare = replace(judged, operations=(), hostile=(), unanswered=None, missing=_missing(judged))
+    bare = replace(
+        judged, operations=(), hostile=(), unanswered=None, unreadable=(), missing=_missing(judged)
+    )
     # An order explains an accepted bet of a blocked player, or one beyond a limit, too.
     barred = any(each.account is not None for each in judged.operations)
+    if judged.verdict.tier != _NOTHING_EXPLAINS and judged.unreadable:
+        return _destroyed(judged, bare)
     if judged.verdict.tier != _NOTHING_EXPLAINS and not barred:
         return bare
     named = first_mistake(judged.opening, judged.operations, judged.others_ids, judged.hostile)
@@ -76,6 +82,37 @@ def as_played(judged: JudgedHistory) -> JudgedHistory:
         verdict = replace(verdict, explanation=f"{sentence[:1].upper()}{sentence[1:]}.")
     rule = finding.rule if situation.value == finding.cause else rule_of(situation)
     return replace(bare, verdict=verdict, rule=rule, line=named.index)
+
+
+_SERVER_ERROR = 500
+
+_READS_MIN = 2
+
+_FAILED_READS_MIN = 3
+"""How many reads in a row must show no amount; servers fail now and then, so HTTP 500 needs one more."""
+
+
+def _destroyed(judged: JudgedHistory, bare: JudgedHistory) -> JudgedHistory:
+    """Return the verdict on a player whose last reads show no amount of money any more after a call."""
+    call, *reads = judged.unreadable
+    replies = [read.exchange.reply for read in reads]
+    failed = any(isinstance(reply, Reply) and reply.status >= _SERVER_ERROR for reply in replies)
+    if len(reads) < (_FAILED_READS_MIN if failed else _READS_MIN) or any(map(_may_be_money, replies)):
+        return bare
+    finding = Findings().destroyed(call, judged.player, None, reads[0], "")
+    situation = Situation(finding.cause)
+    sentence = f"{finding.message[:1].upper()}{finding.message[1:]}: {finding.label}."
+    verdict = replace(_WRONG, situation=situation, explanation=sentence)
+    return replace(bare, verdict=verdict, rule=finding.rule, line=call.number)
+
+
+def _may_be_money(reply: Reply | NoReply) -> bool:
+    """Return whether a reply has a text such as "1.234", which is an amount, but may be one of two."""
+    try:
+        value = parse(reply.body.decode()).value if isinstance(reply, Reply) else None
+    except ValueError:
+        return False
+    return isinstance(value, dict) and any(map(means_two_amounts, value.values()))
 
 
 def _of_a_stranger(finding: Finding, strangers: Iterable[tuple[Method, Money | None]]) -> Situation | None:

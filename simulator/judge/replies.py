@@ -26,6 +26,7 @@ from simulator.judge.reading import (
     asks_to_wait,
     declares_json,
     expected,
+    means_two_amounts,
     note_content_type,
     note_inside,
     note_secrets,
@@ -44,9 +45,6 @@ DETAIL_CHARACTERS = 400
 
 BUSY = frozenset({408, 425, 429})
 """Statuses that ask to wait: the call may have had its effect."""
-
-GATEWAY = frozenset({502, 503, 504, *range(520, 531)})
-"""Statuses of a proxy that cannot reach the wallet behind it; those from 520 on are Cloudflare's."""
 
 _QUOTE = ord('"')
 
@@ -208,7 +206,7 @@ def _read_no_answer(
             f"http-{status}",
             f"HTTP {status} does not say whether the call had its effect; expected an answer",
         )
-    elif status in GATEWAY:
+    elif reply.is_of_gateway:
         deviations.error(
             "CON-18", f"{NO_REPLY}http-{status}", f"HTTP {status} of a gateway instead of an answer"
         )
@@ -321,6 +319,7 @@ def _with_balance(
         error_code=_error_code(fields) if refused or says_no else None,
         beyond_cents=None if amount is None else amount.beyond,
         says_no=refused or says_no,
+        ambiguous=amount is None and means_two_amounts(fields.get(names.balance)),
         busy=busy,
         retry_after_s=retry_after_s(call.reply) if busy else None,
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from simulator.core.calls import CallForm
 from simulator.core.findings import Outcome
 from simulator.core.money import CENT, Money, format_money
 from simulator.core.webhooks import Method
@@ -106,6 +107,14 @@ def _other_amount(moved: int, amount: Money, otherwise: S) -> S:
     if amount > CENT and abs(moved - amount) == CENT:
         return S.CENT_OFF
     return S.HUNDREDFOLD if moved == 100 * amount else otherwise
+
+
+def mild_mistake(role: Role, outcome: Outcome, form: CallForm) -> S | None:
+    """Name what is wrong with an answer although the money is right; None if nothing is."""
+    if outcome is Outcome.ACCEPTED:
+        return S.MALFORMED_ACCEPTED if role is Role.MALFORMED else None
+    shared = role in (Role.SHARED_ID_BET, Role.SHARED_ID_WIN) and form is CallForm.CANONICAL
+    return S.SHARED_ID_REFUSED if shared and outcome is Outcome.REFUSED else None
 
 
 # --- mistakes that wallets make everywhere ------------------------------------------------------------

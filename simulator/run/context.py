@@ -53,6 +53,7 @@ class RunContext:
     latest accepted bets; `limited` are the bodies that a rate limit turned away at first. One scenario at a
     time uses a player; the mappings are shared by all. `mistakes` counts what calls that were sent one after
     the other have shown. `cents_kept`: the preflight has seen a cent move exactly.
+    `destroyed`, by player, says which scenario left no amount of money for a balance.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class RunContext:
         self.past: defaultdict[str, deque[Money]] = defaultdict(lambda: deque(maxlen=PAST_KEPT))
         self.mistakes: Counter[Situation] = Counter()
         self.cents_kept = False
+        self.destroyed: dict[str, str] = {}
         self.patience = Patience()
         self.rate_limit = RateLimit()
         self.limited: set[bytes] = set()

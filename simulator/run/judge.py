@@ -113,6 +113,8 @@ class Judge:
         self.unproven: list[str] = []
         self.unanswered: set[str] = set()
         self._doubted: dict[str, Money] = {}
+        self._held: list[Call] = []
+        self._holding = False
         self._limited = False
 
     @property
@@ -147,6 +149,7 @@ class Judge:
         """Judge one bet, win or refund; return the outcome, settled by a balance read where it must be."""
         request = call.form.request
         assert request is not None
+        self._holding = True
         self.note_reply(call)
         if call.outcome is Outcome.UNKNOWN and call.balance is None and call.exchange.fault is None:
             self.unanswered.add(request.player)
@@ -199,6 +202,7 @@ class Judge:
 
     def read(self, player: str, place: Place, *, purpose: str = "probe") -> Money | None:
         """Read a balance with nothing in flight and judge it; return the one that the wallet has."""
+        self._holding = True
         first = self.ask_balance(player, place, purpose)
         self._judged(self._referee.read(self._placed(first)), player, place)
         balances = self._referee.balances(player)
@@ -243,6 +247,10 @@ class Judge:
 
     def note_reply(self, call: Call) -> None:
         """Tell what the reply alone shows: its form, and how this wallet writes money and refusals."""
+        if self._holding and call.shows_no_amount:
+            # If its player has no balance any more, that is the finding, and not the form of this reply.
+            self._held.append(call)
+            return
         self.note_form(call)
         reading = call.reading
         for knob, value in (("money_type", reading.money_type), ("refusal_http", reading.refusal_http)):
@@ -273,12 +281,20 @@ class Judge:
     # --- inside ------------------------------------------------------------------------------------
 
     def _judged(self, asking: Asking, player: str, place: Place, send: Send | None = None) -> Ruling:
+        self._holding = True
         ruling = self._driven(asking, place, send)
         self._take(ruling, player, place)
+        self._note_held()
         lost = self._referee.lost(player)
         if lost:
             raise TooManyWorlds(lost)
         return ruling
+
+    def _note_held(self) -> None:
+        held, self._held, self._holding = self._held, [], False
+        for call in held:
+            if call.player not in self._context.destroyed:
+                self.note_reply(call)
 
     def _driven(self, asking: Wanting[Said], place: Place, send: Send | None = None) -> Said:
         """Make the calls that are asked for until the referee has said its word."""
@@ -313,6 +329,8 @@ class Judge:
             return
         for finding in ruling.findings:
             self._tell_once(finding)
+            if finding.cause == Situation.BALANCE_DESTROYED.value and finding.player:
+                self._context.destroyed[finding.player] = f"blocked by {self._scenario_id}: {ruling.reason}"
         self.blocked |= ruling.accused
         if ruling.dialect is not None:
             self._context.dialect.note(*ruling.dialect)

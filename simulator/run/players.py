@@ -27,6 +27,10 @@ class NoPlayer(Exception):
     """Raised if a scenario cannot have the players that it needs; the message is why it is skipped."""
 
 
+class PlayersLost(NoPlayer):
+    """Raised if players had no balance any more after an earlier scenario; the message names it."""
+
+
 class Cast:
     """Gives players to scenarios; no player is in two scenarios at a time."""
 
@@ -39,6 +43,7 @@ class Cast:
         self._free = deque(settings.players)
         self._named = self._usable = len(settings.players)
         self._blocked: set[str] = set()
+        self._lost = ""
         self._changed = threading.Condition()
 
     @property
@@ -65,6 +70,8 @@ class Cast:
             return ghosts | {name: self._make(self._seed_hook, specs[name]) for name in real}
         with self._changed:
             self._changed.wait_for(lambda: len(self._free) >= len(real) or self._usable < len(real))
+            if self._usable < len(real) and self._lost:
+                raise PlayersLost(self._lost)
             if self._usable < len(real):
                 raise NoPlayer("too few players are left: some could not be unblocked")
             return ghosts | {name: self._free.popleft() for name in real}
@@ -74,14 +81,18 @@ class Cast:
         self._blocked.add(player)
         self._set_blocked(player, "true")
 
-    def give_back(self, players: Iterable[str]) -> None:
-        """Return players of the pool, unblocked; made ones are simply forgotten."""
+    def give_back(self, players: Iterable[str], destroyed: Mapping[str, str]) -> None:
+        """Return players of the pool, unblocked; made ones are simply forgotten.
+
+        `destroyed` says by player why its balance is no amount any more: no scenario gets that player again.
+        """
         if self.seeded:
             return
         for player in players:
             if f"-{GHOST}-" in player:
                 continue
-            usable = self._unblocked(player)
+            usable = self._unblocked(player) and player not in destroyed
+            self._lost = self._lost or destroyed.get(player, "")
             with self._changed:
                 if usable:
                     self._free.append(player)

@@ -42,7 +42,7 @@ from simulator.report.events import (
 )
 from simulator.run.context import RunContext, Stopped
 from simulator.run.judge import FormLog, Judge, check_claims
-from simulator.run.players import Cast, HookFailed, Hooks, NoPlayer
+from simulator.run.players import Cast, HookFailed, Hooks, NoPlayer, PlayersLost
 from simulator.run.preflight import Adjustment as OpeningCalls
 from simulator.run.preflight import CannotReach
 from simulator.scenario.script import CannotSend, Script, after, draws
@@ -109,6 +109,8 @@ class ScenarioRun:
             return Ended(Verdict.SKIPPED, reason)
         try:
             players = self._cast.take(self._scenario.players)
+        except PlayersLost as error:
+            return Ended(Verdict.BLOCKED, str(error))
         except NoPlayer as error:
             return Ended(Verdict.SKIPPED, str(error))
         try:
@@ -118,7 +120,7 @@ class ScenarioRun:
             found = self._verdict("")
             return found if found.verdict is Verdict.FAILED else Ended(Verdict.SKIPPED, str(error))
         finally:
-            self._cast.give_back(players.values())
+            self._cast.give_back(players.values(), self._context.destroyed)
 
     def _missing(self) -> str | None:
         """Return the needs of this scenario that the wallet does not meet."""

@@ -229,6 +229,26 @@ class CentsCutByFloat(Wallet):
 
 
 @defect(
+    "nan-destroys-balance",
+    'An amount of "NaN" is a number like any other: it is added to the balance, which is NaN from then on.',
+    DefectKind.SEQUENTIAL,
+    AMOUNTS,
+    cause="balance-destroyed",
+)
+class NanDestroysBalance(Webhook):
+    def __init__(self, wallet: Wallet) -> None:
+        super().__init__(wallet)
+        self.destroyed: set[str] = set()
+
+    def fields(self, call: ReceivedCall, answer: Answer) -> dict[str, Any]:
+        fields, user_id = super().fields(call, answer), str(call.fields.get("user_id"))
+        # Only a player who exists is told a balance.
+        if "balance" in fields and call.fields.get("amount") == "NaN":
+            self.destroyed.add(user_id)
+        return {"status": 1, "balance": float("nan")} if user_id in self.destroyed else fields
+
+
+@defect(
     "malformed-json-moves-money",
     "A body that is not JSON is searched for fields, and moves money if they are found.",
     DefectKind.SEQUENTIAL,
