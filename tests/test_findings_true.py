@@ -61,7 +61,7 @@ def test_a_root_cause_shows_the_answer_on_one_line_without_secrets(tmp_path: Pat
     headers = (("Authorization", "Bearer s3cr3t"),)
     run = played(ShowsTheRequest(), tmp_path, "steps: [bet: 1.00]\n", headers=headers)
     assert run.end is not None
-    assert "was answered HTTP 500 <pre> Authorization: *** </pre>\n" in run.end.root_cause
+    assert "was answered HTTP 500 <pre> Authorization: Bearer *** </pre>\n" in run.end.root_cause
     assert "s3cr3t" not in run.end.root_cause
 
 

@@ -120,7 +120,18 @@ def crowd(control: Control) -> None:
     """A hundred thousand exchanges in the journal, without a wallet's time for each."""
     store = control.api.state.delivery.journal._store
     texts = dict.fromkeys(
-        ("game", "fault", "problem", "findings", "content_type", "reply_headers", "reason"), "''"
+        (
+            "game",
+            "fault",
+            "problem",
+            "findings",
+            "content_type",
+            "reply_headers",
+            "reason",
+            "no_reply",
+            "account",
+        ),
+        "''",
     )
     numbers = dict.fromkeys(("at_ms", "sent_ns", "reply_bytes"), "n")
     values = {
@@ -141,6 +152,7 @@ def crowd(control: Control) -> None:
         "difference": "0",
         "form": "'canonical'",
         "balance": "100000 - n",
+        "stated_balance": "NULL",
         "expected": "100000 - n",
         "http_status": "200",
         "duration_ns": "n * 1000",

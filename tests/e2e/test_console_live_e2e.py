@@ -31,7 +31,7 @@ def journal_of(control: Control) -> Journal:
 
 def record(journal: Journal, verdict: CallVerdict) -> int:
     """One more exchange like the latest; its number."""
-    return journal.record(replace(journal.latest(limit=1)[0], verdict=verdict)).number
+    return journal.record(replace(journal.latest(limit=1)[0], verdict=verdict, number=0)).number
 
 
 def judge(journal: Journal, number: int, verdict: CallVerdict) -> None:
