@@ -61,6 +61,25 @@ def test_a_defect_is_named_by_its_own_cause_and_no_other(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "name",
+    [
+        "lost-update-on-bets",
+        "lost-update-on-refunds",
+        "lost-update-once-in-50",
+        "repeated-refund-race",
+        "last-effect-lost-at-restart",
+        "unsaved-balance-lost-at-restart",
+        "win-paid-twice",
+        "second-win-swallowed",
+    ],
+)
+def test_a_race_or_a_restart_is_no_mistake_of_one_call(name: str) -> None:
+    """Sums of many calls accuse no amount, and no call before a restart; a call alone is no race."""
+    naming = name_causes(DEFECTS[name], SUITE)
+    assert (naming.first, naming.wrong) == (DEFECTS[name].cause, ())
+
+
+@pytest.mark.parametrize(
     ("defects", "causes"),
     [
         (("bet-answered-not-charged", "large-win-capped"), {"bet-not-taken", "win-wrong-amount"}),

@@ -14,6 +14,7 @@ from simulator.core.findings import Outcome
 from simulator.core.money import format_money
 from simulator.core.webhooks import Method
 from simulator.history.operations import without_balance
+from simulator.history.refuters import capital
 from simulator.history.search import Answer
 from simulator.law.situations import Situation
 
@@ -100,6 +101,35 @@ class Explainer:
     def _passes(self, operations: Sequence[Operation]) -> bool:
         self._left -= len(operations)
         return self._check(operations) is Answer.ORDER
+
+
+def paid_before_its_bet(
+    operations: Sequence[Operation], check: Check
+) -> tuple[Situation, str, tuple[Operation, ...]] | None:
+    """Return the refund that was paid although its bet came later, if that explains every answer; else None.
+
+    This takes one call only. Where the two overwrote each other's effect, the answer to the bet shows the
+    balance less its amount, and this does not explain it.
+    """
+    refunds = [each for each in operations if each.method is Method.REFUND and _is_accepted(each)]
+    for refund in refunds[:SUSPECTS_MAX]:
+        bet = next((each for each in operations if _is_bet_of(each, refund)), None)
+        if bet is None:
+            continue
+        if check(_paid_first(operations, refund, bet)) is Answer.ORDER:
+            sentence = f"{capital(refund.name)} was paid before {bet.name}, as every answer shows."
+            return Situation.UNKNOWN_REFUND_CREDITED, sentence, (refund, bet)
+    return None
+
+
+def _paid_first(operations: Sequence[Operation], refund: Operation, bet: Operation) -> list[Operation]:
+    """Return the history with the refund as a win, and after it the bet as a read: it moves nothing."""
+    over = max(refund.sent_ns, min(refund.ends_ns, bet.ends_ns - 1))
+    paid = replace(refund, method=Method.WIN, amount=bet.amount, answered_ns=over)
+    late = replace(
+        bet, method=Method.BALANCE, transaction_id=None, amount=None, sent_ns=max(bet.sent_ns, over + 1)
+    )
+    return _with(_with(operations, paid), late)
 
 
 def _until(operations: Sequence[Operation], moment: int) -> list[Operation]:

@@ -80,8 +80,9 @@ class Account:
 
     `lost` is why the balance is no longer known; the next balance opens a new book. `another_hand`: the
     balance changed although no call explains it, and no call was answered rightly since. `raced`: some calls
-    overlapped. `shown_before` is the balance that the wallet showed before this account was opened at another
-    one. `stated` is the balance that a refused bet stated, where reads show one that would have paid for it.
+    overlapped. `restarted`: the wallet was restarted since the last read that agreed. `shown_before` is the
+    balance that the wallet showed before this account was opened at another one. `stated` is the balance
+    that a refused bet stated, where reads show one that would have paid for it.
     """
 
     def __init__(self, player: str, book: Book, shown_before: Money | None = None) -> None:
@@ -102,6 +103,7 @@ class Account:
         self.silent = 0
         self.another_hand = False
         self.raced = False
+        self.restarted = False
         self.unconfirmed: deque[Made] = deque(maxlen=UNCONFIRMED_MAX)
         self.unanswered: deque[Made] = deque(maxlen=UNANSWERED_KEPT)
         self._wrong_id: str | None = None
@@ -158,7 +160,7 @@ class Account:
     def confirm(self, balance: Money) -> None:
         """Note that a read agreed with everything so far."""
         self.unconfirmed.clear()
-        self.another_hand = False
+        self.another_hand = self.restarted = False
         self.shown = balance
 
     def note_stated(self, call: Call) -> None:
@@ -266,6 +268,11 @@ class Accounts:
             oldest, _ = self._accounts.popitem(last=False)
             self.ledger.close(oldest)
         return book
+
+    def restarted(self) -> None:
+        """Note in every account that the wallet was restarted."""
+        for account in self._accounts.values():
+            account.restarted = True
 
     def difference(self, player: str) -> Money:
         """Return what a player's wallet has too much; of one without an account, what was carried over."""

@@ -13,9 +13,9 @@ from simulator.core.calls import CallForm, Operation
 from simulator.core.findings import Outcome
 from simulator.core.money import Money
 from simulator.core.webhooks import Method
-from simulator.judge.blame import SUMS_MAX, WORLDS_LOOKED_AT_MAX, Made, effect_of, stake_of
+from simulator.judge.blame import SUMS_MAX, TAKEN_AGAIN, WORLDS_LOOKED_AT_MAX, Made, effect_of, stake_of
 from simulator.law.book import Book, World
-from simulator.law.mistakes import OTHER_AMOUNT, coarse, cut_by_float, situation_of, slips_of
+from simulator.law.mistakes import NOTHING_DONE, OTHER_AMOUNT, coarse, cut_by_float, situation_of, slips_of
 from simulator.law.roles import Applied, Role, role_of
 from simulator.law.situations import Situation
 
@@ -62,6 +62,9 @@ def _of_answer_in(book: Book, world: World, earlier: _Slips, made: Made, balance
                 found.add(mistake)
     if request.method is Method.BET:
         found |= _of_funds(earlier, role, call.outcome, request.amount or 0, world.balance, balance)
+    if role is Role.OTHER_AMOUNT and moved == _CREDIT[request.method] * (request.amount or 0):
+        # A wallet that does not know its ids again takes this call for a new one.
+        found.add(TAKEN_AGAIN[request.method])
     if role is Role.ZERO and moved > 0:
         found.add(OTHER_AMOUNT[request.method])
     return found
@@ -93,6 +96,7 @@ def of_burst(
     not have the calls.
     """
     each = [_slips_of_made(book, made) for made in unconfirmed]
+    effects: defaultdict[Method, list[int]] = defaultdict(list)
     seen: set[tuple[Method, str | None]] = set()
     for call in calls:
         key = (call.method, call.transaction_id)
@@ -100,8 +104,13 @@ def of_burst(
             bet = next((other for other in calls if (other.method, other.transaction_id) == _bet(call)), None)
             effect = 0 if call.outcome is Outcome.REFUSED else effect_of(book, call, bet)
             each.append(_collected(slips_of(call.method, effect, book.balances[0])))
+            effects[call.method].append(effect)
             seen.add(key)
     found = _explaining(_together(each), gap) | _of_floats(book.balances[0], book.balances[0], gap)
+    found |= {NOTHING_DONE[method] for method, some in effects.items() if _add_up(some, -gap)}
+    if _add_up([effect for some in effects.values() for effect in some], -gap):
+        # Calls that started from the same balance: the last one to write undoes the others.
+        found.add(_S.LOST_UPDATE)
     if _S.CENT_OFF in found:
         # Which cent a float loses depends on the balance that each call met.
         found.add(_S.CENTS_CUT)
@@ -166,6 +175,23 @@ def _together(calls: Iterable[_Slips]) -> _Slips:
 
 def _explaining(sums: _Slips, off: int) -> set[Situation]:
     return {mistake for mistake, each in sums.items() if off and off in each}
+
+
+def _add_up(effects: Iterable[int], wanted: int) -> bool:
+    """Return whether some of the effects add up to a sum that is not 0. The sums are the bits of a number."""
+    some = [effect for effect in effects if effect]
+    lowest = sum(effect for effect in some if effect < 0)
+    highest = sum(effect for effect in some if effect > 0)
+    if not wanted or not lowest <= wanted <= highest or highest - lowest > _CENTS_ADDED_MAX:
+        return False
+    sums = 1 << -lowest
+    for effect in some:
+        sums |= sums << effect if effect > 0 else sums >> -effect
+    return bool(sums >> (wanted - lowest) & 1)
+
+
+_CENTS_ADDED_MAX = 10_000_000
+"""Calls that move more money together are not added up."""
 
 
 def _is_at_stake(book: Book, made: Made) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import field, replace
 
-from simulator.core.calls import NOT_KEPT, Call, CallForm, Deviation
+from simulator.core.calls import NOT_KEPT, Call, CallForm, Deviation, FaultKind
 from simulator.core.findings import Alternative, Finding, Level, Severity
 from simulator.core.money import Money, format_change, format_money
 from simulator.core.values import Frozen
@@ -59,6 +59,9 @@ class Findings(Frozen, kw_only=True):
         `may_be` are the situations that explain what was seen as well.
         """
         finding = self._make(situation, Severity.ERROR, call, facts, method, about=about)
+        if call.exchange.fault == FaultKind.DUPLICATE.value:
+            # Its two copies overlap.
+            may_be = {*may_be, Situation.LOST_UPDATE}
         others = tuple(self._alternative(each, method) for each in sorted(may_be) if each is not situation)
         return replace(finding, may_be=others) if others else finding
 

@@ -426,7 +426,8 @@ class Judging:
         sure = self._policy.own_players or account.another_hand
         if latest is not None and latest.request.method is not Method.BET:
             sure = True
-        found = known or culprit(book, account.unconfirmed, account.unanswered, gap, any_amount=sure)
+        any_amount = sure and not account.restarted
+        found = known or culprit(book, account.unconfirmed, account.unanswered, gap, any_amount=any_amount)
         if found is not None:
             self._accuse(account, found.situation, found.made.call, facts, may_be)
             account.rebase(actual, found.made)

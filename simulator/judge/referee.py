@@ -92,6 +92,12 @@ class Referee:
         """Let a player's account continue, when it is opened, with the findings of an earlier one."""
         self._accounts.carry_over(player, difference, wrong, since)
 
+    def restarted(self) -> None:
+        """Note that the wallet was restarted: what that did to a balance is no mistake of an earlier call,
+        unless it is that one call which is missing.
+        """
+        self._accounts.restarted()
+
     def forget(self) -> None:
         """Close all accounts."""
         self._accounts = Accounts(self.policy.players_max)

@@ -6,7 +6,7 @@ One defect is one cause, however many scenarios meet it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from enum import IntEnum
 
@@ -14,6 +14,7 @@ from simulator.core.calls import NO_ANSWER
 from simulator.core.findings import Finding, Severity, Verdict
 from simulator.core.steps import Scenario, has_burst
 from simulator.core.values import Frozen
+from simulator.law.mistakes import NOTHING_DONE
 from simulator.law.rules import own_rules
 from simulator.law.situations import Situation, breaks_the_law
 from simulator.report.events import ScenarioFinished
@@ -211,8 +212,7 @@ def _chosen(findings: Iterable[Finding]) -> dict[str, int]:
     """
     left = [finding for finding in findings if finding.cause]
     named = Counter(finding.cause for finding in left)
-    never = {key for key in _NEVER_GUESSED if not named[key]}
-    options = [{finding.cause, *(other.cause for other in finding.may_be)} - never for finding in left]
+    options = _options(left, named)
     proven = {key for each in options if len(each) == 1 for key in each}
     chosen: dict[str, int] = {}
     while options:
@@ -223,6 +223,27 @@ def _chosen(findings: Iterable[Finding]) -> dict[str, int]:
         options = [each for each in options if best not in each]
     return chosen
 
+
+def _options(findings: Sequence[Finding], named: Mapping[str, int]) -> list[set[str]]:
+    """Return for each finding the causes that it may be read as.
+
+    What calls together did is a mistake of one call only if calls on their own have shown that mistake: some
+    amounts of many calls always add up to what is missing. A race explains only what calls together did.
+    """
+    raced = {key for key in _TWO_CALLS if named[key]}
+    all_of = [{finding.cause, *(other.cause for other in finding.may_be)} for finding in findings]
+    shown = {key for each in all_of if not each & _RACES for key in each}
+    never = {key for key in _NEVER_GUESSED if not named[key]} | (_TWO_CALLS - raced)
+    unproven = {key for each in all_of for key in each - shown - _RACES}
+    options = []
+    for finding, each in zip(findings, all_of, strict=True):
+        doubtful = unproven if raced and each & _RACES else set()
+        options.append((each - never - doubtful) | {finding.cause})
+    return options
+
+
+_TWO_CALLS = frozenset({Situation.LOST_UPDATE.value, Situation.DOUBLE_EFFECT.value})
+"""Races of which the calls are known."""
 
 _NEVER_GUESSED = frozenset({Situation.MONEY_KEPT_AS_FLOAT.value})
 """Causes that need a finding of their own: digits beyond the cent are seen, or they are not."""
@@ -243,7 +264,11 @@ def _read_as(finding: Finding, chosen: Mapping[str, int]) -> str:
     return max(options, key=lambda key: (chosen[key], key), default=finding.cause)
 
 
-def _rank(cause: Cause) -> tuple[int, bool, Proof, int, tuple[int, int, int, str, int]]:
+_PLAIN = tuple(map(str, NOTHING_DONE.values()))
+"""What a bet, a win and a refund do wrong in the simplest case, before what odd calls do wrong."""
+
+
+def _rank(cause: Cause) -> tuple[int, bool, Proof, int, int, tuple[int, int, int, str, int]]:
     """Sort the worst severity first, then the preflight's, then strong proof, then what touches most."""
     shown = cause.shown
     return (
@@ -251,6 +276,7 @@ def _rank(cause: Cause) -> tuple[int, bool, Proof, int, tuple[int, int, int, str
         shown.scenario is not None,
         cause.proof if cause.severity is Severity.ERROR else Proof.CALL,
         -cause.scenario_count,
+        _PLAIN.index(cause.key) if cause.key in _PLAIN else len(_PLAIN),
         shown.simplicity,
     )
 

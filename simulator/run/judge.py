@@ -198,6 +198,10 @@ class Judge:
 
         self._judged(self._referee.burst(player, calls, at), player, place, alone)
 
+    def restarted(self) -> None:
+        """Note that the wallet was restarted."""
+        self._referee.restarted()
+
     # --- balance reads -----------------------------------------------------------------------------
 
     def read(self, player: str, place: Place, *, purpose: str = "probe") -> Money | None:

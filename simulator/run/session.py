@@ -304,6 +304,7 @@ class Steps:
         if hook is None:
             raise CannotSend("no restart hook is configured")
         self._hooks.call(hook, {})
+        self._judge.restarted()
         target = self._context.sender.target
         try:
             wait_for(lambda: target, RESTART_S)

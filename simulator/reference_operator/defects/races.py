@@ -98,6 +98,8 @@ class CheckThenAct(Wallet):
     DefectKind.RACE,
     RACES,
     cause="double-effect",
+    # What may overlap its check is any call of that id: its bet or its refund as well.
+    also=("late-bet-taken",),
 )
 class RepeatedBetRace(CheckThenAct):
     raced = BET
@@ -120,6 +122,8 @@ class RepeatedWinRace(CheckThenAct):
     DefectKind.RACE,
     RACES,
     cause="double-effect",
+    # What may overlap its check is any call of that id: its bet or its refund as well.
+    also=("late-bet-taken",),
 )
 class RepeatedRefundRace(CheckThenAct):
     raced = REFUND
