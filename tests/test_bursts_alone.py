@@ -9,6 +9,12 @@ import pytest
 
 from simulator import OperatorServer
 from simulator.cli import main
+from simulator.core.calls import Operation
+from simulator.core.findings import Outcome
+from simulator.core.money import Money
+from simulator.core.webhooks import Method
+from simulator.history.check import check_history
+from simulator.law.situations import Situation
 from simulator.reference_operator import OperatorSettings
 
 TRIES = 20
@@ -58,6 +64,22 @@ def test_what_only_calls_at_once_do_wrong_stays_a_race(
     defect: str, scenario: str, cause: str, tmp_path: Path
 ) -> None:
     assert list(errors_of(defect, tmp_path, CONCURRENCY / f"{scenario}.yaml")) == [cause]
+
+
+@pytest.mark.parametrize(
+    ("shown", "cause"),
+    [(107, Situation.UNKNOWN_REFUND_CREDITED), (93, Situation.CONCURRENT_WRONG)],
+)
+def test_the_answer_to_the_bet_tells_a_refund_paid_before_it_from_a_race(
+    shown: int, cause: Situation
+) -> None:
+    """A record cannot be tried alone: the bet moved nothing, or its charge was overwritten."""
+    operations = [
+        Operation(0, "p", Method.REFUND, "b1", Money(700), "g", 0, 40, Outcome.ACCEPTED, Money(10700)),
+        Operation(1, "p", Method.BET, "b1", Money(700), "g", 10, 50, Outcome.ACCEPTED, Money(100 * shown)),
+        Operation(2, "p", Method.BALANCE, None, None, None, 60, 70, Outcome.ACCEPTED, Money(10700)),
+    ]
+    assert check_history(Money(10000), operations).situation is cause
 
 
 FOUR_REFUNDS = """\
