@@ -21,7 +21,7 @@ from simulator.report.events import (
     StepFinished,
 )
 
-KINDS = ("junit", "json", "ndjson")
+KINDS = ("junit", "json", "ndjson", "html")
 """The reports that go to a file, as ``--report KIND:FILE`` names them."""
 
 CUT_SHORT = "the run was interrupted before the end of this scenario"
@@ -77,6 +77,10 @@ def open_report(kind: str, stream: TextIO) -> Report:
             from simulator.report.json import NdjsonReport
 
             return NdjsonReport(stream)
+        case "html":
+            from simulator.report.html import HtmlReport
+
+            return HtmlReport(stream)
         case _:
             raise UnknownReport(kind)
 

@@ -54,6 +54,7 @@ class ReportKind(StrEnum):
     JUNIT = "junit"
     JSON = "json"
     NDJSON = "ndjson"
+    HTML = "html"
 
 
 class ReportTarget(Frozen):

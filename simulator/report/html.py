@@ -1,0 +1,326 @@
+"""The run as one HTML file: what is wrong and how to fix it, then plots, every scenario and the settings.
+
+The file loads nothing from elsewhere. `templates/report.html` is its form; here is what it shows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TextIO
+
+from jinja2 import Environment, FileSystemLoader
+from markupsafe import Markup
+
+from simulator.core.calls import Call
+from simulator.core.findings import Finding, Severity, Verdict
+from simulator.core.money import Money, format_money
+from simulator.core.secrets import mask_url
+from simulator.core.values import Frozen
+from simulator.law.rules import rules
+from simulator.report.causes import Cause, Overview, Sighting
+from simulator.report.certificate import STYLE
+from simulator.report.events import Event, ScenarioFinished
+from simulator.report.rerun import repeat_line, rerun_line
+from simulator.report.tally import OUTCOMES, passed_with_warnings
+from simulator.report.text import visible_lines
+
+PLOTS_MAX = 200
+"""So many scenarios have a plot of their balance: a run in which all fail stays a file that opens at once."""
+
+SCENARIOS_OF_A_CAUSE = 20
+
+_HEADLINES = {
+    "passed": "No errors found",
+    "failed": "Errors found in your wallet",
+    "inconclusive": "Not everything could be judged",
+    "interrupted": "The run was interrupted",
+    "unreachable": "Your wallet could not be reached",
+    "nothing_selected": "No scenario was selected",
+}
+
+_NOT_PASSED = (Verdict.FAILED, Verdict.XPASSED, Verdict.INCONCLUSIVE)
+
+_WIDTH, _HEIGHT, _MARGIN, _LEFT = 640, 180, 24, 84
+
+
+class _Row(Frozen):
+    """A scenario as the list shows it."""
+
+    id: str
+    name: str
+    where: str
+    verdict: str
+    reason: str
+    milliseconds: int
+    calls: int
+
+
+class _Point(Frozen):
+    """A balance at the number of its call; `what` names the call, `line` is that of its step."""
+
+    index: int
+    balance: Money
+    what: str
+    line: int
+
+
+class HtmlReport:
+    """The HTML report, written on `close`: what comes first in it is known last.
+
+    Of a scenario that has ended a row stays, and the plot of its balance if it did not pass.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._tally = Overview()
+        self._rows: list[_Row] = []
+        self._plots: list[tuple[str, str, Markup]] = []
+        self._latencies: Counter[int] = Counter()
+
+    def on(self, event: Event) -> None:
+        self._tally.on(event)
+        if type(event) is Call:
+            if event.exchange.answered_ns is not None:
+                self._latencies[(event.exchange.answered_ns - event.exchange.sent_ns) // 1_000_000] += 1
+        elif isinstance(event, ScenarioFinished):
+            self._take(event)
+
+    def close(self) -> None:
+        for event in self._tally.finish():
+            self._take(event)
+        text = _environment().get_template("report.html").render(self._values())
+        # Escaping leaves marks that turn text around, and control characters, as they are.
+        self._stream.write(visible_lines(text) + "\n")
+        self._stream.flush()
+
+    def _take(self, event: ScenarioFinished) -> None:
+        scenario = event.scenario
+        warned = passed_with_warnings(event)
+        self._rows.append(
+            _Row(
+                scenario.id,
+                scenario.name,
+                str(scenario.place),
+                "warned" if warned else event.verdict.value,
+                event.reason.partition("\n")[0],
+                event.duration_ns // 1_000_000,
+                event.exchange_count,
+            )
+        )
+        if event.verdict in _NOT_PASSED and len(self._plots) < PLOTS_MAX:
+            self._plots += [
+                (scenario.name, f"player {player}", plot) for player, plot in _balance_plots(event)
+            ]
+
+    def _values(self) -> dict[str, object]:
+        tally = self._tally
+        started, outcome = tally.started, OUTCOMES[tally.exit_code]
+        counts = {name: count for name, count in tally.counts_by_name.items() if count}
+        return {
+            "outcome": outcome,
+            "headline": _HEADLINES.get(outcome, outcome.replace("_", " ")),
+            "style": Markup(STYLE),
+            "counts": counts,
+            "warned": tally.passed_with_warnings,
+            "root_cause": tally.root_cause,
+            "notes": tally.ended.notes if tally.ended else (),
+            "causes": [self._cause(cause) for cause in tally.causes],
+            "errors": len(tally.of_severity(Severity.ERROR)),
+            "warnings": len(tally.of_severity(Severity.WARNING)),
+            "plots": self._plots,
+            "latency": _latency_plot(self._latencies),
+            "percentiles": _percentiles(self._latencies),
+            "dialect": list(tally.dialect.values()),
+            "rows": sorted(self._rows, key=lambda row: (row.verdict in {"passed", "skipped"}, row.where)),
+            "facts": self._facts(),
+            "again": repeat_line(started, last_failed=False) if started else "",
+            "again_failed": repeat_line(started, last_failed=True) if started else "",
+        }
+
+    def _facts(self) -> dict[str, object]:
+        started, ended = self._tally.started, self._tally.ended
+        if started is None:
+            return {}
+        options = " ".join(f"{flag} {value}".rstrip() for flag, value in started.options)
+        return {
+            "Endpoint": mask_url(started.endpoint),
+            "Started": started.started_at,
+            "Duration": f"{ended.duration_ns // 1_000_000 / 1000:.1f} s" if ended else "cut short",
+            "Calls": f"{self._tally.calls:,}",
+            "Wire profile": started.wire,
+            "Seed": started.seed,
+            "Version": f"betrontech-sim {started.version}",
+            "Settings": options,
+        }
+
+    def _cause(self, cause: Cause) -> dict[str, object]:
+        shown, titles = cause.shown, {each.key: each.shown.finding.message for each in self._tally.causes}
+        finding, rule = shown.finding, rules().get(shown.finding.rule)
+        met = [shown, *cause.others]
+        return {
+            "severity": finding.severity.value,
+            "message": finding.message,
+            "rule": finding.rule,
+            "title": rule.title if rule else "",
+            "level": rule.level.value if rule else "",
+            "times": cause.times,
+            "follows": titles.get(cause.may_follow_from or "", ""),
+            "facts": _evidence(finding, rule.fix if rule else ""),
+            "blocks": self._blocks(shown),
+            "met": [(each.where, each.name) for each in met[:SCENARIOS_OF_A_CAUSE]],
+            "met_more": max(0, len(met) - SCENARIOS_OF_A_CAUSE),
+        }
+
+    def _blocks(self, shown: Sighting) -> dict[str, str]:
+        finding, scenario, started = shown.finding, shown.scenario, self._tally.started
+        blocks = {
+            "Calls over time": "\n".join(finding.lanes),
+            "The request": finding.curl,
+            "The answer": finding.answer,
+            "Run it again": rerun_line(started, scenario, finding.player) if scenario else "",
+        }
+        return {name: text for name, text in blocks.items() if text}
+
+
+def _environment() -> Environment:
+    folder = Path(__file__).with_name("templates")
+    return Environment(loader=FileSystemLoader(folder), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+
+
+def _evidence(finding: Finding, fix: str) -> dict[str, str]:
+    facts = {
+        "What happened": finding.label,
+        "Expected": " or ".join(format_money(balance) for balance in finding.expected),
+        "Found": "" if finding.found is None else format_money(finding.found),
+        "Balances and calls": finding.trail,
+        "Why it matters": finding.why,
+        "How to fix it": fix,
+    }
+    return {name: text for name, text in facts.items() if text}
+
+
+# --- plots: drawn here, so that the file shows them without a script -------------------------------
+
+
+def _balance_plots(event: ScenarioFinished) -> list[tuple[str, Markup]]:
+    """Return a plot for each player: the balances that the wallet stated, and what was expected instead."""
+    wallet: dict[str, list[_Point]] = {}
+    for index, call in enumerate(event.exchanges):
+        if call.player is not None and call.balance is not None:
+            line = call.why.place.line if call.why.place else 0
+            point = _Point(index, call.balance, call.request.method.noun, line)
+            wallet.setdefault(call.player, []).append(point)
+    return [
+        (player, _balance_plot(points, _expected(event.findings, player, points)))
+        for player, points in wallet.items()
+        if len(points) > 1
+    ]
+
+
+def _expected(findings: Sequence[Finding], player: str, points: Sequence[_Point]) -> list[_Point]:
+    """Return the expected balances, at the call that a finding is about: the last that stated what it found.
+
+    A finding that no call of its line fits has no mark: the plot must not accuse a call that was right.
+    """
+    expected: list[_Point] = []
+    for finding in findings:
+        if finding.player != player or finding.place is None or finding.found is None:
+            continue
+        at = [each for each in points if (each.line, each.balance) == (finding.place.line, finding.found)]
+        if at:
+            expected += [replace(at[-1], balance=balance, what="expected") for balance in finding.expected]
+    return expected
+
+
+def _balance_plot(wallet: Sequence[_Point], ledger: Sequence[_Point]) -> Markup:
+    every = [*wallet, *ledger]
+    low, high = min(point.balance for point in every), max(point.balance for point in every)
+    first, last = wallet[0].index, max(wallet[-1].index, wallet[0].index + 1)
+
+    def place(point: _Point) -> tuple[int, int]:
+        across = _LEFT + (point.index - first) * (_WIDTH - _LEFT - _MARGIN) // (last - first)
+        tall = _HEIGHT - 2 * _MARGIN
+        above = (point.balance - low) * tall // (high - low) if high > low else tall // 2
+        return across, _HEIGHT - _MARGIN - above
+
+    steps = ""
+    for point in wallet:
+        x, y = place(point)
+        steps += f"H{x}V{y}" if steps else f"M{x} {y}"
+    dots = Markup("").join(
+        Markup('<circle class="{}" cx="{}" cy="{}" r="{}"><title>{}: {}</title></circle>').format(
+            kind, *place(point), size, point.what, format_money(point.balance)
+        )
+        for kind, points, size in (("wallet", wallet, 3), ("ledger", ledger, 5))
+        for point in points
+    )
+    gaps = Markup("").join(
+        Markup('<line x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>').format(*place(point), place(other)[1])
+        for point in ledger
+        for other in wallet
+        if other.index == point.index
+    )
+    labelled = (
+        ((_MARGIN + 4, high), (_HEIGHT - _MARGIN + 4, low)) if high > low else ((_HEIGHT // 2 + 4, low),)
+    )
+    labels = Markup("").join(
+        Markup('<text x="{}" y="{}" text-anchor="end">{}</text>').format(_LEFT - 10, y, format_money(balance))
+        for y, balance in labelled
+    )
+    return _svg(
+        "Balance over the calls of the scenario",
+        Markup('<path d="{}"/>').format(steps) + gaps + dots + labels,
+    )
+
+
+def _svg(title: str, content: Markup) -> Markup:
+    return Markup('<svg role="img" viewBox="0 0 {} {}"><title>{}</title>{}</svg>').format(
+        _WIDTH, _HEIGHT, title, content
+    )
+
+
+def _percentiles(latencies: Mapping[int, int]) -> dict[str, int]:
+    """Return p50, p95, p99 and the longest in milliseconds; nothing without an answer."""
+    total = sum(latencies.values())
+    if not total:
+        return {}
+    found = {}
+    for name, percent in (("p50", 50), ("p95", 95), ("p99", 99), ("longest", 100)):
+        left = math.ceil(total * percent / 100)
+        for milliseconds in sorted(latencies):
+            left -= latencies[milliseconds]
+            if left <= 0:
+                found[name] = milliseconds
+                break
+    return found
+
+
+def _latency_plot(latencies: Mapping[int, int]) -> Markup:
+    """Return a histogram whose bars double in width: up to 1 ms, 2 ms, 4 ms and so on."""
+    bars: Counter[int] = Counter()
+    for milliseconds, count in latencies.items():
+        bars[milliseconds.bit_length()] += count
+    if not bars:
+        return Markup("")
+    kinds, most = max(bars) + 1, max(bars.values())
+    step = (_WIDTH - 2 * _MARGIN) // kinds
+    content = Markup("")
+    for kind in range(kinds):
+        tall = bars[kind] * (_HEIGHT - 3 * _MARGIN) // most or (1 if bars[kind] else 0)
+        left, top = _MARGIN + kind * step, _HEIGHT - _MARGIN - tall
+        middle = left + step // 2
+        content += Markup('<rect x="{}" y="{}" width="{}" height="{}"/>').format(
+            left + 3, top, step - 6, tall
+        )
+        content += Markup('<text x="{}" y="{}" text-anchor="middle">{}</text>').format(
+            middle, _HEIGHT - 6, f"< {1 << kind} ms"
+        )
+        if bars[kind]:
+            content += Markup('<text x="{}" y="{}" text-anchor="middle">{}</text>').format(
+                middle, top - 5, f"{bars[kind]:,}"
+            )
+    return _svg("Number of answers by the time that they took", content)

@@ -1,0 +1,80 @@
+"""The HTML report: a page that loads nothing, and shows what is wrong."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from report_stories import REFUND_FILE, RUN, a_finding, a_scenario, an_exchange, end, ran, start, told
+from simulator.core.findings import Place, Verdict
+from simulator.core.money import Money
+from simulator.errors import ExitCode
+from simulator.report.events import Event, ScenarioFinished
+from simulator.report.html import PLOTS_MAX
+
+
+def test_the_page_loads_nothing_from_elsewhere() -> None:
+    page = told("html", RUN)
+    assert not re.search(r"(?:src|href)=\"(?!data:)", page)
+    assert "url(" not in page
+    assert page.count("<main>") == 1
+
+
+def test_what_came_from_outside_is_escaped() -> None:
+    finding = a_finding(message="<script>alert(1)</script>", answer="<img src=x>\u202e")
+    page = told("html", [start(), *ran(a_scenario(), Verdict.FAILED, finding), end(ExitCode.FOUND)])
+    assert "<script>alert" not in page
+    assert "<img" not in page
+    assert "\u202e" not in page
+    assert "&lt;script&gt;alert(1)" in page
+
+
+def test_a_cause_shows_evidence_cost_cure_and_the_line_that_repeats_it() -> None:
+    finding = a_finding(expected=(Money(100_00),), found=Money(110_00))
+    page = told("html", [start(), *ran(a_scenario(), Verdict.FAILED, finding), end(ExitCode.FOUND)])
+    for heading in ("What happened", "Expected", "Why it matters", "How to fix it", "Run it again"):
+        assert heading in page
+
+
+def test_a_run_that_was_cut_short_is_a_whole_page() -> None:
+    page = told("html", RUN[:2])
+    assert "The run was interrupted" in page
+    assert page.rstrip().endswith("</html>")
+
+
+def test_five_thousand_scenarios_that_fail_stay_a_small_file() -> None:
+    """At most PLOTS_MAX of them have a plot, each has its row."""
+    calls = (an_exchange(label="b1"), an_exchange(label="b2"))
+    events: list[Event] = [start()]
+    for number in range(5000):
+        scenario = a_scenario(f"scenarios/s{number}.yaml", id=f"s{number}")
+        for event in ran(scenario, Verdict.FAILED, a_finding()):
+            if isinstance(event, ScenarioFinished):
+                event = replace(event, exchanges=calls)
+            events.append(event)
+    page = told("html", [*events, end(ExitCode.FOUND)])
+    assert len(page) < 10_000_000
+    assert page.count("<tr data-verdict") == 5000
+    assert 0 < page.count('<path d="M') <= PLOTS_MAX
+
+
+def test_only_the_call_that_a_finding_is_about_gets_the_expected_balance() -> None:
+    """The calls before it stated what was right, and no mark says otherwise."""
+    place = Place(REFUND_FILE, 9, 5, 3)  # the step of an_exchange
+    finding = a_finding(place=place, player="1000", expected=(Money(100_00),), found=Money(110_00))
+    calls = tuple(an_exchange(balance=Money(cents)) for cents in (90_00, 100_00, 110_00))
+    *before, ended = ran(a_scenario(), Verdict.FAILED, finding)
+    assert isinstance(ended, ScenarioFinished)
+    page = told("html", [start(), *before, replace(ended, exchanges=calls), end(ExitCode.FOUND)])
+    assert page.count('class="wallet"') == 3
+    assert page.count('class="ledger"') == 1
+    assert "<title>expected: 100.00</title>" in page
+
+
+def test_a_run_without_the_page_does_not_load_its_templates(tmp_path: Path) -> None:
+    code = "import sys, simulator.cli.run_reports, simulator.report.json; print('jinja2' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert done.stdout.strip() == "False", done.stderr
