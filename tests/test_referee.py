@@ -364,6 +364,21 @@ def test_what_is_not_judged_says_why() -> None:
     assert (ruling.verdict, ruling.reason) == (CallVerdict.UNJUDGED, SENT_BEFORE)
 
 
+@pytest.mark.parametrize("applied", [False, True], ids=["the win came late", "the win was there before"])
+def test_a_call_from_before_the_account_leaves_open_what_has_no_answer(applied: bool) -> None:
+    """A win without an answer, and the refund of a bet from before a restart: then the win is sent again."""
+    play = Driver(MemoryWallet(100_00), SERVING)
+    win = WebhookRequest(Method.WIN, "p1", Money(20), "w1", GAME)
+    refund = WebhookRequest(Method.REFUND, "p1", Money(1_00), "b0")
+    play.judge(play.referee.call(answered(win, Outcome.UNKNOWN)))
+    shown = Money(101_00 + (20 if applied else 0))
+    play.judge(play.referee.call(answered(refund, Outcome.ACCEPTED, shown, fresh=False)))
+    play.wallet.balance = 101_20
+    again = answered(win, Outcome.ACCEPTED, Money(101_20), fresh=False)
+    ruling = play.judge(play.referee.call(again))
+    assert (ruling.verdict, ruling.findings) == (CallVerdict.RIGHT, ())
+
+
 def test_a_no_beside_nothing_opens_no_account_of_a_player_who_is_not_known() -> None:
     """Of one who is known, the same read is evidence."""
     no = answered(

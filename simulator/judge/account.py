@@ -8,7 +8,7 @@ is found ten times: each call is judged by whether it changes the present balanc
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from simulator.core.calls import Call, FaultKind, Operation
 from simulator.core.findings import Outcome
@@ -204,9 +204,15 @@ class Account:
         self.trail = Trail(balance)
         self._go_on_from(balance)
 
-    def follow(self, balance: Money) -> None:
-        """Continue from a balance that is not the wallet's fault; the amount that the wallet is off stays."""
-        self.book.rebase(balance)
+    def follow(self, balance: Money, moves: Collection[int] = ()) -> None:
+        """Continue from a balance that is not the wallet's fault; the amount that the wallet is off stays.
+
+        `moves` are the effects that the last call may have had, if it was one whose effect is not known.
+        """
+        if moves:
+            self.book.go_on_at(balance, moves)
+        else:
+            self.book.rebase(balance)
         self._go_on_from(balance)
 
     def blame(self, call: Call) -> None:

@@ -143,7 +143,9 @@ class Judging:
         """Continue after a call whose id is older than the book, so that its effect is unknown."""
         call = self._call
         if call.outcome is Outcome.ACCEPTED and call.balance is not None:
-            account.follow(call.balance)
+            amount = call.request.amount or 0
+            moved = -amount if call.request.method is Method.BET else amount
+            account.follow(call.balance, (0, moved))
         else:
             account.lost = SENT_BEFORE
         return Ruling(CallVerdict.UNJUDGED, call.outcome, reason=SENT_BEFORE)

@@ -7,7 +7,7 @@ right wallet does, and `judge.blame` names what it was.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from simulator.core.calls import CallForm, Operation
@@ -186,6 +186,14 @@ class Book:
         world = min(self.worlds, key=lambda each: abs(balance - each.balance))
         self._settle([World(self, balance, world.delta)])
         return Money(balance - world.balance)
+
+    def go_on_at(self, balance: Money, moves: Collection[int]) -> None:
+        """Go on from a balance after a call whose effect is not known, but is one of `moves`.
+
+        Every state that explains the balance stays possible, with what it knows of other calls.
+        """
+        explained = [each for each in self.worlds if balance - each.balance in moves]
+        self._settle([World(self, balance, each.delta) for each in explained or self.worlds])
 
     def absorb(self, calls: Iterable[Operation], balance: Money) -> None:
         """Take in a burst that was judged as a whole, and the balance read after it.
