@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from command_line import SCRIPT, SECONDS_MAX, environment, simulate, start
+from small_wallet import SmallWallet, serving
 
 GREEN = """\
 name: A bet and its win
@@ -253,6 +254,33 @@ def test_an_interrupt_in_the_middle_of_a_call_reports_what_ran(
     assert json.loads((folder / "run.json").read_text("utf-8"))["exit_code"] == 2
     events = [json.loads(line) for line in (folder / "events.ndjson").read_text("utf-8").splitlines()]
     assert any(event["type"] == "exchange" for event in events)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_a_signal_ends_a_pause_and_leaves_no_half_report(number: signal.Signals, tmp_path: Path) -> None:
+    """The balance is put back and the report is complete; after a kill there is no report."""
+    (tmp_path / "p.yaml").write_text(
+        "player: {balance: 100.00}\nsteps:\n- bet: 10.00\n- wait: 10m\n", "utf-8"
+    )
+    wallet = SmallWallet()
+    before = wallet.balances["1000"]
+    with serving(wallet) as endpoint:
+        process = start(
+            "run", "p.yaml", "--endpoint", endpoint, "--player", "1000", "--report", "ndjson:-",
+            "--report", "junit:run.xml", folder=tmp_path,
+        )  # fmt: skip
+        assert process.stdout is not None
+        for line in process.stdout:
+            if json.loads(line)["type"] == "step":
+                break
+        process.send_signal(number)
+        errors = process.communicate(timeout=SECONDS_MAX)[1]
+    if number is signal.SIGKILL:
+        assert not (tmp_path / "run.xml").exists()
+        return
+    assert process.returncode == 2, errors
+    assert wallet.balances["1000"] == before
+    assert (tmp_path / "run.xml").read_text("utf-8").rstrip().endswith("</testsuites>")
 
 
 def test_an_interrupt_while_waiting_for_the_endpoint_exits_2(nobody: str, folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -183,3 +184,24 @@ def test_a_path_that_leads_nowhere_says_how(here: Path) -> None:
         ids("link.yaml")
     with pytest.raises(UsageError, match=r"betrontech-sim\.yaml is the configuration; it holds no scenario"):
         ids("mine/betrontech-sim.yaml")
+
+
+def test_a_named_pipe_is_an_error_and_nothing_waits_for_its_writer(here: Path) -> None:
+    """Both as a scenario and as a file that a scenario uses."""
+    os.mkfifo(here / "pipe.yaml")
+    with pytest.raises(UsageError, match="no regular file"):
+        ids("pipe.yaml")
+    (here / "user.yaml").write_text("steps:\n  - use: pipe.yaml\n", "utf-8")
+    with pytest.raises(ScenarioFileError, match="no regular file"):
+        ids("user.yaml")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may list every folder")
+def test_a_folder_that_cannot_be_listed_is_an_error(here: Path) -> None:
+    """A run without its scenarios would pass."""
+    (here / "mine" / "deep").chmod(0)
+    try:
+        with pytest.raises(UsageError, match="deep cannot be read"):
+            ids("mine")
+    finally:
+        (here / "mine" / "deep").chmod(0o700)

@@ -109,13 +109,13 @@ def _no_room(error: OSError) -> ExitCode:
 
 @contextmanager
 def _sigterm_interrupts() -> Iterator[None]:
-    """Let SIGTERM end a command as Ctrl-C does, with a report. `serve` sets its own handlers."""
+    """Let SIGTERM and SIGHUP end a command as Ctrl-C does, with a report. `serve` sets its own handlers."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
     try:
-        before = signal.signal(signal.SIGTERM, interrupt)
+        before = {number: signal.signal(number, interrupt) for number in _ending_signals()}
     except ValueError:
         # Only the main thread can handle signals; in others they are left to the caller.
         yield
@@ -123,7 +123,14 @@ def _sigterm_interrupts() -> Iterator[None]:
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _ending_signals() -> list[signal.Signals]:
+    """Return the signals that end a command: a hang-up too, unless nohup had it ignored."""
+    hang_up = signal.SIGHUP
+    return [signal.SIGTERM, *([hang_up] if signal.getsignal(hang_up) is not signal.SIG_IGN else [])]
 
 
 def _say(text: str) -> None:

@@ -15,15 +15,26 @@ from simulator.report.events import Event
 from simulator.report.tally import Report, open_report
 from simulator.report.terminal import TerminalReport
 from simulator.run.context import LastRun
-from simulator.settings import ReportTarget, RunSettings
+from simulator.settings import ReportKind, ReportTarget, RunSettings
 
 STANDARD_OUTPUT = Path("-")
 
 
 class _Outlet:
-    """A report with its stream, and its file unless that is standard output; `trouble` ended it early."""
+    """A report with its stream, and its file unless that is standard output; `trouble` ended it early.
 
-    def __init__(self, report: Report, stream: TextIO | None, name: str, file: Path | None = None) -> None:
+    A file is complete or absent: it is written as `written`, and takes its name at the end.
+    """
+
+    def __init__(
+        self,
+        report: Report,
+        stream: TextIO | None,
+        name: str,
+        file: Path | None = None,
+        written: Path | None = None,
+    ) -> None:
+        self.written = written or file
         self.report = report
         self.stream = stream
         self.name = name
@@ -45,17 +56,23 @@ class _Outlet:
                 self.report.close()
             if self.file is not None and self.stream is not None:
                 self.stream.close()
+                if self.written is not None and self.written != self.file and self.trouble is None:
+                    # Only now is it complete.
+                    self.written.replace(self.file)
         except OSError as error:
             self.trouble = self.trouble or error
+        if self.trouble is not None and self.written != self.file:
+            self.discard()
         if isinstance(self.trouble, BrokenPipeError) and self.stream is not None and self.file is None:
             drop_output(self.stream)
 
     def discard(self) -> None:
         """Remove the file, unless it is a device or a pipe."""
-        if self.stream is not None and self.file is not None:
-            self.stream.close()
-            if self.file.is_file():
-                self.file.unlink()
+        if self.stream is not None and self.written is not None:
+            with suppress(OSError):
+                self.stream.close()
+            if self.written.is_file():
+                self.written.unlink()
 
 
 class RunReports:
@@ -149,7 +166,20 @@ def _opened(target: ReportTarget) -> _Outlet:
         return _Outlet(open_report(target.kind, sys.stdout), sys.stdout, name)
     try:
         target.file.parent.mkdir(parents=True, exist_ok=True)
-        stream = target.file.open("w", encoding="utf-8", errors="backslashreplace", newline="\n")
+        written = _beside(target)
+        stream = written.open("w", encoding="utf-8", errors="backslashreplace", newline="\n")
     except OSError as error:
         raise UsageError(f"--report {name}: the file cannot be written: {error.strerror}") from None
-    return _Outlet(open_report(target.kind, stream), stream, name, target.file)
+    return _Outlet(open_report(target.kind, stream), stream, name, target.file, written)
+
+
+def _beside(target: ReportTarget) -> Path:
+    """Return the file to write to until the report is complete: the file itself if it is read meanwhile.
+
+    Lines of NDJSON are whole one by one. A device, a pipe or a link must stay what it is.
+    """
+    file = target.file
+    replaceable = not file.exists() or (file.is_file() and os.access(file, os.W_OK))
+    if target.kind is ReportKind.NDJSON or file.is_symlink() or not replaceable:
+        return file
+    return file.with_name(f".{file.name}.{os.getpid()}.new")

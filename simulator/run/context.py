@@ -15,7 +15,7 @@ from simulator.core.findings import Finding, Outcome, Verdict
 from simulator.core.money import Money
 from simulator.core.profiles import WireProfile
 from simulator.core.secrets import Secrets
-from simulator.core.webhooks import Exchange, Method, NoReply, WebhookRequest
+from simulator.core.webhooks import Exchange, Method, NoReply, NoReplyKind, WebhookRequest
 from simulator.judge.replies import read_call
 from simulator.law.roles import KNOBS
 from simulator.law.situations import Situation
@@ -89,6 +89,7 @@ class RunContext:
         self.rate_limit = RateLimit()
         self.limited: set[bytes] = set()
         self._silent = 0
+        self._ended = threading.Event()
         self._lock = threading.Lock()
 
     @property
@@ -116,6 +117,12 @@ class RunContext:
         """Let every scenario end at its next call."""
         self.stopping = self.stopping or reason
         self.rate_limit.end()
+        self._ended.set()
+
+    def pause(self, seconds: float) -> None:
+        """Wait that long. Raises Stopped as soon as the run is ending."""
+        if self._ended.wait(seconds):
+            raise Stopped(self.stopping)
 
     def call(self, unsent: UnsentCall) -> Call:
         """Send, record and read one call. Raises Stopped when the run is ending.
@@ -148,7 +155,7 @@ class RunContext:
         if self.stopping:
             raise Stopped(self.stopping)
         try:
-            exchanges = self.sender.disturb(unsent.request, unsent.wire, unsent.fault)
+            exchanges = self.sender.disturb(unsent.request, unsent.wire, unsent.fault, self.pause)
         except CallInterrupted as interrupt:
             self._record_lost(unsent, interrupt)
             raise
@@ -189,6 +196,9 @@ class RunContext:
     def _watch_silence(self, exchange: Exchange) -> None:
         if not isinstance(exchange.reply, NoReply):
             self._silent = 0
+        elif exchange.reply.kind is NoReplyKind.INJECTED:
+            # We ended this call ourselves, so it says nothing about the wallet.
+            return
         elif exchange.fault is None and not exchange.reply.answered:
             self._silent += 1
             if self._silent >= SILENT_CALLS_MAX:

@@ -408,7 +408,7 @@ def _cannot(player: str, balance: Money, target: Money) -> str:
 
 # --- restore balances after the run ---------------------------------------------------------------
 
-HURRY_S = 2.0
+HURRY_S = 5.0
 """How long restoring balances may take after an interrupt."""
 
 

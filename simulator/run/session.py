@@ -283,7 +283,7 @@ class Steps:
             case Round() | Play():
                 self._rounds(step)
             case Wait():
-                time.sleep(step.duration_ns / 1e9 * self._context.settings.time_scale)
+                self._context.pause(step.duration_ns / 1e9 * self._context.settings.time_scale)
             case Restart():
                 self._restart()
             case Block():

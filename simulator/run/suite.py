@@ -32,6 +32,9 @@ from simulator.wire.target import Target, make_target
 
 INTERRUPTED = "interrupted"
 
+CANCEL_AGAIN_S = 0.1
+"""How often calls under way are ended after an interrupt, until no scenario runs."""
+
 
 def run_suite(settings: RunSettings, report: Callable[[Event], None]) -> ExitCode:
     """Run what the settings select, tell every event, and return the exit code.
@@ -223,7 +226,9 @@ class _Run:
             except KeyboardInterrupt:
                 self._context.stop(INTERRUPTED)
                 self._context.sender.cancel()
-                wait(workers)
+                # A call may have begun just as the others were ended.
+                while wait(workers, timeout=CANCEL_AGAIN_S).not_done:
+                    self._context.sender.cancel()
         for worker in workers:
             worker.result()
 

@@ -11,6 +11,7 @@ import posixpath
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from errno import EINVAL
 from glob import glob
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from simulator.core.steps import Scenario
 from simulator.core.words import did_you_mean, did_you_mean_or_valid
 from simulator.errors import NothingSelected, UsageError
 from simulator.scenario.reader import load_text
-from simulator.scenario.yaml import Problem, ScenarioFileError
+from simulator.scenario.yaml import BYTES_MAX, Problem, ScenarioFileError
 
 BUNDLE = "scenarios"
 """The folder of the bundled suite in paths."""
@@ -100,9 +101,20 @@ class _File:
 
 def _content(file: _File) -> bytes:
     try:
-        return file.path.read_bytes()
+        return _bytes_of(file.path)
     except OSError as error:
         raise UsageError(f"{file.shown} cannot be read: {error.strerror}") from None
+
+
+def _bytes_of(path: Path) -> bytes:
+    """Return what a file holds, at most a byte more than is allowed. Raises OSError.
+
+    A device or a named pipe could be read without an end, or would wait for a writer.
+    """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise OSError(EINVAL, "it is no regular file")
+    with path.open("rb") as stream:
+        return stream.read(BYTES_MAX + 1)
 
 
 def _reader(file: _File) -> Callable[[str], bytes]:
@@ -112,8 +124,8 @@ def _reader(file: _File) -> Callable[[str], bytes]:
 
     def read(shown: str) -> bytes:
         if from_bundle and shown.startswith(f"{BUNDLE}/"):
-            return (bundled.parent / shown).read_bytes()
-        return _real(shown).read_bytes()
+            return _bytes_of(bundled.parent / shown)
+        return _bytes_of(_real(shown))
 
     return read
 
@@ -195,12 +207,17 @@ def _nearest_path(shown: str, path: Path) -> str:
 
 def _in_folder(shown: str, folder: Path) -> Iterator[_File]:
     """Return the scenario files of a folder and its subfolders, sorted."""
-    for parent, folders, names in os.walk(folder):
+    for parent, folders, names in os.walk(folder, onerror=_unreadable):
         folders[:] = sorted(name for name in folders if name[0] not in "._")
         inside = Path(parent).relative_to(folder).as_posix()
         for name in sorted(names):
             if name.endswith(_ENDINGS) and _is_to_run(name):
                 yield _File(posixpath.normpath(posixpath.join(shown, inside, name)), Path(parent, name))
+
+
+def _unreadable(error: OSError) -> None:
+    """Raise UsageError for a folder that cannot be listed: a run without its scenarios must not pass."""
+    raise UsageError(f"{error.filename} cannot be read: {error.strerror}") from None
 
 
 def _bundled_files() -> list[_File]:

@@ -87,7 +87,7 @@ def decode(data: bytes, file: str) -> tuple[str, ProblemList]:
     """Return the text of a file and the list of its problems, perhaps with one for text that is not UTF-8."""
     if len(data) > BYTES_MAX:
         problems = ProblemList(file, ())
-        problems.add_at(1, 1, f"the file has {len(data):,} bytes; at most {BYTES_MAX:,} are read")
+        problems.add_at(1, 1, f"the file is too large: at most {BYTES_MAX:,} bytes are read")
         return "", problems
     try:
         text = data.decode("utf-8-sig")

@@ -113,16 +113,20 @@ class Sender:
             self._give_back(connection)
 
     def disturb(
-        self, request: WebhookRequest | None, wire: WireRequest, fault: FaultSpec
+        self,
+        request: WebhookRequest | None,
+        wire: WireRequest,
+        fault: FaultSpec,
+        pause: Callable[[float], None] = time.sleep,
     ) -> tuple[Exchange, ...]:
         """Send a call under a fault, and return its exchanges in the order in which they were sent.
 
-        `duplicate` makes two. Raises as `call` does.
+        `duplicate` makes two. `pause` waits before a delayed call. Raises as `call` and `pause` do.
         """
         manner, name = fault_of(fault), fault.kind.value
         self._head(wire)
         if manner.before_s:
-            time.sleep(manner.before_s)
+            pause(manner.before_s)
         others: list[Exchange] = []
         own: tuple[Exchange, ...] = ()
         copies = [
