@@ -452,3 +452,18 @@ def test_the_game_is_looked_at(
         page.locator("#journal > li > details > summary").first.click()
         page.screenshot(path=screenshots / f"play-{name}-panel.png", full_page=True)
         assert page.evaluate(PALE) == []
+
+
+def test_the_panel_chooses_what_a_round_brings_and_sends_a_win_twice(open_game: Open) -> None:
+    """A win of 100.00 that comes twice is paid once by a right wallet."""
+    with play_server() as server:
+        page = ready(open_game(server.launch()))
+        page.locator("#outcome").select_option("win 100.00")
+        page.get_by_role("button", name="Send the next win twice").click()
+        expect(page.locator("[data-trouble=win_twice]")).to_have_attribute("aria-pressed", "true")
+        # A win like this is celebrated for longer than a test waits for reels at rest.
+        page.locator("#spin").click()
+        expect(page.locator("[data-trouble=win_twice]")).to_have_attribute("aria-pressed", "false")
+        expect(page.locator("#last-win")).to_have_text("100.00")
+        expect(page.locator("#balance")).to_have_text(grouped(server.money_at_operator()))
+        assert [method for method, _ in journal(page)].count("transaction_win") == 2

@@ -125,7 +125,7 @@ async function spin() {
   if (balance !== null) showBalance(canonical(cents(balance) - cents(stake.value)));
   reels.start();
   try {
-    const answer = await post("spin", { stake: stake.value });
+    const answer = await post("spin", { stake: stake.value, ...panel?.outcome });
     panel?.arm(answer.armed);
     await reels.stop(answer.picture?.grid ?? before);
     spinning = false;

@@ -35,6 +35,12 @@ export class Panel {
     );
   }
 
+  /** What the next rounds shall bring; nothing where the seed draws them. */
+  get outcome() {
+    const chosen = document.getElementById("outcome")?.value ?? "seeded";
+    return chosen === "seeded" ? {} : { outcome: chosen };
+  }
+
   /** Show what is armed. */
   arm(armed) {
     if (!armed) return;
