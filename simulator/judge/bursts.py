@@ -64,6 +64,8 @@ class BurstJudging(Judging):
                 self._wrong_read(account.player, account, balance, law, read)
                 history, verdict = explained(book, calls, late)
                 balance = law
+            if verdict.tier == _UNEXPLAINED and (yield from self._is_moved_by_others(account, (law,))):
+                return self._ruling(account, call.outcome)
         off = Money(0 if balance is None or law is None else balance - law)
         after = yield from self._tell_of_burst(account, history[: len(calls)], verdict, off, balance)
         if balance is None:

@@ -33,6 +33,7 @@ from simulator.judge.rulings import (
     NO_ANSWER,
     NO_READ,
     SENT_BEFORE,
+    SOMEONE_ELSE,
     UNREADABLE,
     Asking,
     Policy,
@@ -233,7 +234,7 @@ class Judging:
                 agrees = balance is not None and self._agrees(account, balance)
         if agrees and balance is not None:
             self._wrong_read(account.player, account, read.balance, balance, read)
-        else:
+        elif not (yield from self._is_moved_by_others(account, ())):
             self._accuse_by_read(account, read.balance if balance is None else balance, read, suspect, latest)
 
     def _unreadable(self, account: Account, read: Call | None) -> Looking:
@@ -316,7 +317,35 @@ class Judging:
             self._wrong_read(account.player, account, made.before, opening, made.call)
             self._take_in(account, made, answered, Money(answered - possible[0]))
             return
-        self._accuse_by_answer(account, made, possible, actual)
+        if not (yield from self._is_moved_by_others(account, possible)):
+            self._accuse_by_answer(account, made, possible, actual)
+
+    def _is_moved_by_others(
+        self, account: Account, lawful: Collection[Money]
+    ) -> Generator[ReadBalance, Call | None, bool]:
+        """Return whether the balance changes with nothing in flight, so that no call of ours is to blame.
+
+        A read that lags comes to a balance that is lawful or was there before, and a wallet that books late
+        moves it by the amount of a call. Once single calls have shown a mistake, no more reads are spent.
+        """
+        if not self._policy.sends_alone or self._mistakes:
+            return False
+        player, trail = account.player, account.trail
+        first = yield from self._ask(player)
+        later = yield ReadBalance(player, idle=True)
+        if first is None or later is None or None in (first.balance, later.balance):
+            return False
+        assert first.balance is not None
+        assert later.balance is not None
+        amounts = {each.request.amount for each in (*account.unconfirmed, *account.unanswered)}
+        moved = Money(later.balance - first.balance)
+        known = later.balance in (*lawful, *account.book.balances) or trail.had(later.balance)
+        if not moved or known or Money(abs(moved)) in {*amounts, self._call.request.amount}:
+            return False
+        facts = MoneyFacts(player, (first.balance,), later.balance)
+        self._found.append(self._findings.someone_else(later, facts, cause="someone-else"))
+        account.lost = self._reason = SOMEONE_ELSE
+        return True
 
     def _balance_after(self, player: str, made: Made) -> Generator[ReadBalance, Call | None, Money | None]:
         """Return the balance after an impossible answer, None if it is unknown."""

@@ -45,10 +45,12 @@ class ReadBalance(Frozen):
     """A balance read that the referee asks for.
 
     With `until`, the driver reads again, as far as it can, until one of these balances shows: reads may lag.
+    With `idle`, it lets a moment pass before, in which it sends nothing.
     """
 
     player: str
     until: tuple[Money, ...] = ()
+    idle: bool = False
 
 
 class SendAlone(Frozen):
@@ -109,6 +111,7 @@ Wanting = Generator[Wanted, Call | None, Said]
 Asking = Wanting[Ruling]
 """Judges a call: yields what it needs and returns the ruling."""
 
+SOMEONE_ELSE = "someone else uses this player: the balance changed while no call was in flight"
 NOT_OPENED = "the balance of this player was not known before the call"
 SENT_BEFORE = "its transaction_id was sent before the ledger knew this player's balance"
 NO_READ = "no balance was read after the call"

@@ -49,6 +49,9 @@ _LIMITED = (
 
 Said = TypeVar("Said")
 
+IDLE_S = 0.5
+"""How long nothing is sent to find out whether somebody else moves the balance."""
+
 Send = Callable[[WebhookRequest], Call]
 """Sends one call with nothing else in flight."""
 
@@ -315,6 +318,8 @@ class Judge:
 
     def _read(self, wanted: ReadBalance, place: Place) -> Call | None:
         """Read once, or until one of the wanted balances is shown, as far as the run has patience."""
+        if wanted.idle:
+            self._context.pause(IDLE_S)
         if not wanted.until:
             return self._placed(self.ask_balance(wanted.player, place))
         latest: list[Call] = []
