@@ -52,7 +52,7 @@ def command(folder: Path, **flags: Any) -> ExitCode:
                 certificate.on(event)
                 reports.on(event)
 
-            code = run_suite(settings, on)
+            code = run_suite(settings, on, Path())
     finally:
         _write(files, certificate.texts() if certificate.begun else None)
     click.echo(f"certificate  {', '.join(map(str, files))}")

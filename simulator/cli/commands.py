@@ -31,6 +31,7 @@ COMMANDS = {
     "list": "List the scenarios, or the rules and the scenarios that cover them.",
     "init": "Write a commented configuration and a first scenario here.",
     "doctor": "Check the connection to your wallet step by step.",
+    "restore": "Put back the balances that a run has left because it was killed.",
     "certify": "Run the whole suite and write a certificate of the results.",
     "demo": "Judge a correct wallet, then one with a defect, and play a game.",
     "mutants": "Test the suite itself: it must catch every defect of the example wallet.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -30,4 +31,4 @@ def command(paths: tuple[str, ...], **flags: Any) -> ExitCode:
     from simulator.run.suite import run_suite
 
     with open_reports(settings) as reports:
-        return run_suite(settings, reports.on)
+        return run_suite(settings, reports.on, Path())

@@ -1,12 +1,11 @@
 """Check before the suite that the endpoint answers in JSON and that the player exists and may play.
 
 A failure is one root cause with what to check, instead of a hundred failed scenarios. Below: bring players to
-a balance before a scenario, and restore their balances after the run.
+a balance before a scenario.
 """
 
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
 from random import Random
 from typing import NoReturn
@@ -23,7 +22,7 @@ from simulator.judge.replies import every_call
 from simulator.law.book import Book
 from simulator.law.situations import Situation
 from simulator.report.events import FindingRaised
-from simulator.run.context import RunContext, Stopped
+from simulator.run.context import RunContext
 from simulator.run.judge import FormLog, Judge
 from simulator.run.profile_fit import WHOLE_UNIT, fitting_profiles
 from simulator.scenario.script import DEFAULT_GAME, Script
@@ -404,88 +403,3 @@ def _too_far(player: str, balance: Money, target: Money, bet: Money) -> str:
 
 def _cannot(player: str, balance: Money, target: Money) -> str:
     return f"player {player} has {format_money(balance)} and cannot be brought to {format_money(target)}"
-
-
-# --- restore balances after the run ---------------------------------------------------------------
-
-HURRY_S = 5.0
-"""How long restoring balances may take after an interrupt."""
-
-
-class Restore:
-    """Remembers the balances of players before the run, and restores them."""
-
-    def __init__(self, context: RunContext) -> None:
-        self._context = context
-        self._before: dict[str, Money] = {}
-        self._back: set[str] = set()
-        self._given_up = False
-
-    def remember(self, player: str, balance: Money) -> None:
-        """Remember the balance of this player."""
-        self._before[player] = balance
-
-    def left_as_it_is(self) -> list[str]:
-        """Return a note for a run that ended early: which players were not restored, and their balances."""
-        left = [item for item in self._before.items() if item[0] not in self._back]
-        if not left:
-            return []
-        balances = ", ".join(f"{player} had {format_money(b)}" for player, b in left[:5])
-        more = f" and {len(left) - 5} more" if len(left) > 5 else ""
-        return [f"the run ended early, so balances were not put back: {balances}{more}"]
-
-    def at_the_end(self, *, hopeless: bool, in_hurry: bool) -> list[str]:
-        """Restore every player if possible, within seconds after an interrupt; return notes."""
-        if hopeless or self._context.gone:
-            return self.left_as_it_is()
-        self._context.ending = True
-        return self._hurriedly() if in_hurry else self._all()
-
-    def _hurriedly(self) -> list[str]:
-        """Restore after an interrupt; calls in flight when the time is up are given up, and noted."""
-        timer = threading.Timer(HURRY_S, self._give_up)
-        timer.start()
-        try:
-            notes = self._all()
-        except KeyboardInterrupt:
-            return self.left_as_it_is()
-        finally:
-            timer.cancel()
-            timer.join()
-        return self.left_as_it_is() if self._given_up else notes
-
-    def _all(self) -> list[str]:
-        """Bring every player back; returns a note for each that is not."""
-        notes = []
-        for number, (player, balance) in enumerate(self._before.items()):
-            try:
-                restored = self._one(player, balance, number)
-            except (CannotReach, Stopped) as error:
-                notes.append(f"player {player} was not brought back to {format_money(balance)}: {error}")
-                continue
-            if restored:
-                self._back.add(player)
-            else:
-                notes.append(f"player {player} was not brought back to {format_money(balance)}")
-        return notes
-
-    def _give_up(self) -> None:
-        self._given_up = True
-        self._context.ending = False
-        self._context.sender.cancel()
-
-    def _one(self, player: str, balance: Money, number: int) -> bool:
-        scenario = Scenario(id="restore", name="Restore", place=PLACE, steps=())
-        judge = Judge(self._context, scenario, FormLog(), _ignored, Phase.END)
-        prefix = f"{self._context.run}z{number:x}"
-        context = self._context
-        script = Script(
-            *(scenario, {MAIN_PLAYER: player}, context.profile, context.games, prefix),
-            *(Random(0), context.limits),
-        )
-        opening = Adjustment(self._context, judge, script, Why(None, "restore", phase=Phase.END), PLACE)
-        return opening.reach(player, opening.read(player), balance)
-
-
-def _ignored(_finding: Finding) -> None:
-    """Ignore findings while balances are restored: the scenarios have already reported them."""

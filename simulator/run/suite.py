@@ -13,6 +13,7 @@ from pathlib import Path
 
 import simulator
 from simulator.core.findings import Severity, Verdict
+from simulator.core.secrets import mask_url
 from simulator.core.steps import PlayerSpec, Scenario
 from simulator.core.words import did_you_mean
 from simulator.errors import EndpointUnreachable, ExitCode, UsageError
@@ -21,7 +22,8 @@ from simulator.report.events import Event, FindingRaised, RunFinished, RunStarte
 from simulator.run.context import RunContext, Stopped, read_last_failed
 from simulator.run.judge import FormLog
 from simulator.run.players import Cast, Hooks, NoPlayer
-from simulator.run.preflight import Preflight, Restore, RootCause
+from simulator.run.preflight import Preflight, RootCause
+from simulator.run.restore import Restore, files_left
 from simulator.scenario.files import load_scenarios, select
 from simulator.scenario.script import KNOWN_GAMES
 from simulator.settings import RunSettings
@@ -36,16 +38,20 @@ CANCEL_AGAIN_S = 0.1
 """How often calls under way are ended after an interrupt, until no scenario runs."""
 
 
-def run_suite(settings: RunSettings, report: Callable[[Event], None]) -> ExitCode:
+def run_suite(settings: RunSettings, report: Callable[[Event], None], folder: Path | None = None) -> ExitCode:
     """Run what the settings select, tell every event, and return the exit code.
 
+    With a `folder`, the balances to restore are kept there, and those that a killed run left are restored.
     Raises SimulatorError before the first event when nothing can start.
     """
-    return run_scenarios(settings, selected(settings), report)
+    return run_scenarios(settings, selected(settings), report, folder)
 
 
 def run_scenarios(
-    settings: RunSettings, scenarios: Sequence[Scenario], report: Callable[[Event], None]
+    settings: RunSettings,
+    scenarios: Sequence[Scenario],
+    report: Callable[[Event], None],
+    folder: Path | None = None,
 ) -> ExitCode:
     """Run loaded scenarios in this order, as `run_suite` does."""
     _check_policy(settings)
@@ -55,7 +61,7 @@ def run_scenarios(
         )
     # With --wait-for the name may not resolve yet, and waiting is a part of the run.
     target = None if settings.wait_for_s else _target(settings)
-    return _Run(settings, scenarios, target, report).run()
+    return _Run(settings, scenarios, target, report, folder).run()
 
 
 def selected(settings: RunSettings) -> tuple[Scenario, ...]:
@@ -69,6 +75,37 @@ def selected(settings: RunSettings) -> tuple[Scenario, ...]:
     chosen = select(scenarios, settings.keyword, settings.tags, settings.level)
     # Both cells and scenarios as they are may have failed.
     return select(fault_matrix(chosen, settings.faults), last_failed_ids=failed)
+
+
+def put_back_what_was_left(settings: RunSettings, folder: Path, say: Callable[[str], None]) -> ExitCode:
+    """Restore the players that runs against the endpoint have left, and say what was done.
+
+    Raises EndpointUnreachable; what is left stays on disk then.
+    """
+    files, others = files_left(folder, settings.endpoint)
+    players = {left.player for file in files for left in file.lefts}
+    for file in files:
+        file.drop(())
+    endpoint = mask_url(settings.endpoint)
+    if not players:
+        say(f"No run against {endpoint} has left a balance to put back.")
+        if others:
+            say(f"Runs against others have: {', '.join(others)}")
+        return ExitCode.PASSED
+    context = _context(settings, lambda _event: None)
+    try:
+        context.sender = Sender(_target(settings))
+        if (failure := context.sender.reach()) is not None:
+            raise EndpointUnreachable(f"no answer from {endpoint}: {failure.detail}; nothing was put back")
+        notes = Restore(context, folder).put_back_what_was_left()
+    finally:
+        context.close()
+    for note in notes or ["Each player has its balance already."]:
+        say(context.secrets.text(note))
+    still, _ = files_left(folder, settings.endpoint)
+    for file in still:
+        file.drop(())
+    return ExitCode.INCONCLUSIVE if still else ExitCode.PASSED
 
 
 def _turns(scenarios: Sequence[Scenario], jobs: int) -> list[tuple[int, Scenario]]:
@@ -111,6 +148,7 @@ class _Run:
         scenarios: Sequence[Scenario],
         target: Target | None,
         report: Callable[[Event], None],
+        folder: Path | None,
     ) -> None:
         self._settings = settings
         self._scenarios = scenarios
@@ -122,15 +160,10 @@ class _Run:
         self._turn = threading.Lock()
         self._stage = Stage()
         self._notes: list[str] = []
-        self._context = RunContext(
-            settings=settings,
-            profile=wire_profile(settings.wire),
-            run=secrets.token_hex(3),
-            games=KNOWN_GAMES,
-            report=self._observed(report),
-        )
+        self._context = _context(settings, self._observed(report))
         self._cast = Cast(settings, self._hooks, self._context.run)
-        self._restore = Restore(self._context)
+        self._began = False
+        self._restore = Restore(self._context, folder)
 
     def run(self) -> ExitCode:
         started_ns = time.perf_counter_ns()
@@ -202,6 +235,11 @@ class _Run:
             self._context.sender = Sender(self._target or _waited_for(settings))
             for player in settings.players or self._cast.take({"player": PlayerSpec()}).values():
                 balance = preflight.balance(player)
+                if not self._began:
+                    # Not sooner: only now it is known that the wallet answers.
+                    self._began = True
+                    self._notes.extend(self._restore.put_back_what_was_left())
+                    balance = preflight.balance(player) if self._notes else balance
                 if not self._cast.seeded:
                     self._restore.remember(player, balance)
                 preflight.check(player, balance)
@@ -274,6 +312,16 @@ class _Run:
             f"only {len(self._scenarios) - skipped} of {len(self._scenarios)} scenarios could be judged; "
             f"{count} {'was' if count == 1 else 'were'} skipped: {reason}"
         )
+
+
+def _context(settings: RunSettings, report: Callable[[Event], None]) -> RunContext:
+    return RunContext(
+        settings=settings,
+        profile=wire_profile(settings.wire),
+        run=secrets.token_hex(3),
+        games=KNOWN_GAMES,
+        report=report,
+    )
 
 
 def _waited_for(settings: RunSettings) -> Target:

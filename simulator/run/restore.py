@@ -1,0 +1,373 @@
+"""Restore the balances of players: after a run, and those that a run which was killed has left.
+
+What a run must put back stands on disk from before the first call that moves the player's money until it is
+put back. Each run has a file of its own, with one line for a player, and locks it as long as it lives: the
+system releases the lock of a process that was killed, and only then another process takes the file up.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+import threading
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+
+from simulator.core import json as exact_json
+from simulator.core.calls import Opening, Why
+from simulator.core.findings import Finding, Phase
+from simulator.core.json import JsonValue
+from simulator.core.money import Money, format_money, parse_written
+from simulator.core.secrets import mask_url
+from simulator.core.steps import MAIN_PLAYER, Scenario
+from simulator.core.values import Frozen
+from simulator.run.context import STATE_FILE, RunContext, Stopped
+from simulator.run.judge import FormLog, Judge
+from simulator.run.preflight import PLACE, Adjustment, CannotReach
+from simulator.scenario.script import Script
+
+HURRY_S = 5.0
+"""How long restoring balances may take after an interrupt."""
+
+
+class Restore:
+    """Remembers the balances of players before the run, and restores them.
+
+    With a `folder`, what is to be restored is also written there, for the case that the run is killed.
+    """
+
+    def __init__(self, context: RunContext, folder: Path | None = None) -> None:
+        self._context = context
+        self._before: dict[str, Money] = {}
+        self._back: set[str] = set()
+        self._given_up = False
+        self._folder = folder
+        self._file = None if folder is None else BalanceFile(folder, context.run, context.settings.endpoint)
+
+    def remember(self, player: str, balance: Money) -> None:
+        """Remember the balance of this player, before a call moves it."""
+        self._before[player] = balance
+        if self._file is not None:
+            self._file.add(player, balance)
+
+    def left_as_it_is(self, *, kept: bool = True) -> list[str]:
+        """Return a note for a run that ended early: which players were not restored, and their balances.
+
+        If `kept`, the next run against the endpoint restores them.
+        """
+        left = {player: balance for player, balance in self._before.items() if player not in self._back}
+        on_disk = self._file is not None and self._file.end(left if kept else {})
+        notes = self._file_trouble()
+        if not left:
+            return notes
+        balances = ", ".join(f"{player} had {format_money(b)}" for player, b in [*left.items()][:5])
+        more = f" and {len(left) - 5} more" if len(left) > 5 else ""
+        then = "; the next run or betrontech-sim restore puts them back" if on_disk else ""
+        return [*notes, f"the run ended early, so balances were not put back: {balances}{more}{then}"]
+
+    def at_the_end(self, *, hopeless: bool, in_hurry: bool) -> list[str]:
+        """Restore every player if possible, within seconds after an interrupt; return notes."""
+        if hopeless or self._context.gone:
+            return self.left_as_it_is(kept=in_hurry or self._context.gone)
+        self._context.ending = True
+        if in_hurry:
+            return self._hurriedly()
+        notes = self._all()
+        if self._context.gone:
+            return [*notes, *self.left_as_it_is()]
+        # What the wallet itself made impossible has been said, and would fail again.
+        if self._file is not None:
+            self._file.end({})
+        return [*notes, *self._file_trouble()]
+
+    def put_back_what_was_left(self) -> list[str]:
+        """Restore the players that earlier runs against this endpoint have left; return a note for each.
+
+        What cannot be restored stays on disk.
+        """
+        if self._folder is None:
+            return []
+        notes, settled = [], set[str]()
+        files, _ = files_left(self._folder, self._context.settings.endpoint)
+        try:
+            for number, left in enumerate(_oldest(files)):
+                done, note = self._put_back(left, number)
+                notes += [note] if note else []
+                settled |= {left.player} if done else set()
+        finally:
+            for file in files:
+                file.drop(settled)
+        return notes
+
+    # --- inside ------------------------------------------------------------------------------------
+
+    def _put_back(self, left: Left, number: int) -> tuple[bool, str]:
+        """Restore one player of an earlier run; return whether it has its balance, and a note if it moved."""
+        due = format_money(left.balance)
+        opening = self._opening(left.player, f"r{number:x}", Phase.PREFLIGHT)
+        try:
+            now = opening.read(left.player)
+            if now == left.balance:
+                return True, ""
+            self._context.emit(Opening(scenario_id=None, player=left.player, balance=now))
+            done, reason = opening.reach(left.player, now, left.balance), "your wallet moved wrong amounts"
+        except (CannotReach, Stopped) as error:
+            done, reason = False, str(error)
+        if done:
+            was = f"player {left.player} was left at {format_money(now)} by a run that {left.ended}"
+            return True, f"{was}; it has {due} again"
+        had = f"player {left.player} had {due} before a run that {left.ended}"
+        return False, f"{had}, and was not brought back: {reason}"
+
+    def _hurriedly(self) -> list[str]:
+        """Restore after an interrupt; calls in flight when the time is up are given up, and noted."""
+        timer = threading.Timer(HURRY_S, self._give_up)
+        timer.start()
+        try:
+            notes = self._all()
+        except KeyboardInterrupt:
+            return self.left_as_it_is()
+        finally:
+            timer.cancel()
+            timer.join()
+        if self._given_up:
+            return self.left_as_it_is()
+        if self._file is not None:
+            self._file.end({each: b for each, b in self._before.items() if each not in self._back})
+        return [*notes, *self._file_trouble()]
+
+    def _all(self) -> list[str]:
+        """Bring every player back; returns a note for each that is not."""
+        notes = []
+        for number, (player, balance) in enumerate(self._before.items()):
+            opening = self._opening(player, f"z{number:x}", Phase.END)
+            try:
+                restored = opening.reach(player, opening.read(player), balance)
+            except (CannotReach, Stopped) as error:
+                notes.append(f"player {player} was not brought back to {format_money(balance)}: {error}")
+                continue
+            if restored:
+                self._back.add(player)
+            else:
+                notes.append(f"player {player} was not brought back to {format_money(balance)}")
+        return notes
+
+    def _give_up(self) -> None:
+        self._given_up = True
+        self._context.ending = False
+        self._context.sender.cancel()
+
+    def _opening(self, player: str, prefix: str, phase: Phase) -> Adjustment:
+        scenario = Scenario(id="restore", name="Restore", place=PLACE, steps=())
+        judge = Judge(self._context, scenario, FormLog(), _ignored, phase)
+        context = self._context
+        script = Script(
+            *(scenario, {MAIN_PLAYER: player}, context.profile, context.games, f"{context.run}{prefix}"),
+            *(Random(0), context.limits),
+        )
+        return Adjustment(context, judge, script, Why(None, "restore", phase=phase), PLACE)
+
+    def _file_trouble(self) -> list[str]:
+        return [] if self._file is None or not self._file.trouble else [self._file.trouble]
+
+
+def _oldest(files: Sequence[FoundFile]) -> list[Left]:
+    """Return the oldest balance of each player: a later one was read after the first run had moved it."""
+    oldest: dict[str, Left] = {}
+    for left in sorted((each for file in files for each in file.lefts), key=lambda each: each.read_at):
+        oldest.setdefault(left.player, left)
+    return list(oldest.values())
+
+
+def _ignored(_finding: Finding) -> None:
+    """Ignore findings while balances are restored: the scenarios have already reported them."""
+
+
+# --- balances on disk -----------------------------------------------------------------------------
+
+FOLDER = STATE_FILE.parent / "balances"
+"""In the current folder, beside the record of the last run."""
+
+FILE_BYTES_MAX = 10_000_000
+
+KILLED, ENDED_EARLY = "was killed", "ended early"
+
+_ROUNDS = 200_000
+"""How slow it is to try passwords against the digest of an endpoint."""
+
+
+class Left(Frozen):
+    """The balance that a player must have again. `ended` is what became of the run that moved it."""
+
+    player: str
+    balance: Money
+    read_at: str
+    ended: str = KILLED
+
+
+class BalanceFile:
+    """The file of one run. `trouble` says why it could not be written: the run goes on without it."""
+
+    def __init__(self, folder: Path, run: str, endpoint: str) -> None:
+        self._path = folder / FOLDER / f"{run}.ndjson"
+        self._endpoint = endpoint
+        self._key = ""
+        self._lefts: dict[str, Left] = {}
+        self._locked: int | None = None
+        self.trouble = ""
+
+    def add(self, player: str, balance: Money) -> None:
+        """Write down one more player."""
+        left = Left(player, balance, datetime.now(UTC).isoformat(timespec="milliseconds"))
+        self._lefts[player] = left
+        if self.trouble:
+            return
+        try:
+            self._key = self._key or _key(self._endpoint)
+            if self._locked is None:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._locked = _written(self._path, self._key, [left])
+            else:
+                _append(self._locked, _line(self._key, left))
+        except OSError as error:
+            self.trouble = (
+                f"the balances to restore cannot be written to {self._path.parent}: {error.strerror}; "
+                "after a kill they are not put back"
+            )
+
+    def end(self, left: Collection[str]) -> bool:
+        """Keep only the players that are left, for a later run; return whether they are on disk."""
+        if self._locked is None:
+            return False
+        kept = [each for player, each in self._lefts.items() if player in left]
+        ended = [Left(each.player, each.balance, each.read_at, ENDED_EARLY) for each in kept]
+        locked, self._locked = self._locked, None
+        return _keep(self._path, locked, self._key, ended) and bool(kept)
+
+
+class FoundFile(Frozen):
+    """The file of a run that lives no more, which this process has locked."""
+
+    path: Path
+    locked: int
+    key: str
+    lefts: tuple[Left, ...]
+
+    def drop(self, players: Collection[str]) -> None:
+        """Keep the players that are not among these; a file of none is removed."""
+        if any(each.player in players for each in self.lefts):
+            _keep(self.path, self.locked, self.key, [e for e in self.lefts if e.player not in players])
+        else:
+            os.close(self.locked)
+
+
+def files_left(folder: Path, endpoint: str) -> tuple[list[FoundFile], list[str]]:
+    """Return the files that runs against this endpoint left, locked, and the other endpoints with some."""
+    files, others = [], set[str]()
+    own = ""
+    for path in sorted((folder / FOLDER).glob("*.ndjson")):
+        found = _found(path)
+        if found is None:
+            continue
+        own = own or _key(endpoint)
+        if found.key == own:
+            files.append(found)
+        else:
+            others.add(found.key.split(" ")[0])
+            os.close(found.locked)
+    return files, sorted(others)
+
+
+def _found(path: Path) -> FoundFile | None:
+    """Return a file with its lock; None for one of a run that is going on, and for one that is damaged."""
+    try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            return None
+        locked = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(locked, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with open(locked, "rb", closefd=False) as stream:
+            lines = stream.read(FILE_BYTES_MAX).splitlines()
+        read = [each for each in map(_read, lines) if each is not None]
+        # It may have been replaced or removed between opening and locking.
+        if read and os.path.samestat(os.fstat(locked), path.stat()):
+            return FoundFile(path, locked, read[0][0], tuple(left for _, left in read))
+    except OSError:
+        pass
+    os.close(locked)
+    return None
+
+
+def _read(line: bytes) -> tuple[str, Left] | None:
+    """Return the endpoint and the player of a line; None for one that is damaged."""
+    try:
+        value = exact_json.parse(line.decode()).value
+        assert isinstance(value, dict)
+        texts = [value[name] for name in ("endpoint", "player", "balance", "read_at", "ended")]
+        endpoint, player, balance, read_at, ended = (text for text in texts if isinstance(text, str))
+        return endpoint, Left(player, parse_written(balance), read_at, ended)
+    except (AssertionError, KeyError, ValueError):
+        return None
+
+
+def _line(key: str, left: Left) -> bytes:
+    values: dict[str, JsonValue] = {
+        "endpoint": key,
+        "player": left.player,
+        "balance": format_money(left.balance),
+        "read_at": left.read_at,
+        "ended": left.ended,
+    }
+    return exact_json.write(values).encode("ascii") + b"\n"
+
+
+def _key(endpoint: str) -> str:
+    """Return the name of an endpoint without its secrets: with a digest if it has any."""
+    masked = mask_url(endpoint)
+    if masked == endpoint:
+        return endpoint
+    # Imported here because few endpoints hold a secret.
+    import hashlib
+
+    digest = hashlib.pbkdf2_hmac("sha256", endpoint.encode(), masked.encode(), _ROUNDS)
+    return f"{masked} {digest.hex()}"
+
+
+def _keep(path: Path, locked: int, key: str, lefts: Sequence[Left]) -> bool:
+    """Let a locked file hold these and release it; return whether that was possible."""
+    try:
+        if lefts:
+            os.close(_written(path, key, lefts))
+        else:
+            path.unlink()
+    except OSError:
+        return False
+    finally:
+        os.close(locked)
+    return True
+
+
+def _written(path: Path, key: str, lefts: Sequence[Left]) -> int:
+    """Write a file that is locked as soon as it has its name; return its descriptor."""
+    beside = path.with_name(f".{path.name}.new")
+    flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_NOFOLLOW
+    descriptor = os.open(beside, flags, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _append(descriptor, b"".join(_line(key, left) for left in lefts))
+        beside.replace(path)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _append(descriptor: int, data: bytes) -> None:
+    if os.write(descriptor, data) < len(data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

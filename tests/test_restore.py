@@ -1,0 +1,187 @@
+"""Runs that are killed: the next run against the same endpoint, or `restore`, puts the balances back."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+from pathlib import Path
+
+import pytest
+
+from command_line import SECONDS_MAX, simulate, start
+from small_wallet import OPENING_CENTS, Fields, Refusal, SmallWallet, serving
+
+KEPT = Path(".betrontech-sim", "balances")
+PAUSED = "player: {balance: 100.00}\nsteps:\n- bet: 10.00\n- wait: 10m\n"
+SHORT = "player: {balance: 100.00}\nsteps:\n- bet: 1.00\n- win: 2.00\n"
+AGAIN = "player 1000 was left at 90.00 by a run that was killed; it has 100.00 again"
+
+
+class Wallet(SmallWallet):
+    """A right wallet that can be told to refuse what gives a player money."""
+
+    refuses = False
+
+    def move(self, player: str, cents: int) -> Fields:
+        if self.refuses and cents > 0:
+            raise Refusal("CLOSED")
+        return super().move(player, cents)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a scenario that pauses after its bet, and one that ends."""
+    (tmp_path / "paused.yaml").write_text(PAUSED, "utf-8")
+    (tmp_path / "short.yaml").write_text(SHORT, "utf-8")
+    return tmp_path
+
+
+def stopped(folder: Path, endpoint: str, number: signal.Signals, *flags: str) -> str:
+    """Send a signal to a run that has made its bet; return what it wrote to standard error."""
+    target = ("--endpoint", endpoint, "--player", "1000")
+    process = start("run", "paused.yaml", *target, "--report", "ndjson:-", *flags, folder=folder)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if json.loads(line)["type"] == "step":
+            break
+    process.send_signal(number)
+    return process.communicate(timeout=SECONDS_MAX)[1]
+
+
+def kept(folder: Path) -> list[str]:
+    """The lines of all files with balances to put back."""
+    return [line for file in (folder / KEPT).glob("*") for line in file.read_text("utf-8").splitlines()]
+
+
+def test_the_next_run_puts_back_what_a_killed_run_left(folder: Path) -> None:
+    """It says so, and judges nothing differently; then nothing is left on disk."""
+    wallet = Wallet()
+    with serving(wallet) as endpoint:
+        stopped(folder, endpoint, signal.SIGKILL)
+        assert wallet.balances["1000"] == OPENING_CENTS - 10_00
+        flags = ("--endpoint", endpoint, "--player", "1001", "--report", "ndjson:run.ndjson")
+        done = simulate("run", "short.yaml", *flags, folder=folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert AGAIN in " ".join(done.stdout.split())
+    assert wallet.balances == dict.fromkeys(wallet.balances, OPENING_CENTS)
+    assert kept(folder) == []
+    assert simulate("judge", "run.ndjson", folder=folder).returncode == 0
+
+
+def test_restore_puts_back_what_a_killed_run_left(folder: Path) -> None:
+    """A second call has nothing to do."""
+    wallet = Wallet()
+    with serving(wallet) as endpoint:
+        stopped(folder, endpoint, signal.SIGKILL)
+        first = simulate("restore", "--endpoint", endpoint, folder=folder)
+        assert (first.returncode, first.stdout) == (0, AGAIN + "\n"), first.stderr
+        assert wallet.balances["1000"] == OPENING_CENTS
+        second = simulate("restore", "--endpoint", endpoint, folder=folder)
+    assert (second.returncode, second.stdout.startswith("No run against")) == (0, True)
+
+
+def test_a_balance_that_cannot_be_put_back_is_kept(folder: Path) -> None:
+    """It exits with 6 as long as the wallet refuses it, and a run says so, too."""
+    wallet = Wallet()
+    with serving(wallet) as endpoint:
+        stopped(folder, endpoint, signal.SIGKILL)
+        wallet.refuses = True
+        refused = simulate("restore", "--endpoint", endpoint, folder=folder)
+        assert refused.returncode == 6
+        assert refused.stdout.startswith(
+            "player 1000 had 100.00 before a run that was killed, and was not brought back: "
+        )
+        run = simulate("run", "short.yaml", "--endpoint", endpoint, "--player", "1001", folder=folder)
+        assert "player 1000 had 100.00 before a run that was killed" in " ".join(run.stdout.split())
+        wallet.refuses = False
+        done = simulate("restore", "--endpoint", endpoint, folder=folder)
+    assert done.returncode == 0
+    assert "it has 100.00 again" in done.stdout
+    assert wallet.balances["1000"] == OPENING_CENTS
+
+
+def test_a_balance_that_is_there_already_takes_no_bet(folder: Path) -> None:
+    """The balance is read first, and then forgotten."""
+    wallet = Wallet()
+    with serving(wallet) as endpoint:
+        stopped(folder, endpoint, signal.SIGKILL)
+        wallet.balances["1000"] = OPENING_CENTS
+        before = dict(wallet.applied)
+        done = simulate("restore", "--endpoint", endpoint, folder=folder)
+    assert (done.returncode, done.stdout) == (0, "Each player has its balance already.\n")
+    assert wallet.applied == before
+    assert kept(folder) == []
+
+
+def test_a_wallet_that_is_away_keeps_the_balances(folder: Path) -> None:
+    """Exit 7, and nothing is forgotten; another endpoint is named, and its players stay as they are."""
+    wallet = Wallet()
+    with serving(wallet) as endpoint:
+        stopped(folder, endpoint, signal.SIGKILL)
+        with serving(Wallet()) as other:
+            done = simulate("restore", "--endpoint", other, folder=folder)
+            assert (done.returncode, endpoint in done.stdout) == (0, True)
+    away = simulate("restore", "--endpoint", endpoint, folder=folder)
+    assert away.returncode == 7
+    assert "nothing was put back" in away.stderr
+    assert [json.loads(line)["balance"] for line in kept(folder)] == ["100.00"]
+
+
+def test_the_balances_of_a_run_that_goes_on_are_its_own(folder: Path) -> None:
+    """Another process does not touch the players of a run that lives."""
+    wallet = Wallet()
+    with serving(wallet) as endpoint:
+        target = ("--endpoint", endpoint, "--player", "1000")
+        process = start("run", "paused.yaml", *target, "--report", "ndjson:-", folder=folder)
+        assert process.stdout is not None
+        for line in process.stdout:
+            if json.loads(line)["type"] == "step":
+                break
+        done = simulate("restore", "--endpoint", endpoint, folder=folder)
+        assert (done.returncode, wallet.balances["1000"]) == (0, OPENING_CENTS - 10_00)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=SECONDS_MAX)
+    assert wallet.balances["1000"] == OPENING_CENTS
+    assert kept(folder) == []
+
+
+def test_the_file_is_private_and_holds_no_secret(folder: Path) -> None:
+    """Mode 0600; the query of an endpoint is not in it, and still tells it from others."""
+    wallet = Wallet()
+    with serving(wallet) as endpoint:
+        secret = f"{endpoint}?pass=sesame-9"
+        stopped(folder, secret, signal.SIGKILL, "--header", "X-Key: sesame-7")
+        (file,) = (folder / KEPT).iterdir()
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert "sesame" not in file.read_text("utf-8")
+        other = simulate("restore", "--endpoint", secret.replace("-9", "-6"), folder=folder)
+        assert (other.returncode, wallet.balances["1000"]) == (0, OPENING_CENTS - 10_00)
+        done = simulate("restore", "--endpoint", secret, folder=folder)
+    assert (done.returncode, wallet.balances["1000"]) == (0, OPENING_CENTS)
+    assert "sesame" not in other.stdout + done.stdout
+
+
+def test_a_run_that_cannot_write_the_file_runs_and_says_it_once(folder: Path) -> None:
+    """A folder that is read-only costs only what a kill would leave."""
+    (folder / ".betrontech-sim").write_text("not a folder", "utf-8")
+    wallet = Wallet()
+    with serving(wallet) as endpoint:
+        flags = ("--endpoint", endpoint, "--player", "1000..1001")
+        done = simulate("run", "short.yaml", *flags, folder=folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("the balances to restore cannot be written") == 1
+
+
+@pytest.mark.parametrize(
+    "damage", [b"", b"\xff\n{\n", b'{"endpoint": 1}\n'], ids=["empty", "bytes", "fields"]
+)
+def test_a_damaged_file_is_not_read(damage: bytes, folder: Path) -> None:
+    """What cannot be read puts no player anywhere."""
+    (folder / KEPT).mkdir(parents=True)
+    (folder / KEPT / "a.ndjson").write_bytes(damage)
+    os.mkfifo(folder / KEPT / "b.ndjson")
+    with serving(Wallet()) as endpoint:
+        done = simulate("restore", "--endpoint", endpoint, folder=folder)
+    assert (done.returncode, done.stderr) == (0, "")
