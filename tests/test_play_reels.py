@@ -131,7 +131,17 @@ def test_every_text_is_used() -> None:
     sources = [*PLAY.rglob("*.html"), *PLAY.rglob("*.js"), *PLAY.rglob("*.py")]
     code = "\n".join(source.read_text("utf-8") for source in sources)
     states = ("live", "polling", "offline")
-    together = ("problem_", "standing_", "settled_", "page_", "outcome_", "verdict_", "symbols.", "money.")
+    together = (
+        "problem_",
+        "standing_",
+        "settled_",
+        "page_",
+        "outcome_",
+        "verdict_",
+        "symbols.",
+        "money.",
+        "trouble_",
+    )
     for name in flat(json.loads((PLAY / "texts" / "en.json").read_text("utf-8"))):
         last = name.removeprefix("panel.")
         used = rf"\b(texts|panel|WORDS)\.{last}\b"

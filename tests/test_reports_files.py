@@ -261,5 +261,8 @@ def test_an_interrupted_run_leaves_a_whole_file(kind: str) -> None:
                 assert_junit(ElementTree.fromstring(text))
             case "json":
                 assert json.loads(text)["outcome"] == "interrupted"
+            case "html":
+                assert "The run was interrupted" in text
+                assert text.rstrip().endswith("</html>")
             case _:
                 assert json.loads(text.splitlines()[-1])["outcome"] == "interrupted"

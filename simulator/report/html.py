@@ -94,7 +94,8 @@ class HtmlReport:
             self._take(event)
         text = _environment().get_template("report.html").render(self._values())
         # Escaping leaves marks that turn text around, and control characters, as they are.
-        self._stream.write(visible_lines(text) + "\n")
+        # ASCII with character references: no encoding of the stream can spoil it.
+        self._stream.write(visible_lines(text).encode("ascii", "xmlcharrefreplace").decode("ascii") + "\n")
         self._stream.flush()
 
     def _take(self, event: ScenarioFinished) -> None:
