@@ -10,7 +10,7 @@ from referee_driver import GAME, Driver, MemoryWallet, answered
 from simulator.core.findings import CallVerdict, Outcome, Severity
 from simulator.core.money import Money
 from simulator.core.webhooks import Method, WebhookRequest
-from simulator.judge.account import PlayerStanding
+from simulator.judge.account import LeftOff, PlayerStanding
 from simulator.judge.findings import Findings
 from simulator.judge.referee import Referee
 from simulator.judge.rulings import NO_READ, NOT_OPENED, SENT_BEFORE, Policy
@@ -377,6 +377,26 @@ def test_a_call_from_before_the_account_leaves_open_what_has_no_answer(applied: 
     again = answered(win, Outcome.ACCEPTED, Money(101_20), fresh=False)
     ruling = play.judge(play.referee.call(again))
     assert (ruling.verdict, ruling.findings) == (CallVerdict.RIGHT, ())
+
+
+def test_several_calls_that_came_late_explain_a_balance_once() -> None:
+    """A bet of 10.00 and a win of 2.00 from before the account: together they moved it by -8.00."""
+    play = Driver(MemoryWallet(100_00), SERVING)
+    late = (
+        WebhookRequest(Method.BET, "p2", Money(10_00), "b0"),
+        WebhookRequest(Method.WIN, "p2", Money(2_00), "w0"),
+    )
+    play.referee.carry_over("p2", LeftOff(late=late))
+    play.referee.open("p2", Money(100_00))
+    play.reads = False
+    verdicts = []
+    for id_, balance in (("b1", 91_00), ("b2", 82_00), ("b3", 73_00)):
+        bet = WebhookRequest(Method.BET, "p2", Money(1_00), id_, GAME)
+        verdicts.append(
+            play.judge(play.referee.call(answered(bet, Outcome.ACCEPTED, Money(balance)))).verdict
+        )
+    assert verdicts[0] is CallVerdict.OPEN
+    assert CallVerdict.WRONG in verdicts[1:]
 
 
 def test_a_no_beside_nothing_opens_no_account_of_a_player_who_is_not_known() -> None:

@@ -252,6 +252,30 @@ def test_findings_and_the_difference_outlive_what_was_dropped() -> None:
     assert (left.difference, left.wrong, left.since) == (300, 1, number)
 
 
+def test_calls_that_may_still_take_effect_are_those_of_which_no_attempt_was_accepted() -> None:
+    """The refund of a bet ends the bet, too; of the rest the latest are known."""
+    kept = journal()
+
+    def sent(method: Method, id_: str, outcome: Outcome = Outcome.UNKNOWN) -> None:
+        kept.record(an_entry(method=method, transaction_id=id_, outcome=outcome, balance=None, reply=None))
+
+    for id_ in ("answered", "refunded", "open"):
+        sent(Method.BET, id_)
+    sent(Method.BET, "answered", Outcome.ACCEPTED)
+    sent(Method.REFUND, "refunded", Outcome.ACCEPTED)
+    for _ in range(2):
+        sent(Method.WIN, "open")
+    late = kept.left_off("demo", "1000").late
+    assert [(each.method, each.transaction_id, each.amount) for each in late] == [
+        (Method.WIN, "open", 1000),
+        (Method.BET, "open", 1000),
+    ]
+    for number in range(40):
+        sent(Method.BET, f"b{number}")
+    late = kept.left_off("demo", "1000").late
+    assert [each.transaction_id for each in late] == [f"b{number}" for number in range(39, 23, -1)]
+
+
 def test_the_oldest_go_when_they_are_too_large() -> None:
     kept = journal(bytes_max=100_000)
     for _ in range(100):

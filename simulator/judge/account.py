@@ -8,7 +8,7 @@ is found ten times: each call is judged by whether it changes the present balanc
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from simulator.core.calls import Call, FaultKind, Operation
 from simulator.core.findings import Outcome
@@ -22,6 +22,9 @@ from simulator.law.roles import Branch, Mark
 TRAIL_STEPS_MAX = 8
 UNCONFIRMED_MAX = 8
 UNANSWERED_KEPT = 64
+
+Key = tuple[Method, str]
+"""The method and the id of a call."""
 
 
 class PlayerStanding(Frozen):
@@ -37,6 +40,19 @@ class PlayerStanding(Frozen):
     difference: Money = ZERO
     wrong: int = 0
     since: int | None = None
+
+
+class LeftOff(Frozen):
+    """What was known of a player's wallet before the account is opened.
+
+    `difference`, `wrong` and `since` are as in `PlayerStanding`. `late` are the calls that never got an
+    answer: each may take effect at any later moment.
+    """
+
+    difference: Money = ZERO
+    wrong: int = 0
+    since: int | None = None
+    late: tuple[WebhookRequest, ...] = ()
 
 
 class Trail:
@@ -82,7 +98,8 @@ class Account:
     balance changed although no call explains it, and no call was answered rightly since. `raced`: some calls
     overlapped. `restarted`: the wallet was restarted since the last read that agreed. `shown_before` is the
     balance that the wallet showed before this account was opened at another one. `stated` is the balance
-    that a refused bet stated, where reads show one that would have paid for it.
+    that a refused bet stated, where reads show one that would have paid for it. `late` are the effects that
+    calls from before the book may still have.
     """
 
     def __init__(self, player: str, book: Book, shown_before: Money | None = None) -> None:
@@ -106,6 +123,7 @@ class Account:
         self.restarted = False
         self.unconfirmed: deque[Made] = deque(maxlen=UNCONFIRMED_MAX)
         self.unanswered: deque[Made] = deque(maxlen=UNANSWERED_KEPT)
+        self.late: dict[Key, int] = {}
         self._wrong_id: str | None = None
         self._excess: dict[tuple[bool, str], int] = {}
 
@@ -171,6 +189,45 @@ class Account:
         stated, amount = call.stated_balance, call.request.amount
         if call.request.method is Method.BET and stated and amount is not None:
             self.stated = stated if stated < amount <= self.book.balances[0] else None
+
+    # --- what may come late ------------------------------------------------------------------------
+
+    def expect_late(self, requests: Collection[WebhookRequest]) -> None:
+        """Note calls without an answer from before the book, which may still take effect."""
+        self.late = {(each.method, each.transaction_id or ""): whole_effect(each) for each in requests}
+
+    def note_settled(self, request: WebhookRequest) -> None:
+        """Note that a call was accepted: neither it nor, after a refund, its bet takes effect any more."""
+        id_ = request.transaction_id or ""
+        self.late.pop((request.method, id_), None)
+        if request.method is Method.REFUND:
+            self.late.pop((Method.BET, id_), None)
+
+    def take_in_late(self, balance: Money, moves: Collection[int], take_in: Callable[[Book], bool]) -> bool:
+        """Let late calls have taken effect, if they and then one of `moves` lead to a balance.
+
+        `take_in` tells the book what was answered then; return whether that is possible. The smallest
+        movement is tried first, and of the calls that make it up the fewest.
+        """
+        if not self.late:
+            return False
+        sums: dict[int, tuple[Key, ...]] = {0: ()}
+        for key, effect in self.late.items():
+            for total, keys in list(sums.items()):
+                known = sums.get(total + effect)
+                if known is None or len(known) > len(keys) + 1:
+                    sums[total + effect] = (*keys, key)
+        gaps = {balance - world.balance - each for world in self.book.with_late_arrivals() for each in moves}
+        for gap in sorted((gap for gap in gaps if sums.get(gap)), key=abs):
+            self.book.shift(gap)
+            if take_in(self.book):
+                for key in sums[gap]:
+                    del self.late[key]
+                self.trail.correct(balance)
+                self.shown_before = self.stated = None
+                return True
+            self.book.shift(-gap)
+        return False
 
     # --- what was wrong ----------------------------------------------------------------------------
 
@@ -250,7 +307,7 @@ class Accounts:
         self.ledger = Ledger()
         self._players_max = players_max
         self._accounts: OrderedDict[str, Account] = OrderedDict()
-        self._carried: dict[str, tuple[Money, int, int | None]] = {}
+        self._carried: dict[str, LeftOff] = {}
 
     def get(self, player: str) -> Account | None:
         """Return a player's account; None for an unknown player."""
@@ -263,13 +320,20 @@ class Accounts:
         """Begin an account, or go on with a new book."""
         book = self.ledger.open(player, balance, terms)
         account = self._accounts.get(player)
+        before = self._carried.pop(player, None)
         if account is None:
             account = self._accounts[player] = Account(player, book, shown_before)
-            if player in self._carried:
-                account.difference, account.wrong, account.since = self._carried.pop(player)
+            if before is not None:
+                account.difference, account.wrong, account.since = (
+                    before.difference,
+                    before.wrong,
+                    before.since,
+                )
         else:
             account.reopen(book)
             account.shown_before = shown_before
+        if before is not None:
+            account.expect_late(before.late)
         while self._players_max is not None and len(self._accounts) > self._players_max:
             oldest, _ = self._accounts.popitem(last=False)
             self.ledger.close(oldest)
@@ -283,12 +347,11 @@ class Accounts:
     def difference(self, player: str) -> Money:
         """Return what a player's wallet has too much; of one without an account, what was carried over."""
         account = self._accounts.get(player)
-        return self._carried.get(player, (ZERO,))[0] if account is None else account.difference
+        return self._carried.get(player, LeftOff()).difference if account is None else account.difference
 
-    def carry_over(self, player: str, difference: Money, wrong: int, since: int | None) -> None:
-        """Let an account that will be opened go on with what another one has found."""
-        if difference or wrong:
-            self._carried[player] = difference, wrong, since
+    def carry_over(self, player: str, before: LeftOff) -> None:
+        """Let an account that will be opened go on with what is known from before."""
+        self._carried[player] = before
 
     def others(self, account: Account, request: WebhookRequest) -> list[Account]:
         """Return the accounts of the other players whom a call with an id of theirs must leave alone.
@@ -299,6 +362,12 @@ class Accounts:
         # A copy: other threads of a driver may open accounts meanwhile.
         found = [self._accounts.get(name) for name in names or list(self._accounts)]
         return [each for each in found if each is not None and each is not account and not each.lost]
+
+
+def whole_effect(request: WebhookRequest) -> int:
+    """Return by how much a call moves the balance, if it takes effect."""
+    amount = request.amount or 0
+    return -amount if request.method is Method.BET else amount
 
 
 def _key(request: WebhookRequest) -> tuple[bool, str]:

@@ -10,7 +10,7 @@ from simulator.core.calls import Call
 from simulator.core.findings import CallVerdict, Finding, Outcome
 from simulator.core.money import Money
 from simulator.core.webhooks import Method
-from simulator.judge.account import Account, Accounts
+from simulator.judge.account import Account, Accounts, whole_effect
 from simulator.judge.blame import (
     READS_WRONGLY,
     Culprit,
@@ -30,6 +30,7 @@ from simulator.judge.blame import (
 from simulator.judge.explanations import of_answer, of_read
 from simulator.judge.findings import Findings, MoneyFacts
 from simulator.judge.rulings import (
+    CAME_LATE,
     NO_ANSWER,
     NO_READ,
     SENT_BEFORE,
@@ -75,6 +76,8 @@ class Judging:
     def money(self, account: Account) -> Asking:
         """Judge a call of a player whose balance is known."""
         book, read = account.book, None
+        if account.late and self._call.outcome is Outcome.ACCEPTED:
+            account.note_settled(self._call.request)
         others = self._accounts.ledger.other_owners(account.player, self._call.request)
         if not (self._call.why.fresh or knows(book, self._call.request) or others):
             return self._sent_before(account)
@@ -144,9 +147,7 @@ class Judging:
         """Continue after a call whose id is older than the book, so that its effect is unknown."""
         call = self._call
         if call.outcome is Outcome.ACCEPTED and call.balance is not None:
-            amount = call.request.amount or 0
-            moved = -amount if call.request.method is Method.BET else amount
-            account.follow(call.balance, (0, moved))
+            account.follow(call.balance, (0, whole_effect(call.request)))
         else:
             account.lost = SENT_BEFORE
         return Ruling(CallVerdict.UNJUDGED, call.outcome, reason=SENT_BEFORE)
@@ -227,6 +228,10 @@ class Judging:
         balance = None if again is None else again.balance
         agrees = balance is not None and self._agrees(account, balance)
         own = self._policy.own_players or latest is not None
+        late = read.balance if balance is None else balance
+        if not agrees and account.take_in_late(late, {0}, lambda _: self._agrees(account, late)):
+            self._reason = CAME_LATE
+            return
         if not agrees and account.answered_right and (own or account.trail.had(read.balance)):
             awaited = yield from self._ask(account.player, book.balances)
             if awaited is not None and awaited.balance in book.balances:
@@ -299,6 +304,8 @@ class Judging:
             self._accuse(account, Situation.UNKNOWN_PLAYER_ACCEPTED, made.call, facts)
             return
         actual = yield from self._balance_after(account.player, made)
+        if account.late and self._answer_shows_late(account, made, possible, actual):
+            return
         if actual is not None and answered is not None and actual != answered:
             # Nothing was sent in between: if a later read agrees, reads lag behind the answers.
             late = yield from self._ask(account.player, (answered,))
@@ -345,6 +352,25 @@ class Judging:
         facts = MoneyFacts(player, (first.balance,), later.balance)
         self._found.append(self._findings.someone_else(later, facts, cause="someone-else"))
         account.lost = self._reason = SOMEONE_ELSE
+        return True
+
+    def _answer_shows_late(
+        self, account: Account, made: Made, possible: tuple[Money, ...], actual: Money | None
+    ) -> bool:
+        """Take in an answer that is possible if late calls took effect before it; return whether it is."""
+        call = made.call
+        balance = actual if call.balance is None else call.balance
+        if balance is None or actual not in (None, balance):
+            return False
+        moves = {0, whole_effect(call.request), *(each - made.before for each in possible)}
+        if call.outcome is Outcome.REFUSED:
+            moves = {0}
+        if not account.take_in_late(balance, moves, lambda book: self._observe(book).possible):
+            return False
+        account.remember(made)
+        self._reason = CAME_LATE
+        if actual is not None:
+            self._agrees(account, actual)
         return True
 
     def _balance_after(self, player: str, made: Made) -> Generator[ReadBalance, Call | None, Money | None]:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from simulator.core.calls import Call, KnownAs, Operation
 from simulator.core.findings import CallVerdict, Outcome
 from simulator.core.money import CENT, Money
-from simulator.judge.account import Account, Accounts, PlayerStanding
+from simulator.judge.account import Account, Accounts, LeftOff, PlayerStanding
 from simulator.judge.bursts import BurstJudging
 from simulator.judge.findings import Findings, MoneyFacts
 from simulator.judge.judging import Judging
@@ -73,8 +73,9 @@ class Referee:
         return self._accounts.difference(player)
 
     def knows(self, player: str) -> bool:
-        """Return whether the player has an account."""
-        return self._accounts.get(player) is not None
+        """Return whether the player has an account whose balance is known."""
+        account = self._accounts.get(player)
+        return account is not None and not account.lost
 
     # --- telling -----------------------------------------------------------------------------------
 
@@ -88,9 +89,9 @@ class Referee:
         """
         return self._accounts.open(player, balance, terms, shown_before)
 
-    def carry_over(self, player: str, difference: Money, wrong: int, since: int | None) -> None:
-        """Let a player's account continue, when it is opened, with the findings of an earlier one."""
-        self._accounts.carry_over(player, difference, wrong, since)
+    def carry_over(self, player: str, before: LeftOff) -> None:
+        """Let a player's account, when it is opened, go on with what is known from before."""
+        self._accounts.carry_over(player, before)
 
     def restarted(self) -> None:
         """Note that the wallet was restarted: what that did to a balance is no mistake of an earlier call,
@@ -177,6 +178,9 @@ class Referee:
             return self._stranger(call) if accepted else Ruling(CallVerdict.RIGHT, call.outcome)
         if accepted and call.balance is not None:
             self.open(call.request.player, call.balance)
+            opened = self._accounts.get(call.request.player)
+            if opened is not None:
+                opened.note_settled(call.request)
         return Ruling(
             CallVerdict.UNJUDGED, call.outcome, reason=account.lost if account is not None else NOT_OPENED
         )

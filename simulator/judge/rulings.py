@@ -113,6 +113,7 @@ Asking = Wanting[Ruling]
 
 SOMEONE_ELSE = "someone else uses this player: the balance changed while no call was in flight"
 NOT_OPENED = "the balance of this player was not known before the call"
+CAME_LATE = "an earlier call without an answer may have taken effect only now"
 SENT_BEFORE = "its transaction_id was sent before the ledger knew this player's balance"
 NO_READ = "no balance was read after the call"
 UNREADABLE = "the balance could not be read"

@@ -187,6 +187,10 @@ class Book:
         self._settle([World(self, balance, world.delta)])
         return Money(balance - world.balance)
 
+    def shift(self, moved: int) -> None:
+        """Let the balance have moved by so much in every state, by what is not in the book."""
+        self._settle([World(self, each.balance + moved, each.delta) for each in self.worlds])
+
     def go_on_at(self, balance: Money, moves: Collection[int]) -> None:
         """Go on from a balance after a call whose effect is not known, but is one of `moves`.
 
@@ -328,12 +332,10 @@ class Book:
         return list(seen.values())
 
     def _late_arrivals(self, world: World) -> Iterator[World]:
-        entries = {**self._pendings, **world.delta}
-        for entry in entries.values():
-            if isinstance(entry, Pending):
-                for branch in self.branches(world, entry.request, entry.form, entry.order):
-                    if branch.outcome is Outcome.ACCEPTED:
-                        yield self._become(world, entry.request, branch)
+        for entry in self.unanswered(world):
+            for branch in self.branches(world, entry.request, entry.form, entry.order):
+                if branch.outcome is Outcome.ACCEPTED:
+                    yield self._become(world, entry.request, branch)
 
     # --- keeping the books small -------------------------------------------------------------------
 

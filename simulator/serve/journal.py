@@ -8,11 +8,12 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from simulator.core.calls import Player
+from simulator.core.calls import CallForm, Player
 from simulator.core.findings import CallVerdict, Finding, Outcome
 from simulator.core.money import ZERO, Money
 from simulator.core.values import Frozen
-from simulator.core.webhooks import Method
+from simulator.core.webhooks import Method, NoReplyKind, WebhookRequest
+from simulator.judge.account import LeftOff
 from simulator.serve.entries import (
     INSERT,
     NOT_ANSWERED,
@@ -41,6 +42,26 @@ PAGE_MAX = 1000
 _SCAN_ROWS = 5000
 
 _DROP_ROWS = 5000
+
+LATE_MAX = 16
+"""So many calls without an answer are remembered as such that may still take effect."""
+
+_NEVER_LATE = tuple(kind.value for kind in NoReplyKind if kind.nothing_sent)
+
+_UNANSWERED = f"""
+SELECT method, transaction_id, max(amount) FROM exchanges AS sent
+WHERE player = ? AND agent = ? AND outcome = ? AND balance IS NULL AND amount IS NOT NULL
+AND transaction_id != '' AND form != '{CallForm.MALFORMED.value}'
+AND no_reply NOT IN ({", ".join("?" * len(_NEVER_LATE))})
+AND NOT EXISTS (
+    SELECT 1 FROM exchanges AS told
+    WHERE told.transaction_id = sent.transaction_id AND told.player = sent.player
+    AND told.agent = sent.agent AND told.outcome = '{Outcome.ACCEPTED.value}'
+    AND (told.method = sent.method
+        OR (told.method = '{Method.REFUND.value}' AND sent.method = '{Method.BET.value}'))
+)
+GROUP BY method, transaction_id ORDER BY max(number) DESC LIMIT ?
+"""
 
 _CHANGE = "change"
 
@@ -307,7 +328,7 @@ class Journal:
         return [BalancePoint(row[0], row[1], money_of(row[2]), money_of(row[3])) for row in reversed(rows)]
 
     def left_off(self, agent: str, player: str) -> LeftOff:
-        """Return how wrong a wallet was when the player's latest exchange was recorded."""
+        """Return how wrong a wallet was when the player's latest exchange was recorded, and what is open."""
         cut = self.cut(agent, player)
         rows = self._store.read(
             "SELECT difference FROM exchanges WHERE player = ? AND agent = ? AND number > ? "
@@ -320,7 +341,15 @@ class Journal:
         )
         difference = (money_of(rows[0][0]) or ZERO) if rows else cut.difference
         wrong, first = counts[0]
-        return LeftOff(difference, cut.wrong + wrong, min(filter(None, (cut.since, first)), default=None))
+        since = min(filter(None, (cut.since, first)), default=None)
+        return LeftOff(difference, cut.wrong + wrong, since, self._unanswered(agent, player))
+
+    def _unanswered(self, agent: str, player: str) -> tuple[WebhookRequest, ...]:
+        """Return the latest calls that may still take effect: no attempt was accepted, nor a bet's refund."""
+        rows = self._store.read(_UNANSWERED, (player, agent, Outcome.UNKNOWN.value, *_NEVER_LATE, LATE_MAX))
+        return tuple(
+            WebhookRequest(Method(method), player, money_of(amount), id_) for method, id_, amount in rows
+        )
 
     def cut(self, agent: str, player: str) -> Cut:
         """Return where the exchanges of a player were cut off because the journal was full."""
@@ -392,14 +421,6 @@ class BalancePoint(Frozen):
     at_ms: int
     answered: Money | None
     expected: Money | None
-
-
-class LeftOff(Frozen):
-    """How much too much a player's wallet has, how many exchanges were wrong, and the first of them."""
-
-    difference: Money
-    wrong: int
-    since: int | None
 
 
 class Cut(Frozen):

@@ -14,11 +14,10 @@ from simulator.core.findings import CallVerdict, Finding
 from simulator.core.money import Money
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Exchange, Reply
-from simulator.judge.account import PlayerStanding
+from simulator.judge.account import LeftOff, PlayerStanding
 from simulator.judge.findings import Findings
 from simulator.judge.referee import Referee
 from simulator.judge.rulings import UNREADABLE, Asking, Policy, ReadBalance, Ruling
-from simulator.serve.journal import LeftOff
 
 PLAYERS_MAX = 10_000
 CALLS_MAX = 2000
@@ -46,7 +45,7 @@ class Waiting(Frozen):
 class Referees:
     """A referee for each agent; thread-safe, as long as calls of one player are judged one at a time.
 
-    `left_off` says how wrong a player's wallet was when the simulator was stopped.
+    `left_off` says how wrong a player's wallet was when the simulator was stopped, and what had no answer.
     """
 
     def __init__(self, left_off: Callable[[str, str], LeftOff]) -> None:
@@ -96,7 +95,7 @@ class Referees:
         # Read the journal without the lock, since others take the lock within its transaction.
         before = self._left_off(*player)
         with self._lock:
-            referee.carry_over(player[1], before.difference, before.wrong, before.since)
+            referee.carry_over(player[1], before)
         return referee
 
     def go_on(self, waiting: Waiting, read: Call | None) -> Ruling | Waiting:
