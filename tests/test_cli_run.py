@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from command_line import SCRIPT, SECONDS_MAX, environment, simulate, start
+from junit_structure import assert_junit
 from small_wallet import SmallWallet, serving
 
 GREEN = """\
@@ -168,6 +170,25 @@ def test_reports_are_written_beside_the_terminal(endpoint: str, folder: Path) ->
     assert ET.parse(folder / "out/junit.xml").getroot() is not None
     assert json.loads((folder / "out/run.json").read_text("utf-8"))["exit_code"] == 0
     assert all(json.loads(line) for line in (folder / "out/events.ndjson").read_text("utf-8").splitlines())
+
+
+def test_junit_of_a_wrong_wallet_is_what_strict_readers_take(charged_twice: str, folder: Path) -> None:
+    """The failure says what was expected and found, once; the full form has the file and line as well."""
+    done = simulate(
+        "run", ".", "--endpoint", charged_twice, "--player", "1000",
+        "--report", "junit:junit.xml", "--report", "junit-full:full.xml", folder=folder,
+    )  # fmt: skip
+    assert done.returncode == 1
+    report, full = (ET.parse(folder / name).getroot() for name in ("junit.xml", "full.xml"))
+    assert_junit(report)
+    assert_junit(full, full=True)
+    failure = report.find(".//failure")
+    assert failure is not None
+    assert re.search(r"expected \d+\.\d\d, found \d+\.\d\d", failure.get("message", ""))
+    assert (folder / "junit.xml").read_text("utf-8").count("= rerun") == 1
+    failed = full.find(".//failure/..")
+    assert failed is not None
+    assert failed.get("file") == "red.yaml"
 
 
 def test_a_report_on_standard_output_moves_the_terminal_to_standard_error(

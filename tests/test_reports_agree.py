@@ -86,10 +86,8 @@ def told_counts(text: str) -> Counter[str]:
 @given(runs())
 def test_junit_counts_as_the_others_do(events: list[Event]) -> None:
     document = json.loads(told("json", events))
-    suite = ElementTree.fromstring(told("junit", events))[0]
-    cases = [
-        case for case in suite.iter("testcase") if case.get("name") != "the run itself" or case.get("file")
-    ]
+    report = ElementTree.fromstring(told("junit", events))
+    cases = [case for case in report.iter("testcase") if case.get("classname") != "betrontech-sim"]
     counts = document["counts"]
     held = counts["blocked"]
     nothing_ran = held + counts["skipped"] == sum(counts.values())
@@ -100,7 +98,7 @@ def test_junit_counts_as_the_others_do(events: list[Event]) -> None:
     assert tags["error"] == counts["inconclusive"] + held * blocked_is_error
     assert tags["skipped"] == counts["skipped"] + counts["xfailed"] + held * (not blocked_is_error)
     if document["exit_code"] != 0:
-        assert int(suite.get("failures", "0")) + int(suite.get("errors", "0")) > 0
+        assert int(report.get("failures", "0")) + int(report.get("errors", "0")) > 0
 
 
 @given(
@@ -121,7 +119,7 @@ def test_names_and_messages_come_through_the_files_unharmed(name: str, message: 
     scenario = json.loads(told("json", events))["scenarios"][0]
     assert scenario["name"] == name
     assert scenario["findings"][0]["message"] == message
-    case = ElementTree.fromstring(told("junit", events))[0].find("testcase")
+    case = ElementTree.fromstring(told("junit", events)).find(".//testcase")
     assert case is not None
     if name.isprintable() and not set(name) & set("\u200b"):
         assert case.get("name") == name

@@ -257,8 +257,8 @@ def test_an_interrupted_run_leaves_a_whole_file(kind: str) -> None:
     for cut in range(len(events) + 1):
         text = told(kind, events[:cut])
         match kind:
-            case "junit":
-                assert_junit(ElementTree.fromstring(text))
+            case "junit" | "junit-full":
+                assert_junit(ElementTree.fromstring(text), full=kind == "junit-full")
             case "json":
                 assert json.loads(text)["outcome"] == "interrupted"
             case "html":

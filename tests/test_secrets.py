@@ -116,7 +116,9 @@ def test_no_report_of_a_run_shows_a_secret(tmp_path: Path, endpoint: str) -> Non
     """On the terminal with every call shown, and in the three files; the findings are there all the same."""
     scenario = tmp_path / "s.yaml"
     scenario.write_text(SCENARIO)
-    reports = [f"--report={kind}:{tmp_path / kind}" for kind in ("junit", "json", "ndjson", "html")]
+    reports = [
+        f"--report={kind}:{tmp_path / kind}" for kind in ("junit", "junit-full", "json", "ndjson", "html")
+    ]
     done = simulate("run", str(scenario), *flags(endpoint), "-v", "--full", *reports, folder=tmp_path)
     assert done.returncode == 1
     assert not crumbs_of(tmp_path, done.stdout, done.stderr)

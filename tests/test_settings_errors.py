@@ -74,7 +74,7 @@ REFUSED = {
     ),
     "a misspelt report": (
         {"reports": ("junti:a.xml",)},
-        '--report: expected junit, json, ndjson or html before the colon; found "junti:a.xml"; '
+        '--report: expected junit, junit-full, json, ndjson or html before the colon; found "junti:a.xml"; '
         'did you mean "junit"?',
     ),
     "half a pair": (

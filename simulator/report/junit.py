@@ -2,7 +2,11 @@
 
 ``<failure>``: the wallet is wrong (failed, xpassed). ``<error>``: no verdict (inconclusive, or blocked by
 the preflight). ``<skipped>``: skipped, xfailed, or blocked for another reason. A run that does not exit with
-0 is never all green: where no scenario says why, a case named "the run itself" does.
+0 is never all green: where no scenario says why, a case named "the run itself" does. A folder of scenarios is
+a suite. A finding stands once: errors in the failure, all else in the output of the case.
+
+The elements and attributes are those that the strict schema of Jenkins' xUnit plugin takes. The full form has
+a few more, which some servers read: the file and line of a case, and counts of the whole run.
 
 The file is pure ASCII, so that the encoding of the stream cannot spoil it.
 """
@@ -24,9 +28,11 @@ from simulator.report.causes import Sighting
 from simulator.report.events import Event, ScenarioFinished
 from simulator.report.frame import FrameStyle, frame
 from simulator.report.tally import OUTCOMES, Tally, passed_with_warnings
-from simulator.report.text import Ink, visible
+from simulator.report.text import Ink, shorten, visible
 
 SUITE = "betrontech-sim"
+
+MESSAGE_LENGTH_MAX = 500
 
 _TAGS = {
     Verdict.FAILED: "failure",
@@ -48,32 +54,93 @@ class _Case(Frozen):
     text: str
     output: str
 
+    def element(self, tag: str | None) -> str:
+        """Return the case as XML; `tag` is the element of its verdict, None if it passed."""
+        inner = ""
+        if tag is not None:
+            verdict = _attributes({"type": self.type, "message": self.message})
+            inner += f"<{tag}{verdict}>{_content(self.text)}</{tag}>\n"
+        if self.output:
+            inner += f"<system-out>{_content(self.output)}</system-out>\n"
+        return (
+            f"<testcase{self.attributes}>\n{inner}</testcase>\n"
+            if inner
+            else f"<testcase{self.attributes}/>\n"
+        )
+
+
+class _Suite:
+    """The cases of one folder, and what its scenarios were warned of: each cause once, by its name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.cases: list[_Case] = []
+        self.warned: Counter[str] = Counter()
+        self.passed_with_warnings = 0
+        self.duration_ns = 0
+        self._first: dict[str, str] = {}
+
+    def note(self, findings: Iterable[Finding], where: str) -> None:
+        """Take the warnings of one scenario; `where` is its id."""
+        warnings = {each.cause: each for each in findings if each.severity is Severity.WARNING}
+        self.warned.update(warnings.keys())
+        for cause, each in warnings.items():
+            self._first.setdefault(cause, f"{each.rule}: {_told(each)} ({where})")
+
+    def properties(self) -> dict[str, str]:
+        """Return the warnings by cause, each with the first scenario that met it and how many more did."""
+        found = {"passed_with_warnings": str(self.passed_with_warnings)} if self.passed_with_warnings else {}
+        for cause, count in self.warned.items():
+            more = f", and {count - 1} more" if count > 1 else ""
+            found[f"warning.{cause}"] = self._first[cause] + more
+        return found
+
 
 class JunitReport:
-    """The JUnit report, kept as text until `close`, since the counts stand at the head of the file."""
+    """The JUnit report, kept as text until `close`, since the counts stand at the head of each suite.
 
-    def __init__(self, stream: TextIO) -> None:
+    `full` adds what the strict schema does not take.
+    """
+
+    def __init__(self, stream: TextIO, *, full: bool = False) -> None:
         self._stream = stream
+        self._full = full
         self._tally = Tally()
-        self._cases: list[_Case] = []
+        self._suites: dict[str, _Suite] = {}
         self._names: Counter[tuple[str, str]] = Counter()
 
     def on(self, event: Event) -> None:
         self._tally.on(event)
         if type(event) is not Call and isinstance(event, ScenarioFinished):
-            self._cases.append(self._case(event))
+            self._take(event)
 
     def close(self) -> None:
-        self._cases += [self._case(event) for event in self._tally.finish()]
-        blocked = "error" if self._tally.nothing_ran else "skipped"
-        tags = [
-            blocked if case.verdict is Verdict.BLOCKED else _TAGS.get(case.verdict) for case in self._cases
-        ]
-        body = [_case_element(case, tag) for case, tag in zip(self._cases, tags, strict=True)]
-        if run_case := self._run_case(bad={"failure", "error"}.intersection(tags) != set()):
-            tags.append(_TAGS[run_case.verdict])
-            body.append(_case_element(run_case, tags[-1]))
-        self._write(Counter(tags), body)
+        for event in self._tally.finish():
+            self._take(event)
+        cases = [case for suite in self._suites.values() for case in suite.cases]
+        bad = any(self._tag(case) in {"failure", "error"} for case in cases)
+        run_case = self._run_case(bad=bad)
+        if run_case or not cases:
+            suite = self._suite(SUITE)
+            suite.note(self._tally.run_findings, "the run itself")
+            suite.cases += [run_case] if run_case else []
+        self._write()
+
+    def _suite(self, name: str) -> _Suite:
+        return self._suites.setdefault(name, _Suite(name))
+
+    def _take(self, event: ScenarioFinished) -> None:
+        suite = self._suite(_folder(event.scenario.place.file))
+        suite.cases.append(self._case(event))
+        suite.note(event.findings, event.scenario.id)
+        suite.passed_with_warnings += passed_with_warnings(event)
+        suite.duration_ns += event.duration_ns
+
+    def _tag(self, case: _Case) -> str | None:
+        """Return the element of a verdict, once it is known why scenarios were blocked."""
+        if case.verdict is Verdict.BLOCKED and self._tally.nothing_ran:
+            return "error"
+        return _TAGS.get(case.verdict)
 
     def _case(self, event: ScenarioFinished) -> _Case:
         scenario = event.scenario
@@ -81,21 +148,21 @@ class JunitReport:
         attributes = {
             "classname": _classname(scenario.place.file),
             "name": name,
-            "file": scenario.place.file,
-            "line": str(scenario.place.line),
             "time": _seconds(event.duration_ns),
         }
+        if self._full:
+            attributes |= {"file": scenario.place.file, "line": str(scenario.place.line)}
         errors = [finding for finding in event.findings if finding.severity is Severity.ERROR]
-        first = next(iter(errors or event.findings), None)
-        failed = event.verdict is Verdict.FAILED and first is not None
+        failing = (errors or list(event.findings)) if event.verdict is Verdict.FAILED else []
+        others = [finding for finding in event.findings if finding not in failing]
         warned = "This scenario passed with warnings.\n\n" if passed_with_warnings(event) else ""
         return _Case(
             attributes=_attributes(attributes),
             verdict=event.verdict,
-            type=first.rule if failed and first else event.verdict.value,
-            message=first.message if failed and first else event.reason or event.verdict.value,
-            text=self._frames(errors, scenario) if failed else event.reason,
-            output=warned + self._frames(event.findings, scenario),
+            type=failing[0].rule if failing else event.verdict.value,
+            message=_told(failing[0]) if failing else event.reason or event.verdict.value,
+            text=self._frames(failing, scenario) or event.reason,
+            output=warned + self._frames(others, scenario),
         )
 
     def _unique(self, classname: str, name: str) -> str:
@@ -116,62 +183,70 @@ class JunitReport:
             attributes=_attributes({"classname": SUITE, "name": "the run itself", "time": "0.000"}),
             verdict=Verdict.FAILED if errors else Verdict.INCONCLUSIVE,
             type=errors[0].rule if errors else outcome,
-            message=errors[0].message if errors else reason,
+            message=_told(errors[0]) if errors else reason,
             text=self._frames(errors, None) or reason,
-            output=self._frames(tally.run_findings, None),
+            output=self._frames((each for each in tally.run_findings if each not in errors), None),
         )
 
     def _frames(self, findings: Iterable[Finding], scenario: Scenario | None) -> str:
         style = FrameStyle(Ink(enabled=False), None, self._tally.started)
         return "\n\n".join("\n".join(frame(Sighting(finding, scenario, 0), style)) for finding in findings)
 
-    def _write(self, tags: Counter[str | None], body: list[str]) -> None:
-        tally = self._tally
-        ended, started = tally.ended, tally.started
-        counts = {
-            "tests": str(tags.total()),
-            "failures": str(tags["failure"]),
-            "errors": str(tags["error"]),
-            "skipped": str(tags["skipped"]),
-            "time": _seconds(ended.duration_ns if ended else 0),
-        }
-        suite = {"name": SUITE, **counts}
-        if started:
-            suite["timestamp"] = started.started_at
-        self._stream.write('<?xml version="1.0" encoding="UTF-8"?>\n')
-        self._stream.write(
-            f"<testsuites{_attributes(suite)}>\n<testsuite{_attributes(suite)}>\n<properties>\n"
-        )
-        for name, value in _properties(tally).items():
-            self._stream.write(f"<property{_attributes({'name': name, 'value': value})}/>\n")
-        self._stream.write("</properties>\n")
-        self._stream.writelines(body)
-        self._stream.write("</testsuite>\n</testsuites>\n")
+    def _write(self) -> None:
+        write, tally = self._stream.write, self._tally
+        tags = {name: [self._tag(case) for case in suite.cases] for name, suite in self._suites.items()}
+        counts = _counts(tag for each in tags.values() for tag in each)
+        skipped = counts.pop("skipped")
+        when = {"timestamp": tally.started.started_at} if tally.started else {}
+        run = {"name": SUITE, **counts, "time": _seconds(tally.ended.duration_ns if tally.ended else 0)}
+        if self._full:
+            run |= {"skipped": skipped, **when}
+        write('<?xml version="1.0" encoding="UTF-8"?>\n')
+        write(f"<testsuites{_attributes(run)}>\n")
+        properties = _properties(tally)
+        for name, suite in self._suites.items():
+            facts = {"name": name, **_counts(tags[name]), "time": _seconds(suite.duration_ns), **when}
+            write(f"<testsuite{_attributes(facts)}>\n<properties>\n")
+            for key, value in (properties | suite.properties()).items():
+                write(f"<property{_attributes({'name': key, 'value': value})}/>\n")
+            write("</properties>\n")
+            self._stream.writelines(map(_Case.element, suite.cases, tags[name]))
+            write("</testsuite>\n")
+        write("</testsuites>\n")
         self._stream.flush()
 
 
+def _counts(tags: Iterable[str | None]) -> dict[str, str]:
+    count = Counter(tags)
+    return {
+        "tests": str(count.total()),
+        "failures": str(count["failure"]),
+        "errors": str(count["error"]),
+        "skipped": str(count["skipped"]),
+    }
+
+
 def _properties(tally: Tally) -> dict[str, str]:
+    """Return what repeats the run and what it came to; every suite has it, since many readers take one."""
     properties = {"outcome": OUTCOMES[tally.exit_code], "exit_code": str(int(tally.exit_code))}
     if started := tally.started:
         properties |= {"seed": str(started.seed), "endpoint": mask_url(started.endpoint)}
         properties |= {"wire": started.wire, "run": started.run, "version": started.version}
-    if tally.passed_with_warnings:
-        properties["passed_with_warnings"] = str(tally.passed_with_warnings)
     if tally.root_cause:
         properties["root_cause"] = tally.root_cause
     return properties | {f"dialect.{knob}": seen.value for knob, seen in tally.dialect.items()}
 
 
-def _case_element(case: _Case, tag: str | None) -> str:
-    inner = ""
-    if tag is not None:
-        verdict = _attributes({"type": case.type, "message": case.message})
-        inner += f"<{tag}{verdict}>{_content(case.text)}</{tag}>\n"
-    if case.output:
-        inner += f"<system-out>{_content(case.output)}</system-out>\n"
-    return (
-        f"<testcase{case.attributes}>\n{inner}</testcase>\n" if inner else f"<testcase{case.attributes}/>\n"
-    )
+def _told(finding: Finding) -> str:
+    """Return what is wrong in one line, with what was expected and found as far as that is known."""
+    detail = finding.label or finding.answer
+    text = f"{finding.message}: {detail}" if detail and detail not in finding.message else finding.message
+    return shorten(text, MESSAGE_LENGTH_MAX)
+
+
+def _folder(file: str) -> str:
+    """Return ``scenarios/refunds`` for ``scenarios/refunds/refund-repeated.yaml``."""
+    return file.replace("\\", "/").rpartition("/")[0] or SUITE
 
 
 def _classname(file: str) -> str:

@@ -21,7 +21,7 @@ from simulator.report.events import (
     StepFinished,
 )
 
-KINDS = ("junit", "json", "ndjson", "html")
+KINDS = ("junit", "junit-full", "json", "ndjson", "html")
 """The reports that go to a file, as ``--report KIND:FILE`` names them."""
 
 CUT_SHORT = "the run was interrupted before the end of this scenario"
@@ -65,10 +65,10 @@ def open_report(kind: str, stream: TextIO) -> Report:
     """Return a report of that kind on a stream, which the caller closes. Raises UnknownReport."""
     # A run loads what it writes: none of them is on the way to the first webhook of a run without reports.
     match kind:
-        case "junit":
+        case "junit" | "junit-full":
             from simulator.report.junit import JunitReport
 
-            return JunitReport(stream)
+            return JunitReport(stream, full=kind == "junit-full")
         case "json":
             from simulator.report.json import JsonReport
 

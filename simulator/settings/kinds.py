@@ -52,6 +52,7 @@ class ReportKind(StrEnum):
     """The reports that `--report` writes."""
 
     JUNIT = "junit"
+    JUNIT_FULL = "junit-full"
     JSON = "json"
     NDJSON = "ndjson"
     HTML = "html"
