@@ -324,11 +324,8 @@ class Accounts:
         if account is None:
             account = self._accounts[player] = Account(player, book, shown_before)
             if before is not None:
-                account.difference, account.wrong, account.since = (
-                    before.difference,
-                    before.wrong,
-                    before.since,
-                )
+                account.difference = before.difference
+                account.wrong, account.since = before.wrong, before.since
         else:
             account.reopen(book)
             account.shown_before = shown_before
@@ -351,7 +348,9 @@ class Accounts:
 
     def carry_over(self, player: str, before: LeftOff) -> None:
         """Let an account that will be opened go on with what is known from before."""
-        self._carried[player] = before
+        self._carried.pop(player, None)
+        if before != LeftOff():
+            self._carried[player] = before
 
     def others(self, account: Account, request: WebhookRequest) -> list[Account]:
         """Return the accounts of the other players whom a call with an id of theirs must leave alone.
