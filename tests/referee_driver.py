@@ -79,7 +79,8 @@ class Driver:
     """One player whose calls go to a wallet and then to the referee.
 
     Without `reads` it has none to give; `lag` makes an older balance of the one that a read would show.
-    `odd`: accepted answers carry no clear status; `mute`: nor do refusals, which show the balance alone.
+    `odd`: accepted answers carry no clear status, with `word` a word for success; `mute`: nor do refusals,
+    which show the balance alone.
     `record` has a line for each call and each read.
     """
 
@@ -88,6 +89,7 @@ class Driver:
     player: str = "p1"
     reads: bool = True
     odd: bool = False
+    word: bool = False
     mute: bool = False
     lag: Callable[[int], int] | None = None
     findings: list[Finding] = field(default_factory=list)
@@ -122,7 +124,10 @@ class Driver:
             call = answered(request, Outcome.UNKNOWN, form=form, number=self.number)
         elif (self.odd and answer is not None) or self.mute:
             shown = Money(self.wallet.balance) if answer is None else answer
-            call = answered(request, Outcome.UNKNOWN, shown, form, must_settle=True, number=self.number)
+            says_yes = self.word and answer is not None
+            call = answered(
+                request, Outcome.UNKNOWN, shown, form, number=self.number, must_settle=True, says_yes=says_yes
+            )
         else:
             call = answered(request, outcome, answer, form, number=self.number)
         self._keep(call)
@@ -176,6 +181,7 @@ class Driver:
                 outcome=call.outcome,
                 balance=call.balance,
                 form=call.form.kind,
+                says_yes=call.reading.says_yes,
             )
         )
 

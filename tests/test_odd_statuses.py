@@ -33,6 +33,7 @@ steps:
       - win: 5.00
 """
 TEXTS = (BASIC, AT_ONCE)
+GAMES = ("SLOT_001", "NO_SUCH_GAME")
 
 
 class SaysIt(SmallWallet):
@@ -97,6 +98,23 @@ def test_a_wallet_that_stores_nothing_is_named_whatever_its_status(tmp_path: Pat
     money = {cause for cause in causes(run) if not cause.startswith("form:")}
     assert money <= {"bet-not-taken", "nothing-stored", "read-contradicts-answers"}
     assert money
+
+
+class ShowsTheOldBalance(SaysIt):
+    """Answers a bet with the balance from before it."""
+
+    def bet(self, player: str, amount: int, transaction_id: str, game: str) -> Fields:
+        before = self.written(self.balances[player])
+        return super().bet(player, amount, transaction_id, game) | {"balance": before}
+
+
+@pytest.mark.parametrize("word", [None, "success"])
+def test_an_old_balance_is_no_refusal_whatever_the_status(tmp_path: Path, word: str | None) -> None:
+    """Not even of a bet on a game that does not exist, which a wallet may refuse."""
+    texts = [f"player: {{balance: 100.00}}\nsteps: [bet: {{amount: 5.00, game: {game}}}]\n" for game in GAMES]
+    run = played(ShowsTheOldBalance(word), tmp_path, *texts, AT_ONCE)
+    money = {cause for cause in causes(run) if not cause.startswith("form:")}
+    assert money == {"answer-balance-wrong"}
 
 
 class ShowsNothingToStrangers(SmallWallet):

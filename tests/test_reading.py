@@ -108,6 +108,7 @@ def test_a_status_that_is_a_word_for_one_waits_for_a_balance_read(
     """Unknown until then: wallets say "success" and do nothing. The form is one error of CON-07."""
     reading = read(f'{{"status":"{word}","balance":"90.50"}}', request_)
     assert (reading.outcome, reading.balance, reading.must_settle) == (UNKNOWN, Money(9050), True)
+    assert reading.says_yes
     assert told(reading) == {("CON-07", "status-text", ERROR)}
 
 
@@ -117,6 +118,7 @@ def test_an_answer_without_a_status_waits_for_a_balance_read(fields: str, reques
     """The field is documented, so its lack is an error: of one rule, whatever was called."""
     reading = read("{" + fields + '"balance":"90.50"}', request_)
     assert (reading.outcome, reading.balance, reading.must_settle) == (UNKNOWN, Money(9050), True)
+    assert not reading.says_yes
     assert told(reading) == {("CON-02", "status-missing", ERROR)}
 
 
@@ -126,6 +128,7 @@ def test_a_success_with_an_error_beside_it_is_remarked_on(status: str, error: st
     """It counts as its status says; a client that looks at the error first reads the opposite."""
     reading = read('{"status":' + status + ',"balance":"90.50",' + error + "}")
     assert (reading.outcome is ACCEPTED, reading.must_settle) == (status[0] != '"', status[0] == '"')
+    assert not reading.says_yes
     assert ("CON-15", "success-with-error", WARNING) in told(reading)
 
 

@@ -86,6 +86,42 @@ def test_without_a_clear_status_the_same_mistakes_are_named(kind: type[MemoryWal
     assert verdict.tier == 3
 
 
+class TakesTooMuchAndAnswersBefore(AnswersBalanceBefore, AcceptsOverdrafts):
+    """Takes more than there is, and shows the balance before it."""
+
+
+class SwallowsTooMuch(MemoryWallet):
+    """Accepts a bet over the balance, and takes nothing."""
+
+    def bet(self, id_: str, amount: int) -> bool:
+        return super().bet(id_, amount) or True
+
+
+@pytest.mark.parametrize("policy", [Policy(), SERVING], ids=["run", "serve"])
+@pytest.mark.parametrize("word", [False, True])
+def test_an_old_balance_makes_no_refusal_of_a_bet_that_was_charged(policy: Policy, word: bool) -> None:
+    """The read shows the charge, so the bet was accepted: that is an overdraft."""
+    play = Driver(TakesTooMuchAndAnswersBefore(10_00), policy, odd=True, word=word)
+    ruling = play.bet(15_00, "b1")
+    assert (ruling.outcome, play.causes[0]) == (Outcome.ACCEPTED, "overdraft")
+    named = first_mistake(play.opening, play.record)
+    assert named is not None
+    assert named.finding.cause == "overdraft"
+
+
+@pytest.mark.parametrize("policy", [Policy(), SERVING], ids=["run", "serve"])
+def test_a_word_for_success_is_never_a_refusal(policy: Policy) -> None:
+    """Whatever the balances: without the word, this wallet refuses rightly."""
+    mute, says_so = (Driver(SwallowsTooMuch(10_00), policy, odd=True, word=word) for word in (False, True))
+    assert mute.bet(15_00, "b1").outcome is Outcome.REFUSED
+    assert settled_history(mute.opening, mute.record)[1].tier == 1
+    assert says_so.bet(15_00, "b1").outcome is Outcome.ACCEPTED
+    assert says_so.causes != []
+    assert first_mistake(says_so.opening, says_so.record) is not None
+    history, verdict = settled_history(says_so.opening, says_so.record)
+    assert (history[0].outcome, verdict.tier) == (Outcome.ACCEPTED, 3)
+
+
 @pytest.mark.parametrize("policy", [Policy(), SERVING], ids=["run", "serve"])
 @pytest.mark.parametrize("mute", [False, True])
 def test_without_a_clear_status_a_right_wallet_is_right(policy: Policy, mute: bool) -> None:

@@ -223,8 +223,9 @@ class Reading(Frozen):
     balance with digits beyond the cent, `ambiguous` is one that may mean two amounts, such as "1.234".
 
     `says_no`: the status or an error text refuses, whatever the balance; a `user_balance` reply is evidence
-    all the same, unless the player is unknown (see `for_unknown_player`). `busy`: the wallet asks to call
-    again later, after `retry_after_s` if it says so. `account_status` is the JSON text of `status` in a
+    all the same, unless the player is unknown (see `for_unknown_player`). `says_yes`: a reply that must be
+    settled has a word for success and no error, so it is no refusal. `busy`: the wallet asks to call again
+    later, after `retry_after_s` if it says so. `account_status` is the JSON text of `status` in a
     `user_balance` reply: "1" is active, None is a reply without it.
 
     For the dialect: `money_type` is "string" or "number", as the balance was written; `http_status` is that
@@ -242,6 +243,7 @@ class Reading(Frozen):
     error_code: str | None = None
     beyond_cents: str | None = None
     says_no: bool = False
+    says_yes: bool = False
     ambiguous: bool = False
     busy: bool = False
     retry_after_s: int | None = None
@@ -332,6 +334,7 @@ class Operation(Frozen):
     label: str = ""
     account: KnownAs | None = None
     stated_balance: Money | None = None
+    says_yes: bool = False
 
     @classmethod
     def of(cls, call: Call, index: int) -> Operation:
@@ -353,6 +356,7 @@ class Operation(Frozen):
             label=call.why.label,
             account=call.why.account,
             stated_balance=call.stated_balance,
+            says_yes=call.reading.says_yes,
         )
 
     @property

@@ -110,13 +110,18 @@ def settled_history(
     """Judge a history in which answers without a clear status count as a later read allows.
 
     Such an answer that shows a balance is an acceptance; if no order explains that, those bets that would be
-    over the balance shown may have been refused. Without a later read the call stays one without an answer.
+    over the balance shown, and have no word for success, may have been refused. Without a later read the call
+    stays one without an answer.
     """
     last_read = max((each.sent_ns for each in operations if each.is_read), default=0)
     odd = [each for each in operations if each.must_settle and (each.answered_ns or 0) <= last_read]
     accepted = _answered(operations, odd, Outcome.ACCEPTED)
     verdict = check_history(opening, accepted, **how)
-    over = [each for each in odd if each.method is Method.BET and (each.amount or 0) > (each.balance or 0)]
+    over = [
+        each
+        for each in odd
+        if each.method is Method.BET and not each.says_yes and (each.amount or 0) > (each.balance or 0)
+    ]
     if verdict.tier == 1 or not over:
         return accepted, verdict
     refused = _answered(accepted, over, Outcome.REFUSED)

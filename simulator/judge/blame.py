@@ -123,16 +123,21 @@ def expected(book: Book, call: Call) -> tuple[Money, ...]:
     return tuple(sorted(alike or {balance for _, balance in branches})) or book.balances
 
 
-def meant(book: Book, call: Call) -> Outcome:
+def meant(book: Book, call: Call, balance: Money) -> Outcome:
     """Return what an answer without a clear status says: accepted, unless a right wallet only refuses so.
 
-    A refusal shows the balance as it was. The book must not have taken the call in.
+    A refusal has no word for success, shows the balance as it was, and the `balance` read after it lacks the
+    effect of the call: an accepted call may show an old balance. The book must not have taken the call in.
     """
-    refusal = False
+    if call.reading.says_yes:
+        return Outcome.ACCEPTED
+    refusal, amount = False, call.request.amount or 0
+    effect = -amount if call.request.method is Method.BET else amount
     for world in book.worlds:
+        took_effect = effect != 0 and balance == world.balance + effect
         for branch in book.branches(world, call.request, call.form.kind):
             if branch.outcome is Outcome.REFUSED:
-                refusal = refusal or world.balance == call.balance
+                refusal = refusal or (world.balance == call.balance and not took_effect)
             elif branch.answers is None or call.balance in branch.answers:
                 return Outcome.ACCEPTED
     return Outcome.REFUSED if refusal else Outcome.ACCEPTED

@@ -126,7 +126,7 @@ class Judging:
         read = yield from self._readable(account.player, None)
         if read is None or read.balance is None:
             return None
-        self._call = self._call.settled(meant(account.book, self._call))
+        self._call = self._call.settled(meant(account.book, self._call, read.balance))
         return read
 
     def _observe(self, book: Book) -> Observation:

@@ -249,6 +249,7 @@ def _call(operation: Operation) -> Call:
         operation.balance if answered else None,
         must_settle=operation.must_settle,
         stated_balance=operation.stated_balance,
+        says_yes=operation.says_yes,
     )
     why = Why(None, "", operation.label, account=operation.account)
     return recorded_call(operation.request, reading, why, operation.form, number=operation.index)

@@ -288,6 +288,7 @@ def _read_object(call: RepliedCall, fields: dict[str, JsonValue]) -> Reading:
         amount,
         must_settle=amount is not None and not proven,
         says_no=said is Said.NO,
+        says_yes=amount is not None and not proven and said is Said.PERHAPS and not _says_error(fields),
     )
 
 
@@ -299,6 +300,7 @@ def _with_balance(
     *,
     must_settle: bool = False,
     says_no: bool = False,
+    says_yes: bool = False,
 ) -> Reading:
     """Return the reading of a reply with fields, and with a balance where it shows one."""
     names, refused = call.profile.reply, outcome is Outcome.REFUSED
@@ -319,6 +321,7 @@ def _with_balance(
         error_code=_error_code(fields) if refused or says_no else None,
         beyond_cents=None if amount is None else amount.beyond,
         says_no=refused or says_no,
+        says_yes=says_yes,
         ambiguous=amount is None and means_two_amounts(fields.get(names.balance)),
         busy=busy,
         retry_after_s=retry_after_s(call.reply) if busy else None,
