@@ -101,7 +101,8 @@ class Judging:
         balances = book.balances
         account.remember(made)
         account.trail.note(made, balances)
-        self._mild(made)
+        if call.outcome is not Outcome.ACCEPTED or not judged.role.row.is_plain:
+            self._mild(made)
         if read is not None:
             yield from self._probe(account, made, read)
         elif self._wants_read(judged, silent):
