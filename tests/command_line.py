@@ -12,8 +12,9 @@ SECONDS_MAX = 60
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """This process's environment without settings of ours, and with these variables."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("BETRONTECH_SIM_")}
+    """This process's environment without settings of ours and of GitHub, and with these variables."""
+    others = ("BETRONTECH_SIM_", "GITHUB_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(others)}
     return {**kept, **variables}
 
 

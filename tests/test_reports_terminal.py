@@ -58,7 +58,7 @@ def test_the_caret_stands_under_the_step_after_wide_characters() -> None:
 
 
 @pytest.mark.parametrize("severity", Severity)
-@pytest.mark.parametrize("kind", ["terminal", "junit", "json", "ndjson", "html"])
+@pytest.mark.parametrize("kind", ["terminal", "junit", "json", "ndjson", "html", "markdown"])
 def test_every_report_shows_the_answer_of_every_finding(kind: str, severity: Severity) -> None:
     verdict = Verdict.FAILED if severity is Severity.ERROR else Verdict.PASSED
     finding = a_finding(severity=severity, answer="HTTP 200 it-was-this")

@@ -113,12 +113,14 @@ def endpoint() -> Iterator[str]:
 
 
 def test_no_report_of_a_run_shows_a_secret(tmp_path: Path, endpoint: str) -> None:
-    """On the terminal with every call shown, and in the three files; the findings are there all the same."""
+    """On the terminal with every call shown, and in every report; the findings are there all the same."""
     scenario = tmp_path / "s.yaml"
     scenario.write_text(SCENARIO)
     reports = [
-        f"--report={kind}:{tmp_path / kind}" for kind in ("junit", "junit-full", "json", "ndjson", "html")
+        f"--report={kind}:{tmp_path / kind}"
+        for kind in ("junit", "junit-full", "json", "ndjson", "html", "markdown")
     ]
+    reports.append("--report=github")
     done = simulate("run", str(scenario), *flags(endpoint), "-v", "--full", *reports, folder=tmp_path)
     assert done.returncode == 1
     assert not crumbs_of(tmp_path, done.stdout, done.stderr)

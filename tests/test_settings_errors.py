@@ -74,8 +74,8 @@ REFUSED = {
     ),
     "a misspelt report": (
         {"reports": ("junti:a.xml",)},
-        '--report: expected junit, junit-full, json, ndjson or html before the colon; found "junti:a.xml"; '
-        'did you mean "junit"?',
+        "--report: expected junit, junit-full, json, ndjson, html or markdown before the colon; "
+        'found "junti:a.xml"; did you mean "junit"?',
     ),
     "half a pair": (
         {"policy": ("late_bet",)},

@@ -75,6 +75,15 @@ class _Outlet:
                 self.written.unlink()
 
 
+class _Appended(_Outlet):
+    """A report at the end of a file that others write to, too: it is never removed."""
+
+    def discard(self) -> None:
+        if self.stream is not None:
+            with suppress(OSError):
+                self.stream.close()
+
+
 class RunReports:
     """All reports of one run. `on` takes one event at a time."""
 
@@ -122,11 +131,17 @@ def open_reports(settings: RunSettings) -> Iterator[RunReports]:
 
 
 def _outlets(settings: RunSettings) -> list[_Outlet]:
-    on_stdout = any(target.file == STANDARD_OUTPUT for target in settings.reports)
-    outlets = [_terminal(settings, sys.stderr if on_stdout else sys.stdout)]
+    to_files = tuple(target for target in settings.reports if target.kind is not ReportKind.GITHUB)
+    on_stdout = any(target.file == STANDARD_OUTPUT for target in to_files)
+    log = sys.stderr if on_stdout else sys.stdout
+    outlets = [_terminal(settings, log)]
     try:
-        for target in _distinct(settings.reports):
+        for target in _distinct(to_files):
             outlets.append(_opened(target))
+        for target in settings.reports:
+            if target.kind is ReportKind.GITHUB:
+                # Its lines stand in the log, and GitHub reads them from both streams.
+                outlets += _for_github(target, log)
     except UsageError:
         for outlet in outlets:
             outlet.discard()
@@ -171,6 +186,25 @@ def _opened(target: ReportTarget) -> _Outlet:
     except OSError as error:
         raise UsageError(f"--report {name}: the file cannot be written: {error.strerror}") from None
     return _Outlet(open_report(target.kind, stream), stream, name, target.file, written)
+
+
+def _for_github(target: ReportTarget, log: TextIO) -> list[_Outlet]:
+    """Return annotations in the log, and the summary of the job if its file can be written.
+
+    A container may know its name without having it, which must not stop a run that did not ask for it.
+    """
+    # A run loads what it writes.
+    from simulator.report.markdown import SUMMARY_BYTES_MAX, AnnotationsReport, MarkdownReport
+
+    folder = os.path.relpath(Path.cwd(), target.top) if target.top else ""
+    outlets = [_Outlet(AnnotationsReport(log, folder), log, "")]
+    if target.file != STANDARD_OUTPUT:
+        with suppress(OSError):
+            stream = target.file.open("a", encoding="utf-8", errors="backslashreplace", newline="\n")
+            # GitHub drops a summary that is too long; other commands of the step may have written to it.
+            room = SUMMARY_BYTES_MAX - stream.tell()
+            outlets.append(_Appended(MarkdownReport(stream, room), stream, "github", target.file))
+    return outlets
 
 
 def _beside(target: ReportTarget) -> Path:

@@ -15,6 +15,7 @@ from simulator.core.secrets import mask_headers
 from simulator.core.steps import Scenario
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Exchange, Reply
+from simulator.law.rules import rules
 from simulator.report.causes import Sighting
 from simulator.report.events import RunStarted
 from simulator.report.rerun import rerun_line
@@ -120,6 +121,35 @@ def _fact(key: str, text: str, gutter: int, style: FrameStyle, *, wrap: bool = T
 
 def _end_of(trail: str) -> str:
     return trail if len(trail) <= TRAIL_LENGTH_MAX else "… " + trail[-TRAIL_LENGTH_MAX:]
+
+
+# --- the same for reports with a layout of their own ----------------------------------------------
+
+
+def facts_of(finding: Finding) -> dict[str, str]:
+    """Return what is known of a finding in words, by heading."""
+    rule = rules().get(finding.rule)
+    facts = {
+        "What happened": finding.label,
+        "Expected": " or ".join(format_money(balance) for balance in finding.expected),
+        "Found": "" if finding.found is None else format_money(finding.found),
+        "Balances and calls": finding.trail,
+        "Why it matters": finding.why,
+        "How to fix it": rule.fix if rule else "",
+    }
+    return {name: text for name, text in facts.items() if text}
+
+
+def blocks_of(shown: Sighting, started: RunStarted | None) -> dict[str, str]:
+    """Return what is to be read or copied as it is, by heading."""
+    finding, scenario = shown.finding, shown.scenario
+    blocks = {
+        "Calls over time": "\n".join(finding.lanes),
+        "The request": finding.curl,
+        "The answer": finding.answer,
+        "Run it again": rerun_line(started, scenario, finding.player) if scenario else "",
+    }
+    return {name: text for name, text in blocks.items() if text}
 
 
 # --- one call, as -v shows it ---------------------------------------------------------------------

@@ -16,33 +16,23 @@ from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
 from simulator.core.calls import Call
-from simulator.core.findings import Finding, Severity, Verdict
+from simulator.core.findings import Finding, Severity
 from simulator.core.money import Money, format_money
 from simulator.core.secrets import mask_url
 from simulator.core.values import Frozen
 from simulator.law.rules import rules
-from simulator.report.causes import Cause, Overview, Sighting
+from simulator.report.causes import Cause, Overview
 from simulator.report.certificate import STYLE
 from simulator.report.events import Event, ScenarioFinished
-from simulator.report.rerun import repeat_line, rerun_line
-from simulator.report.tally import OUTCOMES, passed_with_warnings
+from simulator.report.frame import blocks_of, facts_of
+from simulator.report.rerun import repeat_line
+from simulator.report.tally import HEADLINES, NOT_PASSED, OUTCOMES, passed_with_warnings
 from simulator.report.text import visible_lines
 
 PLOTS_MAX = 200
 """So many scenarios have a plot of their balance: a run in which all fail stays a file that opens at once."""
 
 SCENARIOS_OF_A_CAUSE = 20
-
-_HEADLINES = {
-    "passed": "No errors found",
-    "failed": "Errors found in your wallet",
-    "inconclusive": "Not everything could be judged",
-    "interrupted": "The run was interrupted",
-    "unreachable": "Your wallet could not be reached",
-    "nothing_selected": "No scenario was selected",
-}
-
-_NOT_PASSED = (Verdict.FAILED, Verdict.XPASSED, Verdict.INCONCLUSIVE)
 
 _WIDTH, _HEIGHT, _MARGIN, _LEFT = 640, 180, 24, 84
 
@@ -112,7 +102,7 @@ class HtmlReport:
                 event.exchange_count,
             )
         )
-        if event.verdict in _NOT_PASSED and len(self._plots) < PLOTS_MAX:
+        if event.verdict in NOT_PASSED and len(self._plots) < PLOTS_MAX:
             self._plots += [
                 (scenario.name, f"player {player}", plot) for player, plot in _balance_plots(event)
             ]
@@ -123,7 +113,7 @@ class HtmlReport:
         counts = {name: count for name, count in tally.counts_by_name.items() if count}
         return {
             "outcome": outcome,
-            "headline": _HEADLINES.get(outcome, outcome.replace("_", " ")),
+            "headline": HEADLINES.get(outcome, outcome.replace("_", " ")),
             "style": Markup(STYLE),
             "counts": counts,
             "warned": tally.passed_with_warnings,
@@ -170,38 +160,16 @@ class HtmlReport:
             "level": rule.level.value if rule else "",
             "times": cause.times,
             "follows": titles.get(cause.may_follow_from or "", ""),
-            "facts": _evidence(finding, rule.fix if rule else ""),
-            "blocks": self._blocks(shown),
+            "facts": facts_of(finding),
+            "blocks": blocks_of(shown, self._tally.started),
             "met": [(each.where, each.name) for each in met[:SCENARIOS_OF_A_CAUSE]],
             "met_more": max(0, len(met) - SCENARIOS_OF_A_CAUSE),
         }
-
-    def _blocks(self, shown: Sighting) -> dict[str, str]:
-        finding, scenario, started = shown.finding, shown.scenario, self._tally.started
-        blocks = {
-            "Calls over time": "\n".join(finding.lanes),
-            "The request": finding.curl,
-            "The answer": finding.answer,
-            "Run it again": rerun_line(started, scenario, finding.player) if scenario else "",
-        }
-        return {name: text for name, text in blocks.items() if text}
 
 
 def _environment() -> Environment:
     folder = Path(__file__).with_name("templates")
     return Environment(loader=FileSystemLoader(folder), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-
-
-def _evidence(finding: Finding, fix: str) -> dict[str, str]:
-    facts = {
-        "What happened": finding.label,
-        "Expected": " or ".join(format_money(balance) for balance in finding.expected),
-        "Found": "" if finding.found is None else format_money(finding.found),
-        "Balances and calls": finding.trail,
-        "Why it matters": finding.why,
-        "How to fix it": fix,
-    }
-    return {name: text for name, text in facts.items() if text}
 
 
 # --- plots: drawn here, so that the file shows them without a script -------------------------------

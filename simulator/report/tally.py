@@ -21,7 +21,7 @@ from simulator.report.events import (
     StepFinished,
 )
 
-KINDS = ("junit", "junit-full", "json", "ndjson", "html")
+KINDS = ("junit", "junit-full", "json", "ndjson", "html", "markdown")
 """The reports that go to a file, as ``--report KIND:FILE`` names them."""
 
 CUT_SHORT = "the run was interrupted before the end of this scenario"
@@ -37,6 +37,19 @@ OUTCOMES = {
     ExitCode.UNREACHABLE: "unreachable",
 }
 """The outcome of a run in one word, as files carry it."""
+
+HEADLINES = {
+    "passed": "No errors found",
+    "failed": "Errors found in your wallet",
+    "inconclusive": "Not everything could be judged",
+    "interrupted": "The run was interrupted",
+    "unreachable": "Your wallet could not be reached",
+    "nothing_selected": "No scenario was selected",
+}
+"""The outcome of a run in a sentence, for reports that people look at."""
+
+NOT_PASSED = (Verdict.FAILED, Verdict.XPASSED, Verdict.INCONCLUSIVE)
+"""Verdicts of a scenario to look at."""
 
 
 class Report(Protocol):
@@ -81,6 +94,10 @@ def open_report(kind: str, stream: TextIO) -> Report:
             from simulator.report.html import HtmlReport
 
             return HtmlReport(stream)
+        case "markdown":
+            from simulator.report.markdown import MarkdownReport
+
+            return MarkdownReport(stream)
         case _:
             raise UnknownReport(kind)
 

@@ -56,13 +56,20 @@ class ReportKind(StrEnum):
     JSON = "json"
     NDJSON = "ndjson"
     HTML = "html"
+    MARKDOWN = "markdown"
+    GITHUB = "github"
 
 
 class ReportTarget(Frozen):
-    """A report and the file it goes to; the file "-" is standard output."""
+    """A report and the file it goes to; the file "-" is standard output.
+
+    `file` of a report for GitHub is the summary of the job, "-" if there is none, and `top` the folder from
+    which GitHub names files.
+    """
 
     kind: ReportKind
     file: Path
+    top: Path | None = None
 
 
 class HttpHook(Frozen):
@@ -79,6 +86,8 @@ class CommandHook(Frozen):
 
 Hook = HttpHook | CommandHook
 
+
+_WITH_FILE = tuple(kind for kind in ReportKind if kind is not ReportKind.GITHUB)
 
 PLAYERS_MAX = 10_000
 
@@ -272,10 +281,14 @@ def _hook(text: str) -> Hook:
 
 def _report(text: str) -> ReportTarget:
     kind, colon, file = text.partition(":")
+    if text == ReportKind.GITHUB:
+        return ReportTarget(ReportKind.GITHUB, Path("-"))
     if not colon or not file:
         raise ValueError
-    if kind not in set(ReportKind):
-        raise Unfit(f"expected {_listed(ReportKind)} before the colon", did_you_mean(kind, ReportKind))
+    if kind == ReportKind.GITHUB:
+        raise Unfit("github takes no file: it writes to the log and to the summary of the job")
+    if kind not in _WITH_FILE:
+        raise Unfit(f"expected {_listed(_WITH_FILE)} before the colon", did_you_mean(kind, _WITH_FILE))
     return ReportTarget(ReportKind(kind), Path(file))
 
 
@@ -421,7 +434,9 @@ FAULTS = ValueKind(
     write=lambda kinds: (",".join(kinds),),
 )
 
-REPORTS = ValueKind("KIND:FILE", f"KIND:FILE, where KIND is {_listed(ReportKind)}", _report, tuple, ":")
+REPORTS = ValueKind(
+    "KIND:FILE", f"github, or KIND:FILE, where KIND is {_listed(_WITH_FILE)}", _report, tuple, ":"
+)
 
 
 def _agent_token(text: str) -> str:

@@ -14,7 +14,7 @@ from simulator.core.secrets import is_open, mask_url
 from simulator.core.values import Frozen
 from simulator.core.words import did_you_mean
 from simulator.errors import ConfigurationError
-from simulator.settings.kinds import Color, CommandHook, HttpHook, Unfit
+from simulator.settings.kinds import Color, CommandHook, HttpHook, ReportKind, ReportTarget, Unfit
 from simulator.settings.table import (
     ALL,
     CHOICE,
@@ -67,8 +67,22 @@ def load_run_settings(
     _require_target(values)
     if values.get("color", Color.AUTO) is Color.AUTO and colour_refused(environment):
         values["color"] = Color.NEVER
+    values["reports"] = _for_github(values.get("reports", ()), environment)
     values.setdefault("seed", int.from_bytes(os.urandom(8)) % _SEEDS)
     return RunSettings(paths=paths, **values)
+
+
+def _for_github(
+    targets: tuple[ReportTarget, ...], environment: Mapping[str, str]
+) -> tuple[ReportTarget, ...]:
+    """Return the reports with the one for GitHub, which every job of GitHub Actions has."""
+    named = any(target.kind is ReportKind.GITHUB for target in targets)
+    if not named and environment.get("GITHUB_ACTIONS") != "true":
+        return targets
+    top = environment.get("GITHUB_WORKSPACE")
+    summary = Path(environment.get("GITHUB_STEP_SUMMARY") or "-")
+    github = ReportTarget(ReportKind.GITHUB, summary, Path(top) if top else None)
+    return (*(target for target in targets if target.kind is not ReportKind.GITHUB), github)
 
 
 def _file_layer(rows: tuple[Setting, ...], named: Path | None) -> Layer:

@@ -285,7 +285,7 @@ class RunSettings(Frozen, kw_only=True):
     reports: tuple[ReportTarget, ...] = setting(
         "--report",
         kinds.REPORTS,
-        "Write a report: html, junit, junit-full, json or ndjson; the file - is standard output.",
+        "Write a report: html, markdown, junit, junit-full, json, ndjson (- is standard output), or github.",
         section="What is reported",
         default=(),
     )

@@ -1,0 +1,248 @@
+"""A run for a pull request: a summary in Markdown, and annotations as GitHub's workflow commands.
+
+Both are bounded, because GitHub drops a summary above 1 MiB whole, and shows ten annotations of a kind.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import PurePath
+from typing import TextIO
+
+from simulator.core.findings import Severity, Verdict
+from simulator.core.secrets import mask_url
+from simulator.errors import ExitCode
+from simulator.report.causes import Cause, Overview
+from simulator.report.events import Event, ScenarioFinished
+from simulator.report.frame import CURL_LENGTH_MAX, blocks_of, facts_of
+from simulator.report.rerun import repeat_line, rerun_line
+from simulator.report.tally import HEADLINES, NOT_PASSED, OUTCOMES
+from simulator.report.text import encodable, plural, shorten, visible, visible_lines
+
+SUMMARY_BYTES_MAX = 1_000_000
+
+CAUSES_MAX = 50
+"""So many causes are shown in full; of the others the summary has the sentence."""
+
+ROWS_MAX = 200
+
+ANNOTATIONS_MAX = 10
+
+CELL_WIDTH_MAX = 160
+
+MESSAGE_WIDTH_MAX = 1_000
+
+# All that Markdown, its tables and GitHub's links read as more than a character. A _ inside a word is one.
+_ACTIVE = re.compile(r"[\\`*\[\]|~$@#<>&]|(?<![^\W_])_|_(?![^\W_])|(?<=:)//|(?<=www)\.")
+
+_TOO_LONG = "\n_The rest is too long for this summary: the HTML and JSON reports have it._\n"
+
+
+class MarkdownReport:
+    """The summary in Markdown, written on `close`; `room` is how many bytes of UTF-8 it may take."""
+
+    def __init__(self, stream: TextIO, room: int = SUMMARY_BYTES_MAX) -> None:
+        self._stream = stream
+        self._room = room
+        self._tally = Overview()
+        self._rows: list[str] = []
+        self._rows_left_out = 0
+
+    def on(self, event: Event) -> None:
+        self._tally.on(event)
+        if isinstance(event, ScenarioFinished):
+            self._take(event)
+
+    def close(self) -> None:
+        for event in self._tally.finish():
+            self._take(event)
+        _write(self._stream, _within(self._room, self._pieces()))
+
+    def _take(self, event: ScenarioFinished) -> None:
+        if event.verdict not in NOT_PASSED:
+            return
+        if len(self._rows) == ROWS_MAX:
+            self._rows_left_out += 1
+            return
+        errors = [each.message for each in event.findings if each.severity is Severity.ERROR]
+        what = errors[0] if errors else event.reason.partition("\n")[0]
+        cells = (event.scenario.name, str(event.scenario.place), event.verdict.value, what)
+        self._rows.append(f"| {' | '.join(map(_cell, cells))} |\n")
+
+    def _pieces(self) -> Iterator[str]:
+        """Return the summary in pieces that make sense without those after them."""
+        tally = self._tally
+        yield f"## {headline(tally)}\n\n{_counts(tally)}\n"
+        if tally.root_cause:
+            yield f"\n{escaped(tally.root_cause.partition(chr(10))[0])}\n"
+        notes = tally.ended.notes if tally.ended else ()
+        yield "".join(["\n", *(f"- {escaped(note)}\n" for note in notes)]) if notes else ""
+        for number, cause in enumerate(tally.causes[:CAUSES_MAX], 1):
+            yield self._cause(number, cause)
+        rest = tally.causes[CAUSES_MAX:]
+        yield "".join(["\n", *(f"- {escaped(cause_line(each))}\n" for each in rest)]) if rest else ""
+        if self._rows:
+            left_out = f"\nand {self._rows_left_out:,} more.\n" if self._rows_left_out else ""
+            head = "| Scenario | Where | Verdict | What is wrong |\n|---|---|---|---|\n"
+            yield f"\n### Scenarios that did not pass\n\n{head}{''.join(self._rows)}{left_out}"
+        yield from self._again()
+
+    def _cause(self, number: int, cause: Cause) -> str:
+        shown, started = cause.shown, self._tally.started
+        titles = {each.key: each.shown.finding.message for each in self._tally.causes}
+        met = f"Met {plural(cause.times, 'time')}"
+        if cause.scenario_count:
+            met += f" in {plural(cause.scenario_count, 'scenario')}"
+        met += f". Shown here: {shown.name}, {shown.where}." if shown.name else " before the first scenario."
+        if cause.may_follow_from in titles:
+            met += f" It may follow from: {titles[cause.may_follow_from]}."
+        lines = [f"\n### {number}. {escaped(cause_line(cause))}\n", f"{escaped(met)}\n"]
+        facts = facts_of(shown.finding)
+        lines += [
+            f"- **{name}:** {escaped(shorten(text, MESSAGE_WIDTH_MAX))}" for name, text in facts.items()
+        ]
+        for name, text in blocks_of(shown, started).items():
+            lines += ["", f"{name}:", "", _fenced(text)]
+        return "\n".join(lines) + "\n"
+
+    def _again(self) -> Iterator[str]:
+        started, ended = self._tally.started, self._tally.ended
+        if started is None:
+            return
+        facts = {
+            "Endpoint": mask_url(started.endpoint),
+            "Calls": f"{self._tally.calls:,}",
+            "Duration": f"{ended.duration_ns / 1e9:.1f} s" if ended else "cut short",
+            "Seed": str(started.seed),
+            "Version": f"betrontech-sim {started.version}",
+        }
+        listed = "\n".join(f"- {name}: {escaped(text)}" for name, text in facts.items())
+        yield f"\n### The run\n\n{listed}\n\n{_fenced(repeat_line(started, last_failed=False))}\n"
+
+
+class AnnotationsReport:
+    """Annotations as lines that GitHub's runner reads, written on `close`.
+
+    `folder` leads from the top of the repository to the folder in which the run's files are named.
+    """
+
+    def __init__(self, stream: TextIO, folder: str = "") -> None:
+        self._stream = stream
+        self._folder = folder
+        self._tally = Overview()
+
+    def on(self, event: Event) -> None:
+        self._tally.on(event)
+
+    def close(self) -> None:
+        self._tally.finish()
+        _write(self._stream, self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        tally = self._tally
+        causes = [cause for cause in tally.causes if cause.severity is not Severity.NOTE]
+        lines = [self._annotation(cause) for cause in causes]
+        if tally.exit_code is not ExitCode.PASSED and not tally.of_severity(Severity.ERROR):
+            # The step fails, and no cause would say why.
+            lines.insert(0, workflow_command("error", _why_it_fails(tally), {"title": headline(tally)}))
+        yield from lines[:ANNOTATIONS_MAX]
+        if (more := len(lines) - ANNOTATIONS_MAX) > 0:
+            told = f"{plural(more, 'more finding')}: see the summary of this job"
+            yield workflow_command("notice", told, {"title": "betrontech-sim"})
+
+    def _annotation(self, cause: Cause) -> str:
+        shown = cause.shown
+        finding, scenario, started = shown.finding, shown.scenario, self._tally.started
+        facts = facts_of(finding)
+        told = [f"{name}: {facts[name]}" for name in ("What happened", "Expected", "Found") if name in facts]
+        told += [f"How to fix it: {facts['How to fix it']}"] if "How to fix it" in facts else []
+        told += [f"Run it again: {rerun_line(started, scenario, finding.player)}"] if scenario else []
+        message = "\n".join(shorten(visible(line), MESSAGE_WIDTH_MAX) for line in told)
+        place = (finding.place or scenario.place) if scenario else None
+        where = (
+            {"file": (PurePath(self._folder) / place.file).as_posix(), "line": str(place.line)}
+            if place
+            else {}
+        )
+        title = shorten(visible(cause_line(cause)), CELL_WIDTH_MAX)
+        return workflow_command(cause.severity.value, message or title, {**where, "title": title})
+
+
+def workflow_command(name: str, message: str, properties: Mapping[str, str]) -> str:
+    """Return the line of a workflow command, all that would end its parts escaped."""
+    given = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
+    return f"::{name} {given}::{_data(message)}\n"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def _why_it_fails(tally: Overview) -> str:
+    """Return the reason in a line where no error was found."""
+    open_ = (Verdict.XPASSED, Verdict.INCONCLUSIVE, Verdict.BLOCKED)
+    reasons = [tally.root_cause, *(reason for verdict in open_ for reason in tally.reasons.get(verdict, ()))]
+    if found := next(filter(None, reasons), ""):
+        return visible(found.partition("\n")[0])
+    return f"Exit code {int(tally.exit_code)}; the log of this step says more."
+
+
+def headline(tally: Overview) -> str:
+    """Return the verdict in a sentence."""
+    outcome = OUTCOMES[tally.exit_code]
+    return HEADLINES.get(outcome, outcome.replace("_", " "))
+
+
+def cause_line(cause: Cause) -> str:
+    """Return ``error[REF-03] the repeated refund was credited again``."""
+    finding = cause.shown.finding
+    return f"{cause.severity.value}[{finding.rule}] {finding.message}"
+
+
+def escaped(text: str) -> str:
+    """Return a text as one line that Markdown shows as it is: nothing in it is a link, a tag or a table."""
+    return _ACTIVE.sub(lambda match: "".join(f"&#{ord(each)};" for each in match[0]), visible(text))
+
+
+def _cell(text: str) -> str:
+    return escaped(shorten(visible(text), CELL_WIDTH_MAX))
+
+
+def _fenced(text: str) -> str:
+    """Return a block of code that no line of the text ends."""
+    if len(text) > CURL_LENGTH_MAX:
+        text = f"too long for a summary ({len(text):,} characters); the JSON report has it"
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}\n{visible_lines(text)}\n{fence}"
+
+
+def _counts(tally: Overview) -> str:
+    counts = [f"**{count:,}** {name}" for name, count in tally.counts_by_name.items() if count]
+    for severity in (Severity.ERROR, Severity.WARNING):
+        if found := len(tally.of_severity(severity)):
+            counts.append(plural(found, f"kind of {severity.value}", f"kinds of {severity.value}s"))
+    return ", ".join(counts) or "No scenario ran."
+
+
+def _write(stream: TextIO, pieces: Iterable[str]) -> None:
+    """Write to a stream that may lack characters, as the log of a runner can."""
+    encoding = stream.encoding or "utf-8"
+    stream.writelines(encodable(piece, encoding) for piece in pieces)
+    stream.flush()
+
+
+def _within(room: int, pieces: Iterable[str]) -> Iterator[str]:
+    """Return the pieces that fit, and instead of the first that does not, a line that says so."""
+    left = room - len(_TOO_LONG)
+    for piece in pieces:
+        left -= len(piece.encode("utf-8", "backslashreplace"))
+        if left < 0:
+            yield _TOO_LONG
+            return
+        yield piece
