@@ -120,13 +120,15 @@ def test_a_pass_with_warnings_is_told_as_such() -> None:
     )
     other = a_scenario("scenarios/refunds/other.yaml")
     events = [*ran(a_scenario(), Verdict.PASSED, warning), *ran(other, Verdict.PASSED, warning)]
-    report = junit([start(3), *events, *RUN[4:6], end(ExitCode.PASSED)])
+    report = junit([start(3), *events, *RUN[4:6], end(ExitCode.PASSED, times={"c": 7})])
     warned, _, passed = report.iter("testcase")
     assert [child.tag for child in warned] == ["system-out"]
     assert warned.findtext("system-out", "").startswith("This scenario passed with warnings.\n\nWARN  ")
     assert list(passed) == []
     assert properties_of(report[0])["passed_with_warnings"] == "2"
-    assert properties_of(report[0])["warning.c"] == f"CON-06: a number ({REFUND_FILE}), and 1 more"
+    assert properties_of(report[0])["warning.c"] == (
+        f"CON-06: a number ({REFUND_FILE}), and 1 more, 7 times in the run"
+    )
     assert not [name for name in properties_of(report[1]) if "warning" in name]
 
 

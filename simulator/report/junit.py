@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TextIO
 
 from simulator.core.calls import Call
@@ -85,14 +85,18 @@ class _Suite:
         warnings = {each.cause: each for each in findings if each.severity is Severity.WARNING}
         self.warned.update(warnings.keys())
         for cause, each in warnings.items():
-            self._first.setdefault(cause, f"{each.rule}: {_told(each)} ({where})")
+            self._first.setdefault(cause, f"{each.rule}: {each.message} ({where})")
 
-    def properties(self) -> dict[str, str]:
-        """Return the warnings by cause, each with the first scenario that met it and how many more did."""
+    def properties(self, times: Mapping[str, int]) -> dict[str, str]:
+        """Return the warnings by cause, each with the first scenario that met it and how many more did.
+
+        `times` counts by cause what a run tells of one scenario only, and meets in others, too.
+        """
         found = {"passed_with_warnings": str(self.passed_with_warnings)} if self.passed_with_warnings else {}
         for cause, count in self.warned.items():
             more = f", and {count - 1} more" if count > 1 else ""
-            found[f"warning.{cause}"] = self._first[cause] + more
+            met = f", {times[cause]} times in the run" if times.get(cause, 1) > 1 else ""
+            found[f"warning.{cause}"] = self._first[cause] + more + met
         return found
 
 
@@ -204,10 +208,11 @@ class JunitReport:
         write('<?xml version="1.0" encoding="UTF-8"?>\n')
         write(f"<testsuites{_attributes(run)}>\n")
         properties = _properties(tally)
+        times = tally.ended.times if tally.ended else {}
         for name, suite in self._suites.items():
             facts = {"name": name, **_counts(tags[name]), "time": _seconds(suite.duration_ns), **when}
             write(f"<testsuite{_attributes(facts)}>\n<properties>\n")
-            for key, value in (properties | suite.properties()).items():
+            for key, value in (properties | suite.properties(times)).items():
                 write(f"<property{_attributes({'name': key, 'value': value})}/>\n")
             write("</properties>\n")
             self._stream.writelines(map(_Case.element, suite.cases, tags[name]))
