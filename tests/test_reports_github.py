@@ -16,7 +16,7 @@ from report_stories import RUN, a_finding, a_scenario, end, ran, start, told
 from simulator.core.findings import Place, Severity, Verdict
 from simulator.core.money import Money
 from simulator.errors import ExitCode
-from simulator.report.events import Event
+from simulator.report.events import Event, FindingRaised
 from simulator.report.markdown import SUMMARY_BYTES_MAX, AnnotationsReport, MarkdownReport
 from simulator.report.tally import Report, render
 from small_wallet import Fields, SmallWallet, serving
@@ -187,6 +187,33 @@ def test_a_run_that_fails_without_a_cause_says_why(code: ExitCode, reason: str) 
     (line,) = annotated(events)
     assert line.startswith("::error title=")
     assert line.endswith(f"::{reason}")
+
+
+def test_the_table_names_the_cause_of_each_scenario_as_the_list_does() -> None:
+    """By the number of the cause, the first to mend first, in the order of the files."""
+    other = a_finding(cause="other-cause", message="another thing is wrong")
+    events: list[Event] = [start()]
+    for number, findings in enumerate([(other,), (a_finding(),), (other, a_finding()), (a_finding(),)]):
+        scenario = a_scenario(f"scenarios/s{number}.yaml", name=f"n{number}", id=f"s{number}")
+        events += ran(scenario, Verdict.FAILED, *findings)
+    text = told("markdown", [*events, end(ExitCode.FOUND)])
+    rows = [line for line in text.splitlines() if line.startswith("| n")]
+    assert [row[2:4] for row in rows] == ["n1", "n2", "n3", "n0"]
+    assert all(row.endswith("| failed | 1. the repeated refund was credited again |") for row in rows[:3])
+    assert rows[3].endswith("| failed | 2. another thing is wrong |")
+    assert text.index("### 1. error&#91;REF-03&#93; the repeated") < text.index(
+        "### 2. error&#91;REF-03&#93; another"
+    )
+
+
+def test_what_stopped_the_run_before_its_scenarios_is_told_whole() -> None:
+    """Its later lines say what the first one means."""
+    raised = FindingRaised(scenario_id=None, finding=a_finding())
+    root = "a bet was answered HTTP 200\nand yet the balance went down"
+    events: list[Event] = [start(), raised, end(ExitCode.FOUND, root_cause=root)]
+    (line,) = annotated(events)
+    assert "::a bet was answered HTTP 200%0Aand yet the balance went down%0AWhat happened" in line
+    assert "\nand yet the balance went down\n" in told("markdown", events)
 
 
 def test_a_run_that_was_cut_short_has_a_whole_summary() -> None:

@@ -12,6 +12,7 @@ from typing import TextIO
 
 from simulator.core.findings import Severity, Verdict
 from simulator.core.secrets import mask_url
+from simulator.core.steps import Scenario
 from simulator.errors import ExitCode
 from simulator.report.causes import Cause, Overview
 from simulator.report.events import Event, ScenarioFinished
@@ -46,8 +47,7 @@ class MarkdownReport:
         self._stream = stream
         self._room = room
         self._tally = Overview()
-        self._rows: list[str] = []
-        self._rows_left_out = 0
+        self._rows: list[tuple[Scenario, Verdict, str]] = []
 
     def on(self, event: Event) -> None:
         self._tally.on(event)
@@ -60,22 +60,16 @@ class MarkdownReport:
         _write(self._stream, _within(self._room, self._pieces()))
 
     def _take(self, event: ScenarioFinished) -> None:
-        if event.verdict not in NOT_PASSED:
-            return
-        if len(self._rows) == ROWS_MAX:
-            self._rows_left_out += 1
-            return
-        errors = [each.message for each in event.findings if each.severity is Severity.ERROR]
-        what = errors[0] if errors else event.reason.partition("\n")[0]
-        cells = (event.scenario.name, str(event.scenario.place), event.verdict.value, what)
-        self._rows.append(f"| {' | '.join(map(_cell, cells))} |\n")
+        if event.verdict in NOT_PASSED:
+            self._rows.append((event.scenario, event.verdict, event.reason.partition("\n")[0]))
 
     def _pieces(self) -> Iterator[str]:
         """Return the summary in pieces that make sense without those after them."""
         tally = self._tally
         yield f"## {headline(tally)}\n\n{_counts(tally)}\n"
         if tally.root_cause:
-            yield f"\n{escaped(tally.root_cause.partition(chr(10))[0])}\n"
+            what = "No scenario ran" if tally.nothing_ran else "The run stopped before its end"
+            yield f"\n{what}:\n\n{_fenced(tally.root_cause)}\n"
         notes = tally.ended.notes if tally.ended else ()
         yield "".join(["\n", *(f"- {escaped(note)}\n" for note in notes)]) if notes else ""
         for number, cause in enumerate(tally.causes[:CAUSES_MAX], 1):
@@ -83,9 +77,7 @@ class MarkdownReport:
         rest = tally.causes[CAUSES_MAX:]
         yield "".join(["\n", *(f"- {escaped(cause_line(each))}\n" for each in rest)]) if rest else ""
         if self._rows:
-            left_out = f"\nand {self._rows_left_out:,} more.\n" if self._rows_left_out else ""
-            head = "| Scenario | Where | Verdict | What is wrong |\n|---|---|---|---|\n"
-            yield f"\n### Scenarios that did not pass\n\n{head}{''.join(self._rows)}{left_out}"
+            yield self._table()
         yield from self._again()
 
     def _cause(self, number: int, cause: Cause) -> str:
@@ -105,6 +97,23 @@ class MarkdownReport:
         for name, text in blocks_of(shown, started).items():
             lines += ["", f"{name}:", "", _fenced(text)]
         return "\n".join(lines) + "\n"
+
+    def _table(self) -> str:
+        """Return the scenarios that did not pass, by the cause to mend first, with its number."""
+        causes: dict[str, tuple[int, str]] = {}
+        for number, cause in enumerate(self._tally.of_severity(Severity.ERROR), 1):
+            for each in cause.sightings:
+                causes.setdefault(each.scenario_id, (number, f"{number}. {cause.shown.finding.message}"))
+        after_all = len(causes) + 1
+        rows = []
+        for scenario, verdict, reason in self._rows:
+            number, what = causes.get(scenario.id, (after_all, ""))
+            cells = (scenario.name, str(scenario.place), verdict.value, what or reason)
+            rows.append((number, scenario.place.file, scenario.place.line, cells))
+        lines = [f"| {' | '.join(map(_cell, cells))} |\n" for *_, cells in sorted(rows)[:ROWS_MAX]]
+        left_out = f"\nand {len(rows) - ROWS_MAX:,} more.\n" if len(rows) > ROWS_MAX else ""
+        head = "| Scenario | Where | Verdict | What is wrong |\n|---|---|---|---|\n"
+        return f"\n### Scenarios that did not pass\n\n{head}{''.join(lines)}{left_out}"
 
     def _again(self) -> Iterator[str]:
         started, ended = self._tally.started, self._tally.ended
@@ -155,7 +164,9 @@ class AnnotationsReport:
         shown = cause.shown
         finding, scenario, started = shown.finding, shown.scenario, self._tally.started
         facts = facts_of(finding)
-        told = [f"{name}: {facts[name]}" for name in ("What happened", "Expected", "Found") if name in facts]
+        # What stopped the run before its scenarios says more than the finding alone.
+        told = self._tally.root_cause.splitlines() if scenario is None else []
+        told += [f"{name}: {facts[name]}" for name in ("What happened", "Expected", "Found") if name in facts]
         told += [f"How to fix it: {facts['How to fix it']}"] if "How to fix it" in facts else []
         told += [f"Run it again: {rerun_line(started, scenario, finding.player)}"] if scenario else []
         message = "\n".join(shorten(visible(line), MESSAGE_WIDTH_MAX) for line in told)
@@ -188,7 +199,7 @@ def _why_it_fails(tally: Overview) -> str:
     open_ = (Verdict.XPASSED, Verdict.INCONCLUSIVE, Verdict.BLOCKED)
     reasons = [tally.root_cause, *(reason for verdict in open_ for reason in tally.reasons.get(verdict, ()))]
     if found := next(filter(None, reasons), ""):
-        return visible(found.partition("\n")[0])
+        return visible_lines(found)
     return f"Exit code {int(tally.exit_code)}; the log of this step says more."
 
 
