@@ -22,12 +22,20 @@ TRIES = 20
 CONCURRENCY = Path(__file__).parent.parent / "scenarios" / "concurrency"
 
 
-def errors_of(defect: str, folder: Path, scenario: Path) -> dict[str, int]:
-    """The causes, with their counts, that a scenario of concurrent calls alone names for a defect."""
+def errors_of(defect: str, folder: Path, *scenarios: Path) -> dict[str, int]:
+    """The causes, with their counts, that scenarios of concurrent calls alone name for a defect."""
     report = folder / "run.json"
     with OperatorServer(OperatorSettings(defects=(defect,), seed=1)) as wallet:
         hook = f"{wallet.base_url}/_operator/players"
-        arguments = ["run", str(scenario), "--endpoint", wallet.endpoint, "--seed-hook", hook, "--quiet"]
+        arguments = [
+            "run",
+            *map(str, scenarios),
+            "--endpoint",
+            wallet.endpoint,
+            "--seed-hook",
+            hook,
+            "--quiet",
+        ]
         for _ in range(TRIES):
             # A race is not met each time.
             if main([*arguments, "--seed", "1", "--report", f"json:{report}"]) == 1:
@@ -64,6 +72,12 @@ def test_what_only_calls_at_once_do_wrong_stays_a_race(
     defect: str, scenario: str, cause: str, tmp_path: Path
 ) -> None:
     assert list(errors_of(defect, tmp_path, CONCURRENCY / f"{scenario}.yaml")) == [cause]
+
+
+def test_a_win_less_its_stake_is_one_cause_although_nothing_is_left_of_small_wins(tmp_path: Path) -> None:
+    """The bet came before the burst: a win that is sent alone is compared with its stake, too."""
+    scenarios = [CONCURRENCY / f"{name}.yaml" for name in ("many-wins", "one-win-twenty-times")]
+    assert list(errors_of("win-credited-net", tmp_path, *scenarios)) == ["win-wrong-amount"]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from simulator.core.findings import Outcome
 from simulator.core.money import ZERO, Money, format_money
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Method, WebhookRequest
-from simulator.judge.blame import Made, expected, likely_world
+from simulator.judge.blame import Made, Stake, expected, likely_world
 from simulator.law.book import Answered, Book, Ledger, Terms, World
 from simulator.law.roles import Branch, Mark
 
@@ -99,7 +99,7 @@ class Account:
     overlapped. `restarted`: the wallet was restarted since the last read that agreed. `shown_before` is the
     balance that the wallet showed before this account was opened at another one. `stated` is the balance
     that a refused bet stated, where reads show one that would have paid for it. `late` are the effects that
-    calls from before the book may still have.
+    calls from before the book may still have, and `stakes_before` what bets from before it took.
     """
 
     def __init__(self, player: str, book: Book, shown_before: Money | None = None) -> None:
@@ -124,6 +124,7 @@ class Account:
         self.unconfirmed: deque[Made] = deque(maxlen=UNCONFIRMED_MAX)
         self.unanswered: deque[Made] = deque(maxlen=UNANSWERED_KEPT)
         self.late: dict[Key, int] = {}
+        self.stakes_before: tuple[Stake, ...] = ()
         self._wrong_id: str | None = None
         self._excess: dict[tuple[bool, str], int] = {}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from simulator.core.calls import Call, CallForm, FaultKind, Operation
@@ -21,6 +21,8 @@ SUMS_MAX = 5_000
 WORLDS_LOOKED_AT_MAX = 64
 """How many possible states are compared to find the one that explains a wrong balance best."""
 
+STAKES_LOOKED_AT = 32
+"""How many of the latest bets may be the one whose stake a wallet takes off a win."""
 
 _MOVING = frozenset({Kind.BET, Kind.WIN, Kind.REFUND})
 
@@ -430,6 +432,21 @@ def entries(book: Book, method: Method, transaction_id: str) -> Iterator[Entry]:
         found = world.delta.get((method, transaction_id))
         if found is not None:
             yield found
+
+
+class Stake(Frozen):
+    """What a bet on a game has taken."""
+
+    game: str | None
+    amount: int
+
+
+def stakes_in(book: Book) -> Iterator[Stake]:
+    """Yield the stakes of the latest bets that took effect."""
+    for transaction_id in deque(book.applied(Method.BET), maxlen=STAKES_LOOKED_AT):
+        bet = book.fact(Method.BET, transaction_id)
+        if isinstance(bet, Applied):
+            yield Stake(bet.game, bet.amount)
 
 
 def knows(book: Book, request: WebhookRequest) -> bool:

@@ -15,7 +15,7 @@ from simulator.core.findings import Finding, Outcome, Severity
 from simulator.core.money import Money
 from simulator.core.webhooks import Method, WebhookRequest
 from simulator.judge.account import Account, Accounts
-from simulator.judge.blame import known_mistake, lawful_sum, one_call
+from simulator.judge.blame import Stake, known_mistake, lawful_sum, one_call, stakes_in
 from simulator.judge.explanations import of_burst
 from simulator.judge.findings import MoneyFacts
 from simulator.judge.judging import Judging
@@ -133,12 +133,14 @@ class BurstJudging(Judging):
         policy = replace(self._policy, reads=Reads.ALWAYS)
         accounts = Accounts(None)
         accounts.open(account.player, balance, account.book.terms, None)
+        stakes = (*account.stakes_before, *stakes_in(account.book), *_stakes(calls))
         shown: list[Finding] = []
         for request in alone_again(account.book, calls, balance):
             call = yield SendAlone(request)
             alone = accounts.get(account.player)
             if call is None or alone is None or alone.lost:
                 break
+            alone.stakes_before = stakes
             case = Judging(self._findings, policy, accounts, call, self._mistakes)
             ruling = yield from case.money(alone)
             shown += [each for each in ruling.findings if each.severity is Severity.ERROR]
@@ -147,6 +149,13 @@ class BurstJudging(Judging):
         alone = accounts.get(account.player)
         after = None if alone is None or alone.lost else alone.book.balances[0]
         return after, tuple(shown)
+
+
+def _stakes(calls: Sequence[Operation]) -> Iterator[Stake]:
+    """Return what the bets among these calls may have taken."""
+    for call in calls:
+        if call.method is Method.BET and call.outcome is not Outcome.REFUSED:
+            yield Stake(call.game_id, call.amount or 0)
 
 
 def alone_again(book: Book, calls: Sequence[Operation], balance: Money) -> Iterator[WebhookRequest]:

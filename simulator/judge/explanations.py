@@ -6,17 +6,26 @@ credited. All candidates are kept with a finding, and the report decides by what
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 
 from simulator.core.calls import CallForm, Operation
 from simulator.core.findings import Outcome
 from simulator.core.money import Money
 from simulator.core.webhooks import Method
-from simulator.judge.blame import SUMS_MAX, TAKEN_AGAIN, WORLDS_LOOKED_AT_MAX, Made, effect_of, stake_of
+from simulator.judge.blame import (
+    SUMS_MAX,
+    TAKEN_AGAIN,
+    WORLDS_LOOKED_AT_MAX,
+    Made,
+    Stake,
+    effect_of,
+    stake_of,
+    stakes_in,
+)
 from simulator.law.book import Book, World
 from simulator.law.mistakes import NOTHING_DONE, OTHER_AMOUNT, coarse, cut_by_float, situation_of, slips_of
-from simulator.law.roles import Applied, Role, role_of
+from simulator.law.roles import Role, role_of
 from simulator.law.situations import Situation
 
 _S = Situation
@@ -26,23 +35,24 @@ _NO_CAUSE = frozenset({_S.ANSWER_BALANCE_WRONG, _S.BALANCE_READ_WRONG})
 
 _CREDIT = {Method.BET: -1, Method.WIN: 1, Method.REFUND: 1}
 
-_STAKES_LOOKED_AT = 32
-
 _Slips = dict[Situation, set[int]]
 """By how much calls may put the balance wrong together, if all or some of them made the same mistake."""
 
 
-def of_answer(book: Book, unconfirmed: Iterable[Made], made: Made, balance: Money) -> frozenset[Situation]:
+def of_answer(
+    book: Book, unconfirmed: Iterable[Made], made: Made, balance: Money, stakes: Iterable[Stake] = ()
+) -> frozenset[Situation]:
     """Return the mistakes that explain the balance after a call which no right wallet answers so.
 
     `unconfirmed` are the calls before it that no read has confirmed, and those that may arrive late. The book
-    must not have the call.
+    must not have the call. `stakes` are those of bets from before the book.
     """
     earlier = _together(_slips_of_made(book, each) for each in unconfirmed)
     found: set[Situation] = set()
     for world in book.with_late_arrivals()[:WORLDS_LOOKED_AT_MAX]:
         found |= _of_answer_in(book, world, earlier, made, balance)
-    if made.request.method is Method.WIN and balance == made.before and _is_at_stake(book, made):
+    ignored = made.request.method is Method.WIN and balance == made.before
+    if ignored and _is_at_stake((*stakes, *stakes_in(book)), made):
         found.add(_S.WIN_WRONG_AMOUNT)
     return frozenset(found - _NO_CAUSE)
 
@@ -194,12 +204,10 @@ _CENTS_ADDED_MAX = 10_000_000
 """Calls that move more money together are not added up."""
 
 
-def _is_at_stake(book: Book, made: Made) -> bool:
+def _is_at_stake(stakes: Iterable[Stake], made: Made) -> bool:
     """Return whether a win without effect may be one that was credited less the stake of its game."""
-    latest = deque(book.applied(Method.BET), maxlen=_STAKES_LOOKED_AT)
-    bets = [book.fact(Method.BET, transaction_id) for transaction_id in latest]
     amount, game = made.request.amount or 0, made.request.game_id
-    return any(isinstance(bet, Applied) and bet.game == game and bet.amount >= amount for bet in bets)
+    return any(bet.game == game and bet.amount >= amount for bet in stakes)
 
 
 def _of_funds(

@@ -400,7 +400,7 @@ class Judging:
             account.overrule(made, balance)
             return
         gap = Money(balance - possible[0])
-        may_be = of_answer(book, account.in_question, made, balance)
+        may_be = of_answer(book, account.in_question, made, balance, account.stakes_before)
         told = telling(book, made, balance)
         situation = what_it_did(book, made, balance)
         known = self._known_culprit(account, gap)
