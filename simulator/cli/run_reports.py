@@ -196,7 +196,9 @@ def _for_github(target: ReportTarget, log: TextIO) -> list[_Outlet]:
     # A run loads what it writes.
     from simulator.report.markdown import SUMMARY_BYTES_MAX, AnnotationsReport, MarkdownReport
 
-    folder = os.path.relpath(Path.cwd(), target.top) if target.top else ""
+    here, top = Path.cwd().resolve(), target.top.resolve() if target.top else None
+    # Outside of the repository, on another drive perhaps, GitHub knows no file of the run.
+    folder = here.relative_to(top).as_posix() if top and here.is_relative_to(top) else ""
     outlets = [_Outlet(AnnotationsReport(log, folder), log, "")]
     if target.file != STANDARD_OUTPUT:
         with suppress(OSError):
