@@ -14,7 +14,6 @@ from markdown_it import MarkdownIt
 from command_line import simulate
 from report_stories import RUN, a_finding, a_scenario, end, ran, start, told
 from simulator.core.findings import Place, Severity, Verdict
-from simulator.core.money import Money
 from simulator.errors import ExitCode
 from simulator.report.events import Event, FindingRaised
 from simulator.report.markdown import SUMMARY_BYTES_MAX, AnnotationsReport, MarkdownReport
@@ -259,8 +258,9 @@ def test_names_that_the_stream_cannot_hold_are_written_as_escapes(
 
 
 def test_a_block_of_code_is_not_ended_by_its_text() -> None:
-    finding = a_finding(answer="HTTP 200 ``` </code> ````", expected=(Money(100_00),), found=Money(110_00))
+    """A line of backticks alone would end it."""
+    finding = a_finding(lanes=("one", "````", "</code>"))
     page = HTML.render(
         told("markdown", [start(), *ran(a_scenario(), Verdict.FAILED, finding), end(ExitCode.FOUND)])
     )
-    assert "<code>HTTP 200 ``` &lt;/code&gt; ````\n</code>" in page
+    assert "<code>one\n````\n&lt;/code&gt;\n</code>" in page
