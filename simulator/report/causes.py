@@ -204,7 +204,7 @@ class Causes:
 
 
 def _chosen(findings: Iterable[Finding]) -> dict[str, int]:
-    """Return the causes that explain all findings, with the number that each explains (decision 014).
+    """Return the causes that explain all findings, with the number that each explains (decision 016).
 
     A cause is proven by a finding that no other one explains. Of the rest, the one comes next that explains
     most of what is left; among these, the one that fewest amounts would show by chance, and then the one by
