@@ -17,7 +17,7 @@ PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test lint check format bench e2e crosscheck causes soak house container lock clean
+.PHONY: help demo serve test lint check format bench e2e crosscheck causes soak interrupts house container lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ crosscheck: $(VENV)/.dev ## compare the checker with all orders of 100,000 rando
 
 soak: $(VENV)/.dev ## play 200,000 webhooks with faults of all kinds, and see that nothing is lost
 	$(BIN)/python tests/soak.py $(WEBHOOKS)
+
+interrupts: $(VENV)/.dev ## interrupt 30 runs and kill 10 at random moments, and see each balance put back
+	$(BIN)/python tests/interrupts.py
 
 causes: $(VENV)/.dev ## compare the causes that the suite names for each built-in defect with its own
 	$(VENV)/bin/betrontech-sim mutants --causes

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from command_line import SECONDS_MAX, simulate, start
+from interrupts import campaign
 from small_wallet import OPENING_CENTS, Fields, Refusal, SmallWallet, serving
 
 KEPT = Path(".betrontech-sim", "balances")
@@ -185,3 +186,10 @@ def test_a_damaged_file_is_not_read(damage: bytes, folder: Path) -> None:
     with serving(Wallet()) as endpoint:
         done = simulate("restore", "--endpoint", endpoint, folder=folder)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_runs_that_end_at_random_moments_leave_each_balance_and_whole_reports(tmp_path: Path) -> None:
+    """A few of the runs that `make interrupts` ends, against a wallet that is slow."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
+    ends = campaign(tmp_path, numbers, seed=7, calls_max=40)
+    assert [end for end in ends if end.problems] == []

@@ -53,7 +53,8 @@ class RunContext:
     latest accepted bets; `limited` are the bodies that a rate limit turned away at first. One scenario at a
     time uses a player; the mappings are shared by all. `mistakes` counts what calls that were sent one after
     the other have shown. `cents_kept`: the preflight has seen a cent move exactly.
-    `destroyed`, by player, says which scenario left no amount of money for a balance.
+    `slowest_ns` is how long the slowest answer took; `cancelled`: calls were ended under way, and the wallet
+    may still apply them. `destroyed`, by player, says which scenario left no amount of money for a balance.
     """
 
     def __init__(
@@ -84,6 +85,8 @@ class RunContext:
         self.past: defaultdict[str, deque[Money]] = defaultdict(lambda: deque(maxlen=PAST_KEPT))
         self.mistakes: Counter[Situation] = Counter()
         self.cents_kept = False
+        self.slowest_ns = 0
+        self.cancelled = False
         self.destroyed: dict[str, str] = {}
         self.patience = Patience()
         self.rate_limit = RateLimit()
@@ -196,8 +199,10 @@ class RunContext:
     def _watch_silence(self, exchange: Exchange) -> None:
         if not isinstance(exchange.reply, NoReply):
             self._silent = 0
+            self.slowest_ns = max(self.slowest_ns, exchange.latency_ns or 0)
         elif exchange.reply.kind is NoReplyKind.INJECTED:
             # We ended this call ourselves, so it says nothing about the wallet.
+            self.cancelled |= exchange.fault is None
             return
         elif exchange.fault is None and not exchange.reply.answered:
             self._silent += 1

@@ -33,6 +33,9 @@ from simulator.scenario.script import Script
 HURRY_S = 5.0
 """How long restoring balances may take after an interrupt."""
 
+SETTLING_S_MAX = 2.0
+"""How much of it may pass before the first read: the wallet may still apply calls that were cancelled."""
+
 
 class Restore:
     """Remembers the balances of players before the run, and restores them.
@@ -125,10 +128,17 @@ class Restore:
 
     def _hurriedly(self) -> list[str]:
         """Restore after an interrupt; calls in flight when the time is up are given up, and noted."""
+        if not self._before:
+            return []
         timer = threading.Timer(HURRY_S, self._give_up)
         timer.start()
         try:
+            # A call that was cancelled takes as long as others until the wallet has applied it.
+            threading.Event().wait(min(self._context.slowest_ns / 1e9, SETTLING_S_MAX))
             notes = self._all()
+            if self._context.cancelled and not self._given_up:
+                # One read for each player shows whether the wallet has applied such a call even later.
+                notes = self._all()
         except KeyboardInterrupt:
             return self.left_as_it_is()
         finally:
@@ -148,11 +158,13 @@ class Restore:
             try:
                 restored = opening.reach(player, opening.read(player), balance)
             except (CannotReach, Stopped) as error:
+                self._back.discard(player)
                 notes.append(f"player {player} was not brought back to {format_money(balance)}: {error}")
                 continue
             if restored:
                 self._back.add(player)
             else:
+                self._back.discard(player)
                 notes.append(f"player {player} was not brought back to {format_money(balance)}")
         return notes
 

@@ -175,7 +175,8 @@ class _Run:
         try:
             self._work()
             in_hurry = context.stopping == INTERRUPTED
-            self._notes.extend(self._restore.at_the_end(hopeless=bool(root_cause), in_hurry=in_hurry))
+            hopeless = bool(root_cause) and not in_hurry
+            self._notes.extend(self._restore.at_the_end(hopeless=hopeless, in_hurry=in_hurry))
         except KeyboardInterrupt:
             context.stop(INTERRUPTED)
             self._notes.extend(self._restore.left_as_it_is())
