@@ -357,6 +357,8 @@ def test_hostile_text_stays_text(open_game: Open) -> None:
         expect(page.locator("#message")).to_have_text(f"Good luck, {HOSTILE}!")
         spin(page)
         row = moved(page).first
+        # A row that is opened before the answer came is made anew with it.
+        expect(row).to_have_attribute("data-outcome", "refused")
         row.locator("summary").click()
         expect(row.locator("pre").last).to_contain_text("<img src=x onerror=alert(1)>")
         assert page.locator("img").count() == 0
