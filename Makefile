@@ -17,7 +17,7 @@ PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test lint check format bench e2e crosscheck causes soak interrupts house container lock clean
+.PHONY: help demo serve test campaigns lint check format bench e2e crosscheck causes soak interrupts house container lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ lint: $(VENV)/.dev ## check format, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy $(CODE)
+
+campaigns: $(VENV)/.dev ## run the long tables that make test only samples: each defect, each check, each cause
+	$(PYTEST) -m campaign
 
 # `make check test`, which CI calls, runs the tests once.
 check: lint test ## check format, lint and types and run the tests, as CI does

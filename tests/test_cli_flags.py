@@ -39,7 +39,7 @@ for line in sys.stdin:
 GREEN = "name: A bet\nsteps: [bet: 10.00]\n"
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow])
 @given(lists=st.lists(st.one_of(ARGUMENTS, ARGUMENTS.map(COMPLETE.__add__)), min_size=1, max_size=8))
 def test_no_list_of_flags_shows_a_traceback(
     lists: list[list[str]], tmp_path_factory: pytest.TempPathFactory
