@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from api_client import Api
 from play_server import PlayServer, play_server
@@ -45,7 +46,7 @@ class Control:
     def seat(self, player: str = "1000", **fields: str) -> str:
         """Launch a game and open it; the path of its page."""
         game_url = self.do("POST", "/sessions", {"player": player, **fields})["game_url"]
-        path = str(game_url).removeprefix(self.api.state.public_url)
+        path = urlsplit(str(game_url)).path
         assert self.api.client.post(f"{path}/open", headers=PLAY).status_code == 200
         return path
 

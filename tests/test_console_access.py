@@ -181,7 +181,12 @@ def test_logging_in_leads_nowhere_else(after: str) -> None:
 
 def access(**changes: object) -> Access:
     """A guard with a token."""
-    fields: Mapping[str, object] = {"token": TOKEN, "key": b"k" * 32, "public_url": "http://x", "host": "x"}
+    fields: Mapping[str, object] = {
+        "token": TOKEN,
+        "key": b"k" * 32,
+        "public_url": "http://x",
+        "hosts": frozenset(),
+    }
     return Access(**{**fields, **changes})  # type: ignore[arg-type]  # fields by name
 
 

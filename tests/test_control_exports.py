@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -103,7 +104,7 @@ def test_an_opening_that_no_answer_had_shown_is_not_guessed(tmp_path: Path) -> N
     """A player whose first call is a bet with a lost reply; a right wallet is accused of nothing."""
     with controlled() as control:
         game_url = control.do("POST", "/sessions", {"player": "1000"})["game_url"]
-        path = str(game_url).removeprefix(control.api.state.public_url)
+        path = urlsplit(str(game_url)).path
         control.api.client.post(f"{path}/trouble", json={"kind": "lose_reply"}, headers={"X-Play": "1"})
         for _ in range(3):
             control.spin(path)

@@ -137,7 +137,7 @@ def test_with_operator_and_data_money_and_game_urls_survive_a_restart(tmp_path: 
     """The operator's database lies in the folder too, and a launched game is played on."""
     flags = ("--with-operator", "--data", str(tmp_path / "new" / "data"))
     with serving(tmp_path, *flags) as served:
-        path = json_of(launched(served, token_of(served)))["game_url"].removeprefix(served.url)
+        path = urlsplit(json_of(launched(served, token_of(served)))["game_url"]).path
         assert asked(served, path).status == 200
         served.process.kill()
         served.process.wait(60)

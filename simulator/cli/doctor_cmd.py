@@ -85,8 +85,8 @@ def command(**flags: Any) -> ExitCode:
 
 def _checks(values: Mapping[str, Any], profile: WireProfile) -> Iterator[Check]:
     # Importing the sender takes most of a start: help and wrong flags do without it.
-    from simulator.run.doctor import diagnose, in_container
-    from simulator.wire.target import make_target
+    from simulator.run.doctor import diagnose
+    from simulator.wire.target import in_container, make_target
 
     def reach() -> Target:
         cacert = values.get("cacert")

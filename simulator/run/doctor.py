@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from enum import StrEnum
-from pathlib import Path
 from time import monotonic_ns
 
 from simulator.core.findings import Outcome, Severity
@@ -23,8 +22,6 @@ from simulator.wire.writing import write
 SLOW_NS = 1_000_000_000
 
 CALLS = 3
-
-_CONTAINER_MARKS = ("/.dockerenv", "/run/.containerenv", "/var/run/secrets/kubernetes.io")
 
 BODY_SHOWN_BYTES = 160
 
@@ -48,11 +45,6 @@ class Check(Frozen):
     reached: bool = True
 
 
-def in_container() -> bool:
-    """Return whether this seems to be a container: Docker, Podman and Kubernetes leave these marks."""
-    return any(Path(mark).exists() for mark in _CONTAINER_MARKS)
-
-
 def diagnose(
     reach: Callable[[], Target],
     player: str,
@@ -66,7 +58,8 @@ def diagnose(
 
     `reach` returns the target (`wire.target.make_target`) and may raise UsageError. Only `user_balance` is
     sent, which moves no money, unless `bets`: a bet of 0.01, refunded at once, then shows whether the profile
-    fits, with a transaction id as `ids` says. `contained` is whether this is a container (`in_container`).
+    fits, with a transaction id as `ids` says. `contained` is whether this is a container
+    (`wire.target.in_container`).
     """
     start = monotonic_ns()
     try:

@@ -147,7 +147,17 @@ def create_app(state: ServerState) -> Flask:
     for part in console_blueprints(state, seats):
         app.register_blueprint(part)
     add_health(app, state)
+    if state.settings.trust_proxy:
+        trust_proxy(app)
     return app
+
+
+def trust_proxy(app: Flask) -> None:
+    """Take host and scheme from the headers of one proxy; the client's address stays the proxy's."""
+    # Few servers stand behind a proxy.
+    from werkzeug.middleware.proxy_fix import ProxyFix
+
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=0, x_proto=1, x_host=1)  # type: ignore[method-assign]
 
 
 def shown_in_page(value: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import re
 import selectors
@@ -17,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from urllib.parse import urlsplit
 
 from gunicorn import util
 from gunicorn.app.base import BaseApplication
@@ -32,6 +34,8 @@ from simulator.serve.logs import Lines, ServerLog, secrets_of
 from simulator.serve.state import ServerState
 from simulator.serve.store import make_private_folder
 from simulator.settings import ServeSettings
+
+LOG = logging.getLogger("simulator")
 
 THREADS = 320
 """How many requests are answered at once: more than a few hanging wallets hold (`turns.CALLERS_MAX` each)."""
@@ -66,7 +70,7 @@ def serve(settings: ServeSettings, ahead: CatalogueAhead | None = None) -> None:
     """Serve until stopped, then raise SystemExit. Raises UsageError if it cannot listen."""
     listener = listen(settings.host, settings.port)
     url = _url(settings.host, listener.getsockname()[1])
-    Server(settings, listener, url, ahead).run()
+    Server(settings, listener, url, ahead, contained=is_main_in_container()).run()
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -101,11 +105,18 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """The application as gunicorn wants it. Threads and open files are created in the worker only."""
 
     def __init__(
-        self, settings: ServeSettings, listener: socket.socket, url: str, ahead: CatalogueAhead | None = None
+        self,
+        settings: ServeSettings,
+        listener: socket.socket,
+        url: str,
+        ahead: CatalogueAhead | None = None,
+        *,
+        contained: bool = False,
     ) -> None:
         self.settings = settings
         self.url = url
         self._ahead = ahead
+        self._contained = contained
         self._listener = listener
         self.lines = Lines(settings.json_logs, secrets_of(settings))
         self._closing = contextlib.ExitStack()
@@ -178,6 +189,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         worker.stopping = self.state.stopping
         self._served = True
         if worker.age == 1:
+            for warning in container_warnings(self.settings) if self._contained else ():
+                LOG.warning(warning)
             print(ready_line(self.url, self.state), flush=True)
 
     def close(self, _arbiter: Any, worker: Any) -> None:
@@ -209,7 +222,7 @@ class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         super().manage_workers()
 
 
-# --- the ready line and the secret file -----------------------------------------------------------
+# --- the ready line -------------------------------------------------------------------------------
 
 
 def ready_line(url: str, state: ServerState) -> str:
@@ -228,6 +241,52 @@ def ready_line(url: str, state: ServerState) -> str:
     )
     return f"simulator ready on {url}, API under {url}/api, {len(state.catalogue.games)} games, {told}"
 
+
+# --- in a container, whose loopback is its own ----------------------------------------------------
+
+
+def is_main_in_container() -> bool:
+    """Return whether this process is the main one of a container, or the child of its init process."""
+    if 1 not in (os.getpid(), os.getppid()):
+        return False
+    # The process that starts the worker does without requests, which takes long to import.
+    from simulator.wire.target import in_container
+
+    return os.getpid() == 1 or in_container()
+
+
+def container_warnings(settings: ServeSettings) -> list[str]:
+    """Return what leads nowhere, from outside or from inside, if a container has these settings."""
+    from simulator.wire.target import is_this_machine  # as above
+
+    if is_this_machine(settings.host):
+        return [
+            f"this container listens on {settings.host}, which only it can reach, so no game URL opens; "
+            "add --host 0.0.0.0 (BETRONTECH_SIM_HOST=0.0.0.0)"
+        ]
+    found = []
+    public_host = urlsplit(settings.public_url or "").hostname
+    if public_host is not None and is_this_machine(public_host):
+        found.append(
+            f"game URLs begin with --public-url {settings.public_url}, which opens only on the machine that "
+            "publishes this port; without --public-url they begin with the host that a launch calls"
+        )
+    if settings.admin_token is None:
+        found.append(
+            "console and control API answer inside this container only; set BETRONTECH_SIM_ADMIN_TOKEN to "
+            "use them from outside"
+        )
+    for account in settings.accounts:
+        host = urlsplit(account.webhook_url or "").hostname
+        if host is not None and is_this_machine(host):
+            found.append(
+                f"webhooks of the agent {account.code} go to {host}, which is this container itself; call a "
+                "wallet on your machine as host.docker.internal, and one in a container by its name"
+            )
+    return found
+
+
+# --- the secret file ------------------------------------------------------------------------------
 
 FILE_NAME = "server.key"
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hmac
+import re
 import threading
 from dataclasses import field
 from typing import TYPE_CHECKING
 
 from simulator.core.values import Frozen
-from simulator.serve.accounts import Agents, SessionStore
+from simulator.serve.accounts import Agents, Session, SessionStore
+from simulator.serve.answers import Denied, ErrorCode
 from simulator.serve.api.faults import ApiFaults
 from simulator.serve.api.log import ApiLog
 from simulator.serve.catalogue import Catalogue
@@ -17,15 +19,17 @@ from simulator.serve.streams import EventStreams
 from simulator.settings import ServeSettings
 
 if TYPE_CHECKING:
+    from flask import Request
+
     from simulator.serve.delivery import RoundDelivery
 
 
 class ServerState(Frozen):
     """The parts of one server.
 
-    `public_url` has no slash at its end. Tokens and sessions expire by `clock`, which can be moved ahead. The
-    server starts and stops `delivery`. `stopping` is set as soon as the server begins to stop; handlers that
-    hold a connection open watch it.
+    `public_url` has no slash at its end: the setting, or else the address that the server listens on. Tokens
+    and sessions expire by `clock`, which can be moved ahead. The server starts and stops `delivery`.
+    `stopping` is set as soon as the server begins to stop; handlers that hold a connection open watch it.
     """
 
     settings: ServeSettings
@@ -40,6 +44,32 @@ class ServerState(Frozen):
     stopping: threading.Event = field(repr=False)
     faults: ApiFaults = field(default_factory=ApiFaults, repr=False)
     api_log: ApiLog = field(default_factory=ApiLog, repr=False)
+
+    def game_url(self, session: Session, request: Request) -> str:
+        """Return where a browser finds the game: at the public URL, or else at the host that was asked.
+
+        Behind a published port, and under a service's name, only the caller knows an address that leads here.
+        Raises Denied for a Host header that no URL can begin with.
+        """
+        host = request.headers.get("Host", "")
+        if self.settings.public_url is not None or not host:
+            return f"{self.public_url}/play/{session.token}"
+        authority = _AUTHORITY.fullmatch(host)
+        if authority is None or int(authority["port"] or 0) > PORT_MAX:
+            raise Denied(
+                ErrorCode.BAD_REQUEST,
+                "The Host header is not a host with an optional port, so no game URL can begin with it.",
+                hint="send Host: NAME:PORT as your HTTP client does by itself, or start with --public-url",
+            )
+        return f"{request.scheme}://{host}/play/{session.token}"
+
+
+PORT_MAX = 65_535
+
+# A name (service names have underscores), an IPv4 or an IPv6 address; nothing that could end a URL's host.
+_AUTHORITY = re.compile(
+    r"(?:[0-9A-Za-z_.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::(?P<port>[0-9]{1,5}))?", re.ASCII
+)
 
 
 def derived_key(secret: bytes, purpose: str) -> bytes:

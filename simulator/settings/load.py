@@ -100,6 +100,11 @@ def load_serve_settings(flags: Flags, environment: Mapping[str, str] | None = No
     """Return the settings of `serve` and `healthcheck`. Raises ConfigurationError."""
     values = load_values(SERVE, flags, environment)
     _refuse_trust_twice(values)
+    if values.get("console_hosts") and not values.get("admin_token"):
+        raise ConfigurationError(
+            "--console-host needs an admin token: without one the console answers on loopback only; "
+            "set --admin-token (BETRONTECH_SIM_ADMIN_TOKEN)"
+        )
     return ServeSettings(**values)
 
 

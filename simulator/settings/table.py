@@ -327,8 +327,20 @@ class ServeSettings(Frozen, kw_only=True):
     public_url: str | None = setting(
         "--public-url",
         kinds.URL,
-        "The beginning of game URLs, for a server behind a published port or a proxy.",
+        "The beginning of game URLs; by default the host that a launch calls.",
         default=None,
+    )
+    trust_proxy: bool = setting(
+        "--trust-proxy",
+        kinds.SWITCH,
+        "Believe a proxy in front of the server: X-Forwarded-Host and X-Forwarded-Proto.",
+        default=False,
+    )
+    console_hosts: tuple[str, ...] = setting(
+        "--console-host",
+        kinds.ALLOWED_HOSTS,
+        "One more name by which browsers may open the console, such as a service's; needs --admin-token.",
+        default=(),
     )
     admin_token: str | None = setting(
         "--admin-token",

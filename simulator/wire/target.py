@@ -11,6 +11,7 @@ import ipaddress
 import re
 import socket
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from requests import PreparedRequest, RequestException
@@ -294,6 +295,20 @@ def admit(
 def is_loopback(address: str) -> bool:
     """Return whether an address is this machine itself (127.0.0.0/8, ::1)."""
     return _plain(ipaddress.ip_address(address)).is_loopback
+
+
+def is_this_machine(host: str) -> bool:
+    """Return whether a name or an address is this machine itself, without looking it up."""
+    literal = _literal(host)
+    return _is_localhost(host) if literal is None else is_loopback(str(literal))
+
+
+_CONTAINER_MARKS = ("/.dockerenv", "/run/.containerenv", "/var/run/secrets/kubernetes.io")
+
+
+def in_container() -> bool:
+    """Return whether this seems to be a container: Docker, Podman and Kubernetes leave these marks."""
+    return any(Path(mark).exists() for mark in _CONTAINER_MARKS)
 
 
 def _resolved(endpoint: Endpoint, resolve: Resolve) -> tuple[str, ...]:

@@ -51,7 +51,7 @@ def api_blueprint(state: ServerState) -> Blueprint:
     def game_launch() -> Response:
         launch = read_launch(request.query_string, request.get_data(), caller(), state.catalogue)
         session = state.sessions.open(launch)
-        return _json({"status": True, "game_url": f"{state.public_url}/play/{session.token}"})
+        return _json({"status": True, "game_url": state.game_url(session, request)})
 
     @routes.get("/api/games/provider")
     def list_providers() -> Response:

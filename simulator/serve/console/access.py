@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import field
 from urllib.parse import urlsplit
 
-from flask import Request
+from flask import Request, request
 from werkzeug.wrappers import Response
 
 from simulator.core.values import Frozen
@@ -62,14 +62,15 @@ class Tries:
 class Access(Frozen, kw_only=True):
     """The guard of one server. `token` None opens it to loopback; `key` signs cookies.
 
-    `tries` counts wrong tokens, in forms and headers alike. `now_s` is real time, so that moving the
-    simulator's clock ends no login.
+    `hosts` are the names of this server besides localhost and the host of `public_url`. `tries` counts wrong
+    tokens, in forms and headers alike. `now_s` is real time, so that moving the simulator's clock ends no
+    login.
     """
 
     token: str | None = field(repr=False)
     key: bytes = field(repr=False)
     public_url: str
-    host: str
+    hosts: frozenset[str]
     now_s: Callable[[], float] = time.time
     tries: Tries = field(default_factory=Tries, repr=False)
 
@@ -94,7 +95,7 @@ class Access(Frozen, kw_only=True):
         if not self._is_known(host):
             raise Denied(
                 ErrorCode.HOST_REFUSED,
-                hint="ask by address, as localhost, or by the host that --public-url names",
+                hint="ask by address, as localhost, or by a host that --public-url or --console-host names",
             )
         origin = request.headers.get("Origin")
         if origin is not None and _authority(origin) not in (host.lower(), _authority(self.public_url)):
@@ -146,7 +147,7 @@ class Access(Frozen, kw_only=True):
     def _is_known(self, host: str) -> bool:
         """Return whether the host is an address or a known name; others might resolve any name to here."""
         name = _hostname(host)
-        if name in ("", "localhost", self.host.lower(), _hostname(_authority(self.public_url))):
+        if name in ("", "localhost", _hostname(_authority(self.public_url))) or name in self.hosts:
             return True
         return name.endswith(".localhost") or _address(name) is not None
 
@@ -157,7 +158,7 @@ def put_cookie(told: Response, access: Access, value: str) -> None:
         access.cookie_name,
         value,
         max_age=LIFETIME_S if value else 0,
-        secure=access.public_url.startswith("https://"),
+        secure=access.public_url.startswith("https://") or request.is_secure,
         httponly=True,
         samesite="Lax",
     )

@@ -215,7 +215,7 @@ def add_sessions(routes: Blueprint, state: ServerState) -> None:
     @routes.post("/sessions")
     def launch_game() -> Response:
         session = state.sessions.open(launch_of(body_of(request, *LAUNCH_FIELDS), state))
-        game_url = f"{state.public_url}/play/{session.token}"
+        game_url = state.game_url(session, request)
         return answer({**session_json(session, state), "game_url": game_url}, 201)
 
     @routes.delete("/sessions/<session_id>")

@@ -303,7 +303,7 @@ def console_blueprints(state: ServerState, seats: Seats) -> tuple[Blueprint, ...
         token=state.settings.admin_token,
         key=derived_key(state.access_key, "console"),
         public_url=state.public_url,
-        host=state.settings.host,
+        hosts=frozenset({state.settings.host.lower(), *state.settings.console_hosts}),
     )
     return page_blueprint(state, access), control_blueprint(state, access, seats)
 
