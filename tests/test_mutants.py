@@ -86,6 +86,21 @@ def test_a_race_or_a_restart_is_no_mistake_of_one_call(name: str) -> None:
 
 @pytest.mark.campaign
 @pytest.mark.parametrize(
+    ("name", "folders"),
+    [
+        ("win-paid-to-last-bettor", ("contract", "money", "rounds")),
+        ("balance-of-last-bettor", ("contract", "money")),
+        ("unknown-player-created", ("unknown",)),
+    ],
+)
+def test_one_player_taken_for_another_is_one_cause(name: str, folders: tuple[str, ...]) -> None:
+    """Calls for others are no mistake of this player's calls; a failed claim is none beside the law's."""
+    some = [scenario for scenario in SUITE if scenario.place.file.split("/")[1] in folders]
+    naming = name_causes(DEFECTS[name], some)
+    assert naming.named == (DEFECTS[name].cause,)
+
+
+@pytest.mark.parametrize(
     ("defects", "causes"),
     [
         (("bet-answered-not-charged", "large-win-capped"), {"bet-not-taken", "win-wrong-amount"}),

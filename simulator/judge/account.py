@@ -16,6 +16,7 @@ from simulator.core.money import ZERO, Money, format_money
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Method, WebhookRequest
 from simulator.judge.blame import Made, Stake, expected, likely_world
+from simulator.judge.traffic import Traffic
 from simulator.law.book import Answered, Book, Ledger, Terms, World
 from simulator.law.roles import Branch, Mark
 
@@ -99,7 +100,8 @@ class Account:
     overlapped. `restarted`: the wallet was restarted since the last read that agreed. `shown_before` is the
     balance that the wallet showed before this account was opened at another one. `stated` is the balance
     that a refused bet stated, where reads show one that would have paid for it. `late` are the effects that
-    calls from before the book may still have, and `stakes_before` what bets from before it took.
+    calls from before the book may still have, and `stakes_before` what bets from before it took. `known_ns`
+    is when the call or read was sent that last showed the balance of the book.
     """
 
     def __init__(self, player: str, book: Book, shown_before: Money | None = None) -> None:
@@ -125,6 +127,7 @@ class Account:
         self.unanswered: deque[Made] = deque(maxlen=UNANSWERED_KEPT)
         self.late: dict[Key, int] = {}
         self.stakes_before: tuple[Stake, ...] = ()
+        self.known_ns = 0
         self._wrong_id: str | None = None
         self._excess: dict[tuple[bool, str], int] = {}
 
@@ -175,9 +178,12 @@ class Account:
             self.unanswered.append(made)
         elif made.call.outcome is Outcome.ACCEPTED and made.call.balance is not None:
             self.shown = made.call.balance
+            self.known_ns = made.call.exchange.sent_ns
 
-    def confirm(self, balance: Money) -> None:
+    def confirm(self, balance: Money, read: Call | None = None) -> None:
         """Note that a read agreed with everything so far."""
+        if read is not None and read.balance == balance:
+            self.known_ns = read.exchange.sent_ns
         self.unconfirmed.clear()
         self.another_hand = self.restarted = False
         self.shown = balance
@@ -247,6 +253,18 @@ class Account:
         self._off(made.request, balance - world.balance - branch.moves)
         self._go_on_from(balance)
 
+    def take_in_corrected(self, made: Made, balance: Money, offset: Money) -> None:
+        """Let the book have had another balance before a call, and take the call in as it was answered."""
+        book, call = self.book, made.call
+        if offset:
+            book.rebase(Money(made.before + offset))
+        judged = book.observe(call.request, call.form.kind, call.outcome, call.balance)
+        if judged.possible and balance in book.balances:
+            book.read(balance)
+            self.follow(balance)
+        else:
+            self.overrule(made, balance)
+
     def rebase(self, balance: Money, culprit: Made | None) -> None:
         """Continue from a balance that no world has, because of a call that is already in the book."""
         self._off(None if culprit is None else culprit.request, self.book.rebase(balance))
@@ -304,8 +322,10 @@ class Account:
 class Accounts:
     """The accounts of all players; beyond a limit, the account that was unused for longest is closed."""
 
-    def __init__(self, players_max: int | None) -> None:
+    def __init__(self, players_max: int | None, traffic: Traffic) -> None:
         self.ledger = Ledger()
+        self.traffic = traffic
+        self.opening_reads: dict[str, int] = {}
         self._players_max = players_max
         self._accounts: OrderedDict[str, Account] = OrderedDict()
         self._carried: dict[str, LeftOff] = {}
@@ -324,6 +344,7 @@ class Accounts:
         before = self._carried.pop(player, None)
         if account is None:
             account = self._accounts[player] = Account(player, book, shown_before)
+            account.known_ns = self.opening_reads.pop(player, 0)
             if before is not None:
                 account.difference = before.difference
                 account.wrong, account.since = before.wrong, before.since
@@ -352,6 +373,10 @@ class Accounts:
         self._carried.pop(player, None)
         if before != LeftOff():
             self._carried[player] = before
+
+    def beside(self, account: Account) -> dict[Method, list[int]]:
+        """Return the amounts of other players' calls that may have come since the balance was shown."""
+        return self.traffic.of_others(account.player, account.known_ns)
 
     def others(self, account: Account, request: WebhookRequest) -> list[Account]:
         """Return the accounts of the other players whom a call with an id of theirs must leave alone.

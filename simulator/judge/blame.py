@@ -11,7 +11,7 @@ from simulator.core.money import CENT, ZERO, Money, format_change
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Method, Reply, WebhookRequest
 from simulator.law.book import Book, World
-from simulator.law.mistakes import situation_of
+from simulator.law.mistakes import TAKEN_AGAIN, situation_of
 from simulator.law.roles import REPEATS, Applied, Entry, Kind, Pending, Role, Tombstone, knob_shown, role_of
 from simulator.law.situations import Situation
 
@@ -85,14 +85,6 @@ class Made(Frozen):
         status = f" (HTTP {reply.status})" if isinstance(reply, Reply) else " (no answer)"
         change = f", balance {format_change(Money(moved))}" if moved else ""
         return f"{self.words}: {self.call.outcome.value}{status}{change}"
-
-
-TAKEN_AGAIN = {
-    Method.BET: Situation.REPEATED_BET_TAKEN_AGAIN,
-    Method.WIN: Situation.REPEATED_WIN_CREDITED_AGAIN,
-    Method.REFUND: Situation.REPEATED_REFUND_CREDITED_AGAIN,
-}
-"""The situation in which a call of that method takes effect again when it is sent again."""
 
 
 def kept_name(situation: Situation, method: Method, off: int, known: Collection[Situation]) -> Situation:

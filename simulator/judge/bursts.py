@@ -6,7 +6,7 @@ wrong together with others, too, and no lock is missing then.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from simulator.core.money import Money
 from simulator.core.webhooks import Method, WebhookRequest
 from simulator.judge.account import Account, Accounts
 from simulator.judge.blame import Stake, known_mistake, lawful_sum, one_call, stakes_in
-from simulator.judge.explanations import of_burst
+from simulator.judge.explanations import Around, of_burst
 from simulator.judge.findings import MoneyFacts
 from simulator.judge.judging import Judging
 from simulator.judge.rulings import NO_READ, Asking, Reads, SendAlone, Wanting
@@ -45,11 +45,14 @@ _RACES = frozenset({Situation.LOST_UPDATE, Situation.DOUBLE_EFFECT, Situation.CO
 class BurstJudging(Judging):
     """One player's calls that overlapped, which are being judged."""
 
+    _beside: Mapping[Method, Sequence[int]] = {}
+
     def burst(self, account: Account, calls: Sequence[Operation]) -> Asking:
         """Read the balance when all is at rest, and look for an order of the calls that explains it."""
         call, book = self._call, account.book
         account.raced = True
         read = yield from self._readable(account.player, None)
+        self._beside = self._accounts.beside(account)
         if read is not None and read.balance is None:
             yield from self._unreadable(account, read)
             account.lost = self._reason = account.lost or "the balance after the burst could not be read"
@@ -117,7 +120,8 @@ class BurstJudging(Judging):
             situation = verdict.situation if named is None else named[1]
             method = None if named is None else named[0].method
             vague = known is not None or situation is Situation.CONCURRENT_WRONG
-            may_be = of_burst(account.book, account.in_question, calls, gap, vague=vague)
+            around = Around(account.in_question, self._beside)
+            may_be = of_burst(account.book, around, calls, gap, vague=vague)
             self._found.append(findings.money(situation, call, facts, method, may_be=may_be))
         self._accused.add(account.player)
         account.blame(self._call)
@@ -131,7 +135,7 @@ class BurstJudging(Judging):
             return None, ()
         # Only a read after each call tells which of them is wrong.
         policy = replace(self._policy, reads=Reads.ALWAYS)
-        accounts = Accounts(None)
+        accounts = Accounts(None, self._accounts.traffic)
         accounts.open(account.player, balance, account.book.terms, None)
         stakes = (*account.stakes_before, *stakes_in(account.book), *_stakes(calls))
         shown: list[Finding] = []

@@ -7,15 +7,15 @@ credited. All candidates are kept with a finding, and the report decides by what
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from simulator.core.calls import CallForm, Operation
 from simulator.core.findings import Outcome
 from simulator.core.money import Money
+from simulator.core.values import Frozen
 from simulator.core.webhooks import Method
 from simulator.judge.blame import (
     SUMS_MAX,
-    TAKEN_AGAIN,
     WORLDS_LOOKED_AT_MAX,
     Made,
     Stake,
@@ -24,8 +24,16 @@ from simulator.judge.blame import (
     stakes_in,
 )
 from simulator.law.book import Book, World
-from simulator.law.mistakes import NOTHING_DONE, OTHER_AMOUNT, coarse, cut_by_float, situation_of, slips_of
-from simulator.law.roles import Role, role_of
+from simulator.law.mistakes import (
+    NOTHING_DONE,
+    OTHER_AMOUNT,
+    TAKEN_AGAIN,
+    coarse,
+    cut_by_float,
+    situation_of,
+    slips_of,
+)
+from simulator.law.roles import Applied, Role, role_of
 from simulator.law.situations import Situation
 
 _S = Situation
@@ -39,20 +47,52 @@ _Slips = dict[Situation, set[int]]
 """By how much calls may put the balance wrong together, if all or some of them made the same mistake."""
 
 
-def of_answer(
-    book: Book, unconfirmed: Iterable[Made], made: Made, balance: Money, stakes: Iterable[Stake] = ()
-) -> frozenset[Situation]:
+class Around(Frozen):
+    """What a wrong balance may come from, besides the latest call.
+
+    `unconfirmed` are the calls before it that no read has confirmed, and those that may arrive late. `beside`
+    are the amounts of calls for other players since then. `stakes` are those of bets from before the book.
+    """
+
+    unconfirmed: Sequence[Made]
+    beside: Mapping[Method, Sequence[int]] = {}
+    stakes: tuple[Stake, ...] = ()
+
+    def misplaced(self, off: int, missing: Iterable[tuple[Method, int]]) -> set[Situation]:
+        """Return what explains a gap if others' calls were booked here, and those `missing` elsewhere."""
+        own = list(missing)
+        return {
+            NOTHING_DONE[method]
+            for method, amounts in self.beside.items()
+            if _add_up(
+                [
+                    *(_CREDIT[method] * amount for amount in amounts),
+                    *(-effect for each, effect in own if each is method),
+                ],
+                off,
+            )
+        }
+
+
+def of_answer(book: Book, around: Around, made: Made, balance: Money) -> frozenset[Situation]:
     """Return the mistakes that explain the balance after a call which no right wallet answers so.
 
-    `unconfirmed` are the calls before it that no read has confirmed, and those that may arrive late. The book
-    must not have the call. `stakes` are those of bets from before the book.
+    The book must not have the call.
     """
-    earlier = _together(_slips_of_made(book, each) for each in unconfirmed)
+    earlier = _together(_slips_of_made(book, each) for each in around.unconfirmed)
+    own = [(each.request.method, each.effect(book)) for each in around.unconfirmed]
     found: set[Situation] = set()
     for world in book.with_late_arrivals()[:WORLDS_LOOKED_AT_MAX]:
         found |= _of_answer_in(book, world, earlier, made, balance)
+        moves = {branch.moves for branch in book.branches(world, made.request, made.call.form.kind)}
+        if made.role is Role.UNAFFORDABLE_BET and made.call.outcome is Outcome.ACCEPTED:
+            # Another player's money may have covered it.
+            moves.add(-(made.request.amount or 0))
+        for each in moves:
+            off = balance - world.balance - each
+            found |= around.misplaced(off, [*own, (made.request.method, each)])
     ignored = made.request.method is Method.WIN and balance == made.before
-    if ignored and _is_at_stake((*stakes, *stakes_in(book)), made):
+    if ignored and _is_at_stake((*around.stakes, *stakes_in(book)), made):
         found.add(_S.WIN_WRONG_AMOUNT)
     return frozenset(found - _NO_CAUSE)
 
@@ -80,13 +120,16 @@ def _of_answer_in(book: Book, world: World, earlier: _Slips, made: Made, balance
     return found
 
 
-def of_read(book: Book, unconfirmed: Sequence[Made], balance: Money) -> frozenset[Situation]:
+def of_read(book: Book, around: Around, balance: Money) -> frozenset[Situation]:
     """Return the mistakes that explain a balance which no world has, after calls that are in the book."""
+    unconfirmed = around.unconfirmed
     slips = _together(_slips_of_made(book, each) for each in unconfirmed)
+    own = [(each.request.method, each.effect(book)) for each in unconfirmed]
     found: set[Situation] = set()
     for world in book.worlds[:WORLDS_LOOKED_AT_MAX]:
         off = balance - world.balance
         found |= _explaining(slips, off) | _of_floats(world.balance, balance, off)
+        found |= around.misplaced(off, own)
     if unconfirmed:
         last = unconfirmed[-1]
         due = _CREDIT[last.request.method] * (last.request.amount or 0)
@@ -98,19 +141,24 @@ def of_read(book: Book, unconfirmed: Sequence[Made], balance: Money) -> frozense
 
 
 def of_burst(
-    book: Book, unconfirmed: Iterable[Made], calls: Collection[Operation], gap: int, *, vague: bool
+    book: Book, around: Around, calls: Collection[Operation], gap: int, *, vague: bool
 ) -> frozenset[Situation]:
     """Return the mistakes of single calls that explain the balance after calls which overlapped.
 
     `gap` is what the wallet has too much. `vague`: nothing but the sum is known to be wrong. The book must
     not have the calls.
     """
-    each = [_slips_of_made(book, made) for made in unconfirmed]
+    each = [_slips_of_made(book, made) for made in around.unconfirmed]
     effects: defaultdict[Method, list[int]] = defaultdict(list)
+    again: defaultdict[Method, list[int]] = defaultdict(list)
     seen: set[tuple[Method, str | None]] = set()
     for call in calls:
         key = (call.method, call.transaction_id)
-        if call.method.moves_money and call.form is not CallForm.MALFORMED and key not in seen:
+        if not call.method.moves_money or call.form is CallForm.MALFORMED:
+            continue
+        if key in seen or isinstance(book.fact(call.method, call.transaction_id or ""), Applied):
+            again[call.method].append(_CREDIT[call.method] * (call.amount or 0))
+        if key not in seen:
             bet = next((other for other in calls if (other.method, other.transaction_id) == _bet(call)), None)
             effect = 0 if call.outcome is Outcome.REFUSED else effect_of(book, call, bet)
             each.append(_collected(slips_of(call.method, effect, book.balances[0])))
@@ -118,6 +166,8 @@ def of_burst(
             seen.add(key)
     found = _explaining(_together(each), gap) | _of_floats(book.balances[0], book.balances[0], gap)
     found |= {NOTHING_DONE[method] for method, some in effects.items() if _add_up(some, -gap)}
+    found |= around.misplaced(gap, [(method, effect) for method, some in effects.items() for effect in some])
+    found |= {TAKEN_AGAIN[method] for method, some in again.items() if _add_up(some, gap)}
     if _add_up([effect for some in effects.values() for effect in some], -gap):
         # Calls that started from the same balance: the last one to write undoes the others.
         found.add(_S.LOST_UPDATE)
@@ -188,11 +238,21 @@ def _explaining(sums: _Slips, off: int) -> set[Situation]:
 
 
 def _add_up(effects: Iterable[int], wanted: int) -> bool:
-    """Return whether some of the effects add up to a sum that is not 0. The sums are the bits of a number."""
+    """Return whether some of the effects add up to a sum that is not 0.
+
+    Many sums are the bits of a number, one for each cent.
+    """
     some = [effect for effect in effects if effect]
     lowest = sum(effect for effect in some if effect < 0)
     highest = sum(effect for effect in some if effect > 0)
-    if not wanted or not lowest <= wanted <= highest or highest - lowest > _CENTS_ADDED_MAX:
+    if not wanted or not lowest <= wanted <= highest:
+        return False
+    if len(some) <= _FEW:
+        few = {0}
+        for effect in some:
+            few |= {each + effect for each in few}
+        return wanted in few
+    if highest - lowest > _CENTS_ADDED_MAX:
         return False
     sums = 1 << -lowest
     for effect in some:
@@ -200,8 +260,10 @@ def _add_up(effects: Iterable[int], wanted: int) -> bool:
     return bool(sums >> (wanted - lowest) & 1)
 
 
+_FEW = 12
+
 _CENTS_ADDED_MAX = 10_000_000
-"""Calls that move more money together are not added up."""
+"""More than a few calls that move more money together are not added up."""
 
 
 def _is_at_stake(stakes: Iterable[Stake], made: Made) -> bool:

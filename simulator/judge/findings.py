@@ -10,6 +10,7 @@ from simulator.core.findings import Alternative, Finding, Level, Severity
 from simulator.core.money import Money, format_change, format_money
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Exchange, Method, WireRequest, answer_line
+from simulator.law.mistakes import TAKEN_AGAIN
 from simulator.law.rules import rule_of, words_of
 from simulator.law.situations import Situation
 
@@ -62,6 +63,8 @@ class Findings(Frozen, kw_only=True):
         if call.exchange.fault == FaultKind.DUPLICATE.value:
             # Its two copies overlap.
             may_be = {*may_be, Situation.LOST_UPDATE}
+            if situation is Situation.DOUBLE_EFFECT and method in TAKEN_AGAIN:
+                may_be.add(TAKEN_AGAIN[method])
         others = tuple(self._alternative(each, method) for each in sorted(may_be) if each is not situation)
         return replace(finding, may_be=others) if others else finding
 

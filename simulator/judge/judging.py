@@ -27,7 +27,7 @@ from simulator.judge.blame import (
     what_it_did,
     what_it_did_in_all,
 )
-from simulator.judge.explanations import of_answer, of_read
+from simulator.judge.explanations import Around, of_answer, of_read
 from simulator.judge.findings import Findings, MoneyFacts
 from simulator.judge.rulings import (
     CAME_LATE,
@@ -202,8 +202,9 @@ class Judging:
         if balance is not None and shown is not None and balance != shown:
             again = yield ReadBalance(player, until=(shown,))
             if again is not None and again.balance == shown:
-                self._wrong_read(player, None, balance, shown, self._call, past)
+                self._wrong_read(player, None, balance, shown, self._call, lags=balance in past)
                 balance = shown
+        self._accounts.opening_reads[player] = self._call.exchange.sent_ns
         return balance, self._ruling(None, self._call.outcome)
 
     def _look(
@@ -225,6 +226,8 @@ class Judging:
             return
         if self._agrees(account, read.balance):
             return
+        # Only what came until now may explain the difference.
+        beside = self._accounts.beside(account)
         again = yield from self._ask(account.player)
         balance = None if again is None else again.balance
         agrees = balance is not None and self._agrees(account, balance)
@@ -240,8 +243,11 @@ class Judging:
                 agrees = balance is not None and self._agrees(account, balance)
         if agrees and balance is not None:
             self._wrong_read(account.player, account, read.balance, balance, read)
-        elif not (yield from self._is_moved_by_others(account, ())):
-            self._accuse_by_read(account, read.balance if balance is None else balance, read, suspect, latest)
+            return
+        if not (yield from self._is_moved_by_others(account, ())):
+            actual = read.balance if balance is None else balance
+            around = Around(account.in_question, beside)
+            self._accuse_by_read(account, actual, read, suspect, latest, around)
 
     def _unreadable(self, account: Account, read: Call | None) -> Looking:
         """Accuse where the wallet answers reads that it answered before, and no more with an amount."""
@@ -288,7 +294,7 @@ class Judging:
             account.lost = self._reason = str(error)
             return True
         if agrees:
-            account.confirm(balance)
+            account.confirm(balance, self._last_read or self._call)
         return agrees
 
     # --- accusing ----------------------------------------------------------------------------------
@@ -305,6 +311,7 @@ class Judging:
             self._accuse(account, Situation.UNKNOWN_PLAYER_ACCEPTED, made.call, facts)
             return
         actual = yield from self._balance_after(account.player, made)
+        beside = self._accounts.beside(account)
         if account.late and self._answer_shows_late(account, made, possible, actual):
             return
         if actual is not None and answered is not None and actual != answered:
@@ -312,21 +319,22 @@ class Judging:
             late = yield from self._ask(account.player, (answered,))
             if late is not None and late.balance == answered:
                 self._wrong_read(account.player, account, actual, answered, made.call)
-                self._take_in(account, made, answered, Money(answered - possible[0]))
+                account.take_in_corrected(made, answered, Money(answered - possible[0]))
                 return
         for before in (account.shown_before, account.stated):
             if before is not None and len(possible) == 1 and answered == before + possible[0] - made.before:
                 self._wrong_read(account.player, account, made.before, before, made.call)
-                self._take_in(account, made, Money(answered), Money(before - made.before))
+                account.take_in_corrected(made, Money(answered), Money(before - made.before))
                 return
         if self._reads_are_wrong and not account.unconfirmed and answered is not None and len(possible) == 1:
             # The account was opened at a read that lagged.
             opening = Money(made.before + answered - possible[0])
-            self._wrong_read(account.player, account, made.before, opening, made.call)
-            self._take_in(account, made, answered, Money(answered - possible[0]))
+            self._wrong_read(account.player, account, made.before, opening, made.call, lags=False)
+            account.take_in_corrected(made, answered, Money(answered - possible[0]))
             return
         if not (yield from self._is_moved_by_others(account, possible)):
-            self._accuse_by_answer(account, made, possible, actual)
+            around = Around(account.in_question, beside, account.stakes_before)
+            self._accuse_by_answer(account, made, possible, actual, around)
 
     def _is_moved_by_others(
         self, account: Account, lawful: Collection[Money]
@@ -388,7 +396,12 @@ class Judging:
         return read.balance
 
     def _accuse_by_answer(
-        self, account: Account, made: Made, possible: tuple[Money, ...], actual: Money | None
+        self,
+        account: Account,
+        made: Made,
+        possible: tuple[Money, ...],
+        actual: Money | None,
+        around: Around,
     ) -> None:
         """Accuse by the balance after an answer that no right wallet gives."""
         book, call = account.book, made.call
@@ -400,7 +413,10 @@ class Judging:
             account.overrule(made, balance)
             return
         gap = Money(balance - possible[0])
-        may_be = of_answer(book, account.in_question, made, balance, account.stakes_before)
+        may_be = of_answer(book, around, made, balance)
+        if account.calls == 0 and call.balance is not None and call.outcome is Outcome.ACCEPTED:
+            # Only reads have shown the balance before it.
+            may_be |= set(READS_WRONGLY)
         told = telling(book, made, balance)
         situation = what_it_did(book, made, balance)
         known = self._known_culprit(account, gap)
@@ -418,10 +434,10 @@ class Judging:
             situation = what_it_did_in_all(book, lost, Money(0)) if known is None else known.situation
             self._accuse(account, situation, lost.call, self._facts(account, possible, balance), may_be)
             account.rebase(Money(made.before + gap), lost)
-            self._take_in(account, made, balance, Money(0))
+            account.take_in_corrected(made, balance, Money(0))
             return
         if self._is_no_fault(account, made, balance, told=told):
-            self._take_in(account, made, balance, gap)
+            account.take_in_corrected(made, balance, gap)
             return
         if situation is Situation.BLOCKED_PLAYER_WRONG and not book.terms.blocked:
             situation = Situation.LIMIT_IGNORED
@@ -447,18 +463,6 @@ class Judging:
         account.another_hand = True
         return True
 
-    def _take_in(self, account: Account, made: Made, balance: Money, offset: Money) -> None:
-        """Let the book have had another balance before a call, and take the call in as it was answered."""
-        book, call = account.book, made.call
-        if offset:
-            book.rebase(Money(made.before + offset))
-        judged = book.observe(call.request, call.form.kind, call.outcome, call.balance)
-        if judged.possible and balance in book.balances:
-            book.read(balance)
-            account.follow(balance)
-        else:
-            account.overrule(made, balance)
-
     def _accuse_by_read(
         self,
         account: Account,
@@ -466,6 +470,7 @@ class Judging:
         read: Call,
         suspect: Situation | None,
         latest: Made | None,
+        around: Around,
     ) -> None:
         """Find the call since the last good read that explains a balance which no world has."""
         book = account.book
@@ -476,7 +481,7 @@ class Judging:
             self._wrong_read(account.player, account, actual, book.balances[0], read)
             return
         known = self._known_culprit(account, gap)
-        may_be = of_read(book, account.in_question, actual)
+        may_be = of_read(book, around, actual)
         if suspect is not None and known is None:
             self._accuse(account, suspect, self._call, facts, may_be)
             account.rebase(actual, None)
@@ -490,7 +495,7 @@ class Judging:
             self._accuse(account, found.situation, found.made.call, facts, may_be)
             account.rebase(actual, found.made)
         elif sure:
-            self._accuse(account, Situation.BALANCE_READ_WRONG, read, facts, may_be)
+            self._accuse(account, Situation.BALANCE_READ_WRONG, read, facts, {*may_be, *READS_WRONGLY})
             account.rebase(actual, None)
         else:
             self._found.append(self._findings.someone_else(read, facts))
@@ -504,18 +509,21 @@ class Judging:
         wrong: Money,
         current: Money,
         read: Call,
-        past: Collection[Money] = (),
+        *,
+        lags: bool | None = None,
     ) -> None:
         """Report a read that was wrong: it lags, or it shows a balance that was never this player's."""
-        behind = wrong in past if account is None else account.trail.had(wrong) and current != account.stated
+        if lags is None:
+            lags = account is not None and account.trail.had(wrong) and current != account.stated
         trail = "" if account is None else account.trail.line
         facts = MoneyFacts(player, (current,), wrong, trail)
-        situation = Situation.STALE_READ if behind else Situation.READ_CONTRADICTS
-        # Caches and replicas may also show balances older than the trail.
-        situation = max((situation, *READS_WRONGLY), key=lambda each: self._mistakes[each])
+        situation = Situation.STALE_READ if lags else Situation.READ_CONTRADICTS
         if account is None or not account.raced:
             self._mistakes[situation] += 1
-        self._found.append(self._findings.money(situation, read, facts, Method.BALANCE))
+        # Caches and replicas may also show balances older than the trail: most reads decide.
+        situation = max((situation, *READS_WRONGLY), key=lambda each: self._mistakes[each])
+        finding = self._findings.money(situation, read, facts, Method.BALANCE, may_be=READS_WRONGLY)
+        self._found.append(finding)
         self._accused.add(player)
         if account is not None:
             account.blame(self._call)

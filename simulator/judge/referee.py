@@ -27,6 +27,7 @@ from simulator.judge.rulings import (
     ReadBalance,
     Ruling,
 )
+from simulator.judge.traffic import Traffic
 from simulator.law.book import Book, Ledger, Terms, resembles
 from simulator.law.situations import Situation
 
@@ -34,17 +35,22 @@ from simulator.law.situations import Situation
 class Referee:
     """Judges calls, player by player; the players of one referee share their transaction ids.
 
-    `findings` makes the findings. `mistakes` counts what single calls have shown; referees of the same wallet
-    may share it.
+    `findings` makes the findings. `mistakes` counts what single calls have shown, and `traffic` keeps the
+    latest calls; referees of the same wallet may share both.
     """
 
     def __init__(
-        self, findings: Findings, policy: Policy | None = None, mistakes: Counter[Situation] | None = None
+        self,
+        findings: Findings,
+        policy: Policy | None = None,
+        mistakes: Counter[Situation] | None = None,
+        traffic: Traffic | None = None,
     ) -> None:
         self.findings = findings
         self.policy = policy or Policy()
         self._mistakes = Counter() if mistakes is None else mistakes
-        self._accounts = Accounts(self.policy.players_max)
+        self._traffic = traffic or Traffic()
+        self._accounts = Accounts(self.policy.players_max, self._traffic)
 
     @property
     def ledger(self) -> Ledger:
@@ -101,10 +107,11 @@ class Referee:
 
     def forget(self) -> None:
         """Close all accounts."""
-        self._accounts = Accounts(self.policy.players_max)
+        self._accounts = Accounts(self.policy.players_max, self._traffic)
 
     def call(self, call: Call) -> Asking:
         """Judge one bet, win or refund."""
+        self._traffic.note(call.request, call.exchange.sent_ns, call.exchange.answered_ns)
         account = self._accounts.get(call.request.player)
         if call.why.account is KnownAs.UNKNOWN and (account is None or account.book.terms.exists):
             return self._of_unknown(call, account)

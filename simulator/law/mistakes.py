@@ -133,6 +133,13 @@ OTHER_AMOUNT = {
 }
 """The situation in which an accepted call of that method moves another amount than the one that was sent."""
 
+TAKEN_AGAIN = {
+    Method.BET: S.REPEATED_BET_TAKEN_AGAIN,
+    Method.WIN: S.REPEATED_WIN_CREDITED_AGAIN,
+    Method.REFUND: S.REPEATED_REFUND_CREDITED_AGAIN,
+}
+"""The situation in which a call of that method takes effect again when it is sent again."""
+
 _QUANTA = (100, 10)
 """Whole units, and tenths of them: what columns without two decimals keep."""
 

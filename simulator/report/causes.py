@@ -245,8 +245,14 @@ def _options(findings: Sequence[Finding], named: Mapping[str, int]) -> list[set[
 _TWO_CALLS = frozenset({Situation.LOST_UPDATE.value, Situation.DOUBLE_EFFECT.value})
 """Races of which the calls are known."""
 
-_NEVER_GUESSED = frozenset({Situation.MONEY_KEPT_AS_FLOAT.value})
-"""Causes that need a finding of their own: digits beyond the cent are seen, or they are not."""
+_NEVER_GUESSED = frozenset(
+    {
+        Situation.MONEY_KEPT_AS_FLOAT.value,
+        Situation.STALE_READ.value,
+        Situation.READ_CONTRADICTS.value,
+    }
+)
+"""Causes that need a finding of their own: digits beyond the cent, or reads that contradict each other."""
 
 _EXACT = {
     Situation.CENTS_CUT.value: 3,

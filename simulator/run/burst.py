@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
@@ -95,6 +96,8 @@ class Bursts:
         calls = self._script.together(step, self._ledger)
         self._ledger.share(_ids_of_several_players(calls))
         context = self._context
+        for planned in calls:
+            context.traffic.note(planned.call.request, time.monotonic_ns())
         done = release(calls, step.in_flight, context.sender, lambda: bool(context.stopping))
         answered = [(planned, context.record(planned.call, exchange)) for planned, exchange in done]
         for planned, call in answered:

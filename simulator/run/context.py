@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,6 +18,7 @@ from simulator.core.profiles import WireProfile
 from simulator.core.secrets import Secrets
 from simulator.core.webhooks import Exchange, Method, NoReply, NoReplyKind, WebhookRequest
 from simulator.judge.replies import read_call
+from simulator.judge.traffic import Traffic
 from simulator.law.roles import KNOBS
 from simulator.law.situations import Situation
 from simulator.report.events import DialectObserved, Event, FindingRaised, RunFinished, ScenarioFinished
@@ -52,7 +54,8 @@ class RunContext:
     showed and continued from, as far as it is known; `past` are those before. `bets`, by player, are the
     latest accepted bets; `limited` are the bodies that a rate limit turned away at first. One scenario at a
     time uses a player; the mappings are shared by all. `mistakes` counts what calls that were sent one after
-    the other have shown. `cents_kept`: the preflight has seen a cent move exactly.
+    the other have shown; `traffic` keeps the latest money calls. `cents_kept`: the preflight has seen a cent
+    move exactly.
     `slowest_ns` is how long the slowest answer took; `cancelled`: calls were ended under way, and the wallet
     may still apply them. `destroyed`, by player, says which scenario left no amount of money for a balance.
     """
@@ -84,6 +87,7 @@ class RunContext:
         self.bets: defaultdict[str, deque[WebhookRequest]] = defaultdict(lambda: deque(maxlen=BETS_KEPT))
         self.past: defaultdict[str, deque[Money]] = defaultdict(lambda: deque(maxlen=PAST_KEPT))
         self.mistakes: Counter[Situation] = Counter()
+        self.traffic = Traffic()
         self.cents_kept = False
         self.slowest_ns = 0
         self.cancelled = False
@@ -145,6 +149,7 @@ class RunContext:
         self.rate_limit.wait()
         if self.stopping and not self.ending:
             raise Stopped(self.stopping)
+        self.traffic.note(unsent.request, time.monotonic_ns())
         try:
             exchange = self.sender.call(unsent.request, unsent.wire)
         except CallInterrupted as interrupt:
@@ -157,6 +162,7 @@ class RunContext:
         assert unsent.fault is not None
         if self.stopping:
             raise Stopped(self.stopping)
+        self.traffic.note(unsent.request, time.monotonic_ns())
         try:
             exchanges = self.sender.disturb(unsent.request, unsent.wire, unsent.fault, self.pause)
         except CallInterrupted as interrupt:
@@ -172,6 +178,7 @@ class RunContext:
         """Read the reply of a call that was made, and put the call into the event stream."""
         call = read_call(exchange, unsent.form, unsent.why, self.profile, self.secrets)
         reading = call.reading
+        self.traffic.note(unsent.request, exchange.sent_ns, exchange.answered_ns)
         with self._lock:
             self.calls += 1
             self.report(call)

@@ -109,7 +109,7 @@ class Judge:
         )
         reads = Reads(settings.probe.value)
         policy = Policy(reads=reads, cents_kept=context.cents_kept, sends_alone=True)
-        self._referee = Referee(self._findings, policy, context.mistakes)
+        self._referee = Referee(self._findings, policy, context.mistakes, context.traffic)
         self.phase = phase
         self.found: list[Finding] = []
         self.blocked: set[str] = set()
@@ -232,17 +232,22 @@ class Judge:
         self.tell(self._findings.mild(situation, self._placed(call), method, detail))
 
     def expectation(self, message: str, call: Call) -> None:
-        """Tell what an author claimed and does not hold, unless the referee has said worse of it.
+        """Tell what an author claimed and does not hold, unless the referee has named it.
 
-        The steps of a player whose money is wrong are not made: if it is, this very step has shown it.
+        The steps of a player whose money is wrong are not made: if it is, this very step has shown it. What
+        the referee has only warned of is as bad as the claim says.
         """
         if call.player in self.blocked:
             return
         place = self._place_of(call)
-        for told in self.found:
-            if told.place == place and told.severity is Severity.ERROR and breaks_the_law(told.cause):
+        claimed = self._findings.expectation(message, self._placed(call))
+        for number, told in enumerate(self.found):
+            if told.place == place and told.severity is not Severity.NOTE and breaks_the_law(told.cause):
+                if claimed.severity is Severity.ERROR and told.severity is Severity.WARNING:
+                    self.found[number] = replace(told, severity=Severity.ERROR)
+                    self._tell(self.found[number])
                 return
-        self.tell(self._findings.expectation(message, self._placed(call)))
+        self.tell(claimed)
 
     def broken_claim(self, message: str, call: Call) -> None:
         """Tell what an author claimed and does not hold; after a missing answer it is left open."""

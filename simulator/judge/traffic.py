@@ -1,0 +1,48 @@
+"""Keep the latest money calls of all players: a wallet may book a call on a player whom it does not name."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from simulator.core.values import Frozen
+from simulator.core.webhooks import Method, WebhookRequest
+
+NOTES_KEPT = 2_048
+"""How many notes are kept: two for each call, and more than a burst of several players has."""
+
+
+class Passing(Frozen):
+    """A money call with its times; `answered_ns` is None while it is in flight."""
+
+    request: WebhookRequest
+    sent_ns: int
+    answered_ns: int | None
+
+    def ended_before(self, moment_ns: int) -> bool:
+        """Return whether the wallet had answered it by then."""
+        return self.answered_ns is not None and self.answered_ns < moment_ns
+
+
+class Traffic:
+    """The latest money calls to one wallet. Several threads may note calls at once."""
+
+    def __init__(self) -> None:
+        self._calls: deque[Passing] = deque(maxlen=NOTES_KEPT)
+
+    def note(self, request: WebhookRequest | None, sent_ns: int, answered_ns: int | None = None) -> None:
+        """Note a call when it is sent, and again when it is answered."""
+        if request is not None and request.method.moves_money and request.amount:
+            self._calls.append(Passing(request, sent_ns, answered_ns))
+
+    def of_others(self, player: str, since_ns: int) -> dict[Method, list[int]]:
+        """Return the amounts of the calls for other players that were in flight at that moment or later."""
+        latest: dict[tuple[str, Method, str | None], Passing] = {}
+        for each in tuple(self._calls):
+            request = each.request
+            if request.player != player:
+                latest[request.player, request.method, request.transaction_id] = each
+        found: dict[Method, list[int]] = {}
+        for (_, method, _), each in latest.items():
+            if not each.ended_before(since_ns):
+                found.setdefault(method, []).append(each.request.amount or 0)
+        return found
