@@ -17,6 +17,7 @@ from simulator.core.webhooks import Method
 from simulator.serve.accounts import Lang
 from simulator.serve.console.frame import POLICY
 from simulator.serve.console.pages import shown_body
+from simulator.serve.console.plots import LEFT, WIDTH, time_axis
 from simulator.serve.entries import Purpose
 from simulator.serve.texts import texts_folder, texts_of
 
@@ -165,6 +166,25 @@ def test_a_balance_that_differs_is_a_gap_in_the_plot_and_in_the_table(control: C
     assert 'class="gap"' in text
     assert '<tr class="differs">' in text
     assert re.search(r'<path d="M[\d. HV]+" class="line answered"/>', text)
+    assert re.search(r'<path d="M[\d. HVZ]+" class="difference"/>', text)
+
+
+def test_the_axis_is_time_and_leaves_out_an_hour_in_which_nothing_happened() -> None:
+    axis = time_axis([0, 1000, 2000, 3_602_000, 3_603_000])
+    assert [each.left_out_ms for each in axis.breaks] == [3_600_000]
+    second = axis.x(1000) - axis.x(0)
+    assert axis.x(2000) - axis.x(1000) == pytest.approx(second, abs=0.2)
+    assert axis.x(3_603_000) - axis.x(3_602_000) == pytest.approx(second, abs=0.2)
+    assert axis.x(2000) < axis.breaks[0].x < axis.x(3_602_000)
+    assert axis.x(3_603_000) <= WIDTH
+    assert [tick.x for tick in axis.ticks] == sorted({tick.x for tick in axis.ticks})
+
+
+@pytest.mark.parametrize("times", [[5], [5, 5, 5], [0, 1], [0, 10**12], list(range(0, 10**6, 997))])
+def test_the_axis_has_room_for_any_times(times: list[int]) -> None:
+    axis = time_axis(times)
+    assert all(LEFT <= axis.x(at) <= WIDTH for at in times)
+    assert axis.ticks
 
 
 def test_what_is_not_there_says_so_as_a_page(control: Control) -> None:

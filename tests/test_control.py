@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -245,7 +246,24 @@ def test_ten_refunds_paid_again_leave_the_wallet_ten_stakes_over() -> None:
         assert (player["wallet"], player["ledger"], player["difference"]) == ("1100.00", "1000.00", "100.00")
         assert (player["wrong"], player["since"]) == (10, wrong[-1]["number"])
         page = control.api.client.get("/console/player?agent=demo&player=1000").get_data(as_text=True)
-        assert "Your wallet has 1100.00, should be 1000.00, 100.00 over" in page
+        assert "Your wallet has 100.00 too much for this player." in page
+        players = control.api.client.get("/console/players").get_data(as_text=True)
+        assert "1 of 1 players differ from the ledger. Too much in all: 100.00." in players
+
+
+def test_a_read_that_judges_a_call_stands_beside_the_balance_after_it() -> None:
+    """A bet that only a balance read can judge leaves no difference behind."""
+    with controlled("status-as-word") as control:
+        control.read()
+        control.bet("10.00")
+        points = control.get("/players/balances?agent=demo&player=1000")["balances"]
+        assert [(each["answered"], each["expected"], each["difference"]) for each in points] == [
+            ("1000.00", "1000.00", "0.00"),
+            ("990.00", "990.00", "0.00"),
+            ("990.00", "990.00", "0.00"),
+        ]
+        changes = control.get("/journal/changes?since=0")["exchanges"]
+        assert len({each["change"] for each in changes}) == len(changes)
 
 
 def test_an_exchange_that_is_not_judged_says_why(control: Control) -> None:
@@ -255,8 +273,16 @@ def test_an_exchange_that_is_not_judged_says_why(control: Control) -> None:
         "unjudged",
         "the balance of this player was not known before the call",
     )
-    page = control.api.client.get(f"/console/exchange/{bet['number']}").get_data(as_text=True)
-    assert bet["reason"] in page
+    for path in ("/", f"/console/exchange/{bet['number']}"):
+        assert bet["reason"] in control.api.client.get(path).get_data(as_text=True)
+
+
+def test_a_row_has_the_status_and_what_the_wallet_says_of_a_refusal(control: Control) -> None:
+    control.read()
+    control.bet("99999.00")
+    row = control.api.client.get("/console/rows?outcome=refused&part=1").get_data(as_text=True)
+    assert '<span class="status s2">200</span>' in row
+    assert re.search(r'<span class="why" title="INSUFFICIENT_FUNDS">INSUFFICIENT_FUNDS</span>', row)
 
 
 def test_latencies_are_counted_by_outcome(control: Control) -> None:

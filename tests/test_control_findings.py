@@ -34,6 +34,14 @@ def test_a_cause_is_one_line_with_its_sum_its_fix_and_its_exchanges() -> None:
         assert (latest["expected"], latest["found"]) == (["970.00"], "960.00")
 
 
+def test_causes_stand_in_the_order_of_reports() -> None:
+    """What a call did comes before how answers are written, and before reads that may follow from it."""
+    with controlled("bet-charged-again", "status-as-word") as control:
+        resend_bet(control, 1)
+        found = [each["cause"] for each in causes(control) if each["severity"] == "error"]
+        assert found == ["repeated-bet-taken-again", "form:CON-07:status-text"]
+
+
 def test_causes_are_filtered_by_player_rule_cause_and_number() -> None:
     with controlled("bet-charged-again") as control:
         first = resend_bet(control, 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from simulator.core.findings import CallVerdict, Finding, Severity
@@ -10,6 +11,7 @@ from simulator.core.money import Money
 from simulator.core.values import Frozen
 from simulator.law.rules import rule, rule_ids, words_of
 from simulator.law.situations import Situation, breaks_the_law
+from simulator.report.causes import Causes
 from simulator.serve.entries import Entry, Filter, condition_of
 from simulator.serve.journal import PAGE_MAX, Journal
 from simulator.serve.store import JournalStore, Value
@@ -38,7 +40,8 @@ class Occurrence(Frozen):
 class SeenCause(Frozen):
     """A cause and the exchanges that show it. `amount` is the sum over all `count` of them, where known.
 
-    `first` and `latest` are numbers of exchanges; `occurrences` are the latest ones.
+    `first` and `latest` are numbers of exchanges; `occurrences` are the latest ones. `may_follow_from` is the
+    cause that may have made this one.
     """
 
     cause: str
@@ -53,6 +56,7 @@ class SeenCause(Frozen):
     first: int
     latest: int
     occurrences: tuple[Occurrence, ...]
+    may_follow_from: str | None = None
 
 
 class ServedVerdict(Frozen):
@@ -80,7 +84,7 @@ class SeenCauses:
         since: int = 0,
         dismissed: bool = False,
     ) -> list[SeenCause]:
-        """Return the causes among the exchanges that pass, the worst first, then in the order they were met.
+        """Return the causes among the exchanges that pass, in the order in which reports show them.
 
         `since` is a number of an exchange; only later ones count. A dismissed cause is left out until it is
         met again, unless `dismissed` is wanted.
@@ -99,7 +103,7 @@ class SeenCauses:
             (*values, PAGE_MAX),
         )
         shown = [row for row in rows if dismissed or row[4] > self._store.counter(_DISMISSED + row[0])]
-        return [self._cause(row, conditions, values) for row in shown]
+        return _as_in_reports([self._cause(row, conditions, values) for row in shown])
 
     def dismiss(self, cause: str) -> bool:
         """Leave a cause out of lists until it is met again; return False if it was never met."""
@@ -163,6 +167,16 @@ class SeenCauses:
             for each in entry.findings
             if each.cause == cause
         ]
+
+
+def _as_in_reports(found: Sequence[SeenCause]) -> list[SeenCause]:
+    """Return causes in the order of every report, each with the one that it may follow from."""
+    causes = Causes()
+    causes.add_run_findings(
+        replace(each.occurrences[0].finding, severity=each.severity, count=each.count) for each in found
+    )
+    by_key = {each.cause: each for each in found}
+    return [replace(by_key[each.key], may_follow_from=each.may_follow_from) for each in causes.ranked()]
 
 
 def title_of(finding: Finding) -> str:

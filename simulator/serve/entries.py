@@ -202,7 +202,7 @@ def entry_of(row: Sequence[Any]) -> Entry:
         expected=money_of(values["expected"]),
         verdict=CallVerdict(values["verdict"]),
         problem=values["problem"],
-        findings=tuple(kept_finding(*kept) for kept in json.loads(values["findings"] or "[]")),
+        findings=findings_of(values["findings"]),
         reply_bytes=values["reply_bytes"],
         reason=values["reason"],
         difference=money_of(values["difference"]) or ZERO,
@@ -261,6 +261,11 @@ def findings_text(findings: tuple[Finding, ...]) -> str:
             for each in findings
         ]
     )
+
+
+def findings_of(kept: str) -> tuple[Finding, ...]:
+    """Return the findings in that text."""
+    return tuple(kept_finding(*each) for each in json.loads(kept)) if kept else ()
 
 
 def condition_of(wanted: Filter) -> tuple[list[str], list[Value]]:

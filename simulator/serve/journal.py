@@ -7,6 +7,7 @@ import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 from simulator.core.calls import CallForm, Player
 from simulator.core.findings import CallVerdict, Finding, Outcome
@@ -22,8 +23,10 @@ from simulator.serve.entries import (
     Entry,
     Filter,
     LatencyCount,
+    Purpose,
     condition_of,
     entry_of,
+    findings_of,
     findings_text,
     kept_money,
     latency_counts,
@@ -145,8 +148,13 @@ class Journal:
         reason: str = "",
         difference: Money = ZERO,
     ) -> None:
-        """Put what was found out about an exchange later in place of what was said at first."""
+        """Put what was found out about an exchange later in place of what was said at first.
+
+        The reads that it took were recorded before: they get the balances after it.
+        """
         with self.transaction():
+            if verdict is not CallVerdict.UNJUDGED:
+                self._correct_reads(number, expected, difference)
             self._change += 1
             self._store.write(
                 "UPDATE exchanges SET change = ?, verdict = ?, expected = ?, findings = ?, reason = ?, "
@@ -158,6 +166,21 @@ class Journal:
             )
             self._store.write("DELETE FROM findings WHERE number = ?", (number,))
             self._write_findings(number, findings)
+
+    def _correct_reads(self, number: int, expected: Money | None, difference: Money) -> None:
+        """Put the balance after a call beside those of the reads that were made to judge it."""
+        reads = self._store.read(
+            "SELECT number FROM exchanges WHERE number > ? AND purpose = ? "
+            "AND (agent, player) = (SELECT agent, player FROM exchanges WHERE number = ?) ORDER BY number",
+            (number, Purpose.PROBE.value, number),
+        )
+        for (read,) in reads:
+            # Each change has a number of its own: readers ask for what came after a number.
+            self._change += 1
+            self._store.write(
+                "UPDATE exchanges SET change = ?, expected = ?, difference = ? WHERE number = ?",
+                (self._change, kept_money(expected), kept_money(difference), read),
+            )
 
     def clear(self) -> None:
         """Forget all exchanges and findings. What must still be delivered stays."""
@@ -321,11 +344,12 @@ class Journal:
     def balances(self, agent: str, player: str, *, limit: int = PAGE_MAX) -> list[BalancePoint]:
         """Return the player's latest balances, oldest first."""
         rows = self._store.read(
-            "SELECT number, at_ms, balance, expected FROM exchanges WHERE player = ? AND agent = ? AND "
+            "SELECT number, at_ms, method, amount, balance, expected, difference, verdict, findings "
+            "FROM exchanges WHERE player = ? AND agent = ? AND "
             "(balance IS NOT NULL OR expected IS NOT NULL) ORDER BY number DESC LIMIT ?",
             (player, agent, min(limit, PAGE_MAX)),
         )
-        return [BalancePoint(row[0], row[1], money_of(row[2]), money_of(row[3])) for row in reversed(rows)]
+        return [_balance_point(*row) for row in reversed(rows)]
 
     def left_off(self, agent: str, player: str) -> LeftOff:
         """Return how wrong a wallet was when the player's latest exchange was recorded, and what is open."""
@@ -415,12 +439,37 @@ class Journal:
 
 
 class BalancePoint(Frozen):
-    """A player's balance after one exchange: as answered, and as expected."""
+    """A player's balance after one exchange: as answered, and as expected.
+
+    `difference` is how much too much the wallet has after it; negative: too little.
+    """
 
     number: int
     at_ms: int
     answered: Money | None
     expected: Money | None
+    method: str = ""
+    amount: Money | None = None
+    difference: Money = ZERO
+    is_wrong: bool = False
+    findings: tuple[Finding, ...] = ()
+
+
+def _balance_point(
+    number: int,
+    at_ms: int,
+    method: str,
+    amount: Any,
+    balance: Any,
+    expected: Any,
+    difference: Any,
+    verdict: str,
+    findings: str,
+) -> BalancePoint:
+    return BalancePoint(
+        *(number, at_ms, money_of(balance), money_of(expected), method, money_of(amount)),
+        *(money_of(difference) or ZERO, verdict == CallVerdict.WRONG.value, findings_of(findings)),
+    )
 
 
 class Cut(Frozen):

@@ -13,6 +13,7 @@ from simulator import __version__
 from simulator.core.calls import KnownAs
 from simulator.core.mappings import WHOLE_MAX, Wrong, one_of
 from simulator.core.money import format_money, money_text
+from simulator.core.values import Frozen
 from simulator.errors import UsageError
 from simulator.judge.account import PlayerStanding
 from simulator.serve.accounts import Session, SessionKind
@@ -35,7 +36,7 @@ from simulator.serve.console.exports import Json, add_exports, full_json, row_js
 from simulator.serve.console.requests import SLICE_S, WAIT_MS_MAX, add_requests
 from simulator.serve.entries import Entry, Filter
 from simulator.serve.fields import FILTERS, WebhookUnfit, body_of, filter_of, query_of
-from simulator.serve.journal import PAGE_MAX, Journal
+from simulator.serve.journal import PAGE_MAX, Journal, PlayerCount
 from simulator.serve.obligations import Obligation, State
 from simulator.serve.play.seats import Seats
 from simulator.serve.state import ServerState
@@ -235,12 +236,10 @@ def add_players(routes: Blueprint, state: ServerState) -> None:
     @routes.get("/players")
     def list_players() -> Response:
         query_of(request)
-        found = journal.players()
         names = ("agent", "player", "exchanges", "latest")
         shown = [
-            {name: getattr(each, name) for name in names}
-            | standing_json(state.delivery.referees.standing((each.agent, each.player)))
-            for each in found
+            {name: getattr(each.counted, name) for name in names} | standing_json(each.standing)
+            for each in player_rows(state)
         ]
         return answer({"players": shown})
 
@@ -255,6 +254,8 @@ def add_players(routes: Blueprint, state: ServerState) -> None:
                 "at_ms": point.at_ms,
                 "answered": money_text(point.answered),
                 "expected": money_text(point.expected),
+                "difference": money_text(point.difference),
+                "findings": [each.rule for each in point.findings],
             }
             for point in points
         ]
@@ -265,6 +266,25 @@ def add_players(routes: Blueprint, state: ServerState) -> None:
         found = journal.latencies(filter_of(query_of(request, *FILTERS)))
         names = ("below_ms", "outcome", "count")
         return answer({"latencies": [{name: getattr(each, name) for name in names} for each in found]})
+
+
+class PlayerRow(Frozen):
+    """A player, with the balances of wallet and ledger; `standing` is None if they are not known."""
+
+    counted: PlayerCount
+    standing: PlayerStanding | None
+
+    def by_difference(self) -> tuple[int, int, int]:
+        """Return a sort key: the largest difference first, then the most wrong calls, then the latest."""
+        standing = self.standing
+        off, wrong = (abs(standing.difference), standing.wrong) if standing else (0, 0)
+        return (-off, -wrong, -self.counted.latest)
+
+
+def player_rows(state: ServerState) -> list[PlayerRow]:
+    """Return the players that have exchanges, the latest first."""
+    standing = state.delivery.referees.standing
+    return [PlayerRow(each, standing((each.agent, each.player))) for each in state.delivery.journal.players()]
 
 
 def standing_json(standing: PlayerStanding | None) -> Json:

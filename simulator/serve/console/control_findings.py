@@ -60,7 +60,10 @@ def cause_filter_of(fields: Fields) -> dict[str, Any]:
 
 def cause_json(cause: SeenCause) -> dict[str, Any]:
     """Return a cause with its latest occurrences."""
-    names = ("cause", "rule", "severity", "title", "message", "why", "fix", "count", "first", "latest")
+    names = (
+        *("cause", "rule", "severity", "title", "message", "why", "fix"),
+        *("count", "first", "latest", "may_follow_from"),
+    )
     return {
         **{name: getattr(cause, name) for name in names},
         "amount": money_text(cause.amount),

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from simulator import __version__
 from simulator.core.mappings import Wrong
-from simulator.core.money import Money, format_money
+from simulator.core.money import Money, format_change, format_money
 from simulator.core.values import Frozen
 from simulator.serve.accounts import Lang
 from simulator.serve.answers import Denied, ErrorCode, Part, denied_field
@@ -96,7 +96,9 @@ def _written(texts: Texts) -> dict[str, Callable[[Any], str]]:
     return {
         "money": _money,
         "count": lambda number: f"{number:,}".replace(",", texts["thousands"]),
+        "change": lambda amount: format_change(amount) if amount else format_money(amount),
         "duration": _duration,
+        "span": span_text,
         "moment": _moment,
         "iso": utc_text,
     }
@@ -111,6 +113,18 @@ def _duration(duration_ns: int | None) -> str:
         return ""
     ms = duration_ns / 1e6
     return f"{ms:.1f} ms" if ms < 10 else f"{ms:.0f} ms" if ms < 10_000 else f"{ms / 1000:.1f} s"
+
+
+def span_text(span_ms: int) -> str:
+    """Return a length of time in its largest unit that fits, and the next one: ``1 h 30 min``."""
+    left, found = span_ms // 1000, []
+    for unit, seconds in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
+        count, left = divmod(left, seconds)
+        if count:
+            found.append(f"{count} {unit}")
+        elif found:
+            break
+    return " ".join(found[:2]) or f"{span_ms} ms"
 
 
 def _moment(at_ms: int) -> str:

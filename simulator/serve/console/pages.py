@@ -9,14 +9,28 @@ from dataclasses import asdict
 from flask import Blueprint, Response, request
 
 from simulator.core.mappings import WHOLE_MAX, Fields
+from simulator.core.money import Money
 from simulator.core.values import Frozen
 from simulator.serve.answers import Denied, ErrorCode, answer
 from simulator.serve.console.access import Access
-from simulator.serve.console.control import control_blueprint, session_json
+from simulator.serve.console.control import (
+    PlayerRow,
+    control_blueprint,
+    player_rows,
+    session_json,
+)
 from simulator.serve.console.control_findings import CAUSE_FILTERS, cause_filter_of
 from simulator.serve.console.exports import curl_of, request_headers
 from simulator.serve.console.frame import Frame, add_guard, add_login, guard_page
-from simulator.serve.console.plots import HEIGHT, LEFT, WIDTH, balance_plot, latency_columns
+from simulator.serve.console.plots import (
+    HEIGHT,
+    LEFT,
+    STRIP,
+    STRIP_SPACE,
+    WIDTH,
+    balance_plot,
+    latency_columns,
+)
 from simulator.serve.console.requests import add_request_pages
 from simulator.serve.entries import Entry, Filter
 from simulator.serve.fields import FILTERS, WORDS, filter_of, query_of, resumed_at
@@ -115,10 +129,16 @@ def add_player_pages(routes: Blueprint, frame: Frame) -> None:
     @routes.get("/console/players")
     def players_page() -> Response:
         query_of(request, *_VIEW)
-        found = journal.players()
-        standing = state.delivery.referees.standing
-        off = {each: standing((each.agent, each.player)) for each in found}
-        return frame.page("players.html", players=found, standings=off)
+        found = player_rows(state)
+        off = [each.standing.difference for each in found if each.standing and each.standing.difference]
+        return frame.page(
+            "players.html",
+            players=sorted(found, key=PlayerRow.by_difference),
+            agents=len(state.agents.all()),
+            off=len(off),
+            over=Money(sum(each for each in off if each > 0)),
+            short=Money(sum(-each for each in off if each < 0)),
+        )
 
     @routes.get("/console/player")
     def player_page() -> Response:
@@ -134,6 +154,7 @@ def add_player_pages(routes: Blueprint, frame: Frame) -> None:
             width=WIDTH,
             height=HEIGHT,
             left=LEFT,
+            strip=STRIP_SPACE + STRIP,
             standing=state.delivery.referees.standing((agent, player)),
         )
 
@@ -164,6 +185,7 @@ def add_finding_pages(routes: Blueprint, frame: Frame) -> None:
         return frame.page(
             "findings.html",
             causes=causes,
+            titles={each.cause: each.title for each in causes},
             verdict=delivery.causes.verdict(),
             wanted={name: fields.text(name, "") for name in CAUSE_FILTERS},
         )

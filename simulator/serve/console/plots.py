@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from operator import itemgetter
 
 from simulator.core.findings import Outcome
-from simulator.core.money import Money, format_money
+from simulator.core.money import ZERO, Money, format_change, format_money
 from simulator.core.values import Frozen
 from simulator.serve.entries import BOUNDS_MS, LatencyCount
 from simulator.serve.journal import BalancePoint
@@ -14,11 +17,19 @@ WIDTH, HEIGHT = 960, 300
 
 LEFT, RIGHT, TOP, BOTTOM = 92, 12, 14, 34
 
+STRIP, STRIP_SPACE = 64, 34
+
 TICKS = 5
 
 GRIDS = 4
 
 COLUMNS_MIN = 6
+
+BREAKS_MAX = 6
+
+BREAK_PX = 26.0
+
+SHORT_MS = 10_000
 
 
 class Grid(Frozen):
@@ -35,29 +46,104 @@ class Tick(Frozen):
     at_ms: int
 
 
-class Gap(Frozen):
-    """An exchange after which the wallet's balance differs from the expected one."""
+class Break(Frozen):
+    """A place where the axis leaves out a time in which nothing happened."""
 
     x: float
-    y_answered: float
-    y_expected: float
-    number: int
-    answered: str
-    expected: str
+    left_out_ms: int
+
+
+class Axis(Frozen):
+    """A time axis: `knots` are times with their places, and between two of them time runs evenly.
+
+    A long time without a call is drawn short, as a break: otherwise all calls would lie on one another.
+    """
+
+    knots: tuple[tuple[int, float], ...]
+    breaks: tuple[Break, ...]
+    ticks: tuple[Tick, ...]
+
+    @property
+    def is_short(self) -> bool:
+        """Return whether times differ by less than a second or a few: ticks then need milliseconds."""
+        left_out = sum(each.left_out_ms for each in self.breaks)
+        return self.knots[-1][0] - self.knots[0][0] - left_out < SHORT_MS
+
+    def x(self, at_ms: int) -> float:
+        """Return the place of a time between the first and the last."""
+        place = min(max(bisect_right(self.knots, at_ms, key=itemgetter(0)), 1), len(self.knots) - 1)
+        (start, x), (end, x_end) = self.knots[place - 1], self.knots[place]
+        return round(x + (x_end - x) * (at_ms - start) / (end - start), 1)
+
+
+def time_axis(times_ms: Sequence[int]) -> Axis:
+    """Return the axis from the first to the last of these times, which are in order."""
+    first, last = times_ms[0], max(times_ms[-1], times_ms[0] + 1)
+    idle = sorted(((b - a, a, b) for a, b in pairwise(times_ms)), reverse=True)
+    left_ms, cut = last - first, []
+    for gap, start, end in idle[:BREAKS_MAX]:
+        if gap * 2 < left_ms or left_ms - gap < 1:
+            break
+        cut.append((start, end))
+        left_ms -= gap
+    px_per_ms = (WIDTH - LEFT - RIGHT - 4 - BREAK_PX * len(cut)) / left_ms
+    knots, breaks, x, at = [(first, float(LEFT))], [], float(LEFT), first
+    for start, end in sorted(cut):
+        x += (start - at) * px_per_ms
+        knots += [(start, x)] if start > at else []
+        breaks.append(Break(round(x + BREAK_PX / 2, 1), end - start))
+        x, at = x + BREAK_PX, end
+        knots.append((end, x))
+    if last > at:
+        knots.append((last, x + (last - at) * px_per_ms))
+    return Axis(tuple(knots), tuple(breaks), _ticks(knots))
+
+
+def _ticks(knots: Sequence[tuple[int, float]]) -> tuple[Tick, ...]:
+    """Return ticks at the ends and between, so far from one another that their texts have room."""
+    room = (WIDTH - LEFT) / (TICKS + 1)
+    found = [Tick(round(knots[0][1], 1), knots[0][0])]
+    for (start, x), (end, x_end) in pairwise(knots):
+        count = int((x_end - x) // room)
+        for step in range(1, count + 1):
+            share = step / max(count, 1)
+            place, at_ms = x + (x_end - x) * share, round(start + (end - start) * share)
+            if place - found[-1].x >= room * 0.9:
+                found.append(Tick(round(place, 1), at_ms))
+    end_ms, end_x = knots[-1]
+    if end_x - found[-1].x >= room * 0.6:
+        found.append(Tick(round(end_x, 1), end_ms))
+    return tuple(found)
+
+
+class PlotMark(Frozen):
+    """An exchange with a finding. `y_ledger` is None for one that is not about money."""
+
+    x: float
+    y: float
+    y_ledger: float | None
+    point: BalancePoint
 
 
 class BalancePlot(Frozen):
-    """Both balances as paths, and the gaps between them."""
+    """Both balances as paths over time, the space between them, findings as marks, and the difference.
+
+    `difference` is the path of a strip below, `zero` the height of its line; None while nothing differs.
+    """
 
     answered: str
     expected: str
-    gaps: tuple[Gap, ...]
+    between: str
+    marks: tuple[PlotMark, ...]
     grids: tuple[Grid, ...]
-    ticks: tuple[Tick, ...]
+    axis: Axis
+    difference: str | None
+    zero: float
+    strip_grids: tuple[Grid, ...]
 
 
 def balance_plot(points: Sequence[BalancePoint]) -> BalancePlot | None:
-    """Return the plot of balances by exchange (hours may lie between two), or None without any."""
+    """Return the plot of a player's balances over time, or None without any."""
     amounts = [
         amount for point in points for amount in (point.answered, point.expected) if amount is not None
     ]
@@ -67,74 +153,94 @@ def balance_plot(points: Sequence[BalancePoint]) -> BalancePlot | None:
     # The margin puts a flat line in the middle.
     margin = max((high - low) // 10, 100)
     low, high = Money(low - margin), Money(high + margin)
-
-    def x_of(place: int) -> float:
-        return round(LEFT + (WIDTH - LEFT - RIGHT) * (place + 0.5) / len(points), 1)
-
-    def y_of(amount: Money) -> float:
-        # Exact up to this last step, which turns cents into pixels.
-        return round(TOP + (HEIGHT - TOP - BOTTOM) * (high - amount) / (high - low), 1)
-
-    gaps = tuple(
-        Gap(
-            x_of(place),
-            y_of(point.answered),
-            y_of(point.expected),
-            point.number,
-            format_money(point.answered),
-            format_money(point.expected),
-        )
-        for place, point in enumerate(points)
-        if point.answered is not None and point.expected is not None and _is_off_anew(points, place)
-    )
-    step = _even_step(high - low)
-    steps = [Money(amount) for amount in range(-(-low // step) * step, high + 1, step)]
-    places = sorted({round(step * (len(points) - 1) / (TICKS - 1)) for step in range(TICKS)})
+    axis = time_axis([point.at_ms for point in points])
+    scale = _Scale(low, high, TOP, HEIGHT - BOTTOM)
+    both = [
+        (axis.x(point.at_ms), point.answered, point.expected)
+        for point in points
+        if point.answered is not None and point.expected is not None
+    ]
     return BalancePlot(
-        _path([None if p.answered is None else (x_of(i), y_of(p.answered)) for i, p in enumerate(points)]),
-        _path([None if p.expected is None else (x_of(i), y_of(p.expected)) for i, p in enumerate(points)]),
-        gaps,
-        tuple(Grid(y_of(amount), format_money(amount)) for amount in steps),
-        tuple(Tick(x_of(place), points[place].at_ms) for place in places),
+        _path([(axis.x(p.at_ms), scale.y(p.answered)) for p in points if p.answered is not None]),
+        _path([(axis.x(p.at_ms), scale.y(p.expected)) for p in points if p.expected is not None]),
+        _between(
+            [(x, scale.y(answered)) for x, answered, _ in both],
+            [(x, scale.y(expected)) for x, _, expected in both],
+        ),
+        tuple(_marks(points, axis, scale)),
+        scale.grids(GRIDS),
+        axis,
+        *_strip([(x, Money(answered - expected)) for x, answered, expected in both]),
     )
 
 
-def _is_off_anew(points: Sequence[BalancePoint], place: int) -> bool:
-    """Return whether the wallet is off by another amount than at the latest balance before."""
-    off, before = _off(points[place]), Money(0)
-    for point in reversed(points[:place]):
-        known = _off(point)
-        if known is not None:
-            before = known
-            break
-    return off is not None and off not in (0, before)
+class _Scale(Frozen):
+    """Heights of amounts between two edges of a plot."""
+
+    low: Money
+    high: Money
+    top: int
+    bottom: int
+
+    def y(self, amount: Money) -> float:
+        # Exact up to this last step, which turns cents into pixels.
+        return round(self.top + (self.bottom - self.top) * (self.high - amount) / (self.high - self.low), 1)
+
+    def grids(self, lines: int) -> tuple[Grid, ...]:
+        step = _even_step(self.high - self.low, lines)
+        amounts = range(-(-self.low // step) * step, self.high + 1, step)
+        return tuple(Grid(self.y(Money(amount)), format_money(Money(amount))) for amount in amounts)
 
 
-def _off(point: BalancePoint) -> Money | None:
-    if point.answered is None or point.expected is None:
-        return None
-    return Money(point.answered - point.expected)
+def _marks(points: Sequence[BalancePoint], axis: Axis, scale: _Scale) -> Iterator[PlotMark]:
+    for point in points:
+        shown = point.expected if point.answered is None else point.answered
+        if shown is not None and point.findings:
+            wrong = point.is_wrong and point.expected is not None
+            yield PlotMark(
+                axis.x(point.at_ms),
+                scale.y(shown),
+                scale.y(point.expected) if wrong and point.expected is not None else None,
+                point,
+            )
 
 
-def _even_step(span: int) -> int:
-    """Return the cents between grid lines: 1, 2 or 5 times a power of 10, for GRIDS lines or a few more."""
-    wanted, power = max(span // GRIDS, 1), 1
+def _strip(off: Sequence[tuple[float, Money]]) -> tuple[str | None, float, tuple[Grid, ...]]:
+    """Return the difference over time as a filled path below the plot, the height of zero, and its grid."""
+    if not any(amount for _, amount in off):
+        return None, 0.0, ()
+    low = min(ZERO, *(amount for _, amount in off))
+    high = max(ZERO, *(amount for _, amount in off))
+    scale = _Scale(low, high, HEIGHT + STRIP_SPACE, HEIGHT + STRIP_SPACE + STRIP)
+    line = _path([(x, scale.y(amount)) for x, amount in off])
+    zero = scale.y(ZERO)
+    ends = [
+        Grid(scale.y(each), format_change(each) if each else "0.00") for each in sorted({low, high, ZERO})
+    ]
+    return f"{line}V{zero}H{off[0][0]}Z", zero, tuple(ends)
+
+
+def _even_step(span: int, lines: int) -> int:
+    """Return the cents between grid lines: 1, 2 or 5 times a power of 10, for `lines` or a few more."""
+    wanted, power = max(span // lines, 1), 1
     while power * 10 <= wanted:
         power *= 10
     return max(times * power for times in (1, 2, 5) if times * power <= wanted)
 
 
-def _path(places: Sequence[tuple[float, float] | None]) -> str:
+def _path(places: Sequence[tuple[float, float]]) -> str:
     """Return a path of steps: a balance stays as it is until the next known one."""
-    parts: list[str] = []
-    known = False
-    for place in places:
-        if place is not None:
-            x, y = place
-            parts.append(f"H{x}V{y}" if known else f"M{x} {y}")
-            known = True
+    parts = [f"H{x}V{y}" if place else f"M{x} {y}" for place, (x, y) in enumerate(places)]
     # A single point is a short line.
     return "".join(parts) + ("h4" if len(parts) == 1 else "")
+
+
+def _between(upper: Sequence[tuple[float, float]], lower: Sequence[tuple[float, float]]) -> str:
+    """Return the space between two lines of steps at the same places."""
+    if len(upper) < 2:
+        return ""
+    back = [f"V{lower[place][1]}H{lower[place][0]}" for place in range(len(lower) - 2, -1, -1)]
+    return f"{_path(upper)}V{lower[-1][1]}{''.join(back)}Z"
 
 
 class Bar(Frozen):

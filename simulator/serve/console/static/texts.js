@@ -31,7 +31,7 @@ export function localTimes(root) {
     each.title = each.dateTime;
   }
   for (const each of root.querySelectorAll("text[data-time]")) {
-    each.textContent = short.format(new Date(each.dataset.time));
+    each.textContent = ("exact" in each.dataset ? clock : short).format(new Date(each.dataset.time));
   }
 }
 
