@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from simulator.settings.table import DEBUG, RUN_SECTIONS, SERVE_SECTIONS, Section, Setting
+from simulator.settings.table import (
+    DEBUG,
+    RUN_SECTIONS,
+    SERVE_SECTIONS,
+    WALLET_SECTIONS,
+    Section,
+    Setting,
+)
 
 PAGE = Path(__file__).parent.parent / "docs" / "configuration.md"
 
@@ -44,6 +51,8 @@ def page() -> str:
     parts += [_section(section) for section in RUN_SECTIONS]
     parts += ["## serve and healthcheck\n"]
     parts += [_section(section) for section in SERVE_SECTIONS]
+    parts += ["## operator\n"]
+    parts += [_section(section) for section in WALLET_SECTIONS]
     return "\n".join(parts).rstrip() + "\n"
 
 

@@ -151,7 +151,7 @@ def _noted(control: Control) -> Any:
     def noted() -> Noted:
         with app.test_request_context("/api/games/provider"):
             environ = {**request.environ, "simulator.begun_ns": 0}
-            return Noted(environ, Response(b"{}"), lambda: str)
+            return Noted(environ, Response(b"{}"), list)
 
     return noted
 

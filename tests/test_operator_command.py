@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from simulator.cli.operator_cmd import operator
-from simulator.errors import UsageError
+from simulator.errors import ConfigurationError, UsageError
 from simulator.reference_operator import DEFECTS, DIALECTS
 from simulator.reference_operator.server import OperatorServer
 
@@ -40,7 +40,8 @@ def test_it_prints_one_ready_line_and_stops_cleanly_when_told(number: signal.Sig
     ):
         match = re.fullmatch(
             r"example wallet ready on (http://127\.0\.0\.1:\d+)/betrontech_api, "
-            r"players 1000\.\.1002 with 1000\.00 each; defects and dialects: win-paid-twice, status-true",
+            r"players 1000\.\.1002, 1 and 12345 with 1000\.00 each; "
+            r"defects and dialects: win-paid-twice, status-true",
             line,
         )
         assert match
@@ -49,6 +50,30 @@ def test_it_prints_one_ready_line_and_stops_cleanly_when_told(number: signal.Sig
         process.send_signal(number)
         rest, _ = process.communicate(timeout=20)
         assert (process.returncode, rest) == (0, "")
+
+
+def test_variables_set_what_flags_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container; the players of the API's documentation are there, too."""
+    monkeypatch.setenv("BETRONTECH_SIM_OPERATOR_PLAYERS", "2")
+    monkeypatch.setenv("BETRONTECH_SIM_OPERATOR_OPENING_BALANCE", "7.50")
+    monkeypatch.setenv("BETRONTECH_SIM_OPERATOR_DEFECT", "win-paid-twice\nrefund-paid-twice")
+    monkeypatch.setenv("BETRONTECH_SIM_OPERATOR_PORT", "tcp://10.0.0.1:9000")
+    monkeypatch.setenv("BETRONTECH_SIM_GAMES", "3")
+    with running("--players", "3") as (_, line):
+        assert "players 1000..1002, 1 and 12345 with 7.50 each" in line
+        assert line.endswith("win-paid-twice, refund-paid-twice")
+        base = line.split(" ")[4].partition("/betrontech_api")[0]
+        for user_id in ("1", "12345"):
+            with urlopen(f"{base}/_operator/players/{user_id}", timeout=10) as reply:
+                assert b'"balance":"7.50"' in reply.read()
+
+
+def test_an_unknown_variable_names_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mistyped one must not be ignored silently."""
+    monkeypatch.setenv("BETRONTECH_SIM_OPERATOR_DEFECTS", "win-paid-twice")
+    result = CliRunner().invoke(operator, ["--port", "0"])
+    assert isinstance(result.exception, ConfigurationError)
+    assert 'did you mean "BETRONTECH_SIM_OPERATOR_DEFECT"' in str(result.exception)
 
 
 def test_money_in_a_named_database_survives_kill_9(tmp_path: Path) -> None:

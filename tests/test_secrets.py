@@ -13,7 +13,7 @@ import pytest
 
 from api_client import Api
 from command_line import simulate
-from simulator.core.secrets import MASK, Secrets, mask_headers
+from simulator.core.secrets import MASK, Secrets, mask_game_urls, mask_headers, mask_known, mask_parameters
 from small_wallet import Answer, Fields, SmallWallet, serving
 
 VALUE = 'v4lue/"of&header'
@@ -187,3 +187,16 @@ def test_no_page_and_no_answer_of_the_server_shows_a_secret(endpoint: str) -> No
         assert reply.status_code == 200, path
         text = reply.get_data(as_text=True)
         assert not {crumb for crumb in (*CRUMBS, "s3cret-of") if crumb in text}, path
+
+
+def test_parameters_and_game_urls_are_masked_by_what_they_are() -> None:
+    """Not only known values: a secret that was mistyped, and the address of a game."""
+    sent = (("agent_token", "mistyped"), ("agent_code", "demo"), ("api_key", ""), ("user_id", "1"))
+    assert mask_parameters(sent) == (
+        *(("agent_token", MASK), ("agent_code", "demo")),
+        *(("api_key", ""), ("user_id", "1")),
+    )
+    assert mask_game_urls('{"game_url":"http://h/play/a.b.c"}') == f'{{"game_url":"http://h/play/{MASK}"}}'
+    assert mask_game_urls("/play/a.b.c/spin") == f"/play/{MASK}/spin"
+    known = (Secrets(texts=["first-secret"]), Secrets(texts=["second-secret"]))
+    assert mask_known("first-secret and second-secret", *known) == f"{MASK} and {MASK}"

@@ -2,60 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from simulator.cli.options import settings_command
 from simulator.errors import UsageError
+from simulator.settings import load_values
+from simulator.settings.table import WALLET, WALLET_SECTIONS, WalletSettings
 
 if TYPE_CHECKING:
     from simulator.reference_operator import OperatorSettings
 
 
-@click.command(name="operator")
-@click.option(
-    "--port", type=click.IntRange(0, 65535), default=9000, show_default=True, help="0 takes a free one."
-)
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option(
-    "--database",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="SQLite file to keep the money in. Default: a temporary file.",
-)
-@click.option(
-    "--players", type=click.IntRange(0, 100_000), default=100, show_default=True, help="How many players."
-)
-@click.option(
-    "--player-start", type=click.IntRange(0), default=1000, show_default=True, help="The first player's id."
-)
-@click.option(
-    "--opening-balance", default="1000.00", show_default=True, help="Each player's balance at the start."
-)
-@click.option("--max-bet", help='Refuse bets over this amount, for example "50.00".')
-@click.option(
-    "--defect", "defects", multiple=True, metavar="NAME", help="Give the wallet this defect. Repeatable."
-)
-@click.option(
-    "--dialect", "dialects", multiple=True, metavar="NAME", help="Answer in another correct way. Repeatable."
-)
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the defects that use chance.")
+@settings_command("operator", *WALLET_SECTIONS)
 @click.option("--list-defects", is_flag=True, help="Print the defects and exit.")
 @click.option("--list-dialects", is_flag=True, help="Print the dialects and exit.")
-def operator(
-    port: int,
-    host: str,
-    database: Path | None,
-    players: int,
-    player_start: int,
-    opening_balance: str,
-    max_bet: str | None,
-    defects: tuple[str, ...],
-    dialects: tuple[str, ...],
-    seed: int,
-    list_defects: bool,
-    list_dialects: bool,
-) -> None:
+def operator(list_defects: bool, list_dialects: bool, **flags: Any) -> None:
     """Run the example wallet: a correct one on SQLite, unless it is given a defect."""
     # Importing Flask takes a tenth of a second, which help should not pay.
     from simulator.reference_operator import OperatorSettings
@@ -63,17 +26,18 @@ def operator(
     if list_defects or list_dialects:
         click.echo(describe_switches(list_defects, list_dialects))
         return
+    wanted = WalletSettings(**load_values(WALLET, flags))
     settings = OperatorSettings(
-        database=database,
-        players=players,
-        player_start=player_start,
-        opening_balance=opening_balance,
-        max_bet=max_bet,
-        defects=defects,
-        dialects=dialects,
-        seed=seed,
+        database=wanted.database,
+        players=wanted.players,
+        player_start=wanted.player_start,
+        opening_balance=wanted.opening_balance,
+        max_bet=wanted.max_bet,
+        defects=wanted.defects,
+        dialects=wanted.dialects,
+        seed=wanted.seed,
     )
-    serve(settings, host, port)
+    serve(settings, wanted.host, wanted.port)
 
 
 def serve(settings: OperatorSettings, host: str, port: int) -> None:

@@ -59,9 +59,10 @@ class SettingsCommand(click.Command):
                 formatter.write_dl(records)
         with formatter.section("Options"):
             formatter.write_dl([record for record in options.values() if record is not None])
+        first = self.sections[0].rows[0]
         formatter.write_paragraph()
         formatter.write_text(
-            "Each flag is also an environment variable (--wait-for is BETRONTECH_SIM_WAIT_FOR) and a key of "
+            f"Each flag is also an environment variable ({first.flag} is {first.variable}) and a key of "
             "betrontech-sim.yaml. Flags override the environment, the environment overrides the file."
         )
 

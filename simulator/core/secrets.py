@@ -30,6 +30,8 @@ _LOGIN = r"(?<=//)([^/?#]*)@"
 
 _SCHEME = r"(?i)(Basic|Bearer|Digest|Token)\s+(?=\S)"
 
+_GAME_TOKEN = r"(/play/+)[^/\"?]+"
+
 # An amount, or another number of that size, is found in answers by chance, too.
 _AMOUNT = r"[+-]?[0-9]{1,9}([.,][0-9]{1,4})?"
 
@@ -66,6 +68,23 @@ def mask_url(url: str) -> str:
 def mask_fields(text: str) -> str:
     """Return JSON text with `***` for the values of fields whose names say that they are secret."""
     return re.sub(_FIELD, rf'\1"{MASK}"', text)
+
+
+def mask_parameters(parameters: Headers) -> Headers:
+    """Return the parameters of a query with `***` for the values that their names say are secret."""
+    return tuple((name, MASK if value and re.search(_NAME, name) else value) for name, value in parameters)
+
+
+def mask_game_urls(text: str) -> str:
+    """Return a text with `***` for the token in each game URL or its path, which lets anyone play."""
+    return re.sub(_GAME_TOKEN, rf"\1{MASK}", text)
+
+
+def mask_known(text: str, *known: Secrets) -> str:
+    """Return the text with `***` for every value that any of these know."""
+    for secrets in known:
+        text = secrets.text(text)
+    return text
 
 
 class Secrets:

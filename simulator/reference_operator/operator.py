@@ -46,11 +46,10 @@ class Operator:
         return build_webhook_class(self.parts)(wallet)
 
     def open_players(self) -> None:
-        first = self.settings.player_start
         with self.database.transaction() as books:
-            for number in range(first, first + self.settings.players):
-                if books.player(str(number)) is None:
-                    books.open_player(Player(str(number), self.opening, self.opening, ACTIVE))
+            for user_id in self.settings.user_ids:
+                if books.player(user_id) is None:
+                    books.open_player(Player(user_id, self.opening, self.opening, ACTIVE))
 
     def receive(self, body: bytes) -> WebhookReply:
         """Answer one webhook call."""

@@ -8,7 +8,7 @@ from simulator.reference_operator.app import create_operator
 from simulator.reference_operator.dialects.replies import HTTP_1_0
 from simulator.reference_operator.http_server import HttpServer
 from simulator.reference_operator.operator import Operator
-from simulator.reference_operator.settings import OperatorSettings
+from simulator.reference_operator.settings import DOCUMENTED_IDS, OperatorSettings
 
 WEBHOOK_PATH = "/betrontech_api"
 
@@ -77,6 +77,7 @@ def describe(server: OperatorServer, settings: OperatorSettings) -> str:
     line = f"example wallet ready on {server.endpoint}"
     if settings.players:
         last = settings.player_start + settings.players - 1
-        line += f", players {settings.player_start}..{last} with {settings.opening_balance} each"
+        line += f", players {settings.player_start}..{last}, {' and '.join(DOCUMENTED_IDS)}"
+        line += f" with {settings.opening_balance} each"
     switches = [*settings.defects, *settings.dialects]
     return line + (f"; defects and dialects: {', '.join(switches)}" if switches else "")

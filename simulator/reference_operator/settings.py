@@ -5,6 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+DOCUMENTED_IDS = ("1", "12345")
+"""The players in the examples of the API's documentation, which developers try first."""
+
 
 class UnknownName(ValueError):
     """Raised for a defect or dialect that does not exist; the message names the nearest ones."""
@@ -23,7 +26,8 @@ class OperatorSettings:
     """Settings of one example wallet.
 
     `database` None is a temporary file, removed at the end. Players `player_start` .. `player_start + players
-    - 1` exist from the start with `opening_balance` ("1000.00"), unless the database knows them already.
+    - 1`, and those of DOCUMENTED_IDS, exist from the start with `opening_balance` ("1000.00"), unless the
+    database knows them already. With `players` 0 there are none.
     `max_bet` ("50.00") limits bets. `seed` seeds the defects that depend on chance.
     """
 
@@ -35,3 +39,9 @@ class OperatorSettings:
     defects: tuple[str, ...] = ()
     dialects: tuple[str, ...] = ()
     seed: int = 0
+
+    @property
+    def user_ids(self) -> list[str]:
+        """Return the ids of the players that exist from the start."""
+        numbers = range(self.player_start, self.player_start + self.players)
+        return list(dict.fromkeys((*map(str, numbers), *(DOCUMENTED_IDS if numbers else ()))))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import sys
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
@@ -18,11 +17,9 @@ from typing import Any
 
 from gunicorn.glogging import Logger
 
-from simulator.core.secrets import MASK, Secrets
+from simulator.core.secrets import Secrets, mask_game_urls, mask_known
 from simulator.serve.answers import ERROR_KEY
 from simulator.settings import ServeSettings
-
-_GAME_TOKEN = re.compile(r"(/play/+)[^/]+")
 
 APP_FAILED = 4
 """The exit code of gunicorn's worker if the app could not be made."""
@@ -75,9 +72,7 @@ class Lines:
             sys.stderr.flush()
 
     def _masked(self, text: str) -> str:
-        for secrets in (self._secrets, *self.later()):
-            text = secrets.text(text)
-        return text
+        return mask_known(text, self._secrets, *self.later())
 
 
 def _visible(text: str) -> str:
@@ -138,7 +133,7 @@ class ServerLog(Logger):  # type: ignore[misc]  # gunicorn has no types
         path = str(environ.get("PATH_INFO", ""))
         if path in _UNLOGGED:
             return
-        shown = _visible(_GAME_TOKEN.sub(rf"\1{MASK}", path)[:PATH_SHOWN_MAX])
+        shown = _visible(mask_game_urls(path)[:PATH_SHOWN_MAX])
         method, status = environ.get("REQUEST_METHOD", ""), resp.status_code
         took_ms = round(request_time.total_seconds() * 1000, 1)
         fields = {"method": method, "path": shown, "http_status": status, "took_ms": took_ms}

@@ -1,7 +1,8 @@
 """The settings: each is one field, which says its flag, key, type, default and help.
 
-`RunSettings` and `ServeSettings` are what a command gets. `RUN_SECTIONS` and `SERVE_SECTIONS` are their rows:
-flags, environment variables, keys of the file, help and docs/configuration.md come from them.
+`RunSettings`, `ServeSettings` and `WalletSettings` are what a command gets. `RUN_SECTIONS`, `SERVE_SECTIONS`
+and `WALLET_SECTIONS` are their rows: flags, environment variables, keys of the file, help and
+docs/configuration.md come from them.
 """
 
 from __future__ import annotations
@@ -41,11 +42,12 @@ class Setting(Frozen):
     short: str | None = None
     default: str | None = None
     secret: bool = False
+    prefix: str = ENVIRONMENT_PREFIX
 
     @property
     def variable(self) -> str:
-        """Return the environment variable of this setting."""
-        return ENVIRONMENT_PREFIX + self.flag.removeprefix("--").replace("-", "_").upper()
+        """Return the environment variable of this setting: its flag after `prefix`."""
+        return self.prefix + self.flag.removeprefix("--").replace("-", "_").upper()
 
     @property
     def is_switch(self) -> bool:
@@ -438,7 +440,44 @@ class ServeSettings(Frozen, kw_only=True):
         return (first, *self.agents)
 
 
-def _rows(settings: type[Frozen], prefix: str) -> Iterator[tuple[str, Setting]]:
+class WalletSettings(Frozen, kw_only=True):
+    """Every setting of the example wallet. `database` None is a temporary file."""
+
+    host: str = setting(
+        "--host", kinds.HOST, "The address to listen on.", section="Where it listens", default="127.0.0.1"
+    )
+    port: int = setting(
+        "--port", kinds.whole(0, 65535), "The port to listen on; 0 takes a free one.", default=9000
+    )
+    database: Path | None = setting(
+        "--database",
+        kinds.FILE,
+        "The SQLite file that keeps the money; by default a temporary one.",
+        section="Its players and money",
+        default=None,
+    )
+    players: int = setting("--players", kinds.whole(0, 100_000), "How many players it has.", default=100)
+    player_start: int = setting(
+        "--player-start", kinds.whole(0, 2**53), "The first player's id.", default=1000
+    )
+    opening_balance: str = setting(
+        "--opening-balance", kinds.TEXT, "Each player's balance at the start.", default="1000.00"
+    )
+    max_bet: str | None = setting(
+        "--max-bet", kinds.TEXT, 'Refuse bets over this amount, for example "50.00".', default=None
+    )
+    defects: tuple[str, ...] = setting(
+        "--defect", kinds.TEXTS, "Give the wallet this defect.", section="How it behaves", default=()
+    )
+    dialects: tuple[str, ...] = setting(
+        "--dialect", kinds.TEXTS, "Answer in another correct way.", default=()
+    )
+    seed: int = setting(
+        "--seed", kinds.whole(0, 2**31 - 1), "Seed of the defects that use chance.", default=0
+    )
+
+
+def _rows(settings: type[Frozen], prefix: str, variables: str) -> Iterator[tuple[str, Setting]]:
     """Return the rows of the fields that say something of their settings, each with the section it begins."""
     for name, each in fields_given(settings):
         about = each.metadata
@@ -453,6 +492,7 @@ def _rows(settings: type[Frozen], prefix: str) -> Iterator[tuple[str, Setting]]:
             short=about.get("short"),
             default=about.get("shown", _default_text(each)) or None,
             secret=not each.repr,
+            prefix=variables,
         )
         yield about.get("section", ""), row
 
@@ -465,10 +505,12 @@ def _default_text(given: Field[Any]) -> str | None:
     return str(text)
 
 
-def _sections(settings: type[Frozen], prefix: str = "") -> tuple[Section, ...]:
+def _sections(
+    settings: type[Frozen], prefix: str = "", variables: str = ENVIRONMENT_PREFIX
+) -> tuple[Section, ...]:
     """Return the rows of settings in sections; the last of them has the name of the file, too."""
     found: dict[str, list[Setting]] = {}
-    for section, row in _rows(settings, prefix):
+    for section, row in _rows(settings, prefix, variables):
         title = section or next(reversed(found))
         found.setdefault(title, []).append(row)
     found[title].append(CONFIG)
@@ -490,7 +532,9 @@ RUN_SECTIONS = TARGET, CHOICE, HOW, OUTPUT = _sections(RunSettings)
 
 SERVE_SECTIONS = LISTENING, *_ = _sections(ServeSettings, "serve.")
 
-RUN, SERVE = rows_of(RUN_SECTIONS), rows_of(SERVE_SECTIONS)
+WALLET_SECTIONS = _sections(WalletSettings, "operator.", f"{ENVIRONMENT_PREFIX}OPERATOR_")
 
-ALL = tuple(dict.fromkeys((DEBUG, *RUN, *SERVE)))
+RUN, SERVE, WALLET = rows_of(RUN_SECTIONS), rows_of(SERVE_SECTIONS), rows_of(WALLET_SECTIONS)
+
+ALL = tuple(dict.fromkeys((DEBUG, *RUN, *SERVE, *WALLET)))
 """Every row once, though commands share some: what a variable or a key of the file can be at all."""

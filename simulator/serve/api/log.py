@@ -12,13 +12,20 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from functools import reduce
 from typing import Any
 from urllib.parse import parse_qsl
 
 from flask import Flask, Response, request
 
-from simulator.core.secrets import MASK, Headers, mask_headers
+from simulator.core.secrets import (
+    Headers,
+    Secrets,
+    mask_fields,
+    mask_game_urls,
+    mask_headers,
+    mask_known,
+    mask_parameters,
+)
 from simulator.core.values import Frozen
 from simulator.serve.accounts import Agents
 from simulator.serve.answers import ERROR_KEY
@@ -41,12 +48,10 @@ _BEGUN_KEY = "simulator.begun_ns"
 # The rest is the operator's: the documented paths, and whatever it asks by mistake.
 _ELSEWHERE = re.compile(r"/(?:$|_sim(?:/|$)|console(?:/|$)|play/|healthz$|readyz$|metrics$|favicon\.ico$)")
 
-_GIVES_ACCESS = re.compile(r'("access_token":"|/play/)[^"/?]+')
-
 _OVERHEAD_BYTES = 1_000
 
-Hide = Callable[[str], str]
-"""Masks the secrets in a text."""
+Known = Callable[[], list[Secrets]]
+"""Returns the secrets that all agents have now."""
 
 
 class ApiCall(Frozen):
@@ -184,7 +189,9 @@ def _first(limit: int, calls: Iterable[Noted], wanted: Wanted) -> list[ApiCall]:
 
 def record_calls(app: Flask, log: ApiLog, agents: Agents) -> None:
     """Record every call to the app that an operator makes, whatever it is answered."""
-    hide = _masker(agents)
+
+    def known() -> list[Secrets]:
+        return [agent.secrets for agent in agents.all()]
 
     @app.before_request
     def begin() -> None:
@@ -194,7 +201,7 @@ def record_calls(app: Flask, log: ApiLog, agents: Agents) -> None:
     def record(answered: Response) -> Response:
         environ = request.environ
         if not _ELSEWHERE.match(environ.get("PATH_INFO", "/")):
-            noted = Noted(environ, answered, hide)
+            noted = Noted(environ, answered, known)
             environ[ERROR_KEY] = noted.told.get("error")
             log.add(noted)
         return answered
@@ -207,11 +214,11 @@ class Noted:
     """
 
     __slots__ = (
-        *("_call", "_hide", "agent", "answer", "at_ms", "body", "client", "headers", "method"),
+        *("_call", "_known", "agent", "answer", "at_ms", "body", "client", "headers", "method"),
         *("number", "path", "query", "size", "status", "told", "took_ns"),
     )
 
-    def __init__(self, environ: dict[str, Any], answered: Response, hide: Callable[[], Hide]) -> None:
+    def __init__(self, environ: dict[str, Any], answered: Response, known: Known) -> None:
         self.number = 0
         self.at_ms = time.time_ns() // 1_000_000
         self.took_ns = time.monotonic_ns() - environ[_BEGUN_KEY]
@@ -225,7 +232,7 @@ class Noted:
         self.told = _error(answered) if self.status >= 400 else {}
         self.answer = _answer(answered)
         self.client: str = environ.get("REMOTE_ADDR", "")
-        self._hide = hide
+        self._known = known
         self._call: ApiCall | None = None
         headers = sum(len(value) for _, value in self.headers)
         texts = len(self.path) + len(self.query) + len(self.body) + len(self.answer)
@@ -234,10 +241,13 @@ class Noted:
     def shown(self) -> ApiCall:
         """Return the call as people and programs read it."""
         if self._call is None:
-            self._call = self._read(self._hide())
+            self._call = self._read(self._known())
         return self._call
 
-    def _read(self, hide: Hide) -> ApiCall:
+    def _read(self, known: Sequence[Secrets]) -> ApiCall:
+        def hide(text: str) -> str:
+            return mask_known(text, *known)
+
         headers = tuple((key[5:].replace("_", "-").title(), value) for key, value in self.headers)
         told = {name: hide(text) for name, text in self.told.items()}
         return ApiCall(
@@ -246,14 +256,16 @@ class Noted:
             agent=self.agent,
             method=self.method,
             path=hide(self.path.encode("latin-1").decode("utf-8", "replace")),
-            parameters=_parameters(self.query, hide),
+            parameters=tuple(
+                (hide(name), hide(value)) for name, value in mask_parameters(_pairs(self.query))
+            ),
             headers=tuple((name, hide(value)) for name, value in mask_headers(headers)),
-            body=hide(self.body),
+            body=hide(mask_fields(self.body)),
             status=self.status,
             error=told.get("error"),
             message=told.get("message"),
             hint=told.get("hint"),
-            answer=hide(_GIVES_ACCESS.sub(rf"\1{MASK}", self.answer)),
+            answer=hide(mask_game_urls(mask_fields(self.answer))),
             took_ns=self.took_ns,
             client=self.client,
         )
@@ -289,16 +301,5 @@ def _answer(answered: Response) -> str:
     return text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
 
 
-def _parameters(query: str, hide: Hide) -> Headers:
-    pairs = parse_qsl(query, keep_blank_values=True, encoding="utf-8", errors="replace")
-    return tuple((hide(name), MASK if name == "agent_token" else hide(value)) for name, value in pairs)
-
-
-def _masker(agents: Agents) -> Callable[[], Hide]:
-    """Return a function that gives the mask for the credentials that all agents have now."""
-
-    def now() -> Hide:
-        masks = [agent.secrets.text for agent in agents.all()]
-        return lambda text: reduce(lambda masked, mask: mask(masked), masks, text)
-
-    return now
+def _pairs(query: str) -> Headers:
+    return tuple(parse_qsl(query, keep_blank_values=True, encoding="utf-8", errors="replace"))
