@@ -11,7 +11,7 @@ import pytest
 
 from play_page import Page, answered, page_of, refused
 from play_server import PlayServer, play_server, seed_where
-from scripted_server import Peer, ScriptedServer, reply
+from scripted_server import Peer, ScriptedServer, answering, reply
 from simulator.core.money import Money, parse_written
 from simulator.serve.play.reels import winning_lines
 from simulator.serve.play.seats import PLAY_MONEY
@@ -234,6 +234,28 @@ def test_the_games_own_page_may_play_behind_a_proxy() -> None:
         page = Page(server.api.app.test_client(), path)
         assert page.post("open", Origin="https://games.example").status_code == 200
         assert page.post("open", Origin="https://games.example.evil.example").status_code == 403
+
+
+def test_a_launch_whose_player_the_wallet_refuses_says_so_in_its_words(server: PlayServer) -> None:
+    """The developer reads the answer as it came; a player whom the wallet knows brings no note."""
+    refused_launch = page_of(server, user_id="nobody").opened()["launch"]
+    assert refused_launch["player"] == "nobody"
+    assert refused_launch["refused"] is True
+    assert refused_launch["answer"].startswith("HTTP 200 {")
+    assert "INVALID_USER" in refused_launch["answer"]
+    assert page_of(server, user_id="1005").opened()["launch"] is None
+
+
+def test_a_wallet_that_shows_no_balance_is_not_said_to_refuse() -> None:
+    """A crash is quoted and not taken for a refusal."""
+    page = b"<html><title>Whoops</title></html>"
+    with (
+        ScriptedServer(answering(reply(page, status="500 x"))) as wallet,
+        play_server(webhook_url=wallet.url()) as server,
+    ):
+        launch = page_of(server).opened()["launch"]
+    assert launch["refused"] is False
+    assert launch["answer"] == f"HTTP 500 {page.decode()}"
 
 
 def test_a_question_changes_nothing_and_a_deed_is_no_question(server: PlayServer) -> None:

@@ -254,11 +254,14 @@ class RoundDelivery:
 
 SHOWN_LENGTH_MAX = 200
 
+BODY_BYTES_MAX = 1_000
+
 
 class WalletOpening(Frozen):
     """The two answers of a launch. `balance` is None if it cannot be read, and `problem` says why.
 
-    `details` are the text fields of `account_details`, with the wallet's names, without the id.
+    `details` are the text fields of `account_details`, with the wallet's names, without the id. `refusal` is
+    the answer that was not accepted, as the wallet wrote it; empty if both were.
     """
 
     balance: Money | None
@@ -267,10 +270,17 @@ class WalletOpening(Frozen):
     problem: str
     numbers: tuple[int, ...]
     details: dict[str, str] = field(default_factory=dict)
+    refusal: str = ""
+
+    @property
+    def refused(self) -> bool:
+        """Return whether the wallet refuses the player."""
+        return Outcome.REFUSED in (self.balance_outcome, self.details_outcome)
 
 
 def opening_of(details: Delivered, balance: Delivered, wire: WireProfile) -> WalletOpening:
     """Return both answers together."""
+    failed = next((each for each in (balance, details) if each.outcome is not Outcome.ACCEPTED), None)
     return WalletOpening(
         balance=balance.balance,
         details_outcome=details.outcome,
@@ -278,7 +288,16 @@ def opening_of(details: Delivered, balance: Delivered, wire: WireProfile) -> Wal
         problem=balance.problem or details.problem,
         numbers=(*details.numbers, *balance.numbers),
         details=_texts(details, wire),
+        refusal="" if failed is None else _as_written(failed),
     )
+
+
+def _as_written(failed: Delivered) -> str:
+    reply = failed.sent.exchange.reply
+    if not isinstance(reply, Reply):
+        return failed.problem
+    body = " ".join(reply.body[:BODY_BYTES_MAX].decode("utf-8", "replace").split())
+    return f"HTTP {reply.status} {body}"[:SHOWN_LENGTH_MAX]
 
 
 def _texts(details: Delivered, wire: WireProfile) -> dict[str, str]:

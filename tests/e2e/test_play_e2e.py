@@ -469,3 +469,26 @@ def test_the_panel_chooses_what_a_round_brings_and_sends_a_win_twice(open_game: 
         expect(page.locator("#last-win")).to_have_text("100.00")
         expect(page.locator("#balance")).to_have_text(grouped(server.money_at_operator()))
         assert [method for method, _ in journal(page)].count("transaction_win") == 2
+
+
+def test_turbo_plays_without_the_show(open_game: Open) -> None:
+    """A big win is paid and counted, and no celebration keeps a developer waiting."""
+    with play_server() as server:
+        page = ready(open_game(server.launch(), reduced_motion="no-preference"))
+        page.get_by_label("Turbo: no animation").check()
+        page.locator("#outcome").select_option("win 100.00")
+        for _ in range(3):
+            spin(page)
+            expect(page.locator("#bigwin")).to_be_hidden()
+        expect(page.locator("#balance")).to_have_text(grouped(server.money_at_operator()))
+
+
+def test_a_player_whom_the_wallet_refuses_is_told_to_the_developer(open_game: Open) -> None:
+    """The panel has the wallet's words, the game only what a player should read."""
+    with play_server() as server:
+        page = open_game(server.launch(user_id="nobody"))
+        expect(page.locator("#launch-note")).to_contain_text(
+            "Your wallet refuses the player nobody: HTTP 200"
+        )
+        expect(page.locator("#launch-note")).to_contain_text("INVALID_USER")
+        expect(page.locator("#notice")).not_to_contain_text("INVALID_USER")

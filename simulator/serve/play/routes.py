@@ -70,7 +70,9 @@ def add_game(routes: Blueprint, state: ServerState, seats: Seats, armed: Callabl
         seat = seat_of(token)
         opened = seat.open()
         problem = PlayProblem.BALANCE if opened.balance is None else None
-        found = {"name": opened.name, "grid": seat.resting.grid, "balance": written(opened.balance)}
+        launch = {"player": seat.session.launch.player, "refused": opened.refused, "answer": opened.refusal}
+        found: Json = {"name": opened.name, "grid": seat.resting.grid, "balance": written(opened.balance)}
+        found["launch"] = launch if opened.refusal else None
         pending = seat.funds.pending()
         return _json({**found, "problem": problem, "pending": pending, "armed": armed(seat.session)})
 

@@ -170,10 +170,16 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The player's name and balance when the page opens. `balance` is None if it cannot be read."""
+    """The player's name and balance when the page opens. `balance` is None if it cannot be read.
+
+    `refusal` is the wallet's answer to a call of the launch that it did not accept, as it wrote it; `refused`
+    says whether that is a refusal of the player.
+    """
 
     balance: Money | None
     name: str
+    refusal: str = ""
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +279,7 @@ class WalletMoney:
         with _answered():
             opening = self._delivery.open_wallet(self._session)
         name = opening.details.get("name_jogador") or self._session.launch.user_name
-        return Opened(opening.balance, name)
+        return Opened(opening.balance, name, opening.refusal, opening.refused)
 
     def play(self, stake: Money, drawn: Spin | None = None) -> Played:
         """Send the bet, then the win, as a provider does."""

@@ -102,6 +102,7 @@ async function open() {
     const answer = await post("open");
     reels.show(answer.grid);
     took(answer);
+    panel?.launched(answer.launch);
     say(fill(texts.welcome, { name: answer.name }));
     if (answer.problem) complain(answer.problem);
     spinButton.disabled = false;
@@ -124,6 +125,7 @@ async function spin() {
   const before = reels.grid;
   if (balance !== null) showBalance(canonical(cents(balance) - cents(stake.value)));
   reels.start();
+  if (panel?.turbo) reels.hurry();
   try {
     const answer = await post("spin", { stake: stake.value, ...panel?.outcome });
     panel?.arm(answer.armed);
@@ -159,6 +161,7 @@ async function celebrate(answer) {
     wins.show(answer.picture, say);
     announce(fill(texts.win, { amount: money(win, texts.money) }));
     const staked = cents(answer.round.stake);
+    if (panel?.turbo) return answer.problem === null;
     if (cents(win) >= staked * BIG_FROM) await bigWin.show(win, cents(win) >= staked * MEGA_FROM);
     else if (autoplay.left > 0) await wait(PAUSE_MS * 2);
   }
@@ -173,7 +176,7 @@ async function playOn() {
   try {
     while (autoplay.take()) {
       if (!(await spin())) autoplay.stop();
-      await wait(PAUSE_MS);
+      await wait(panel?.turbo ? 0 : PAUSE_MS);
     }
   } finally {
     playing = false;

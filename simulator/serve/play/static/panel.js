@@ -35,6 +35,19 @@ export class Panel {
     );
   }
 
+  /** Whether rounds are shown without their show. */
+  get turbo() {
+    return document.getElementById("turbo")?.checked ?? false;
+  }
+
+  /** Say that the wallet does not take the player of this launch, in its own words; null where it does. */
+  launched(launch) {
+    const note = document.getElementById("launch-note");
+    if (!note) return;
+    const word = launch?.refused ? WORDS.launch_refused : WORDS.launch_unread;
+    note.textContent = launch ? fill(word, launch) : "";
+  }
+
   /** What the next rounds shall bring; nothing where the seed draws them. */
   get outcome() {
     const chosen = document.getElementById("outcome")?.value ?? "seeded";
