@@ -25,6 +25,7 @@ MAY_IMPORT = {
     "scenario": BASE | {"law", "wire"},
     "report": BASE | {"law"},
     "settings": BASE | {"wire", "scenario"},
+    "archive": BASE | {"law", "history", "judge"},
     "run": BELOW,
     # `serve --with-operator` starts the example wallet beside it.
     "serve": BELOW | {"reference_operator"},

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from crosscheck import compare, disagreements
+from crosscheck import IN_TURN, compare, disagreements
 
 HISTORIES = 2_500
 
@@ -19,6 +19,14 @@ def test_the_checker_agrees_with_every_order(part: int) -> None:
     assert [compared.seed for compared in disagreements(seeds, counts)] == []
     for tier in ("tier 1", "tier 2", "tier 3"):
         assert any(kind.startswith(tier) for kind in counts), counts
+
+
+def test_calls_that_are_followed_one_by_one_are_right() -> None:
+    """What `judge` takes without a search is consistent in the literal specification, too."""
+    counts: Counter[str] = Counter()
+    seeds = range(IN_TURN, IN_TURN + HISTORIES // 2)
+    assert [compared.seed for compared in disagreements(seeds, counts)] == []
+    assert counts["followed call by call"] > HISTORIES // 20
 
 
 def test_a_first_answer_without_a_balance_is_not_put_anywhere() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
 
 import click
 
@@ -22,15 +23,23 @@ _CODES = (ExitCode.PASSED, ExitCode.PASSED, ExitCode.INCONCLUSIVE, ExitCode.FOUN
 
 
 @click.command("judge")
-@click.argument("file", metavar="FILE.ndjson")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @click.option("--report", metavar="json:FILE", help="Write the verdicts as JSON; json:- is standard output.")
 @click.option(
     "--strict", is_flag=True, help="Count warnings (answers from a later read, or missing) as errors."
 )
-def judge(file: str, report: str | None, strict: bool) -> ExitCode:
+@click.option(
+    "-j",
+    "--processes",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Judge long files in so many processes; as many as there are processors by default.",
+)
+def judge(files: tuple[str, ...], report: str | None, strict: bool, processes: int | None) -> ExitCode:
     """Judge recorded calls, concurrent ones too: does an order explain them?
 
-    FILE holds one JSON object a line, - reads standard input. A player's first line is
+    FILE holds one JSON object a line, and may be compressed with gzip; - reads standard input. Several files
+    count as one, in the order given. A player's first line is
     {"type":"opening","player":"p1","balance":"100.00"}, then one line a call:
     {"type":"exchange","player":"p1","method":"transaction_bet","transaction_id":"b1","amount":"10.00",
     "game_id":"SLOT_001","sent_ns":1,"answered_ns":9,"outcome":"accepted","balance":"90.00"}. The outcome is
@@ -38,32 +47,61 @@ def judge(file: str, report: str | None, strict: bool) -> ExitCode:
     writes can be judged too.
     """
     # Help answers without the checker.
-    from simulator.history.files import Histories
-    from simulator.judge.recorded import as_played
+    from simulator.archive.judging import judge_files
+    from simulator.archive.sources import sources_of
 
     target = _target(report)
-    found: list[JudgedHistory] = []
-    ranks: list[int] = []
-    calls = shared = missing = 0
-    with _lines(file) as lines:
-        histories = Histories(file)
-        for each in map(as_played, histories.judge(lines)):
-            calls += each.calls
-            shared += each.shared
-            ranks.append(each.rank)
-            if target is not None:
-                found.append(each)
-            missing += each.missing is not None
-            if target != "-" and (each.rank or each.missing):
-                click.echo(judged_text(each) + "\n")
-    if not ranks:
-        raise NothingSelected(f"{file}: no call to judge: an opening line and exchange lines are expected")
-    if target is not None:
-        _write(target, judged_json(found))
+    with _progress() as progress:
+        found, players = judge_files(
+            sources_of(files), progress, processes=processes or _processors(), keep=target is not None
+        )
     if target != "-":
-        click.echo(summary_text(histories.players, calls, ranks, shared))
-    worst = 3 if 3 in ranks or (strict and (missing or 1 in ranks)) else max(ranks)
+        for each in found.kept:
+            if each.rank or each.missing:
+                click.echo(judged_text(each) + "\n")
+    if not found.ranks:
+        names = ", ".join(files)
+        raise NothingSelected(f"{names}: no call to judge: an opening line and exchange lines are expected")
+    if target is not None:
+        _write(target, judged_json(found.kept))
+    if target != "-":
+        click.echo(summary_text(players, found.calls, found.ranks, found.shared))
+    missing = any(each.missing for each in found.kept)
+    worst = 3 if found.ranks[3] or (strict and (missing or found.ranks[1])) else max(+found.ranks)
     return _CODES[worst]
+
+
+def _processors() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+_SHOWN_EVERY_S = 0.2
+
+_WIDTH = 60
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, float | None, int], None]]:
+    """Show on a terminal what is done; the line disappears at the end."""
+    shown_at = time.monotonic()
+    shown = False
+
+    def show(what: str, share: float | None, count: int) -> None:
+        nonlocal shown_at, shown
+        now = time.monotonic()
+        if now - shown_at < _SHOWN_EVERY_S or not sys.stderr.isatty():
+            return
+        shown_at, shown = now, True
+        part = "" if share is None else f" {share:.0%},"
+        unit = "lines" if what == "reading" else "calls"
+        click.echo(f"\r{f'{what}:{part} {count:,} {unit}':<{_WIDTH}}", err=True, nl=False)
+
+    try:
+        yield show
+    finally:
+        if shown:
+            click.echo(f"\r{'':<{_WIDTH}}\r", err=True, nl=False)
 
 
 def _target(report: str | None) -> str | None:
@@ -73,23 +111,6 @@ def _target(report: str | None) -> str | None:
     if kind != "json" or not separator or not name:
         raise UsageError(f'--report: expected json:FILE, found "{report}"')
     return name
-
-
-@contextmanager
-def _lines(file: str) -> Iterator[TextIO]:
-    """Open the lines of a file or of standard input."""
-    if file == "-":
-        yield sys.stdin
-        return
-    try:
-        with Path(file).open(encoding="utf-8-sig", newline="\n") as stream:
-            yield stream
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{file}: expected UTF-8 text, found byte {error.object[error.start]:#x}") from None
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise UsageError(f"{file}: {error.strerror or error}") from None
 
 
 def _write(name: str, text: str) -> None:
@@ -131,14 +152,16 @@ def judged_text(judged: JudgedHistory) -> str:
 def _missing_text(judged: JudgedHistory) -> str:
     assert judged.missing is not None
     line, deviation = judged.missing
-    file = judged.place.rpartition(":")[0]
-    return f"warning[{deviation.rule}] {visible(judged.player)}: {visible(deviation.message)} ({file}:{line})"
+    place = judged.place_of(line)
+    return f"warning[{deviation.rule}] {visible(judged.player)}: {visible(deviation.message)} ({place})"
 
 
-def summary_text(players: int, calls: int, ranks: Iterable[int], shared: int = 0) -> str:
-    """Return the last lines: the number of histories, their verdicts, and what weakens the verdicts."""
-    found = list(ranks)
-    counts = [f"{found.count(rank):,} {_WORDS[rank]}" for rank in (0, 1, 2, 3) if rank in found]
+def summary_text(players: int, calls: int, ranks: Mapping[int, int], shared: int = 0) -> str:
+    """Return the last lines: the number of histories, their verdicts, and what weakens the verdicts.
+
+    `ranks` are the numbers of histories by rank.
+    """
+    counts = [f"{ranks[rank]:,} {_WORDS[rank]}" for rank in (0, 1, 2, 3) if ranks.get(rank)]
     summary = f"{plural(players, 'player')}, {plural(calls, 'call')}: {', '.join(counts)}"
     if not shared:
         return summary
@@ -177,7 +200,7 @@ def _object(judged: JudgedHistory) -> dict[str, object]:
     line, deviation = judged.missing or (None, None)
     missing = None
     if deviation is not None:
-        missing = {"rule": deviation.rule, "message": deviation.message, "line": line}
+        missing = {"rule": deviation.rule, "message": deviation.message, "line": judged.line_of(line)}
     cause = verdict.situation.value if verdict.situation else deviation.cause if deviation else None
     return {
         "cause": cause,
@@ -190,7 +213,7 @@ def _object(judged: JudgedHistory) -> dict[str, object]:
         "lanes": list(verdict.lanes),
         **({"agent": judged.agent} if judged.agent else {}),
         "place": judged.place,
-        "line": judged.line,
+        "line": judged.line_of(judged.line),
         "calls": judged.calls,
         "shared_ids": judged.shared,
         "missing_answer": missing,

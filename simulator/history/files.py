@@ -11,13 +11,15 @@ reading explains a player's calls and nothing in the whole file shows that such 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from simulator.core.call_lines import BadLine, read_line
 from simulator.core.calls import FOREVER, Call, CallForm, Deviation, KnownAs, Opening, Operation, Player
 from simulator.core.findings import Outcome, Phase
 from simulator.core.money import ZERO, Money
+from simulator.core.values import Frozen
 from simulator.core.webhooks import Method, NoReply, NoReplyKind
 from simulator.history.check import Consistency, HistoryVerdict, MoneyVerdict, check_history, settled_history
 from simulator.law.book import resembles
@@ -36,6 +38,26 @@ _NOBODYS = frozenset({NoReplyKind.UNKNOWN, NoReplyKind.INJECTED, NoReplyKind.STA
 """Missing answers that say nothing about the wallet."""
 
 
+class Places(Frozen):
+    """Turns the number of a line, counted through all files, into its place.
+
+    `files` holds the number of each file's first line and its name, in order.
+    """
+
+    files: tuple[tuple[int, str], ...]
+
+    def of(self, number: int) -> str:
+        """Return the place as ``file:line``."""
+        return f"{self._file(number)[1]}:{self.line(number)}"
+
+    def line(self, number: int) -> int:
+        """Return the number of the line in its own file."""
+        return number - self._file(number)[0] + 1
+
+    def _file(self, number: int) -> tuple[int, str]:
+        return self.files[bisect_right(self.files, number, key=lambda each: each[0]) - 1]
+
+
 @dataclass(frozen=True, slots=True)
 class JudgedHistory:
     """The verdict on one segment of `calls` calls, which began at `place` with the balance `opening`.
@@ -47,7 +69,8 @@ class JudgedHistory:
     name one. `unanswered` is the first call that the wallet did not answer as documented, with its line, and
     `missing` what a run says of it. `hostile` are the calls in between that are no webhook. `phase` is
     PREFLIGHT for calls that a run sent before its scenarios. `unreadable` are the reads at the end that were
-    answered without an amount, the call before them first.
+    answered without an amount, the call before them first. `number` is that of the line at `place`; it and
+    other numbers of lines count through all files: `places` knows their lines in each.
     """
 
     player: str
@@ -67,6 +90,16 @@ class JudgedHistory:
     phase: Phase = Phase.STEP
     hostile: tuple[Call, ...] = ()
     unreadable: tuple[Call, ...] = ()
+    number: int = 0
+    places: Places | None = None
+
+    def line_of(self, number: int | None) -> int | None:
+        """Return a line's number in its own file."""
+        return number if number is None or self.places is None else self.places.line(number)
+
+    def place_of(self, number: int | None) -> str:
+        """Return the place of a line as ``file:line``; that of the history for None."""
+        return self.place if number is None or self.places is None else self.places.of(number)
 
     @property
     def rank(self) -> int:
@@ -77,7 +110,7 @@ class JudgedHistory:
 @dataclass(slots=True)
 class _Segment:
     opening: Money | None
-    place: str
+    number: int
     scenario: str | None = None
     operations: list[Operation] = field(default_factory=list)
     hostile: list[Call] = field(default_factory=list)
@@ -100,7 +133,7 @@ class _Segment:
 class _Unknown:
     """Calls of a player whom their sender knew not to exist; `accepted` is the first that was accepted."""
 
-    place: str
+    number: int
     calls: int = 0
     accepted: Call | None = None
     unanswered: tuple[int, Call] | None = None
@@ -126,10 +159,14 @@ class _Use:
 
 
 class Histories:
-    """Reads lines and yields verdicts. `name` is what places in messages begin with."""
+    """Reads lines and yields verdicts. `places` tells where a line is from; a name is that of the one file.
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    `others` are players who exist, but whose lines may not be among these.
+    """
+
+    def __init__(self, places: Places | str, others: Collection[Player] = ()) -> None:
+        self._others_named = others
+        self._places = Places(((1, places),)) if isinstance(places, str) else places
         self._segments: dict[Player, _Segment] = {}
         self._unknown: dict[Player, _Unknown] = {}
         self._users: dict[tuple[str, Method, str], dict[Player, _Use]] = {}
@@ -147,17 +184,21 @@ class Histories:
 
         Raises BadLine.
         """
-        for number, text in enumerate(lines, 1):
-            place = f"{self._name}:{number}"
+        return self.judge_numbered(enumerate(lines, 1))
+
+    def judge_numbered(self, lines: Iterable[tuple[int, str]]) -> Iterator[JudgedHistory]:
+        """Yield the same for lines with their numbers, not all of which need to be there."""
+        for number, text in lines:
+            place = self._places.of(number)
             match read_line(text, place):
                 case Opening(player=user, agent=agent, balance=balance, scenario_id=scenario):
                     player = (agent or "", user)
                     yield from self._end(player)
-                    self._segments[player] = _Segment(balance, place, scenario)
+                    self._segments[player] = _Segment(balance, number, scenario)
                 case Call() as call if call.form.request is None:
                     self._add_hostile(replace(call, number=number))
                 case Call() as call:
-                    self._add(replace(call, number=number), place)
+                    self._add(replace(call, number=number))
         for player, unknown in self._unknown.items():
             yield self._of_unknown(player, unknown)
         for player in list(self._segments):
@@ -165,12 +206,12 @@ class Histories:
         for strict, lenient in self._open:
             yield strict if strict.agent in self._counts_per_player else lenient
 
-    def _add(self, call: Call, place: str) -> None:
+    def _add(self, call: Call) -> None:
         operation, agent = Operation.of(call, call.number), call.why.agent or ""
         player = (agent, operation.player)
         if operation.account is KnownAs.UNKNOWN:
             # A player who does not exist has no balance, and needs no opening.
-            self._unknown.setdefault(player, _Unknown(place)).add(call)
+            self._unknown.setdefault(player, _Unknown(call.number)).add(call)
             return
         barred = operation.account is not None and operation.method is Method.BET
         if barred and operation.form is CallForm.CANONICAL:
@@ -182,6 +223,7 @@ class Histories:
                 # The stream of a run also holds what it sends before a scenario opens a player.
                 return
             found = f'found a call of "{operation.player}"'
+            place = self._places.of(call.number)
             raise BadLine(f"{place}: player: expected an opening line before it, {found}")
         segment.operations.append(operation)
         segment.note(call)
@@ -211,7 +253,7 @@ class Histories:
         if call is None:
             verdict = HistoryVerdict(Consistency.CONSISTENT, MoneyVerdict.RIGHT, 1)
         else:
-            known = (other for of, other in self._segments if of == agent)
+            known = (other for of, other in (*self._segments, *self._others_named) if of == agent)
             alike = any(resembles(user, other) for other in known)
             situation = Situation.SAME_PLAYER_ID if alike else Situation.UNKNOWN_PLAYER_ACCEPTED
             title = words_of(situation).title
@@ -220,7 +262,9 @@ class Histories:
                 Consistency.INCONSISTENT, MoneyVerdict.WRONG, _NOTHING_EXPLAINS, situation, explanation
             )
         return JudgedHistory(
-            *(user, unknown.place, unknown.calls, verdict, ZERO, ()),
+            *(user, self._places.of(unknown.number), unknown.calls, verdict, ZERO, ()),
+            number=unknown.number,
+            places=self._places,
             agent=agent,
             unanswered=unknown.unanswered,
             line=None if call is None else call.number,
@@ -241,7 +285,7 @@ class Histories:
         shared = {each.index for each in operations if self._is_shared(agent, each)}
         judged = JudgedHistory(
             user,
-            segment.place,
+            self._places.of(segment.number),
             len(operations),
             verdict,
             opening,
@@ -253,6 +297,8 @@ class Histories:
             phase=segment.phase,
             hostile=tuple(hostile),
             unreadable=unreadable,
+            number=segment.number,
+            places=self._places,
         )
         if not shared or agent in self._counts_per_player:
             yield judged

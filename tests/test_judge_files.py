@@ -1,0 +1,163 @@
+"""`betrontech-sim judge` reads files of any length and kind; dividing them changes no verdict."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from command_line import SCRIPT, simulate
+from crosscheck import line_of
+from right_wallets import Recipe, history_of, mutate
+from simulator.archive.judging import judge_files
+from simulator.archive.sources import no_progress, sources_of
+from simulator.core.call_lines import BadLine
+from simulator.errors import UsageError
+from simulator.history.files import Histories, JudgedHistory
+from simulator.judge.recorded import as_played
+
+Line = dict[str, object]
+
+OPENING: Line = {"type": "opening", "player": "p1", "balance": "100.00"}
+BET: Line = {
+    "type": "exchange", "player": "p1", "method": "transaction_bet", "transaction_id": "b1",
+    "amount": "10.00", "game_id": "g", "sent_ns": 1, "answered_ns": 9, "outcome": "accepted",
+    "balance": "90.00",
+}  # fmt: skip
+LOST: Line = {**BET, "transaction_id": "b2", "sent_ns": 11, "answered_ns": 19}
+
+
+def text_of(*lines: Line) -> str:
+    """These lines as a file has them."""
+    return "".join(json.dumps(line) + "\n" for line in lines)
+
+
+def test_several_files_count_as_one_and_each_keeps_its_lines(tmp_path: Path) -> None:
+    """Plain and compressed; a history may go on in the next file."""
+    (tmp_path / "a.ndjson").write_text(text_of(OPENING, BET))
+    (tmp_path / "b.ndjson.gz").write_bytes(gzip.compress(text_of({**OPENING, "player": "p2"}, LOST).encode()))
+    done = simulate("judge", "a.ndjson", "b.ndjson.gz", "--report", "json:verdicts.json", folder=tmp_path)
+    assert done.returncode == 1, done.stderr
+    assert "p1: inconsistent, money wrong (a.ndjson:1, 2 calls)" in done.stdout
+    assert json.loads((tmp_path / "verdicts.json").read_text())["players"]["p1"]["line"] in (1, 2)
+    bad = {**LOST, "outcome": "?"}
+    (tmp_path / "c.ndjson").write_text(text_of(bad))
+    done = simulate("judge", "a.ndjson", "c.ndjson", folder=tmp_path)
+    assert done.returncode == 4
+    assert "c.ndjson:1: outcome: " in done.stderr
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_standard_input_is_read(packed: bool) -> None:
+    """As text or compressed."""
+    text = text_of(OPENING, BET).encode()
+    done = subprocess.run(
+        [SCRIPT, "judge", "-"], input=gzip.compress(text) if packed else text, capture_output=True, check=True
+    )
+    assert done.stdout == b"1 player, 1 call: 1 consistent\n"
+
+
+def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    """A damaged archive, bytes that are no text, a missing file, and one that is named twice."""
+    damaged, latin = tmp_path / "damaged.gz", tmp_path / "latin.ndjson"
+    damaged.write_bytes(gzip.compress(text_of(OPENING, BET).encode())[:-9])
+    latin.write_bytes(text_of(OPENING).encode() + b'{"type":"\xe9"}\n')
+    for name, message in (
+        (damaged, "the gzip file is damaged"),
+        (latin, "latin.ndjson:2: expected UTF-8 text, found byte 0xe9"),
+        (tmp_path / "none.ndjson", "No such file"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            judged_in_parts([name], 1 << 20)
+    with pytest.raises(UsageError, match="named twice"):
+        judged_in_parts([latin, latin], 1 << 20)
+
+
+def judged_in_parts(files: Sequence[Path], part_bytes: int) -> list[JudgedHistory]:
+    """All verdicts on these files, by two processes where there are several parts."""
+    sources = sources_of([str(file) for file in files])
+    found, _ = judge_files(sources, no_progress, processes=2, keep=True, part_bytes=part_bytes)
+    return found.kept
+
+
+def many_players(seed: int, *, apart: bool) -> list[Line]:
+    """Histories of many players, right and wrong, mixed; `apart`, no two of them use one id."""
+    chance = random.Random(seed)
+    calls: list[Line] = []
+    openings: list[Line] = []
+    for number in range(40):
+        crowding = chance.choice((0.0, 0.0, 0.0, 0.5))
+        history = history_of(
+            Recipe(6, 200, crowding, lost=chance.choice((0.0, 0.2)), then_read=False), chance
+        )
+        if chance.random() < 0.3:
+            history = mutate(history, chance)
+        player = f"pl{number}" if number % 7 else f"oyuncu-ğ{number}"
+        openings.append({**OPENING, "player": player, "balance": "2.00"})
+        for each in history:
+            line = line_of(each)
+            if apart and line["transaction_id"] is not None:
+                line["transaction_id"] = f"{player}-{line['transaction_id']}"
+            calls.append({**line, "player": player, **({"label": "x"} if chance.random() < 0.2 else {})})
+    chance.shuffle(calls)
+    broken: Line = {**BET, "player": None, "method": None, "form": "malformed", "outcome": "unknown"}
+    stranger = {**BET, "player": "pl1x", "account": "unknown", "transaction_id": "s"}
+    refused = {**stranger, "player": "zz", "outcome": "refused", "balance": None, "transaction_id": "s2"}
+    other: Line = {"type": "step", "player": 7}
+    return [*openings, broken, other, *calls, stranger, refused, broken]
+
+
+def told(judged: Sequence[JudgedHistory]) -> list[tuple[object, ...]]:
+    """What matters of verdicts, by line."""
+    return sorted(
+        (each.number, each.player, each.calls, each.rank, each.shared, str(each.verdict.situation), each.line)
+        for each in judged
+    )
+
+
+@pytest.mark.parametrize("apart", [True, False], ids=["own-ids", "shared-ids"])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_file_in_parts_is_judged_as_a_whole(tmp_path: Path, seed: int, apart: bool) -> None:
+    """Followed call by call, checked, in several processes: every verdict is that of one pass over all."""
+    lines = many_players(seed, apart=apart)
+    texts = [json.dumps(line, ensure_ascii=seed == 1) for line in lines]
+    file = tmp_path / "calls.ndjson"
+    file.write_text("\n".join(texts) + "\n", "utf-8")
+    whole = told([as_played(each) for each in Histories("calls.ndjson").judge(texts)])
+    assert {rank for _, _, _, rank, *_ in whole} >= {0, 3}
+    for part_bytes in (1 << 20, 6_000):
+        assert told(judged_in_parts([file], part_bytes)) == whole
+
+
+def test_a_key_that_stands_twice_leads_to_the_right_player(tmp_path: Path) -> None:
+    """The last one counts, whatever a first look at the line says."""
+    lines = [json.dumps({**OPENING, "player": f"p{number}"}) for number in range(60)]
+    calls = [json.dumps({**BET, "player": f"p{number}"}) for number in range(60)]
+    calls[7] = calls[7][:-1] + ', "player": "p8"}'
+    file = tmp_path / "calls.ndjson"
+    file.write_text("\n".join([*lines, *calls]), "utf-8")
+    found = {each.player: each.calls for each in judged_in_parts([file], 2_000)}
+    assert ("p7" in found, found["p8"]) == (False, 2)
+
+
+def test_the_first_bad_line_of_a_long_file_is_told(tmp_path: Path) -> None:
+    """Its place is that in the whole file, in whatever part it is."""
+    lines = list(_long())
+    lines[150] = '{"type":"exchange","player":"p9"'
+    lines[170] = json.dumps(BET)
+    file = tmp_path / "calls.ndjson"
+    file.write_text("\n".join(lines), "utf-8")
+    with pytest.raises(BadLine, match=rf"{file}:151: expected a JSON object"):
+        judged_in_parts([file], 2_000)
+
+
+def _long() -> Iterator[str]:
+    yield from (json.dumps({**OPENING, "player": f"q{number}"}) for number in range(100))
+    yield from (
+        json.dumps({**BET, "player": f"q{number}", "transaction_id": f"b{number}"}) for number in range(100)
+    )
