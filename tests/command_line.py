@@ -12,10 +12,10 @@ SECONDS_MAX = 60
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """This process's environment without settings of ours and of GitHub, and with these variables."""
+    """This process's environment in English, without settings of ours and of GitHub, with these variables."""
     others = ("BETRONTECH_SIM_", "GITHUB_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(others)}
-    return {**kept, **variables}
+    return {**kept, "LC_ALL": "C.UTF-8", **variables}
 
 
 def simulate(*arguments: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:

@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 import pytest
 
 from api_client import LAUNCH, WEBHOOK_URL, Api, encoded, error_of, field
-from simulator.serve.accounts import Lang, Session, SessionKind
+from simulator.core.languages import Lang
+from simulator.serve.accounts import Session, SessionKind
 from simulator.settings import AgentSettings
 
 PATH = "/api/games/game_launch"

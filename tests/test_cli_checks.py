@@ -21,6 +21,15 @@ def test_explain_tells_what_why_who_how_and_which_scenario(tmp_path: Path) -> No
         assert text in ended.stdout
 
 
+def test_explain_speaks_the_language_of_the_locale_or_the_one_asked_for(tmp_path: Path) -> None:
+    """A Brazilian terminal gets Portuguese, and `--lang` says otherwise."""
+    brazilian = simulate("explain", "REF-04", folder=tmp_path, LC_ALL="pt_BR.UTF-8")
+    assert "o reembolso de uma aposta recusada não paga nada" in brazilian.stdout
+    assert "Como corrigir" in brazilian.stdout
+    turkish = simulate("explain", "REF-04", "--lang", "tr", folder=tmp_path, LC_ALL="pt_BR.UTF-8")
+    assert "reddedilmiş bir bahsin iadesi hiçbir şey ödemez" in turkish.stdout
+
+
 def test_explain_says_why_no_scenario_tests_a_check(tmp_path: Path) -> None:
     """An open check is told as open."""
     ended = simulate("explain", "DEM-01", folder=tmp_path)

@@ -13,8 +13,8 @@ import pytest
 
 from control_client import Control, controlled
 from simulator.core.findings import CallVerdict, Outcome
+from simulator.core.languages import Lang
 from simulator.core.webhooks import Method
-from simulator.serve.accounts import Lang
 from simulator.serve.console.frame import POLICY
 from simulator.serve.console.pages import shown_body
 from simulator.serve.console.plots import LEFT, WIDTH, time_axis

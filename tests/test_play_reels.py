@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simulator.core.languages import Lang
 from simulator.core.money import ZERO, Money
 from simulator.core.rounds import VOLATILITIES, spin
 from simulator.serve import play
-from simulator.serve.accounts import Lang
 from simulator.serve.play.reels import (
     BONUS,
     BONUS_COUNT,

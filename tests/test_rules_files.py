@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -100,6 +101,21 @@ def test_a_language_has_the_words_of_every_rule_and_situation(language: str) -> 
     assert headers.pop("situations") == [situation.value for situation in Situation]
     assert [id for group in GROUPS for id in headers[group]] == list(rule_ids())
     read_all(Rulebook(BUNDLED), language)
+
+
+CODES = re.compile(r"[A-Z]{3}-\d\d|--\w+|\{[^}]*\}|\d+\.\d\d\b|`[^`]*`")
+"""What is the same in every language: rules, flags, examples of JSON, amounts, code."""
+
+
+@pytest.mark.parametrize("language", [each for each in LANGUAGES if each != ENGLISH])
+def test_a_translation_names_the_same_rules_flags_and_amounts(language: str) -> None:
+    """Nothing was left out of a text, and no figure was changed."""
+    for id, english in rules().items():
+        translated = rule(id, language)
+        assert translated.title != english.title, id
+        for field in ("title", "meaning", "why", "fix"):
+            found, wanted = (Counter(CODES.findall(getattr(each, field))) for each in (translated, english))
+            assert found == wanted, f"{id} {field}"
 
 
 def test_the_ids_that_are_quickly_read_are_those_of_the_parsed_files() -> None:
@@ -257,8 +273,9 @@ no_scenario = "OPEN"
 
 
 def turkish(folder: Path, file: str, text: str) -> Rulebook:
-    """The catalogue with one file in another language."""
-    (folder / "tr").mkdir(exist_ok=True)
+    """The catalogue with one file in Turkish, and no other."""
+    shutil.rmtree(folder / "tr")
+    (folder / "tr").mkdir()
     (folder / "tr" / file).write_text(text, "utf-8")
     return Rulebook(folder)
 

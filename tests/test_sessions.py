@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simulator.core.languages import Lang
 from simulator.serve import accounts as sessions
 from simulator.serve.accounts import (
     LIFETIME_S,
     Agent,
     Agents,
     EndedSession,
-    Lang,
     Launch,
     SessionFile,
     SessionKind,

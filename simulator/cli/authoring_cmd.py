@@ -17,6 +17,7 @@ import click
 
 from simulator.core.calls import NO_ANSWER, CallForm, FaultKind, FaultSpec
 from simulator.core.findings import Level
+from simulator.core.languages import Lang
 from simulator.core.money import format_money, written
 from simulator.core.profiles import WireProfile
 from simulator.core.steps import (
@@ -36,10 +37,12 @@ from simulator.errors import ExitCode, NothingSelected, UsageError
 from simulator.law.rules import Rule, checks, rule, rule_of, rules
 from simulator.law.situations import Situation
 from simulator.report.coverage import Covered, coverage
+from simulator.report.languages import REPORTS, lang_of_locale, texts_in
 from simulator.report.text import display_width, plural, visible
 from simulator.scenario.dry_run import RUN, DryCall, DryRun
 from simulator.scenario.files import Loaded, load_scenarios, select
 from simulator.scenario.script import draws
+from simulator.settings.load import variables
 from simulator.settings.wire import wire_profile
 from simulator.wire.profiles import BETRONTECH
 
@@ -287,7 +290,12 @@ _WIDTH_MAX = 100
 
 @click.command("explain")
 @click.argument("names", nargs=-1, metavar="[RULE]...")
-def explain_command(names: tuple[str, ...]) -> ExitCode:
+@click.option(
+    "--lang",
+    type=click.Choice([lang.value for lang in Lang]),
+    help="The language.  [default: that of your locale, or en]",
+)
+def explain_command(names: tuple[str, ...], lang: str | None) -> ExitCode:
     """Explain rules, as a finding names them; without any, list all.
 
     \b
@@ -295,16 +303,18 @@ def explain_command(names: tuple[str, ...]) -> ExitCode:
     betrontech-sim explain REF
     betrontech-sim explain lost-update        the cause of a finding, as the JSON report names it
     """
+    language = Lang(lang) if lang else lang_of_locale(variables())
+    every = rules(language)
     if not names:
-        _list(list(rules().values()))
+        _list(list(every.values()), language)
         return ExitCode.PASSED
     for index, name in enumerate(names):
-        group = [each for each in rules().values() if each.group == name.upper()]
+        group = [each for each in every.values() if each.group == name.upper()]
         if group:
-            _list(group)
+            _list(group, language)
             continue
         rule_id = _rule_of_cause(name)
-        shown = explained(rule(rule_id), tested_by(rule_id.strip().upper()))
+        shown = explained(rule(rule_id, language), tested_by(rule_id.strip().upper()), language)
         click.echo(("\n" if index else "") + shown)
     return ExitCode.PASSED
 
@@ -320,20 +330,23 @@ def _rule_of_cause(name: str) -> str:
     return rule_of(Situation(cause), method=Method.BET) if cause in set(Situation) else name
 
 
-def explained(found: Rule, files: tuple[str, ...]) -> str:
+def explained(found: Rule, files: tuple[str, ...], language: Lang = Lang.ENGLISH) -> str:
     """Return one rule as text; `files` are the scenario files that test it."""
+    texts = texts_in(REPORTS, language)
     parts = [
         f"{found.id}  {found.title}",
-        f"level: {found.level.value}",
-        _section("What it means", found.meaning),
-        _section("Why it costs money", found.why),
-        _section("Who asks for it", found.source),
-        _section("How to fix it", found.fix),
+        f"{texts['explain_level']}: {found.level.value}",
+        _section(texts["explain_meaning"], found.meaning),
+        _section(texts["explain_why"], found.why),
+        _section(texts["explain_source"], found.source),
+        _section(texts["explain_fix"], found.fix),
     ]
     if files:
-        parts.append("Tested by\n" + "\n".join(f"{_INDENT}betrontech-sim run {file}" for file in files))
+        runs = (f"{_INDENT}betrontech-sim run {file}" for file in files)
+        parts.append("\n".join([texts["explain_tested"], *runs]))
     elif found.no_scenario:
-        parts.append(_section("Tested by", f"no scenario: {found.no_scenario}"))
+        reason = texts["explain_no_scenario"].format(reason=found.no_scenario)
+        parts.append(_section(texts["explain_tested"], reason))
     return "\n\n".join(["\n".join(parts[:2]), *parts[2:]])
 
 
@@ -342,11 +355,11 @@ def tested_by(rule_id: str) -> tuple[str, ...]:
     return next((each.files for each in coverage(load_scenarios(())) if each.rule.id == rule_id), ())
 
 
-def _list(listed: list[Rule]) -> None:
+def _list(listed: list[Rule], language: Lang) -> None:
     for each in listed:
         click.echo(f"{each.id}  {each.level.value:<10}  {each.title}")
     if len(listed) > len(checks()):
-        click.echo("\n`betrontech-sim explain RULE` explains one rule.")
+        click.echo("\n" + texts_in(REPORTS, language)["explain_hint"])
 
 
 def _section(title: str, text: str) -> str:

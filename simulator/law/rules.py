@@ -4,7 +4,7 @@ A language is a folder of `catalogue/`: `GROUP.toml` has a table for each rule o
 `situations.toml` has a table for each situation. `catalogue/en` is complete, and alone holds what does not
 depend on a language: which rules there are, their level, their situations, the sets of situations and the
 rule of a situation. The folders of other languages hold texts only; missing rules and situations are shown in
-English.
+English, and so is the source of a rule: it names documents, most of which are English.
 
 Line breaks within a text do not matter. A file is parsed when it is first needed, so that a run without
 findings parses none; the ids are read from the headers of the tables.
@@ -40,6 +40,7 @@ _CLAIMS = "EXP"
 _SITUATIONS = "situations"
 _RULE_WORDS = ("title", "meaning", "why", "source", "fix")
 _NO_SCENARIO = "no_scenario"
+_SOURCE = "source"
 _SITUATION_WORDS = ("title", "why")
 _RULE_OF_METHOD = "rule_of_method"
 _HEADER = re.compile(r"^\[([A-Za-z0-9_-]+)\]", re.MULTILINE)
@@ -289,9 +290,10 @@ def _translated(english: dict[str, Rule], tables: dict[str, _Table]) -> dict[str
     for id, table in tables.items():
         if id not in english:
             raise table.wrong(f"the English catalogue has no such rule{did_you_mean(id, english)}")
-        fields = (*_RULE_WORDS, _NO_SCENARIO) if english[id].no_scenario else _RULE_WORDS
-        table.check_fields(fields)
-        words: dict[str, Any] = {field: table.text(field) for field in fields}
+        translated = tuple(field for field in _RULE_WORDS if field != _SOURCE)
+        fields = (*translated, _NO_SCENARIO) if english[id].no_scenario else translated
+        table.check_fields(fields, (_SOURCE,))
+        words: dict[str, Any] = {field: table.text(field) for field in table.values}
         made[id] = replace(english[id], **words)
     return made
 

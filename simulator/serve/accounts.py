@@ -20,6 +20,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from simulator.core.languages import Lang
 from simulator.core.profiles import WireProfile
 from simulator.core.secrets import Secrets
 from simulator.core.values import Frozen
@@ -280,25 +281,6 @@ class SessionKind(StrEnum):
 
     CHARGED = "CHARGED"
     DEMO = "DEMO"
-
-
-class Lang(StrEnum):
-    """The languages of the games; the value is the language tag of the page."""
-
-    TURKISH = "tr"
-    PORTUGUESE = "pt-BR"
-    ENGLISH = "en"
-
-
-def lang_of(code: str) -> Lang:
-    """Return the language of a code such as tr_TR or pt_BR; English for any that the games do not have."""
-    match code.strip().replace("_", "-").casefold().partition("-")[0]:
-        case "tr":
-            return Lang.TURKISH
-        case "pt":
-            return Lang.PORTUGUESE
-        case _:
-            return Lang.ENGLISH
 
 
 class Launch(Frozen):

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
-from functools import cache
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from flask import Request
 
-from simulator.serve.accounts import Lang, lang_of
+from simulator.core.languages import Lang, lang_of
+from simulator.report.languages import Texts, texts_in
 
 COOKIE = "console_lang"
 NAMES = {Lang.ENGLISH: "English", Lang.TURKISH: "Türkçe", Lang.PORTUGUESE: "Português"}
 ACCEPTED_MAX = 20
 
 Page = Literal["console", "play"]
-Texts = Mapping[str, Any]
 
 
 def texts_folder(page: Page) -> Path:
@@ -25,11 +23,9 @@ def texts_folder(page: Page) -> Path:
     return Path(__file__).with_name(page) / "texts"
 
 
-@cache
 def texts_of(page: Page, lang: Lang) -> Texts:
     """Return all texts of a page in a language; in the game's, `symbols` and `panel` are mappings."""
-    found: Texts = json.loads((texts_folder(page) / f"{lang}.json").read_text("utf-8"))
-    return found
+    return texts_in(texts_folder(page), lang)
 
 
 def lang_wanted(request: Request) -> Lang:

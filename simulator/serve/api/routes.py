@@ -13,9 +13,10 @@ from typing import Any
 import jwt
 from flask import Blueprint, Response, request
 
+from simulator.core.languages import lang_of
 from simulator.core.mappings import Fields, Wrong
 from simulator.core.words import nearest
-from simulator.serve.accounts import Agent, Agents, Launch, Now, SessionKind, lang_of, same_text
+from simulator.serve.accounts import Agent, Agents, Launch, Now, SessionKind, same_text
 from simulator.serve.answers import Denied, ErrorCode, Part, denied_field, to_json
 from simulator.serve.api.log import AGENT_KEY
 from simulator.serve.api.prebuilt import Prebuilt

@@ -8,11 +8,12 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
+from simulator.core.languages import Lang, lang_of
 from simulator.core.mappings import Fields, Keys, Wrong, shown
 from simulator.core.secrets import mask_headers, mask_url
 from simulator.core.words import did_you_mean
 from simulator.errors import SimulatorError
-from simulator.serve.accounts import Agent, Lang, Launch, SessionKind, lang_of, make_agent
+from simulator.serve.accounts import Agent, Launch, SessionKind, make_agent
 from simulator.serve.answers import Denied, ErrorCode, answer
 from simulator.serve.api.faults import (
     LATENCY_MS_MAX,

@@ -11,16 +11,17 @@ from flask import Blueprint, Response, g, get_template_attribute, redirect, rend
 from werkzeug.wrappers import Response as BaseResponse
 
 from simulator import __version__
+from simulator.core.languages import Lang
 from simulator.core.mappings import Wrong
 from simulator.core.money import Money, format_change, format_money
 from simulator.core.values import Frozen
-from simulator.serve.accounts import Lang
+from simulator.report.languages import Texts
 from simulator.serve.answers import Denied, ErrorCode, Part, denied_field
 from simulator.serve.console.access import Access, put_cookie
 from simulator.serve.entries import Entry
 from simulator.serve.obligations import State
 from simulator.serve.state import ServerState
-from simulator.serve.texts import COOKIE, NAMES, Texts, lang_wanted, texts_of
+from simulator.serve.texts import COOKIE, NAMES, lang_wanted, texts_of
 
 # Only scripts and styles of this server may be loaded and run, and no other site may embed a page.
 POLICY = (

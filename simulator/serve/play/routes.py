@@ -8,10 +8,11 @@ from typing import Any
 from flask import Blueprint, Response, render_template, request
 from flask.json import dumps
 
+from simulator.core.languages import Lang
 from simulator.core.mappings import Wrong
 from simulator.core.money import Money, format_money
 from simulator.core.webhooks import WireRequest, curl_line, merged_headers
-from simulator.serve.accounts import EndedSession, Lang, NoSession, Session, SessionKind
+from simulator.serve.accounts import EndedSession, NoSession, Session, SessionKind
 from simulator.serve.answers import Denied, ErrorCode, Part, PlayProblem, denied_field
 from simulator.serve.calls import CalledAgent
 from simulator.serve.entries import Entry, Filter

@@ -11,12 +11,13 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 from simulator.core.findings import Outcome
+from simulator.core.languages import Lang
 from simulator.core.money import ZERO, Money
 from simulator.core.rounds import VOLATILITIES, Spin, spin
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Method
 from simulator.errors import SimulatorError
-from simulator.serve.accounts import Lang, Session
+from simulator.serve.accounts import Session
 from simulator.serve.answers import Denied, ErrorCode, PlayProblem
 from simulator.serve.entries import Filter
 from simulator.serve.play.reels import Picture, picture_of
