@@ -9,7 +9,7 @@ import json
 
 from operator_caller import BET, REFUND, WIN, Caller, Fields
 
-METHODS = {"bet": BET, "win": WIN, "refund": REFUND}
+METHODS = {"bet": BET, "win": WIN, "refund": REFUND, "cancel": "transaction_cancel"}
 
 
 def run(caller: Caller, script: str) -> str:

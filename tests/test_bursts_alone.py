@@ -52,6 +52,7 @@ SINGLE = {
     "refund-paid-twice": ("one-refund-twenty-times", "repeated-refund-credited-again"),
     "win-answered-not-paid": ("many-wins", "win-not-credited"),
     "refund-without-tombstone": ("bet-and-its-refund", "late-bet-taken"),
+    "refund-pays-last-stake": ("refunds-of-many-bets", "refund-over-stake"),
 }
 
 

@@ -118,6 +118,33 @@ def test_a_mistake_with_money_has_one_cause(wallet: SmallWallet, cause: str, rul
     assert [(each.key, each.shown.finding.rule) for each in errors(wallet)] == [(cause, rule)]
 
 
+class UndoesMore(SmallWallet):
+    """A refund takes back what was won since, and a win what was refunded: the answers before were right."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.moved = dict.fromkeys(self.balances, 0)
+
+    def move(self, player: str, cents: int) -> Fields:
+        last, self.moved[player] = self.moved[player], cents
+        return super().move(player, cents - (last if cents > 0 and last > 0 else 0))
+
+
+@pytest.mark.parametrize(
+    ("steps", "cause"),
+    [
+        ("[bet: {amount: 10.00, id: b}, win: 25.00, refund: b]", "refund-debited"),
+        ("[bet: {amount: 10.00, id: b}, win: 2.50, refund: b]", "refund-wrong-amount"),
+        ("[bet: {amount: 10.00, id: b}, refund: b, win: 15.00]", "win-wrong-amount"),
+    ],
+)
+def test_what_a_call_undoes_is_not_held_against_the_call_that_it_undoes(
+    steps: str, cause: str, tmp_path: Path
+) -> None:
+    """The balance is read before a call that is no plain bet or win: without that, the win was missing."""
+    assert causes(played(UndoesMore(), tmp_path, f"steps: {steps}\n")) == {cause}
+
+
 NAN = """\
 name: A win of NaN
 covers: [BAD-02]

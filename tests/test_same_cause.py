@@ -90,6 +90,14 @@ SHOWN_BY = {
     "balance-of-last-bettor": "money/two-players-same-amounts.yaml",
     "one-refund-a-game": "idempotency/refund-with-bet-id.yaml",
     "user-id-read-as-number": "unknown/user-id-resembles-a-known-one.yaml[letters]",
+    "user-id-invisible-ignored": "unknown/user-id-resembles-a-known-one.yaml[invisible]",
+    "repeat-changes-stake": "idempotency/refund-after-other-amount.yaml[less]",
+    "ids-ignore-accents": "idempotency/similar-ids.yaml[accent]",
+    "unknown-method-refunds": "contract/unknown-method.yaml[id-of-a-bet]",
+    "refund-restores-balance": "refunds/refund-of-an-earlier-bet.yaml",
+    "refund-takes-win-back": "refunds/refund-after-win.yaml",
+    "refund-pays-last-stake": "refunds/refund-of-an-earlier-bet.yaml",
+    "win-after-refund-charges-stake": "ordering/win-after-refund.yaml",
 }
 """Defect → the scenario of the bundled suite that is made to show it."""
 
@@ -97,7 +105,7 @@ NO_WEBHOOK = frozenset(
     {
         *("negative-bet-credited", "negative-win-debited", "amounts-read-loosely"),
         *("commas-dropped-from-amounts", "malformed-json-moves-money", "missing-id-charged"),
-        "nan-destroys-balance",
+        *("nan-destroys-balance", "unknown-method-refunds"),
     }
 )
 """Shown by bytes that are no webhook, so that they cannot be sent by hand."""

@@ -84,6 +84,7 @@ def test_an_id_whose_form_is_tested_is_sent_as_it_is_or_the_scenario_is_skipped(
     assert reasons == {
         'needs the id "${run}-ABC": --transaction-id-format is digits',
         'needs the id "${run}-end ": --transaction-id-format is digits',
+        'needs the id "${run}-café": --transaction-id-format is digits',
     }
 
 

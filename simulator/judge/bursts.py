@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from simulator.core.calls import Call, Operation
@@ -166,21 +167,22 @@ def alone_again(book: Book, calls: Sequence[Operation], balance: Money) -> Itera
     """Yield calls like those that overlapped, to be sent one after another, with the ids that they had.
 
     The driver gives each id a new one. An id that was known before comes with the call that made it known,
-    and a bet and its refund come in both orders. The book must not have the calls.
+    and a bet and its refund come in both orders. The calls of one id do not follow each other at once: what
+    comes in between may be what confuses a wallet. The book must not have the calls.
     """
     kinds: dict[tuple[Method, ...], int] = {}
     chosen: list[list[WebhookRequest]] = []
     for id_, used in _by_id(calls).items():
         requests = [*_before(book, used[0]), *(each.request for each in used[:IDS_OF_A_KIND])]
         kind = tuple(each.method for each in requests)
-        if kinds.get(kind, 0) >= IDS_OF_A_KIND:
+        if kinds.get(kind, 0) >= IDS_OF_A_KIND or sum(map(len, chosen)) + len(kind) > ALONE_MAX:
             continue
         kinds[kind] = kinds.get(kind, 0) + 1
         chosen.append(requests)
         if {Method.BET, Method.REFUND} <= set(kind):
             other = [replace(each, transaction_id=f"{id_} reversed") for each in requests]
             chosen.append(sorted(other, key=lambda each: each.method is not Method.REFUND))
-    wanted = [request for requests in chosen for request in requests][:ALONE_MAX]
+    wanted = [request for turn in zip_longest(*chosen) for request in turn if request is not None]
     stakes = sum(each.amount or 0 for each in wanted if each.method is Method.BET)
     if stakes > balance:
         yield WebhookRequest(Method.WIN, calls[0].player, Money(stakes - balance), "for the stakes")

@@ -33,7 +33,7 @@ from simulator.law.mistakes import (
     situation_of,
     slips_of,
 )
-from simulator.law.roles import Applied, Role, role_of
+from simulator.law.roles import Applied, Kind, Role, role_of
 from simulator.law.situations import Situation
 
 _S = Situation
@@ -115,6 +115,9 @@ def _of_answer_in(book: Book, world: World, earlier: _Slips, made: Made, balance
     if role is Role.OTHER_AMOUNT and moved == _CREDIT[request.method] * (request.amount or 0):
         # A wallet that does not know its ids again takes this call for a new one.
         found.add(TAKEN_AGAIN[request.method])
+    if role.row.kind is Kind.REFUND and call.outcome is Outcome.ACCEPTED and moved and stake != moved:
+        # More than the stake, less than it and a debit may all be one mistake.
+        found.add(_S.REFUND_WRONG_AMOUNT)
     if role is Role.ZERO and moved > 0:
         found.add(OTHER_AMOUNT[request.method])
     return found
@@ -174,6 +177,9 @@ def of_burst(
     if _S.CENT_OFF in found:
         # Which cent a float loses depends on the balance that each call met.
         found.add(_S.CENTS_CUT)
+    if any(effects[Method.REFUND]):
+        # A refund that undoes more than its bet is off by what the calls beside it have moved.
+        found.add(_S.REFUND_WRONG_AMOUNT)
     if vague:
         accepted = [call for call in calls if call.outcome is Outcome.ACCEPTED and call.method.moves_money]
         found |= {OTHER_AMOUNT[call.method] for call in accepted}

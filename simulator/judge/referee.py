@@ -11,9 +11,10 @@ from collections import Counter
 from collections.abc import Collection, Generator, Iterable, Sequence
 from dataclasses import replace
 
-from simulator.core.calls import Call, KnownAs, Operation
+from simulator.core.calls import Call, CallForm, KnownAs, Operation
 from simulator.core.findings import CallVerdict, Outcome
 from simulator.core.money import CENT, Money
+from simulator.core.webhooks import Method, WebhookRequest
 from simulator.judge.account import Account, Accounts, LeftOff, PlayerStanding
 from simulator.judge.bursts import BurstJudging
 from simulator.judge.findings import Findings, MoneyFacts
@@ -25,6 +26,7 @@ from simulator.judge.rulings import (
     Asking,
     Policy,
     ReadBalance,
+    Reads,
     Ruling,
 )
 from simulator.judge.traffic import Traffic
@@ -82,6 +84,23 @@ class Referee:
         """Return whether the player has an account whose balance is known."""
         account = self._accounts.get(player)
         return account is not None and not account.lost
+
+    def needs_read_before(self, player: str, request: WebhookRequest | None, form: CallForm) -> bool:
+        """Return whether only a read can tell what a call will do from what those before it have done.
+
+        Their answers were right, and yet a wallet may not have done what they say. A bet or a win shows that
+        as well as a read; after any other call, a wrong balance may be its own. `request` is None for several
+        calls at once.
+        """
+        account = self._accounts.get(player)
+        if account is None or account.lost or self.policy.reads is Reads.NEVER:
+            return False
+        book = account.book
+        if book.ambiguous or not any(made.effect(book) for made in account.unconfirmed):
+            return False
+        if request is None or request.method is Method.REFUND:
+            return True
+        return not book.role(request, form).row.is_plain
 
     # --- telling -----------------------------------------------------------------------------------
 

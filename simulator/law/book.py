@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
+from unicodedata import combining, normalize
 
 from simulator.core.calls import CallForm, Operation
 from simulator.core.findings import Outcome
@@ -458,8 +459,9 @@ _TRUNCATIONS = (24, 32, 64, 128)
 
 
 def near_forms(transaction_id: str) -> Iterator[str]:
-    """Return the forms by which wallets confuse ids: case, blanks, leading zeros, columns that cut off."""
-    folded = transaction_id.strip().casefold()
+    """Return the forms by which wallets confuse ids: case, accents, blanks, zeros, columns that cut off."""
+    letters = normalize("NFKD", transaction_id.strip().casefold())
+    folded = "".join(letter for letter in letters if not combining(letter))
     yield "folded:" + folded
     head, _, tail = folded.rpartition("-")
     if tail.isdigit():
@@ -473,9 +475,8 @@ def resembles(user_id: str, known: str) -> bool:
     """Return whether a wallet that casts or trims ids takes a user_id for another player's."""
     bare = user_id.strip()
     tail = bare.removeprefix(known)
-    return user_id != known and (
-        bare.lstrip("0") == known.lstrip("0") or (tail != bare and not tail[0].isdigit())
-    )
+    alike = bare.lstrip("0") == known.lstrip("0")
+    return user_id != known and (alike or (tail != bare and not tail[0].isdigit()))
 
 
 # --- worlds: possible states of one player's wallet -----------------------------------------------
@@ -520,10 +521,9 @@ class World(WalletState):
         return self._book.played.last_win(bet.game) > bet.order
 
     def bars(self, request: WebhookRequest) -> bool:
-        terms = self._book.terms
-        amount = request.amount
-        over = terms.max_bet is not None and amount is not None and amount > terms.max_bet
-        under = terms.min_bet is not None and amount is not None and 0 < amount < terms.min_bet
+        terms, amount = self._book.terms, request.amount or 0
+        over = terms.max_bet is not None and amount > terms.max_bet
+        under = terms.min_bet is not None and 0 < amount < terms.min_bet
         return terms.blocked or over or under
 
     def identity(self) -> tuple[int, frozenset[tuple[Key, Entry]]]:

@@ -93,6 +93,7 @@ class Bursts:
         for book in self._real_books():
             if book.ambiguous:
                 self._judge.read(book.player, step.place)
+            self._judge.read_before(book.player, step.place)
         calls = self._script.together(step, self._ledger)
         self._ledger.share(_ids_of_several_players(calls))
         context = self._context

@@ -215,6 +215,17 @@ class Judge:
         balances = self._referee.balances(player)
         return balances[0] if len(balances) == 1 else None
 
+    def read_before(self, player: str, place: Place, form: Form | None = None) -> bool:
+        """Read a balance before a call, or before several at once, if what they do is not seen otherwise.
+
+        Return whether the balance was right, or was wrong already before.
+        """
+        request, kind = (None, CallForm.CANONICAL) if form is None else (form.request, form.kind)
+        if player in self.blocked or not self._referee.needs_read_before(player, request, kind):
+            return True
+        self.read(player, place)
+        return player not in self.blocked
+
     def ask_balance(self, player: str, place: Place, purpose: str = "probe") -> Call:
         """Make one `user_balance` call; its form is judged, its number is not."""
         request = WebhookRequest(Method.BALANCE, player)

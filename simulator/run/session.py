@@ -325,17 +325,26 @@ class Steps:
         calls = self._script.rounds(step, self._ledger)
         unsent = next(calls, None)
         while unsent is not None and player not in self._judge.blocked:
+            if not self._read_before(unsent):
+                return
             unsent = after(calls, self._judge_call(self._context.call(unsent)))
 
     # --- money -------------------------------------------------------------------------------------
 
     def _money(self, unsent: UnsentCall, expect: Expect) -> Outcome:
+        if not self._read_before(unsent):
+            return Outcome.UNKNOWN
         if unsent.fault is not None:
             return self._disturbed(unsent, unsent.fault, expect)
         call = self._context.call(self._known(unsent))
         outcome = self._judge_call(call)
         self._claims(expect, call, outcome)
         return outcome
+
+    def _read_before(self, unsent: UnsentCall) -> bool:
+        """Read the balance if this call needs it; return False if it shows that an earlier call was wrong."""
+        request, place = unsent.form.request, unsent.why.place or self._scenario.place
+        return request is None or self._judge.read_before(request.player, place, unsent.form)
 
     def _known(self, unsent: UnsentCall) -> UnsentCall:
         """Return the call with what the scenario says of its player, for who reads the record."""

@@ -113,7 +113,7 @@ _OWN_ID = r'("transaction_id"\s*:\s*")([^"\\]*)(")'
 
 _PLAIN_ID = r"[a-z0-9-]{1,40}"
 
-_POINTED_ID = r"[A-Za-z0-9_. -]+"
+_POINTED_ID = r"[A-Za-zÀ-ÿ0-9_. -]+"
 
 
 def _ids_of(step: Step) -> Iterator[str]:

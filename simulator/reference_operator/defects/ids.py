@@ -4,6 +4,7 @@
 
 import re
 import sqlite3
+import unicodedata
 
 from simulator.reference_operator.calls import (
     BET,
@@ -123,6 +124,23 @@ class RepeatAdjustsAmount(Wallet):
         if call.method != BET:
             return super().answer_repeat(books, player, call, earlier)
         return apply_again(self, books, player, call, earlier.amount - call.amount)
+
+
+@defect(
+    "repeat-changes-stake",
+    "A bet whose id comes with another amount moves nothing, and yet its stored stake is overwritten.",
+    DefectKind.SEQUENTIAL,
+    IDEMPOTENCY,
+    cause="refund-wrong-amount",
+)
+class RepeatChangesStake(Wallet):
+    def answer_repeat(self, books: Books, player: Player, call: MoneyCall, earlier: Effect) -> Answer:
+        if call.method == BET:
+            books.execute(
+                "UPDATE effects SET amount = ? WHERE user_id = ? AND method = ? AND transaction_id = ?",
+                (call.amount, call.user_id, BET, call.transaction_id),
+            )
+        return super().answer_repeat(books, player, call, earlier)
 
 
 @defect(
@@ -274,6 +292,19 @@ class IdsTrimmed(Wallet):
 
 
 @defect(
+    "ids-ignore-accents",
+    "Ids that differ in an accent are one id, as in a collation that ignores accents.",
+    DefectKind.SEQUENTIAL,
+    IDENTITY,
+    cause="shared-id-swallowed",
+)
+class IdsIgnoreAccents(Wallet):
+    def read_transaction_id(self, player: Player, call: ReceivedCall) -> str:
+        letters = unicodedata.normalize("NFKD", super().read_transaction_id(player, call))
+        return "".join(letter for letter in letters if not unicodedata.combining(letter))
+
+
+@defect(
     "unknown-player-created",
     "An unknown user_id opens an account, and its wins are paid into it.",
     DefectKind.SEQUENTIAL,
@@ -306,6 +337,20 @@ class UserIdReadAsNumber(Wallet):
                 if player is not None:
                     return player
         return super().find_player(books, call)
+
+
+@defect(
+    "user-id-invisible-ignored",
+    "Characters that do not print are ignored in a user_id, as in most collations of Unicode.",
+    DefectKind.SEQUENTIAL,
+    IDENTITY,
+    cause="same-player-id",
+)
+class UserIdInvisibleIgnored(Wallet):
+    def find_player(self, books: Books, call: ReceivedCall) -> Player:
+        user_id = call.fields.get("user_id")
+        printed = "".join(filter(str.isprintable, user_id)) if isinstance(user_id, str) else ""
+        return books.player(printed) or super().find_player(books, call)
 
 
 @defect(

@@ -5,6 +5,7 @@ from typing import Any
 
 from simulator.reference_operator.calls import (
     BET,
+    REFUND,
     WIN,
     Accepted,
     Answer,
@@ -262,6 +263,20 @@ class MalformedJsonMovesMoney(Webhook):
             return call
         fields = {name.decode(): value.decode("utf-8", "replace") for name, value in FIELD.findall(body)}
         return ReceivedCall(fields.get("method", ""), fields)
+
+
+@defect(
+    "unknown-method-refunds",
+    "A method that is not known ends in the last branch, which is the refund.",
+    DefectKind.SEQUENTIAL,
+    AMOUNTS,
+    cause="malformed-moved",
+)
+class UnknownMethodRefunds(Webhook):
+    def read(self, body: bytes) -> ReceivedCall:
+        call = super().read(body)
+        known = not call.method or call.method in self.methods
+        return call if known else ReceivedCall(REFUND, {**call.fields, "method": REFUND})
 
 
 FUNDS = "funds"

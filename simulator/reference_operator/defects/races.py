@@ -328,6 +328,37 @@ class IdsBounded(IdsInMemory):
 
 
 @defect(
+    "ids-bounded-at-500",
+    "Only the last 500 ids are remembered: an older call that is sent again moves money again.",
+    DefectKind.DURABILITY,
+    DURABILITY,
+    cause="repeated-bet-taken-again",
+)
+class IdsBoundedAt500(IdsInMemory):
+    remembered_max = 500
+
+
+@defect(
+    "tombstones-bounded",
+    f"A refund before its bet is forgotten after {REMEMBERED_IDS} more calls: the late bet is charged.",
+    DefectKind.DURABILITY,
+    DURABILITY,
+    cause="late-bet-taken",
+)
+class TombstonesBounded(Wallet):
+    def find_effect(self, books: Books, call: MoneyCall, method: str) -> Effect | None:
+        found = super().find_effect(books, call, method)
+        if found is None or call.method != BET or method != REFUND:
+            return found
+        later = books.execute(
+            "SELECT count(*) FROM effects WHERE user_id = ? AND number > (SELECT number FROM effects "
+            "WHERE user_id = ? AND method = ? AND transaction_id = ?)",
+            (call.user_id, call.user_id, method, call.transaction_id),
+        ).fetchone()
+        return found if later[0] <= REMEMBERED_IDS else None
+
+
+@defect(
     "tombstones-lost-at-restart",
     "Refunds before their bets are only remembered in memory: after a restart the late bet is charged.",
     DefectKind.DURABILITY,

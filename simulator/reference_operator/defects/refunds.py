@@ -105,6 +105,52 @@ def find_strangers_bet(books: Books, refund: MoneyCall) -> tuple[str, int] | Non
 
 
 @defect(
+    "refund-restores-balance",
+    "A refund puts back the balance from before its bet, and undoes the calls that came in between.",
+    DefectKind.SEQUENTIAL,
+    REFUNDS,
+    cause="refund-wrong-amount",
+)
+class RefundRestoresBalance(Wallet):
+    def refund_bet(self, books: Books, player: Player, refund: MoneyCall, bet: Effect) -> Answer:
+        return self.apply(books, player, refund, bet.balance_after + bet.amount - player.balance)
+
+
+@defect(
+    "refund-takes-win-back",
+    "The refund of a bet takes back the win that was paid after it, too.",
+    DefectKind.SEQUENTIAL,
+    REFUNDS,
+    cause="refund-wrong-amount",
+)
+class RefundTakesWinBack(Wallet):
+    def refund_bet(self, books: Books, player: Player, refund: MoneyCall, bet: Effect) -> Answer:
+        won = books.execute(
+            "SELECT coalesce(sum(win.moved), 0) FROM effects AS win JOIN effects AS bet "
+            "ON bet.user_id = win.user_id AND bet.game_id = win.game_id AND bet.number < win.number "
+            "WHERE win.user_id = ? AND win.method = ? AND bet.method = ? AND bet.transaction_id = ?",
+            (player.user_id, WIN, BET, refund.transaction_id),
+        ).fetchone()
+        return self.apply(books, player, refund, bet.amount - won[0])
+
+
+@defect(
+    "refund-pays-last-stake",
+    "A refund gives back the stake of the player's last bet, whichever bet it names.",
+    DefectKind.SEQUENTIAL,
+    REFUNDS,
+    cause="refund-wrong-amount",
+)
+class RefundPaysLastStake(Wallet):
+    def refund_bet(self, books: Books, player: Player, refund: MoneyCall, bet: Effect) -> Answer:
+        last = books.execute(
+            "SELECT amount FROM effects WHERE user_id = ? AND method = ? ORDER BY number DESC LIMIT 1",
+            (player.user_id, BET),
+        ).fetchone()
+        return self.apply(books, player, refund, last[0])
+
+
+@defect(
     "refund-pays-whoever-asks",
     "Bets are looked up by id alone: the refund of another player's bet is credited to the one who asks.",
     DefectKind.SEQUENTIAL,
@@ -338,6 +384,24 @@ class BalanceOfLastBettor(LastBettor):
             player = self.find_player(books, call)
             bettor = books.player(self.last_bettor) or player
         return Accepted(bettor.balance, player.status)
+
+
+@defect(
+    "win-after-refund-charges-stake",
+    "A win after the refund of its bet opens the round again: the refunded stake is taken off the win.",
+    DefectKind.SEQUENTIAL,
+    ROUNDS,
+    cause="win-wrong-amount",
+)
+class WinAfterRefundChargesStake(Wallet):
+    def apply(self, books: Books, player: Player, call: MoneyCall, moved: int) -> Answer:
+        last = books.execute(
+            "SELECT method, moved FROM effects WHERE user_id = ? ORDER BY number DESC LIMIT 1",
+            (player.user_id,),
+        ).fetchone()
+        if call.method == WIN and last and last[0] == REFUND:
+            return super().apply(books, player, call, moved - last[1])
+        return super().apply(books, player, call, moved)
 
 
 @defect(
