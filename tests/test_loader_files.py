@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from simulator.errors import UsageError
 from simulator.scenario.files import bundled_suite, load_scenarios
 from simulator.scenario.yaml import ScenarioFileError
+
+NOBODY = 65_534
 
 TABLE = """\
 name: One
@@ -196,12 +199,46 @@ def test_a_named_pipe_is_an_error_and_nothing_waits_for_its_writer(here: Path) -
         ids("user.yaml")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may list every folder")
-def test_a_folder_that_cannot_be_listed_is_an_error(here: Path) -> None:
-    """A run without its scenarios would pass."""
-    (here / "mine" / "deep").chmod(0)
+@pytest.fixture
+def without_rights(here: Path) -> Iterator[Path]:
+    """A folder without rights, for a user who is not root: root may list every folder."""
+    locked = here / "mine" / "deep"
+    locked.chmod(0)
+    if os.geteuid() == 0:
+        # Now what is loaded late: this user may not be allowed to read the modules.
+        load_scenarios([str(here / "table.yaml")])
+        for folder in (here, *here.parents):
+            if folder.stat().st_mode & 0o005 != 0o005:
+                folder.chmod(0o755)
+        os.seteuid(NOBODY)
     try:
-        with pytest.raises(UsageError, match="deep cannot be read"):
-            ids("mine")
+        yield locked
     finally:
-        (here / "mine" / "deep").chmod(0o700)
+        if os.getuid() == 0:
+            os.seteuid(0)
+        locked.chmod(0o700)
+
+
+@pytest.mark.usefixtures("without_rights")
+@pytest.mark.parametrize(
+    "path", ["mine", "mine/*/*/*.yaml", "mine/**/*.yaml", "mine/deep/er/c.yaml", "mine/deep/er/c.yaml:1"]
+)
+def test_what_cannot_be_read_is_an_error(path: str) -> None:
+    """A run without a part of its scenarios would pass."""
+    with pytest.raises(UsageError, match=r"deep.* cannot be read: Permission denied"):
+        ids(path)
+
+
+@pytest.mark.usefixtures("without_rights")
+def test_a_pattern_that_does_not_reach_a_folder_does_not_need_it() -> None:
+    """Its files are there all the same."""
+    assert ids("mine/*.yaml") == ["mine/b.yaml"]
+
+
+def test_the_pipe_of_a_shell_is_read(here: Path) -> None:  # noqa: ARG001  # the folder
+    """`check <(generate)` has a pipe without a name, whose writer is there."""
+    reads, writes = os.pipe()
+    with os.fdopen(reads), os.fdopen(writes, "w") as writer:
+        writer.write("steps: [balance]\n")
+        writer.close()
+        assert ids(f"/dev/fd/{reads}") == [f"/dev/fd/{reads}"]

@@ -12,6 +12,10 @@ import pytest
 
 from command_line import SECONDS_MAX, simulate, start
 from interrupts import campaign
+from simulator.errors import ExitCode
+from simulator.report.events import Event, RunFinished, StepFinished
+from simulator.run.suite import run_suite
+from simulator.settings import RunSettings
 from small_wallet import OPENING_CENTS, Fields, Refusal, SmallWallet, serving
 
 KEPT = Path(".betrontech-sim", "balances")
@@ -193,3 +197,23 @@ def test_runs_that_end_at_random_moments_leave_each_balance_and_whole_reports(tm
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
     ends = campaign(tmp_path, numbers, seed=7, calls_max=40)
     assert [end for end in ends if end.problems] == []
+
+
+def test_an_error_that_ends_a_run_costs_no_player_its_balance(folder: Path) -> None:
+    """It is raised when the balances are put back, and the reports say that it was no interrupt."""
+    events: list[Event] = []
+    wallet = SmallWallet()
+
+    def report(event: Event) -> None:
+        events.append(event)
+        if isinstance(event, StepFinished):
+            raise ZeroDivisionError
+
+    with serving(wallet) as endpoint:
+        settings = RunSettings(endpoint=endpoint, paths=(str(folder / "short.yaml"),), players=("1000",))
+        with pytest.raises(ZeroDivisionError):
+            run_suite(settings, report, folder)
+    assert wallet.balances["1000"] == OPENING_CENTS
+    assert isinstance(events[-1], RunFinished)
+    assert events[-1].exit_code is ExitCode.INTERNAL
+    assert not kept(folder)

@@ -211,7 +211,7 @@ def test_a_setting_names_a_shipped_profile_or_a_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot be read: Is a directory"):
         wire_profile(str(tmp_path))
     file.write_bytes(b"name: \xff\n")
-    with pytest.raises(ConfigurationError, match="is not UTF-8 text"):
+    with pytest.raises(ConfigurationError, match="is not UTF-8; save the file as UTF-8"):
         wire_profile(str(file))
     with pytest.raises(ConfigurationError, match="its name is no file name"):
         wire_profile("a\0/b.yaml")

@@ -21,6 +21,9 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 _BLOCK = 1 << 20
 
+LINE_BYTES_MAX = 8 * 1024 * 1024
+"""Longer than any line of ours: an answer of a mebibyte with each byte escaped, and its request."""
+
 
 class Readable(Protocol):
     """A binary stream that can be read in pieces."""
@@ -74,9 +77,10 @@ class LineSource:
         return self._counted.done if self._counted else 0
 
     def blocks(self) -> Iterator[bytes]:
-        """Yield the whole file in blocks that end at the end of a line."""
+        """Yield the whole file in blocks that end at the end of a line. Raises UsageError for a long line."""
         with self._opened() as stream:
             rest = b""
+            lines = 1
             first = True
             while block := stream.read(_BLOCK):
                 if first and len(block) >= len(_BYTE_ORDER_MARK):
@@ -85,8 +89,11 @@ class LineSource:
                 if line_feed:
                     yield rest + head + line_feed
                     rest = tail
+                    lines += head.count(b"\n") + 1
                 else:
                     rest += block
+                if len(rest) > LINE_BYTES_MAX:
+                    raise UsageError(f"{self.name}:{lines}: a line has at most {LINE_BYTES_MAX:,} bytes")
             if rest:
                 yield rest + b"\n"
 

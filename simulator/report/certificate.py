@@ -216,7 +216,9 @@ def _file_hashes(finished: Iterable[ScenarioFinished]) -> JsonObject:
         file: hashlib.sha256("\n".join(sources[file]).encode("utf-8", "surrogateescape")).hexdigest()
         for file in sorted(sources)
     }
-    whole = hashlib.sha256("\n".join(f"{file} {digest}" for file, digest in files.items()).encode())
+    whole = hashlib.sha256(
+        "\n".join(f"{file} {digest}" for file, digest in files.items()).encode("utf-8", "surrogateescape")
+    )
     return {"suite": whole.hexdigest(), "files": files}
 
 
@@ -259,7 +261,7 @@ class CallLog:
 
     def _seal(self, scenario_id: str) -> None:
         lines = sorted(self._lines.pop(scenario_id, ()))
-        self._digest.update("\n".join([scenario_id, *lines, ""]).encode())
+        self._digest.update("\n".join([scenario_id, *lines, ""]).encode("utf-8", "surrogateescape"))
 
     def _watch_races(self, event: Call) -> None:
         """Count two answered calls of one player that overlapped in time: the wallet had a race to lose."""

@@ -23,6 +23,7 @@ from simulator.law.roles import KNOBS
 from simulator.law.situations import Situation
 from simulator.report.events import DialectObserved, Event, FindingRaised, RunFinished, ScenarioFinished
 from simulator.scenario.script import Limits
+from simulator.scenario.yaml import bytes_of
 from simulator.settings import HttpHook, RunSettings
 from simulator.wire.patience import Patience
 from simulator.wire.sender import CallInterrupted, RateLimit, Sender
@@ -269,7 +270,7 @@ _GOOD = frozenset({Verdict.PASSED, Verdict.XFAILED, Verdict.SKIPPED})
 def read_last_failed(folder: Path) -> frozenset[str] | None:
     """Return the ids of the scenarios that did not pass in their last run, or None without a record."""
     try:
-        state = json.loads(Path(folder, STATE_FILE).read_bytes())
+        state = json.loads(bytes_of(Path(folder, STATE_FILE)))
         failed = state["failed"]
         valid = isinstance(failed, list) and all(isinstance(name, str) for name in failed)
         return frozenset(failed) if valid else None

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
+import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from decimal import Decimal
 from itertools import count
@@ -16,9 +20,10 @@ from simulator.core.secrets import mask_url
 from simulator.core.steps import PlayerSpec, Scenario
 from simulator.core.webhooks import NoReply, WireRequest
 from simulator.errors import SimulatorError
+from simulator.run.context import Stopped
 from simulator.settings import CommandHook, Hook, HttpHook, RunSettings
 from simulator.wire.sender import Sender
-from simulator.wire.target import make_target
+from simulator.wire.target import MAX_REPLY_BYTES, make_target
 
 GHOST = "ghost"
 
@@ -114,7 +119,9 @@ class Cast:
     def _set_blocked(self, player: str, blocked: str) -> None:
         assert self._block_hook is not None
         try:
-            self._hooks.call(self._block_hook, {"user_id": player, "blocked": blocked})
+            # An interrupt leaves no player blocked.
+            mends = blocked == "false"
+            self._hooks.call(self._block_hook, {"user_id": player, "blocked": blocked}, mends=mends)
         except HookFailed as error:
             raise NoPlayer(str(error)) from None
 
@@ -137,6 +144,9 @@ HOOK_TIMEOUT_S = 60.0
 HOOK_FAILURES_MAX = 3
 """So many times in a row a hook may fail before it is called no more: the others would only wait for it."""
 
+MENDING_TIMEOUT_S = 5.0
+"""How long a hook may take after an interrupt."""
+
 SHOWN_BYTES = 200
 
 
@@ -151,19 +161,26 @@ class Hooks:
         self._settings = settings
         self._senders: dict[str, Sender] = {}
         self._failures: dict[Hook, list[str]] = {}
+        self._cancelled = ""
 
-    def call(self, hook: Hook, values: Mapping[str, str]) -> Mapping[str, JsonValue]:
+    def call(self, hook: Hook, values: Mapping[str, str], *, mends: bool = False) -> Mapping[str, JsonValue]:
         """Run one hook: a URL is posted the values as JSON, a command is started.
 
         Returns the JSON object that it answered or printed, if any. Raises HookFailed: after some failures in
-        a row at once, and with the first one's words.
+        a row at once, and with the first one's words. Raises Stopped after `cancel`, except for a call that
+        `mends` what an earlier one has changed.
         """
         failures = self._failures.setdefault(hook, [])
         if len(failures) >= HOOK_FAILURES_MAX:
             raise HookFailed(failures[0])
+        self._stop_if_cancelled(mends)
         try:
-            answer = self._post(hook, values) if isinstance(hook, HttpHook) else _start(hook, values)
+            if isinstance(hook, HttpHook):
+                answer = self._post(hook, values, mends)
+            else:
+                answer = self._start(hook, values, mends)
         except HookFailed as error:
+            self._stop_if_cancelled(mends)
             failures.append(str(error))
             raise HookFailed(failures[0]) from None
         failures.clear()
@@ -173,28 +190,25 @@ class Hooks:
             return {}
         return value if isinstance(value, dict) else {}
 
+    def cancel(self, reason: str) -> None:
+        """End the calls under way, and let none begin but those that mend. Call it until no scenario runs."""
+        self._cancelled = reason
+        for sender in list(self._senders.values()):
+            sender.cancel()
+
     def close(self) -> None:
         """Close the connections."""
         for sender in self._senders.values():
             sender.close()
 
-    def _post(self, hook: HttpHook, values: Mapping[str, str]) -> bytes:
-        url = _filled(hook.url, values)
-        sender = self._senders.get(url)
-        if sender is None:
-            settings = self._settings
-            target = make_target(
-                url, allow_hosts=settings.allow_hosts, timeout_s=HOOK_TIMEOUT_S, insecure=settings.insecure
-            )
-            if settings.cacert is not None:
-                target = replace(target, cacert=str(settings.cacert))
-            sender = Sender(target)
-            if url == hook.url:
-                self._senders[url] = sender
+    def _stop_if_cancelled(self, mends: bool) -> None:
+        if self._cancelled and not mends:
+            raise Stopped(self._cancelled)
+
+    def _post(self, hook: HttpHook, values: Mapping[str, str], mends: bool) -> bytes:
         body = exact_json.write(dict(values)).encode("ascii")
-        reply = sender.call(None, WireRequest(body)).reply
-        if url != hook.url:
-            sender.close()
+        with self._sender_to(hook, _filled(hook.url, values), mends) as sender:
+            reply = sender.call(None, WireRequest(body)).reply
         if isinstance(reply, NoReply):
             raise HookFailed(f"the hook {mask_url(hook.url)} did not answer: {reply.detail}")
         if not 200 <= reply.status < 300:
@@ -202,23 +216,142 @@ class Hooks:
             raise HookFailed(f"the hook {mask_url(hook.url)} answered HTTP {reply.status}: {shown}")
         return reply.body
 
+    @contextmanager
+    def _sender_to(self, hook: HttpHook, url: str, mends: bool) -> Iterator[Sender]:
+        """Return a sender to the URL of a hook. `cancel` does not end one that mends."""
+        sender = None if mends else self._senders.get(url)
+        if sender is None:
+            settings = self._settings
+            target = make_target(
+                url, allow_hosts=settings.allow_hosts, timeout_s=self._timeout_s, insecure=settings.insecure
+            )
+            if settings.cacert is not None:
+                target = replace(target, cacert=str(settings.cacert))
+            sender = Sender(target)
+            if not mends:
+                self._senders[url] = sender
+        try:
+            yield sender
+        finally:
+            # A URL with a value in it is called once.
+            if mends or url != hook.url:
+                self._senders.pop(url, None)
+                sender.close()
 
-def _start(hook: CommandHook, values: Mapping[str, str]) -> bytes:
-    # Most runs have no such hook, and start sooner without it.
-    import subprocess
+    @property
+    def _timeout_s(self) -> float:
+        return MENDING_TIMEOUT_S if self._cancelled else HOOK_TIMEOUT_S
 
-    arguments = [_filled(argument, values) for argument in hook.arguments]
-    try:
-        done = subprocess.run(arguments, capture_output=True, timeout=HOOK_TIMEOUT_S, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise HookFailed(f"the hook {arguments[0]} could not run: {error}") from None
-    if done.returncode != 0:
-        shown = (done.stderr or done.stdout).strip()[:SHOWN_BYTES].decode("utf-8", "replace")
-        raise HookFailed(f"the hook {arguments[0]} exited with {done.returncode}: {shown}")
-    return done.stdout
+    def _start(self, hook: CommandHook, values: Mapping[str, str], mends: bool) -> bytes:
+        name = hook.arguments[0]
+        try:
+            command = _Command([_filled(argument, values) for argument in hook.arguments])
+        except OSError as error:
+            raise HookFailed(f"the hook {name} could not run: {error.strerror}") from None
+        deadline = time.monotonic() + self._timeout_s
+        try:
+            while not command.has_ended():
+                self._stop_if_cancelled(mends)
+                if time.monotonic() > deadline:
+                    raise HookFailed(f"the hook {name} did not end in time, and was killed")
+                if len(command.printed) > MAX_REPLY_BYTES:
+                    raise HookFailed(f"the hook {name} printed more than {MAX_REPLY_BYTES:,} bytes")
+        except BaseException:
+            command.end()
+            raise
+        finally:
+            command.close()
+        code, shown = command.code, (command.errors or command.printed).strip()[:SHOWN_BYTES]
+        if code:
+            how = f"exited with {code}" if code > 0 else f"was ended by {_signal_name(-code)}"
+            said = shown.decode("utf-8", "replace")
+            raise HookFailed(f"the hook {name} {how}{': ' if said else ''}{said}")
+        return bytes(command.printed)
 
 
 def _filled(text: str, values: Mapping[str, str]) -> str:
     for name, value in values.items():
         text = text.replace("{" + name + "}", value)
     return text
+
+
+def _signal_name(number: int) -> str:
+    with suppress(ValueError):
+        return signal.Signals(number).name
+    return f"signal {number}"
+
+
+# --- commands -------------------------------------------------------------------------------------
+
+LOOKS_S = 0.05
+"""How often a command that prints nothing is looked after."""
+
+ENDING_S = 0.5
+"""How long a command may take to end itself before it is killed."""
+
+
+class _Command:
+    """A command that was started, with what it has `printed` and its `errors` so far, both bounded.
+
+    It has a process group of its own, so that what it started ends with it. Raises OSError.
+    """
+
+    def __init__(self, arguments: Sequence[str]) -> None:
+        # Most runs have no such hook, and start sooner without it.
+        import subprocess
+        from selectors import EVENT_READ, DefaultSelector
+
+        self._process = subprocess.Popen(
+            arguments,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        self.printed, self.errors = bytearray(), bytearray()
+        self._outputs = DefaultSelector()
+        self._streams = [each for each in (self._process.stdout, self._process.stderr) if each is not None]
+        for stream, text in zip(self._streams, (self.printed, self.errors), strict=True):
+            self._outputs.register(stream, EVENT_READ, text)
+
+    @property
+    def code(self) -> int:
+        """Return the exit code, or the negative number of the signal that ended it."""
+        return self._process.wait()
+
+    def has_ended(self) -> bool:
+        """Wait a moment for output, and return whether the command has ended and all of its is read.
+
+        What the command has left running may keep the pipes open, and write to them, for as long as it likes.
+        """
+        ended = self._process.poll() is not None
+        if not ended and not self._outputs.get_map():
+            ended = self._ends_within(LOOKS_S)
+        for key, _ in self._outputs.select(0 if ended else LOOKS_S):
+            # As much as a pipe holds.
+            read = os.read(key.fd, 65_536)
+            key.data.extend(read[: MAX_REPLY_BYTES + 1 - len(key.data)])
+            if not read:
+                self._outputs.unregister(key.fileobj)
+        return ended
+
+    def end(self) -> None:
+        """End the command, and what it has started."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
+            self._ends_within(ENDING_S)
+
+    def close(self) -> None:
+        """Close the pipes."""
+        self._outputs.close()
+        for stream in self._streams:
+            stream.close()
+
+    def _ends_within(self, seconds: float) -> bool:
+        # Loaded with the command itself.
+        from subprocess import TimeoutExpired
+
+        with suppress(TimeoutExpired):
+            self._process.wait(seconds)
+        return self._process.returncode is not None

@@ -25,6 +25,7 @@ from simulator.core.money import Money, format_money, parse_written
 from simulator.core.secrets import mask_url
 from simulator.core.steps import MAIN_PLAYER, Scenario
 from simulator.core.values import Frozen
+from simulator.errors import UsageError
 from simulator.run.context import STATE_FILE, RunContext, Stopped
 from simulator.run.judge import FormLog, Judge
 from simulator.run.preflight import PLACE, Adjustment, CannotReach
@@ -95,7 +96,10 @@ class Restore:
         if self._folder is None:
             return []
         notes, settled = [], set[str]()
-        files, _ = files_left(self._folder, self._context.settings.endpoint)
+        try:
+            files, _ = files_left(self._folder, self._context.settings.endpoint)
+        except UsageError as error:
+            return [str(error)]
         try:
             for number, left in enumerate(_oldest(files)):
                 done, note = self._put_back(left, number)
@@ -278,10 +282,13 @@ class FoundFile(Frozen):
 
 
 def files_left(folder: Path, endpoint: str) -> tuple[list[FoundFile], list[str]]:
-    """Return the files that runs against this endpoint left, locked, and the other endpoints with some."""
+    """Return the files that runs against this endpoint left, locked, and the other endpoints with some.
+
+    Raises UsageError for what cannot be read: nobody could tell then that nothing is left.
+    """
     files, others = [], set[str]()
     own = ""
-    for path in sorted((folder / FOLDER).glob("*.ndjson")):
+    for path in _files_in(folder / FOLDER):
         found = _found(path)
         if found is None:
             continue
@@ -294,12 +301,27 @@ def files_left(folder: Path, endpoint: str) -> tuple[list[FoundFile], list[str]]
     return files, sorted(others)
 
 
+def _files_in(folder: Path) -> list[Path]:
+    try:
+        return sorted(path for path in folder.iterdir() if path.suffix == ".ndjson" and path.name[0] != ".")
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise _unreadable(folder, error) from None
+
+
+def _unreadable(path: Path, error: OSError) -> UsageError:
+    return UsageError(f"the balances that runs have left in {path} cannot be read: {error.strerror}")
+
+
 def _found(path: Path) -> FoundFile | None:
     """Return a file with its lock; None for one of a run that is going on, and for one that is damaged."""
     try:
         if not stat.S_ISREG(path.lstat().st_mode):
             return None
         locked = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
+    except PermissionError as error:
+        raise _unreadable(path, error) from None
     except OSError:
         return None
     try:

@@ -109,7 +109,7 @@ class ScenarioRun:
             return Ended(Verdict.SKIPPED, reason)
         try:
             players = self._cast.take(self._scenario.players)
-        except PlayersLost as error:
+        except (PlayersLost, Stopped) as error:
             return Ended(Verdict.BLOCKED, str(error))
         except NoPlayer as error:
             return Ended(Verdict.SKIPPED, str(error))
@@ -307,7 +307,7 @@ class Steps:
         self._judge.restarted()
         target = self._context.sender.target
         try:
-            wait_for(lambda: target, RESTART_S)
+            wait_for(lambda: target, RESTART_S, pause=self._context.pause)
         except EndpointUnreachable as error:
             raise CannotSend(f"your wallet did not come back after its restart: {error}") from None
 

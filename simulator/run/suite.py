@@ -16,7 +16,7 @@ from simulator.core.findings import Severity, Verdict
 from simulator.core.secrets import mask_url
 from simulator.core.steps import PlayerSpec, Scenario
 from simulator.core.words import did_you_mean
-from simulator.errors import EndpointUnreachable, ExitCode, UsageError
+from simulator.errors import EndpointUnreachable, ExitCode, SimulatorError, UsageError
 from simulator.law.roles import KNOBS
 from simulator.report.events import Event, FindingRaised, RunFinished, RunStarted, ScenarioFinished
 from simulator.run.context import RunContext, Stopped, read_last_failed
@@ -60,8 +60,8 @@ def run_scenarios(
             "no player: name a user id that your wallet knows with --player, or make players with --seed-hook"
         )
     # With --wait-for the name may not resolve yet, and waiting is a part of the run.
-    target = None if settings.wait_for_s else _target(settings)
-    return _Run(settings, scenarios, target, report, folder).run()
+    sender = None if settings.wait_for_s else Sender(_target(settings))
+    return _Run(settings, scenarios, sender, report, folder).run()
 
 
 def selected(settings: RunSettings) -> tuple[Scenario, ...]:
@@ -146,13 +146,13 @@ class _Run:
         self,
         settings: RunSettings,
         scenarios: Sequence[Scenario],
-        target: Target | None,
+        sender: Sender | None,
         report: Callable[[Event], None],
         folder: Path | None,
     ) -> None:
         self._settings = settings
         self._scenarios = scenarios
-        self._target = target
+        self._sender = sender
         self._tally = _Tally()
         self._forms = FormLog()
         self._hooks = Hooks(settings)
@@ -169,10 +169,11 @@ class _Run:
         started_ns = time.perf_counter_ns()
         context = self._context
         context.emit(self._started())
-        root_cause, unreachable = self._preflight()
-        if root_cause:
-            context.stop(root_cause)
+        unreachable = False
         try:
+            root_cause, unreachable = self._preflight()
+            if root_cause:
+                context.stop(root_cause)
             self._work()
             in_hurry = context.stopping == INTERRUPTED
             hopeless = bool(root_cause) and not in_hurry
@@ -180,6 +181,9 @@ class _Run:
         except KeyboardInterrupt:
             context.stop(INTERRUPTED)
             self._notes.extend(self._restore.left_as_it_is())
+        except Exception as error:
+            self._fail(error, started_ns)
+            raise
         finally:
             self._hooks.close()
             context.close()
@@ -188,22 +192,35 @@ class _Run:
             self._notes.extend(context.open_bets.in_words())
         self._notes.extend(context.rate_limit.in_words())
         code = self._exit_code(unreachable)
-        context.emit(
-            RunFinished(
-                exit_code=code,
-                duration_ns=time.perf_counter_ns() - started_ns,
-                counts=dict(self._tally.verdicts),
-                calls=context.calls,
-                dialect=context.dialect.observed(),
-                root_cause="" if context.stopping == INTERRUPTED else context.stopping,
-                gone=context.gone,
-                notes=tuple(filter(None, (self._unjudged(), *self._notes))),
-                times=self._forms.times(),
-            )
-        )
+        context.emit(self._finished(code, started_ns))
         return code
 
     # --- inside ------------------------------------------------------------------------------------
+
+    def _fail(self, error: Exception, started_ns: int) -> None:
+        """Put the balances back, and let no report call it an interrupt that an error ended the run."""
+        code = error.exit_code if isinstance(error, SimulatorError) else ExitCode.INTERNAL
+        self._context.stop("an error ended the run" if code is ExitCode.INTERNAL else str(error))
+        try:
+            self._notes.extend(self._restore.at_the_end(hopeless=False, in_hurry=False))
+        except Exception:
+            # The error that ended the run is the one to tell.
+            self._notes.extend(self._restore.left_as_it_is())
+        self._context.emit(self._finished(code, started_ns))
+
+    def _finished(self, code: ExitCode, started_ns: int) -> RunFinished:
+        context = self._context
+        return RunFinished(
+            exit_code=code,
+            duration_ns=time.perf_counter_ns() - started_ns,
+            counts=dict(self._tally.verdicts),
+            calls=context.calls,
+            dialect=context.dialect.observed(),
+            root_cause="" if context.stopping == INTERRUPTED else context.stopping,
+            gone=context.gone,
+            notes=tuple(filter(None, (self._unjudged(), *self._notes))),
+            times=self._forms.times(),
+        )
 
     def _observed(self, report: Callable[[Event], None]) -> Callable[[Event], None]:
         def on(event: Event) -> None:
@@ -233,7 +250,7 @@ class _Run:
         preflight = Preflight(self._context, self._forms)
         settings = self._settings
         try:
-            self._context.sender = Sender(self._target or _waited_for(settings))
+            self._context.sender = self._sender or Sender(_waited_for(settings))
             for player in settings.players or self._cast.take({"player": PlayerSpec()}).values():
                 balance = preflight.balance(player)
                 if not self._began:
@@ -264,12 +281,16 @@ class _Run:
                 wait(workers)
             except KeyboardInterrupt:
                 self._context.stop(INTERRUPTED)
-                self._context.sender.cancel()
+                self._cancel()
                 # A call may have begun just as the others were ended.
                 while wait(workers, timeout=CANCEL_AGAIN_S).not_done:
-                    self._context.sender.cancel()
+                    self._cancel()
         for worker in workers:
             worker.result()
+
+    def _cancel(self) -> None:
+        self._context.sender.cancel()
+        self._hooks.cancel(INTERRUPTED)
 
     def _worker(self) -> None:
         from simulator.run.session import ScenarioRun  # not for the preflight, as above

@@ -11,9 +11,9 @@ import posixpath
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from errno import EINVAL
 from glob import glob
 from pathlib import Path
+from typing import NoReturn
 
 import simulator
 from simulator.core.findings import Level
@@ -21,7 +21,7 @@ from simulator.core.steps import Scenario
 from simulator.core.words import did_you_mean, did_you_mean_or_valid
 from simulator.errors import NothingSelected, UsageError
 from simulator.scenario.reader import load_text
-from simulator.scenario.yaml import BYTES_MAX, Problem, ScenarioFileError
+from simulator.scenario.yaml import Problem, ScenarioFileError, bytes_of
 
 BUNDLE = "scenarios"
 """The folder of the bundled suite in paths."""
@@ -101,20 +101,9 @@ class _File:
 
 def _content(file: _File) -> bytes:
     try:
-        return _bytes_of(file.path)
+        return bytes_of(file.path)
     except OSError as error:
         raise UsageError(f"{file.shown} cannot be read: {error.strerror}") from None
-
-
-def _bytes_of(path: Path) -> bytes:
-    """Return what a file holds, at most a byte more than is allowed. Raises OSError.
-
-    A device or a named pipe could be read without an end, or would wait for a writer.
-    """
-    if path.exists() and not (path.is_file() or path.is_dir()):
-        raise OSError(EINVAL, "it is no regular file")
-    with path.open("rb") as stream:
-        return stream.read(BYTES_MAX + 1)
 
 
 def _reader(file: _File) -> Callable[[str], bytes]:
@@ -124,8 +113,8 @@ def _reader(file: _File) -> Callable[[str], bytes]:
 
     def read(shown: str) -> bytes:
         if from_bundle and shown.startswith(f"{BUNDLE}/"):
-            return _bytes_of(bundled.parent / shown)
-        return _bytes_of(_real(shown))
+            return bytes_of(bundled.parent / shown)
+        return bytes_of(_real(shown))
 
     return read
 
@@ -146,7 +135,12 @@ def _found(paths: Sequence[str]) -> list[_File]:
     """Return the files of all paths, each once, in the given order."""
     files: dict[Path, _File] = {}
     for given in paths:
-        for file in (file for path in _expanded(given) for file in _at_path(path)):
+        try:
+            found = [file for path in _expanded(given) for file in _at_path(path)]
+        except PermissionError as error:
+            # A folder on the way to it may not be entered.
+            _unreadable(error)
+        for file in found:
             known = files.setdefault(file.path.resolve(), file)
             if known is not file:
                 # The whole file includes its parts.
@@ -160,11 +154,26 @@ def _expanded(given: str) -> list[str]:
     """Return the paths that match a pattern which no shell expanded."""
     if not ("*" in given or "?" in given) or Path(given).exists():
         return [given]
+    _refuse_unreadable(given)
     matches = glob(given, recursive=True)  # noqa: PTH207  # Path.glob takes no pattern with a root
     found = [path for path in sorted(matches) if _is_to_run(posixpath.basename(path))]
     if not found:
         raise UsageError(f"no file or folder fits {given}")
     return found
+
+
+def _refuse_unreadable(pattern: str) -> None:
+    """Raise UsageError for a folder that the pattern reaches and that cannot be listed: glob skips it."""
+    parts = pattern.split("/")
+    for end, part in enumerate(parts):
+        if "*" not in part and "?" not in part:
+            continue
+        reached = "/".join(parts[:end]) + "/" if end else "./"
+        for folder in glob(reached, recursive=True):  # noqa: PTH207  # as where the pattern is expanded
+            try:
+                os.scandir(folder).close()
+            except OSError as error:
+                _unreadable(error)
 
 
 def _is_to_run(name: str) -> bool:
@@ -215,7 +224,7 @@ def _in_folder(shown: str, folder: Path) -> Iterator[_File]:
                 yield _File(posixpath.normpath(posixpath.join(shown, inside, name)), Path(parent, name))
 
 
-def _unreadable(error: OSError) -> None:
+def _unreadable(error: OSError) -> NoReturn:
     """Raise UsageError for a folder that cannot be listed: a run without its scenarios must not pass."""
     raise UsageError(f"{error.filename} cannot be read: {error.strerror}") from None
 

@@ -190,7 +190,8 @@ def after(calls: Calls, outcome: Outcome) -> UnsentCall | None:
 
 def draws(seed: int | None, scenario_id: str) -> Random:
     """Return what a scenario's amounts are drawn from: the same seed draws the same ones."""
-    return Random(f"{seed}\x1f{scenario_id}")
+    # A file's name may hold bytes that are no UTF-8.
+    return Random(f"{seed}\x1f{scenario_id}".encode("utf-8", "surrogateescape"))
 
 
 class Script:

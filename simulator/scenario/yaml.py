@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from errno import EINVAL
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
@@ -42,7 +44,8 @@ else:
             """Do nothing: there is nothing to release."""
 
 
-BYTES_MAX = 16 * 1024 * 1024
+BYTES_MAX = 4 * 1024 * 1024
+"""A file of this size takes seconds and some hundred megabytes to read."""
 
 DEPTH_MAX = 50
 """Scenarios need no deeper nesting, and the C parser's stack would overflow somewhere beyond it."""
@@ -81,6 +84,22 @@ class _Documents(Composing):
         self.open[parent] = index
         if len(self.open) > DEPTH_MAX:
             raise _TooDeep(parent)
+
+
+def bytes_of(path: Path) -> bytes:
+    """Return what a file holds, at most a byte more than is allowed. Raises OSError.
+
+    A device could be read without an end, and a named pipe would wait for a writer. The pipe that a shell
+    makes for `<(COMMAND)` has no name, and a writer.
+    """
+    if path.exists() and not (path.is_file() or path.is_dir() or _is_unnamed_pipe(path)):
+        raise OSError(EINVAL, "it is no regular file")
+    with path.open("rb") as stream:
+        return stream.read(BYTES_MAX + 1)
+
+
+def _is_unnamed_pipe(path: Path) -> bool:
+    return path.is_fifo() and not path.resolve().exists()
 
 
 def decode(data: bytes, file: str) -> tuple[str, ProblemList]:

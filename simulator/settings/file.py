@@ -13,7 +13,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from simulator.core.mappings import Wrong
 from simulator.errors import ConfigurationError
 from simulator.scenario.shapes import Field, NodeKind, Record, YamlFile
-from simulator.scenario.yaml import EnoughProblems, ProblemList, compose, decode, is_empty
+from simulator.scenario.yaml import EnoughProblems, ProblemList, bytes_of, compose, decode, is_empty
 from simulator.settings.load import Given
 from simulator.settings.table import Setting
 
@@ -27,7 +27,7 @@ def read_file(rows: Iterable[Setting], path: Path) -> ByKey:
     Raises ConfigurationError for a file that cannot be read, and for each wrong key or type in it.
     """
     try:
-        data = path.read_bytes()
+        data = bytes_of(path)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "its name is no file name"
         raise ConfigurationError(f"the configuration file {path} cannot be read: {reason}") from None

@@ -123,7 +123,8 @@ class ValueKind(Frozen):
     `expects` completes "expected …". `gather` makes the setting's value of all items; None means that the
     setting has one item, which is the value. `joiner` joins the name and value of a YAML mapping to an item.
     `mapped` makes the text of an item that the file writes as a mapping, from its names and values. `write`
-    makes the texts of a value's items, which are read as that value again.
+    makes the texts of a value's items, which are read as that value again. What `names_file` may hold bytes
+    that are no text, as the names of files do.
     """
 
     metavar: str
@@ -133,6 +134,7 @@ class ValueKind(Frozen):
     joiner: str | None = None
     mapped: Callable[[Iterable[tuple[str, str]]], str] | None = None
     write: Callable[[Any], Iterable[str]] = lambda value: (str(value),)
+    names_file: bool = False
 
 
 def _text(text: str) -> str:
@@ -366,9 +368,9 @@ TEXT = ValueKind("TEXT", "some text", _text)
 
 TEXTS = many(TEXT)
 
-FILE = ValueKind("FILE", "the name of a file", lambda text: Path(_text(text)))
+FILE = ValueKind("FILE", "the name of a file", lambda text: Path(_text(text)), names_file=True)
 
-FOLDER = ValueKind("DIR", "the name of a folder", lambda text: Path(_text(text)))
+FOLDER = ValueKind("DIR", "the name of a folder", lambda text: Path(_text(text)), names_file=True)
 
 SWITCH = ValueKind("", "true or false", _switch, write=lambda on: ("true" if on else "false",))
 
@@ -435,7 +437,8 @@ FAULTS = ValueKind(
 )
 
 REPORTS = ValueKind(
-    "KIND:FILE", f"github, or KIND:FILE, where KIND is {_listed(_WITH_FILE)}", _report, tuple, ":"
+    *("KIND:FILE", f"github, or KIND:FILE, where KIND is {_listed(_WITH_FILE)}", _report, tuple, ":"),
+    names_file=True,
 )
 
 

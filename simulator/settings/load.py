@@ -213,7 +213,9 @@ def _unknown(name: str, known: set[str]) -> str:
 
 SHOWN_MAX = 80
 
-# Control characters, and bytes of the command line or environment that are not UTF-8.
+_CONTROL = r"[\x00-\x08\x0a-\x1f\x7f]"
+
+# The same, and bytes of the command line or environment that are not UTF-8.
 _UNREADABLE = r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]"
 
 
@@ -265,7 +267,7 @@ def _read(row: Setting, items: tuple[Given, ...], values: dict[str, Any], proble
 
 
 def _parsed(row: Setting, text: str) -> Any:
-    if not text.isprintable() and re.search(_UNREADABLE, text):
+    if not text.isprintable() and re.search(_CONTROL if row.kind.names_file else _UNREADABLE, text):
         raise Unfit("a control character or a byte that is no text cannot stand here")
     return row.kind.parse(text)
 

@@ -24,12 +24,13 @@ def wire_profile(named: str) -> WireProfile:
             raise UsageError(f"{error} (a profile of your own is a .yaml file)") from None
     # A run with a shipped profile needs no YAML for it.
     from simulator.scenario.profile_file import load_profile
+    from simulator.scenario.yaml import bytes_of, decode
 
     try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise ConfigurationError(f"the wire profile {named} is not UTF-8 text") from None
+        text, problems = decode(bytes_of(path), named)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "its name is no file name"
         raise ConfigurationError(f"the wire profile {named} cannot be read: {reason}") from None
+    if problems.found:
+        raise ConfigurationError(problems.without_source())
     return load_profile(text, named)

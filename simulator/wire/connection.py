@@ -13,6 +13,7 @@ import socket
 import ssl
 from collections.abc import Iterator, Mapping
 from http.client import BadStatusLine, HTTPException, IncompleteRead, RemoteDisconnected
+from pathlib import Path
 from time import monotonic, monotonic_ns
 
 from requests import PreparedRequest, RequestException, Response, Session
@@ -64,6 +65,9 @@ def _tls_context(target: Target) -> ssl.SSLContext:
     # Named explicitly, because the defaults would read SSL_CERT_FILE from the environment.
     authorities = target.cacert or DEFAULT_CA_BUNDLE_PATH
     try:
+        if Path(authorities).is_fifo() and Path(authorities).resolve().exists():
+            # Reading it would wait for a writer.
+            raise OSError(errno.EINVAL, "it is a named pipe")
         context = ssl.create_default_context(cafile=authorities)
     except (OSError, ssl.SSLError) as error:
         raise ConfigurationError(
