@@ -73,6 +73,24 @@ class JoinsTexts(SmallWallet):
         return self.move(player, joined - self.balances[player])
 
 
+class StoresNothing(SmallWallet):
+    """Calculates every answer, and keeps neither balances nor ids; `status` may be left out."""
+
+    def __init__(self, *, status: bool = True) -> None:
+        super().__init__()
+        self.status = status
+
+    def call(self, fields: Fields) -> Fields:
+        before = dict(self.balances)
+        try:
+            answer = super().call(fields)
+        finally:
+            self.balances = before
+            self.applied.clear()
+            self.called_off.clear()
+        return answer if self.status else {key: answer[key] for key in answer if key != "status"}
+
+
 class AddsAnyNumber(SmallWallet):
     """Takes whatever its language calls a number: the balance is NaN after a win of NaN."""
 
@@ -143,6 +161,14 @@ def test_what_a_call_undoes_is_not_held_against_the_call_that_it_undoes(
 ) -> None:
     """The balance is read before a call that is no plain bet or win: without that, the win was missing."""
     assert causes(played(UndoesMore(), tmp_path, f"steps: {steps}\n")) == {cause}
+
+
+@pytest.mark.parametrize(
+    "wallet", [StoresNothing(), StoresNothing(status=False)], ids=["status", "no status"]
+)
+def test_a_wallet_that_stores_nothing_has_that_one_cause(wallet: SmallWallet) -> None:
+    """Bets that are not taken, wins that are not paid and repeats that count are all of it."""
+    assert [cause.key for cause in errors(wallet) if cause.breaks_the_law] == ["nothing-stored"]
 
 
 NAN = """\

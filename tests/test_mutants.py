@@ -7,6 +7,7 @@ import pytest
 from campaigns import sampled
 from simulator.cli.mutants_cmd import embedded_operator, hunt, name_causes, settings_for
 from simulator.core.findings import Severity
+from simulator.core.steps import Scenario
 from simulator.law.rules import checks
 from simulator.law.situations import Situation
 from simulator.reference_operator import DEFECTS, DefectKind
@@ -17,6 +18,11 @@ from simulator.scenario.files import load_scenarios
 SUITE = load_scenarios(())
 CATALOGUE_IDS = {rule.id for rule in checks()}
 RACES = [name for name, defect in DEFECTS.items() if defect.kind is DefectKind.RACE]
+
+
+def scenarios_in(folders: tuple[str, ...]) -> list[Scenario]:
+    """Return the scenarios of the suite that are in these folders."""
+    return [scenario for scenario in SUITE if scenario.place.file.split("/")[1] in folders]
 
 
 @pytest.mark.parametrize("name", sampled(DEFECTS))
@@ -91,29 +97,39 @@ def test_a_race_or_a_restart_is_no_mistake_of_one_call(name: str) -> None:
         ("win-paid-to-last-bettor", ("contract", "money", "rounds")),
         ("balance-of-last-bettor", ("contract", "money")),
         ("unknown-player-created", ("unknown",)),
+        ("drift", ("concurrency",)),
     ],
 )
 def test_one_player_taken_for_another_is_one_cause(name: str, folders: tuple[str, ...]) -> None:
     """Calls for others are no mistake of this player's calls; a failed claim is none beside the law's."""
-    some = [scenario for scenario in SUITE if scenario.place.file.split("/")[1] in folders]
-    naming = name_causes(DEFECTS[name], some)
+    naming = name_causes(DEFECTS[name], scenarios_in(folders))
     assert naming.named == (DEFECTS[name].cause,)
 
 
 @pytest.mark.parametrize(
-    ("defects", "causes"),
+    ("defects", "causes", "folders"),
     [
-        (("bet-answered-not-charged", "large-win-capped"), {"bet-not-taken", "win-wrong-amount"}),
-        (("drift", "insufficient-funds-accepted"), {"cent-off", "overdraft"}),
+        (("bet-answered-not-charged", "large-win-capped"), {"bet-not-taken", "win-wrong-amount"}, ()),
+        (("drift", "insufficient-funds-accepted"), {"cent-off", "overdraft"}, ()),
+        (
+            ("stale-balance-after-bet", "negative-bet-credited"),
+            {"answer-balance-wrong", "malformed-moved"},
+            ("contract", "hostile-input"),
+        ),
+        (
+            ("bet-answered-not-charged", "refund-paid-twice"),
+            {"bet-not-taken", "repeated-refund-credited-again"},
+            ("contract", "idempotency", "refunds"),
+        ),
     ],
 )
 def test_a_second_defect_is_not_taken_for_a_consequence_of_the_first(
-    defects: tuple[str, ...], causes: set[str]
+    defects: tuple[str, ...], causes: set[str], folders: tuple[str, ...]
 ) -> None:
-    """Only what the first cause explains alone is counted as seen of it."""
+    """Only what the first cause explains alone is counted as seen of it, and it hides no other."""
     overview = Overview()
     with embedded_operator(defects=defects) as operator:
-        run_scenarios(settings_for(operator), SUITE, overview.on)
+        run_scenarios(settings_for(operator), scenarios_in(folders) or SUITE, overview.on)
     overview.finish()
     assert {cause.key for cause in overview.of_severity(Severity.ERROR)} == causes
 

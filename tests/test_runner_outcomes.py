@@ -376,23 +376,23 @@ def test_a_seed_hook_makes_players_to_order(operator: OperatorServer, tmp_path: 
 # --- after a finding -------------------------------------------------------------------------------
 
 
-def test_after_a_wrong_balance_the_player_is_left_alone_but_for_finally(tmp_path: Path) -> None:
-    """One defect is one failure: later steps are blocked, `finally` still runs."""
+def test_after_three_wrong_calls_the_player_is_left_alone_but_for_finally(tmp_path: Path) -> None:
+    """One defect is one failure, and hides no other; then steps are blocked, and `finally` still runs."""
 
     class Forgetful(SmallWallet):
         def win(self, player: str, amount: int, transaction_id: str, game: str) -> Fields:
-            if amount == 500:
+            if amount >= 500:
                 return self.accepted(player)
             return super().win(player, amount, transaction_id, game)
 
-    text = "steps:\n  - bet: 1.00\n  - win: 5.00\n  - bet: 2.00\n  - bet: 3.00\nfinally:\n  - bet: 4.00\n"
+    text = "steps: [bet: 1.00, win: 5.00, win: 6.00, win: 7.00, bet: 3.00]\nfinally: [bet: 4.00]\n"
     with serving(Forgetful()) as endpoint:
         run = run_against(endpoint, [write(tmp_path, text)], PLAYERS[:1])
     (finished,) = run.finished.values()
     assert [finding.cause for finding in finished.findings] == ["win-not-credited"]
     sent = [each.exchange.wire.body for each in finished.exchanges if each.why.purpose == "step"]
     amounts = [json.loads(body).get("amount") for body in sent]
-    assert amounts == ["1.00", "5.00", "4.00"]
+    assert amounts == ["1.00", "5.00", "6.00", "7.00", "4.00"]
     assert run.exit_code is ExitCode.FOUND
 
 

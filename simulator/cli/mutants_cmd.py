@@ -160,7 +160,13 @@ class Naming:
     @property
     def right(self) -> bool:
         """Return whether the defect's own cause comes first and no other is named."""
-        return self.first == self.defect.cause and not self.wrong
+        return self.first_is_own and not self.wrong
+
+    @property
+    def first_is_own(self) -> bool:
+        """Return whether the first cause is the defect's; with several, chance may tell which is first."""
+        own = (self.defect.cause, *(self.defect.also if self.defect.any_first else ()))
+        return self.first in own
 
 
 def name_causes(defect: Defect, suite: Sequence[Scenario], *, jobs: int = 4, seed: int = 0) -> Naming:
@@ -188,7 +194,7 @@ def _compare_causes(chosen: Sequence[Defect], suite: Sequence[Scenario], *, jobs
         line = f"{mark:<9}{defect.name:<34}{defect.cause:<38}{naming.first:<38}{', '.join(naming.wrong)}"
         click.echo(line.rstrip())
         sys.stdout.flush()
-    first = sum(naming.first == naming.defect.cause for naming in namings)
+    first = sum(naming.first_is_own for naming in namings)
     wrong = sum(len(naming.wrong) for naming in namings)
     click.echo(
         f"\n{first} of {len(namings)} defects are named first by their own cause; {wrong} false causes"

@@ -86,12 +86,16 @@ class Place(Frozen):
 
 
 class Alternative(Frozen):
-    """Another cause that explains a finding as well, and how the finding reads then."""
+    """Another cause that explains a finding as well, and how the finding reads then.
+
+    `elsewhere`: only if calls of other players were booked on this one.
+    """
 
     cause: str
     rule: str
     message: str
     why: str
+    elsewhere: bool = False
 
 
 class Finding(Frozen):

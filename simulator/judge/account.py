@@ -19,10 +19,13 @@ from simulator.judge.blame import Made, Stake, expected, likely_world
 from simulator.judge.traffic import Traffic
 from simulator.law.book import Answered, Book, Ledger, Terms, World
 from simulator.law.roles import Branch, Mark
+from simulator.law.situations import Situation
 
 TRAIL_STEPS_MAX = 8
 UNCONFIRMED_MAX = 8
 UNANSWERED_KEPT = 64
+
+_CONCURRENT = Situation.CONCURRENT_WRONG
 
 Key = tuple[Method, str]
 """The method and the id of a call."""
@@ -101,11 +104,13 @@ class Account:
     balance that the wallet showed before this account was opened at another one. `stated` is the balance
     that a refused bet stated, where reads show one that would have paid for it. `late` are the effects that
     calls from before the book may still have, and `stakes_before` what bets from before it took. `known_ns`
-    is when the call or read was sent that last showed the balance of the book.
+    is when the call or read was sent that last showed the balance of the book. `based` is the balance that
+    was read last, or that the book goes on from after a mistake.
     """
 
-    def __init__(self, player: str, book: Book, shown_before: Money | None = None) -> None:
+    def __init__(self, player: str, book: Book, traffic: Traffic, shown_before: Money | None = None) -> None:
         balance = book.balances[0]
+        self.traffic = traffic
         self.player = player
         self.book = book
         self.lost = ""
@@ -128,8 +133,10 @@ class Account:
         self.late: dict[Key, int] = {}
         self.stakes_before: tuple[Stake, ...] = ()
         self.known_ns = 0
+        self.based = balance
         self._wrong_id: str | None = None
         self._excess: dict[tuple[bool, str], int] = {}
+        self._found: dict[Key, Situation] = {}
 
     @property
     def standing(self) -> PlayerStanding:
@@ -179,6 +186,8 @@ class Account:
         elif made.call.outcome is Outcome.ACCEPTED and made.call.balance is not None:
             self.shown = made.call.balance
             self.known_ns = made.call.exchange.sent_ns
+            if made.role.row.moves and self.based not in (made.before, made.call.balance):
+                self.traffic.stored = True
 
     def confirm(self, balance: Money, read: Call | None = None) -> None:
         """Note that a read agreed with everything so far."""
@@ -186,7 +195,9 @@ class Account:
             self.known_ns = read.exchange.sent_ns
         self.unconfirmed.clear()
         self.another_hand = self.restarted = False
-        self.shown = balance
+        if balance != self.based:
+            self.traffic.stored = True
+        self.shown = self.based = balance
 
     def note_stated(self, call: Call) -> None:
         """Note the balance that a refused bet states, where reads show one that would have paid for it.
@@ -240,8 +251,16 @@ class Account:
 
     def puts_right(self, call: Call, balance: Money) -> bool:
         """Return whether a call puts right what its id did wrong before."""
-        excess = self._excess.get(_key(call.request), 0)
-        return excess != 0 and Money(balance + excess) in expected(self.book, call)
+        gaps = {balance - each for each in expected(self.book, call)}
+        return any(self.makes_good(call.request, gap) for gap in gaps)
+
+    def makes_good(self, request: WebhookRequest, gap: int) -> bool:
+        """Return whether a call that leaves such a gap undoes what its id did wrong before.
+
+        A bet that took less than its amount, where it had to be refused, is undone by its whole amount.
+        """
+        excess = self._excess.get(_key(request), 0)
+        return gap * excess < 0 and abs(gap) in (abs(excess), request.amount)
 
     def overrule(self, made: Made, balance: Money) -> None:
         """Take in a call as the law has it, and go on from the balance that the wallet has instead."""
@@ -277,6 +296,9 @@ class Account:
         """
         self.book.absorb(calls, balance)
         self._off(None, balance - law)
+        if balance != law:
+            # Any of them may have been wrong.
+            self._found |= {(each.method, each.transaction_id or ""): _CONCURRENT for each in calls}
         self.trail = Trail(balance)
         self._go_on_from(balance)
 
@@ -298,6 +320,11 @@ class Account:
         if self.since is None:
             self.since = call.number
 
+    def found_otherwise(self, request: WebhookRequest, situation: Situation) -> bool:
+        """Return whether the call with that method and id was found wrong before, by another name."""
+        key = (request.method, request.transaction_id or "")
+        return bool(key[1]) and self._found.setdefault(key, situation) is not situation
+
     def is_twin(self, call: Call) -> bool:
         """Return whether a call is the copy of one found wrong: both were sent at once, and raced."""
         copied = call.exchange.fault == FaultKind.DUPLICATE.value
@@ -315,7 +342,7 @@ class Account:
     def _go_on_from(self, balance: Money) -> None:
         self.trail.correct(balance)
         self.unconfirmed.clear()
-        self.shown = balance
+        self.shown = self.based = balance
         self.shown_before = self.stated = None
 
 
@@ -343,7 +370,7 @@ class Accounts:
         account = self._accounts.get(player)
         before = self._carried.pop(player, None)
         if account is None:
-            account = self._accounts[player] = Account(player, book, shown_before)
+            account = self._accounts[player] = Account(player, book, self.traffic, shown_before)
             account.known_ns = self.opening_reads.pop(player, 0)
             if before is not None:
                 account.difference = before.difference

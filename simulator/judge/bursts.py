@@ -17,7 +17,7 @@ from simulator.core.money import Money
 from simulator.core.webhooks import Method, WebhookRequest
 from simulator.judge.account import Account, Accounts
 from simulator.judge.blame import Stake, known_mistake, lawful_sum, one_call, stakes_in
-from simulator.judge.explanations import Around, of_burst
+from simulator.judge.explanations import Around, of_burst, or_never_stored
 from simulator.judge.findings import MoneyFacts
 from simulator.judge.judging import Judging
 from simulator.judge.rulings import NO_READ, Asking, Reads, SendAlone, Wanting
@@ -123,6 +123,7 @@ class BurstJudging(Judging):
             vague = known is not None or situation is Situation.CONCURRENT_WRONG
             around = Around(account.in_question, self._beside)
             may_be = of_burst(account.book, around, calls, gap, vague=vague)
+            may_be = or_never_stored(account, situation, may_be, balance)
             self._found.append(findings.money(situation, call, facts, method, may_be=may_be))
         self._accused.add(account.player)
         account.blame(self._call)

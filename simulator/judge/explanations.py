@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from random import Random
 
-from simulator.core.calls import CallForm, Operation
+from simulator.core.calls import CallForm, FaultKind, Operation
 from simulator.core.findings import Outcome
 from simulator.core.money import Money
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Method
+from simulator.judge.account import Account
 from simulator.judge.blame import (
     SUMS_MAX,
     WORLDS_LOOKED_AT_MAX,
@@ -23,6 +25,7 @@ from simulator.judge.blame import (
     stake_of,
     stakes_in,
 )
+from simulator.judge.findings import MayBe
 from simulator.law.book import Book, World
 from simulator.law.mistakes import (
     NOTHING_DONE,
@@ -32,6 +35,7 @@ from simulator.law.mistakes import (
     cut_by_float,
     situation_of,
     slips_of,
+    sum_cut_by_float,
 )
 from simulator.law.roles import Applied, Kind, Role, role_of
 from simulator.law.situations import Situation
@@ -74,7 +78,7 @@ class Around(Frozen):
         }
 
 
-def of_answer(book: Book, around: Around, made: Made, balance: Money) -> frozenset[Situation]:
+def of_answer(book: Book, around: Around, made: Made, balance: Money) -> MayBe:
     """Return the mistakes that explain the balance after a call which no right wallet answers so.
 
     The book must not have the call.
@@ -82,6 +86,7 @@ def of_answer(book: Book, around: Around, made: Made, balance: Money) -> frozens
     earlier = _together(_slips_of_made(book, each) for each in around.unconfirmed)
     own = [(each.request.method, each.effect(book)) for each in around.unconfirmed]
     found: set[Situation] = set()
+    elsewhere: set[Situation] = set()
     for world in book.with_late_arrivals()[:WORLDS_LOOKED_AT_MAX]:
         found |= _of_answer_in(book, world, earlier, made, balance)
         moves = {branch.moves for branch in book.branches(world, made.request, made.call.form.kind)}
@@ -90,11 +95,11 @@ def of_answer(book: Book, around: Around, made: Made, balance: Money) -> frozens
             moves.add(-(made.request.amount or 0))
         for each in moves:
             off = balance - world.balance - each
-            found |= around.misplaced(off, [*own, (made.request.method, each)])
+            elsewhere |= around.misplaced(off, [*own, (made.request.method, each)])
     ignored = made.request.method is Method.WIN and balance == made.before
     if ignored and _is_at_stake((*around.stakes, *stakes_in(book)), made):
         found.add(_S.WIN_WRONG_AMOUNT)
-    return frozenset(found - _NO_CAUSE)
+    return MayBe(frozenset(found - _NO_CAUSE), frozenset(elsewhere))
 
 
 def _of_answer_in(book: Book, world: World, earlier: _Slips, made: Made, balance: Money) -> set[Situation]:
@@ -104,15 +109,20 @@ def _of_answer_in(book: Book, world: World, earlier: _Slips, made: Made, balance
     moved, stake = Money(balance - world.balance), stake_of(world, request)
     found = {situation_of(role, call.outcome, request.amount, moved, stake)}
     branches = book.branches(world, request, call.form.kind)
+    missing = {0}.union(*(earlier.get(each, ()) for each in NOTHING_DONE.values()))
     for branch in [each for each in branches if each.outcome is call.outcome] or branches:
         off = moved - branch.moves
         found |= _explaining(earlier, off) | _of_floats(world.balance, balance, off)
+        if call.exchange.fault == FaultKind.DUPLICATE.value and off - branch.moves in missing:
+            found.add(TAKEN_AGAIN[request.method])
         for mistake, slip in slips_of(request.method, branch.moves, world.balance):
             if slip == off or off - slip in earlier.get(mistake, ()):
                 found.add(mistake)
     if request.method is Method.BET:
         found |= _of_funds(earlier, role, call.outcome, request.amount or 0, world.balance, balance)
-    if role is Role.OTHER_AMOUNT and moved == _CREDIT[request.method] * (request.amount or 0):
+    known = world.entry(request.method, request.transaction_id or "")
+    first = known.amount if isinstance(known, Applied) else None
+    if role is Role.OTHER_AMOUNT and _CREDIT[request.method] * moved in (request.amount, first, stake):
         # A wallet that does not know its ids again takes this call for a new one.
         found.add(TAKEN_AGAIN[request.method])
     if role.row.kind is Kind.REFUND and call.outcome is Outcome.ACCEPTED and moved and stake != moved:
@@ -123,16 +133,17 @@ def _of_answer_in(book: Book, world: World, earlier: _Slips, made: Made, balance
     return found
 
 
-def of_read(book: Book, around: Around, balance: Money) -> frozenset[Situation]:
+def of_read(book: Book, around: Around, balance: Money) -> MayBe:
     """Return the mistakes that explain a balance which no world has, after calls that are in the book."""
     unconfirmed = around.unconfirmed
     slips = _together(_slips_of_made(book, each) for each in unconfirmed)
     own = [(each.request.method, each.effect(book)) for each in unconfirmed]
     found: set[Situation] = set()
+    elsewhere: set[Situation] = set()
     for world in book.worlds[:WORLDS_LOOKED_AT_MAX]:
         off = balance - world.balance
         found |= _explaining(slips, off) | _of_floats(world.balance, balance, off)
-        found |= around.misplaced(off, own)
+        elsewhere |= around.misplaced(off, own)
     if unconfirmed:
         last = unconfirmed[-1]
         due = _CREDIT[last.request.method] * (last.request.amount or 0)
@@ -140,12 +151,10 @@ def of_read(book: Book, around: Around, balance: Money) -> frozenset[Situation]:
         if last.role.row.moves and last.call.outcome is Outcome.ACCEPTED and last.effect(book) + off == due:
             # The wallet had the choice, and the answer does not show what it chose.
             found.add(_S.ANSWER_BALANCE_WRONG)
-    return frozenset(found)
+    return MayBe(frozenset(found), frozenset(elsewhere))
 
 
-def of_burst(
-    book: Book, around: Around, calls: Collection[Operation], gap: int, *, vague: bool
-) -> frozenset[Situation]:
+def of_burst(book: Book, around: Around, calls: Collection[Operation], gap: int, *, vague: bool) -> MayBe:
     """Return the mistakes of single calls that explain the balance after calls which overlapped.
 
     `gap` is what the wallet has too much. `vague`: nothing but the sum is known to be wrong. The book must
@@ -169,13 +178,14 @@ def of_burst(
             seen.add(key)
     found = _explaining(_together(each), gap) | _of_floats(book.balances[0], book.balances[0], gap)
     found |= {NOTHING_DONE[method] for method, some in effects.items() if _add_up(some, -gap)}
-    found |= around.misplaced(gap, [(method, effect) for method, some in effects.items() for effect in some])
+    elsewhere = around.misplaced(
+        gap, [(method, effect) for method, some in effects.items() for effect in some]
+    )
     found |= {TAKEN_AGAIN[method] for method, some in again.items() if _add_up(some, gap)}
     if _add_up([effect for some in effects.values() for effect in some], -gap):
         # Calls that started from the same balance: the last one to write undoes the others.
         found.add(_S.LOST_UPDATE)
-    if _S.CENT_OFF in found:
-        # Which cent a float loses depends on the balance that each call met.
+    if _S.CENT_OFF in found and _is_cut_by_float(book.balances[0], effects, gap):
         found.add(_S.CENTS_CUT)
     if any(effects[Method.REFUND]):
         # A refund that undoes more than its bet is off by what the calls beside it have moved.
@@ -186,7 +196,14 @@ def of_burst(
         staked = sum(call.amount or 0 for call in accepted if call.method is Method.BET)
         if staked > book.balances[0]:
             found.add(_S.OVERDRAFT)
-    return frozenset(found)
+    return MayBe(frozenset(found), frozenset(elsewhere))
+
+
+def or_never_stored(account: Account, situation: Situation, may_be: MayBe, balance: Money | None) -> MayBe:
+    """Return what explains a finding: as long as no call was seen to take effect, that none does, too."""
+    ignored = {*NOTHING_DONE.values(), _S.ANSWER_BALANCE_WRONG} & {situation, *may_be.own}
+    never = not account.traffic.stored and (ignored or balance == account.based)
+    return may_be.also(_S.NOTHING_STORED) if never else may_be
 
 
 # --- inside -----------------------------------------------------------------------------------------
@@ -194,6 +211,26 @@ def of_burst(
 
 _FLOATS_END = 2**53
 """The cents beyond which a float loses whole units: only a wallet that credits wrongly gets there."""
+
+
+_ORDERS_TRIED = 40
+"""In how many orders calls are added up as floats: which cent that loses depends on the balance they meet."""
+
+
+def _is_cut_by_float(before: int, effects: Mapping[Method, Sequence[int]], gap: int) -> bool:
+    """Return whether calls that overlapped are off by as many cents as a float loses that is cut."""
+    moves = [effect for some in effects.values() for effect in some if effect]
+    if gap == sum(cut_by_float(effect) - effect for effect in moves):
+        return True
+    order = Random(0)
+    losses = set()
+    for _ in range(_ORDERS_TRIED):
+        balance = before
+        for effect in moves:
+            balance = sum_cut_by_float(balance, effect)
+        losses.add(balance - before - sum(moves))
+        order.shuffle(moves)
+    return min(losses) <= gap <= max(losses) and gap != 0
 
 
 def _of_floats(before: int, after: int, off: int) -> set[Situation]:

@@ -29,6 +29,27 @@ class MoneyFacts(Frozen):
     lanes: tuple[str, ...] = ()
 
 
+class MayBe(Frozen):
+    """The situations that explain a finding as well.
+
+    `elsewhere` are those that do so only if calls of other players were booked on this one.
+    """
+
+    own: frozenset[Situation] = frozenset()
+    elsewhere: frozenset[Situation] = frozenset()
+
+    def also(self, *situations: Situation) -> MayBe:
+        """Return these, and others."""
+        return replace(self, own=self.own.union(situations))
+
+    def without(self, situation: Situation) -> MayBe:
+        """Return these but one."""
+        return MayBe(self.own - {situation}, self.elsewhere - {situation})
+
+
+NO_OTHER = MayBe()
+
+
 def _no_curl(_wire: WireRequest) -> str:
     return ""
 
@@ -53,19 +74,20 @@ class Findings(Frozen, kw_only=True):
         facts: MoneyFacts,
         method: Method | None,
         about: str = "",
-        may_be: Iterable[Situation] = (),
+        may_be: MayBe = NO_OTHER,
     ) -> Finding:
-        """Make a money finding, always an error; `about` names the wrong call if it is not `call`.
-
-        `may_be` are the situations that explain what was seen as well.
-        """
+        """Make a money finding, always an error; `about` names the wrong call if it is not `call`."""
         finding = self._make(situation, Severity.ERROR, call, facts, method, about=about)
         if call.exchange.fault == FaultKind.DUPLICATE.value:
             # Its two copies overlap.
-            may_be = {*may_be, Situation.LOST_UPDATE}
+            may_be = may_be.also(Situation.LOST_UPDATE)
             if situation is Situation.DOUBLE_EFFECT and method in TAKEN_AGAIN:
-                may_be.add(TAKEN_AGAIN[method])
-        others = tuple(self._alternative(each, method) for each in sorted(may_be) if each is not situation)
+                may_be = may_be.also(TAKEN_AGAIN[method])
+        others = tuple(
+            self._alternative(each, method, elsewhere=each not in may_be.own)
+            for each in sorted(may_be.own | may_be.elsewhere)
+            if each is not situation
+        )
         return replace(finding, may_be=others) if others else finding
 
     def mild(
@@ -159,9 +181,9 @@ class Findings(Frozen, kw_only=True):
 
     # --- inside ------------------------------------------------------------------------------------
 
-    def _alternative(self, situation: Situation, method: Method | None) -> Alternative:
+    def _alternative(self, situation: Situation, method: Method | None, *, elsewhere: bool) -> Alternative:
         words, rule = words_of(situation), rule_of(situation, self.covers, method)
-        return Alternative(situation.value, rule, words.title, words.why)
+        return Alternative(situation.value, rule, words.title, words.why, elsewhere)
 
     def _make(
         self,

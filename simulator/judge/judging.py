@@ -23,12 +23,14 @@ from simulator.judge.blame import (
     knows,
     meant,
     missing_effect,
+    observe,
+    reads_are_wrong,
     telling,
     what_it_did,
     what_it_did_in_all,
 )
-from simulator.judge.explanations import Around, of_answer, of_read
-from simulator.judge.findings import Findings, MoneyFacts
+from simulator.judge.explanations import Around, of_answer, of_read, or_never_stored
+from simulator.judge.findings import NO_OTHER, Findings, MayBe, MoneyFacts
 from simulator.judge.rulings import (
     CAME_LATE,
     NO_ANSWER,
@@ -90,7 +92,7 @@ class Judging:
             # Another attempt without an answer adds nothing to the first one.
             return Ruling(CallVerdict.OPEN, call.outcome, reason=NO_ANSWER)
         try:
-            judged = self._observe(book)
+            judged = observe(book, self._call)
         except TooManyWorlds as error:
             account.lost = str(error)
             return Ruling(CallVerdict.UNJUDGED, call.outcome, reason=account.lost)
@@ -129,20 +131,6 @@ class Judging:
             return None
         self._call = self._call.settled(meant(account.book, self._call, read.balance))
         return read
-
-    def _observe(self, book: Book) -> Observation:
-        """Tell the book; of several readings of an oddly written amount the first possible one counts."""
-        call = self._call
-        judged = book.observe(
-            call.request, call.form.kind, call.outcome, call.balance, nothing_sent=call.nothing_sent
-        )
-        for request in call.form.alternatives:
-            if judged.possible:
-                break
-            judged = book.observe(
-                request, call.form.kind, call.outcome, call.balance, nothing_sent=call.nothing_sent
-            )
-        return judged
 
     def _sent_before(self, account: Account) -> Ruling:
         """Continue after a call whose id is older than the book, so that its effect is unknown."""
@@ -226,9 +214,9 @@ class Judging:
             return
         if self._agrees(account, read.balance):
             return
+        again = yield from self._ask(account.player)
         # Only what came until now may explain the difference.
         beside = self._accounts.beside(account)
-        again = yield from self._ask(account.player)
         balance = None if again is None else again.balance
         agrees = balance is not None and self._agrees(account, balance)
         own = self._policy.own_players or latest is not None
@@ -326,7 +314,12 @@ class Judging:
                 self._wrong_read(account.player, account, made.before, before, made.call)
                 account.take_in_corrected(made, Money(answered), Money(before - made.before))
                 return
-        if self._reads_are_wrong and not account.unconfirmed and answered is not None and len(possible) == 1:
+        if (
+            reads_are_wrong(self._mistakes)
+            and not account.unconfirmed
+            and answered is not None
+            and len(possible) == 1
+        ):
             # The account was opened at a read that lagged.
             opening = Money(made.before + answered - possible[0])
             self._wrong_read(account.player, account, made.before, opening, made.call, lags=False)
@@ -374,7 +367,7 @@ class Judging:
         moves = {0, whole_effect(call.request), *(each - made.before for each in possible)}
         if call.outcome is Outcome.REFUSED:
             moves = {0}
-        if not account.take_in_late(balance, moves, lambda book: self._observe(book).possible):
+        if not account.take_in_late(balance, moves, lambda book: observe(book, self._call).possible):
             return False
         account.remember(made)
         self._reason = CAME_LATE
@@ -416,7 +409,7 @@ class Judging:
         may_be = of_answer(book, around, made, balance)
         if account.calls == 0 and call.balance is not None and call.outcome is Outcome.ACCEPTED:
             # Only reads have shown the balance before it.
-            may_be |= set(READS_WRONGLY)
+            may_be = may_be.also(*READS_WRONGLY)
         told = telling(book, made, balance)
         situation = what_it_did(book, made, balance)
         known = self._known_culprit(account, gap)
@@ -477,11 +470,16 @@ class Judging:
         self._expected = book.balances[0]
         facts = self._facts(account, book.balances, actual)
         gap = actual - book.balances[0]
-        if self._reads_are_wrong:
+        if latest is not None and account.makes_good(latest.request, gap):
+            account.rebase(actual, latest)
+            return
+        if reads_are_wrong(self._mistakes):
             self._wrong_read(account.player, account, actual, book.balances[0], read)
             return
         known = self._known_culprit(account, gap)
         may_be = of_read(book, around, actual)
+        if account.restarted:
+            may_be = may_be.also(Situation.BALANCE_READ_WRONG)
         if suspect is not None and known is None:
             self._accuse(account, suspect, self._call, facts, may_be)
             account.rebase(actual, None)
@@ -495,7 +493,7 @@ class Judging:
             self._accuse(account, found.situation, found.made.call, facts, may_be)
             account.rebase(actual, found.made)
         elif sure:
-            self._accuse(account, Situation.BALANCE_READ_WRONG, read, facts, {*may_be, *READS_WRONGLY})
+            self._accuse(account, Situation.BALANCE_READ_WRONG, read, facts, may_be.also(*READS_WRONGLY))
             account.rebase(actual, None)
         else:
             self._found.append(self._findings.someone_else(read, facts))
@@ -522,7 +520,8 @@ class Judging:
             self._mistakes[situation] += 1
         # Caches and replicas may also show balances older than the trail: most reads decide.
         situation = max((situation, *READS_WRONGLY), key=lambda each: self._mistakes[each])
-        finding = self._findings.money(situation, read, facts, Method.BALANCE, may_be=READS_WRONGLY)
+        may_be = NO_OTHER.also(*READS_WRONGLY)
+        finding = self._findings.money(situation, read, facts, Method.BALANCE, may_be=may_be)
         self._found.append(finding)
         self._accused.add(player)
         if account is not None:
@@ -534,25 +533,23 @@ class Judging:
         situation: Situation,
         call: Call,
         facts: MoneyFacts,
-        may_be: Collection[Situation] = (),
+        may_be: MayBe = NO_OTHER,
     ) -> None:
         request = call.request
         if self._policy.cents_kept:
-            may_be = set(may_be) - {Situation.FRACTION_DROPPED}
+            may_be = may_be.without(Situation.FRACTION_DROPPED)
         situation = self._noted(account, situation, request.method, facts)
+        if self._policy.roots_only and account.found_otherwise(request, situation):
+            return
         # With a place in a file, the call needs no name.
         beside = call is self._call or request.method is Method.BALANCE or call.why.place is not None
         about = "" if beside else f"{request.method.noun} {request.transaction_id}"
         if call.why.label:
             facts = replace(facts, label=call.why.label)
+        may_be = or_never_stored(account, situation, may_be, facts.found)
         self._found.append(self._findings.money(situation, call, facts, request.method, about, may_be))
         self._accused.add(account.player)
         account.blame(call)
-
-    @property
-    def _reads_are_wrong(self) -> bool:
-        """Return whether reads lag behind the answers, so that no read alone is proof of wrong money."""
-        return any(self._mistakes[each] for each in READS_WRONGLY)
 
     def _known_culprit(self, account: Account, gap: int) -> Culprit | None:
         return known_culprit(account.book, account.unconfirmed, gap, self._mistakes)

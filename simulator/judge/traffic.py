@@ -1,4 +1,4 @@
-"""Keep the latest money calls of all players: a wallet may book a call on a player whom it does not name."""
+"""Keep what is known of a wallet whatever the player: its latest calls, and whether it stores any."""
 
 from __future__ import annotations
 
@@ -24,9 +24,13 @@ class Passing(Frozen):
 
 
 class Traffic:
-    """The latest money calls to one wallet. Several threads may note calls at once."""
+    """The latest money calls to one wallet. Several threads may note calls at once.
+
+    `stored`: a call was seen to take effect, by what came after its own answer.
+    """
 
     def __init__(self) -> None:
+        self.stored = False
         self._calls: deque[Passing] = deque(maxlen=NOTES_KEPT)
 
     def note(self, request: WebhookRequest | None, sent_ns: int, answered_ns: int | None = None) -> None:
@@ -36,13 +40,9 @@ class Traffic:
 
     def of_others(self, player: str, since_ns: int) -> dict[Method, list[int]]:
         """Return the amounts of the calls for other players that were in flight at that moment or later."""
-        latest: dict[tuple[str, Method, str | None], Passing] = {}
-        for each in tuple(self._calls):
-            request = each.request
-            if request.player != player:
-                latest[request.player, request.method, request.transaction_id] = each
+        latest = {each.request: each for each in tuple(self._calls) if each.request.player != player}
         found: dict[Method, list[int]] = {}
-        for (_, method, _), each in latest.items():
+        for request, each in latest.items():
             if not each.ended_before(since_ns):
-                found.setdefault(method, []).append(each.request.amount or 0)
+                found.setdefault(request.method, []).append(request.amount or 0)
         return found

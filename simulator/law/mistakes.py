@@ -159,7 +159,7 @@ def cut_by_float(amount: int) -> int:
     return int(float(format_money(Money(amount))) * 100)
 
 
-def _sum_cut_by_float(before: int, effect: int) -> int:
+def sum_cut_by_float(before: int, effect: int) -> int:
     """Return the cents of a balance that is added up as a binary fraction and cut after each call."""
     sign = 1 if effect > 0 else -1
     return int((float(format_money(Money(before))) + sign * float(format_money(Money(abs(effect))))) * 100)
@@ -180,7 +180,7 @@ def slips_of(method: Method, effect: int, before: int) -> Iterator[tuple[S, int]
     for off in (CENT, -CENT):
         yield S.CENT_OFF, off
         yield S.MONEY_KEPT_AS_FLOAT, off
-    cut = {sign * cut_by_float(size) - effect, _sum_cut_by_float(before, effect) - before - effect}
+    cut = {sign * cut_by_float(size) - effect, sum_cut_by_float(before, effect) - before - effect}
     dropped = {sign * each - effect for each in coarse(size)}
     for off in cut - {0}:
         yield S.CENTS_CUT, off

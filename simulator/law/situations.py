@@ -57,6 +57,7 @@ class Situation(StrEnum):
     CENTS_CUT = "cents-cut"
     MONEY_KEPT_AS_FLOAT = "money-kept-as-float"
     BALANCE_DESTROYED = "balance-destroyed"
+    NOTHING_STORED = "nothing-stored"
     ANSWER_BALANCE_WRONG = "answer-balance-wrong"
     ODD_AMOUNT_WRONG = "odd-amount-wrong"
     MALFORMED_ACCEPTED = "malformed-accepted"

@@ -32,7 +32,8 @@ class Defect:
     """A bug that the example wallet can be given.
 
     `needs` names the hook without which no call shows it: "restart", "block" or "". `cause` is what a test of
-    a wallet with it must name, and `also` what it may name besides.
+    a wallet with it must name, and `also` what it may name besides, in
+    any order with `any_first`.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Defect:
     needs: str = ""
     cause: str = ""
     also: tuple[str, ...] = ()
+    any_first: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +76,12 @@ def defect(
     *,
     cause: str,
     also: tuple[str, ...] = (),
+    any_first: bool = False,
 ) -> Callable[[AnyPart], AnyPart]:
     """Register the decorated class as a defect."""
 
     def register(part: AnyPart) -> AnyPart:
-        DEFECTS[name] = Defect(name, description, kind, group, part, needs, cause, also)
+        DEFECTS[name] = Defect(name, description, kind, group, part, needs, cause, also, any_first)
         return part
 
     return register

@@ -48,12 +48,14 @@ _RANK = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
 class Sighting(Frozen):
     """A finding in a scenario; `scenario` is None for a finding of the preflight.
 
-    `size` is the number of calls of the scenario: the smallest one explains the cause best.
+    `size` is the number of calls of the scenario: the smallest one explains the cause best. `after` is how
+    many errors were found in the scenario before it.
     """
 
     finding: Finding
     scenario: Scenario | None
     size: int
+    after: int = 0
 
     @property
     def scenario_id(self) -> str:
@@ -73,13 +75,14 @@ class Sighting(Frozen):
         return self.scenario.name if self.scenario else ""
 
     @property
-    def simplicity(self) -> tuple[int, int, int, str, int]:
+    def simplicity(self) -> tuple[int, int, int, int, str, int]:
         """Return a sort key: the sighting that explains the cause best comes first, however workers finish.
 
         A cause has rules of its own, and a scenario that tests one of them shows it best.
         """
         line = self.finding.place.line if self.finding.place else 0
-        return (_RANK[self.finding.severity], self._strangeness, self.size, self.scenario_id, line)
+        severity = _RANK[self.finding.severity]
+        return (severity, self._strangeness, self.after, self.size, self.scenario_id, line)
 
     @property
     def _strangeness(self) -> int:
@@ -156,9 +159,11 @@ class Causes:
 
     def add_scenario(self, event: ScenarioFinished, *, expected: bool = False) -> None:
         """Take the findings of a scenario that has ended; `expected` (xfail) leaves its errors out."""
+        errors = 0
         for finding in event.findings:
             if not (expected and finding.severity is Severity.ERROR):
-                self._add(Sighting(finding, event.scenario, event.exchange_count))
+                self._add(Sighting(finding, event.scenario, event.exchange_count, errors))
+            errors += finding.severity is Severity.ERROR
 
     def add_run_findings(self, findings: Iterable[Finding]) -> None:
         """Take findings that belong to no scenario."""
@@ -231,7 +236,14 @@ def _options(findings: Sequence[Finding], named: Mapping[str, int]) -> list[set[
     amounts of many calls always add up to what is missing. A race explains only what calls together did.
     """
     raced = {key for key in _TWO_CALLS if named[key]}
-    all_of = [{finding.cause, *(other.cause for other in finding.may_be)} for finding in findings]
+    all_of = [
+        {finding.cause}.union(
+            other.cause
+            for other in finding.may_be
+            if not other.elsewhere or named[other.cause] >= _SEEN_ELSEWHERE
+        )
+        for finding in findings
+    ]
     shown = {key for each in all_of if not each & _RACES for key in each}
     never = {key for key in _NEVER_GUESSED if not named[key]} | (_TWO_CALLS - raced)
     unproven = {key for each in all_of for key in each - shown - _RACES}
@@ -242,6 +254,9 @@ def _options(findings: Sequence[Finding], named: Mapping[str, int]) -> list[set[
     return options
 
 
+_SEEN_ELSEWHERE = 3
+"""How often a mistake must have been found for what is missing there to explain what is too much here."""
+
 _TWO_CALLS = frozenset({Situation.LOST_UPDATE.value, Situation.DOUBLE_EFFECT.value})
 """Races of which the calls are known."""
 
@@ -250,9 +265,10 @@ _NEVER_GUESSED = frozenset(
         Situation.MONEY_KEPT_AS_FLOAT.value,
         Situation.STALE_READ.value,
         Situation.READ_CONTRADICTS.value,
+        Situation.BALANCE_READ_WRONG.value,
     }
 )
-"""Causes that need a finding of their own: digits beyond the cent, or reads that contradict each other."""
+"""Causes that need a finding of their own: digits beyond the cent, or a read that no call explains."""
 
 _EXACT = {
     Situation.CENTS_CUT.value: 3,
@@ -274,13 +290,17 @@ _PLAIN = tuple(map(str, NOTHING_DONE.values()))
 """What a bet, a win and a refund do wrong in the simplest case, before what odd calls do wrong."""
 
 
-def _rank(cause: Cause) -> tuple[int, bool, Proof, int, int, tuple[int, int, int, str, int]]:
-    """Sort the worst severity first, then the preflight's, then strong proof, then what touches most."""
+def _rank(cause: Cause) -> tuple[int, bool, Proof, int, int, int, tuple[int, int, int, int, str, int]]:
+    """Sort the worst severity first, then the preflight's, then strong proof, then what touches most.
+
+    What touches most is counted where nothing else was found before it.
+    """
     shown = cause.shown
     return (
         _RANK[shown.finding.severity],
         shown.scenario is not None,
         cause.proof if cause.severity is Severity.ERROR else Proof.CALL,
+        -len({each.scenario_id for each in cause.sightings if not each.after}),
         -cause.scenario_count,
         _PLAIN.index(cause.key) if cause.key in _PLAIN else len(_PLAIN),
         shown.simplicity,

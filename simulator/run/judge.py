@@ -22,7 +22,7 @@ from simulator.core.calls import (
 )
 from simulator.core.findings import CallVerdict, Finding, Outcome, Phase, Place, Severity
 from simulator.core.json import JsonValue
-from simulator.core.money import Money, format_money
+from simulator.core.money import ZERO, Money, format_money
 from simulator.core.steps import Expect, Expected, Scenario
 from simulator.core.webhooks import (
     Method,
@@ -33,6 +33,7 @@ from simulator.core.webhooks import (
     curl_line,
     merged_headers,
 )
+from simulator.judge.blame import READS_WRONGLY
 from simulator.judge.findings import Findings, MoneyFacts, has_cause
 from simulator.judge.referee import Referee
 from simulator.judge.rulings import NO_ANSWER, Asking, Policy, ReadBalance, Reads, Ruling, Wanting
@@ -48,6 +49,12 @@ _LIMITED = (
 
 
 Said = TypeVar("Said")
+
+WRONG_CALLS_MAX = 3
+"""After how many calls with wrong money a player takes no further part in a scenario.
+
+The ledger goes on from the balance that the wallet has, so that one mistake does not hide the next.
+"""
 
 IDLE_S = 0.5
 """How long nothing is sent to find out whether somebody else moves the balance."""
@@ -80,9 +87,9 @@ class FormLog:
 class Judge:
     """One scenario's referee and its findings. Players are user ids here.
 
-    `blocked` are the players with wrong money. `unanswered` are those with a call that got no usable answer
-    without an injected fault: later claims may fail because of that alone. `phase` is the part of the run. A
-    call that no step made has the scenario's place.
+    `wrong` counts the calls with wrong money by player; those with too many are `blocked`. `unanswered` are
+    those with a call that got no usable answer without an injected fault: later claims may fail because of
+    that alone. `phase` is the part of the run. A call that no step made has the scenario's place.
     """
 
     def __init__(
@@ -108,11 +115,12 @@ class Judge:
             answer=answer_line,
         )
         reads = Reads(settings.probe.value)
-        policy = Policy(reads=reads, cents_kept=context.cents_kept, sends_alone=True)
+        policy = Policy(reads=reads, cents_kept=context.cents_kept, sends_alone=True, roots_only=True)
         self._referee = Referee(self._findings, policy, context.mistakes, context.traffic)
         self.phase = phase
         self.found: list[Finding] = []
         self.blocked: set[str] = set()
+        self.wrong: Counter[str] = Counter()
         self.unproven: list[str] = []
         self.unanswered: set[str] = set()
         self._doubted: dict[str, Money] = {}
@@ -199,7 +207,9 @@ class Judge:
             self.note_reply(call)
             return call
 
-        self._judged(self._referee.burst(player, calls, at), player, place, alone)
+        ruling = self._judged(self._referee.burst(player, calls, at), player, place, alone)
+        # After calls that raced nobody knows which of them took effect.
+        self.blocked |= ruling.accused
 
     def restarted(self) -> None:
         """Note that the wallet was restarted."""
@@ -245,10 +255,10 @@ class Judge:
     def expectation(self, message: str, call: Call) -> None:
         """Tell what an author claimed and does not hold, unless the referee has named it.
 
-        The steps of a player whose money is wrong are not made: if it is, this very step has shown it. What
-        the referee has only warned of is as bad as the claim says.
+        Of a player whose money was wrong, no claim is evaluated any more. What the referee has only warned of
+        is as bad as the claim says.
         """
-        if call.player in self.blocked:
+        if self.wrong[call.player or ""]:
             return
         place = self._place_of(call)
         claimed = self._findings.expectation(message, self._placed(call))
@@ -356,7 +366,13 @@ class Judge:
             self._tell_once(finding)
             if finding.cause == Situation.BALANCE_DESTROYED.value and finding.player:
                 self._context.destroyed[finding.player] = f"blocked by {self._scenario_id}: {ruling.reason}"
-        self.blocked |= ruling.accused
+        for accused in ruling.accused:
+            self.wrong[accused] += 1
+            # What a wallet may do with debts is not known, nor what reads that are wrong show.
+            owes = min(self._referee.balances(accused), default=ZERO) < ZERO
+            unread = any(finding.cause in READS_WRONGLY for finding in ruling.findings)
+            if owes or unread or self.wrong[accused] >= WRONG_CALLS_MAX:
+                self.blocked.add(accused)
         if ruling.dialect is not None:
             self._context.dialect.note(*ruling.dialect)
         if ruling.reason and ruling.reason != NO_ANSWER:
@@ -373,8 +389,8 @@ class Judge:
 
     def _tell_once(self, finding: Finding) -> None:
         """Report a finding; a broken policy is reported once for each knob."""
-        pinned = finding.cause.startswith(Situation.POLICY_BROKEN.value)
-        if not (pinned and has_cause(self.found, finding.cause)):
+        once = finding.cause.startswith(Situation.POLICY_BROKEN.value) or self.wrong[finding.player or ""]
+        if not (once and has_cause(self.found, finding.cause)):
             self.tell(finding)
 
     def note_form(self, call: Call) -> None:

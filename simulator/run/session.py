@@ -237,7 +237,7 @@ class Steps:
         self._cast = cast
 
     def run(self, steps: Iterable[Step], *, always: bool = False) -> None:
-        """Run steps; those of a player whose balance is no longer known are blocked, unless `always`.
+        """Run steps; those of a player with too much wrong money are blocked, unless `always`.
 
         Raises CannotSend, TooManyWorlds, Stopped.
         """

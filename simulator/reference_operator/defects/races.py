@@ -322,6 +322,7 @@ class CreditIdsLostAtRestart(IdsInMemory):
         "repeated-win-credited-again",
         "repeated-refund-credited-again",
     ),
+    any_first=True,
 )
 class IdsBounded(IdsInMemory):
     remembered_max = REMEMBERED_IDS
