@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from simulator.errors import SimulatorError as SimulatorError
     from simulator.history.check import check_history as check_history
     from simulator.reference_operator.server import OperatorServer as OperatorServer
+    from simulator.run.assertions import assert_wallet_right as assert_wallet_right
     from simulator.run.suite import run_suite as run_suite
     from simulator.scenario.files import load_scenarios as load_scenarios
     from simulator.settings import HttpHook as HttpHook
@@ -29,6 +30,7 @@ _HOMES = {
     "OperatorServer": "simulator.reference_operator.server",
     "RunSettings": "simulator.settings",
     "SimulatorError": "simulator.errors",
+    "assert_wallet_right": "simulator.run.assertions",
     "check_history": "simulator.history.check",
     "load_scenarios": "simulator.scenario.files",
     "run_suite": "simulator.run.suite",

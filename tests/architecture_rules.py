@@ -63,6 +63,7 @@ ONLY_IN = {
     "requests": ("simulator.wire", "simulator.run.doctor"),
     "urllib3": ("simulator.wire", "simulator.run.doctor"),
     "locust": ("simulator.load",),
+    "pytest": ("simulator.pytest_plugin",),
     "sqlite3": ("simulator.serve.journal", "simulator.serve.store", "simulator.reference_operator"),
     "niquests": (),
 }

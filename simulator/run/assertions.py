@@ -1,0 +1,147 @@
+"""Play scenarios from a program or a test, and raise with the report where the wallet is wrong.
+
+Several processes may do so at once, as the workers of pytest-xdist do. A player is locked by a file as long
+as it is played with: the system releases the lock of a process that was killed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from simulator.core.findings import Severity, Verdict
+from simulator.core.steps import Scenario
+from simulator.errors import ExitCode
+from simulator.report.events import Event, FindingRaised, ScenarioFinished
+from simulator.report.terminal import QUIET, TerminalReport
+from simulator.run.suite import run_scenarios, selected
+from simulator.settings import RunSettings
+
+_AGAIN_S = 0.05
+"""How often it is asked whether a player is free."""
+
+
+class WalletIsWrong(AssertionError):
+    """Raised where your wallet does what no right wallet does; the message is the report."""
+
+
+class NotProven(Exception):
+    """Raised where it could not be decided whether your wallet is right; the message says why."""
+
+
+class Told:
+    """What a run told: the scenarios that ended, and its warnings, each once."""
+
+    def __init__(self) -> None:
+        self.ended: list[ScenarioFinished] = []
+        self.warnings: dict[str, None] = {}
+
+    def on(self, event: Event) -> None:
+        """Take in one event of the run."""
+        if isinstance(event, ScenarioFinished):
+            self.ended.append(event)
+        elif isinstance(event, FindingRaised) and event.finding.severity is Severity.WARNING:
+            self.warnings[f"warning[{event.finding.rule}] {event.finding.message}"] = None
+
+
+def assert_wallet_right(
+    endpoint: str,
+    players: Sequence[str],
+    *paths: str | os.PathLike[str],
+    folder: Path | None = None,
+    **settings: Any,
+) -> None:
+    """Play scenario files and folders, or the bundled suite, against a wallet.
+
+    `settings` are the fields of `RunSettings`. In `folder`, the current one unless given, stand the balances
+    that a killed run has left, for the next one to restore. Raises WalletIsWrong, NotProven, and
+    SimulatorError where nothing could start.
+    """
+    __tracebackhide__ = True
+    wanted = RunSettings(
+        endpoint=endpoint, players=tuple(players), paths=tuple(os.fspath(path) for path in paths), **settings
+    )
+    play(selected(wanted), wanted, folder or Path())
+
+
+def play(scenarios: Sequence[Scenario], settings: RunSettings, folder: Path) -> Told:
+    """Play loaded scenarios with players that nobody else plays with, and return what was told.
+
+    Raises WalletIsWrong, NotProven, SimulatorError, and KeyboardInterrupt after balances were restored.
+    """
+    # What failed is the wallet: pytest shows the test that asked, and not this function.
+    __tracebackhide__ = True
+    shown, told = StringIO(), Told()
+    report = TerminalReport(shown, color="never", verbosity=QUIET)
+
+    def on(event: Event) -> None:
+        told.on(event)
+        report.on(event)
+
+    with _players_locked(settings, scenarios) as players:
+        code = run_scenarios(replace(settings, players=players), scenarios, on, folder)
+    report.close()
+    if code is ExitCode.INTERRUPTED:
+        raise KeyboardInterrupt
+    if code is ExitCode.FOUND:
+        raise WalletIsWrong(shown.getvalue().strip())
+    if code is not ExitCode.PASSED and not _calm(told):
+        raise NotProven(shown.getvalue().strip())
+    return told
+
+
+def _calm(told: Told) -> bool:
+    """Return whether a single scenario was only skipped, as by its author or for lack of a hook."""
+    return len(told.ended) == 1 and told.ended[0].verdict is Verdict.SKIPPED
+
+
+# --- players --------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _players_locked(settings: RunSettings, scenarios: Sequence[Scenario]) -> Iterator[tuple[str, ...]]:
+    """Wait until as many players are free as these scenarios need, and lock them for one test."""
+    if settings.seed_hook is not None:
+        yield settings.players
+        return
+    needed = [sum(spec.exists for spec in scenario.players.values()) for scenario in scenarios]
+    # The whole suite is quicker with more, but a test that takes all would wait for all others.
+    wanted = min(max([1, *needed]), len(settings.players))
+    with ExitStack() as locks:
+        yield tuple(_take(settings, wanted, locks))
+
+
+def _take(settings: RunSettings, wanted: int, locks: ExitStack) -> list[str]:
+    folder = Path(tempfile.gettempdir(), f"betrontech-sim-players-{os.getuid()}")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    while True:
+        taken: list[str] = []
+        with ExitStack() as tried:
+            for player in settings.players:
+                if len(taken) < wanted and _locked(folder, settings.endpoint, player, tried):
+                    taken.append(player)
+            if len(taken) == wanted:
+                locks.push(tried.pop_all())
+                return taken
+        # Fewer than it needs: all are free again, so that two tests never wait for each other.
+        time.sleep(_AGAIN_S)
+
+
+def _locked(folder: Path, endpoint: str, player: str, locks: ExitStack) -> bool:
+    name = hashlib.sha256(f"{endpoint}\n{player}".encode()).hexdigest()[:32]
+    with ExitStack() as opened:
+        file = opened.enter_context(Path(folder, name).open("ab"))
+        with suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            locks.push(opened.pop_all())
+            return True
+    return False
