@@ -178,12 +178,17 @@ def test_a_reader_that_goes_away_is_no_error_of_ours(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
-@pytest.mark.parametrize("command", ["check", "explain"])
+@pytest.mark.parametrize("command", ["check", "explain", "serve --port 0", "operator --port 0"])
 def test_output_that_finds_no_room_is_no_bug_of_ours(tmp_path: Path, command: str) -> None:
     """A full disk is said as such, whether it shows at the first line or at the end."""
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            [SCRIPT, command], cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+            [SCRIPT, *command.split()],
+            cwd=tmp_path,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
         )
     assert done.returncode == 4
     assert done.stderr == "Error: the output cannot be written: No space left on device\n"

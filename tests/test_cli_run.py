@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -231,6 +232,41 @@ def test_a_full_disk_does_not_end_the_run_but_is_told(endpoint: str, folder: Pat
     assert "the report ndjson:/dev/full is incomplete: No space left on device" in done.stderr
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_an_output_that_finds_no_room_is_told_after_the_run(endpoint: str, folder: Path) -> None:
+    """Nothing on the screen is no pass; the reports are written all the same."""
+    flags = ("--endpoint", endpoint, "--player", "1000", "--report", "json:run.json")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [SCRIPT, "run", ".", *flags],
+            cwd=folder,
+            env=environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (
+        4,
+        "Error: the output is incomplete: No space left on device\n",
+    )
+    assert json.loads((folder / "run.json").read_text("utf-8"))["exit_code"] == 0
+
+
+def test_what_a_killed_run_left_of_a_report_is_removed_by_the_next(endpoint: str, folder: Path) -> None:
+    """Not what a run that goes on is writing, nor what others call alike."""
+    killed, others, running = (
+        folder / f".{name}.new" for name in ("run.json.1", "other.json.1", "run.json.2")
+    )
+    for file in (killed, others, running):
+        file.touch()
+    with running.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        flags = ("--endpoint", endpoint, "--player", "1000", "--report", "json:run.json")
+        assert simulate("run", ".", *flags, folder=folder).returncode == 0
+    assert {each.name for each in folder.glob(".*.new")} == {others.name, running.name}
+
+
 def test_a_reader_that_goes_away_changes_no_verdict(charged_twice: str, folder: Path) -> None:
     """The run goes on to its end, since it has players to bring back."""
     reading, writing = os.pipe()
@@ -300,7 +336,7 @@ def test_a_signal_ends_a_pause_and_leaves_no_half_report(number: signal.Signals,
         assert not (tmp_path / "run.xml").exists()
         return
     assert process.returncode == 2, errors
-    assert wallet.balances["1000"] == before
+    assert wallet.balances["1000"] == before, errors
     assert (tmp_path / "run.xml").read_text("utf-8").rstrip().endswith("</testsuites>")
 
 

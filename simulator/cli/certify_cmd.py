@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import click
 
 from simulator.cli.options import settings_command
+from simulator.cli.output import WholeFile
 from simulator.core.money import format_money
 from simulator.core.webhooks import IdFormat
 from simulator.errors import ExitCode, UsageError
@@ -43,18 +45,20 @@ def command(folder: Path, **flags: Any) -> ExitCode:
     from simulator.report.certificate import Certificate
     from simulator.run.suite import run_suite
 
-    files = _writable(folder, ("certificate.html", "certificate.json"))
+    files = [folder / name for name in ("certificate.html", "certificate.json")]
     certificate = Certificate(platform.python_version(), _conditions(settings))
-    try:
-        with open_reports(settings) as reports:
+    with _opened(files) as opened:
+        try:
+            with open_reports(settings) as reports:
 
-            def on(event: Any) -> None:
-                certificate.on(event)
-                reports.on(event)
+                def on(event: Any) -> None:
+                    certificate.on(event)
+                    reports.on(event)
 
-            code = run_suite(settings, on, Path())
-    finally:
-        _write(files, certificate.texts() if certificate.begun else None)
+                code = run_suite(settings, on, Path())
+        finally:
+            if certificate.begun:
+                _write(opened, certificate.texts(), folder)
     click.echo(f"certificate  {', '.join(map(str, files))}")
     return code
 
@@ -88,25 +92,27 @@ def _conditions(settings: RunSettings) -> dict[str, str]:
     return {name: value for name, value in given.items() if value}
 
 
-def _writable(folder: Path, names: Sequence[str]) -> list[Path]:
-    """Return the files, checked to be writable before anything is sent; earlier ones stay until the end."""
-    files = [folder / name for name in names]
+@contextmanager
+def _opened(files: Sequence[Path]) -> Iterator[list[WholeFile]]:
+    """Open the files before anything is sent; earlier ones stay until these are complete."""
+    opened: list[WholeFile] = []
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         for file in files:
-            file.open("a", encoding="utf-8").close()
-    except OSError as error:
-        raise UsageError(f"--out {folder}: the certificate cannot be written: {error.strerror}") from None
-    return files
+            try:
+                opened.append(WholeFile(file))
+            except OSError as error:
+                reason = f"the certificate cannot be written: {error.strerror}"
+                raise UsageError(f"--out {file.parent}: {reason}") from None
+        yield opened
+    finally:
+        for each in opened:
+            each.discard()
 
 
-def _write(files: Sequence[Path], texts: Sequence[str] | None) -> None:
-    """Write the certificate, or remove the empty files if no run began."""
+def _write(files: Sequence[WholeFile], texts: Sequence[str], folder: Path) -> None:
     try:
-        for index, file in enumerate(files):
-            if texts is not None:
-                file.write_text(texts[index], encoding="utf-8", newline="\n")
-            elif not file.stat().st_size:
-                file.unlink()
+        for file, text in zip(files, texts, strict=True):
+            file.stream.write(text)
+            file.keep()
     except OSError as error:
-        raise UsageError(f"{files[0].parent}: the certificate is incomplete: {error.strerror}") from None
+        raise UsageError(f"{folder}: the certificate is incomplete: {error.strerror}") from None

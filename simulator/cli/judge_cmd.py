@@ -13,6 +13,7 @@ from pathlib import Path
 
 import click
 
+from simulator.cli.output import write_whole
 from simulator.core.calls import Player
 from simulator.errors import ExitCode, NothingSelected, UsageError
 from simulator.history.files import JudgedHistory
@@ -118,7 +119,7 @@ def _write(name: str, text: str) -> None:
         click.echo(text, nl=False)
         return
     try:
-        Path(name).write_text(text, encoding="utf-8")
+        write_whole(Path(name), text)
     except OSError as error:
         raise UsageError(f"{name}: {error.strerror or error}") from None
 

@@ -43,16 +43,17 @@ def operator(list_defects: bool, list_dialects: bool, **flags: Any) -> None:
 def serve(settings: OperatorSettings, host: str, port: int) -> None:
     """Serve until stopped. Raises UsageError for settings or an address that cannot be used."""
     from simulator.reference_operator import InvalidSetting, UnknownName  # Flask, as above
-    from simulator.reference_operator.server import run_operator
+    from simulator.reference_operator.server import OperatorServer, run_operator
 
     try:
-        run_operator(settings, host, port)
+        server = OperatorServer(settings, host, port)
     except (UnknownName, InvalidSetting) as error:
         raise UsageError(str(error)) from error
     except OSError as error:
         raise UsageError(
             f"cannot listen on {host} port {port}: {error}; choose another with --port"
         ) from error
+    run_operator(server, settings)
 
 
 def describe_switches(with_defects: bool, with_dialects: bool) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 from simulator.cli.commands import drop_output
+from simulator.cli.output import WholeFile
 from simulator.errors import UsageError
 from simulator.report.events import Event
 from simulator.report.tally import Report, open_report
@@ -19,27 +20,46 @@ from simulator.settings import ReportKind, ReportTarget, RunSettings
 
 STANDARD_OUTPUT = Path("-")
 
+_LOG = "the output"
+
+
+class _Appended:
+    """The end of a file to which others write, too: it is never removed."""
+
+    def __init__(self, file: Path) -> None:
+        self.stream: TextIO = file.open("a", encoding="utf-8", errors="backslashreplace", newline="\n")
+
+    def keep(self) -> None:
+        """Close the file. Raises OSError."""
+        self.stream.close()
+
+    def give_up(self) -> None:
+        """Close the file, which is incomplete."""
+        with suppress(OSError):
+            self.stream.close()
+
+    discard = give_up
+
 
 class _Outlet:
-    """A report with its stream, and its file unless that is standard output; `trouble` ended it early.
+    """A report with its file, or with the standard `stream` that it writes to; `trouble` ended it early.
 
-    A file is complete or absent: it is written as `written`, and takes its name at the end.
+    `what` names it where it is incomplete; an empty text is not told.
     """
 
     def __init__(
         self,
         report: Report,
-        stream: TextIO | None,
-        name: str,
-        file: Path | None = None,
-        written: Path | None = None,
+        what: str,
+        *,
+        file: WholeFile | _Appended | None = None,
+        stream: TextIO | None = None,
     ) -> None:
-        self.written = written or file
         self.report = report
-        self.stream = stream
-        self.name = name
-        self.file = file
+        self.what = what
         self.trouble: OSError | None = None
+        self._file = file
+        self._stream = stream
 
     def on(self, event: Event) -> None:
         """Pass on an event. A full disk or a closed pipe must not end a run that moves money."""
@@ -54,34 +74,19 @@ class _Outlet:
         try:
             if self.trouble is None:
                 self.report.close()
-            if self.file is not None and self.stream is not None:
-                self.stream.close()
-                if self.written is not None and self.written != self.file and self.trouble is None:
-                    # Only now is it complete.
-                    self.written.replace(self.file)
+                if self._file is not None:
+                    self._file.keep()
         except OSError as error:
-            self.trouble = self.trouble or error
-        if self.trouble is not None and self.written != self.file:
-            self.discard()
-        if isinstance(self.trouble, BrokenPipeError) and self.stream is not None and self.file is None:
-            drop_output(self.stream)
+            self.trouble = error
+        if self.trouble is not None and self._file is not None:
+            self._file.give_up()
+        if self.trouble is not None and self._stream is not None:
+            drop_output(self._stream)
 
     def discard(self) -> None:
-        """Remove the file, unless it is a device or a pipe."""
-        if self.stream is not None and self.written is not None:
-            with suppress(OSError):
-                self.stream.close()
-            if self.written.is_file():
-                self.written.unlink()
-
-
-class _Appended(_Outlet):
-    """A report at the end of a file that others write to, too: it is never removed."""
-
-    def discard(self) -> None:
-        if self.stream is not None:
-            with suppress(OSError):
-                self.stream.close()
+        """Remove the file, if the report has one."""
+        if self._file is not None:
+            self._file.discard()
 
 
 class RunReports:
@@ -107,11 +112,12 @@ class RunReports:
                 outlet.close()
             else:
                 outlet.discard()
-        return [
-            f"the report {outlet.name} is incomplete: {outlet.trouble.strerror}"
+        told = [
+            f"{outlet.what} is incomplete: {outlet.trouble.strerror}"
             for outlet in self._outlets
-            if outlet.trouble is not None and outlet.name and not isinstance(outlet.trouble, BrokenPipeError)
+            if outlet.trouble is not None and outlet.what and not isinstance(outlet.trouble, BrokenPipeError)
         ]
+        return list(dict.fromkeys(told))
 
 
 @contextmanager
@@ -146,7 +152,7 @@ def _outlets(settings: RunSettings) -> list[_Outlet]:
         for outlet in outlets:
             outlet.discard()
         raise
-    return [*outlets, _Outlet(LastRun(Path()), None, "")]
+    return [*outlets, _Outlet(LastRun(Path()), "")]
 
 
 def _terminal(settings: RunSettings, stream: TextIO) -> _Outlet:
@@ -158,7 +164,7 @@ def _terminal(settings: RunSettings, stream: TextIO) -> _Outlet:
         verbosity=1 if settings.verbose else -1 if settings.quiet else 0,
         reports=[(target.kind.value, str(target.file)) for target in settings.reports],
     )
-    return _Outlet(report, stream, "")
+    return _Outlet(report, _LOG, stream=stream)
 
 
 def _width(stream: TextIO) -> int | None:
@@ -177,15 +183,15 @@ def _distinct(targets: tuple[ReportTarget, ...]) -> tuple[ReportTarget, ...]:
 
 def _opened(target: ReportTarget) -> _Outlet:
     name = f"{target.kind}:{target.file}"
+    what = f"the report {name}"
     if target.file == STANDARD_OUTPUT:
-        return _Outlet(open_report(target.kind, sys.stdout), sys.stdout, name)
+        return _Outlet(open_report(target.kind, sys.stdout), what, stream=sys.stdout)
     try:
-        target.file.parent.mkdir(parents=True, exist_ok=True)
-        written = _beside(target)
-        stream = written.open("w", encoding="utf-8", errors="backslashreplace", newline="\n")
+        # Lines of NDJSON are whole one by one, and read while the run goes on.
+        file = WholeFile(target.file, at_once=target.kind is ReportKind.NDJSON)
     except OSError as error:
         raise UsageError(f"--report {name}: the file cannot be written: {error.strerror}") from None
-    return _Outlet(open_report(target.kind, stream), stream, name, target.file, written)
+    return _Outlet(open_report(target.kind, file.stream), what, file=file)
 
 
 def _for_github(target: ReportTarget, log: TextIO) -> list[_Outlet]:
@@ -199,23 +205,11 @@ def _for_github(target: ReportTarget, log: TextIO) -> list[_Outlet]:
     here, top = Path.cwd().resolve(), target.top.resolve() if target.top else None
     # Outside of the repository, on another drive perhaps, GitHub knows no file of the run.
     folder = here.relative_to(top).as_posix() if top and here.is_relative_to(top) else ""
-    outlets = [_Outlet(AnnotationsReport(log, folder), log, "")]
+    outlets = [_Outlet(AnnotationsReport(log, folder), _LOG, stream=log)]
     if target.file != STANDARD_OUTPUT:
         with suppress(OSError):
-            stream = target.file.open("a", encoding="utf-8", errors="backslashreplace", newline="\n")
+            file = _Appended(target.file)
             # GitHub drops a summary that is too long; other commands of the step may have written to it.
-            room = SUMMARY_BYTES_MAX - stream.tell()
-            outlets.append(_Appended(MarkdownReport(stream, room), stream, "github", target.file))
+            room = SUMMARY_BYTES_MAX - file.stream.tell()
+            outlets.append(_Outlet(MarkdownReport(file.stream, room), "the report github", file=file))
     return outlets
-
-
-def _beside(target: ReportTarget) -> Path:
-    """Return the file to write to until the report is complete: the file itself if it is read meanwhile.
-
-    Lines of NDJSON are whole one by one. A device, a pipe or a link must stay what it is.
-    """
-    file = target.file
-    replaceable = not file.exists() or (file.is_file() and os.access(file, os.W_OK))
-    if target.kind is ReportKind.NDJSON or file.is_symlink() or not replaceable:
-        return file
-    return file.with_name(f".{file.name}.{os.getpid()}.new")

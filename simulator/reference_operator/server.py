@@ -52,8 +52,8 @@ class OperatorServer:
         self.stop()
 
 
-def run_operator(settings: OperatorSettings, host: str = "127.0.0.1", port: int = 9000) -> None:
-    """Serve until SIGTERM or SIGINT, after printing one line as soon as it listens.
+def run_operator(server: OperatorServer, settings: OperatorSettings) -> None:
+    """Serve until SIGTERM or SIGINT, after printing one line.
 
     Signal handlers require the main thread.
     """
@@ -64,7 +64,7 @@ def run_operator(settings: OperatorSettings, host: str = "127.0.0.1", port: int 
 
     previous = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        with OperatorServer(settings, host, port) as server:
+        with server:
             print(describe(server, settings), flush=True)
             stop_requested.wait()
     finally:

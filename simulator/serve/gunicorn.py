@@ -187,11 +187,20 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def say_ready(self, worker: Any) -> None:
         """Print the ready line as soon as the first worker serves."""
         worker.stopping = self.state.stopping
-        self._served = True
         if worker.age == 1:
             for warning in container_warnings(self.settings) if self._contained else ():
                 LOG.warning(warning)
-            print(ready_line(self.url, self.state), flush=True)
+            self._print(ready_line(self.url, self.state))
+        self._served = True
+
+    def _print(self, line: str) -> None:
+        try:
+            print(line, flush=True)
+        except OSError as error:
+            # What is still buffered would be written again at the end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            # As in `load`.
+            raise AppImportError(f"Error: the output cannot be written: {error.strerror}") from error
 
     def close(self, _arbiter: Any, worker: Any) -> None:
         """End the worker: close everything, without waiting for threads that wait for others."""
