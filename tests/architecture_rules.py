@@ -80,6 +80,7 @@ PROVIDED_BY = {
     "werkzeug": "flask",
     "gunicorn": "gunicorn",
     "jwt": "pyjwt",
+    "prometheus_client": "prometheus-client",
     "requests": "requests",
     "urllib3": "requests",
     "certifi": "requests",

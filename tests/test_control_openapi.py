@@ -76,5 +76,7 @@ def test_the_server_keeps_its_description(case: schemathesis.Case[Any], url: str
     if case.path in ("/journal/wait", "/requests/wait"):
         # Nobody waits for what a random filter asks.
         case.query["timeout_ms"] = 0
-    # Random numbers and names are nobody's: asking for them is refused, as it has to be.
-    case.call_and_validate(base_url=f"{url}/_sim", excluded_checks=[positive_data_acceptance])
+    # Which hosts can be called depends on the machine, so no schema can tell which URLs a wallet may have.
+    unsure = case.path in ("/agents", "/agents/{code}")
+    excluded = [positive_data_acceptance] if unsure else []
+    case.call_and_validate(base_url=f"{url}/_sim", excluded_checks=excluded)

@@ -28,6 +28,8 @@ WHOLE_MAX = 2**63 - 1
 # Patterns as texts, since compiling them would slow every start.
 _WHOLE = r"-?[0-9]{1,30}"
 
+_WHOLE_TOO = r"-?[0-9]{1,30}\.0{1,30}"
+
 # Control characters, and lone surrogates, which JSON may hold but a file cannot.
 _UNSAFE = r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]"
 
@@ -200,6 +202,9 @@ class Fields:
 
         def read(value: Any) -> int:
             text = str(value) if isinstance(value, Decimal | str) else ""
+            if isinstance(value, Decimal) and re.fullmatch(_WHOLE_TOO, text):
+                # JSON and its schemas know one kind of number: 5.0 is the whole number 5.
+                text = text.partition(".")[0]
             if re.fullmatch(_WHOLE, text) is None or not low <= int(text) <= high:
                 raise ValueError
             return int(text)

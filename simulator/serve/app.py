@@ -76,7 +76,7 @@ def make_state(
     games = frozenset(game.id for game in catalogue.games)
     delivery = RoundDelivery(
         store,
-        Journal(store),
+        Journal(store, exchanges_max=settings.journal_limit),
         clock,
         ladder,
         agents.of_code,
@@ -169,7 +169,7 @@ def shown_in_page(value: Any) -> Any:
 
 
 def add_health(app: Flask, state: ServerState) -> None:
-    """Add the health and readiness routes, which need no access token."""
+    """Add the routes for health, readiness and metrics, which need no access token."""
 
     @app.get("/healthz")
     def health() -> Response:
@@ -180,6 +180,13 @@ def add_health(app: Flask, state: ServerState) -> None:
         ready = not state.stopping.is_set()
         word = "ready" if ready else "stopping"
         return Response(to_json({"status": word}), 200 if ready else 503, content_type="application/json")
+
+    @app.get("/metrics")
+    def metrics() -> Response:
+        # Most servers are never asked.
+        from simulator.serve.metrics import CONTENT_TYPE, metrics_of
+
+        return Response(metrics_of(state), content_type=CONTENT_TYPE)
 
 
 def refuse_large_body() -> None:

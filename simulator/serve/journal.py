@@ -37,6 +37,7 @@ from simulator.serve.entries import (
 from simulator.serve.store import JournalStore
 
 EXCHANGES_MAX = 100_000
+"""How many exchanges are kept unless a setting says so; the bytes are in proportion."""
 
 BYTES_MAX = 128 * 1024 * 1024
 
@@ -71,24 +72,34 @@ _CHANGE = "change"
 _CLEARED = "cleared"
 
 
+class Room(Frozen):
+    """How much a journal keeps and may keep; `dropped` counts the exchanges that left it since the start."""
+
+    exchanges: int
+    exchanges_max: int
+    bytes: int
+    bytes_max: int
+    dropped: int
+
+
 class Journal:
     """Exchanges by number; beyond `exchanges_max` and `bytes_max` the oldest are dropped. Thread-safe.
 
     Every new entry and every later change of one gets a new change number, so that a page that has seen
     everything up to N asks for what came after N. Numbers are never reused, neither after `clear` nor after a
-    restart. `drops` counts how often the oldest were dropped.
+    restart. `drops` counts how often the oldest were dropped, `dropped` how many since the start.
     """
 
     def __init__(
-        self, store: JournalStore, *, exchanges_max: int = EXCHANGES_MAX, bytes_max: int = BYTES_MAX
+        self, store: JournalStore, *, exchanges_max: int = EXCHANGES_MAX, bytes_max: int | None = None
     ) -> None:
         self._store = store
         self._exchanges_max = exchanges_max
-        self._bytes_max = bytes_max
+        self._bytes_max = BYTES_MAX * exchanges_max // EXCHANGES_MAX if bytes_max is None else bytes_max
         self._told = threading.Condition()
         self._closed = False
         self._count = self._bytes = self._latest = 0
-        self.drops = 0
+        self.drops = self.dropped = 0
         self._change = store.counter(_CHANGE)
         self._recount()
         self._cleared = store.counter(_CLEARED)
@@ -133,6 +144,11 @@ class Journal:
             self._bytes -= size
         self._store.write("DELETE FROM exchanges WHERE number = ?", (number,))
         self._store.write("DELETE FROM findings WHERE number = ?", (number,))
+
+    @property
+    def room(self) -> Room:
+        """Return how much is kept, and how much may be."""
+        return Room(self._count, self._exchanges_max, self._bytes, self._bytes_max, self.dropped)
 
     @property
     def next_number(self) -> int:
@@ -232,6 +248,7 @@ class Journal:
             cuts[player] = (cuts.get(player) or self.cut(*player)).after(entry)
             self._count -= 1
             self._bytes -= size
+            self.dropped += 1
         for (agent, user), cut in cuts.items():
             self._store.write(
                 "INSERT OR REPLACE INTO cuts VALUES (?, ?, ?, ?, ?, ?, ?)",

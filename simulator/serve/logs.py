@@ -26,7 +26,7 @@ APP_FAILED = 4
 
 _WORKER_ENDED = "Worker (pid:%s) exited with code"
 
-_UNLOGGED = frozenset({"/healthz", "/readyz"})
+_UNLOGGED = frozenset({"/healthz", "/readyz", "/metrics"})
 
 PATH_SHOWN_MAX = 200
 

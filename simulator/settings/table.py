@@ -419,6 +419,12 @@ class ServeSettings(Frozen, kw_only=True):
         "A folder that keeps sessions, journal and undelivered calls over a restart.",
         default=None,
     )
+    journal_limit: int = setting(
+        "--journal-limit",
+        kinds.whole(100, 10_000_000),
+        "How many exchanges the journal keeps; it may have 128 MB for each 100,000 of them.",
+        default=100_000,
+    )
     with_operator: bool = setting(
         "--with-operator", kinds.SWITCH, "Start the example wallet, too, and play against it.", default=False
     )

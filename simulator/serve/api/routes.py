@@ -7,6 +7,7 @@ import re
 import secrets
 import threading
 from base64 import b64decode, b64encode
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,9 @@ def api_blueprint(state: ServerState) -> Blueprint:
     tokens = AccessTokens(state.access_key, state.agents, state.clock.now_s)
     providers = Prebuilt(providers_body(state.catalogue))
     games = Prebuilt(games_body(state.catalogue))
+    # Few servers have an agent of the sibling.
+    sibling_providers = cache(lambda: Prebuilt(providers_body(state.catalogue, sibling=True)))
+    sibling_games = cache(lambda: Prebuilt(games_body(state.catalogue, sibling=True)))
     routes.register_error_handler(Wrong, lambda wrong: denied_field(wrong, Part.API).response)
 
     def caller() -> Agent:
@@ -56,13 +60,13 @@ def api_blueprint(state: ServerState) -> Blueprint:
 
     @routes.get("/api/games/provider")
     def list_providers() -> Response:
-        caller()
-        return providers.answer(request.environ)
+        listed = sibling_providers() if is_sibling(caller()) else providers
+        return listed.answer(request.environ)
 
     @routes.get("/api/games/all")
     def list_games() -> Response:
-        caller()
-        return games.answer(request.environ)
+        listed = sibling_games() if is_sibling(caller()) else games
+        return listed.answer(request.environ)
 
     @routes.get("/openapi.json")
     def openapi() -> Response:
@@ -257,6 +261,9 @@ def _looks_like_credentials(token: str) -> str | None:
 
 # --- game_launch, whose parameters are checked in the order that helps most to fix a client --------
 
+SIBLING = "drakon"
+"""The wire profile of the sibling API, whose clients read other lists and send no user_name."""
+
 REQUIRED = ("agent_code", "agent_token", "game_id", "type", "user_id", "user_name")
 
 _NO_WEBHOOK_URL = (
@@ -265,15 +272,21 @@ _NO_WEBHOOK_URL = (
 )
 
 
+def is_sibling(agent: Agent) -> bool:
+    """Return whether the agent's code is written for the sibling API, whose wire profile it has."""
+    return agent.wire.name == SIBLING
+
+
 def read_launch(query: bytes, body: bytes, agent: Agent, catalogue: Catalogue) -> Launch:
     """Return what is launched; the error says which parameter cannot be used, and why."""
     parameters = parameters_of(query, (*REQUIRED, "lang"))
     _refuse_body(parameters, body)
-    _refuse_missing(parameters)
+    _refuse_missing(parameters, [name for name in REQUIRED if name != "user_name" or not is_sibling(agent)])
     _check_agent(parameters, agent)
     game = _game(parameters.filled("game_id"), catalogue)
     kind = _kind(parameters.filled("type"))
-    player, user_name = parameters.filled("user_id"), parameters.filled("user_name")
+    player = parameters.filled("user_id")
+    user_name = parameters.filled("user_name") if "user_name" in parameters else player
     lang = lang_of(parameters.text("lang", ""))
     if kind is SessionKind.CHARGED and agent.target is None:
         raise Denied(ErrorCode.WEBHOOK_URL_MISSING, hint=_NO_WEBHOOK_URL)
@@ -293,10 +306,10 @@ def _refuse_body(parameters: Fields, body: bytes) -> None:
         )
 
 
-def _refuse_missing(parameters: Fields) -> None:
+def _refuse_missing(parameters: Fields, required: list[str]) -> None:
     """Name every required parameter that is missing, so that a client is not mended one by one."""
     missing = {}
-    for name in REQUIRED:
+    for name in required:
         if name not in parameters:
             try:
                 parameters.text(name)
@@ -370,13 +383,22 @@ def _kind(text: str) -> SessionKind:
 # --- the lists, as the reference shows them -------------------------------------------------------
 
 
-def providers_body(catalogue: Catalogue) -> bytes:
-    """Return the body of `/games/provider`; `id` is a number."""
+def providers_body(catalogue: Catalogue, *, sibling: bool = False) -> bytes:
+    """Return the body of `/games/provider`; `id` is a number. A `sibling` client gets its own shape, too."""
     listed = [{"id": each.id, "name": each.name, "slug": each.slug} for each in catalogue.providers]
-    return to_json({"status": True, "data": listed})
+    body: dict[str, object] = {"status": True, "data": listed}
+    if sibling:
+        body["providers"] = [{"code": each.slug, "name": each.name} for each in catalogue.providers]
+    return to_json(body)
 
 
-def games_body(catalogue: Catalogue) -> bytes:
+def games_body(catalogue: Catalogue, *, sibling: bool = False) -> bytes:
     """Return the body of `/games/all`; `id` is text, `provider` the slug of a provider."""
     listed = [{"id": each.id, "name": each.name, "provider": each.provider} for each in catalogue.games]
-    return to_json({"status": True, "data": listed})
+    body: dict[str, object] = {"status": True, "data": listed}
+    if sibling:
+        body["games"] = [
+            {"game_id": each.id, "game_name": each.name, "provider_game": each.provider}
+            for each in catalogue.games
+        ]
+    return to_json(body)

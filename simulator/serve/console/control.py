@@ -36,7 +36,7 @@ from simulator.serve.console.exports import Json, add_exports, full_json, row_js
 from simulator.serve.console.requests import SLICE_S, WAIT_MS_MAX, add_requests
 from simulator.serve.entries import Entry, Filter
 from simulator.serve.fields import FILTERS, WebhookUnfit, body_of, filter_of, query_of
-from simulator.serve.journal import PAGE_MAX, Journal, PlayerCount
+from simulator.serve.journal import PAGE_MAX, Journal, PlayerCount, Room
 from simulator.serve.obligations import Obligation, State
 from simulator.serve.play.seats import Seats
 from simulator.serve.state import ServerState
@@ -449,6 +449,7 @@ def state_json(state: ServerState) -> dict[str, Any]:
         "sessions": len(state.sessions.all()),
         "exchanges": delivery.journal.count(),
         "change": delivery.journal.change,
+        "journal": room_json(delivery.journal.room),
         "obligations": {
             "pending": delivery.owing(State.DUE),
             "undelivered": delivery.owing(State.UNDELIVERED),
@@ -457,6 +458,12 @@ def state_json(state: ServerState) -> dict[str, Any]:
         "faults": len(state.faults.all()),
         "problem": delivery.journal.problem,
     }
+
+
+def room_json(room: Room) -> dict[str, int]:
+    """Return how much the journal keeps, and how much it may keep."""
+    names = ("exchanges", "exchanges_max", "bytes", "bytes_max", "dropped")
+    return {name: getattr(room, name) for name in names}
 
 
 def clock_json(state: ServerState) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from simulator.core.languages import Lang, lang_of
 from simulator.core.mappings import Fields, Keys, Wrong, shown
 from simulator.core.secrets import mask_headers, mask_url
 from simulator.core.words import did_you_mean
-from simulator.errors import SimulatorError
+from simulator.errors import ConfigurationError, SimulatorError
 from simulator.serve.accounts import Agent, Launch, SessionKind, make_agent
 from simulator.serve.answers import Denied, ErrorCode, answer
 from simulator.serve.api.faults import (
@@ -106,10 +106,13 @@ def _put(state: ServerState, account: AgentSettings, kept: Agent | None = None) 
     try:
         made = make_agent(account, state.settings)
         agent = made if kept is None else replace(made, wire=kept.wire)
-        state.agents.put(agent)
     except SimulatorError as error:
-        # Only the webhook URL, or a token that is already used, can still be wrong here.
-        raise Denied(ErrorCode.FIELD_INVALID, str(error)) from error
+        # Only the webhook URL can still be wrong here.
+        raise Denied(ErrorCode.FIELD_INVALID, str(error), field="webhook_url") from error
+    try:
+        state.agents.put(agent)
+    except ConfigurationError as error:
+        raise Denied(ErrorCode.EXISTS, str(error), field="token") from error
     return agent
 
 

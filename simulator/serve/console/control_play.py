@@ -46,7 +46,7 @@ def add_play(routes: Blueprint, state: ServerState, seats: Seats) -> None:
         fields = body_of(request, "kind", "on", "slow_ms")
         session = _session(state, session_id)
         if session.delivery is None:
-            raise Denied(ErrorCode.TROUBLE, "A DEMO game calls no wallet, so it has no trouble to make.")
+            raise Denied(ErrorCode.IN_VAIN, "A DEMO game calls no wallet, so it has no trouble to make.")
         done = make_trouble(session.delivery, session, fields)
         nothing: dict[str, Any] = {"outcome": None, "balance": None, "exchanges": []}
         return answer({**nothing, **done, "armed": armed_json(session.delivery.trouble.armed(session.id))})

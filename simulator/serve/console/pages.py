@@ -68,6 +68,7 @@ def add_journal_pages(routes: Blueprint, frame: Frame) -> None:
             entries=_rows(frame, fields, wanted),
             page_size=ROWS,
             total=journal.count(),
+            room=journal.room,
             # A search for text reads row by row, which takes too long to count.
             found=None if wanted.text else journal.count(wanted),
         )
