@@ -62,13 +62,16 @@ class PlayServer:
 def play_server(
     *, opening: str = "1000.00", defects: tuple[str, ...] = (), **settings: Any
 ) -> Iterator[PlayServer]:
-    """A server that is running, stopped at the end; players 1000.. have `opening` each."""
+    """A server that is running, stopped at the end; players 1000.. have `opening` each.
+
+    A lost round is a bet only, unless a test asks for wins of 0.00.
+    """
     operator_settings = OperatorSettings(opening_balance=opening, defects=defects)
     with OperatorServer(operator_settings) as operator:
         # The socket first: game URLs begin with its address.
         server = make_server("127.0.0.1", 0, Flask("empty"), threaded=True, request_handler=Quiet)
         url = f"http://127.0.0.1:{server.port}"
-        given = {"webhook_url": operator.endpoint, "timeout_s": 5.0, "public_url": url}
+        given = {"webhook_url": operator.endpoint, "timeout_s": 5.0, "public_url": url, "zero_wins": False}
         api = Api(**{**given, **settings})
         server.app = api.app
         serving = threading.Thread(target=server.serve_forever, args=(POLL_S,), daemon=True)

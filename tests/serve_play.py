@@ -33,6 +33,7 @@ class AgentInTest:
     target: Target | None = None
     wire: WireProfile = BETRONTECH
     secrets: Secrets = NO_SECRETS
+    zero_wins: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class LaunchInTest:
     player: str = "1000"
     game: GameInTest = field(default_factory=GameInTest)
     kind: str = "CHARGED"
+    zero_wins: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,7 +144,8 @@ def test_an_agent_can_be_added_changed_and_removed(control: Control) -> None:
     """It authenticates at once, plays CHARGED as soon as it has a webhook URL, and is nobody in the end."""
     secrets = {"token": "acme-token", "secret_key": "acme-secret"}
     added = control.do("POST", "/agents", {"code": "acme", **secrets})
-    assert added == {"code": "acme", "webhook_url": None, "wire": "betrontech", "headers": {}}
+    shown: dict[str, object] = {"code": "acme", "webhook_url": None, "wire": "betrontech", "headers": {}}
+    assert added == {**shown, "zero_wins": False}
     bearer = {"Authorization": f"Bearer {encoded('acme-token', 'acme-secret')}"}
     assert control.api.authenticate(**bearer).status_code == 200
     status, told = control.ask("POST", "/sessions", {"agent": "acme", "player": "1000", "type": "CHARGED"})

@@ -159,7 +159,7 @@ def test_a_demo_session_plays_without_a_webhook(control: Control) -> None:
     [played] = play(control, session, stake="1.00", outcome="win 2.00")["rounds"]
     assert (played["balance"], played["exchanges"]) == ("1001.00", [])
     assert control.get("/calls") == {"charged": 0, "demo": 0}
-    assert control.ask("POST", f"/sessions/{session}/trouble", {"kind": "reset"})[0] == 422
+    assert control.ask("POST", f"/sessions/{session}/trouble", {"kind": "reset"})[0] == 409
 
 
 BAD = {

@@ -38,13 +38,17 @@ _log = logging.getLogger(__name__)
 
 
 class Agent(Frozen):
-    """One account. `target` is its checked webhook URL; with None it plays DEMO only."""
+    """One account. `target` is its checked webhook URL; with None it plays DEMO only.
+
+    `zero_wins` tells whether a lost round ends in a win of 0.00.
+    """
 
     code: str
     token: str = field(repr=False)
     secret_key: str = field(repr=False)
     wire: WireProfile = field(repr=False)
     target: Target | None = None
+    zero_wins: bool = True
 
     @property
     def secrets(self) -> Secrets:
@@ -71,7 +75,10 @@ def make_agent(account: AgentSettings, settings: ServeSettings) -> Agent:
     ConfigurationError for its wire profile.
     """
     target = None if account.webhook_url is None else _target(account, account.webhook_url, settings)
-    return Agent(account.code, account.token, account.secret_key, wire_profile(account.wire), target)
+    zero_wins = settings.zero_wins if account.zero_wins is None else account.zero_wins
+    return Agent(
+        account.code, account.token, account.secret_key, wire_profile(account.wire), target, zero_wins
+    )
 
 
 def _target(account: AgentSettings, webhook_url: str, settings: ServeSettings) -> Target:
@@ -233,6 +240,7 @@ def _line(session: Session) -> bytes:
         "game": launch.game.id,
         "lang": launch.lang.value,
         "kind": launch.kind.value,
+        "zero_wins": launch.zero_wins,
         "started_s": session.started_s,
         "expires_s": session.expires_s,
     }
@@ -251,7 +259,9 @@ def _session(
             return None
         kind = SessionKind(record["kind"])
         player, user_name = str(record["player"]), str(record["user_name"])
-        launch = Launch(agent, player, user_name, game, Lang(record["lang"]), kind)
+        zero_wins = record.get("zero_wins")
+        settled = zero_wins if isinstance(zero_wins, bool) else None
+        launch = Launch(agent, player, user_name, game, Lang(record["lang"]), kind, settled)
         return Session(
             id=str(record["id"]),
             number=int(record["number"]),
@@ -284,7 +294,10 @@ class SessionKind(StrEnum):
 
 
 class Launch(Frozen):
-    """The checked parameters of a launch. `player` is the wallet's user_id."""
+    """The checked parameters of a launch. `player` is the wallet's user_id.
+
+    `zero_wins` None follows the agent.
+    """
 
     agent: Agent
     player: str
@@ -292,6 +305,7 @@ class Launch(Frozen):
     game: Game
     lang: Lang
     kind: SessionKind
+    zero_wins: bool | None = None
 
 
 class Session(Frozen):

@@ -331,6 +331,9 @@ class CalledAgent(Protocol):
     @property
     def secrets(self) -> Secrets: ...
 
+    @property
+    def zero_wins(self) -> bool: ...
+
 
 class PlayedGame(Protocol):
     """A game of the catalogue."""
@@ -340,7 +343,7 @@ class PlayedGame(Protocol):
 
 
 class PlayedLaunch(Protocol):
-    """A launch. `kind` is CHARGED or DEMO."""
+    """A launch. `kind` is CHARGED or DEMO; `zero_wins` None follows the agent."""
 
     @property
     def agent(self) -> CalledAgent: ...
@@ -353,6 +356,9 @@ class PlayedLaunch(Protocol):
 
     @property
     def kind(self) -> str: ...
+
+    @property
+    def zero_wins(self) -> bool | None: ...
 
 
 class GameSession(Protocol):

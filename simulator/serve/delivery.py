@@ -138,7 +138,7 @@ class RoundDelivery:
     def play(
         self, session: GameSession, stake: Money, *, volatility: str = "medium", drawn: Spin | None = None
     ) -> RoundResult:
-        """Play one round: bet, then its win; after an unknown bet its refund.
+        """Play one round: bet, then its win, of 0.00 for a loss if wanted; after an unknown bet its refund.
 
         The spin is `spin_of` the round unless one is given. What is not answered at once goes on in the
         background. Raises UsageError for a stake that is none, DemoSession, NoWebhookUrl, PlayerBusy,
@@ -153,7 +153,8 @@ class RoundDelivery:
             win = drawn.payout(stake)
             bet_id, win_id = self._new_id("bet"), self._new_id("win")
             player, game = session.launch.player, session.launch.game.id
-            plan = RoundPlan(player, game, bet_id, stake, win_id, win if win > ZERO else None)
+            settled = win > ZERO or sends_zero_wins(session, agent)
+            plan = RoundPlan(player, game, bet_id, stake, win_id, win if settled else None)
             troubles = self.trouble.take_round(session.id, wins=win > ZERO)
             driver = self._driver(session, agent)
             if RoundTrouble.REFUND_BEFORE_BET in troubles:
@@ -248,6 +249,12 @@ class RoundDelivery:
 
     def _new_id(self, kind: str) -> str:
         return self._id_format.written(f"{kind}-{self._run}-{next(self._ids)}")
+
+
+def sends_zero_wins(session: GameSession, agent: CalledAgent) -> bool:
+    """Return whether lost rounds of the session end in a win of 0.00: its own wish, or else the agent's."""
+    wanted = session.launch.zero_wins
+    return agent.zero_wins if wanted is None else wanted
 
 
 # --- the answers of a launch ----------------------------------------------------------------------

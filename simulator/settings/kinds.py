@@ -455,6 +455,7 @@ AGENT_TOKEN = ValueKind("TEXT", "some text without a colon", _agent_token)
 class AgentSettings(Frozen, kw_only=True):
     """The account of one wallet. `webhook_url` None leaves CHARGED launches to an error.
 
+    `zero_wins` None follows the setting for all agents.
     It is written as NAME=VALUE words on the command line, and as a mapping in the file.
     """
 
@@ -464,6 +465,7 @@ class AgentSettings(Frozen, kw_only=True):
     webhook_url: str | None = field(default=None, metadata={"kind": ENDPOINT})
     wire: str = field(default="betrontech", metadata={"kind": TEXT})
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False, metadata={"kind": HEADERS})
+    zero_wins: bool | None = field(default=None, metadata={"kind": SWITCH})
 
 
 _PARTS: dict[str, ValueKind] = {name: each.metadata["kind"] for name, each in fields_given(AgentSettings)}

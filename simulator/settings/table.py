@@ -413,6 +413,12 @@ class ServeSettings(Frozen, kw_only=True):
         "Wait between attempts; otherwise only while no connection to your wallet can be made.",
         default=False,
     )
+    zero_wins: bool = setting(
+        "--zero-wins",
+        kinds.SWITCH,
+        "Settle lost rounds with a win of 0.00; without, your wallet gets nothing after a lost bet.",
+        default=True,
+    )
     data: Path | None = setting(
         "--data",
         kinds.FOLDER,

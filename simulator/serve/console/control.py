@@ -34,6 +34,7 @@ from simulator.serve.console.control_findings import add_findings
 from simulator.serve.console.control_play import add_play
 from simulator.serve.console.exports import Json, add_exports, full_json, row_json
 from simulator.serve.console.requests import SLICE_S, WAIT_MS_MAX, add_requests
+from simulator.serve.delivery import sends_zero_wins
 from simulator.serve.entries import Entry, Filter
 from simulator.serve.fields import FILTERS, WebhookUnfit, body_of, filter_of, query_of
 from simulator.serve.journal import PAGE_MAX, Journal, PlayerCount, Room
@@ -340,6 +341,7 @@ def session_json(session: Session, state: ServerState) -> dict[str, Any]:
         "game": launch.game.name,
         "type": launch.kind,
         "lang": launch.lang,
+        "zero_wins": sends_zero_wins(session, state.agents.of_code(launch.agent.code) or launch.agent),
         "started_ms": int(session.started_s * 1000),
         "expires_ms": int(session.expires_s * 1000),
         "over": state.clock.now_s() >= session.expires_s,

@@ -36,7 +36,7 @@ from simulator.wire.profiles import PROFILES
 
 AGENTS_MAX = 1000
 
-_CHANGES = ("token", "secret_key", "webhook_url", "wire", "headers")
+_CHANGES = ("token", "secret_key", "webhook_url", "wire", "headers", "zero_wins")
 
 
 def add_agents(routes: Blueprint, state: ServerState) -> None:
@@ -62,6 +62,7 @@ def add_agents(routes: Blueprint, state: ServerState) -> None:
             webhook_url=_url(fields, None),
             wire=fields.word("wire", PROFILES, "betrontech"),
             headers=_headers(fields, ()),
+            zero_wins=_switch(fields, "zero_wins"),
         )
         return answer(agent_json(_put(state, account)), 201)
 
@@ -76,6 +77,7 @@ def add_agents(routes: Blueprint, state: ServerState) -> None:
             webhook_url=_url(fields, agent.target.url if agent.target else None),
             wire=fields.word("wire", PROFILES) if "wire" in fields else "betrontech",
             headers=_headers(fields, agent.target.headers if agent.target else ()),
+            zero_wins=fields.flag("zero_wins") if "zero_wins" in fields else agent.zero_wins,
         )
         # Only the shipped profiles: the control API must not read files.
         kept = None if "wire" in fields else agent
@@ -95,6 +97,7 @@ def agent_json(agent: Agent) -> dict[str, Any]:
         "code": agent.code,
         "webhook_url": None if target is None else mask_url(target.url),
         "wire": agent.wire.name,
+        "zero_wins": agent.zero_wins,
         "headers": dict(mask_headers(target.headers, (name for name, _ in target.headers))) if target else {},
     }
 
@@ -114,6 +117,11 @@ def _put(state: ServerState, account: AgentSettings, kept: Agent | None = None) 
     except ConfigurationError as error:
         raise Denied(ErrorCode.EXISTS, str(error), field="token") from error
     return agent
+
+
+def _switch(fields: Fields, name: str) -> bool | None:
+    """Return true or false, and None where the field is missing."""
+    return fields.flag(name) if name in fields else None
 
 
 def _url(fields: Fields, default: str | None) -> str | None:
@@ -243,7 +251,7 @@ def count_json(counted: FaultCount) -> dict[str, Any]:
 
 # --- launches without authentication --------------------------------------------------------------
 
-FIELDS = ("agent", "player", "user_name", "game_id", "type", "lang")
+FIELDS = ("agent", "player", "user_name", "game_id", "type", "lang", "zero_wins")
 
 
 def launch_of(fields: Fields, state: ServerState) -> Launch:
@@ -257,6 +265,7 @@ def launch_of(fields: Fields, state: ServerState) -> Launch:
         game=_game(fields, state.catalogue),
         lang=lang_of(fields.text("lang", Lang.ENGLISH)),
         kind=_kind(fields, agent),
+        zero_wins=_switch(fields, "zero_wins"),
     )
 
 

@@ -318,6 +318,9 @@ class WalletMoney:
             return Standing.REFUNDED, PlayProblem.BET_REFUNDED
         if result.outcome is Outcome.REFUSED:
             return Standing.REFUSED, PlayProblem.BET_REFUSED
+        if result.win == ZERO:
+            # A win of 0.00 settles a lost round between provider and wallet; the player has lost either way.
+            return (Standing.PENDING if result.pending else Standing.PAID), None
         if result.pending:
             return Standing.PENDING, PlayProblem.WIN_PENDING
         if result.win_outcome is Outcome.REFUSED:
