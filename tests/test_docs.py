@@ -85,3 +85,15 @@ def test_the_recorded_history_is_judged_as_shown(tmp_path: Path) -> None:
     (tmp_path / "calls.ndjson").write_text(match[1], "utf-8")
     done = simulate("judge", "calls.ndjson", folder=tmp_path)
     assert (done.returncode, done.stdout) == (1, match[2])
+
+
+def commands(page: Path) -> list[str]:
+    """The command lines and settings that a page shows, without their comments."""
+    blocks = re.findall(r"```(?:console|yaml|text)\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    return [line.partition("#")[0].rstrip() for block in blocks for line in block.splitlines()]
+
+
+@pytest.mark.parametrize("language", ["tr", "pt-BR"])
+def test_a_readme_in_another_language_shows_the_same_commands(language: str) -> None:
+    """What an English reader types, a Turkish and a Brazilian one type, too."""
+    assert commands(HOME / "docs" / f"README.{language}.md") == commands(HOME / "README.md")
