@@ -186,6 +186,8 @@ class Account:
         elif made.call.outcome is Outcome.ACCEPTED and made.call.balance is not None:
             self.shown = made.call.balance
             self.known_ns = made.call.exchange.sent_ns
+            if made.before > made.call.balance == ZERO and made.request.method is Method.BET:
+                self.traffic.emptied = True
             if made.role.row.moves and self.based not in (made.before, made.call.balance):
                 self.traffic.stored = True
 
@@ -324,6 +326,10 @@ class Account:
         """Return whether the call with that method and id was found wrong before, by another name."""
         key = (request.method, request.transaction_id or "")
         return bool(key[1]) and self._found.setdefault(key, situation) is not situation
+
+    def refused_by_fraction(self, request: WebhookRequest) -> bool:
+        """Return whether the whole balance was bet, and could be bet before: less than a cent is missing."""
+        return self.traffic.emptied and request.amount == self.book.balances[0]
 
     def is_twin(self, call: Call) -> bool:
         """Return whether a call is the copy of one found wrong: both were sent at once, and raced."""

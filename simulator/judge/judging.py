@@ -434,6 +434,8 @@ class Judging:
             return
         if situation is Situation.BLOCKED_PLAYER_WRONG and not book.terms.blocked:
             situation = Situation.LIMIT_IGNORED
+        elif situation is Situation.BET_REFUSED and account.refused_by_fraction(call.request):
+            situation, may_be = Situation.MONEY_KEPT_AS_FLOAT, may_be.also(situation)
         wrong = call.balance if actual is None or actual in possible else actual
         self._accuse(account, situation, call, self._facts(account, possible, wrong), may_be)
         account.overrule(made, balance)

@@ -26,11 +26,13 @@ class Passing(Frozen):
 class Traffic:
     """The latest money calls to one wallet. Several threads may note calls at once.
 
-    `stored`: a call was seen to take effect, by what came after its own answer.
+    `stored`: a call was seen to take effect, by what came after its own answer. `emptied`: a bet of a whole
+    balance was taken.
     """
 
     def __init__(self) -> None:
         self.stored = False
+        self.emptied = False
         self._calls: deque[Passing] = deque(maxlen=NOTES_KEPT)
 
     def note(self, request: WebhookRequest | None, sent_ns: int, answered_ns: int | None = None) -> None:

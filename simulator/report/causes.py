@@ -271,6 +271,7 @@ _NEVER_GUESSED = frozenset(
 """Causes that need a finding of their own: digits beyond the cent, or a read that no call explains."""
 
 _EXACT = {
+    Situation.MONEY_KEPT_AS_FLOAT.value: 4,
     Situation.CENTS_CUT.value: 3,
     Situation.FRACTION_DROPPED.value: 2,
     Situation.HUNDREDFOLD.value: 1,

@@ -334,6 +334,12 @@ class IdsBounded(IdsInMemory):
     DefectKind.DURABILITY,
     DURABILITY,
     cause="repeated-bet-taken-again",
+    # It forgets calls of all three methods.
+    also=(
+        "repeated-win-credited-again",
+        "repeated-refund-credited-again",
+    ),
+    any_first=True,
 )
 class IdsBoundedAt500(IdsInMemory):
     remembered_max = 500
