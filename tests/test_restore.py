@@ -217,3 +217,21 @@ def test_an_error_that_ends_a_run_costs_no_player_its_balance(folder: Path) -> N
     assert isinstance(events[-1], RunFinished)
     assert events[-1].exit_code is ExitCode.INTERNAL
     assert not kept(folder)
+
+
+def test_a_second_run_on_the_same_player_is_warned_at_its_start(folder: Path) -> None:
+    """Each would take the calls of the other for someone else's; another endpoint is no matter."""
+    warning = "warning: another run uses the same player now: 1000."
+    with serving(Wallet()) as endpoint, serving(Wallet()) as elsewhere:
+        target = ("--player", "1000", "--endpoint")
+        process = start("run", "paused.yaml", *target, endpoint, "--report", "ndjson:-", folder=folder)
+        assert process.stdout is not None
+        for line in process.stdout:
+            if json.loads(line)["type"] == "step":
+                break
+        said = simulate("run", "short.yaml", *target, endpoint, folder=folder).stdout
+        assert warning in said.splitlines()[2]
+        assert warning not in simulate("run", "short.yaml", *target, elsewhere, folder=folder).stdout
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=SECONDS_MAX)
+        assert warning not in simulate("run", "short.yaml", *target, endpoint, folder=folder).stdout

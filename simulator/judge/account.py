@@ -27,6 +27,8 @@ UNANSWERED_KEPT = 64
 
 _CONCURRENT = Situation.CONCURRENT_WRONG
 
+_CHARGED_MORE = (Situation.REPEATED_BET_TAKEN_AGAIN, Situation.SAME_ID_OTHER_AMOUNT_MOVED)
+
 Key = tuple[Method, str]
 """The method and the id of a call."""
 
@@ -323,9 +325,14 @@ class Account:
             self.since = call.number
 
     def found_otherwise(self, request: WebhookRequest, situation: Situation) -> bool:
-        """Return whether the call with that method and id was found wrong before, by another name."""
-        key = (request.method, request.transaction_id or "")
-        return bool(key[1]) and self._found.setdefault(key, situation) is not situation
+        """Return whether the call with that method and id was found wrong before, by another name.
+
+        What a refund pays of a bet that was charged more than once follows from that.
+        """
+        id_ = request.transaction_id or ""
+        if request.method is Method.REFUND and self._found.get((Method.BET, id_)) in _CHARGED_MORE:
+            return True
+        return bool(id_) and self._found.setdefault((request.method, id_), situation) is not situation
 
     def refused_by_fraction(self, request: WebhookRequest) -> bool:
         """Return whether the whole balance was bet, and could be bet before: less than a cent is missing."""

@@ -148,7 +148,7 @@ class Findings(Frozen, kw_only=True):
         method = call.request.method if call.form.kind is CallForm.CANONICAL else None
         return self._make(Situation.BALANCE_DESTROYED, Severity.ERROR, call, facts, method)
 
-    def someone_else(self, call: Call, facts: MoneyFacts, cause: str = "") -> Finding:
+    def someone_else(self, call: Call, facts: MoneyFacts) -> Finding:
         """Make the note that the balance changed between calls, which is not a mistake by itself."""
         assert facts.found is not None
         by = format_change(Money(facts.found - facts.expected[0]))
@@ -162,7 +162,7 @@ class Findings(Frozen, kw_only=True):
                 f"someone else uses this player: the balance changed by {by} while no call was in flight"
             ),
             why="the ledger continues from the new balance; if no one else uses it, money was lost or made",
-            cause=cause,
+            cause="someone-else",
         )
 
     def not_active(self, call: Call, status: str, balance: Money) -> Finding:

@@ -352,7 +352,7 @@ class Judging:
         if not moved or known or Money(abs(moved)) in {*amounts, self._call.request.amount}:
             return False
         facts = MoneyFacts(player, (first.balance,), later.balance)
-        self._found.append(self._findings.someone_else(later, facts, cause="someone-else"))
+        self._found.append(self._findings.someone_else(later, facts))
         account.lost = self._reason = SOMEONE_ELSE
         return True
 

@@ -20,7 +20,7 @@ class RunStarted(Frozen, kw_only=True):
 
     The rest makes the lines that repeat it: `players` and `paths` as they were given, the `options` that
     every scenario needs, and those of the `selection`, as pairs of a flag and its value, quoted for a shell.
-    `program` is what starts the simulator from here.
+    `program` is what starts the simulator from here. `warnings` are what to know before it goes on.
     """
 
     run: str
@@ -35,6 +35,7 @@ class RunStarted(Frozen, kw_only=True):
     paths: tuple[str, ...] = ()
     options: tuple[tuple[str, str], ...] = ()
     selection: tuple[tuple[str, str], ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 class ScenarioStarted(Frozen, kw_only=True):

@@ -109,6 +109,8 @@ class TerminalReport:
         name = self._ink.strong(f"betrontech-sim {event.version}")
         selected = plural(event.selected, "scenario")
         self._write(f"{name}  {selected} → {self._endpoint}  seed {event.seed}\n")
+        for warning in event.warnings:
+            self._write(f"{self._ink.severity(Severity.WARNING, 'warning')}: {visible(warning)}\n")
         self._stream.flush()
         if self._wants_bar:
             self._bar = ProgressBar(self._stream, event.selected, color=self._ink.enabled, width=self._width)

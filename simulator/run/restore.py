@@ -301,6 +301,24 @@ def files_left(folder: Path, endpoint: str) -> tuple[list[FoundFile], list[str]]
     return files, sorted(others)
 
 
+def players_in_use(folder: Path, endpoint: str) -> set[str]:
+    """Return the players that other runs against this endpoint, which are going on, must restore."""
+    players = set[str]()
+    for path in _files_in(folder / FOLDER):
+        try:
+            with path.open("rb") as stream:
+                fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lines = path.read_bytes()[:FILE_BYTES_MAX].splitlines()
+            read = [each for each in map(_read, lines) if each is not None]
+            if read and read[0][0] == _key(endpoint):
+                players |= {left.player for _, left in read}
+        except OSError:
+            # It has just ended, or is not ours to read.
+            continue
+    return players
+
+
 def _files_in(folder: Path) -> list[Path]:
     try:
         return sorted(path for path in folder.iterdir() if path.suffix == ".ndjson" and path.name[0] != ".")

@@ -23,7 +23,7 @@ from simulator.run.context import RunContext, Stopped, read_last_failed
 from simulator.run.judge import FormLog
 from simulator.run.players import Cast, Hooks, NoPlayer
 from simulator.run.preflight import Preflight, RootCause
-from simulator.run.restore import Restore, files_left
+from simulator.run.restore import Restore, files_left, players_in_use
 from simulator.scenario.files import load_scenarios, select
 from simulator.scenario.script import KNOWN_GAMES
 from simulator.settings import RunSettings
@@ -62,6 +62,16 @@ def run_scenarios(
     # With --wait-for the name may not resolve yet, and waiting is a part of the run.
     sender = None if settings.wait_for_s else Sender(_target(settings))
     return _Run(settings, scenarios, sender, report, folder).run()
+
+
+def _shared_players(settings: RunSettings, folder: Path) -> Iterator[str]:
+    """Yield a warning if a run that is going on uses players of this one. Raises UsageError."""
+    players = [each for each in settings.players if each in players_in_use(folder, settings.endpoint)]
+    if players:
+        yield (
+            f"another run uses the same player now: {', '.join(players[:5])}. The calls of both move its "
+            "balance, so neither can judge it; let the other run end, or name another player with --player"
+        )
 
 
 def selected(settings: RunSettings) -> tuple[Scenario, ...]:
@@ -164,6 +174,8 @@ class _Run:
         self._cast = Cast(settings, self._hooks, self._context.run)
         self._began = False
         self._restore = Restore(self._context, folder)
+        self._shared = () if folder is None else tuple(_shared_players(settings, folder))
+        self._notes.extend(self._shared)
 
     def run(self) -> ExitCode:
         started_ns = time.perf_counter_ns()
@@ -243,6 +255,7 @@ class _Run:
             paths=settings.paths,
             options=target_options(settings),
             selection=selection_options(settings),
+            warnings=self._shared,
         )
 
     def _preflight(self) -> tuple[str, bool]:
