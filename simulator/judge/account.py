@@ -107,7 +107,7 @@ class Account:
     that a refused bet stated, where reads show one that would have paid for it. `late` are the effects that
     calls from before the book may still have, and `stakes_before` what bets from before it took. `known_ns`
     is when the call or read was sent that last showed the balance of the book. `based` is the balance that
-    was read last, or that the book goes on from after a mistake.
+    was read last, or that the book goes on from after a mistake. `grounded`: an answer has shown a balance.
     """
 
     def __init__(self, player: str, book: Book, traffic: Traffic, shown_before: Money | None = None) -> None:
@@ -136,6 +136,7 @@ class Account:
         self.stakes_before: tuple[Stake, ...] = ()
         self.known_ns = 0
         self.based = balance
+        self.grounded = False
         self._wrong_id: str | None = None
         self._excess: dict[tuple[bool, str], int] = {}
         self._found: dict[Key, Situation] = {}
@@ -187,6 +188,7 @@ class Account:
             self.unanswered.append(made)
         elif made.call.outcome is Outcome.ACCEPTED and made.call.balance is not None:
             self.shown = made.call.balance
+            self.grounded = True
             self.known_ns = made.call.exchange.sent_ns
             if made.before > made.call.balance == ZERO and made.request.method is Method.BET:
                 self.traffic.emptied = True

@@ -17,6 +17,7 @@ from simulator.core.values import Frozen
 from simulator.core.webhooks import Method
 from simulator.judge.account import Account
 from simulator.judge.blame import (
+    READS_WRONGLY,
     SUMS_MAX,
     WORLDS_LOOKED_AT_MAX,
     Made,
@@ -56,11 +57,13 @@ class Around(Frozen):
 
     `unconfirmed` are the calls before it that no read has confirmed, and those that may arrive late. `beside`
     are the amounts of calls for other players since then. `stakes` are those of bets from before the book.
+    `grounded`: not only a read has shown the balance before.
     """
 
     unconfirmed: Sequence[Made]
     beside: Mapping[Method, Sequence[int]] = {}
     stakes: tuple[Stake, ...] = ()
+    grounded: bool = True
 
     def misplaced(self, off: int, missing: Iterable[tuple[Method, int]]) -> set[Situation]:
         """Return what explains a gap if others' calls were booked here, and those `missing` elsewhere."""
@@ -99,6 +102,8 @@ def of_answer(book: Book, around: Around, made: Made, balance: Money) -> MayBe:
     ignored = made.request.method is Method.WIN and balance == made.before
     if ignored and _is_at_stake((*around.stakes, *stakes_in(book)), made):
         found.add(_S.WIN_WRONG_AMOUNT)
+    if not around.grounded and (made.call.outcome is Outcome.ACCEPTED or balance != made.before):
+        found |= set(READS_WRONGLY)
     return MayBe(frozenset(found - _NO_CAUSE), frozenset(elsewhere))
 
 

@@ -13,7 +13,6 @@ from simulator.core.webhooks import Method
 from simulator.judge.account import Account, Accounts, whole_effect
 from simulator.judge.blame import (
     READS_WRONGLY,
-    Culprit,
     Made,
     culprit,
     expected,
@@ -72,6 +71,7 @@ class Judging:
         self._reason = ""
         self._expected: Money | None = None
         self._last_read: Call | None = None
+        self._doubted = False
 
     # --- money -------------------------------------------------------------------------------------
 
@@ -326,7 +326,7 @@ class Judging:
             account.take_in_corrected(made, answered, Money(answered - possible[0]))
             return
         if not (yield from self._is_moved_by_others(account, possible)):
-            around = Around(account.in_question, beside, account.stakes_before)
+            around = Around(account.in_question, beside, account.stakes_before, account.grounded)
             self._accuse_by_answer(account, made, possible, actual, around)
 
     def _is_moved_by_others(
@@ -407,19 +407,18 @@ class Judging:
             return
         gap = Money(balance - possible[0])
         may_be = of_answer(book, around, made, balance)
-        if account.calls == 0 and call.balance is not None and call.outcome is Outcome.ACCEPTED:
-            # Only reads have shown the balance before it.
-            may_be = may_be.also(*READS_WRONGLY)
+        self._doubted = Situation.STALE_READ in may_be.own and actual not in possible
         told = telling(book, made, balance)
         situation = what_it_did(book, made, balance)
-        known = self._known_culprit(account, gap)
+        known = known_culprit(book, account.unconfirmed, gap, self._mistakes)
         if known is not None and self._mistakes[situation] >= self._mistakes[known.situation]:
             known = None
         ignored = what_it_did(book, made, made.before)
         if known is None and situation not in self._mistakes and ignored in self._mistakes:
             # It had no effect, like earlier calls.
             rest = gap + possible[0] - made.before
-            situation = ignored if self._known_culprit(account, rest) else situation
+            known_rest = known_culprit(book, account.unconfirmed, rest, self._mistakes)
+            situation = ignored if known_rest else situation
         lost = None if told else missing_effect(book, account.unconfirmed, gap)
         if known is not None:
             lost = known.made
@@ -478,10 +477,12 @@ class Judging:
         if reads_are_wrong(self._mistakes):
             self._wrong_read(account.player, account, actual, book.balances[0], read)
             return
-        known = self._known_culprit(account, gap)
+        known = known_culprit(book, account.unconfirmed, gap, self._mistakes)
         may_be = of_read(book, around, actual)
         if account.restarted:
             may_be = may_be.also(Situation.BALANCE_READ_WRONG)
+        elif account.answered_right:
+            may_be = may_be.also(*READS_WRONGLY)
         if suspect is not None and known is None:
             self._accuse(account, suspect, self._call, facts, may_be)
             account.rebase(actual, None)
@@ -553,9 +554,6 @@ class Judging:
         self._accused.add(account.player)
         account.blame(call)
 
-    def _known_culprit(self, account: Account, gap: int) -> Culprit | None:
-        return known_culprit(account.book, account.unconfirmed, gap, self._mistakes)
-
     def _noted(self, account: Account, situation: Situation, method: Method, facts: MoneyFacts) -> Situation:
         """Record what a single call has shown; one mistake keeps one name, whichever call shows it next."""
         off = facts.found - facts.expected[0] if facts.found is not None and facts.expected else 0
@@ -590,7 +588,8 @@ class Judging:
         known = account is not None and account.book.terms.exists
         balances = account.book.balances if account is not None and known else ()
         due = (self._expected, balances[0] if len(balances) == 1 else None)
-        return ruled(self._found, outcome, due, frozenset(self._accused), self._reason, dialect)
+        ruling = ruled(self._found, outcome, due, frozenset(self._accused), self._reason, dialect)
+        return replace(ruling, doubted=True) if self._doubted else ruling
 
 
 Looking = Generator[ReadBalance, Call | None, None]

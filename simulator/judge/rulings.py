@@ -71,6 +71,7 @@ class Ruling(Frozen):
     `outcome` is that of the call, settled by a read if its answer left it open. `expected` is the balance
     that the wallet should have now, given its previous one. `accused` are the players whose money a finding
     is about. `reason` says why nothing was proven. `dialect` is a knob, its value and the evidence.
+    `doubted`: the balance before the call may have been read wrongly.
     """
 
     verdict: CallVerdict
@@ -80,6 +81,7 @@ class Ruling(Frozen):
     accused: frozenset[str] = frozenset()
     reason: str = ""
     dialect: tuple[str, str, str] | None = None
+    doubted: bool = False
 
 
 def ruled(

@@ -370,7 +370,7 @@ class Judge:
             self.wrong[accused] += 1
             # What a wallet may do with debts is not known, nor what reads that are wrong show.
             owes = min(self._referee.balances(accused), default=ZERO) < ZERO
-            unread = any(finding.cause in READS_WRONGLY for finding in ruling.findings)
+            unread = ruling.doubted or any(each.cause in READS_WRONGLY for each in ruling.findings)
             if owes or unread or self.wrong[accused] >= WRONG_CALLS_MAX:
                 self.blocked.add(accused)
         if ruling.dialect is not None:
