@@ -6,6 +6,8 @@ WORKERS ?= 3
 HISTORIES ?= 100000
 # How many webhooks `make soak` plays.
 WEBHOOKS ?= 200000
+# How many mutated inputs of each kind `make fuzz` feeds.
+INPUTS ?= 20000
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check
@@ -17,7 +19,7 @@ PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test campaigns lint check format bench e2e crosscheck causes soak interrupts house container lock clean
+.PHONY: help demo serve test campaigns lint check format bench e2e crosscheck causes soak fuzz interrupts house container lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +59,9 @@ crosscheck: $(VENV)/.dev ## compare the checker with all orders of 100,000 rando
 
 soak: $(VENV)/.dev ## play 200,000 webhooks with faults of all kinds, and see that nothing is lost
 	$(BIN)/python tests/soak.py $(WEBHOOKS)
+
+fuzz: $(VENV)/.dev ## feed 20,000 mutated scenarios, histories, profiles, configurations, replies and requests each
+	$(BIN)/python tests/fuzz.py $(INPUTS)
 
 interrupts: $(VENV)/.dev ## interrupt 30 runs and kill 10 at random moments, and see each balance put back
 	$(BIN)/python tests/interrupts.py

@@ -30,7 +30,7 @@ from simulator.reference_operator import OperatorSettings
 from simulator.reference_operator.server import OperatorServer
 from simulator.serve.console.exports import lines_of, scenario_yaml
 from simulator.serve.entries import Entry, Filter, Purpose
-from simulator.serve.journal import Journal
+from simulator.serve.journal import Cut, Journal
 from simulator.serve.store import JournalStore
 
 
@@ -276,6 +276,37 @@ def test_whatever_a_player_is_called_the_file_can_be_read(player: str) -> None:
     text = scenario_yaml([entry(Method.BET, player, 500, player=player, game=player)])
     (scenario,) = load(text)
     assert player in scenario.name
+
+
+ASSUMED = "# The journal does not hold the balance before the first call: this one is assumed."
+
+
+def test_a_scenario_begins_with_the_balance_that_was_there_or_says_that_it_is_assumed() -> None:
+    """The first call reads it, or a cut holds it; the answer to a bet may be that of a repeat."""
+    bet = entry(Method.BET, "t1", 500, balance=Money(9500))
+    read = entry(Method.BALANCE, "", 0, amount=None, balance=Money(7000))
+    cut = Cut(number=3, balance=Money(4200))
+    for entries, cuts, balance, assumed in (
+        ([read, bet], {}, 7000, False),
+        ([bet, read], {}, 10_000, True),
+        ([bet], {("demo", "1000"): cut}, 4200, False),
+        ([bet], {("demo", "1000"): Cut(number=3)}, 10_000, True),
+    ):
+        text = scenario_yaml(entries, cuts)
+        (scenario,) = load(text)
+        assert scenario.players["player"].balance == Money(balance)
+        assert (ASSUMED in text) is assumed
+
+
+def test_a_filter_of_a_scenario_chooses_players_and_cuts_no_history() -> None:
+    """A part of a history would begin with another balance, and refunds would have no bet."""
+    with controlled() as control:
+        path = control.seat()
+        control.spin(path)
+        whole = exported(control, "yaml", "?player=1000")
+        assert exported(control, "yaml", "?method=transaction_bet") == whole
+        assert "  - balance\n" in whole
+        assert ASSUMED not in whole
 
 
 def test_each_player_is_a_scenario_of_its_own() -> None:

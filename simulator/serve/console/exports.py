@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -27,7 +28,7 @@ from simulator.serve.accounts import Agents
 from simulator.serve.answers import Denied, ErrorCode
 from simulator.serve.entries import Entry, Filter, Purpose
 from simulator.serve.fields import FILTERS, filter_of, query_of
-from simulator.serve.journal import PAGE_MAX, Cut, Journal
+from simulator.serve.journal import Cut, Journal
 from simulator.serve.state import ServerState
 
 EXPORTS_MAX = 2
@@ -54,8 +55,8 @@ def add_exports(routes: Blueprint, state: ServerState) -> None:
 
     @routes.get("/journal/export.yaml")
     def export_scenario() -> Response:
-        entries = _all(journal, filter_of(query_of(request, *FILTERS)))
-        told = Response(scenario_yaml(entries), content_type="application/yaml")
+        entries, cuts = _all(journal, filter_of(query_of(request, *FILTERS)))
+        told = Response(scenario_yaml(entries, cuts), content_type="application/yaml")
         return _as_file(told, "scenario.yaml")
 
 
@@ -71,16 +72,20 @@ def _chunks(journal: Journal, wanted: Filter, stopping: threading.Event) -> Iter
     yield "".join(lines)
 
 
-def _all(journal: Journal, wanted: Filter) -> list[Entry]:
+def _all(journal: Journal, wanted: Filter) -> tuple[list[Entry], dict[Player, Cut]]:
+    """Return the whole histories of the players with a matching exchange, and where they were cut off."""
     found: list[Entry] = []
-    while page := journal.earliest(wanted, after=found[-1].number if found else 0, limit=PAGE_MAX):
-        found += page
+    cuts: dict[Player, Cut] = {}
+    for entry, cut in _histories(journal, wanted):
+        found.append(entry)
+        # Some may be dropped meanwhile: the last cut counts.
+        cuts[entry.agent, entry.request.player] = cut
         if len(found) > EXCHANGES_MAX:
-            message = f"these are more than {EXCHANGES_MAX} exchanges; name a player or a session"
+            message = f"these are more than {EXCHANGES_MAX} exchanges, of whole histories; name a player"
             raise Denied(ErrorCode.IN_VAIN, message)
     if not found:
         raise Denied(ErrorCode.NOT_FOUND, "the journal has no such exchange")
-    return found
+    return [each for each in found if each.number > cuts[each.agent, each.request.player].number], cuts
 
 
 def _as_file(told: Response, name: str) -> Response:
@@ -187,8 +192,14 @@ def lines_of(journal: Journal, wanted: Filter) -> Iterator[str]:
     A part of a history cannot be judged. An `opening` line precedes a player's first call, with the balance
     then, or null where no answer had shown it.
     """
-    chosen = None if wanted == Filter() else journal.players_of(wanted)
     opened: dict[Player, _History] = {}
+    for entry, cut in _histories(journal, wanted):
+        yield from _lines(entry, cut, opened)
+
+
+def _histories(journal: Journal, wanted: Filter) -> Iterator[tuple[Entry, Cut]]:
+    """Yield every exchange of the players with a matching one, oldest first, each with its player's cut."""
+    chosen = None if wanted == Filter() else journal.players_of(wanted)
     cuts: dict[Player, Cut] = {}
     number, drops = 0, -1
     while True:
@@ -206,7 +217,7 @@ def lines_of(journal: Journal, wanted: Filter) -> Iterator[str]:
                 cut = cuts[player] = journal.cut(*player)
             # Exchanges with findings outlive those around them.
             if entry.number > cut.number:
-                yield from _lines(entry, cut, opened)
+                yield entry, cut
         if len(page) < PAGE:
             return
         number = page[-1].number
@@ -252,42 +263,60 @@ EXCHANGES_MAX = 10_000
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
+_ASSUMED = "# The journal does not hold the balance before the first call: this one is assumed."
+
 _WORDS = {Method.BET: "bet", Method.WIN: "win", Method.REFUND: "refund"}
 
 _REPEATED = frozenset(FaultKind) - {FaultKind.DELAY}
 """The faults that a step can repeat; the length of a delay is not in the journal."""
 
 
-def scenario_yaml(entries: Iterable[Entry]) -> str:
+def scenario_yaml(entries: Iterable[Entry], cuts: Mapping[Player, Cut] = MappingProxyType({})) -> str:
     """Return the exchanges, oldest first, as a scenario file with one YAML document for each player.
 
-    It expects nothing of the answers: the ledger knows what is right, so a right wallet passes, and a wallet
-    that went wrong fails as it did.
+    `cuts` say with which balance a history goes on whose beginning was dropped. The file expects nothing of
+    the answers: the ledger knows what is right, so a right wallet passes, and a wallet that went wrong fails
+    as it did.
     """
-    by_player: dict[tuple[str, str], list[Entry]] = {}
+    by_player: dict[Player, list[Entry]] = {}
     for entry in entries:
         by_player.setdefault((entry.agent, entry.request.player), []).append(entry)
-    return "---\n".join(_document(own) for own in by_player.values())
+    return "---\n".join(_document(own, cuts.get(player, Cut())) for player, own in by_player.items())
 
 
-def _document(entries: Sequence[Entry]) -> str:
+def _document(entries: Sequence[Entry], cut: Cut) -> str:
     first, last = entries[0], entries[-1]
+    balance, known = _opening(entries, cut)
     steps = _Steps.of(entries)
     name = f"Player {first.request.player} of {first.agent}, exchanges {first.number} to {last.number}"
     lines = [
         f"name: {_quoted(name)}",
         "description: What the journal of the simulator holds of this player. The ledger says what is right.",
-        f"player: {{balance: {format_money(_opening(entries))}}}",
+        *(
+            []
+            if known
+            else ["# The journal does not hold the balance before the first call: this one is assumed."]
+        ),
+        f"player: {{balance: {format_money(balance)}}}",
         "steps:",
         *(f"  - {step}" for step in steps or ["balance"]),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _opening(entries: Sequence[Entry]) -> Money:
-    """Return the balance before the first call that may have moved money, by the wallet's answers."""
+def _opening(entries: Sequence[Entry], cut: Cut) -> tuple[Money, bool]:
+    """Return the balance before the first call, and whether it is known.
+
+    It is known at a cut, and where the first call reads it. Otherwise the first answer with a balance
+    suggests one, although calls before it, or the same call sent earlier, may have moved money.
+    """
+    first = next((each for each in entries if each.request.method is not Method.DETAILS), None)
+    read = first is not None and first.request.method is Method.BALANCE
+    known = cut.balance if cut.number else first.call.balance if first is not None and read else None
+    if known is not None:
+        return known, True
     told = (balance for entry in entries if (balance := balance_before(entry)) is not None)
-    return next(told, DEFAULT_OPENING)
+    return next(told, DEFAULT_OPENING), first is None
 
 
 @dataclass(slots=True)
