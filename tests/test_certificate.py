@@ -109,7 +109,7 @@ def test_the_page_is_whole_and_escapes_what_the_operator_said() -> None:
     tags.feed(page)
     assert "script" not in tags.names
     assert tags.names.count("h1") == 1
-    assert "<dt>The answer</dt><dd><pre>HTTP 200 {&quot;status&quot;" in page
+    assert "<dt>The answer</dt><dd><pre>HTTP 200 {&#34;status&#34;" in page
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]", page)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from simulator.errors import UsageError
-from simulator.scenario.files import bundled_suite, load_scenarios
+from simulator.scenario.files import bundled_suite, load_scenarios, select, shadowed
 from simulator.scenario.yaml import ScenarioFileError
 
 NOBODY = 65_534
@@ -242,3 +242,37 @@ def test_the_pipe_of_a_shell_is_read(here: Path) -> None:  # noqa: ARG001  # the
         writer.write("steps: [balance]\n")
         writer.close()
         assert ids(f"/dev/fd/{reads}") == [f"/dev/fd/{reads}"]
+
+
+def test_bundled_names_the_suite_beside_own_folders_of_the_same_name(here: Path) -> None:
+    """Both are in one run under ids of their own, and a path that both have is said to be the own one."""
+    own = here / "scenarios" / "refunds" / "refund.yaml"
+    own.parent.mkdir(parents=True)
+    own.write_text("steps: [balance]\n", "utf-8")
+    both = ids("scenarios/refunds", "bundled:refunds")
+    assert both[0] == "scenarios/refunds/refund.yaml"
+    assert "bundled:refunds/refund.yaml" in both
+    assert len(set(both)) == len(both) > 10
+    assert ids("bundled:refunds/refund.yaml:1") == ["bundled:refunds/refund.yaml"]
+    assert [name.removeprefix("bundled:") for name in ids("bundled:")] == [
+        name.removeprefix("scenarios/") for name in ids()
+    ]
+    assert shadowed(["scenarios/refunds", "mine", "bundled:refunds"]) == [
+        "scenarios/refunds is the one in this folder; the bundled one is bundled:refunds"
+    ]
+
+
+@pytest.mark.parametrize(
+    "path", ["bundled:..", "bundled:/etc", "bundled:refundz", "bundled:../pyproject.toml"]
+)
+def test_bundled_names_nothing_outside_of_the_suite(path: str) -> None:
+    with pytest.raises(UsageError):
+        load_scenarios([path])
+
+
+def test_folders_and_levels_are_tags() -> None:
+    suite = load_scenarios(())
+    refunds = select(suite, tags=("refunds",))
+    assert {scenario.place.file.split("/")[1] for scenario in refunds} == {"refunds"}
+    assert {scenario.level.value for scenario in select(suite, tags=("documented",))} == {"documented"}
+    assert len(select(suite, tags=("refunds", "funds"))) > len(refunds)

@@ -119,6 +119,7 @@ def test_the_causes_of_the_json_report_stand_as_on_the_terminal() -> None:
         "count": 2,
         "scenarios": [REFUND_FILE, "c.yaml"],
         "may_follow_from": None,
+        "accepted": None,
     }
     assert causes[2]["may_follow_from"] is not None
     assert causes[3]["count"] == 14

@@ -12,8 +12,11 @@ from report_stories import REFUND_FILE, RUN, a_finding, a_scenario, an_exchange,
 from simulator.core.findings import Place, Verdict
 from simulator.core.money import Money
 from simulator.errors import ExitCode
+from simulator.reference_operator import OperatorSettings
+from simulator.reference_operator.server import OperatorServer
 from simulator.report.events import Event, ScenarioFinished
 from simulator.report.html import PLOTS_MAX
+from suite_runs import run_against
 
 
 def test_the_page_loads_nothing_from_elsewhere() -> None:
@@ -78,3 +81,32 @@ def test_a_run_without_the_page_does_not_load_its_templates(tmp_path: Path) -> N
     code = "import sys, simulator.cli.run_reports, simulator.report.json; print('jinja2' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
     assert done.stdout.strip() == "False", done.stderr
+
+
+def test_the_balances_of_a_right_wallet_are_drawn_beside_those_of_the_wallet(tmp_path: Path) -> None:
+    """After a refund that is paid twice the two lines stay apart: what a wallet shows is never adopted."""
+    file = tmp_path / "a.yaml"
+    file.write_text(
+        "steps:\n  - bet: {amount: 10.00, id: b}\n  - refund: b\n  - resend: last\n  - bet: 5.00\n", "utf-8"
+    )
+    with OperatorServer(OperatorSettings(defects=("refund-paid-twice",))) as wallet:
+        run = run_against(wallet.endpoint, [str(file)], ("1000",))
+    (event,) = run.finished.values()
+    assert [each.balance for each in event.lawful][-1] == Money(95_00)
+    assert [call.balance for call in event.exchanges][-1] == Money(105_00)
+    page = told("html", [start(), event, end(ExitCode.FOUND)])
+    assert page.count('<path class="lawful" d="M') == 1
+
+
+def test_calls_that_were_in_flight_together_are_drawn_as_bars() -> None:
+    """A call that was never answered has a bar without an end; a lane of another form stays text."""
+    lanes = ("bet@5 of 3.91  |====|     → 96.09", "bet@5 of 6.60    |=====>   no answer")
+    page = told(
+        "html", [start(), *ran(a_scenario(), Verdict.FAILED, a_finding(lanes=lanes)), end(ExitCode.FOUND)]
+    )
+    assert page.count('<rect class="lane"') == 1
+    assert page.count('<rect class="open"') == 1
+    assert "bet@5 of 3.91</text>" in page
+    other = a_finding(lanes=("something else",))
+    page = told("html", [start(), *ran(a_scenario(), Verdict.FAILED, other), end(ExitCode.FOUND)])
+    assert '<pre class="lanes">something else</pre>' in page

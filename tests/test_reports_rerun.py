@@ -52,6 +52,7 @@ WRITTEN: dict[str, Any] = {
     "jobs": "4",
     "maxfail": "3",
     "strict": True,
+    "accept": "known causes.yaml",
     "probe": "always",
     "policy": ("late_bet=refused", "duplicate_bet=any"),
     "latency_ms_max": "300ms",

@@ -30,7 +30,7 @@ from simulator.report.events import DialectObserved, Event
 
 
 def test_the_wire_dump_shows_both_directions() -> None:
-    dump = on_screen([start(), an_exchange(), end(ExitCode.PASSED)], verbosity=1)
+    dump = on_screen([start(), an_exchange(), end(ExitCode.PASSED)], verbosity=3)
     for part in (f"> POST {ENDPOINT}", '> {"method":"transaction_bet"}', "< HTTP 200", '"balance":"90.00"'):
         assert part in dump
 
@@ -38,7 +38,7 @@ def test_the_wire_dump_shows_both_directions() -> None:
 def test_the_wire_dump_masks_secrets() -> None:
     call = an_exchange()
     wire = replace(call.exchange.wire, headers=(("Authorization", "Bearer s3cr3t-token"),))
-    dump = on_screen([start(), replace(call, exchange=replace(call.exchange, wire=wire))], verbosity=1)
+    dump = on_screen([start(), replace(call, exchange=replace(call.exchange, wire=wire))], verbosity=3)
     assert "Authorization" in dump
     assert "s3cr3t-token" not in dump
 
@@ -46,14 +46,14 @@ def test_the_wire_dump_masks_secrets() -> None:
 def test_the_wire_dump_is_bounded() -> None:
     """A reply of a megabyte does not flood the screen, and its size is told."""
     reply = Reply(200, tuple((f"X-{n}", "v" * 9_000) for n in range(90)), b"x" * 1_000_000)
-    dump = on_screen([start(), an_exchange(reply), end(ExitCode.PASSED)], verbosity=1)
+    dump = on_screen([start(), an_exchange(reply), end(ExitCode.PASSED)], verbosity=3)
     assert len(dump) < 30_000
     assert "1,000,000 bytes" in dump
 
 
 def test_the_wire_dump_tells_why_there_is_no_reply() -> None:
     silent = an_exchange(NoReply(NoReplyKind.TIMEOUT, "no answer within 5 s"), balance=None)
-    assert "no answer within 5 s" in on_screen([start(), silent], verbosity=1)
+    assert "no answer within 5 s" in on_screen([start(), silent], verbosity=3)
 
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\rPASSED\x9b31m\u202e\u2066\x00\x7f\x85\u2028"
@@ -75,7 +75,7 @@ def test_nothing_that_is_told_can_act_on_the_terminal() -> None:
         knob,
         end(ExitCode.FOUND, notes=(HOSTILE,), root_cause=HOSTILE),
     ]
-    text = on_screen(events, verbosity=1)
+    text = on_screen(events, verbosity=3)
     acting = {c for c in text if unicodedata.category(c) in {"Cc", "Cs", "Zl"} or c in "\u202e\u2066"}
     assert acting == {"\n"}
     assert "\\x1b]0;owned\\x07" in text
@@ -113,7 +113,7 @@ def test_a_call_too_long_for_a_screen_is_not_printed_on_it() -> None:
 PROGRESS_PROGRAM = """
 import sys
 sys.path.insert(0, "tests")
-import simulator.report.terminal as progress
+import simulator.report.progress as progress
 from report_stories import *
 progress.APPEARS_AFTER_S = {appears_after_s}
 report = TerminalReport(sys.stdout, width=80, progress={progress})

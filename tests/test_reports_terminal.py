@@ -98,7 +98,7 @@ def many_failures(count: int) -> list[Event]:
 
 def test_one_defect_is_one_cause_however_many_scenarios_meet_it() -> None:
     """The summary begins with the causes, the one that touches most first, and frames each once."""
-    text = told("terminal", many_failures(9))
+    text = on_screen(many_failures(9), verbosity=1)
     summary = text.split("\n\n", 2)[2].split("\n")
     assert "10 scenarios" in summary[0]
     assert "2 causes" in summary[0]
@@ -109,11 +109,24 @@ def test_one_defect_is_one_cause_however_many_scenarios_meet_it() -> None:
     assert text.count("= rerun") == 2
 
 
+def test_without_v_the_first_cause_is_framed_and_the_others_take_two_lines_each() -> None:
+    """A folder has a line, and no scenario has one."""
+    lines = told("terminal", many_failures(9)).splitlines()
+    assert lines[2] == "scenarios/refunds  10 failed"
+    assert lines[4].startswith("10 scenarios, 2 causes of failure")
+    assert lines[6] == "FAIL  scenarios/refunds/story-04.yaml:11  Story 4"
+    assert "   = also    in 8 more scenarios" in lines
+    other = lines.index("error[INS-01] the bet was accepted  1 scenario")
+    assert lines[other + 1].startswith(f"   --> {REFUND_FILE}:11  balance: expected 100.00")
+    assert sum("Story" in line for line in lines) == 1
+
+
 def test_a_cause_is_framed_where_the_fewest_calls_show_it_and_the_rest_is_listed_shortly() -> None:
-    frame = block_after(told("terminal", many_failures(9)), "FAIL  scenarios/refunds/story-04.yaml:11")
+    text = on_screen(many_failures(9), verbosity=1)
+    frame = block_after(text, "FAIL  scenarios/refunds/story-04.yaml:11")
     also = frame.index("   = also    in 8 more scenarios")
     assert frame[also + 1].strip().startswith("scenarios/refunds/story-00.yaml:11")
-    assert frame[-1].strip() == "+3 more"
+    assert frame[-1].strip().startswith("scenarios/refunds/story-08.yaml:11")
 
 
 def test_findings_without_a_cause_are_grouped_by_what_they_say() -> None:
@@ -159,7 +172,7 @@ def test_a_scenario_with_warnings_is_marked_so_and_counted() -> None:
         *ran(a_scenario("scenarios/c.yaml", "With a warning, too"), Verdict.PASSED, warning),
         end(ExitCode.PASSED),
     ]
-    lines = told("terminal", events).splitlines()
+    lines = on_screen(events, verbosity=2).splitlines()
     assert lines[2:5] == [
         "warn   scenarios/a.yaml  With a warning",
         "ok     scenarios/b.yaml  With a note",
@@ -193,8 +206,23 @@ def test_what_has_no_verdict_is_grouped_by_its_reason() -> None:
         events += ran(
             a_scenario(f"scenarios/restart/{number}.yaml"), Verdict.SKIPPED, reason="no restart hook"
         )
-    text = told("terminal", [*events, end(ExitCode.INCONCLUSIVE)])
+    text = on_screen([*events, end(ExitCode.INCONCLUSIVE)], verbosity=1)
     assert block_after(text, "5 skipped  no restart hook")[-1].strip() == "+2 more"
+
+
+def test_reasons_and_notes_that_differ_in_numbers_alone_take_one_line() -> None:
+    """Forty players that could not be brought to their balances would bury what is wrong."""
+    events: list[Event] = [start()]
+    notes = tuple(f"player {number} was not brought back to {number}.00" for number in range(5))
+    for number in range(5):
+        reason = f"player {number} cannot be brought to {number}.50"
+        events += ran(a_scenario(f"scenarios/{number}.yaml"), Verdict.SKIPPED, reason=reason)
+    last = end(ExitCode.INCONCLUSIVE, notes=notes)
+    text = told("terminal", [*events, last])
+    assert "5 skipped  player 0 cannot be brought to 0.50" in text
+    assert "note    player 0 was not brought back to 0.00 (and 4 more like it; -v shows all)" in text
+    assert text.count("brought back") == 1
+    assert on_screen([*events, last], verbosity=1).count("brought back") == 5
 
 
 def test_a_preflight_that_fails_is_named_first_with_the_call_that_failed() -> None:
@@ -229,7 +257,9 @@ def test_a_stop_on_the_first_failure_does_not_push_the_failure_down() -> None:
 
 def test_the_dialect_is_told_with_its_evidence() -> None:
     knob = DialectObserved(knob="duplicate_bet", value="refused", evidence="resend-of-b1")
-    text = told("terminal", [start(), knob, end(ExitCode.PASSED, dialect=(knob,))])
+    events: list[Event] = [start(), knob, end(ExitCode.PASSED, dialect=(knob,))]
+    assert "  duplicate_bet refused\n" in told("terminal", events)
+    text = on_screen(events, verbosity=1)
     assert [
         line.split() for line in block_after(text, "How your wallet behaves where guides differ.")[2:]
     ] == [["duplicate_bet", "refused", "resend-of-b1"]]
@@ -264,13 +294,19 @@ def test_an_interrupted_run_tells_what_was_found_so_far() -> None:
     assert text.splitlines()[-1].startswith("INTERRUPTED  1 failed, 1 inconclusive")
 
 
-def test_quiet_prints_the_failures_and_one_last_line() -> None:
+def test_quiet_prints_the_causes_what_to_do_next_and_one_last_line() -> None:
     warning = a_finding(rule="CON-06", severity=Severity.WARNING, cause="form", message="a number")
     quiet = on_screen(
         [start(), *ran(a_scenario(), Verdict.PASSED, warning), end(ExitCode.PASSED)], verbosity=-1
     )
-    assert len(quiet.splitlines()) == 1
-    assert "error[REF-03]" in on_screen(REPEATED_REFUND, verbosity=-1)
+    assert quiet.splitlines()[0] == "warning[CON-06] a number  1 scenario"
+    assert len(quiet.splitlines()) == 2
+    failed = on_screen(many_failures(2), verbosity=-1).splitlines()
+    assert failed[0].startswith("FAIL  scenarios/refunds/story-01.yaml:11")
+    assert failed[-4] == "error[INS-01] the bet was accepted  1 scenario"
+    assert failed[-3] == "next    How to fix it: betrontech-sim explain REF-03"
+    assert failed[-2].startswith("next    Then: betrontech-sim run ")
+    assert failed[-1].startswith("FAILED  3 failed")
 
 
 # --- roots and what follows from them --------------------------------------------------------------
@@ -331,7 +367,7 @@ def test_what_may_follow_from_another_cause_stands_under_it(
             a_finding(cause=root[0], message="comes first", rule="IDE-01"),
         )
     ]
-    text = told("terminal", [start(), *more, *roots, end(ExitCode.FOUND)])
+    text = on_screen([start(), *more, *roots, end(ExitCode.FOUND)], verbosity=1)
     summary = text.partition("causes of failure\n")[2].split("\n")
     assert "comes first" in summary[0]
     assert summary[1].strip() == "possibly consequences of the above:"
@@ -356,7 +392,7 @@ def test_how_answers_are_written_and_what_an_author_claims_comes_after_money() -
     ]
     form = failed(a_scenario("f.yaml"), "form:CON-07:status-text", "it is written oddly")
     money = failed(a_scenario("z.yaml"), "bet-not-taken", "bets are not taken")
-    text = told("terminal", [start(), *claims, *form, *money, end(ExitCode.FOUND)])
+    text = on_screen([start(), *claims, *form, *money, end(ExitCode.FOUND)], verbosity=1)
     summary = text.partition("causes of failure\n")[2].split("\n")
     assert [words in line for words, line in zip(MESSAGES, summary, strict=False)] == [True] * 3
     assert "consequences" not in text

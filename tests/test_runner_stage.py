@@ -10,7 +10,7 @@ from simulator.core.findings import Verdict
 from simulator.errors import ExitCode
 from simulator.reference_operator import OperatorSettings
 from simulator.reference_operator.server import OperatorServer
-from simulator.run.suite import Stage
+from simulator.run.turns import Stage
 from simulator.settings import HttpHook
 from suite_runs import run_against
 

@@ -20,6 +20,8 @@ class SettingOption(click.Option):
         if setting.is_switch:
             names.append(f"{setting.flag}/--no-{setting.flag.removeprefix('--')}")
             super().__init__(names, is_flag=True, default=None, help=setting.help)
+        elif setting.is_counted:
+            super().__init__([*names, setting.flag], count=True, default=None, help=setting.help)
         else:
             super().__init__(
                 [*names, setting.flag],
@@ -36,7 +38,7 @@ class SettingOption(click.Option):
             return None
         flags = record[0].partition(" / --no-")[0]
         notes = ["repeatable"] if self.setting.is_list else []
-        if self.setting.default is not None and not self.setting.is_switch:
+        if self.setting.default is not None and not (self.setting.is_switch or self.setting.is_counted):
             notes.append(f"default: {self.setting.default}")
         return flags, self.setting.help + (f"  [{', '.join(notes)}]" if notes else "")
 

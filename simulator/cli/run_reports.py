@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
 from simulator.cli.commands import drop_output
 from simulator.cli.output import WholeFile
+from simulator.core.calls import Call, Opening
 from simulator.errors import UsageError
-from simulator.report.events import Event
+from simulator.report.events import (
+    Event,
+    FindingRaised,
+    RunFinished,
+    RunStarted,
+    ScenarioFinished,
+    ScenarioStarted,
+    StepFinished,
+)
 from simulator.report.tally import Report, open_report
-from simulator.report.terminal import TerminalReport
+from simulator.report.terminal import QUIET, TerminalReport
 from simulator.run.context import LastRun
 from simulator.settings import ReportKind, ReportTarget, RunSettings
 
@@ -44,7 +54,8 @@ class _Appended:
 class _Outlet:
     """A report with its file, or with the standard `stream` that it writes to; `trouble` ended it early.
 
-    `what` names it where it is incomplete; an empty text is not told.
+    `what` names it where it is incomplete; an empty text is not told. `as_they_come`: it takes events at
+    once, and not in the order of the run.
     """
 
     def __init__(
@@ -54,7 +65,9 @@ class _Outlet:
         *,
         file: WholeFile | _Appended | None = None,
         stream: TextIO | None = None,
+        as_they_come: bool = False,
     ) -> None:
+        self.as_they_come = as_they_come
         self.report = report
         self.what = what
         self.trouble: OSError | None = None
@@ -89,24 +102,89 @@ class _Outlet:
             self._file.discard()
 
 
-class RunReports:
-    """All reports of one run. `on` takes one event at a time."""
+class _InOrder:
+    """Puts the events of scenarios that run beside each other in the order of the run.
 
-    def __init__(self, outlets: list[_Outlet]) -> None:
+    What belongs to no scenario, or to one that has ended, is passed on at once.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, list[Event]] = {}
+        self._ended: set[str] = set()
+
+    def on(self, event: Event) -> Iterator[Event]:
+        """Return the events whose turn has come."""
+        if isinstance(event, RunStarted):
+            self._waiting = {scenario_id: [] for scenario_id in event.order}
+        if isinstance(event, RunFinished):
+            yield from self.rest()
+        of = _scenario_id(event)
+        if of not in self._waiting:
+            yield event
+            return
+        if isinstance(event, ScenarioFinished):
+            self._ended.add(of)
+        if of != next(iter(self._waiting)):
+            self._waiting[of].append(event)
+            return
+        yield event
+        while self._waiting and (first := next(iter(self._waiting))) in self._ended:
+            yield from self._waiting.pop(first)
+            if self._waiting:
+                following = next(iter(self._waiting))
+                yield from self._waiting[following]
+                self._waiting[following] = []
+
+    def rest(self) -> Iterator[Event]:
+        """Return the events that still wait, when no more will come."""
+        for events in self._waiting.values():
+            yield from events
+        self._waiting = {}
+
+
+def _scenario_id(event: Event) -> str | None:
+    match event:
+        case ScenarioStarted() | ScenarioFinished():
+            return event.scenario.id
+        case Call():
+            return event.why.scenario_id
+        case StepFinished() | FindingRaised() | Opening():
+            return event.scenario_id
+        case _:
+            return None
+
+
+class RunReports:
+    """All reports of one run. `on` takes one event at a time; `watch` gets each as it comes."""
+
+    def __init__(self, outlets: list[_Outlet], watch: Callable[[Event], None] | None = None) -> None:
         self._outlets = outlets
+        self._watch = watch
+        self._order = _InOrder()
         self._begun = False
 
     def on(self, event: Event) -> None:
-        """Pass the event to every report."""
+        """Pass the event to every report: in the order of the run, or as it comes."""
         self._begun = True
+        if self._watch is not None:
+            self._watch(event)
         for outlet in self._outlets:
-            outlet.on(event)
+            if outlet.as_they_come:
+                outlet.on(event)
+        self._pass_on(self._order.on(event))
+
+    def _pass_on(self, events: Iterable[Event]) -> None:
+        for event in events:
+            for outlet in self._outlets:
+                if not outlet.as_they_come:
+                    outlet.on(event)
 
     def close(self) -> list[str]:
         """End every report; return a message for each that could not be written.
 
         If the run did not begin, there is no summary and no file that looks like a run.
         """
+        self._pass_on(self._order.rest())
         for outlet in self._outlets:
             if self._begun:
                 outlet.close()
@@ -126,7 +204,10 @@ def open_reports(settings: RunSettings) -> Iterator[RunReports]:
 
     Raises UsageError for a report that cannot be written: at once, or after a run that has ended.
     """
-    reports = RunReports(_outlets(settings))
+    outlets = _outlets(settings)
+    terminal = outlets[0].report
+    watch = terminal.ahead if isinstance(terminal, TerminalReport) else None
+    reports = RunReports(outlets, watch)
     try:
         yield reports
     except BaseException:
@@ -148,6 +229,8 @@ def _outlets(settings: RunSettings) -> list[_Outlet]:
             if target.kind is ReportKind.GITHUB:
                 # Its lines stand in the log, and GitHub reads them from both streams.
                 outlets += _for_github(target, log)
+        if settings.write_accept is not None:
+            outlets.append(_known_causes(settings.write_accept))
     except UsageError:
         for outlet in outlets:
             outlet.discard()
@@ -161,10 +244,16 @@ def _terminal(settings: RunSettings, stream: TextIO) -> _Outlet:
         color=settings.color.value,
         width=_width(stream),
         progress=stream.isatty(),
-        verbosity=1 if settings.verbose else -1 if settings.quiet else 0,
-        reports=[(target.kind.value, str(target.file)) for target in settings.reports],
+        verbosity=settings.verbose or (QUIET if settings.quiet else 0),
+        reports=_told_of(settings),
     )
     return _Outlet(report, _LOG, stream=stream)
+
+
+def _told_of(settings: RunSettings) -> list[tuple[str, str]]:
+    """Return what each file is, and its name."""
+    told = [(target.kind.value, str(target.file)) for target in settings.reports]
+    return told if settings.write_accept is None else [*told, ("known causes", str(settings.write_accept))]
 
 
 def _width(stream: TextIO) -> int | None:
@@ -184,14 +273,32 @@ def _distinct(targets: tuple[ReportTarget, ...]) -> tuple[ReportTarget, ...]:
 def _opened(target: ReportTarget) -> _Outlet:
     name = f"{target.kind}:{target.file}"
     what = f"the report {name}"
+    # Lines of NDJSON are whole one by one, and read while the run goes on.
+    at_once = target.kind is ReportKind.NDJSON
     if target.file == STANDARD_OUTPUT:
-        return _Outlet(open_report(target.kind, sys.stdout), what, stream=sys.stdout)
+        report = open_report(target.kind, sys.stdout)
+        return _Outlet(report, what, stream=sys.stdout, as_they_come=at_once)
+    file = _file_of(f"--report {name}", target.file, at_once=at_once)
+    return _Outlet(open_report(target.kind, file.stream), what, file=file, as_they_come=at_once)
+
+
+def _known_causes(path: Path) -> _Outlet:
+    """Return the file of known causes; what it says already is kept."""
+    from simulator.report.known import KnownReport  # a run loads what it writes
+    from simulator.scenario.known_file import read_known
+
+    before = read_known(path) if path.exists() else ()
+    today = datetime.now().astimezone().date().isoformat()
+    file = _file_of(f"--write-accept {path}", path)
+    return _Outlet(KnownReport(file.stream, before, today), f"the file {path}", file=file)
+
+
+def _file_of(setting: str, path: Path, *, at_once: bool = False) -> WholeFile:
+    """Return the file of a report. Raises UsageError, with the setting that names it."""
     try:
-        # Lines of NDJSON are whole one by one, and read while the run goes on.
-        file = WholeFile(target.file, at_once=target.kind is ReportKind.NDJSON)
+        return WholeFile(path, at_once=at_once)
     except OSError as error:
-        raise UsageError(f"--report {name}: the file cannot be written: {error.strerror}") from None
-    return _Outlet(open_report(target.kind, file.stream), what, file=file)
+        raise UsageError(f"{setting}: the file cannot be written: {error.strerror}") from None
 
 
 def _for_github(target: ReportTarget, log: TextIO) -> list[_Outlet]:

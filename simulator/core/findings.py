@@ -98,6 +98,20 @@ class Alternative(Frozen):
     elsewhere: bool = False
 
 
+class KnownCause(Frozen, kw_only=True):
+    """A cause that is known, and does not fail a run: an entry of the file that `--accept` names.
+
+    `expires` is the last day on which it is accepted, as ISO 8601; empty means that it has none. `scenario`
+    is the id of the scenario that showed it, and `what` its sentence; both may be empty.
+    """
+
+    cause: str
+    reason: str
+    what: str = ""
+    scenario: str = ""
+    expires: str = ""
+
+
 class Finding(Frozen):
     """Something that a wallet does wrong.
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from enum import IntEnum
 
 from simulator.core.calls import NO_ANSWER
-from simulator.core.findings import Finding, Severity, Verdict
+from simulator.core.findings import Finding, KnownCause, Severity, Verdict
 from simulator.core.steps import Scenario, has_burst
 from simulator.core.values import Frozen
 from simulator.law.mistakes import NOTHING_DONE
@@ -99,6 +99,7 @@ class Cause:
     """All sightings of one cause; `times` counts every occurrence. `key` is the findings' `cause`.
 
     `may_follow_from` is the key of the cause that may have made this one, set once all causes are known.
+    `accepted` is why it does not fail the run, where it is known.
     """
 
     def __init__(self, key: str) -> None:
@@ -106,6 +107,7 @@ class Cause:
         self.sightings: list[Sighting] = []
         self.times = 0
         self.may_follow_from: str | None = None
+        self.accepted: KnownCause | None = None
 
     @property
     def shown(self) -> Sighting:
@@ -330,33 +332,79 @@ def _roots_first(errors: list[Cause]) -> list[Cause]:
     return [cause for cause in errors if cause not in following] + following
 
 
+def folder_of(file: str) -> str:
+    """Return ``scenarios/refunds`` for ``scenarios/refunds/refund-repeated.yaml``, empty without a folder."""
+    return file.replace("\\", "/").rpartition("/")[0]
+
+
 EXPLAINED = (Verdict.INCONCLUSIVE, Verdict.BLOCKED, Verdict.SKIPPED, Verdict.XPASSED, Verdict.XFAILED)
 """Verdicts whose reason a report gives; a failure is explained by its findings."""
 
 
 class Overview(Tally):
-    """A fold over a run that keeps its findings; `causes` is complete, and in order, after `finish`."""
+    """A fold over a run that keeps its findings; `causes` is complete, and in order, after `finish`.
+
+    Causes that the run accepts stand last in it, and alone in `known`. `known_failures` are the ids of the
+    failed scenarios that met no other error. `folders` counts verdicts by folder, in the order of the run.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.reasons: dict[Verdict, dict[str, list[Scenario]]] = {}
         self.causes: list[Cause] = []
+        self.known: list[Cause] = []
+        self.known_failures: frozenset[str] = frozenset()
+        self.folders: dict[str, Counter[Verdict]] = {}
         self._causes = Causes()
+        self._verdicts: dict[str, Verdict] = {}
 
     def finish(self) -> list[ScenarioFinished]:
         cut = super().finish()
         self._causes.add_run_findings(self.run_findings)
         self._causes.met(self.ended.times if self.ended else {})
-        self.causes = self._causes.ranked()
+        ranked = self._causes.ranked()
+        for cause in ranked:
+            cause.accepted = self._accepted.get(cause.key)
+        self.known = [cause for cause in ranked if cause.accepted]
+        self.causes = [cause for cause in ranked if not cause.accepted] + self.known
+        met = {each.scenario_id for cause in self.known for each in cause.sightings}
+        new = {each.scenario_id for cause in self.of_severity(Severity.ERROR) for each in cause.sightings}
+        failed = {name for name, verdict in self._verdicts.items() if verdict is Verdict.FAILED}
+        self.known_failures = frozenset((failed & met) - new)
         return cut
 
     def count(self, event: ScenarioFinished) -> None:
         super().count(event)
+        self._verdicts[event.scenario.id] = event.verdict
+        self.folders.setdefault(folder_of(event.scenario.place.file), Counter())[event.verdict] += 1
         self._causes.add_scenario(event, expected=event.verdict is Verdict.XFAILED)
         if event.verdict in EXPLAINED:
             by_reason = self.reasons.setdefault(event.verdict, {})
             by_reason.setdefault(event.reason or "no reason was given", []).append(event.scenario)
 
     def of_severity(self, severity: Severity) -> list[Cause]:
-        """Return the causes of that severity, in order."""
-        return [cause for cause in self.causes if cause.severity is severity]
+        """Return the causes of that severity that the run does not accept, in order."""
+        return [cause for cause in self.causes if cause.severity is severity and not cause.accepted]
+
+    def not_met(self) -> dict[KnownCause, bool]:
+        """Return the accepted causes that the run did not meet, and whether their scenario passed."""
+        met = {cause.key for cause in self.known}
+        return {
+            each: self.has_passed(each.scenario) for each in self._accepted.values() if each.cause not in met
+        }
+
+    def has_passed(self, scenario_id: str) -> bool:
+        """Return whether that scenario ran and passed."""
+        return self._verdicts.get(scenario_id) is Verdict.PASSED
+
+    def only_known(self, event: ScenarioFinished) -> bool:
+        """Return whether all errors of a scenario are accepted, as far as it shows by itself."""
+        errors = [each for each in event.findings if each.severity is Severity.ERROR]
+        return bool(errors) and all(
+            any(key in self._accepted for key in (each.cause, *(other.cause for other in each.may_be)))
+            for each in errors
+        )
+
+    @property
+    def _accepted(self) -> dict[str, KnownCause]:
+        return {each.cause: each for each in self.started.accepted} if self.started else {}

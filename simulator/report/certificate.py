@@ -9,7 +9,6 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from html import escape
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -23,8 +22,8 @@ from simulator.errors import ExitCode
 from simulator.law.rules import checks, rules
 from simulator.report.causes import Cause, Causes, Sighting
 from simulator.report.events import Event, ScenarioFinished
+from simulator.report.pages import rendered
 from simulator.report.tally import OUTCOMES, Tally
-from simulator.report.text import visible_lines
 
 STATEMENT = (
     "This is a self-assessment, made with an independent test tool that is not affiliated with BetronTech. "
@@ -273,7 +272,13 @@ class CallLog:
         self._busy_until[key] = max(exchange.answered_ns, self._busy_until.get(key, 0))
 
 
-# --- the page: one HTML file without scripts or external parts ------------------------------------
+def page(document: dict[str, Any]) -> str:
+    """Return the certificate as a whole HTML document, without scripts. What came from outside is escaped."""
+    outcome = str(document["outcome"])
+    return rendered(
+        "certificate.html", {**document, "title": _VERDICT_WORDS.get(outcome, outcome), "marks": _MARKS}
+    )
+
 
 _VERDICT_WORDS = {
     "passed": "Passed",
@@ -284,178 +289,3 @@ _VERDICT_WORDS = {
 }
 
 _MARKS = {"passed": "✓", "failed": "✗", "inconclusive": "?", "skipped": "-", "blocked": "-"}
-
-
-def page(document: dict[str, Any]) -> str:
-    """Return the certificate as a whole HTML document. Everything that came from outside is escaped."""
-    outcome = str(document["outcome"])
-    title = f"Wallet certificate: {_VERDICT_WORDS.get(outcome, outcome)}"
-    parts = [
-        _head(document, title, outcome),
-        _section("By group", _table(document["groups"], "Group")),
-        _section("By level", _table(document["levels"], "Level")),
-        _section("Findings", "".join(map(_finding, document["findings"])) or "<p>None.</p>"),
-        _section("Dialect", _dialect(document["dialect"])),
-        _section("What was not proven", _not_proven(document["not_proven"])),
-        _section("Evidence", _hashes(document["hashes"])),
-    ]
-    # Escaping leaves marks that turn text around, and control characters, as they are.
-    return visible_lines(
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n<body><main>"
-        + "\n".join(parts)
-        + "</main></body></html>\n"
-    )
-
-
-def _head(document: dict[str, Any], title: str, outcome: str) -> str:
-    run, clock = document["run"], document["clock"]
-    facts = {
-        "Endpoint": run["endpoint"],
-        "Issued": clock["issued_at"],
-        "Scenarios": f"{run['scenarios']}: {_listed(run['counts'], '{1} {0}')}",
-        "Calls": run["calls"],
-        "Conditions": _listed(run["conditions"], "{0}: {1}", "; "),
-        "Wire profile": run["wire"],
-        "Seed": run["seed"],
-        "Versions": f"betrontech-sim {run['simulator']}, Python {run['python']}",
-    }
-    rows = "".join(
-        f"<div><dt>{escape(name)}</dt><dd>{_text(value)}</dd></div>" for name, value in facts.items()
-    )
-    torn = (
-        "" if document["complete"] else "<p class=torn>The run did not complete: this is no certificate.</p>"
-    )
-    return (
-        f'<header class="{escape(outcome)}"><p class=seal aria-hidden=true>{_MARKS.get(outcome, "!")}</p>'
-        f"<h1>{escape(title)}</h1>{torn}<p>{escape(str(document['statement']))}</p><dl>{rows}</dl></header>"
-    )
-
-
-def _listed(values: dict[str, Any], form: str, between: str = ", ") -> str:
-    return between.join(form.format(name, value) for name, value in values.items())
-
-
-def _section(title: str, content: str) -> str:
-    return f"<section><h2>{escape(title)}</h2>{content}</section>"
-
-
-def _table(rows: list[dict[str, Any]], heading: str) -> str:
-    counted = ("passed", "failed", "inconclusive", "skipped", "blocked")
-    head = "".join(f"<th scope=col>{word}</th>" for word in (heading, "verdict", *counted))
-    body = "".join(
-        f"<tr><th scope=row>{_text(row['name'])}</th><td>{_verdict(str(row['verdict']))}</td>"
-        + "".join(f"<td class=number>{_text(row.get(word) or '')}</td>" for word in counted)
-        + "</tr>"
-        for row in rows
-    )
-    return f"<div class=wide><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-
-
-def _verdict(verdict: str) -> str:
-    return f'<span class="verdict {escape(verdict)}">{_MARKS.get(verdict, "")} {escape(verdict)}</span>'
-
-
-def _finding(finding: dict[str, Any]) -> str:
-    met = "".join(
-        f"<li><code>{_text(each['where'])}</code> [{_text(each['rule'])}] {_text(each['name'])}</li>"
-        for each in finding["scenarios"]
-    )
-    more = f"<li>and {finding['scenarios_more']} more</li>" if finding["scenarios_more"] else ""
-    lanes = "\n".join(finding["lanes"])
-    facts = [
-        ("Shown", _text(finding["shown"])),
-        ("Ledger", _text(finding["ledger"])),
-        ("Calls over time", f"<pre>{escape(lanes)}</pre>" if lanes else ""),
-        ("Why it matters", _text(finding["why"])),
-        ("How to fix it", _text(finding["fix"])),
-        ("The call", f"<pre>{escape(str(finding['curl']))}</pre>" if finding["curl"] else ""),
-        ("The answer", f"<pre>{escape(str(finding['answer']))}</pre>" if finding["answer"] else ""),
-        ("Met in", f"<ul>{met}{more}</ul>"),
-    ]
-    rows = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts if value)
-    severity, level = str(finding["severity"]), finding["level"] or "own"
-    return (
-        f'<article class="{escape(severity)}"><h3><span class=tag>{escape(severity)}</span> '
-        f"{_text(finding['message'])}</h3><p class=rule>{_text(finding['rule'])} ({_text(level)}): "
-        f"{_text(finding['title'])}</p><dl>{rows}</dl></article>"
-    )
-
-
-def _dialect(rows: list[dict[str, Any]]) -> str:
-    if not rows:
-        return "<p>Nothing was observed.</p>"
-    body = "".join(
-        f"<tr><th scope=row><code>{_text(row['knob'])}</code></th><td>{_text(row['value'])}</td>"
-        f"<td>{_text(row['evidence'])}</td></tr>"
-        for row in rows
-    )
-    return (
-        "<p>How the wallet behaves where guides differ. All of these are acceptable.</p>"
-        f"<div class=wide><table><tbody>{body}</tbody></table></div>"
-    )
-
-
-def _not_proven(rows: list[dict[str, Any]]) -> str:
-    items = "".join(f"<div><dt>{_text(row['what'])}</dt><dd>{_text(row['why'])}</dd></div>" for row in rows)
-    return f"<dl class=open>{items}</dl>" if rows else "<p>Every check of the catalogue was run.</p>"
-
-
-def _hashes(hashes: dict[str, Any]) -> str:
-    files = "".join(f"{escape(digest)}  {escape(file)}\n" for file, digest in hashes["files"].items())
-    return (
-        "<p>SHA-256 of the calls (without times and random ids) and of the scenarios:</p>"
-        f"<pre>{escape(str(hashes['log']))}  calls\n{escape(str(hashes['suite']))}  suite</pre>"
-        f"<details><summary>Each scenario file</summary><pre>{files}</pre></details>"
-    )
-
-
-def _text(value: object) -> str:
-    return escape("" if value is None else str(value))
-
-
-STYLE = """
-:root { color-scheme: light dark; --ink: #1a2330; --soft: #5a6675; --paper: #ffffff; --line: #d8dee6;
-  --panel: #f5f7fa; --good: #0f6b3c; --bad: #a3201d; --open: #7a5300; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e7ecf3; --soft: #a3afbf; --paper: #12171f;
-  --line: #2c3643; --panel: #1a212c; --good: #5fd39a; --bad: #ff8d85; --open: #f0c063; } }
-* { box-sizing: border-box; }
-body { margin: 0; background: var(--paper); color: var(--ink);
-  font: 16px/1.55 system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; }
-main { max-width: 60rem; margin: 0 auto; padding: 2rem 1.25rem 4rem; }
-header { border: 1px solid var(--line); border-top: 6px solid var(--open); border-radius: 10px;
-  background: var(--panel); padding: 1.5rem; }
-header.passed { border-top-color: var(--good); } header.failed { border-top-color: var(--bad); }
-.seal { float: right; margin: 0; font-size: 3rem; line-height: 1; color: var(--open); }
-.passed .seal, .verdict.passed { color: var(--good); } .failed .seal, .verdict.failed { color: var(--bad); }
-.verdict { color: var(--open); font-weight: 600; white-space: nowrap; }
-h1 { margin: 0 0 .5rem; font-size: 1.6rem; line-height: 1.25; }
-h2 { margin: 2.5rem 0 .75rem; font-size: 1.2rem; }
-h3 { margin: 0; font-size: 1.02rem; }
-.torn { color: var(--bad); font-weight: 700; }
-dl { margin: 1rem 0 0; }
-dl > div { display: grid; grid-template-columns: 9.5rem minmax(0, 1fr); gap: .25rem 1rem;
-  padding: .3rem 0; border-top: 1px solid var(--line); }
-dl.open > div { grid-template-columns: minmax(0, 2fr) minmax(0, 3fr); }
-dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
-.wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; padding: .4rem .75rem .4rem 0; font-weight: 400;
-  border-bottom: 1px solid var(--line); }
-thead th { color: var(--soft); font-size: .85rem; } .number { font-variant-numeric: tabular-nums; }
-article { border: 1px solid var(--line); border-left: 5px solid var(--open); border-radius: 8px;
-  padding: 1rem 1.25rem; margin: 0 0 1rem; break-inside: avoid; }
-article.error { border-left-color: var(--bad); }
-.tag { display: inline-block; font-size: .75rem; padding: 0 .5rem; border-radius: 99px;
-  border: 1px solid currentColor; color: var(--open); vertical-align: middle; }
-.error .tag { color: var(--bad); }
-.rule { margin: .25rem 0 0; color: var(--soft); } ul { margin: 0; padding-left: 1.1rem; }
-pre { margin: .25rem 0 0; padding: .75rem; background: var(--panel); border: 1px solid var(--line);
-  border-radius: 6px; overflow-x: auto; font-size: .82rem; white-space: pre-wrap; overflow-wrap: anywhere; }
-code, pre { font-family: ui-monospace, "DejaVu Sans Mono", Consolas, monospace; }
-summary { cursor: pointer; margin-top: .75rem; }
-@media (max-width: 36rem) { dl > div, dl.open > div { grid-template-columns: 1fr; } }
-@media print { main { max-width: none; padding: 0; } body, thead th { font-size: 11px; }
-  h1 { font-size: 18px; } h2 { font-size: 14px; margin-top: 1.5rem; break-after: avoid; }
-  header, .verdict, article { print-color-adjust: exact; } tr, dl > div { break-inside: avoid; } }
-"""

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import field
 
 from simulator.core.calls import Call, Opening
-from simulator.core.findings import Finding, Place, Verdict
+from simulator.core.findings import Finding, KnownCause, Place, Verdict
+from simulator.core.money import Money
 from simulator.core.steps import Scenario
 from simulator.core.values import Frozen
 from simulator.errors import ExitCode
@@ -20,7 +21,9 @@ class RunStarted(Frozen, kw_only=True):
 
     The rest makes the lines that repeat it: `players` and `paths` as they were given, the `options` that
     every scenario needs, and those of the `selection`, as pairs of a flag and its value, quoted for a shell.
-    `program` is what starts the simulator from here. `warnings` are what to know before it goes on.
+    `order` are the ids of its scenarios in the order in which reports show them.
+    `program` is what starts the simulator from here. `accepted` are the causes that do not fail the run.
+    `warnings` are what to know before it goes on.
     """
 
     run: str
@@ -35,6 +38,8 @@ class RunStarted(Frozen, kw_only=True):
     paths: tuple[str, ...] = ()
     options: tuple[tuple[str, str], ...] = ()
     selection: tuple[tuple[str, str], ...] = ()
+    order: tuple[str, ...] = ()
+    accepted: tuple[KnownCause, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -59,8 +64,19 @@ class FindingRaised(Frozen, kw_only=True):
     finding: Finding
 
 
+class LawfulBalance(Frozen):
+    """The balance that a right wallet would have after the call that was sent at `sent_ns`."""
+
+    player: str
+    sent_ns: int
+    balance: Money
+
+
 class ScenarioFinished(Frozen, kw_only=True):
-    """A scenario has ended. `exchanges` are kept only if it did not pass, unless the run keeps all."""
+    """A scenario has ended. `exchanges` are kept only if it did not pass, unless the run keeps all.
+
+    `lawful` are the balances of a right wallet after them, as far as these are known.
+    """
 
     scenario: Scenario
     verdict: Verdict
@@ -69,6 +85,7 @@ class ScenarioFinished(Frozen, kw_only=True):
     duration_ns: int
     exchange_count: int
     exchanges: tuple[Call, ...] = ()
+    lawful: tuple[LawfulBalance, ...] = ()
 
 
 class DialectObserved(Frozen, kw_only=True):

@@ -6,13 +6,12 @@ The file loads nothing from elsewhere. `templates/report.html` is its form; here
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TextIO
 
-from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
 from simulator.core.calls import Call
@@ -22,17 +21,19 @@ from simulator.core.secrets import mask_url
 from simulator.core.values import Frozen
 from simulator.law.rules import rules
 from simulator.report.causes import Cause, Overview
-from simulator.report.certificate import STYLE
 from simulator.report.events import Event, ScenarioFinished
 from simulator.report.frame import blocks_of, facts_of
+from simulator.report.pages import rendered
 from simulator.report.rerun import repeat_line
 from simulator.report.tally import HEADLINES, NOT_PASSED, OUTCOMES, passed_with_warnings
-from simulator.report.text import visible_lines
 
 PLOTS_MAX = 200
 """So many scenarios have a plot of their balance: a run in which all fail stays a file that opens at once."""
 
 SCENARIOS_OF_A_CAUSE = 20
+
+ROWS_OF_A_TABLE = 100
+"""A browser lays out only the tables that are seen: thousands of rows in one would take seconds."""
 
 _WIDTH, _HEIGHT, _MARGIN, _LEFT = 640, 180, 24, 84
 
@@ -82,10 +83,9 @@ class HtmlReport:
     def close(self) -> None:
         for event in self._tally.finish():
             self._take(event)
-        text = _environment().get_template("report.html").render(self._values())
-        # Escaping leaves marks that turn text around, and control characters, as they are.
         # ASCII with character references: no encoding of the stream can spoil it.
-        self._stream.write(visible_lines(text).encode("ascii", "xmlcharrefreplace").decode("ascii") + "\n")
+        text = rendered("report.html", self._values())
+        self._stream.write(text.encode("ascii", "xmlcharrefreplace").decode("ascii"))
         self._stream.flush()
 
     def _take(self, event: ScenarioFinished) -> None:
@@ -114,19 +114,20 @@ class HtmlReport:
         return {
             "outcome": outcome,
             "headline": HEADLINES.get(outcome, outcome.replace("_", " ")),
-            "style": Markup(STYLE),
             "counts": counts,
             "warned": tally.passed_with_warnings,
             "root_cause": tally.root_cause,
             "notes": tally.ended.notes if tally.ended else (),
             "causes": [self._cause(cause) for cause in tally.causes],
             "errors": len(tally.of_severity(Severity.ERROR)),
+            "known": len(tally.known),
             "warnings": len(tally.of_severity(Severity.WARNING)),
             "plots": self._plots,
             "latency": _latency_plot(self._latencies),
             "percentiles": _percentiles(self._latencies),
             "dialect": list(tally.dialect.values()),
-            "rows": sorted(self._rows, key=lambda row: (row.verdict in {"passed", "skipped"}, row.where)),
+            "chunks": list(_chunks(self._rows)),
+            "verdicts": sorted({row.verdict for row in self._rows}),
             "facts": self._facts(),
             "again": repeat_line(started, last_failed=False) if started else "",
             "again_failed": repeat_line(started, last_failed=True) if started else "",
@@ -153,7 +154,8 @@ class HtmlReport:
         finding, rule = shown.finding, rules().get(shown.finding.rule)
         met = [shown, *cause.others]
         return {
-            "severity": finding.severity.value,
+            "severity": finding.severity.value if cause.accepted is None else "known",
+            "accepted": cause.accepted,
             "message": finding.message,
             "rule": finding.rule,
             "title": rule.title if rule else "",
@@ -162,21 +164,24 @@ class HtmlReport:
             "follows": titles.get(cause.may_follow_from or "", ""),
             "facts": facts_of(finding),
             "blocks": blocks_of(shown, self._tally.started),
+            "lanes": _lanes_plot(finding.lanes),
             "met": [(each.where, each.name) for each in met[:SCENARIOS_OF_A_CAUSE]],
             "met_more": max(0, len(met) - SCENARIOS_OF_A_CAUSE),
         }
 
 
-def _environment() -> Environment:
-    folder = Path(__file__).with_name("templates")
-    return Environment(loader=FileSystemLoader(folder), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+def _chunks(rows: Iterable[_Row]) -> Iterator[list[_Row]]:
+    """Return the rows in tables that a browser lays out one by one, those to look at first."""
+    ordered = sorted(rows, key=lambda row: (row.verdict in {"passed", "skipped"}, row.where))
+    for first in range(0, len(ordered), ROWS_OF_A_TABLE):
+        yield ordered[first : first + ROWS_OF_A_TABLE]
 
 
 # --- plots: drawn here, so that the file shows them without a script -------------------------------
 
 
 def _balance_plots(event: ScenarioFinished) -> list[tuple[str, Markup]]:
-    """Return a plot for each player: the balances that the wallet stated, and what was expected instead."""
+    """Return a plot for each player: the balances that the wallet stated, and those of a right wallet."""
     wallet: dict[str, list[_Point]] = {}
     for index, call in enumerate(event.exchanges):
         if call.player is not None and call.balance is not None:
@@ -184,10 +189,19 @@ def _balance_plots(event: ScenarioFinished) -> list[tuple[str, Markup]]:
             point = _Point(index, call.balance, call.request.method.noun, line)
             wallet.setdefault(call.player, []).append(point)
     return [
-        (player, _balance_plot(points, _expected(event.findings, player, points)))
+        (player, _balance_plot(points, _expected(event.findings, player, points), _lawful(event, player)))
         for player, points in wallet.items()
         if len(points) > 1
     ]
+
+
+def _lawful(event: ScenarioFinished, player: str) -> list[_Point]:
+    """Return what a right wallet would have had after each call, the latest word on each."""
+    index = {call.exchange.sent_ns: number for number, call in enumerate(event.exchanges)}
+    found = {
+        index[each.sent_ns]: each for each in event.lawful if each.player == player and each.sent_ns in index
+    }
+    return [_Point(number, each.balance, "right", 0) for number, each in sorted(found.items())]
 
 
 def _expected(findings: Sequence[Finding], player: str, points: Sequence[_Point]) -> list[_Point]:
@@ -205,10 +219,12 @@ def _expected(findings: Sequence[Finding], player: str, points: Sequence[_Point]
     return expected
 
 
-def _balance_plot(wallet: Sequence[_Point], ledger: Sequence[_Point]) -> Markup:
-    every = [*wallet, *ledger]
+def _balance_plot(wallet: Sequence[_Point], ledger: Sequence[_Point], lawful: Sequence[_Point]) -> Markup:
+    """Return the wallet's balances as a line, the right ones as a dashed line, marks where they part."""
+    every = [*wallet, *ledger, *lawful]
     low, high = min(point.balance for point in every), max(point.balance for point in every)
-    first, last = wallet[0].index, max(wallet[-1].index, wallet[0].index + 1)
+    first, last = min(point.index for point in every), max(point.index for point in every)
+    last = max(last, first + 1)
 
     def place(point: _Point) -> tuple[int, int]:
         across = _LEFT + (point.index - first) * (_WIDTH - _LEFT - _MARGIN) // (last - first)
@@ -216,10 +232,14 @@ def _balance_plot(wallet: Sequence[_Point], ledger: Sequence[_Point]) -> Markup:
         above = (point.balance - low) * tall // (high - low) if high > low else tall // 2
         return across, _HEIGHT - _MARGIN - above
 
-    steps = ""
-    for point in wallet:
-        x, y = place(point)
-        steps += f"H{x}V{y}" if steps else f"M{x} {y}"
+    def steps(points: Sequence[_Point]) -> str:
+        path = ""
+        for point in points:
+            x, y = place(point)
+            path += f"H{x}V{y}" if path else f"M{x} {y}"
+        return path
+
+    right = Markup('<path class="lawful" d="{}"/>').format(steps(lawful)) if len(lawful) > 1 else ""
     dots = Markup("").join(
         Markup('<circle class="{}" cx="{}" cy="{}" r="{}"><title>{}: {}</title></circle>').format(
             kind, *place(point), size, point.what, format_money(point.balance)
@@ -242,13 +262,49 @@ def _balance_plot(wallet: Sequence[_Point], ledger: Sequence[_Point]) -> Markup:
     )
     return _svg(
         "Balance over the calls of the scenario",
-        Markup('<path d="{}"/>').format(steps) + gaps + dots + labels,
+        right + Markup('<path d="{}"/>').format(steps(wallet)) + gaps + dots + labels,
     )
 
 
-def _svg(title: str, content: Markup) -> Markup:
+_LANE = re.compile(r"(?P<name>.*?) *\|(?P<bar>=*)(?P<end>[|>]) *(?P<answer>.*)")
+
+_LANE_HEIGHT, _NAMES, _ANSWERS, _LANES_MAX = 22, 200, 130, 60
+
+
+def _lanes_plot(lanes: Sequence[str]) -> Markup:
+    """Return concurrent calls as bars over time, each with its name and its answer.
+
+    The columns of the text are the moments; a bar without an end is a call that was never answered.
+    """
+    drawn = [match for lane in lanes[:_LANES_MAX] if (match := _LANE.fullmatch(lane))]
+    if not drawn:
+        return Markup("")
+    left = min(match.start("bar") for match in drawn)
+    columns = max(match.end("end") for match in drawn) - left
+    room = _WIDTH - _NAMES - _ANSWERS
+    content = Markup("")
+    for number, match in enumerate(drawn):
+        start, end = (
+            (match.start("bar") - left) * room // columns,
+            (match.end("end") - left) * room // columns,
+        )
+        top, kind = number * _LANE_HEIGHT, "open" if match["end"] == ">" else "lane"
+        content += Markup(
+            '<text x="0" y="{}">{}</text><rect class="{}" x="{}" y="{}" width="{}" height="10" rx="2"/>'
+            '<text x="{}" y="{}">{}</text>'
+        ).format(
+            top + 15, match["name"], kind, _NAMES + start, top + 6, max(2, end - start), *_at_end(match, top)
+        )
+    return _svg("Calls over time", content, len(drawn) * _LANE_HEIGHT)
+
+
+def _at_end(match: re.Match[str], top: int) -> tuple[int, int, str]:
+    return _WIDTH - _ANSWERS + 10, top + 15, match["answer"]
+
+
+def _svg(title: str, content: Markup, height: int = _HEIGHT) -> Markup:
     return Markup('<svg role="img" viewBox="0 0 {} {}"><title>{}</title>{}</svg>').format(
-        _WIDTH, _HEIGHT, title, content
+        _WIDTH, height, title, content
     )
 
 

@@ -10,7 +10,7 @@ from typing import TextIO
 
 from simulator.core.call_lines import call_object, line_text, opening_object
 from simulator.core.calls import Call, Opening
-from simulator.core.findings import Finding, Place
+from simulator.core.findings import Finding, KnownCause, Place
 from simulator.core.json import JsonObject, encode
 from simulator.core.money import format_money, money_text
 from simulator.core.secrets import mask_url
@@ -122,7 +122,12 @@ def cause_object(cause: Cause) -> JsonObject:
         "count": cause.times,
         "scenarios": [scenario_id for scenario_id in met if scenario_id],
         "may_follow_from": cause.may_follow_from,
+        "accepted": None if cause.accepted is None else _accepted_object(cause.accepted),
     }
+
+
+def _accepted_object(accepted: KnownCause) -> JsonObject:
+    return {"reason": accepted.reason, "expires": accepted.expires or None}
 
 
 def result_object(event: ScenarioFinished) -> JsonObject:

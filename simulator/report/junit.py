@@ -1,7 +1,8 @@
 """The run as JUnit XML, for the pages of a CI server.
 
 ``<failure>``: the wallet is wrong (failed, xpassed). ``<error>``: no verdict (inconclusive, or blocked by
-the preflight). ``<skipped>``: skipped, xfailed, or blocked for another reason. A run that does not exit with
+the preflight). ``<skipped>``: skipped, xfailed, failed with
+accepted causes alone, or blocked for another reason. A run that does not exit with
 0 is never all green: where no scenario says why, a case named "the run itself" does. A folder of scenarios is
 a suite. A finding stands once: errors in the failure, all else in the output of the case.
 
@@ -16,6 +17,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TextIO
 
 from simulator.core.calls import Call
@@ -24,7 +26,7 @@ from simulator.core.secrets import mask_url
 from simulator.core.steps import Scenario
 from simulator.core.values import Frozen
 from simulator.errors import ExitCode
-from simulator.report.causes import Sighting
+from simulator.report.causes import Overview, Sighting, folder_of
 from simulator.report.events import Event, ScenarioFinished
 from simulator.report.frame import FrameStyle, frame
 from simulator.report.tally import OUTCOMES, Tally, passed_with_warnings
@@ -45,8 +47,9 @@ _TAGS = {
 
 
 class _Case(Frozen):
-    """A test case, kept until the end: only then is it known why scenarios were blocked."""
+    """A test case, kept until the end: only then is it known why scenarios were blocked, and all causes."""
 
+    scenario_id: str
     attributes: str
     verdict: Verdict
     type: str
@@ -109,7 +112,7 @@ class JunitReport:
     def __init__(self, stream: TextIO, *, full: bool = False) -> None:
         self._stream = stream
         self._full = full
-        self._tally = Tally()
+        self._tally = Overview()
         self._suites: dict[str, _Suite] = {}
         self._names: Counter[tuple[str, str]] = Counter()
 
@@ -121,6 +124,8 @@ class JunitReport:
     def close(self) -> None:
         for event in self._tally.finish():
             self._take(event)
+        for suite in self._suites.values():
+            suite.cases = [self._with_reason(case) for case in suite.cases]
         cases = [case for suite in self._suites.values() for case in suite.cases]
         bad = any(self._tag(case) in {"failure", "error"} for case in cases)
         run_case = self._run_case(bad=bad)
@@ -130,11 +135,22 @@ class JunitReport:
             suite.cases += [run_case] if run_case else []
         self._write()
 
+    def _with_reason(self, case: _Case) -> _Case:
+        """Return a case that fails with known causes alone with why they are accepted."""
+        if case.scenario_id not in self._tally.known_failures:
+            return case
+        reasons = [
+            cause.accepted.reason
+            for cause in self._tally.known
+            if cause.accepted and any(each.scenario_id == case.scenario_id for each in cause.sightings)
+        ]
+        return replace(case, message=f"known, {'; '.join(reasons)}: {case.message}")
+
     def _suite(self, name: str) -> _Suite:
         return self._suites.setdefault(name, _Suite(name))
 
     def _take(self, event: ScenarioFinished) -> None:
-        suite = self._suite(_folder(event.scenario.place.file))
+        suite = self._suite(folder_of(event.scenario.place.file) or SUITE)
         suite.cases.append(self._case(event))
         suite.note(event.findings, event.scenario.id)
         suite.passed_with_warnings += passed_with_warnings(event)
@@ -144,6 +160,8 @@ class JunitReport:
         """Return the element of a verdict, once it is known why scenarios were blocked."""
         if case.verdict is Verdict.BLOCKED and self._tally.nothing_ran:
             return "error"
+        if case.scenario_id in self._tally.known_failures:
+            return "skipped"
         return _TAGS.get(case.verdict)
 
     def _case(self, event: ScenarioFinished) -> _Case:
@@ -161,6 +179,7 @@ class JunitReport:
         others = [finding for finding in event.findings if finding not in failing]
         warned = "This scenario passed with warnings.\n\n" if passed_with_warnings(event) else ""
         return _Case(
+            scenario_id=scenario.id,
             attributes=_attributes(attributes),
             verdict=event.verdict,
             type=failing[0].rule if failing else event.verdict.value,
@@ -178,12 +197,16 @@ class JunitReport:
     def _run_case(self, *, bad: bool) -> _Case | None:
         """Return a case for what belongs to no scenario, if a reader would miss it otherwise."""
         tally = self._tally
-        errors = [finding for finding in tally.run_findings if finding.severity is Severity.ERROR]
+        known = {cause.key for cause in tally.known}
+        errors = [
+            each for each in tally.run_findings if each.severity is Severity.ERROR and each.cause not in known
+        ]
         outcome = OUTCOMES[tally.exit_code]
         if not errors and (bad or tally.exit_code is ExitCode.PASSED):
             return None
         reason = tally.root_cause or f"the run ended as {outcome} (exit {int(tally.exit_code)})"
         return _Case(
+            scenario_id="",
             attributes=_attributes({"classname": SUITE, "name": "the run itself", "time": "0.000"}),
             verdict=Verdict.FAILED if errors else Verdict.INCONCLUSIVE,
             type=errors[0].rule if errors else outcome,
@@ -247,11 +270,6 @@ def _told(finding: Finding) -> str:
     detail = finding.label or finding.answer
     text = f"{finding.message}: {detail}" if detail and detail not in finding.message else finding.message
     return shorten(text, MESSAGE_LENGTH_MAX)
-
-
-def _folder(file: str) -> str:
-    """Return ``scenarios/refunds`` for ``scenarios/refunds/refund-repeated.yaml``."""
-    return file.replace("\\", "/").rpartition("/")[0] or SUITE
 
 
 def _classname(file: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePath
 from typing import TextIO
 
-from simulator.core.findings import Severity, Verdict
+from simulator.core.findings import KnownCause, Severity, Verdict
 from simulator.core.secrets import mask_url
 from simulator.core.steps import Scenario
 from simulator.errors import ExitCode
@@ -90,6 +90,8 @@ class MarkdownReport:
         if cause.may_follow_from in titles:
             met += f" It may follow from: {titles[cause.may_follow_from]}."
         lines = [f"\n### {number}. {escaped(cause_line(cause))}\n", f"{escaped(met)}\n"]
+        if cause.accepted is not None:
+            lines.append(f"- **Known:** {escaped(_acceptance(cause.accepted))}")
         facts = facts_of(shown.finding)
         lines += [
             f"- **{name}:** {escaped(shorten(text, MESSAGE_WIDTH_MAX))}" for name, text in facts.items()
@@ -101,8 +103,8 @@ class MarkdownReport:
     def _table(self) -> str:
         """Return the scenarios that did not pass, by the cause to mend first, with its number."""
         causes: dict[str, tuple[int, str]] = {}
-        for number, cause in enumerate(self._tally.of_severity(Severity.ERROR), 1):
-            for each in cause.sightings:
+        for number, cause in enumerate(self._tally.causes, 1):
+            for each in cause.sightings if cause.severity is Severity.ERROR else ():
                 causes.setdefault(each.scenario_id, (number, f"{number}. {cause.shown.finding.message}"))
         after_all = len(causes) + 1
         rows = []
@@ -177,7 +179,9 @@ class AnnotationsReport:
             else {}
         )
         title = shorten(visible(cause_line(cause)), CELL_WIDTH_MAX)
-        return workflow_command(cause.severity.value, message or title, {**where, "title": title})
+        # GitHub shows as errors what failed the step.
+        kind = cause.severity.value if cause.accepted is None else "notice"
+        return workflow_command(kind, message or title, {**where, "title": title})
 
 
 def workflow_command(name: str, message: str, properties: Mapping[str, str]) -> str:
@@ -210,9 +214,14 @@ def headline(tally: Overview) -> str:
 
 
 def cause_line(cause: Cause) -> str:
-    """Return ``error[REF-03] the repeated refund was credited again``."""
+    """Return ``error[REF-03] the repeated refund was credited again``; an accepted one is "known"."""
     finding = cause.shown.finding
-    return f"{cause.severity.value}[{finding.rule}] {finding.message}"
+    known = "known " if cause.accepted else ""
+    return f"{known}{cause.severity.value}[{finding.rule}] {finding.message}"
+
+
+def _acceptance(accepted: KnownCause) -> str:
+    return f"{accepted.reason}, until {accepted.expires}" if accepted.expires else accepted.reason
 
 
 def escaped(text: str) -> str:
@@ -238,6 +247,8 @@ def _counts(tally: Overview) -> str:
     for severity in (Severity.ERROR, Severity.WARNING):
         if found := len(tally.of_severity(severity)):
             counts.append(plural(found, f"kind of {severity.value}", f"kinds of {severity.value}s"))
+    if tally.known:
+        counts.append(plural(len(tally.known), "known cause"))
     return ", ".join(counts) or "No scenario ran."
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from simulator.core.calls import FaultKind
 from simulator.core.steps import Scenario
@@ -37,6 +38,12 @@ def repeat_line(started: RunStarted, *, last_failed: bool) -> str:
     if last_failed and "--last-failed" not in words:
         words.append("--last-failed")
     return _line([*words, *map(shlex.quote, started.paths)], started)
+
+
+def whole_line(started: RunStarted) -> str:
+    """Return the command that repeats a run of what failed before, with all scenarios."""
+    selection = tuple(pair for pair in started.selection if pair[0] != "--last-failed")
+    return repeat_line(replace(started, selection=selection), last_failed=False)
 
 
 def _line(words: Iterable[str], started: RunStarted | None) -> str:

@@ -1,14 +1,16 @@
-"""The report on the terminal: a line for each scenario or a progress bar while it runs, then the summary.
+"""The report on the terminal: a progress bar or a line for each scenario while it runs, then the summary.
 
-The summary begins with the causes, each framed once; then come the dialect, the scenarios without a verdict,
-and the counts. Its functions are pure, from a finished overview to lines.
+The summary has a line for each folder of scenarios, then the causes, the first one framed; then come the
+dialect, the scenarios without a verdict, and the counts. Its functions are pure, from a finished overview to
+lines.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Literal, TextIO
+import re
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal, TextIO
 
 from simulator.core.calls import Call
 from simulator.core.findings import Severity, Verdict
@@ -18,16 +20,17 @@ from simulator.errors import ExitCode
 from simulator.report.causes import EXPLAINED, Cause, Overview, Sighting
 from simulator.report.events import Event, RunStarted, ScenarioFinished
 from simulator.report.frame import FrameStyle, frame, headline, severity_tag, wire_dump
-from simulator.report.rerun import repeat_line
-from simulator.report.tally import passed_with_warnings
+from simulator.report.progress import ProgressBar
+from simulator.report.rerun import repeat_line, whole_line
+from simulator.report.tally import NOT_PASSED, passed_with_warnings
 from simulator.report.text import Ink, display_width, encodable, plural, visible
-
-if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
 
 Color = Literal["auto", "always", "never"]
 
 QUIET = -1
+
+EVERY_FINDING, EVERY_SCENARIO, EVERY_CALL = 1, 2, 3
+"""What -v, -vv and -vvv show in addition."""
 
 _CALM = frozenset({Verdict.PASSED, Verdict.SKIPPED, Verdict.XFAILED, Verdict.BLOCKED})
 
@@ -45,8 +48,8 @@ class TerminalReport:
     """The report for a screen or a log.
 
     `color` "auto" paints when the stream is a terminal. `width` is in columns; None wraps nothing.
-    `verbosity` -1 is `-q`, 1 is `-v`. `progress` puts a bar in place of the lines of scenarios that pass: for
-    a terminal only, and not with `-q` or `-v`. `reports` are the (kind, path) of the files written beside it.
+    `verbosity` -1 is `-q`, 1 to 3 are `-v` to `-vvv`. `progress` shows a bar, and above it what fails: for a
+    terminal only, and not with `-q` or `-vv`. `reports` are the (kind, path) of the files written beside it.
     """
 
     def __init__(
@@ -66,18 +69,30 @@ class TerminalReport:
         self._verbosity = verbosity
         self._reports = reports
         self._overview = Overview()
-        self._wants_bar = progress and verbosity == 0
+        self._wants_bar = progress and verbosity in {0, EVERY_FINDING}
         self._bar: ProgressBar | None = None
+        self._watches = False
         self._endpoint = ""
         self._listed = False
         self._causes_told: set[str] = set()
 
-    def on(self, event: Event) -> None:
-        self._overview.on(event)
+    def ahead(self, event: Event) -> None:
+        """Let the bar take an event as it comes; `on` may get it later, in the order of the run."""
+        self._watches = True
+        self._advance(event)
+
+    def _advance(self, event: Event) -> None:
         if self._bar is not None:
             self._bar.tick()
+            if type(event) is ScenarioFinished:
+                self._bar.advance(failed=event.verdict in {Verdict.FAILED, Verdict.XPASSED})
+
+    def on(self, event: Event) -> None:
+        self._overview.on(event)
+        if not self._watches:
+            self._advance(event)
         if type(event) is Call:
-            if self._verbosity > 0:
+            if self._verbosity >= EVERY_CALL:
                 self._dump(event)
         elif self._verbosity > QUIET:
             match event:
@@ -93,13 +108,13 @@ class TerminalReport:
         cut = self._overview.finish()
         style = FrameStyle(self._ink, self._width, self._overview.started)
         if self._verbosity <= QUIET:
-            lines = failures_only(self._overview, style)
+            lines = in_short(self._overview, style)
         else:
             for event in cut:
-                self._list(event)
+                self._finish(event)
             if self._listed:
                 self._write("")
-            lines = summary(self._overview, style, self._reports, every=self._verbosity > 0)
+            lines = summary(self._overview, style, self._reports, self._verbosity)
         for line in lines:
             self._write(line)
         self._stream.flush()
@@ -118,10 +133,9 @@ class TerminalReport:
     def _finish(self, event: ScenarioFinished) -> None:
         # Blocked scenarios come in hundreds with one reason, which the summary gives.
         calm = _CALM if self._bar is not None else frozenset({Verdict.BLOCKED})
-        if event.verdict not in calm:
+        listed = self._bar is not None or self._verbosity >= EVERY_SCENARIO
+        if listed and event.verdict not in calm:
             self._list(event)
-        if self._bar is not None:
-            self._bar.advance(failed=event.verdict in {Verdict.FAILED, Verdict.XPASSED})
         self._stream.flush()
 
     def _dump(self, event: Call) -> None:
@@ -141,6 +155,8 @@ class TerminalReport:
                 word = self._ink.odd("warn ")
             case Verdict.PASSED:
                 word = self._ink.good(word)
+            case Verdict.FAILED if self._overview.only_known(event):
+                word = self._ink.odd("known")
             case Verdict.FAILED | Verdict.XPASSED:
                 word = self._ink.bad(word)
             case _:
@@ -165,26 +181,36 @@ class TerminalReport:
 # --- the causes ------------------------------------------------------------------------------------
 
 FRAMES_MAX = 12
-
-OTHERS_MAX = 5
+"""So many causes are shown without -v."""
 
 
 def summary(
-    overview: Overview, style: FrameStyle, reports: Sequence[tuple[str, str]], *, every: bool
+    overview: Overview, style: FrameStyle, reports: Sequence[tuple[str, str]], verbosity: int
 ) -> Iterator[str]:
-    """Return the end of a report; `every` shows each cause in full, however many there are."""
+    """Return the end of a report; from `verbosity` 1 on, each cause is shown in full."""
+    every = verbosity >= EVERY_FINDING
+    errors = overview.of_severity(Severity.ERROR)
     yield from _root_cause(overview, style)
-    yield from _index(overview, style)
-    yield from _frames(overview.of_severity(Severity.ERROR), style, every=every)
+    yield from _folders(overview, style)
+    yield from _index(overview, style, every=every)
+    yield from _frames(errors if every else errors[:1], style, every=every)
+    yield from _briefs(() if every else errors[1:], style, every=every)
     yield from _briefs(overview.of_severity(Severity.WARNING), style, every=every)
     yield from _briefs(overview.of_severity(Severity.NOTE), style, every=every)
-    yield from closing(overview, style, reports)
+    yield from _known(overview, style)
+    yield from closing(overview, style, reports, every=every)
 
 
-def failures_only(overview: Overview, style: FrameStyle) -> Iterator[str]:
-    """Return what `-q` shows: the errors, and the last line."""
+def in_short(overview: Overview, style: FrameStyle) -> Iterator[str]:
+    """Return what `-q` shows: the first cause, the others on a line each, what to do next, the last line."""
+    errors = overview.of_severity(Severity.ERROR)
     yield from _root_cause(overview, style)
-    yield from _frames(overview.of_severity(Severity.ERROR), style, every=False)
+    yield from _frames(errors[:1], style, every=False)
+    for causes in (errors[1:], overview.of_severity(Severity.WARNING)):
+        yield from (_indexed(cause, style, "") for cause in causes[:FRAMES_MAX])
+        yield from _not_shown(causes, FRAMES_MAX)
+    yield from (_indexed(cause, style, "known ") for cause in overview.known)
+    yield from _rows(style, (("next", step) for step in _next_steps(overview)))
     yield result_line(overview, style)
 
 
@@ -201,39 +227,56 @@ def _root_cause(overview: Overview, style: FrameStyle) -> Iterator[str]:
         yield ""
 
 
-def _index(overview: Overview, style: FrameStyle) -> Iterator[str]:
-    """Return the causes in a few lines, before the frames push them off the screen."""
+def _folders(overview: Overview, style: FrameStyle) -> Iterator[str]:
+    """Return a line for each folder of scenarios, with its verdicts; a single scenario needs none."""
+    if overview.counts.total() < 2 or overview.nothing_ran:
+        return
+    width = max(display_width(folder or ".") for folder in overview.folders)
+    for folder, counts in overview.folders.items():
+        told = ", ".join(f"{counts[verdict]:,} {verdict.value}" for verdict in COUNT_ORDER if counts[verdict])
+        bad = any(counts[verdict] for verdict in NOT_PASSED)
+        name = folder or "."
+        padded = visible(name) + " " * (width - display_width(name))
+        yield f"{style.ink.strong(padded) if bad else padded}  {told}"
+    yield ""
+
+
+def _index(overview: Overview, style: FrameStyle, *, every: bool) -> Iterator[str]:
+    """Return the causes in a few lines, before the frames push them off the screen.
+
+    Where only the first is framed, the others stand below it, and the number is enough.
+    """
     errors = overview.of_severity(Severity.ERROR)
     touched = {sighting.scenario_id for cause in errors for sighting in cause.sightings}
     if len(touched) < 2:
         return
-    extent = f"{plural(len(touched), 'scenario')}, {plural(len(errors), 'cause')}"
-    yield style.ink.strong(f"{extent} of failure")
-    yield from (_indexed(cause, style, "  ") for cause in errors if cause.may_follow_from is None)
-    following = [cause for cause in errors if cause.may_follow_from is not None]
-    if following:
-        yield style.ink.faint("  possibly consequences of the above:")
-        yield from (_indexed(cause, style, "    ") for cause in following)
+    extent = f"{plural(len(touched), 'scenario')}, {plural(len(errors), 'cause')} of failure"
+    more = "" if every or len(errors) == 1 else "; the first one in full, -v shows each"
+    yield f"{style.ink.strong(extent)}{style.ink.faint(more)}"
+    if every:
+        yield from (_indexed(cause, style, "  ") for cause in errors if cause.may_follow_from is None)
+        following = [cause for cause in errors if cause.may_follow_from is not None]
+        if following:
+            yield style.ink.faint("  possibly consequences of the above:")
+            yield from (_indexed(cause, style, "    ") for cause in following)
     yield ""
 
 
 def _indexed(cause: Cause, style: FrameStyle, indent: str) -> str:
     finding = cause.shown.finding
-    count = style.ink.faint(f"  {plural(cause.scenario_count, 'scenario')}")
-    return f"{indent}{severity_tag(finding, style.ink)} {visible(finding.message)}{count}"
+    met = plural(cause.scenario_count, "scenario") if cause.scenario_count else plural(cause.times, "time")
+    return (
+        f"{indent}{severity_tag(finding, style.ink)} {visible(finding.message)}{style.ink.faint(f'  {met}')}"
+    )
 
 
 def _frames(causes: Sequence[Cause], style: FrameStyle, *, every: bool) -> Iterator[str]:
-    limit = len(causes) if every else FRAMES_MAX
-    for cause in causes[:limit]:
+    for cause in causes:
         yield from frame(cause.shown, style)
         if cause.times > len(cause.sightings):
             ink = style.ink
             yield f"   {ink.hint('=')} {ink.strong('seen')}    {plural(cause.times, 'time')}"
-        yield from _others(cause, style, len(cause.others) if every else OTHERS_MAX)
-        yield ""
-    if len(causes) > limit:
-        yield f"{plural(len(causes) - limit, 'more cause')} not shown; -v shows all"
+        yield from _others(cause, style, len(cause.others) if every else 0)
         yield ""
 
 
@@ -245,8 +288,6 @@ def _others(cause: Cause, style: FrameStyle, limit: int) -> Iterator[str]:
     yield f"   {style.ink.hint('=')} {style.ink.strong('also')}    in {more}"
     for sighting in others[:limit]:
         yield f"             {_sighted(sighting, cause, style)}"
-    if len(others) > limit:
-        yield f"             +{len(others) - limit:,} more"
 
 
 def _sighted(sighting: Sighting, cause: Cause, style: FrameStyle) -> str:
@@ -256,31 +297,64 @@ def _sighted(sighting: Sighting, cause: Cause, style: FrameStyle) -> str:
 
 
 def _briefs(causes: Sequence[Cause], style: FrameStyle, *, every: bool) -> Iterator[str]:
-    """Return warnings or notes in a few lines: what is wrong, how often, where first, and why."""
+    """Return causes in a few lines each: what is wrong, how often, where first, and what was found."""
     limit = len(causes) if every else FRAMES_MAX
+    follows = False
     for cause in causes[:limit]:
-        yield from _brief(cause, style)
+        if cause.may_follow_from is not None and not follows:
+            follows = True
+            yield style.ink.faint("possibly consequences of the above:")
+        yield from _brief(cause, style, every=every)
+        if every:
+            yield ""
+    yield from _not_shown(causes, limit)
+    if causes and not every:
         yield ""
+
+
+def _not_shown(causes: Sequence[Cause], limit: int) -> Iterator[str]:
     if len(causes) > limit:
-        yield f"{plural(len(causes) - limit, 'more ' + causes[0].severity.value)} not shown; -v shows all"
-        yield ""
+        noun = "cause" if causes[0].severity is Severity.ERROR else causes[0].severity.value
+        yield f"{plural(len(causes) - limit, 'more ' + noun)} not shown; -v shows all"
 
 
-def _brief(cause: Cause, style: FrameStyle) -> Iterator[str]:
+def _brief(cause: Cause, style: FrameStyle, *, every: bool) -> Iterator[str]:
+    """Return a cause in a few lines: an error on two, a warning with its answer."""
     ink, sighting = style.ink, cause.shown
+    finding = sighting.finding
+    if finding.severity is Severity.ERROR:
+        yield _indexed(cause, style, "")
+        yield f"   {ink.hint('-->')} {visible(sighting.where)}  {ink.faint(visible(finding.label))}".rstrip()
+        return
     often = f"  {plural(cause.times, 'time')}" if cause.times > 1 else ""
-    yield headline(sighting.finding, ink) + ink.faint(often)
+    yield headline(finding, ink) + ink.faint(often)
     more = f" and {plural(len(cause.others), 'more scenario')}" if cause.others else ""
     yield f"   {ink.hint('-->')} {_sighted(sighting, cause, style)}{ink.faint(more)}".rstrip()
-    finding = sighting.finding
-    for text in (finding.label, finding.answer and f"answer: {finding.answer}", finding.why):
-        if text:
-            yield f"       {visible(text)}"
+    told = (finding.label, finding.answer and f"answer: {finding.answer}", finding.why)
+    for text in list(filter(None, told))[: None if every else 2]:
+        yield f"       {visible(text)}"
+
+
+def _known(overview: Overview, style: FrameStyle) -> Iterator[str]:
+    """Return the causes that do not fail the run, a line each with the reason."""
+    if not overview.known:
+        return
+    yield style.ink.strong(f"{plural(len(overview.known), 'known cause')}, accepted by --accept")
+    for cause in overview.known:
+        yield _indexed(cause, style, "  ")
+        if (accepted := cause.accepted) is not None:
+            until = f", until {accepted.expires}" if accepted.expires else ""
+            yield f"      {visible(accepted.reason)}{until}"
+    yield ""
 
 
 # --- the rest of the run ---------------------------------------------------------------------------
 
 REASON_SCENARIOS_MAX = 3
+
+REASONS_MAX = 3
+
+DIALECT_WIDTH = 110
 
 EXIT_MEANINGS = {
     ExitCode.PASSED: "no errors found",
@@ -316,17 +390,37 @@ COUNT_ORDER = (
 )
 
 
-def closing(overview: Overview, style: FrameStyle, reports: Sequence[tuple[str, str]]) -> Iterator[str]:
+def closing(
+    overview: Overview, style: FrameStyle, reports: Sequence[tuple[str, str]], *, every: bool
+) -> Iterator[str]:
     """Return what follows the findings."""
-    yield from _dialect(overview, style)
-    yield from _reasons(overview, style)
-    rows = [("note", note) for note in (overview.ended.notes if overview.ended else ())]
+    yield from _dialect(overview, style) if every else _dialect_in_short(overview, style)
+    yield from _reasons(overview, style, every=every)
+    rows = [("note", note) for note in _notes(overview, every=every)]
     rows += [("report", f"{kind}: {path}") for kind, path in reports]
     rows += [("next", step) for step in _next_steps(overview)]
     rows.append(("exit", f"{int(overview.exit_code)}: {_exit_meaning(overview)}"))
+    yield from _rows(style, rows)
+    yield result_line(overview, style)
+
+
+def _notes(overview: Overview, *, every: bool) -> Iterator[str]:
+    """Return the notes; unless `every`, those that differ in numbers are one."""
+    notes = overview.ended.notes if overview.ended else ()
+    alike: dict[str, list[str]] = {}
+    for note in notes:
+        alike.setdefault(note if every else _without_numbers(note), []).append(note)
+    for first, *more in alike.values():
+        yield f"{first} (and {len(more)} more like it; -v shows all)" if more else first
+
+
+def _without_numbers(text: str) -> str:
+    return re.sub(r"[0-9]+", "0", text)
+
+
+def _rows(style: FrameStyle, rows: Iterable[tuple[str, str]]) -> Iterator[str]:
     for key, text in rows:
         yield f"{style.ink.faint(f'{key:<7}')} {visible(text)}"
-    yield result_line(overview, style)
 
 
 def result_line(overview: Overview, style: FrameStyle) -> str:
@@ -348,6 +442,8 @@ def result_line(overview: Overview, style: FrameStyle) -> str:
 def _count(overview: Overview, verdict: Verdict) -> str:
     """Return ``206 passed (2 with warnings)``."""
     count = f"{overview.counts[verdict]:,} {verdict.value}"
+    if verdict is Verdict.FAILED and (known := len(overview.known_failures)):
+        count += f" ({known:,} known)"
     if verdict is Verdict.PASSED and (warned := overview.passed_with_warnings):
         count += f" ({warned:,} with {'a warning' if warned == 1 else 'warnings'})"
     return count
@@ -386,29 +482,60 @@ def _dialect(overview: Overview, style: FrameStyle) -> Iterator[str]:
     yield ""
 
 
-def _reasons(overview: Overview, style: FrameStyle) -> Iterator[str]:
+def _dialect_in_short(overview: Overview, style: FrameStyle) -> Iterator[str]:
+    """Return the values alone, in as few lines as hold them."""
+    if not overview.dialect:
+        return
+    yield style.ink.strong(
+        "How your wallet behaves where guides differ (all acceptable; -v shows how it was seen)"
+    )
+    told = ", ".join(f"{visible(seen.knob)} {visible(seen.value)}" for seen in overview.dialect.values())
+    yield from textwrap.wrap(told, style.width or DIALECT_WIDTH, initial_indent="  ", subsequent_indent="  ")
+    yield ""
+
+
+def _reasons(overview: Overview, style: FrameStyle, *, every: bool) -> Iterator[str]:
     """Return the scenarios without a verdict, or with an expected one, grouped by reason."""
-    for verdict in EXPLAINED:
-        for reason, scenarios in overview.reasons.get(verdict, {}).items():
-            held = style.ink.odd(f"{len(scenarios):,} {verdict.value}")
-            if overview.nothing_ran and reason == overview.root_cause:
-                yield f"{held}  for the reason above"
-                continue
-            yield f"{held}  {visible(next(iter(reason.splitlines()), ''))}"
-            for scenario in scenarios[:REASON_SCENARIOS_MAX]:
-                yield f"   {scenario_place(scenario)}  {style.ink.faint(visible(scenario.name))}"
-            if len(scenarios) > REASON_SCENARIOS_MAX:
-                yield f"   +{len(scenarios) - REASON_SCENARIOS_MAX:,} more"
-    if overview.reasons:
+    told = list(_by_reason(overview, every=every))
+    limit = len(told) if every else REASONS_MAX
+    for verdict, reason, scenarios in told[:limit]:
+        held = style.ink.odd(f"{len(scenarios):,} {verdict.value}")
+        if overview.nothing_ran and reason == overview.root_cause:
+            yield f"{held}  for the reason above"
+            continue
+        yield f"{held}  {visible(next(iter(reason.splitlines()), ''))}"
+        if not every and verdict not in NOT_PASSED:
+            continue
+        for scenario in scenarios[:REASON_SCENARIOS_MAX]:
+            yield f"   {scenario_place(scenario)}  {style.ink.faint(visible(scenario.name))}"
+        if len(scenarios) > REASON_SCENARIOS_MAX:
+            yield f"   +{len(scenarios) - REASON_SCENARIOS_MAX:,} more"
+    if len(told) > limit:
+        yield f"{plural(len(told) - limit, 'more reason')}; -v shows all"
+    if told:
         yield ""
+
+
+def _by_reason(overview: Overview, *, every: bool) -> Iterator[tuple[Verdict, str, Sequence[Scenario]]]:
+    """Return the scenarios by verdict and reason; unless `every`, reasons that differ in numbers are one."""
+    for verdict in EXPLAINED:
+        alike: dict[str, tuple[str, list[Scenario]]] = {}
+        for reason, scenarios in overview.reasons.get(verdict, {}).items():
+            key = reason if every else _without_numbers(reason)
+            alike.setdefault(key, (reason, []))[1].extend(scenarios)
+        for reason, scenarios in sorted(alike.values(), key=lambda each: -len(each[1])):
+            yield verdict, reason, scenarios
 
 
 def _exit_meaning(overview: Overview) -> str:
     if overview.exit_code is ExitCode.FOUND and not overview.of_severity(Severity.ERROR):
         return "a scenario that is marked xfail passes"
     warnings = len(overview.of_severity(Severity.WARNING))
-    more = f" ({plural(warnings, 'warning')})" if warnings and overview.exit_code is ExitCode.PASSED else ""
-    return EXIT_MEANINGS[overview.exit_code] + more
+    told = [plural(len(overview.known), "known cause")] if overview.known else []
+    told += [plural(warnings, "warning")] if warnings else []
+    more = f" ({', '.join(told)})" if told and overview.exit_code is ExitCode.PASSED else ""
+    meaning = EXIT_MEANINGS[overview.exit_code]
+    return (meaning.replace("no errors", "no new errors") if overview.known else meaning) + more
 
 
 def _next_steps(overview: Overview) -> list[str]:
@@ -426,6 +553,8 @@ def _next_steps(overview: Overview) -> list[str]:
             return ["betrontech-sim list shows what can be selected."]
         case ExitCode.INTERNAL:
             return ["Please report it together with this output."]
+        case ExitCode.PASSED if overview.started and ("--last-failed", "") in overview.started.selection:
+            return [f"What failed passes now. Run the whole suite: {whole_line(overview.started)}"]
         case _:
             return []
 
@@ -441,83 +570,3 @@ def _mend_and_repeat(overview: Overview) -> Iterator[str]:
         yield f"How to fix it: betrontech-sim explain {rule}"
     if overview.started is not None:
         yield f"Then: {repeat_line(overview.started, last_failed=not overview.nothing_ran)}"
-
-
-# --- the progress bar ------------------------------------------------------------------------------
-
-APPEARS_AFTER_S = 0.25
-"""A run that is over sooner needs no bar, and does not pay for importing one."""
-
-
-class ProgressBar:
-    """A bar under the lines of a run, which appears when the run takes longer than a moment."""
-
-    def __init__(self, stream: TextIO, total: int, *, color: bool, width: int | None) -> None:
-        self._stream = stream
-        self._total = total
-        self._color = color
-        self._width = width
-        self._done = 0
-        self._failed = 0
-        self._appears_at_s = time.monotonic() + APPEARS_AFTER_S
-        self._bar: Progress | None = None
-        self._task: TaskID | None = None
-
-    def tick(self) -> None:
-        """Show the bar if the run has lasted long enough."""
-        if self._bar is None and time.monotonic() >= self._appears_at_s:
-            self._appear()
-
-    def advance(self, *, failed: bool) -> None:
-        """Count a scenario that has ended."""
-        self._done += 1
-        self._failed += failed
-        if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=self._done, failed=self._failed_text())
-
-    def line(self, text: str) -> None:
-        """Write a line of the report above the bar."""
-        if self._bar is None:
-            self._stream.write(text + "\n")
-            return
-        from rich.text import Text  # with the bar, rich is there already
-
-        self._bar.console.print(Text.from_ansi(text), soft_wrap=True)
-
-    def close(self) -> None:
-        """Remove the bar."""
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
-
-    def _failed_text(self) -> str:
-        return f"{self._failed} failed" if self._failed else ""
-
-    def _appear(self) -> None:
-        # rich takes longer to import than a small run takes: only a run that lasts pays for it.
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-        console = Console(
-            file=self._stream,
-            force_terminal=True,
-            no_color=not self._color,
-            width=self._width,
-            highlight=False,
-        )
-        self._bar = Progress(
-            BarColumn(bar_width=30),
-            MofNCompleteColumn(),
-            TextColumn("scenarios"),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[failed]}", style="bold red", markup=False),
-            console=console,
-            transient=True,
-            refresh_per_second=8,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
-        self._task = self._bar.add_task(
-            "", total=self._total, completed=self._done, failed=self._failed_text()
-        )
-        self._bar.start()

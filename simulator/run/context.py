@@ -264,6 +264,9 @@ def _masked(finding: Finding, secrets: Secrets) -> Finding:
 STATE_FILE = Path(".betrontech-sim", "last-run.json")
 """In the current folder, since scenario ids are paths relative to it."""
 
+ENOUGH = "stopped after"
+"""How the reason begins for which `-x` and `--maxfail` keep scenarios from running, or end them."""
+
 _GOOD = frozenset({Verdict.PASSED, Verdict.XFAILED, Verdict.SKIPPED})
 
 
@@ -289,7 +292,7 @@ class LastRun:
 
     def on(self, event: Event) -> None:
         """Take note of a scenario that finished."""
-        if type(event) is ScenarioFinished:
+        if type(event) is ScenarioFinished and not event.reason.startswith(ENOUGH):
             self._ran.add(event.scenario.id)
             if event.verdict not in _GOOD:
                 self._failed.add(event.scenario.id)

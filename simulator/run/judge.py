@@ -39,6 +39,7 @@ from simulator.judge.referee import Referee
 from simulator.judge.rulings import NO_ANSWER, Asking, Policy, ReadBalance, Reads, Ruling, Wanting
 from simulator.law.book import Book, Ledger, Terms, TooManyWorlds
 from simulator.law.situations import Situation, breaks_the_law
+from simulator.report.events import LawfulBalance
 from simulator.run.context import RunContext
 from simulator.wire.writing import write
 
@@ -119,6 +120,7 @@ class Judge:
         self._referee = Referee(self._findings, policy, context.mistakes, context.traffic)
         self.phase = phase
         self.found: list[Finding] = []
+        self.lawful: list[LawfulBalance] = []
         self.blocked: set[str] = set()
         self.wrong: Counter[str] = Counter()
         self.unproven: list[str] = []
@@ -152,7 +154,9 @@ class Judge:
 
     def open(self, player: str, balance: Money, terms: Terms | None = None) -> Book:
         """Begin a player's account at the balance that was read or reached."""
-        return self._referee.open(player, balance, terms, self._doubted.pop(player, None))
+        book = self._referee.open(player, balance, terms, self._doubted.pop(player, None))
+        self._note_lawful(player)
+        return book
 
     # --- calls -------------------------------------------------------------------------------------
 
@@ -317,11 +321,20 @@ class Judge:
         self._holding = True
         ruling = self._driven(asking, place, send)
         self._take(ruling, player, place)
+        self._note_lawful(player)
         self._note_held()
         lost = self._referee.lost(player)
         if lost:
             raise TooManyWorlds(lost)
         return ruling
+
+    def _note_lawful(self, player: str) -> None:
+        """Keep what a right wallet would have now, beside the latest call, for reports that draw it."""
+        kept = self._context.kept.get(self._scenario_id or "")
+        balances = self._referee.balances(player)
+        if kept and len(balances) == 1:
+            lawful = Money(balances[0] - self._referee.difference(player))
+            self.lawful.append(LawfulBalance(player, kept[-1].exchange.sent_ns, lawful))
 
     def _note_held(self) -> None:
         held, self._held, self._holding = self._held, [], False

@@ -74,17 +74,17 @@ class ScenarioRun:
         self._judge = Judge(context, scenario, forms, self._tell)
         self._ledger = self._judge.ledger
 
-    def run(self) -> Ended:
-        """Run it and tell how it ended."""
+    def run(self, held: str = "") -> Ended:
+        """Run it and tell how it ended; `held` is why it must not run."""
         scenario, context = self._scenario, self._context
         started_ns = time.perf_counter_ns()
         context.emit(ScenarioStarted(scenario=scenario))
         kept = context.kept.setdefault(
             scenario.id, deque(maxlen=None if context.settings.full else EXCHANGES_KEPT)
         )
-        ended = self._ended()
+        ended = Ended(Verdict.BLOCKED, held) if held else self._ended()
         del context.kept[scenario.id]
-        passed = ended.verdict in (Verdict.PASSED, Verdict.SKIPPED)
+        shown = context.settings.full or ended.verdict not in (Verdict.PASSED, Verdict.SKIPPED)
         context.emit(
             ScenarioFinished(
                 scenario=scenario,
@@ -93,7 +93,8 @@ class ScenarioRun:
                 findings=tuple(self._judge.found),
                 duration_ns=time.perf_counter_ns() - started_ns,
                 exchange_count=len(kept),
-                exchanges=tuple(kept) if context.settings.full or not passed else (),
+                exchanges=tuple(kept) if shown else (),
+                lawful=tuple(self._judge.lawful[-EXCHANGES_KEPT:]) if shown else (),
             )
         )
         return ended

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import secrets
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import simulator
-from simulator.core.findings import Severity, Verdict
+from simulator.core.calls import Call, Opening
+from simulator.core.findings import KnownCause, Severity, Verdict
 from simulator.core.secrets import mask_url
-from simulator.core.steps import PlayerSpec, Scenario
+from simulator.core.steps import PlayerSpec, Scenario, has_burst
 from simulator.core.words import did_you_mean
 from simulator.errors import EndpointUnreachable, ExitCode, SimulatorError, UsageError
 from simulator.law.roles import KNOBS
+from simulator.report.causes import Overview
 from simulator.report.events import Event, FindingRaised, RunFinished, RunStarted, ScenarioFinished
-from simulator.run.context import RunContext, Stopped, read_last_failed
+from simulator.run.context import ENOUGH, RunContext, Stopped, read_last_failed
 from simulator.run.judge import FormLog
 from simulator.run.players import Cast, Hooks, NoPlayer
 from simulator.run.preflight import Preflight, RootCause
 from simulator.run.restore import Restore, files_left, players_in_use
-from simulator.scenario.files import load_scenarios, select
+from simulator.run.turns import Stage, Turns
+from simulator.scenario.files import load_scenarios, select, shadowed
 from simulator.scenario.script import KNOWN_GAMES
 from simulator.settings import RunSettings
 from simulator.settings.load import selection_options, target_options
@@ -33,6 +34,9 @@ from simulator.wire.sender import Sender
 from simulator.wire.target import Target, make_target
 
 INTERRUPTED = "interrupted"
+
+TRIED_ALONE_MAX = 3
+"""So many scenarios that failed beside others run once more, alone."""
 
 CANCEL_AGAIN_S = 0.1
 """How often calls under way are ended after an interrupt, until no scenario runs."""
@@ -76,7 +80,8 @@ def _shared_players(settings: RunSettings, folder: Path) -> Iterator[str]:
 
 def selected(settings: RunSettings) -> tuple[Scenario, ...]:
     """Return the selected scenarios, in order. Raises ScenarioError, NothingSelected, UsageError."""
-    scenarios = load_scenarios(settings.paths)
+    others = filter(None, (settings.accept, settings.write_accept))
+    scenarios = load_scenarios(settings.paths, others)
     failed = read_last_failed(Path()) if settings.last_failed else None
     if not settings.faults:
         return select(scenarios, settings.keyword, settings.tags, settings.level, failed)
@@ -118,37 +123,46 @@ def put_back_what_was_left(settings: RunSettings, folder: Path, say: Callable[[s
     return ExitCode.INCONCLUSIVE if still else ExitCode.PASSED
 
 
-def _turns(scenarios: Sequence[Scenario], jobs: int) -> list[tuple[int, Scenario]]:
-    """Return the scenarios with their numbers, in the order in which workers take them.
-
-    Those tagged `long` come first, so that the run does not wait for one of them at its end; those that must
-    run alone come last.
-    """
-    numbered = list(enumerate(scenarios, start=1))
-    return numbered if jobs == 1 else sorted(numbered, key=lambda each: _rank(each[1]))
-
-
-def _rank(scenario: Scenario) -> int:
-    if "restart" in scenario.needs:
-        return 2
-    return 0 if "long" in scenario.tags else 1
-
-
 class _Tally:
-    """Collects from the events what the exit code depends on."""
+    """Collects from the events what the exit code depends on.
 
-    def __init__(self) -> None:
+    Only a run that accepts causes keeps its findings, since the findings of all decide which causes they are.
+    """
+
+    def __init__(self, accepts: bool) -> None:
         self.verdicts: Counter[Verdict] = Counter()
         self.skipped: Counter[str] = Counter()
+        self.new_failures: dict[str, ScenarioFinished] = {}
         self.error_found = False
+        self.overview = Overview() if accepts else None
 
     def on(self, event: Event) -> None:
+        if self.overview is not None:
+            self.overview.on(event)
         if isinstance(event, ScenarioFinished):
             self.verdicts[event.verdict] += 1
+            known = self.overview is not None and self.overview.only_known(event)
+            if event.verdict is Verdict.FAILED and not known:
+                self.new_failures[event.scenario.id] = event
             if event.verdict is Verdict.SKIPPED:
                 self.skipped[event.reason] += 1
         elif isinstance(event, FindingRaised) and event.scenario_id is None:
             self.error_found |= event.finding.severity is Severity.ERROR
+
+    def found(self) -> bool:
+        """Return whether anything is wrong with the wallet that the run does not accept."""
+        if self.verdicts[Verdict.XPASSED]:
+            return True
+        if self.overview is None:
+            return bool(self.verdicts[Verdict.FAILED]) or self.error_found
+        return bool(self.overview.of_severity(Severity.ERROR)) or (
+            self.verdicts[Verdict.FAILED] > len(self.overview.known_failures)
+        )
+
+    def proven(self) -> bool:
+        """Return whether any scenario has shown what it was expected to show."""
+        known = bool(self.overview and self.overview.known_failures)
+        return known or bool(self.verdicts[Verdict.PASSED] or self.verdicts[Verdict.XFAILED])
 
 
 class _Run:
@@ -163,16 +177,17 @@ class _Run:
         self._settings = settings
         self._scenarios = scenarios
         self._sender = sender
-        self._tally = _Tally()
+        self._accepted, expired = _known(settings)
+        self._tally = _Tally(accepts=bool(self._accepted))
         self._forms = FormLog()
         self._hooks = Hooks(settings)
-        self._next = iter(_turns(scenarios, settings.jobs))
-        self._turn = threading.Lock()
+        self._turns = Turns(scenarios, settings.jobs)
         self._stage = Stage()
-        self._notes: list[str] = []
+        self._notes = [*shadowed(settings.paths), *expired]
         self._context = _context(settings, self._observed(report))
         self._cast = Cast(settings, self._hooks, self._context.run)
         self._began = False
+        self._only_calls = False
         self._restore = Restore(self._context, folder)
         self._shared = () if folder is None else tuple(_shared_players(settings, folder))
         self._notes.extend(self._shared)
@@ -186,7 +201,9 @@ class _Run:
             root_cause, unreachable = self._preflight()
             if root_cause:
                 context.stop(root_cause)
-            self._work()
+            self._work(self._worker, min(self._settings.jobs, len(self._scenarios)))
+            if self._settings.jobs > 1 and not context.stopping:
+                self._work(self._alone_again, 1)
             in_hurry = context.stopping == INTERRUPTED
             hopeless = bool(root_cause) and not in_hurry
             self._notes.extend(self._restore.at_the_end(hopeless=hopeless, in_hurry=in_hurry))
@@ -203,6 +220,9 @@ class _Run:
         if self._settings.paths:
             self._notes.extend(context.open_bets.in_words())
         self._notes.extend(context.rate_limit.in_words())
+        if self._tally.overview is not None:
+            self._tally.overview.finish()
+            self._notes.extend(_not_met(self._tally.overview.not_met()))
         code = self._exit_code(unreachable)
         context.emit(self._finished(code, started_ns))
         return code
@@ -236,6 +256,8 @@ class _Run:
 
     def _observed(self, report: Callable[[Event], None]) -> Callable[[Event], None]:
         def on(event: Event) -> None:
+            if self._only_calls and not isinstance(event, Call | Opening):
+                return
             self._tally.on(event)
             report(event)
 
@@ -251,10 +273,12 @@ class _Run:
             version=simulator.__version__,
             started_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
             selected=len(self._scenarios),
+            order=tuple(scenario.id for scenario in self._scenarios),
             players=settings.players,
             paths=settings.paths,
             options=target_options(settings),
             selection=selection_options(settings),
+            accepted=self._accepted,
             warnings=self._shared,
         )
 
@@ -282,14 +306,13 @@ class _Run:
             return INTERRUPTED, False
         return "", False
 
-    def _work(self) -> None:
-        """Let the workers take scenarios until none is left; Ctrl-C ends the calls under way."""
+    def _work(self, worker: Callable[[], None], jobs: int) -> None:
+        """Let so many workers work until nothing is left; Ctrl-C ends the calls under way."""
         # Imported here, since the preflight, which should come soon, needs no pool.
         from concurrent.futures import Future, ThreadPoolExecutor, wait
 
-        jobs = min(self._settings.jobs, len(self._scenarios))
         with ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="scenario") as pool:
-            workers: list[Future[None]] = [pool.submit(self._worker) for _ in range(jobs)]
+            workers: list[Future[None]] = [pool.submit(worker) for _ in range(jobs)]
             try:
                 wait(workers)
             except KeyboardInterrupt:
@@ -298,8 +321,8 @@ class _Run:
                 # A call may have begun just as the others were ended.
                 while wait(workers, timeout=CANCEL_AGAIN_S).not_done:
                     self._cancel()
-        for worker in workers:
-            worker.result()
+        for each in workers:
+            each.result()
 
     def _cancel(self) -> None:
         self._context.sender.cancel()
@@ -308,32 +331,64 @@ class _Run:
     def _worker(self) -> None:
         from simulator.run.session import ScenarioRun  # not for the preflight, as above
 
-        while True:
-            with self._turn:
-                number, scenario = next(self._next, (0, None))
-            if scenario is None:
-                return
+        failures_max = self._settings.maxfail
+        enough = f"{ENOUGH} {failures_max} failed"
+        while (turn := self._turns.take()) is not None:
+            number, scenario = turn
             run = ScenarioRun(scenario, number, self._context, self._cast, self._hooks, self._forms)
             # Others would meet an operator that is not there, and be right to complain.
             restarts = "restart" in scenario.needs and self._settings.restart_hook is not None
-            with self._stage.hold(alone=restarts):
-                ended = run.run()
-            failures_max = self._settings.maxfail
-            failures = self._tally.verdicts[Verdict.FAILED]
-            if ended.verdict is Verdict.FAILED and failures_max is not None and failures >= failures_max:
-                self._context.stop(f"stopped after {failures_max} failed")
+            failed = False
+            try:
+                with self._stage.hold(alone=restarts):
+                    run.run(held=enough if self._turns.is_held(number) else "")
+                failed = scenario.id in self._tally.new_failures
+            finally:
+                over = self._turns.done(number, failed=failed, failures_max=failures_max)
+            if over:
+                self._context.stop(enough)
+
+    def _alone_again(self) -> None:
+        """Run some scenarios that failed beside others once more, alone, and note those that pass now.
+
+        One is enough for each cause, that with the fewest calls. Their calls are reported, and nothing else.
+        """
+        from simulator.run.session import ScenarioRun  # not for the preflight, as above
+
+        least: dict[str, ScenarioFinished] = {}
+        for event in sorted(self._tally.new_failures.values(), key=lambda each: each.exchange_count):
+            if not has_burst(event.scenario.steps) and event.findings:
+                least.setdefault(event.findings[0].cause, event)
+        tried = [event.scenario for event in list(least.values())[:TRIED_ALONE_MAX]]
+        self._only_calls = True
+        passed = []
+        for number, scenario in enumerate(tried, len(self._scenarios) + 1):
+            run = ScenarioRun(scenario, number, self._context, self._cast, self._hooks, self._forms)
+            if run.run().verdict is Verdict.PASSED:
+                passed.append(scenario.id)
+        self._only_calls = False
+        if passed:
+            failed = f"{', '.join(passed)} failed while {self._settings.jobs} scenarios ran at once"
+            self._notes.append(
+                f"{failed}, and passed alone afterwards: your wallet may confuse players that play at the "
+                "same time (--jobs 1 runs one at a time)"
+            )
 
     def _exit_code(self, unreachable: bool) -> ExitCode:
         """Return the exit code; if several apply: interrupted, found, unreachable, inconclusive, passed."""
         verdicts = self._tally.verdicts
         if self._context.stopping == INTERRUPTED:
             return ExitCode.INTERRUPTED
-        if verdicts[Verdict.FAILED] or verdicts[Verdict.XPASSED] or self._tally.error_found:
+        if self._tally.found():
             return ExitCode.FOUND
         if unreachable:
             return ExitCode.UNREACHABLE
-        proven = verdicts[Verdict.PASSED] or verdicts[Verdict.XFAILED]
-        if verdicts[Verdict.INCONCLUSIVE] or not proven or self._context.stopping or self._unjudged():
+        if (
+            verdicts[Verdict.INCONCLUSIVE]
+            or not self._tally.proven()
+            or self._context.stopping
+            or self._unjudged()
+        ):
             return ExitCode.INCONCLUSIVE
         return ExitCode.PASSED
 
@@ -357,6 +412,34 @@ def _context(settings: RunSettings, report: Callable[[Event], None]) -> RunConte
         games=KNOWN_GAMES,
         report=report,
     )
+
+
+def _known(settings: RunSettings) -> tuple[tuple[KnownCause, ...], list[str]]:
+    """Return the causes that the run accepts, and a note for each whose time is over.
+
+    Raises ConfigurationError.
+    """
+    if settings.accept is None:
+        return (), []
+    from simulator.scenario.known_file import read_known  # only --accept needs it
+
+    today = datetime.now().astimezone().date().isoformat()
+    known = read_known(settings.accept)
+    # Dates of ISO 8601 compare as texts.
+    over = [each for each in known if each.expires and each.expires < today]
+    notes = [f"known cause {each.cause} is accepted no more: it expired on {each.expires}" for each in over]
+    return tuple(each for each in known if each not in over), notes
+
+
+def _not_met(not_met: Mapping[KnownCause, bool]) -> Iterator[str]:
+    """Return a note for each accepted cause that the run did not meet."""
+    for each, passed in not_met.items():
+        told = f"known cause {each.cause} was not met"
+        yield (
+            f"{told}, and {each.scenario} passed: remove it from the file of --accept if your wallet is fixed"
+            if passed
+            else f"{told}: this run does not show whether your wallet is fixed"
+        )
 
 
 def _waited_for(settings: RunSettings) -> Target:
@@ -385,33 +468,3 @@ def _check_policy(settings: RunSettings) -> None:
         if value not in (*KNOBS[knob], "any"):
             allowed = ", ".join((*KNOBS[knob], "any"))
             raise UsageError(f'--policy {knob}: expected one of {allowed}, found "{value}"')
-
-
-# --- scenarios that must run alone ----------------------------------------------------------------
-
-
-class Stage:
-    """Lets scenarios run together, and one that restarts the wallet alone; later ones then wait for it."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._playing = 0
-        self._taken = False
-
-    @contextmanager
-    def hold(self, *, alone: bool) -> Iterator[None]:
-        """Play as long as the context lasts."""
-        with self._changed:
-            self._changed.wait_for(lambda: not self._taken)
-            if alone:
-                self._taken = True
-                self._changed.wait_for(lambda: not self._playing)
-            self._playing += 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._playing -= 1
-                if alone:
-                    self._taken = False
-                self._changed.notify_all()

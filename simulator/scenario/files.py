@@ -9,7 +9,7 @@ import gc
 import os
 import posixpath
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from glob import glob
 from pathlib import Path
@@ -26,6 +26,9 @@ from simulator.scenario.yaml import Problem, ScenarioFileError, bytes_of
 BUNDLE = "scenarios"
 """The folder of the bundled suite in paths."""
 
+BUNDLED = "bundled:"
+"""Before a path, it means the bundled suite, whatever the current folder holds: ``bundled:refunds``."""
+
 FILES_MAX = 10_000
 
 _ENDINGS = (".yaml", ".yml")
@@ -34,8 +37,26 @@ _NOT_SCENARIOS = frozenset({"betrontech-sim.yaml"})
 
 _PATH_AND_LINE = re.compile(r"(.+):(\d{1,9})")
 
-_LAST_FOLDERS = ("concurrency", "hostile-input")
-"""The folders of the bundled suite that come last: calls that overlap, and those that may harm a balance."""
+SUITE_ORDER = (
+    "contract",
+    "money",
+    "idempotency",
+    "refunds",
+    "ordering",
+    "funds",
+    "unknown",
+    "rounds",
+    "limits",
+    "durability",
+    "timeouts",
+    "concurrency",
+    "latency",
+    "hostile-input",
+)
+"""The folders of the bundled suite in the order in which they run.
+
+What single calls show comes first, and what may harm a wallet last.
+"""
 
 _PATH_AND_NAME = re.compile(r"(.+?\.ya?ml)([#\[].+)")
 
@@ -50,14 +71,15 @@ def bundled_suite() -> Path:
     return package / BUNDLE
 
 
-def load_scenarios(paths: Sequence[str]) -> tuple[Scenario, ...]:
+def load_scenarios(paths: Sequence[str], others: Iterable[Path] = ()) -> tuple[Scenario, ...]:
     """Return the scenarios of files and folders, in order, each once; without a path, the bundled suite.
 
     `PATH:LINE` selects the scenario, or the row of its cases, on that line, `PATH#NAME` and `PATH[ROW]` the
-    one with that id. In folders, names that begin with `_` or `.` are skipped: such files are for `use`.
+    one with that id. In folders, names that begin with `_` or `.` are skipped: such files are for `use`. So
+    are the `others`, which are known to hold something else.
     Raises ScenarioFileError with the problems of all files, UsageError for a missing path.
     """
-    loaded = Loaded(paths)
+    loaded = Loaded(paths, others)
     if loaded.problems:
         raise ScenarioFileError(loaded.problems)
     return loaded.scenarios
@@ -66,8 +88,10 @@ def load_scenarios(paths: Sequence[str]) -> tuple[Scenario, ...]:
 class Loaded:
     """The `scenarios` and `problems` of files, and the `files` that were read. Raises UsageError."""
 
-    def __init__(self, paths: Sequence[str]) -> None:
-        self.files = _found(paths) if paths else _bundled_files()
+    def __init__(self, paths: Sequence[str], others: Iterable[Path] = ()) -> None:
+        apart = {path.resolve() for path in others}
+        found = _found(paths) if paths else _bundled_files()
+        self.files = [file for file in found if file.path.resolve() not in apart] if apart else found
         self.problems: list[Problem] = []
         scenarios: list[Scenario] = []
         with _collector_off():
@@ -112,6 +136,8 @@ def _reader(file: _File) -> Callable[[str], bytes]:
     from_bundle = file.path.is_relative_to(bundled) and file.shown.startswith(f"{BUNDLE}/")
 
     def read(shown: str) -> bytes:
+        if shown.startswith(BUNDLED):
+            return bytes_of(bundled / shown.removeprefix(BUNDLED))
         if from_bundle and shown.startswith(f"{BUNDLE}/"):
             return bytes_of(bundled.parent / shown)
         return bytes_of(_real(shown))
@@ -121,6 +147,8 @@ def _reader(file: _File) -> Callable[[str], bytes]:
 
 def _real(shown: str) -> Path:
     """Return the real path of a shown one: in the current folder, otherwise in the bundle."""
+    if shown.startswith(BUNDLED):
+        return bundled_suite() / shown.removeprefix(BUNDLED)
     path = Path(shown)
     if not path.exists() and _names_bundle(shown):
         return bundled_suite().parent / shown
@@ -183,7 +211,7 @@ def _is_to_run(name: str) -> bool:
 def _at_path(given: str) -> Iterator[_File]:
     if not given:
         raise UsageError('a PATH is empty; "." is this folder')
-    shown = posixpath.normpath(given.replace(os.sep, "/"))
+    shown = _shown(given)
     part: int | str | None = None
     path = _real(shown)
     if not path.exists():
@@ -195,8 +223,8 @@ def _at_path(given: str) -> Iterator[_File]:
     if path.is_dir():
         if part is not None:
             raise UsageError(f"{given}: {shown} is a folder; a line is of a file")
-        whole_suite = shown == BUNDLE and path == bundled_suite()
-        yield from _bundled_files() if whole_suite else _in_folder(shown, path)
+        whole_suite = path == bundled_suite() and shown in (BUNDLE, BUNDLED)
+        yield from _bundled_files(shown) if whole_suite else _in_folder(shown, path)
     elif path.name in _NOT_SCENARIOS and path.exists():
         raise UsageError(f"{shown} is the configuration; it holds no scenario")
     elif path.exists():
@@ -205,6 +233,28 @@ def _at_path(given: str) -> Iterator[_File]:
         raise UsageError(f"{shown} is a link to what is not there: {path.readlink()}")
     else:
         raise UsageError(f"there is no file or folder {shown}{_nearest_path(shown, path)}")
+
+
+def _shown(given: str) -> str:
+    """Return a path as reports show it. Raises UsageError for one that leaves the bundled suite."""
+    path = posixpath.normpath(given.removeprefix(BUNDLED).replace(os.sep, "/") or ".")
+    if not given.startswith(BUNDLED):
+        return path
+    if path.startswith(("../", "/")) or path == "..":
+        raise UsageError(f"{given}: the bundled suite has no such folder; bundled: is all of it")
+    return BUNDLED + ("" if path == "." else path)
+
+
+def shadowed(paths: Sequence[str]) -> list[str]:
+    """Return a sentence for each path that the current folder and the bundled suite both have."""
+    bundled = bundled_suite()
+    notes = []
+    for given in paths:
+        path, _, inside = given.partition(f"{BUNDLE}/")
+        both = not path and Path(given).exists() and (bundled / inside).exists()
+        if both and Path(given).resolve() != (bundled / inside).resolve():
+            notes.append(f"{given} is the one in this folder; the bundled one is {BUNDLED}{inside}")
+    return notes
 
 
 def _nearest_path(shown: str, path: Path) -> str:
@@ -221,7 +271,13 @@ def _in_folder(shown: str, folder: Path) -> Iterator[_File]:
         inside = Path(parent).relative_to(folder).as_posix()
         for name in sorted(names):
             if name.endswith(_ENDINGS) and _is_to_run(name):
-                yield _File(posixpath.normpath(posixpath.join(shown, inside, name)), Path(parent, name))
+                yield _File(_inside(shown, inside, name), Path(parent, name))
+
+
+def _inside(shown: str, *parts: str) -> str:
+    if shown == BUNDLED:
+        return BUNDLED + posixpath.normpath(posixpath.join(*parts))
+    return posixpath.normpath(posixpath.join(shown, *parts))
 
 
 def _unreadable(error: OSError) -> NoReturn:
@@ -229,13 +285,11 @@ def _unreadable(error: OSError) -> NoReturn:
     raise UsageError(f"{error.filename} cannot be read: {error.strerror}") from None
 
 
-def _bundled_files() -> list[_File]:
-    """Return the files of the bundled suite: what single calls show comes before what could hide it."""
-
-    def rank(file: _File) -> int:
-        return _LAST_FOLDERS.index(folder) + 1 if (folder := file.shown.split("/")[1]) in _LAST_FOLDERS else 0
-
-    return sorted(_in_folder(BUNDLE, bundled_suite()), key=rank)
+def _bundled_files(shown: str = BUNDLE) -> list[_File]:
+    """Return the files of the bundled suite in its order."""
+    suite = bundled_suite()
+    files = _in_folder(shown, suite)
+    return sorted(files, key=lambda file: SUITE_ORDER.index(file.path.relative_to(suite).parts[0]))
 
 
 def _part_of(scenarios: Sequence[Scenario], part: int | str, file: _File) -> list[Scenario]:
@@ -298,7 +352,8 @@ def select(
 ) -> tuple[Scenario, ...]:
     """Return the scenarios that pass every filter, in their order.
 
-    `keyword` holds words of id, name or tags with not, and, or and parentheses; of `tags` one is enough;
+    `keyword` holds words of id, name or tags with not, and, or and parentheses; of `tags`, which name folders
+    and levels, too, one is enough;
     `level` keeps scenarios of that level and more binding ones; `last_failed_ids` None keeps all. Raises
     UsageError for an invalid keyword, and NothingSelected with the filter that left nothing.
     """
@@ -325,7 +380,7 @@ def _filters(
         filters.append((lambda scenario: scenario.id in failed, _nothing_failed(failed)))
     if tags:
         wanted = frozenset(tags)
-        filters.append((lambda scenario: not wanted.isdisjoint(scenario.tags), _no_tag(scenarios, tags)))
+        filters.append((lambda scenario: not wanted.isdisjoint(_tags_of(scenario)), _no_tag(scenarios, tags)))
     if level is not None:
         rank = level.rank
         filters.append((lambda scenario: scenario.level.rank <= rank, f"none is as binding as {level}"))
@@ -340,8 +395,14 @@ def _nothing_failed(failed: Collection[str]) -> str:
     return "none of these failed in the last run"
 
 
+def _tags_of(scenario: Scenario) -> set[str]:
+    """Return the tags of a scenario: its own, the names of its folders, and its level."""
+    folders = scenario.place.file.removeprefix(BUNDLED).split("/")[:-1]
+    return {*scenario.tags, *folders, scenario.level.value}
+
+
 def _no_tag(scenarios: Sequence[Scenario], tags: Collection[str]) -> str:
-    known = sorted({tag for scenario in scenarios for tag in scenario.tags})
+    known = sorted({tag for scenario in scenarios for tag in _tags_of(scenario)})
     hints = (did_you_mean_or_valid(tag, known) for tag in tags if tag not in known)
     named = " or ".join(f'"{tag}"' for tag in tags)
     return f"none carries the tag {named}{next((hint for hint in hints if hint), '')}"

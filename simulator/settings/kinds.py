@@ -374,6 +374,34 @@ FOLDER = ValueKind("DIR", "the name of a folder", lambda text: Path(_text(text))
 
 SWITCH = ValueKind("", "true or false", _switch, write=lambda on: ("true" if on else "false",))
 
+
+AUTO = 0
+"""The number of jobs that stands for as many as there are players."""
+
+JOBS_MAX = 256
+
+
+def _jobs(text: str) -> int:
+    if text == "auto":
+        return AUTO
+    if re.fullmatch(r"[0-9]{1,4}", text) is None or not 1 <= int(text) <= JOBS_MAX:
+        raise ValueError
+    return int(text)
+
+
+JOBS = ValueKind("N|auto", f"auto or a whole number from 1 to {JOBS_MAX}", _jobs)
+
+
+def _verbosity(text: str) -> int:
+    if text.casefold() in _TRUE | _FALSE:
+        return int(_switch(text))
+    if re.fullmatch("[0-3]", text) is None:
+        raise ValueError
+    return int(text)
+
+
+VERBOSITY = ValueKind("0..3", "a number from 0 to 3", _verbosity)
+
 DURATION_S = ValueKind("DURATION", "a duration like 250ms, 3s or 2m", _duration_s, write=_written_seconds)
 
 DURATION_ABOVE_ZERO_S = ValueKind(

@@ -14,7 +14,16 @@ from simulator.core.secrets import is_open, mask_url
 from simulator.core.values import Frozen
 from simulator.core.words import did_you_mean
 from simulator.errors import ConfigurationError
-from simulator.settings.kinds import Color, CommandHook, HttpHook, ReportKind, ReportTarget, Unfit
+from simulator.settings.kinds import (
+    AUTO,
+    JOBS_MAX,
+    Color,
+    CommandHook,
+    HttpHook,
+    ReportKind,
+    ReportTarget,
+    Unfit,
+)
 from simulator.settings.table import (
     ALL,
     CHOICE,
@@ -31,11 +40,14 @@ from simulator.settings.table import (
     Setting,
 )
 
+VERBOSE_MAX = 3
+
 # Short, because people type it; it only has to differ from the previous run's seed.
 _SEEDS = 1_000_000
 
-# The command line: setting name → text, texts, or whether a switch is on; None if the flag is not given.
-Flags = Mapping[str, str | bool | tuple[str, ...] | None]
+# The command line: setting name → text, texts, how often it is given, or whether a switch is on; None if the
+# flag is not given.
+Flags = Mapping[str, str | int | bool | tuple[str, ...] | None]
 
 
 def load_values(
@@ -54,9 +66,16 @@ def load_values(
 
 
 def load_run_settings(
-    flags: Flags, paths: tuple[str, ...] = (), environment: Mapping[str, str] | None = None
+    flags: Flags,
+    paths: tuple[str, ...] = (),
+    environment: Mapping[str, str] | None = None,
+    *,
+    jobs: int = AUTO,
 ) -> RunSettings:
-    """Return the settings of `run`. Raises ConfigurationError, also if endpoint or players are missing."""
+    """Return the settings of `run`; `jobs` is how many there are by default.
+
+    Raises ConfigurationError, also if endpoint or players are missing.
+    """
     environment = variables() if environment is None else environment
     values = load_values(RUN, flags, environment)
     if values.pop("fail_fast", False):
@@ -67,9 +86,20 @@ def load_run_settings(
     _require_target(values)
     if values.get("color", Color.AUTO) is Color.AUTO and colour_refused(environment):
         values["color"] = Color.NEVER
+    if values.setdefault("jobs", jobs) == AUTO:
+        values["jobs"] = _jobs(values)
     values["reports"] = _for_github(values.get("reports", ()), environment)
     values.setdefault("seed", int.from_bytes(os.urandom(8)) % _SEEDS)
     return RunSettings(paths=paths, **values)
+
+
+SEEDED_JOBS = 4
+"""How many scenarios run in parallel where a hook makes as many players as are needed."""
+
+
+def _jobs(values: Mapping[str, Any]) -> int:
+    """Return as many jobs as there are players."""
+    return SEEDED_JOBS if values.get("seed_hook") else min(JOBS_MAX, len(values["players"]))
 
 
 def _for_github(
@@ -117,6 +147,8 @@ def flag_layer(rows: tuple[Setting, ...], flags: Flags) -> Layer:
                 continue
             case bool(on):
                 layer[row.name] = (Given("true" if on else "false", row.flag),)
+            case int(times):
+                layer[row.name] = (Given(str(min(times, VERBOSE_MAX)), row.flag),)
             case str(text):
                 layer[row.name] = (Given(text, row.flag),)
             case texts:

@@ -55,6 +55,11 @@ class Setting(Frozen):
         return self.kind is kinds.SWITCH
 
     @property
+    def is_counted(self) -> bool:
+        """Return whether the flag takes no value, and says more each time it is repeated: -vv."""
+        return self.kind is kinds.VERBOSITY
+
+    @property
     def is_list(self) -> bool:
         """Return whether the flag may be repeated, the variable hold several lines, and the key a list."""
         return self.kind.gather is not None
@@ -145,6 +150,7 @@ TRANSACTION_ID_FORMAT = said(
 class RunSettings(Frozen, kw_only=True):
     """Everything that decides what a run does. No default names an operator or a player.
 
+    `jobs` is 1 here, and as many as there are players on the command line.
     `paths` are scenario files and folders, with `:LINE` where given; none means the bundled suite. `maxfail`
     None never stops early. `wait_for_s` is how long to wait for the endpoint to come up; `time_scale`
     multiplies the pauses that scenarios ask for. `latency_ms_max` and `max_bet` None leave those unchecked.
@@ -210,7 +216,11 @@ class RunSettings(Frozen, kw_only=True):
         default="",
     )
     tags: tuple[str, ...] = setting(
-        "--tag", kinds.TEXTS, "Only scenarios with this tag.", short="-t", default=()
+        "--tag",
+        kinds.TEXTS,
+        "Only scenarios with this tag; folders and levels are tags, too: -t refunds.",
+        short="-t",
+        default=(),
     )
     level: Level | None = setting(
         "--level",
@@ -237,9 +247,11 @@ class RunSettings(Frozen, kw_only=True):
     )
     jobs: int = setting(
         "--jobs",
-        kinds.whole(1, 256),
-        "How many scenarios to run in parallel, each with players of its own.",
+        kinds.JOBS,
+        "How many scenarios to run in parallel, each with players of its own. By default (auto) as many as "
+        "there are players.",
         short="-j",
+        shown="",
         default=1,
     )
     maxfail: int | None = setting(
@@ -250,6 +262,12 @@ class RunSettings(Frozen, kw_only=True):
         default=None,
     )
     strict: bool = setting("--strict", kinds.SWITCH, "Count warnings as errors.", default=False)
+    accept: Path | None = setting(
+        "--accept",
+        kinds.FILE,
+        "A file of known causes: they are shown, and do not fail the run.",
+        default=None,
+    )
     probe: Probe = setting(
         "--probe",
         kinds.choice(Probe),
@@ -291,14 +309,25 @@ class RunSettings(Frozen, kw_only=True):
         section="What is reported",
         default=(),
     )
+    write_accept: Path | None = setting(
+        "--write-accept", kinds.FILE, "Write the errors of this run to a file for --accept.", default=None
+    )
     full: bool = setting(
         "--full", kinds.SWITCH, "Keep the calls of passed scenarios in the reports, too.", default=False
     )
-    verbose: bool = setting(
-        "--verbose", kinds.SWITCH, "Show each call, with secrets masked.", short="-v", default=False
+    verbose: int = setting(
+        "--verbose",
+        kinds.VERBOSITY,
+        "Show more: -v every finding in full, -vv also every scenario, -vvv also every call, secrets masked.",
+        short="-v",
+        default=0,
     )
     quiet: bool = setting(
-        "--quiet", kinds.SWITCH, "Show only findings and the summary.", short="-q", default=False
+        "--quiet",
+        kinds.SWITCH,
+        "Show only the causes, warnings and what to do next.",
+        short="-q",
+        default=False,
     )
     color: Color = setting(
         "--color",

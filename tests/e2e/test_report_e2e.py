@@ -26,10 +26,10 @@ def test_the_page_works_from_a_file(browser: Browser, tmp_path: Path, width: int
     page.goto(file.as_uri())
     expect(page.locator("main")).to_have_count(1)
     page.get_by_label("Search scenarios").fill("restart no")
-    expect(page.locator("#list tr:not([hidden])")).to_have_count(1)
+    expect(page.locator("#list tbody tr:not([hidden])")).to_have_count(1)
     page.get_by_label("Search scenarios").fill("")
     page.get_by_label("Verdict").select_option("failed")
-    expect(page.locator("#list tr:not([hidden])")).to_have_count(1)
+    expect(page.locator("#list tbody tr:not([hidden])")).to_have_count(1)
     assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
     assert said == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
