@@ -287,3 +287,24 @@ def test_every_page_fits_its_screen(
         page.locator(f'li.row[data-number="{wrong}"]').click()
         expect(page.locator("#detail .finding")).to_be_visible()
         page.screenshot(path=screenshots / f"console-detail-{kind}.png")
+
+
+def test_the_explorer_sends_a_call_and_shows_its_answer(
+    browser: Browser, control: Control, screenshots: Path
+) -> None:
+    """A GET as it is, and a POST with the body as it was edited; nothing is cut off on a phone."""
+    with page_of(browser, control, "/console/explorer") as page:
+        state = page.locator("form[data-path='/_sim/state']")
+        page.get_by_text("GET /_sim/state").click()
+        state.get_by_role("button", name="Send").click()
+        expect(state.locator("pre")).to_contain_text("HTTP 200")
+        expect(state.locator("pre")).to_contain_text('"exchanges_max": 100000')
+        ahead = page.locator("form[data-path='/_sim/clock/advance']")
+        page.get_by_text("POST /_sim/clock/advance").click()
+        ahead.locator("textarea").fill('{"by_ms": 1000}')
+        ahead.get_by_role("button", name="Send").click()
+        expect(ahead.locator("pre")).to_contain_text('"ahead_ms": 1000')
+        page.screenshot(path=screenshots / "console-explorer.png")
+        page.set_viewport_size({"width": PHONE["width"], "height": PHONE["height"]})
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+        page.screenshot(path=screenshots / "console-explorer-phone.png")

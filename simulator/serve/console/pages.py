@@ -20,6 +20,7 @@ from simulator.serve.console.control import (
     session_json,
 )
 from simulator.serve.console.control_findings import CAUSE_FILTERS, cause_filter_of
+from simulator.serve.console.explorer import add_explorer_page
 from simulator.serve.console.exports import curl_of, request_headers
 from simulator.serve.console.frame import Frame, add_guard, add_login, guard_page
 from simulator.serve.console.plots import (
@@ -351,4 +352,5 @@ def page_blueprint(state: ServerState, access: Access) -> Blueprint:
     add_player_pages(routes, frame)
     add_finding_pages(routes, frame)
     add_request_pages(routes, frame)
+    add_explorer_page(routes, frame)
     return routes

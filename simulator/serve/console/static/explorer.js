@@ -1,0 +1,52 @@
+// The explorer: a form for each call, sent as written; the answer is shown as it came.
+
+import { texts } from "./texts.js";
+
+const authorization = document.getElementById("authorization");
+
+/** Method, address and options of the call that a form describes. */
+function call(form) {
+  const query = new URLSearchParams();
+  let path = form.dataset.path;
+  let body;
+  for (const field of form.querySelectorAll("[data-in]")) {
+    if (field.dataset.in === "body") body = field.value;
+    else if (field.dataset.in === "path") path = path.replace(`{${field.name}}`, encodeURIComponent(field.value));
+    else if (field.value !== "") query.set(field.name, field.value);
+  }
+  const headers = {};
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  // The control API knows the browser by its cookie.
+  if (form.dataset.api === "/api" && authorization.value) headers.Authorization = authorization.value;
+  const address = query.size > 0 ? `${path}?${query}` : path;
+  return [address, { method: form.dataset.method, headers, body, cache: "no-store" }];
+}
+
+function pretty(text) {
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2);
+  } catch {
+    return text;
+  }
+}
+
+async function send(form) {
+  const [address, options] = call(form);
+  const shown = form.querySelector("pre");
+  shown.hidden = false;
+  shown.textContent = "…";
+  try {
+    const reply = await fetch(address, options);
+    const text = await reply.text();
+    shown.textContent = `${options.method} ${address}\nHTTP ${reply.status}\n\n${pretty(text)}`;
+  } catch {
+    shown.textContent = texts.no_answer;
+  }
+}
+
+for (const form of document.querySelectorAll("form[data-path]")) {
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    send(form);
+  });
+}
