@@ -256,7 +256,7 @@ def lines_of(
 
 def is_suspect(judged: JudgedHistory) -> bool:
     """Return whether other players' calls may change or explain the verdict."""
-    return judged.rank >= _UNDECIDED
+    return judged.rank >= _UNDECIDED and judged.verdict.doubt is None
 
 
 def code_of(value: Mapping[str, object]) -> int | None:

@@ -7,7 +7,7 @@ the verdict is inconclusive. `Trial` runs the steps: refuters first, then search
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -21,10 +21,19 @@ from simulator.core.webhooks import Method
 from simulator.history.attempts import Attempt
 from simulator.history.explain import Explainer, paid_before_its_bet
 from simulator.history.operations import ends_quietly, hide_concurrent_balances, lanes
-from simulator.history.orders import Reach, Visits, Walks
+from simulator.history.orders import Reach, Visits
 from simulator.history.problem import Case, Start, starts
-from simulator.history.refuters import Refutation, degrees, out_of_reach, overdrafts, sums
+from simulator.history.refuters import (
+    Refutation,
+    degrees,
+    may_be_lost,
+    no_loss_fits,
+    out_of_reach,
+    overdrafts,
+    sums,
+)
 from simulator.history.search import Answer, Proposed, Search
+from simulator.history.walks import Walks
 from simulator.law.book import Book, Terms
 from simulator.law.situations import Situation
 
@@ -62,7 +71,9 @@ class HistoryVerdict:
     `tier` 1: an order explains every answer. 2: one does only if each answer may show a balance from between
     its own effect and its end. 3: no order explains it. None: not decided. `core` are the operations that
     contradict each other, and `lanes` draws them over time. `final_balances` are those that the wallet may
-    have at the end, as far as orders were found.
+    have at the end, as far as orders were found. `doubt` is a call whose effect may be lost although an order
+    explains every answer, as calls without an answer would hide it. `proven`: no order explains the answers,
+    or it is undecided, but the sum at the end is right, and no lost effect could hide in it.
     """
 
     verdict: Consistency
@@ -73,6 +84,8 @@ class HistoryVerdict:
     core: tuple[Operation, ...] = ()
     lanes: tuple[str, ...] = ()
     final_balances: tuple[Money, ...] = ()
+    doubt: Operation | None = None
+    proven: bool = False
 
 
 class How(TypedDict, total=False):
@@ -146,6 +159,11 @@ class _History:
     def _hidden(self) -> list[Operation]:
         return hide_concurrent_balances(self._operations)
 
+    @property
+    def _sums_prove(self) -> bool:
+        """Return whether the last quiet balance is right, and would not be if any one effect were lost."""
+        return ends_quietly(self._hidden) and self._trial.sums_prove(self._hidden)
+
     def judge(self) -> HistoryVerdict:
         # Most histories are right, and an order of them is found at once.
         strict = self._trial.quick(self._operations)
@@ -155,7 +173,9 @@ class _History:
                 return self._money_wrong(wrong)
             strict = self._trial.strict(self._operations, strict.answer)
         if strict.answer is Answer.ORDER:
-            return HistoryVerdict(_CONSISTENT, MoneyVerdict.RIGHT, 1, final_balances=_balances(strict))
+            doubt = self._trial.doubt(self._operations, strict.jumps)
+            final = _balances(strict)
+            return HistoryVerdict(_CONSISTENT, MoneyVerdict.RIGHT, 1, final_balances=final, doubt=doubt)
         then_read = self._trial.then_read(self._operations)
         if then_read.answer is Answer.ORDER:
             return self._effect_then_read(strict, then_read)
@@ -177,6 +197,7 @@ class _History:
             core=why.core if why else (),
             lanes=lanes(why.core) if why else (),
             final_balances=_balances(then_read),
+            proven=not decided and self._sums_prove,
         )
 
     def _money_wrong(self, why: Refutation | None) -> HistoryVerdict:
@@ -211,9 +232,12 @@ class _History:
     def _answers_wrong(self, strict: Found, then_read: Found, quiet: Found) -> HistoryVerdict:
         proven = quiet.answer is Answer.ORDER and ends_quietly(self._hidden)
         money = MoneyVerdict.RIGHT if proven else MoneyVerdict.UNPROVEN
+        sure = proven and self._sums_prove
         impossible = then_read.answer is Answer.NO_ORDER
         if strict.answer is Answer.GAVE_UP and not impossible:
-            return HistoryVerdict(_INCONCLUSIVE, money, None, None, _GAVE_UP, final_balances=_balances(quiet))
+            return HistoryVerdict(
+                _INCONCLUSIVE, money, None, None, _GAVE_UP, final_balances=_balances(quiet), proven=sure
+            )
         why = then_read.refutation or strict.refutation
         if strict.refutation is not None and strict.refutation.collides:
             why = strict.refutation
@@ -234,6 +258,7 @@ class _History:
             core,
             lanes(core[:LANES_MAX]),
             _balances(quiet),
+            proven=sure,
         )
 
     def _check_strict(self, operations: Sequence[Operation]) -> Answer:
@@ -304,8 +329,11 @@ LATER_READS_BUDGET = 1_000
 PROPOSED_MAX = 3_000
 """Orders are proposed for histories up to this length."""
 
-WAYS = (64, 500)
-"""How many walks `Walks` follows side by side; the second is tried when the first finds nothing."""
+WAYS = 8
+"""How many walks `Walks` follows side by side at each balance, where nothing is difficult."""
+
+STEPS_MAX = 75
+"""How many steps the walks take in all, for each dead end that the search may meet."""
 
 REACHES = (
     Reach(ways=16, nearest=30, choices=2, skipped=1, hidden=4),
@@ -320,11 +348,15 @@ Refuter = Callable[[int, Sequence[Attempt]], Refutation | None]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The result of a search: the final balance of the order that was found, or why there is none."""
+    """The result of a search: the final balance of the order that was found, or why there is none.
+
+    `jumps` are the balances before and after each place of the order at which only unanswered calls moved it.
+    """
 
     answer: Answer
     balance: int | None = None
     refutation: Refutation | None = None
+    jumps: tuple[tuple[int, int], ...] = ()
 
 
 class Trial:
@@ -371,6 +403,20 @@ class Trial:
                 return None
         return found
 
+    def sums_prove(self, hidden: Sequence[Operation]) -> bool:
+        """Return whether the sums prove the money right, whatever calls without an answer did."""
+        start = self._starts[0]
+        case = Case(hidden, start, then_read=False, foreign=self._foreign)
+        return len(self._starts) == 1 and no_loss_fits(start.balance, case.attempts)
+
+    def doubt(self, operations: Sequence[Operation], jumps: Iterable[tuple[int, int]]) -> Operation | None:
+        """Return a call that may be lost although an order explains every answer; None if none may."""
+        if not any(each.is_unknown and each.method.moves_money for each in operations):
+            return None
+        start = self._starts[0]
+        case = Case(operations, start, then_read=False, foreign=self._foreign)
+        return may_be_lost(start.balance, case.attempts, jumps)
+
     def _refuted(self, operations: Sequence[Operation], refuters: Sequence[Refuter]) -> Refutation | None:
         found = (self.refuted(operations, refuter) for refuter in refuters)
         return next((refutation for refutation in found if refutation is not None), None)
@@ -382,7 +428,7 @@ class Trial:
             for search in self._searches(operations, start, budget, then_read):
                 answer = search.run()
                 if answer is Answer.ORDER:
-                    return Found(answer, search.wallet.balance)
+                    return Found(answer, search.wallet.balance, jumps=tuple(search.wallet.jumps()))
             answers.add(answer)
         return Found(Answer.GAVE_UP if Answer.GAVE_UP in answers else Answer.NO_ORDER)
 
@@ -395,7 +441,7 @@ class Trial:
                 yield from self._proposed(operations, start, REACHES)
                 budget = min(budget, LATER_READS_BUDGET)
             elif budget > QUICK_BUDGET:
-                yield from self._proposed(operations, start, WAYS)
+                yield from self._proposed(operations, start, [STEPS_MAX * budget])
         case = Case(operations, start, then_read=then_read, foreign=self._foreign)
         yield Search(case, self._terms, budget)
 
@@ -405,7 +451,7 @@ class Trial:
         for setting in settings:
             then_read = isinstance(setting, Reach)
             case = Case(operations, start, then_read=then_read, foreign=self._foreign)
-            guide = Visits(case, setting) if isinstance(setting, Reach) else Walks(case, setting)
+            guide = Visits(case, setting) if isinstance(setting, Reach) else Walks(case, WAYS, setting)
             order = guide.order()
             if order is not None:
                 yield Proposed(case, self._terms, order)

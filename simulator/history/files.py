@@ -28,6 +28,8 @@ from simulator.law.situations import Situation
 
 _NOTHING_EXPLAINS = 3
 
+_WARNING = 1
+
 _UNDECIDED = 2
 
 _SERVER_ERROR = 500
@@ -103,7 +105,10 @@ class JudgedHistory:
 
     @property
     def rank(self) -> int:
-        """Return 0 for consistent, 1 for tier 2 (a warning), 2 for undecided, 3 for tier 3 (an error)."""
+        """Return 0 for consistent, 1 for tier 2 (a warning), 2 for undecided, 3 for tier 3 (an error).
+
+        It is 1 if only the money is proven right, and 2 if an effect may be lost all the same.
+        """
         return _rank(self.verdict)
 
 
@@ -302,7 +307,7 @@ class Histories:
         )
         if not shared or agent in self._counts_per_player:
             yield judged
-        elif judged.rank < _UNDECIDED:
+        elif judged.rank < _UNDECIDED or judged.verdict.doubt is not None:
             if self._is_proof(agent, opening, operations, shared):
                 self._counts_per_player.add(agent)
             yield judged
@@ -346,7 +351,8 @@ def _judged(
 ) -> tuple[Money, list[Operation], HistoryVerdict]:
     """Judge a history; of the balances that an unknown opening may have had, the best verdict counts."""
     if opening is not None:
-        return opening, *settled_history(opening, operations)
+        operations, verdict = settled_history(opening, operations)
+        return opening, operations, _doubted(verdict)
     best: tuple[Money, list[Operation], HistoryVerdict] | None = None
     for each in _possible_openings(operations):
         found = (each, *settled_history(each, operations))
@@ -357,7 +363,32 @@ def _judged(
     return best or (ZERO, operations, HistoryVerdict(Consistency.CONSISTENT, MoneyVerdict.UNPROVEN, 1))
 
 
+def _doubted(verdict: HistoryVerdict) -> HistoryVerdict:
+    """Return the verdict, without the claim that the money is right where a lost effect could be hidden."""
+    if verdict.doubt is not None:
+        sentence = (
+            "An order explains every answer, but only if calls without an answer took effect: "
+            f"{verdict.doubt.name} may have been lost all the same. Repeats of those calls, or balance reads "
+            "between them, would tell."
+        )
+        return replace(verdict, money=MoneyVerdict.UNPROVEN, explanation=sentence)
+    if verdict.tier in (1, 2) or verdict.money is not MoneyVerdict.RIGHT:
+        return verdict
+    if not verdict.proven:
+        return replace(verdict, money=MoneyVerdict.UNPROVEN)
+    if verdict.tier is not None:
+        return verdict
+    return replace(verdict, explanation=f"{_PROVEN} {verdict.explanation}")
+
+
+_PROVEN = "The money is right: the balance at the end is the sum of all effects. The answers are undecided."
+
+
 def _rank(verdict: HistoryVerdict) -> int:
+    if verdict.doubt is not None:
+        return _UNDECIDED
+    if verdict.tier is None and verdict.proven:
+        return _WARNING
     if verdict.verdict is Consistency.CONSISTENT:
         return 0
     return {2: 1, None: _UNDECIDED, _NOTHING_EXPLAINS: 3}[verdict.tier]

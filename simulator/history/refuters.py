@@ -380,3 +380,67 @@ def _lost(lost: Sequence[Attempt]) -> str:
     if len(names) == 1:
         return f"{names[0]} was accepted but did not change the balance"
     return f"one of {listed(names)} was accepted but did not change the balance"
+
+
+# --- what calls without an answer may hide --------------------------------------------------------
+
+OFTEN = 10
+"""If one in so many effects has the amount of an unanswered call, amounts do not tell them apart."""
+
+
+FEW = 10
+"""Of so many calls without an answer every selection may have taken effect at one place, of more only one."""
+
+
+def may_be_lost(
+    opening: int, attempts: Sequence[Attempt], jumps: Iterable[tuple[int, int]]
+) -> Operation | None:
+    """Return a call whose effect may be lost although an order explains every answer, or None.
+
+    That takes calls without an answer that nothing settles: what a lost effect leaves behind looks as if
+    some of them had moved the balance back. `jumps` are the balances before and after each place of the
+    order at which only such calls moved it.
+    """
+    unsettled = [each.moves for each in attempts if each.unknown and each.moves and not _settled(each)]
+    open_moves = {abs(move) for move in unsettled}
+    steps = [each for each in attempts if each.shown is not None and certain_move(each)]
+    if not open_moves or not steps:
+        return None
+    surplus: Counter[int] = Counter({opening: 1})
+    for each in steps:
+        surplus[each.shown or 0] += 1
+        surplus[(each.shown or 0) - each.moves] -= 1
+    led: defaultdict[int, set[int]] = defaultdict(set)
+    for start, end in jumps:
+        led[start].add(end)
+    able = sums_of([{0, move} for move in unsettled]) if len(unsettled) <= FEW else {0, *unsettled}
+    for each in steps:
+        after, before = each.shown or 0, (each.shown or 0) - each.moves
+        # Without its effect, the same place needs other unanswered calls, or none.
+        if any(end - before in able for end in led[after]) or surplus[after] > 0 > surplus[before]:
+            return each.operation
+    alike = [each for each in steps if abs(each.moves) in open_moves]
+    enough = len(alike) > 1 and len(alike) * OFTEN >= len(steps)
+    return alike[0].operation if led and enough else None
+
+
+def no_loss_fits(opening: int, attempts: Sequence[Attempt]) -> bool:
+    """Return whether the last quiet balance is a possible sum, and none is possible with one effect lost.
+
+    The attempts are those of a history whose concurrent balances are hidden.
+    """
+    quiet = [each for each in attempts if _shows_present(each)]
+    running = _Running(opening)
+    for each in attempts:
+        running.add(each)
+    possible = running.balances()
+    if not quiet or possible is None:
+        return False
+    shown = max(quiet, key=lambda each: each.deadline).shown or 0
+    effects = {each.moves for each in attempts if each.wanted is Outcome.ACCEPTED and not each.unknown}
+    return shown in possible and not any(shown + effect in possible for effect in effects - {0})
+
+
+def _settled(attempt: Attempt) -> bool:
+    """Return whether another call with its id was answered, which tells what became of it."""
+    return any(not each.unknown for each in attempt.group.attempts)

@@ -5,7 +5,7 @@ The law decides what the wallet may do with each attempt; nothing about money is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from simulator.core.calls import CallForm
@@ -197,6 +197,21 @@ class ModelWallet(WalletState):
                 if self.unseen:
                     self.unseen.pop(changed, None)
                 self.balance, self.hash = second, third
+
+    def jumps(self) -> Iterator[tuple[int, int]]:
+        """Yield the balances before and after each place where only unanswered attempts moved it."""
+        taken = [(each[0], each[1]) for each in self._log if not isinstance(each[1], str)]
+        start: int | None = None
+        for place, (attempt, before) in enumerate(taken):
+            assert isinstance(before, int)
+            after = taken[place + 1][1] if place + 1 < len(taken) else self.balance
+            if isinstance(attempt, Attempt) and attempt.unknown:
+                start = before if start is None else start
+            elif start is not None and after != before:
+                yield start, before
+                start = None
+        if start is not None and start != self.balance:
+            yield start, self.balance
 
     @property
     def identity(self) -> int:

@@ -1,0 +1,341 @@
+"""Propose orders for long histories whose answers show the balance of their own effect.
+
+Each answer is a step from one balance to another, and an order is a walk over all steps. With equal amounts
+nearly every step is a choice whose consequence shows much later, so many walks are followed side by side, at
+each balance those that left the least urgent calls for later. A call without an answer may take effect
+wherever that leads to a balance from which an answer starts. Where nothing leads on, more walks are followed
+again from a while before.
+
+Walks only propose: `search.Proposed` checks each step against the law. Finding nothing proves nothing.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from enum import Enum, auto
+from heapq import nsmallest
+from typing import NamedTuple
+
+from simulator.core.calls import FOREVER, CallForm
+from simulator.core.findings import Outcome
+from simulator.core.webhooks import Method
+from simulator.history.attempts import Attempt
+from simulator.history.problem import Case
+
+
+class _Kind(Enum):
+    """How an element moves the balance."""
+
+    LOOP = auto()
+    """It shows the balance and moves nothing: a read, or the repeat of a call that took effect."""
+    STEP = auto()
+    """It leads from one balance to the one that its answer shows."""
+    JUMP = auto()
+    """It moves any balance by its amount: its own effect was never answered."""
+    EITHER = auto()
+    """A refund: a step if its bet, which was never answered, took effect; otherwise a loop, and the bet never
+    takes effect."""
+
+
+class _Element:
+    """A part of a walk. It `needs` another one before it; `bit` is its place by deadline."""
+
+    __slots__ = ("attempt", "before", "bit", "deadline", "kind", "moves", "needs", "place", "sent", "token")
+
+    def __init__(self, attempt: Attempt, kind: _Kind, moves: int, needs: _Element | None = None) -> None:
+        self.attempt = attempt
+        self.kind = kind
+        self.moves = moves
+        self.before = None if attempt.shown is None else attempt.shown - moves
+        self.needs = needs
+        self.sent = attempt.sent
+        self.deadline = attempt.deadline
+        self.place = self.bit = self.token = 0
+
+
+def _elements(case: Case) -> list[_Element]:
+    """Return the elements of a history by deadline, those that may never happen last."""
+    together: defaultdict[tuple[int, Method], list[Attempt]] = defaultdict(list)
+    found = []
+    for place, each in enumerate(case.attempts):
+        if each.is_read:
+            found.append(_Element(each, _Kind.LOOP, 0))
+        elif each.wanted is Outcome.ACCEPTED and each.form is not CallForm.MALFORMED:
+            key = -1 - place if each.group.lonely else each.group.number
+            if each.group.entry(each.method) is None:
+                together[key, each.method].append(each)
+    effects: dict[tuple[int, Method], _Element] = {}
+    for (key, method), attempts in sorted(together.items(), key=lambda item: item[0][1] is Method.REFUND):
+        bet = effects.get((key, Method.BET)) if method is Method.REFUND else None
+        of_id = list(_of_one_id(attempts, bet))
+        found += of_id
+        if of_id:
+            effects[key, method] = of_id[0]
+    found.sort(key=lambda element: element.deadline)
+    for place, element in enumerate(found):
+        element.place, element.bit = place, 1 << place
+    return found
+
+
+def _places(mask: int) -> Iterator[int]:
+    while mask:
+        lowest = mask & -mask
+        yield lowest.bit_length() - 1
+        mask ^= lowest
+
+
+def _of_one_id(attempts: Sequence[Attempt], bet: _Element | None) -> Iterator[_Element]:
+    """Yield the effect of all attempts with one id and method, then what else their answers show."""
+    first = min(attempts, key=lambda each: each.sent)
+    known = sorted((each for each in attempts if not each.unknown), key=lambda each: each.deadline)
+    refunds = first.method is Method.REFUND
+    moves = first.moves if not refunds or bet is not None or first.group.bet is not None else 0
+    if len(attempts) == 1 and first.shown is not None:
+        unsure = refunds and bet is not None and bet.kind is _Kind.JUMP
+        kind = _Kind.EITHER if unsure else _Kind.STEP if moves else _Kind.LOOP
+        yield _Element(first, kind, moves, bet)
+        return
+    effect = _Element(first, _Kind.JUMP, moves, bet)
+    effect.before = None
+    effect.deadline = known[0].deadline if known else FOREVER
+    if moves:
+        yield effect
+    for each in known:
+        if each.shown is not None:
+            yield _Element(each, _Kind.LOOP, 0, effect if moves else None)
+
+
+class _Walk(NamedTuple):
+    """The beginning of a walk: `done` is a mask of its elements; `last` is the last, `earlier` the rest.
+
+    `cost` is the sum of the ranks of its elements: the earlier a call was answered, the lower its rank.
+    """
+
+    cost: int
+    balance: int
+    token: int
+    done: int
+    last: _Element | None
+    earlier: _Walk | None
+
+
+_Layer = dict[tuple[int, int], _Walk]
+"""Walks of equal length, by the balance that they lead to and the kinds of elements that they hold."""
+
+_MASK = (1 << 64) - 1
+
+
+class Walks:
+    """Proposes an order for answers that show the balance of their own effect.
+
+    Walks grow side by side, `ways` at each balance. Where none leads on, they are followed again from some
+    elements before, more of them and from further back each time; no more than `steps_max` in all.
+    """
+
+    def __init__(self, case: Case, ways: int, steps_max: int) -> None:
+        self._ways = ways
+        self._left = steps_max
+        self._thorough = False
+        self._opening = case.start.balance
+        self._elements = _elements(case)
+        answered = [each for each in self._elements if each.deadline < FOREVER]
+        self._answered = len(answered)
+        self._all_answered = (1 << len(answered)) - 1
+        self._loops: defaultdict[int, int] = defaultdict(int)
+        self._steps: defaultdict[int, defaultdict[int, int]] = defaultdict(lambda: defaultdict(int))
+        self._jumps: defaultdict[int, int] = defaultdict(int)
+        self._idle_refunds: defaultdict[int, int] = defaultdict(int)
+        self._starts: dict[int, set[int]] = {}
+        self._sort()
+
+    def _sort(self) -> None:
+        chance = random.Random(_TOKEN_SEED)
+        needed = {each.needs for each in self._elements if each.needs is not None}
+        tokens: defaultdict[object, int] = defaultdict(lambda: chance.getrandbits(64))
+        for each in self._elements:
+            before = each.before
+            kind: object = each.place
+            if each.needs is None and each not in needed:
+                # Of these, one is as good as another of its kind.
+                kind = each.kind, before, each.moves, each.deadline == FOREVER
+            each.token = tokens[kind]
+            if each.kind is _Kind.JUMP:
+                self._jumps[each.moves] |= each.bit
+            elif before is not None and each.kind is _Kind.LOOP:
+                self._loops[before] |= each.bit
+            elif before is not None:
+                self._steps[before][before + each.moves] |= each.bit
+                if each.kind is _Kind.EITHER:
+                    self._idle_refunds[before + each.moves] |= each.bit
+
+    def order(self) -> list[Attempt] | None:
+        """Return the attempts in an order that may explain the history, or None."""
+        if 2 * sum(each.kind is _Kind.JUMP for each in self._elements) > len(self._elements):
+            # The balances that answers show are what leads a walk.
+            return None
+        first = self._with_loops(_Walk(0, self._opening, 0, 0, None, None))
+        layers: list[_Layer] = [{(first.balance, first.token): first}]
+        back, ways, until, furthest = _BACK, self._ways, -1, 0
+        while self._left > 0:
+            here = len(layers) - 1
+            self._thorough = here <= until
+            for walk in layers[-1].values():
+                if walk.done & self._all_answered == self._all_answered:
+                    return _attempts(walk)
+            longer = self._longer(layers[-1])
+            if longer:
+                layers.append(_best(longer, ways if self._thorough else self._ways))
+                continue
+            again = furthest and here <= furthest + _BACK // 2
+            back, ways = (back * 2, ways * 2) if again else (_BACK, self._ways * 4)
+            until, furthest = here, max(furthest, here)
+            if again and back > 4 * len(self._elements):
+                return None
+            del layers[max(1, here - back + 1) :]
+        return None
+
+    def _longer(self, layer: _Layer) -> _Layer:
+        found: _Layer = {}
+        self._left -= len(layer) * (1 + len(self._jumps) // _JUMPS_A_STEP)
+        for walk in layer.values():
+            for longer in self._on(walk):
+                key = longer.balance, longer.token
+                known = found.get(key)
+                if known is None or longer.cost < known.cost:
+                    found[key] = longer
+        return found
+
+    def _on(self, walk: _Walk) -> Iterator[_Walk]:
+        """Yield the walk with the most urgent element to each next balance."""
+        until = self._until(walk.done)
+        leads_on = False
+        for mask in self._steps[walk.balance].values() if walk.balance in self._steps else ():
+            step = self._first(mask, walk.done, until)
+            if step is not None:
+                leads_on = True
+                yield self._with_loops(_after(walk, step, walk.balance + step.moves, step.place))
+        idle = self._idle_refunds.get(walk.balance, 0) & ~walk.done
+        for each in self._in(idle):
+            assert each.needs is not None
+            if each.sent <= until and not walk.done & each.needs.bit:
+                walk_on = _after(walk, each, walk.balance, each.place)
+                yield self._with_loops(walk_on._replace(done=walk_on.done | each.needs.bit))
+        yield from self._jumped(walk, until, together=self._thorough or not leads_on)
+
+    def _jumped(self, walk: _Walk, until: int, *, together: bool) -> Iterator[_Walk]:
+        """Yield the walk with an effect that was not answered, if that leads to where another one starts.
+
+        `together`: it may also be the first of two or three that do so.
+        """
+        jumps = [self._first(mask, walk.done, until) for mask in self._jumps.values()]
+        able = [each for each in jumps if each is not None]
+        if not able:
+            return
+        starts = self._starting(until)
+        nearer = [each for each in able if walk.balance + each.moves in starts]
+        if together:
+            nearer = self._leading(walk.balance, able, starts) or nearer
+        for each in nearer:
+            balance = walk.balance + each.moves
+            if balance >= 0:
+                cost = each.place if each.deadline < FOREVER else len(self._elements) // 8
+                yield self._with_loops(_after(walk, each, balance, cost))
+
+    def _leading(self, balance: int, able: Sequence[_Element], starts: set[int]) -> list[_Element]:
+        """Return those that lead to a start with no other, one other, or else two others of them."""
+        moves = {each.moves for each in able}
+        sums = moves | {0}
+        for _ in range(2):
+            found = [each for each in able if any(balance + each.moves + more in starts for more in sums)]
+            if found or len(sums) > _SUMS_MAX:
+                return found
+            sums = {some + more for some in sums for more in moves}
+        return []
+
+    def _starting(self, until: int) -> set[int]:
+        """Return the balances from which an element starts that may be next."""
+        found = self._starts.get(until)
+        if found is None:
+            if len(self._starts) > _STARTS_MAX:
+                self._starts.clear()
+            window = (each for each in self._elements if each.sent <= until <= each.deadline)
+            found = self._starts[until] = {each.before for each in window if each.before is not None}
+        return found
+
+    def _with_loops(self, walk: _Walk) -> _Walk:
+        """Return the walk with everything that only shows the balance where it is."""
+        waiting = self._loops.get(walk.balance, 0) & ~walk.done
+        if not waiting:
+            return walk
+        until = self._until(walk.done)
+        for each in self._in(waiting):
+            if each.sent <= until and (each.needs is None or walk.done & each.needs.bit):
+                walk = _after(walk, each, walk.balance, each.place)
+        return walk
+
+    def _until(self, done: int) -> int:
+        """Return the earliest end of an answered element that is not done: what is sent later must wait."""
+        place = (~done & (done + 1)).bit_length() - 1
+        return self._elements[place].deadline if place < self._answered else FOREVER
+
+    def _first(self, mask: int, done: int, until: int) -> _Element | None:
+        for each in self._in(mask & ~done):
+            if each.sent <= until and (each.needs is None or done & each.needs.bit):
+                return each
+        return None
+
+    def _in(self, mask: int) -> Iterator[_Element]:
+        return (self._elements[place] for place in _places(mask))
+
+
+_TOKEN_SEED = 1
+
+_BACK = 8
+"""How many elements walks are first taken back that lead nowhere."""
+
+_JUMPS_A_STEP = 4
+"""How many different effects that were not answered take as long to look at as a step."""
+
+_STARTS_MAX = 200
+
+_SUMS_MAX = 60
+"""Of more calls without an answer than this, no three are tried together."""
+
+_WALKS_MAX = 50
+"""How many walks are followed at most, for each that is followed at one balance."""
+
+
+def _after(walk: _Walk, each: _Element, balance: int, cost: int) -> _Walk:
+    token = walk.token + each.token & _MASK
+    return _Walk(walk.cost + cost, balance, token, walk.done | each.bit, each, walk)
+
+
+def _best(layer: _Layer, ways: int) -> _Layer:
+    """Return the cheapest walks of each balance, and of those the cheapest."""
+    if len(layer) <= ways:
+        return layer
+    by_balance: defaultdict[int, list[_Walk]] = defaultdict(list)
+    for walk in layer.values():
+        by_balance[walk.balance].append(walk)
+    kept = [walk for found in by_balance.values() for walk in nsmallest(ways, found, key=_cost)]
+    if len(kept) > ways * _WALKS_MAX:
+        kept = nsmallest(ways * _WALKS_MAX, kept, key=_cost)
+    return {(walk.balance, walk.token): walk for walk in kept}
+
+
+def _cost(walk: _Walk) -> int:
+    return walk.cost
+
+
+def _attempts(walk: _Walk) -> list[Attempt]:
+    """Return the attempts of a walk that may move the balance, in its order."""
+    order: list[Attempt] = []
+    rest: _Walk | None = walk
+    while rest is not None and rest.last is not None:
+        if rest.last.kind is not _Kind.LOOP:
+            order.append(rest.last.attempt)
+        rest = rest.earlier
+    order.reverse()
+    return order

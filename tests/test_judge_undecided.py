@@ -1,0 +1,92 @@
+"""Busy histories with lost replies: decided, or said to be unproven; a lost effect is never called right."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from benchmarks.busy_wallet import Traffic, history
+from crosscheck import line_of
+from simulator.core.calls import Operation
+from simulator.core.json import encode
+from simulator.core.money import Money, format_money
+from simulator.core.webhooks import Method
+from simulator.history.check import Consistency, MoneyVerdict, check_history
+from simulator.history.files import Histories, JudgedHistory
+
+
+def judged(opening: Money, calls: Sequence[Operation]) -> JudgedHistory:
+    """The verdict of `judge` on the lines of these calls."""
+    first: dict[str, object] = {"type": "opening", "player": "p", "balance": format_money(opening)}
+    lines = [first, *({**line_of(each), "player": "p"} for each in calls)]
+    [found] = Histories("calls.ndjson").judge([encode(line) for line in lines])
+    return found
+
+
+@pytest.mark.parametrize("in_flight", [16, 64])
+def test_lost_replies_that_take_effect_later_are_decided(in_flight: int) -> None:
+    """One call in twenty got no answer, and some of them take effect after many others."""
+    traffic = Traffic(600, in_flight=in_flight, lost=0.05, amounts=(1, 5_000), seed=3)
+    assert check_history(traffic.opening, history(traffic)).verdict is Consistency.CONSISTENT
+
+
+OPENING = Money(10_000)
+
+
+def small(chance: random.Random, lost_amount: int | None) -> list[Operation]:
+    """Twelve calls in turn, four of them without an answer; one answered call may have been lost."""
+    calls: list[Operation] = []
+    balance = int(OPENING)
+    amounts = [100, 200, 300, 500]
+    traffic = Traffic(12, in_flight=1, lost=0.0, refunds=0.0, repeats=0.0, reads=0.0, wins=0.5)
+    for place, each in enumerate(history(traffic)):
+        amount = chance.choice(amounts)
+        move = -amount if each.method is Method.BET else amount
+        call = replace(each, amount=Money(amount), sent_ns=place * 10, answered_ns=place * 10 + 5)
+        if place % 3 == 1:
+            balance += move if chance.random() < 0.6 else 0
+            calls.append(replace(call, answered_ns=None, outcome=call.outcome.UNKNOWN, balance=None))
+            continue
+        shown = balance + move
+        if lost_amount == amount and place >= 3:
+            lost_amount = None
+        else:
+            balance = shown
+        calls.append(replace(call, balance=Money(shown)))
+    last = calls[0]
+    read = replace(
+        last, index=99, method=Method.BALANCE, transaction_id=None, amount=None,
+        sent_ns=1000, answered_ns=1001, balance=Money(balance),
+    )  # fmt: skip
+    return [*calls, read] if lost_amount is None else []
+
+
+@pytest.mark.parametrize("amount", [100, 200, 300, 500])
+def test_a_lost_effect_is_found_or_unproven(amount: int) -> None:
+    """Whatever the amount, and although calls without an answer may explain what it left behind."""
+    histories = [small(random.Random(seed), amount) for seed in range(60)]
+    found = [judged(OPENING, calls) for calls in histories if calls]
+    assert len(found) > 20
+    assert [each.verdict for each in found if each.verdict.money is MoneyVerdict.RIGHT] == []
+    assert min(each.rank for each in found) >= 2
+
+
+def test_equal_amounts_without_lost_replies_prove_the_money() -> None:
+    """Where no order is found in time, the sum at the end is exact; one effect lost is found to be wrong."""
+    traffic = Traffic(
+        300, in_flight=100, amounts=(100, 100), lost=0.0, refunds=0.0, repeats=0.0, reads=0.0, seed=2
+    )
+    calls = history(traffic)
+    moved = sum(-100 if each.method is Method.BET else 100 for each in calls)
+    end = max(each.ends_ns for each in calls)
+    read = replace(
+        calls[0], index=len(calls), method=Method.BALANCE, transaction_id=None, amount=None,
+        sent_ns=end + 1, answered_ns=end + 2, balance=Money(traffic.opening + moved),
+    )  # fmt: skip
+    verdict = check_history(traffic.opening, [*calls, read], budget=1)
+    assert (verdict.verdict, verdict.proven) == (Consistency.INCONCLUSIVE, True)
+    wrong = replace(read, balance=Money(traffic.opening + moved + 100))
+    assert check_history(traffic.opening, [*calls, wrong], budget=1).money is MoneyVerdict.WRONG
