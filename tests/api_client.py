@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from simulator.cli.serve_cmd import check_wallet
 from simulator.serve.app import create_app, make_state
 from simulator.settings import ServeSettings
 
@@ -35,7 +36,7 @@ class Api:
 
     def __init__(self, **settings: Any) -> None:
         self.settings = ServeSettings(**{"webhook_url": WEBHOOK_URL, **settings})
-        self.state = make_state(self.settings)
+        self.state = make_state(self.settings, doctor=check_wallet)
         self.clock = self.state.clock
         self.app = create_app(self.state)
         self.client: FlaskClient = self.app.test_client()

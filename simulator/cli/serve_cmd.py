@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,6 +11,11 @@ from simulator.cli.options import settings_command
 from simulator.errors import ExitCode, UsageError
 from simulator.settings import load_serve_settings, load_values
 from simulator.settings.table import CONFIG, LISTENING, SERVE_SECTIONS, Section, pick
+
+if TYPE_CHECKING:
+    from simulator.core.profiles import WireProfile
+    from simulator.run.doctor import Check
+    from simulator.wire.target import Target
 
 
 @settings_command("serve", *SERVE_SECTIONS)
@@ -31,7 +37,16 @@ def serve_command(**flags: Any) -> None:
     ahead = CatalogueAhead(settings.seed, settings.games) if settings.games > MARKET_GAMES else None
     from simulator.serve.gunicorn import serve
 
-    serve(settings, ahead)
+    serve(settings, ahead, check_wallet)
+
+
+def check_wallet(reach: Callable[[], Target], player: str, profile: WireProfile) -> Iterator[Check]:
+    """Yield the checks of `doctor` that move no money, for the console."""
+    # Most servers are never asked for it.
+    from simulator.run.doctor import diagnose
+    from simulator.wire.target import in_container
+
+    return diagnose(reach, player, profile, contained=in_container())
 
 
 HEALTH = Section(LISTENING.title, (*pick(LISTENING.rows, "host", "port"), CONFIG))

@@ -81,6 +81,16 @@ def make_agent(account: AgentSettings, settings: ServeSettings) -> Agent:
     )
 
 
+def reach_wallet(agent: Agent, webhook_url: str, settings: ServeSettings) -> Target:
+    """Return the target that a webhook URL would be for this agent.
+
+    Raises UsageError or EndpointUnreachable if it may not or cannot be called.
+    """
+    headers = agent.target.headers if agent.target else ()
+    account = AgentSettings(code=agent.code, token=agent.token, secret_key=agent.secret_key, headers=headers)
+    return _target(account, webhook_url, settings)
+
+
 def _target(account: AgentSettings, webhook_url: str, settings: ServeSettings) -> Target:
     # Importing the HTTP library takes most of a start; a server without a webhook URL does without it.
     from simulator.wire.target import make_target

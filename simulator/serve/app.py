@@ -31,7 +31,7 @@ from simulator.serve.delivery import RoundDelivery
 from simulator.serve.journal import Journal
 from simulator.serve.play.routes import play_blueprint
 from simulator.serve.play.seats import make_seats
-from simulator.serve.state import ServerState, derived_key
+from simulator.serve.state import Doctor, ServerState, derived_key
 from simulator.serve.store import JournalStore
 from simulator.serve.streams import EventStreams
 from simulator.settings import ServeSettings
@@ -62,8 +62,11 @@ def make_state(
     catalogue: Catalogue | None = None,
     public_url: str | None = None,
     secret: bytes | None = None,
+    doctor: Doctor | None = None,
 ) -> ServerState:
     """Return the parts of one server. `secret` signs access tokens and game URLs; it is random by default.
+
+    `doctor` checks the way to a wallet for the console.
 
     Raises UsageError, EndpointUnreachable or ConfigurationError for agents that cannot be used.
     """
@@ -98,6 +101,7 @@ def make_state(
         delivery=delivery,
         streams=EventStreams(stopping),
         stopping=stopping,
+        doctor=doctor,
     )
 
 

@@ -81,7 +81,6 @@ class RoundDelivery:
         self.causes = SeenCauses(store, journal)
         self.trouble = Trouble()
         self.referees = Referees(journal.left_off)
-        self._ladder = ladder
         self._seed = seed
         self._run = run or secrets.token_hex(5)
         self._ids = count(1)
@@ -106,6 +105,15 @@ class RoundDelivery:
             new_id=lambda: self._new_id("hand"),
             games=games,
         )
+
+    @property
+    def ladder(self) -> Ladder:
+        """Return the waits between attempts; new ones apply from the next attempt on."""
+        return self._dispatcher.ladder
+
+    @ladder.setter
+    def ladder(self, ladder: Ladder) -> None:
+        self._dispatcher.ladder = ladder
 
     def start(self) -> None:
         """Deliver what is owed from before, and what will be."""
@@ -237,7 +245,7 @@ class RoundDelivery:
         return RoundDriver(
             deliverer=self._deliverer,
             obligations=self._obligations,
-            ladder=self._ladder,
+            ladder=self.ladder,
             agent=agent,
             session=session.id,
             clock=self.clock,

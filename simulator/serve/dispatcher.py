@@ -51,7 +51,7 @@ class Dispatcher:
         self._obligations = obligations
         self._queues = queues
         self._clock = clock
-        self._ladder = ladder
+        self.ladder = ladder
         self._find_agent = find_agent
         self._changed = threading.Condition()
         self._busy: set[Player] = set()
@@ -63,7 +63,7 @@ class Dispatcher:
 
     def start(self) -> None:
         """Start delivering, beginning with the obligations from before a restart."""
-        self._obligations.recover(self._clock.now_ms(), self._ladder)
+        self._obligations.recover(self._clock.now_ms(), self.ladder)
         self._thread.start()
 
     def wake(self) -> None:
@@ -174,7 +174,7 @@ class Dispatcher:
         if self._stopping:
             return  # stopping cut the call short, so it was no attempt
         attempts = owed.attempts + 1
-        wait_ms = self._ladder.wait_ms(attempts)
+        wait_ms = self.ladder.wait_ms(attempts)
         # The wait counts from when this attempt was due, so that moving the clock ahead passes several waits;
         # if the attempt was early, from now.
         next_ms = None if wait_ms is None else min(owed.due_ms, self._clock.now_ms()) + wait_ms

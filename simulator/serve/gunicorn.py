@@ -31,7 +31,7 @@ from simulator.errors import SimulatorError, UsageError
 from simulator.serve.answers import Denied, denied_by_status
 from simulator.serve.catalogue import CatalogueAhead
 from simulator.serve.logs import Lines, ServerLog, secrets_of
-from simulator.serve.state import ServerState
+from simulator.serve.state import Doctor, ServerState
 from simulator.serve.store import make_private_folder
 from simulator.settings import ServeSettings
 
@@ -66,11 +66,14 @@ STOP_S = 3
 HEARTBEAT_S = 120
 
 
-def serve(settings: ServeSettings, ahead: CatalogueAhead | None = None) -> None:
-    """Serve until stopped, then raise SystemExit. Raises UsageError if it cannot listen."""
+def serve(settings: ServeSettings, ahead: CatalogueAhead | None = None, doctor: Doctor | None = None) -> None:
+    """Serve until stopped, then raise SystemExit. Raises UsageError if it cannot listen.
+
+    `doctor` checks the way to a wallet for the console.
+    """
     listener = listen(settings.host, settings.port)
     url = _url(settings.host, listener.getsockname()[1])
-    Server(settings, listener, url, ahead, contained=is_main_in_container()).run()
+    Server(settings, listener, url, ahead, doctor, contained=is_main_in_container()).run()
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -110,12 +113,14 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         listener: socket.socket,
         url: str,
         ahead: CatalogueAhead | None = None,
+        doctor: Doctor | None = None,
         *,
         contained: bool = False,
     ) -> None:
         self.settings = settings
         self.url = url
         self._ahead = ahead
+        self._doctor = doctor
         self._contained = contained
         self._listener = listener
         self.lines = Lines(settings.json_logs, secrets_of(settings))
@@ -158,7 +163,9 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             secret = None if data is None else kept_secret(data)
             settings = self._with_operator() if self.settings.with_operator else self.settings
             catalogue = None if self._ahead is None else self._ahead.catalogue()
-            self.state = make_state(settings, catalogue=catalogue, public_url=self.url, secret=secret)
+            self.state = make_state(
+                settings, catalogue=catalogue, public_url=self.url, secret=secret, doctor=self._doctor
+            )
             agents = self.state.agents
             self.lines.later = lambda: [agent.secrets for agent in agents.all()]
             app = create_app(self.state)

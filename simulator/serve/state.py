@@ -5,8 +5,9 @@ from __future__ import annotations
 import hmac
 import re
 import threading
+from collections.abc import Callable, Iterator
 from dataclasses import field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from simulator.core.values import Frozen
 from simulator.serve.accounts import Agents, Session, SessionStore
@@ -21,7 +22,41 @@ from simulator.settings import ServeSettings
 if TYPE_CHECKING:
     from flask import Request
 
+    from simulator.core.profiles import WireProfile
     from simulator.serve.delivery import RoundDelivery
+    from simulator.wire.target import Target
+
+
+class WalletCheck(Protocol):
+    """One step of a check of the way to a wallet, and its result; `health` is ok, odd or failed."""
+
+    @property
+    def name(self) -> str:
+        """Return what was checked."""
+
+    @property
+    def health(self) -> str:
+        """Return the result."""
+
+    @property
+    def detail(self) -> str:
+        """Return what was found."""
+
+    @property
+    def hint(self) -> str:
+        """Return what to do about it, or nothing."""
+
+    @property
+    def took_ns(self) -> int | None:
+        """Return how long it took, where that says something."""
+
+    @property
+    def reached(self) -> bool:
+        """Return whether the wallet could be reached."""
+
+
+Doctor = Callable[[Callable[[], "Target"], str, "WireProfile"], Iterator[WalletCheck]]
+"""Checks the way to a target for a player in a wire profile, step by step."""
 
 
 class ServerState(Frozen):
@@ -30,6 +65,7 @@ class ServerState(Frozen):
     `public_url` has no slash at its end: the setting, or else the address that the server listens on. Tokens
     and sessions expire by `clock`, which can be moved ahead. The server starts and stops `delivery`.
     `stopping` is set as soon as the server begins to stop; handlers that hold a connection open watch it.
+    `doctor` checks the way to a wallet for the console; None where no one handed it over.
     """
 
     settings: ServeSettings
@@ -44,6 +80,7 @@ class ServerState(Frozen):
     stopping: threading.Event = field(repr=False)
     faults: ApiFaults = field(default_factory=ApiFaults, repr=False)
     api_log: ApiLog = field(default_factory=ApiLog, repr=False)
+    doctor: Doctor | None = field(default=None, repr=False)
 
     def game_url(self, session: Session, request: Request) -> str:
         """Return where a browser finds the game: at the public URL, or else at the host that was asked.

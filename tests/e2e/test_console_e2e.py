@@ -18,6 +18,8 @@ from simulator.serve.streams import STREAMS_MAX
 
 pytestmark = pytest.mark.e2e
 
+JOURNAL = "/?text="
+"""The journal, also on a server on which nothing has happened."""
 PHONE = {"width": 360, "height": 780}
 PAGES = (
     "/",
@@ -27,6 +29,7 @@ PAGES = (
     "/console/findings",
     "/console/undelivered",
     "/console/latency",
+    "/console/connect",
     "/console/exchange/1",
 )
 MANY = 100_000
@@ -169,7 +172,7 @@ def crowd(control: Control) -> None:
 def test_a_hundred_thousand_exchanges_stay_usable(browser: Browser, control: Control) -> None:
     """The page holds few rows however far one scrolls, gets back those it let go, and the server filters."""
     crowd(control)
-    with page_of(browser, control) as page:
+    with page_of(browser, control, JOURNAL) as page:
         live(page)
         expect(rows(page).first).to_have_attribute("data-number", str(MANY))
         lowest = MANY
@@ -216,7 +219,7 @@ def test_a_page_beyond_the_cap_polls_and_says_so(browser: Browser, control: Cont
             # It is the answer that holds the connection.
             reply = held.enter_context(closing(connection.getresponse()))
             assert reply.status == 200
-        with page_of(browser, control) as page:
+        with page_of(browser, control, JOURNAL) as page:
             expect(page.locator("#live")).to_have_text("Polling")
             control.bet("3.00")
             expect(page.locator("li.row .amount", has_text="3.00")).to_be_visible()
@@ -257,7 +260,7 @@ def test_the_console_speaks_the_browsers_language(
     browser: Browser, control: Control, locale: str, word: str
 ) -> None:
     """And another one when it is chosen."""
-    with page_of(browser, control, locale=locale) as page:
+    with page_of(browser, control, JOURNAL, locale=locale) as page:
         expect(page.locator("nav [aria-current]")).to_have_text(word)
         page.locator(".lang select").select_option("tr")
         expect(page.locator("nav [aria-current]")).to_have_text("Günlük")
@@ -308,3 +311,18 @@ def test_the_explorer_sends_a_call_and_shows_its_answer(
         page.set_viewport_size({"width": PHONE["width"], "height": PHONE["height"]})
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
         page.screenshot(path=screenshots / "console-explorer-phone.png")
+
+
+def test_a_casino_is_connected_on_the_first_page(browser: Browser, control: Control) -> None:
+    """The webhook URL is tested step by step; credentials appear when they are asked for."""
+    with page_of(browser, control) as page:
+        expect(page.get_by_role("heading", name="Connect your casino")).to_be_visible()
+        page.get_by_role("button", name="Test").click()
+        expect(page.locator(".checks .ok")).to_have_count(6)
+        expect(page.locator(".checks .closing")).to_have_text("Your wallet answers. Launch a game next.")
+        page.get_by_role("button", name="Show credentials").click()
+        expect(page.locator('[data-secret="secret_key"]')).to_have_text("demo-secret")
+        page.get_by_text("Laravel", exact=True).click()
+        expect(page.locator('[data-snippet="laravel"]')).to_contain_text("demo-secret")
+        page.get_by_role("button", name="+ 1 h").click()
+        expect(page.locator("#server")).to_contain_text("clock is 1 h ahead.")

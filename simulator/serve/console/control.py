@@ -19,7 +19,7 @@ from simulator.judge.account import PlayerStanding
 from simulator.serve.accounts import Session, SessionKind
 from simulator.serve.answers import Denied, ErrorCode, Part, answer, denied_field
 from simulator.serve.calls import Delivered
-from simulator.serve.clock import Pace
+from simulator.serve.clock import LADDERS, Pace
 from simulator.serve.console.access import Access
 from simulator.serve.console.control_agents import (
     FIELDS as LAUNCH_FIELDS,
@@ -415,8 +415,11 @@ def add_clock(routes: Blueprint, state: ServerState) -> None:
 
     @routes.put("/clock")
     def set_pace() -> Response:
-        real_time = body_of(request, "real_time").flag("real_time")
-        state.clock.pace = Pace.REAL if real_time else Pace.AT_ONCE
+        fields = body_of(request, "real_time", "ladder")
+        if "ladder" not in fields or "real_time" in fields:
+            state.clock.pace = Pace.REAL if fields.flag("real_time") else Pace.AT_ONCE
+        if "ladder" in fields:
+            state.delivery.ladder = LADDERS[fields.word("ladder", LADDERS)]
         # The dispatcher must notice the new pace.
         state.clock.advance(0)
         return answer(clock_json(state))
@@ -469,6 +472,11 @@ def room_json(room: Room) -> dict[str, int]:
 
 
 def clock_json(state: ServerState) -> dict[str, Any]:
-    """Return the simulator's time, how far it was moved ahead, and whether retries wait."""
+    """Return the simulator's time, how far it was moved ahead, whether retries wait, and on which ladder."""
     clock = state.clock
-    return {"now_ms": clock.now_ms(), "ahead_ms": clock.offset_ms, "real_time": clock.pace is Pace.REAL}
+    return {
+        "now_ms": clock.now_ms(),
+        "ahead_ms": clock.offset_ms,
+        "real_time": clock.pace is Pace.REAL,
+        "ladder": state.delivery.ladder.name,
+    }

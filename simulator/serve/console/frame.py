@@ -77,6 +77,7 @@ class Frame(Frozen):
             "guarded": self.access.token is not None,
             "here": request.path,
             "write_problem": delivery.journal.problem,
+            "ahead_ms": self.state.clock.offset_ms,
             "undelivered_count": delivery.owing(State.UNDELIVERED),
             # From before the page read anything: it is then sent all later changes.
             "since": g.get("since", 0),

@@ -6,13 +6,15 @@ import json
 import re
 from dataclasses import asdict
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, redirect, request
+from werkzeug.wrappers import Response as BaseResponse
 
 from simulator.core.mappings import WHOLE_MAX, Fields
 from simulator.core.money import Money
 from simulator.core.values import Frozen
 from simulator.serve.answers import Denied, ErrorCode, answer
 from simulator.serve.console.access import Access
+from simulator.serve.console.connect import add_connect_page, is_untouched
 from simulator.serve.console.control import (
     PlayerRow,
     control_blueprint,
@@ -58,9 +60,11 @@ def add_journal_pages(routes: Blueprint, frame: Frame) -> None:
     journal = state.delivery.journal
 
     @routes.get("/")
-    def journal_page() -> Response:
+    def journal_page() -> BaseResponse:
         fields = query_of(request, *FILTERS, *_VIEW)
         wanted = filter_of(fields)
+        if is_untouched(state) and _is_entered():
+            return redirect("/console/connect")
         return frame.page(
             "journal.html",
             wanted=asdict(wanted),
@@ -219,6 +223,11 @@ def add_finding_pages(routes: Blueprint, frame: Frame) -> None:
         )
 
 
+def _is_entered() -> bool:
+    """Return whether a browser comes from elsewhere; the links of the console lead where they say."""
+    return not request.args and request.headers.get("Sec-Fetch-Site") in ("none", "cross-site")
+
+
 def _rows(frame: Frame, fields: Fields, wanted: Filter) -> list[Entry]:
     before = fields.whole("before", low=1) if "before" in fields else None
     return frame.state.delivery.journal.latest(wanted, before=before, limit=ROWS)
@@ -353,4 +362,5 @@ def page_blueprint(state: ServerState, access: Access) -> Blueprint:
     add_finding_pages(routes, frame)
     add_request_pages(routes, frame)
     add_explorer_page(routes, frame)
+    add_connect_page(routes, frame)
     return routes

@@ -1,5 +1,6 @@
 // What a page begins with: whichever it is says `data-page`.
 
+import { connect } from "./connect.js";
 import { listen } from "./detail.js";
 import { Journal } from "./journal.js";
 import { showState } from "./live.js";
@@ -16,6 +17,10 @@ switch (document.body.dataset.page) {
     new Journal();
     break;
   case "region":
+    new Region();
+    break;
+  case "connect":
+    connect(document.getElementById("main"));
     new Region();
     break;
   case "exchange":

@@ -25,14 +25,30 @@ export async function part(path, signal) {
   return (await asked(url, { signal })).text();
 }
 
+function json(method, body) {
+  if (body === undefined) return { method };
+  return { method, body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
+}
+
+/** The lines of JSON with which a route answers a POST, each as soon as it is there. */
+export async function* lines(path, body) {
+  const reply = await asked(path, json("POST", body));
+  if (!reply.ok) throw new Problem((await reply.json().catch(() => ({}))).message ?? String(reply.status));
+  const reader = reply.body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  for (;;) {
+    const { value, done } = await reader.read().catch(() => ({ done: true }));
+    if (done) return;
+    text += value;
+    const whole = text.split("\n");
+    text = whole.pop();
+    for (const line of whole) yield JSON.parse(line);
+  }
+}
+
 /** What a route of the control API answers; Problem with its message where it refuses. */
 export async function call(method, path, body) {
-  const options = { method };
-  if (body !== undefined) {
-    options.body = JSON.stringify(body);
-    options.headers = { "Content-Type": "application/json" };
-  }
-  const reply = await asked(path, options);
+  const reply = await asked(path, json(method, body));
   let told;
   try {
     told = await reply.json();
