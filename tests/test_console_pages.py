@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from html.parser import HTMLParser
 from pathlib import Path
+from shutil import which
 
 import pytest
 
@@ -15,6 +18,7 @@ from control_client import Control, controlled
 from simulator.core.findings import CallVerdict, Outcome
 from simulator.core.languages import Lang
 from simulator.core.webhooks import Method
+from simulator.serve.console.exports import code_of
 from simulator.serve.console.frame import POLICY
 from simulator.serve.console.pages import shown_body
 from simulator.serve.console.plots import LEFT, WIDTH, time_axis
@@ -32,6 +36,7 @@ PAGES = (
     "/console/requests",
     "/console/requests/1",
     "/console/connect",
+    "/console/compose?number=4",
     "/console/exchange/1",
 )
 HOSTILE = "<script>alert(1)</script>\"'&"
@@ -98,6 +103,8 @@ def test_every_page_is_there_in_every_language(control: Control, path: str, lang
     found = Elements(text)
     assert found.open == []
     assert f'<html lang="{lang}">' in text
+    assert text.count("<main ") == 1
+    assert text.count('id="main"') == 1
     assert texts_of("console", lang)["nav_findings"] in text
     written = re.sub(r"(?s)<pre.*?</pre>", "", text.split('<script type="application/json"')[0])
     assert not re.search(r">[^<]*\{\w+\}[^<]*<", written)
@@ -161,6 +168,66 @@ def test_an_exchange_shows_both_sides_its_finding_and_its_attempts(control: Cont
         assert part in text
     assert text.count('class="attempts"') == 1
     assert "<header class" not in text_of(control, f"/console/exchange/{number}?part=1")
+
+
+def test_a_webhook_is_composed_from_an_exchange(control: Control) -> None:
+    number = control.get("/journal?verdict=wrong")["exchanges"][0]["number"]
+    entry = control.get(f"/journal/{number}")
+    text = text_of(control, f"/console/compose?number={number}")
+    assert f'name="transaction_id" value="{entry["transaction_id"]}"' in text
+    assert 'name="amount" value="10.00"' in text
+    assert "<option selected>transaction_bet</option>" in text
+    assert 'name="user_id" value="1000"' in text_of(control, "/console/compose?number=999")
+
+
+def test_a_session_opens_its_game_and_is_exported_as_a_scenario(control: Control) -> None:
+    text = text_of(control, "/console/sessions")
+    path = re.search(r'href="(/play/[^"]+)"', text)
+    assert path
+    assert control.api.client.get(path[1]).status_code == 200
+    export = re.search(r'href="(/_sim/journal/export.yaml\?agent=demo&amp;session=demo-1)"', text)
+    assert export
+    assert control.api.client.get(export[1].replace("&amp;", "&")).status_code == 200
+
+
+CALLERS = {
+    "curl": ["sh", "-c"],
+    "PHP": ["php", "-r"],
+    "Python": [sys.executable, "-c"],
+    "Node": ["node", "-e"],
+}
+
+
+@pytest.mark.parametrize("name", CALLERS)
+def test_a_copied_call_sends_the_same_bytes(control: Control, name: str) -> None:
+    """Whatever the player is called."""
+    if which(CALLERS[name][0]) is None:
+        pytest.skip(f"{CALLERS[name][0]} is not installed")
+    player = "o'\"\\$x`é"
+    entry = control.api.state.delivery.journal.entry(control.read(player)["exchanges"][0])
+    assert entry
+    before = control.played.calls_at_operator()
+    with control.api.app.test_request_context():
+        code = code_of(entry, control.api.state.agents)[name].removeprefix("<?php")
+    done = subprocess.run([*CALLERS[name], code], capture_output=True, text=True, timeout=60)
+    assert '"balance"' in done.stdout or "INVALID_USER" in done.stdout, done.stderr + done.stdout
+    assert control.played.calls_at_operator() == before + 1
+
+
+def test_a_copied_archive_has_request_and_answer(control: Control) -> None:
+    number = control.get("/journal?verdict=wrong")["exchanges"][0]["number"]
+    entry = control.api.state.delivery.journal.entry(number)
+    assert entry
+    with control.api.app.test_request_context():
+        archive = json.loads(code_of(entry, control.api.state.agents)["HAR"])["log"]
+    (found,) = archive["entries"]
+    assert archive["version"] == "1.2"
+    assert json.loads(found["request"]["postData"]["text"])["method"] == "transaction_bet"
+    assert (found["response"]["status"], found["response"]["content"]["mimeType"]) == (
+        200,
+        "application/json",
+    )
+    assert found["time"] == found["timings"]["wait"] > 0
 
 
 def test_a_balance_that_differs_is_a_gap_in_the_plot_and_in_the_table(control: Control) -> None:
@@ -282,7 +349,7 @@ def test_a_body_is_shown_in_lines_with_every_character(body: bytes, text: str) -
 def test_pages_of_an_empty_server_say_what_to_do() -> None:
     with controlled() as control:
         assert "Launch a game" in text_of(control, "/")
-        for path in PAGES[1:-2]:
+        for path in PAGES[1:8]:
             assert 'class="empty"' in text_of(control, path), path
 
 

@@ -11,6 +11,9 @@ import pytest
 
 from api_client import encoded, error_of
 from control_client import Control, controlled
+from journal_entries import an_entry
+from simulator.serve.console.plots import lane_plot
+from simulator.serve.entries import shares_of
 
 
 @pytest.fixture
@@ -298,6 +301,49 @@ def test_latencies_are_counted_by_outcome(control: Control) -> None:
     assert by_outcome["accepted"] == control.get("/state")["exchanges"] - 1
     (player,) = control.get("/players")["players"]
     assert (player["agent"], player["player"]) == ("demo", "1000")
+
+
+def test_percentiles_are_those_of_all_calls_and_of_each_method(control: Control) -> None:
+    control.read()
+    control.bet()
+    every, bets, reads = control.get("/latencies")["percentiles"]
+    assert [each["method"] for each in (every, bets, reads)] == [None, "transaction_bet", "user_balance"]
+    assert every["count"] == bets["count"] + reads["count"]
+    assert every["slowest_ns"] == max(bets["slowest_ns"], reads["slowest_ns"])
+    assert every["p50_ns"] <= every["p95_ns"] <= every["p99_ns"] <= every["slowest_ns"]
+    page = control.api.client.get("/console/latency").get_data(as_text=True)
+    assert "Half of the calls were answered within" in page
+    assert 'class="line p99"' in page
+
+
+def test_percentiles_go_by_the_nearest_rank() -> None:
+    assert shares_of(range(1, 101)) == (50, 95, 99)
+    assert shares_of([7]) == (7, 7, 7)
+    assert shares_of([1, 2]) == (1, 2, 2)
+
+
+def test_calls_that_were_under_way_together_are_lanes() -> None:
+    """A group is what overlaps, directly or through others; a call on its own is in none."""
+    with controlled() as control:
+        journal = control.api.state.delivery.journal
+        ms = 1_000_000
+        for place, (sent_ms, took_ms) in enumerate([(0, 10), (20, 30), (25, 5), (45, 20), (90, 5)]):
+            journal.record(an_entry(transaction_id=f"t{place}", sent_ns=sent_ms * ms, took_ns=took_ms * ms))
+        (group,) = journal.overlaps("demo", "1000")
+        assert [each.transaction_id for each in group] == ["t1", "t2", "t3"]
+        plot = lane_plot(group)
+        first, second, third = plot.lanes
+        assert first.x < second.x < first.x + first.width
+        assert third.x < first.x + first.width
+        assert plot.took_ns == 45 * ms
+        client = control.api.client
+        together = client.get("/console/exchange/3").get_data(as_text=True)
+        assert together.count('class="lane accepted"') == 3
+        assert 'class="lane' not in client.get("/console/exchange/1").get_data(as_text=True)
+        assert (
+            client.get("/console/player?agent=demo&player=1000").get_data(as_text=True).count('class="lane ')
+            == 3
+        )
 
 
 def test_a_reset_begins_anew(control: Control) -> None:

@@ -123,6 +123,51 @@ class LatencyCount(Frozen):
     count: int
 
 
+SHARES = (50, 95, 99)
+"""The percentiles that are shown."""
+
+
+class Latencies(Frozen):
+    """How long the answered calls of one method took; `method` is empty for all methods together.
+
+    `shares_ns` are the percentiles of SHARES: so many of 100 calls took at most that long.
+    """
+
+    method: str
+    count: int
+    shares_ns: tuple[int, ...]
+    slowest_ns: int
+
+
+class AnsweredCall(Frozen):
+    """An answered call: when it was sent, and how long the answer took."""
+
+    method: str
+    sent_ns: int
+    took_ns: int
+
+
+def percentiles(calls: Iterable[AnsweredCall]) -> list[Latencies]:
+    """Return the percentiles of all calls, then those of each method; nothing without a call."""
+    by_method: dict[str, list[int]] = {}
+    for call in calls:
+        by_method.setdefault(call.method, []).append(call.took_ns)
+    if not by_method:
+        return []
+    every = [took for each in by_method.values() for took in each]
+    return [_latencies("", every), *(_latencies(name, by_method[name]) for name in sorted(by_method))]
+
+
+def _latencies(method: str, took_ns: list[int]) -> Latencies:
+    took_ns.sort()
+    return Latencies(method, len(took_ns), shares_of(took_ns), took_ns[-1])
+
+
+def shares_of(in_order: Sequence[int]) -> tuple[int, ...]:
+    """Return the percentiles of SHARES by the nearest rank."""
+    return tuple(in_order[-(-len(in_order) * share // 100) - 1] for share in SHARES)
+
+
 def latency_query(wanted: Filter) -> tuple[str, list[Value]]:
     """Return the query that counts the filtered exchanges, and its values."""
     conditions, values = condition_of(wanted)

@@ -20,6 +20,7 @@ from simulator.serve.entries import (
     NOT_ANSWERED,
     SELECT,
     SELECT_SIZED,
+    AnsweredCall,
     Entry,
     Filter,
     LatencyCount,
@@ -42,6 +43,9 @@ EXCHANGES_MAX = 100_000
 BYTES_MAX = 128 * 1024 * 1024
 
 PAGE_MAX = 1000
+
+ANSWERED_MAX = 20_000
+"""Of so many calls, the latest, percentiles are computed."""
 
 _SCAN_ROWS = 5000
 
@@ -422,6 +426,40 @@ class Journal:
         """Return how long the answered exchanges took, the fastest first."""
         return latency_counts(self._store.read(*latency_query(wanted or Filter())))
 
+    def answered(self, wanted: Filter | None = None) -> list[AnsweredCall]:
+        """Return the latest answered calls, at most ANSWERED_MAX, in the order in which they were sent."""
+        conditions, values = condition_of(wanted or Filter())
+        where = " AND ".join(["duration_ns IS NOT NULL", *conditions])
+        rows = self._store.read(
+            f"SELECT method, sent_ns, duration_ns FROM exchanges WHERE {where} ORDER BY number DESC LIMIT ?",
+            (*values, ANSWERED_MAX),
+        )
+        return sorted((AnsweredCall(*row) for row in rows), key=lambda call: call.sent_ns)
+
+    def overlaps(self, agent: str, player: str, *, around: int | None = None) -> list[list[Span]]:
+        """Return the groups of calls of a player that were under way together, the latest first.
+
+        They are looked for among the calls near the number `around`, or else among the latest.
+        """
+        near, values = "", []
+        if around is not None:
+            near = "AND number BETWEEN ? AND ?"
+            values = [around - PAGE_MAX // 2, around + PAGE_MAX // 2]
+        rows = self._store.read(
+            "SELECT number, method, transaction_id, amount, outcome, verdict, sent_ns, duration_ns, at_ms "
+            f"FROM exchanges WHERE player = ? AND agent = ? {near} ORDER BY number DESC LIMIT ?",
+            (player, agent, *values, PAGE_MAX),
+        )
+        groups: list[list[Span]] = []
+        end_ns = 0
+        for span in sorted((_span(*row) for row in rows), key=lambda each: each.sent_ns):
+            if groups and span.sent_ns < end_ns:
+                groups[-1].append(span)
+            else:
+                groups.append([span])
+            end_ns = max(end_ns, span.end_ns)
+        return [group for group in reversed(groups) if len(group) > 1]
+
     def close(self) -> None:
         """End all waits, present and future."""
         self._closed = True
@@ -486,6 +524,38 @@ def _balance_point(
     return BalancePoint(
         *(number, at_ms, money_of(balance), money_of(expected), method, money_of(amount)),
         *(money_of(difference) or ZERO, verdict == CallVerdict.WRONG.value, findings_of(findings)),
+    )
+
+
+class Span(Frozen):
+    """From when to when a call was under way, in Unix nanoseconds; `answered` is False without an answer."""
+
+    number: int
+    method: str
+    transaction_id: str
+    amount: Money | None
+    outcome: Outcome
+    is_wrong: bool
+    sent_ns: int
+    end_ns: int
+    answered: bool
+
+
+def _span(
+    number: int,
+    method: str,
+    transaction_id: str,
+    amount: Any,
+    outcome: str,
+    verdict: str,
+    sent_ns: int,
+    took_ns: int | None,
+    at_ms: int,
+) -> Span:
+    end_ns = sent_ns + took_ns if took_ns is not None else max(at_ms * 1_000_000, sent_ns)
+    return Span(
+        *(number, method, transaction_id, money_of(amount), Outcome(outcome)),
+        *(verdict == CallVerdict.WRONG.value, sent_ns, end_ns, took_ns is not None),
     )
 
 

@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, expect
 
 from console_page import DESKTOP, live, page_of, rows
 from control_client import Control, controlled
+from journal_entries import an_entry
 from simulator.serve.entries import COLUMNS
 from simulator.serve.streams import STREAMS_MAX
 
@@ -203,7 +204,7 @@ def test_who_reads_further_down_is_not_pushed_about(browser: Browser, control: C
         page.locator("#rows").evaluate("box => { box.scrollTop = 600; }")
         control.do("POST", "/webhooks", {"webhook": {"method": "account_details", "user_id": "1001"}})
         news = page.locator("#news")
-        expect(news).to_have_text("1 new")
+        expect(news).to_have_text("+1 new")
         assert page.locator("#rows").evaluate("box => box.scrollTop") == 600
         news.click()
         expect(rows(page).first.locator(".player")).to_have_text("1001")
@@ -326,3 +327,28 @@ def test_a_casino_is_connected_on_the_first_page(browser: Browser, control: Cont
         expect(page.locator('[data-snippet="laravel"]')).to_contain_text("demo-secret")
         page.get_by_role("button", name="+ 1 h").click()
         expect(page.locator("#server")).to_contain_text("clock is 1 h ahead.")
+
+
+def test_a_webhook_is_composed_and_sent(browser: Browser, control: Control) -> None:
+    """The fields are those of its method; what became of it is a link to the exchange."""
+    with page_of(browser, control, "/console/compose") as page:
+        page.get_by_label("method").select_option("refund")
+        expect(page.get_by_label("game_id")).to_be_hidden()
+        page.get_by_label("method").select_option("transaction_bet")
+        page.get_by_label("amount").fill("7.00")
+        page.get_by_role("button", name="Send").click()
+        page.get_by_role("link", name="Sent: accepted").click()
+        expect(page.locator(".exchange h1")).to_have_text("transaction_bet 7.00")
+
+
+def test_a_list_that_grows_too_fast_to_be_read_waits(browser: Browser, control: Control) -> None:
+    """Above 50 a second it says how many came, and goes on by itself afterwards."""
+    control.read()
+    with page_of(browser, control) as page:
+        live(page)
+        journal = control.api.state.delivery.journal
+        for number in range(400):
+            journal.record(an_entry(transaction_id=f"t{number}"))
+        expect(page.locator("#news")).to_have_text(re.compile(r"^\+\d+ new$"))
+        expect(page.locator("#news")).to_be_hidden()
+        expect(rows(page).first).to_have_attribute("data-number", str(journal.count()))

@@ -174,7 +174,7 @@ def test_what_happens_while_the_list_is_fetched_is_in_it(browser: Browser, contr
         live(page)
         page.locator("#rows").evaluate("box => { box.scrollTop = 600; }")
         record(journal, CallVerdict.RIGHT)
-        expect(page.locator("#news")).to_have_text("1 new")
+        expect(page.locator("#news")).to_have_text("+1 new")
         page.route(re.compile("/console/rows"), hold, times=1)
         page.locator("#news").click()
         # The page has been told of the latest, and says how many there are.

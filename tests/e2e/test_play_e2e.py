@@ -301,6 +301,14 @@ def test_the_keyboard_plays(open_game: Open, server: PlayServer) -> None:
     expect(page.locator("#history tbody tr")).to_have_count(1)
 
 
+def test_space_spins_after_a_click_in_the_panel(open_game: Open, server: PlayServer) -> None:
+    page = ready(open_game(server.launch()))
+    page.locator("#turbo").click()
+    page.locator("#turbo").click()
+    page.keyboard.press("Space")
+    expect(page.locator("#last-win")).not_to_have_text(NOTHING)
+
+
 def test_stakes_end_where_the_ladder_ends(open_game: Open, server: PlayServer) -> None:
     """Up to its top, down to its bottom, and no further."""
     page = ready(open_game(server.launch(type="DEMO", lang="tr_TR")))

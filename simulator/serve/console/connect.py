@@ -25,6 +25,7 @@ from simulator.serve.api.faults import ApiFaultKind, ApiRoute
 from simulator.serve.api.routes import OPENAPI_FILE
 from simulator.serve.clock import LADDERS, Pace
 from simulator.serve.console.control_agents import agent_named, count_json
+from simulator.serve.console.exports import literal, php_literal
 from simulator.serve.console.frame import Frame
 from simulator.serve.entries import Filter
 from simulator.serve.fields import body_of, query_of, webhook_by_hand
@@ -130,15 +131,10 @@ def snippets(state: ServerState, agent: Agent, token: str, secret_key: str) -> d
         "type": "DEMO" if agent.target is None else "CHARGED",
         "player": PLAYER,
         "shell": shlex.quote,
-        "php": _php,
-        "code_text": json.dumps,
+        "php": php_literal,
+        "literal": literal,
     }
     return {name: render_template(f"console/snippets/{name}.txt", **values) for name in LANGUAGES}
-
-
-def _php(text: str) -> str:
-    """Return text as a PHP literal in single quotes."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 class WebhookExample(Frozen):

@@ -35,7 +35,7 @@ from simulator.serve.console.control_play import add_play
 from simulator.serve.console.exports import Json, add_exports, full_json, row_json
 from simulator.serve.console.requests import SLICE_S, WAIT_MS_MAX, add_requests
 from simulator.serve.delivery import sends_zero_wins
-from simulator.serve.entries import Entry, Filter
+from simulator.serve.entries import SHARES, Entry, Filter, percentiles
 from simulator.serve.fields import FILTERS, WebhookUnfit, body_of, filter_of, query_of
 from simulator.serve.journal import PAGE_MAX, Journal, PlayerCount, Room
 from simulator.serve.obligations import Obligation, State
@@ -264,9 +264,16 @@ def add_players(routes: Blueprint, state: ServerState) -> None:
 
     @routes.get("/latencies")
     def list_latencies() -> Response:
-        found = journal.latencies(filter_of(query_of(request, *FILTERS)))
+        wanted = filter_of(query_of(request, *FILTERS))
         names = ("below_ms", "outcome", "count")
-        return answer({"latencies": [{name: getattr(each, name) for name in names} for each in found]})
+        counts = [{name: getattr(each, name) for name in names} for each in journal.latencies(wanted)]
+        shares = [
+            {"method": each.method or None, "count": each.count}
+            | {f"p{share}_ns": took for share, took in zip(SHARES, each.shares_ns, strict=True)}
+            | {"slowest_ns": each.slowest_ns}
+            for each in percentiles(journal.answered(wanted))
+        ]
+        return answer({"latencies": counts, "percentiles": shares})
 
 
 class PlayerRow(Frozen):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,13 +10,14 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, render_template, request
 
+from simulator import __version__
 from simulator.core.call_lines import body_object, call_facts, call_object, line_text, opening_object
 from simulator.core.calls import Call, FaultKind, Opening, Player
 from simulator.core.findings import Finding, Outcome
 from simulator.core.money import Money, format_money, money_text
-from simulator.core.secrets import Headers, mask_headers
+from simulator.core.secrets import Headers, mask_headers, mask_url
 from simulator.core.steps import DEFAULT_OPENING
 from simulator.core.webhooks import (
     Method,
@@ -26,6 +28,7 @@ from simulator.core.webhooks import (
 )
 from simulator.serve.accounts import Agents
 from simulator.serve.answers import Denied, ErrorCode
+from simulator.serve.console.frame import utc_text
 from simulator.serve.entries import Entry, Filter, Purpose
 from simulator.serve.fields import FILTERS, filter_of, query_of
 from simulator.serve.journal import Cut, Journal
@@ -168,6 +171,79 @@ def curl_of(entry: Entry, agents: Agents) -> str | None:
     sent = entry.call.exchange.wire
     headers = merged_headers(agent.target.headers, agent.wire.headers)
     return curl_line(agent.target.url, WireRequest(sent.body, sent.content_type), headers)
+
+
+def code_of(entry: Entry, agents: Agents) -> dict[str, str]:
+    """Return the call as code in several languages and as HAR, secrets masked; nothing without a URL now."""
+    agent, curl = agents.of_code(entry.agent), curl_of(entry, agents)
+    if agent is None or agent.target is None or curl is None:
+        return {}
+    url, headers = mask_url(agent.target.url), request_headers(entry, agents)
+    values = {
+        "url": url,
+        "headers": headers,
+        "body": entry.call.exchange.wire.body.decode("utf-8", "replace"),
+        "php": php_literal,
+        "literal": literal,
+    }
+    files = {"PHP": "call_php", "Python": "call_python", "Node": "call_node"}
+    code = {name: render_template(f"console/snippets/{file}.txt", **values) for name, file in files.items()}
+    har = json.dumps(har_of(entry, url, headers), indent=2, ensure_ascii=False)
+    return {"curl": curl, **code, "HAR": har}
+
+
+def php_literal(text: str) -> str:
+    """Return text as a PHP literal in single quotes."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def literal(text: str) -> str:
+    """Return text as a literal in double quotes that JavaScript and Python read alike."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def har_of(entry: Entry, url: str, headers: Headers) -> Json:
+    """Return the exchange in the HTTP archive format, version 1.2."""
+    exchange, reply = entry.call.exchange, entry.reply
+    took_ms = (exchange.latency_ns or 0) / 1e6
+    sent = exchange.wire
+    shared: Json = {"httpVersion": "HTTP/1.1", "cookies": [], "headersSize": -1}
+    request = {
+        **shared,
+        "method": "POST",
+        "url": url,
+        "headers": _har_headers(headers),
+        "queryString": [],
+        "bodySize": len(sent.body),
+        "postData": {"mimeType": sent.content_type, "text": sent.body.decode("utf-8", "replace")},
+    }
+    response = {
+        **shared,
+        "status": 0 if reply is None else reply.status,
+        "statusText": "",
+        "headers": _har_headers(() if reply is None else reply.headers),
+        "content": {
+            "size": entry.reply_bytes,
+            "mimeType": "" if reply is None else reply.header("content-type") or "",
+            "text": "" if reply is None else reply.body.decode("utf-8", "replace"),
+        },
+        "redirectURL": "",
+        "bodySize": entry.reply_bytes if reply is not None else -1,
+    }
+    found = {
+        "startedDateTime": utc_text(exchange.sent_ns // 1_000_000),
+        "time": took_ms,
+        "request": request,
+        "response": response,
+        "cache": {},
+        "timings": {"send": 0, "wait": took_ms, "receive": 0},
+    }
+    creator = {"name": "betrontech-simulator", "version": __version__}
+    return {"log": {"version": "1.2", "creator": creator, "entries": [found]}}
+
+
+def _har_headers(headers: Headers) -> list[Json]:
+    return [{"name": name, "value": value} for name, value in headers]
 
 
 def balance_before(entry: Entry) -> Money | None:

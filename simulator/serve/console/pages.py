@@ -10,11 +10,12 @@ from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from simulator.core.mappings import WHOLE_MAX, Fields
-from simulator.core.money import Money
+from simulator.core.money import Money, money_text
 from simulator.core.values import Frozen
+from simulator.core.webhooks import Method
 from simulator.serve.answers import Denied, ErrorCode, answer
 from simulator.serve.console.access import Access
-from simulator.serve.console.connect import add_connect_page, is_untouched
+from simulator.serve.console.connect import PLAYER, add_connect_page, is_untouched
 from simulator.serve.console.control import (
     PlayerRow,
     control_blueprint,
@@ -23,7 +24,7 @@ from simulator.serve.console.control import (
 )
 from simulator.serve.console.control_findings import CAUSE_FILTERS, cause_filter_of
 from simulator.serve.console.explorer import add_explorer_page
-from simulator.serve.console.exports import curl_of, request_headers
+from simulator.serve.console.exports import code_of, request_headers
 from simulator.serve.console.frame import Frame, add_guard, add_login, guard_page
 from simulator.serve.console.plots import (
     HEIGHT,
@@ -31,16 +32,21 @@ from simulator.serve.console.plots import (
     STRIP,
     STRIP_SPACE,
     WIDTH,
+    LanePlot,
     balance_plot,
+    lane_plot,
     latency_columns,
+    latency_plot,
 )
 from simulator.serve.console.requests import add_request_pages
-from simulator.serve.entries import Entry, Filter
+from simulator.serve.entries import SHARES, Entry, Filter, percentiles
 from simulator.serve.fields import FILTERS, WORDS, filter_of, query_of, resumed_at
+from simulator.serve.journal import ANSWERED_MAX, Journal
 from simulator.serve.obligations import State
 from simulator.serve.play.seats import Seats
 from simulator.serve.state import ServerState, derived_key
 from simulator.serve.streams import Feed, Row
+from simulator.wire.profiles import DOCUMENTED_FIELDS
 
 ROWS = 100
 
@@ -50,6 +56,8 @@ BACKLOG_MAX = 1000
 SESSIONS_SHOWN = 500
 
 ATTEMPTS_SHOWN = 50
+
+OVERLAPS_SHOWN = 5
 
 _VIEW = ("lang", "part", "before")
 
@@ -122,13 +130,15 @@ def add_exchange_page(routes: Blueprint, frame: Frame) -> None:
             request_headers=request_headers(entry, state.agents),
             request_body=shown_body(entry.call.exchange.wire.body),
             reply_body=shown_body(b"" if reply is None else reply.body),
-            curl=curl_of(entry, state.agents),
+            code=code_of(entry, state.agents),
             attempts=list(reversed(attempts)),
+            overlaps=overlaps_of(entry, journal),
+            width=WIDTH,
         )
 
 
 def add_player_pages(routes: Blueprint, frame: Frame) -> None:
-    """Add the pages of all players, of one player's balances, and of the sessions."""
+    """Add the pages of all players, and of one player's balances."""
     state = frame.state
     journal = state.delivery.journal
 
@@ -161,18 +171,26 @@ def add_player_pages(routes: Blueprint, frame: Frame) -> None:
             height=HEIGHT,
             left=LEFT,
             strip=STRIP_SPACE + STRIP,
+            overlaps=[lane_plot(each) for each in journal.overlaps(agent, player)[:OVERLAPS_SHOWN]],
             standing=state.delivery.referees.standing((agent, player)),
         )
+
+
+def add_session_page(routes: Blueprint, frame: Frame) -> None:
+    """Add the page of the sessions."""
+    state = frame.state
 
     @routes.get("/console/sessions")
     def sessions_page() -> Response:
         query_of(request, *_VIEW)
         sessions = state.sessions.all()
-        shown = [session_json(each, state) for each in reversed(sessions[-SESSIONS_SHOWN:])]
+        latest = sessions[-SESSIONS_SHOWN:]
+        shown = [session_json(each, state) for each in reversed(latest)]
         return frame.page(
             "sessions.html",
             sessions=shown,
             session_count=len(sessions),
+            paths={each.id: f"/play/{each.token}" for each in latest},
             agents=state.agents.all(),
             games=state.catalogue.games[:SESSIONS_SHOWN],
             calls=state.delivery.wallet_calls,
@@ -212,15 +230,49 @@ def add_finding_pages(routes: Blueprint, frame: Frame) -> None:
     def latency_page() -> Response:
         fields = query_of(request, *FILTERS, *_VIEW)
         wanted = filter_of(fields)
+        calls = journal.answered(wanted)
         return frame.page(
             "latency.html",
             wanted=asdict(wanted),
             words=WORDS,
+            latencies=percentiles(calls),
+            shares=SHARES,
+            over_time=latency_plot(calls),
+            most=ANSWERED_MAX,
             columns=latency_columns(journal.latencies(wanted)),
             width=WIDTH,
             height=HEIGHT,
             left=LEFT,
         )
+
+
+def add_compose_page(routes: Blueprint, frame: Frame) -> None:
+    """Add the page that composes one webhook, empty or with the fields of an exchange."""
+    state = frame.state
+
+    @routes.get("/console/compose")
+    def compose_page() -> Response:
+        fields = query_of(request, "number", *_VIEW)
+        number = fields.whole("number", 0)
+        entry = state.delivery.journal.entry(number) if 0 < number <= WHOLE_MAX else None
+        agents = [agent.code for agent in state.agents.all()]
+        values = {"agent": agents[0] if agents else "", "user_id": PLAYER, "amount": "1.00"}
+        values |= {"method": Method.BET, "game_id": state.catalogue.games[0].id}
+        if entry is not None:
+            sent = entry.request
+            values = {"agent": entry.agent, "method": sent.method, "user_id": sent.player}
+            values |= {"amount": money_text(sent.amount) or "", "transaction_id": sent.transaction_id or ""}
+            values["game_id"] = sent.game_id or ""
+        documented = {method.value: list(DOCUMENTED_FIELDS[method]) for method in Method}
+        return frame.page("compose.html", values=values, fields=documented, agents=agents)
+
+
+def overlaps_of(entry: Entry, journal: Journal) -> list[LanePlot]:
+    """Return the calls of the player that were under way together with this one, if there are any."""
+    if not entry.request.player:
+        return []
+    groups = journal.overlaps(entry.agent, entry.request.player, around=entry.number)
+    return [lane_plot(group) for group in groups if entry.number in [each.number for each in group]]
 
 
 def _is_entered() -> bool:
@@ -359,8 +411,10 @@ def page_blueprint(state: ServerState, access: Access) -> Blueprint:
     add_news(routes, frame)
     add_exchange_page(routes, frame)
     add_player_pages(routes, frame)
+    add_session_page(routes, frame)
     add_finding_pages(routes, frame)
     add_request_pages(routes, frame)
     add_explorer_page(routes, frame)
     add_connect_page(routes, frame)
+    add_compose_page(routes, frame)
     return routes

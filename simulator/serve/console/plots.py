@@ -5,13 +5,14 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from math import ceil, floor, log10
 from operator import itemgetter
 
 from simulator.core.findings import Outcome
 from simulator.core.money import ZERO, Money, format_change, format_money
 from simulator.core.values import Frozen
-from simulator.serve.entries import BOUNDS_MS, LatencyCount
-from simulator.serve.journal import BalancePoint
+from simulator.serve.entries import BOUNDS_MS, SHARES, AnsweredCall, LatencyCount, shares_of
+from simulator.serve.journal import BalancePoint, Span
 
 WIDTH, HEIGHT = 960, 300
 
@@ -305,3 +306,92 @@ def latency_columns(counts: Sequence[LatencyCount]) -> tuple[Column, ...]:
                 )
         columns.append(Column(BOUNDS_MS[place - 1] if place else 0, bound, round(x, 1), tuple(bars)))
     return tuple(columns)
+
+
+# --- latency over time ----------------------------------------------------------------------------
+
+BUCKET_PX = 14
+
+
+class LatencyPlot(Frozen):
+    """The percentiles of SHARES over time, a path each, on a scale where each line is ten times the last."""
+
+    paths: tuple[str, ...]
+    grids: tuple[Grid, ...]
+    axis: Axis
+
+
+def latency_plot(calls: Sequence[AnsweredCall]) -> LatencyPlot | None:
+    """Return the plot of answered calls, which are in the order of time, or None without any."""
+    if not calls:
+        return None
+    axis = time_axis([call.sent_ns // 1_000_000 for call in calls])
+    buckets: dict[int, list[int]] = {}
+    for call in calls:
+        x = axis.x(call.sent_ns // 1_000_000)
+        buckets.setdefault(int((x - LEFT) // BUCKET_PX), []).append(call.took_ns)
+    shares = {place: shares_of(sorted(took)) for place, took in buckets.items()}
+    low = floor(log10(max(min(each[0] for each in shares.values()), 1)))
+    high = max(ceil(log10(max(each[-1] for each in shares.values()) + 1)), low + 1)
+
+    def y_of(took_ns: int) -> float:
+        above = (high - log10(max(took_ns, 1))) / (high - low)
+        return round(TOP + (HEIGHT - TOP - BOTTOM) * above, 1)
+
+    def path(share: int) -> str:
+        places = [(LEFT + (place + 0.5) * BUCKET_PX, y_of(each[share])) for place, each in shares.items()]
+        parts = [f"{'L' if place else 'M'}{x} {y}" for place, (x, y) in enumerate(places)]
+        return "".join(parts) + ("h4" if len(parts) == 1 else "")
+
+    grids = tuple(Grid(y_of(10**power), _decade(power)) for power in range(low, high + 1))
+    return LatencyPlot(tuple(path(share) for share in range(len(SHARES))), grids, axis)
+
+
+def _decade(power: int) -> str:
+    """Return a power of ten nanoseconds in its unit: ``100 ms``."""
+    unit, base = (
+        ("s", 9) if power >= 9 else ("ms", 6) if power >= 6 else ("µs", 3) if power >= 3 else ("ns", 0)
+    )
+    return f"{10 ** (power - base)} {unit}"
+
+
+# --- calls that were under way together -----------------------------------------------------------
+
+LANE_LEFT, LANE_HEIGHT = 250, 30
+
+LANES_MAX = 24
+
+
+class CallLane(Frozen):
+    """One call as a bar over time."""
+
+    span: Span
+    x: float
+    y: float
+    width: float
+
+
+class LanePlot(Frozen):
+    """A group of calls that overlapped: a lane each, the first sent on top. `hidden` more are not drawn."""
+
+    lanes: tuple[CallLane, ...]
+    height: int
+    took_ns: int
+    hidden: int
+
+
+def lane_plot(group: Sequence[Span]) -> LanePlot:
+    """Return the lanes of calls that were under way together."""
+    start = min(span.sent_ns for span in group)
+    took_ns = max(1, max(span.end_ns for span in group) - start)
+    px_per_ns = (WIDTH - LANE_LEFT - RIGHT) / took_ns
+    lanes = [
+        CallLane(
+            span,
+            round(LANE_LEFT + (span.sent_ns - start) * px_per_ns, 1),
+            place * LANE_HEIGHT + 6,
+            round(max((span.end_ns - span.sent_ns) * px_per_ns, 2), 1),
+        )
+        for place, span in enumerate(group[:LANES_MAX])
+    ]
+    return LanePlot(tuple(lanes), len(lanes) * LANE_HEIGHT + 30, took_ns, len(group) - len(lanes))

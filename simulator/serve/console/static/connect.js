@@ -1,6 +1,6 @@
 // The page that connects a casino: credentials on demand, the test of a webhook URL, and the server's settings.
 
-import { failed } from "./detail.js";
+import { copyText, failed } from "./detail.js";
 import { Problem, call, lines, part } from "./server.js";
 import { localTimes, texts, toast } from "./texts.js";
 
@@ -12,8 +12,8 @@ export function connect(root) {
   root.addEventListener("click", (event) => {
     const button = event.target.closest("button");
     if (!button) return;
-    if ("copyText" in button.dataset) copy(button.dataset.copyText);
-    if ("copyPre" in button.dataset) copy(button.parentElement.querySelector("pre").textContent);
+    if ("copyText" in button.dataset) copyText(button.dataset.copyText);
+    if ("copyPre" in button.dataset) copyText(button.parentElement.querySelector("pre").textContent);
     if ("credentials" in button.dataset) act(button, () => showCredentials(root, button));
     if ("save" in button.dataset) act(button, () => save(root, button.form));
     if ("advance" in button.dataset) {
@@ -44,15 +44,6 @@ async function act(button, action) {
     failed(error);
   } finally {
     if (button) button.disabled = false;
-  }
-}
-
-async function copy(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-    toast(texts.copied);
-  } catch {
-    toast(texts.not_copied);
   }
 }
 

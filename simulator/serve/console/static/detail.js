@@ -10,6 +10,7 @@ export function listen(root, open, resent = () => {}) {
     if (!button) return;
     if (button.dataset.resend) resend(button).then(resent);
     if (button.dataset.copy) copy(root);
+    if ("copyPre" in button.dataset) copyText(button.parentElement.querySelector("pre").textContent);
     if (button.dataset.open && open && !event.metaKey && !event.ctrlKey) {
       event.preventDefault();
       open(Number(button.dataset.open));
@@ -39,6 +40,16 @@ export const worded = (told) => ({
 export function failed(error) {
   if (!(error instanceof Problem)) throw error;
   toast(fill(texts.failed, { reason: error.message }), "wrong");
+}
+
+/** Put text on the clipboard, and say whether that worked. */
+export async function copyText(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    toast(texts.copied);
+  } catch {
+    toast(texts.not_copied);
+  }
 }
 
 async function copy(root) {

@@ -9,6 +9,10 @@ import { fill, number, texts } from "./texts.js";
 const TYPING_MS = 180;
 const COUNT_MS = 1500;
 const AGAIN_MS = 2000;
+const RATE_MS = 1000;
+const RATE_MAX = 50;
+const HIDDEN_MS = 500;
+const WAITING_MAX = 5000;
 
 export class Journal {
   #list = document.getElementById("rows");
@@ -20,6 +24,11 @@ export class Journal {
   #live;
   // The numbers of those that wait above, while one reads further down.
   #held = new Set();
+  // What came since the last frame, and how many rows came in each frame of the last second.
+  #fresh = [];
+  #isFrameDue = false;
+  #arrivals = [];
+  #calming = null;
   #beginnings = 0;
   #typing = null;
   #counting = null;
@@ -55,15 +64,32 @@ export class Journal {
     });
   }
 
+  /** Rows are shown once a frame, however many come. */
   #take(news) {
+    this.#fresh.push(...news);
+    if (this.#isFrameDue) return;
+    this.#isFrameDue = true;
+    // A page in the background has no frames.
+    if (document.hidden) setTimeout(() => this.#show(), HIDDEN_MS);
+    else requestAnimationFrame(() => this.#show());
+  }
+
+  #show() {
+    this.#isFrameDue = false;
+    const news = this.#fresh.splice(0);
+    if (news.length > WAITING_MAX) {
+      this.#begin();
+      return;
+    }
     this.#count();
     if (news.some((each) => each.number === this.#detail.number)) this.#detail.refresh();
-    // Who reads further down is not pushed about: what is new waits above.
-    if (this.#rows.isBeginning || (this.#rows.isAtTop && this.#held.size === 0)) {
+    const { newest } = this.#rows;
+    const isBusy = this.#isBusy(news.filter((each) => each.number > newest).length);
+    // Who reads further down is not pushed about: what is new waits above. So it does where too much comes to be read.
+    if (this.#rows.isBeginning || (this.#rows.isAtTop && this.#held.size === 0 && !isBusy)) {
       this.#rows.take(news);
       return;
     }
-    const { newest } = this.#rows;
     this.#rows.take(news.filter((each) => each.number <= newest));
     for (const each of news) {
       if (each.number <= newest) continue;
@@ -71,6 +97,23 @@ export class Journal {
       else this.#held.add(each.number);
     }
     this.#tellHeld();
+    if (isBusy) this.#calm();
+  }
+
+  /** Whether more rows came within the last second than one can read. */
+  #isBusy(count) {
+    const now = performance.now();
+    this.#arrivals.push([now, count]);
+    while (this.#arrivals[0][0] < now - RATE_MS) this.#arrivals.shift();
+    return this.#arrivals.reduce((sum, [, each]) => sum + each, 0) > RATE_MAX;
+  }
+
+  /** Once less comes, a list that is looked at from its top goes on by itself. */
+  #calm() {
+    clearTimeout(this.#calming);
+    this.#calming = setTimeout(() => {
+      if (this.#rows.isAtTop && this.#held.size > 0) this.#showNews();
+    }, RATE_MS);
   }
 
   #tellHeld() {

@@ -1,5 +1,6 @@
 // What a page begins with: whichever it is says `data-page`.
 
+import { compose } from "./compose.js";
 import { connect } from "./connect.js";
 import { listen } from "./detail.js";
 import { Journal } from "./journal.js";
@@ -22,6 +23,10 @@ switch (document.body.dataset.page) {
   case "connect":
     connect(document.getElementById("main"));
     new Region();
+    break;
+  case "compose":
+    compose(document.getElementById("main"));
+    document.getElementById("live").hidden = true;
     break;
   case "exchange":
     listen(document.getElementById("main"));

@@ -194,6 +194,18 @@ async function press() {
   }
 }
 
+// A control of the panel that was clicked gives the focus back: space spins then. With the keyboard it keeps it.
+let pointed = false;
+document.addEventListener("pointerdown", () => (pointed = true), true);
+document.addEventListener("keydown", () => (pointed = false), true);
+for (const done of ["click", "change"]) {
+  byId("panel")?.addEventListener(done, (event) => {
+    if (pointed && (done === "change" || event.target.closest("button, summary, input[type=checkbox], label"))) {
+      document.activeElement.blur();
+    }
+  });
+}
+
 spinButton.addEventListener("click", press);
 byId("notice").querySelector("button").addEventListener("click", open);
 document.addEventListener("keydown", (event) => {
