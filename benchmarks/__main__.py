@@ -11,7 +11,7 @@ from importlib import import_module
 
 from benchmarks.figure import Figure, table
 
-MODULES = ("transport", "reading", "steps", "start", "loader", "memory", "consistency", "serve")
+MODULES = ("transport", "reading", "steps", "start", "loader", "memory", "consistency", "judging", "serve")
 
 
 def main(chosen: list[str]) -> None:

@@ -161,3 +161,60 @@ def _long() -> Iterator[str]:
     yield from (
         json.dumps({**BET, "player": f"q{number}", "transaction_id": f"b{number}"}) for number in range(100)
     )
+
+
+COLUMNS = """\
+player: user
+method: {column: kind, values: {debit: transaction_bet, credit: transaction_win, rollback: refund}}
+transaction_id: ref
+amount: amount
+balance: after
+balance_before: before
+outcome: {column: state, values: {ok: accepted, "no": refused}}
+time: booked
+delimiter: ";"
+"""
+
+TABLE = """\
+user;kind;ref;amount;before;after;state;booked
+u1;debit;r1;-10;100.00;90.00;ok;2026-01-31 12:00:00.25
+u2;credit;r2;5;1.00;6.00;ok;2026-01-31 12:00:01
+u1;credit;r3;2.50;90.00;92.50;ok;2026-01-31 12:00:02
+u1;rollback;r1;10;92.50;92.50;ok;2026-01-31 12:00:03
+"""
+
+
+def test_a_table_of_transactions_is_judged_by_its_columns(tmp_path: Path) -> None:
+    """Its rows are calls in turn; what is wrong is told with the row."""
+    (tmp_path / "map.yaml").write_text(COLUMNS)
+    (tmp_path / "table.csv").write_text(TABLE)
+    done = simulate("judge", "table.csv", "--columns", "map.yaml", folder=tmp_path)
+    assert done.returncode == 1, done.stderr
+    assert "u1: inconsistent" in done.stdout
+    assert "(table.csv:2, 3 calls)" in done.stdout
+    assert "2 players, 4 calls: 1 consistent, 1 inconsistent" in done.stdout
+    (tmp_path / "table.csv").write_text(TABLE.replace("92.50;92.50", "92.50;102.50"))
+    assert simulate("judge", "table.csv", "--columns", "map.yaml", folder=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "player: user",
+            "playr: user",
+            'map.yaml: unknown key "playr" in the columns; did you mean "player"',
+        ),
+        ("ref\n", "reff\n", 'table.csv: transaction_id: there is no column "reff"; did you mean "ref"'),
+        ("transaction_win,", "transaction_wins,", 'found "transaction_wins"; did you mean "transaction_win"'),
+        ("time: booked", "time: kind", "table.csv:2: time: expected a time like"),
+        ("player: user\n", "", 'map.yaml: the columns needs "player"'),
+    ],
+)
+def test_a_mistake_in_the_columns_is_told(tmp_path: Path, old: str, new: str, message: str) -> None:
+    """With the nearest valid word, and the row where it shows."""
+    (tmp_path / "map.yaml").write_text(COLUMNS.replace(old, new, 1))
+    (tmp_path / "table.csv").write_text(TABLE)
+    done = simulate("judge", "table.csv", "--columns", "map.yaml", folder=tmp_path)
+    assert done.returncode == 4, done.stdout
+    assert message in " ".join(done.stderr.split())

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 import zlib
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from simulator.archive.sources import LineSource, Progress
 from simulator.core.json import NotJson, parse
@@ -67,6 +67,15 @@ class Portion(NamedTuple):
         return self._replace(text=self.file.read_bytes(), numbers=numbers, file=None)
 
 
+@runtime_checkable
+class Numbered(Protocol):
+    """A source that says itself to which line of its file each line of calls belongs."""
+
+    def rows(self) -> Iterable[tuple[int, bytes]]:
+        """Yield lines of calls, each with the number of its line in the file."""
+        ...
+
+
 class Division(NamedTuple):
     """The parts of an input, and where their lines are from."""
 
@@ -95,6 +104,9 @@ def divided(
     starts: list[tuple[int, str]] = []
     for source in sources:
         starts.append((divider.lines + 1, source.name))
+        if isinstance(source, Numbered):
+            divider.add_rows(source.rows())
+            continue
         for block in source.blocks():
             divider.add(block)
             done = sum(each.done for each in sources)
@@ -135,6 +147,20 @@ class _Divider:
             self._divide(block)
         if self._held > _HELD_BYTES:
             self._write()
+
+    def add_rows(self, rows: Iterable[tuple[int, bytes]]) -> None:
+        """Add lines with the numbers that they have in their file."""
+        blocks, self._whole = self._whole or (), None
+        self.lines = 0 if blocks else self.lines
+        for block in blocks:
+            self._divide(block)
+        before = self.lines
+        for number, line in rows:
+            self.lines = before + number - 1
+            self._take(line)
+            self._held += len(line)
+            if self._held > _HELD_BYTES:
+                self._write()
 
     def parts(self) -> list[Portion]:
         """Return all parts."""

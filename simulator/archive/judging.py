@@ -169,11 +169,11 @@ class _Suspects:
 
 def _each_once(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
     """Yield lines in order, those that are in several parts once."""
-    last = 0
-    for number, line in lines:
-        if number != last:
-            yield number, line
-        last = number
+    last = (0, "")
+    for each in lines:
+        if each != last:
+            yield each
+        last = each
 
 
 def _is_of_unknown(judged: JudgedHistory) -> bool:

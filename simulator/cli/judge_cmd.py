@@ -30,13 +30,20 @@ _CODES = (ExitCode.PASSED, ExitCode.PASSED, ExitCode.INCONCLUSIVE, ExitCode.FOUN
     "--strict", is_flag=True, help="Count warnings (answers from a later read, or missing) as errors."
 )
 @click.option(
+    "--columns",
+    metavar="MAP.yaml",
+    help="Read CSV tables of your own transactions; MAP.yaml names their columns.",
+)
+@click.option(
     "-j",
     "--processes",
     type=click.IntRange(min=1),
     metavar="N",
     help="Judge long files in so many processes; as many as there are processors by default.",
 )
-def judge(files: tuple[str, ...], report: str | None, strict: bool, processes: int | None) -> ExitCode:
+def judge(
+    files: tuple[str, ...], report: str | None, strict: bool, columns: str | None, processes: int | None
+) -> ExitCode:
     """Judge recorded calls, concurrent ones too: does an order explain them?
 
     FILE holds one JSON object a line, and may be compressed with gzip; - reads standard input. Several files
@@ -52,9 +59,15 @@ def judge(files: tuple[str, ...], report: str | None, strict: bool, processes: i
     from simulator.archive.sources import sources_of
 
     target = _target(report)
+    sources = sources_of(files)
+    if columns is not None:
+        from simulator.archive.tables import Columns, Table
+
+        named = Columns.read(columns)
+        sources = [Table(source.name, named) for source in sources]
     with _progress() as progress:
         found, players = judge_files(
-            sources_of(files), progress, processes=processes or _processors(), keep=target is not None
+            sources, progress, processes=processes or _processors(), keep=target is not None
         )
     if target != "-":
         for each in found.kept:

@@ -222,7 +222,7 @@ class Walks:
             if each.sent <= until and not walk.done & each.needs.bit:
                 walk_on = _after(walk, each, walk.balance, each.place)
                 yield self._with_loops(walk_on._replace(done=walk_on.done | each.needs.bit))
-        yield from self._jumped(walk, until, together=self._thorough or not leads_on)
+        yield from self._jumped(walk, until, together=not leads_on)
 
     def _jumped(self, walk: _Walk, until: int, *, together: bool) -> Iterator[_Walk]:
         """Yield the walk with an effect that was not answered, if that leads to where another one starts.
@@ -244,10 +244,10 @@ class Walks:
                 yield self._with_loops(_after(walk, each, balance, cost))
 
     def _leading(self, balance: int, able: Sequence[_Element], starts: set[int]) -> list[_Element]:
-        """Return those that lead to a start with no other, one other, or else two others of them."""
+        """Return those that lead to a start with one other of them at most, in difficult places with two."""
         moves = {each.moves for each in able}
         sums = moves | {0}
-        for _ in range(2):
+        for _ in range(2 if self._thorough else 1):
             found = [each for each in able if any(balance + each.moves + more in starts for more in sums)]
             if found or len(sums) > _SUMS_MAX:
                 return found
