@@ -28,7 +28,7 @@ REFUND_TEXT = """\
 name: A repeated refund is credited once
 tags: [refund]
 level: industry
-covers: [REF-03]
+covers: [IDE-03]
 player: {balance: 100.00}
 steps:
   - details
@@ -45,14 +45,14 @@ def a_scenario(
     file: str = REFUND_FILE, name: str = "A repeated refund is credited once", **more: object
 ) -> Scenario:
     """A scenario without steps: reports read its place, name and source."""
-    fields: dict[str, object] = {"id": file, "source": REFUND_SOURCE, "covers": ("REF-03",), **more}
+    fields: dict[str, object] = {"id": file, "source": REFUND_SOURCE, "covers": ("IDE-03",), **more}
     return Scenario(name=name, place=Place(file, 1), steps=(), **fields)  # type: ignore[arg-type]
 
 
 def a_finding(file: str = REFUND_FILE, **more: object) -> Finding:
     """The finding of the design's example frame."""
     fields: dict[str, object] = {
-        "rule": "REF-03",
+        "rule": "IDE-03",
         "severity": Severity.ERROR,
         "cause": "repeated-refund-credited-again",
         "message": "the repeated refund was credited again",

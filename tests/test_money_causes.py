@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from broken_money import LosesFractions
-from simulator.core.findings import Severity, Verdict
+from simulator.core.findings import Phase, Severity, Verdict
 from simulator.errors import ExitCode
 from simulator.report.causes import Cause, Overview
 from simulator.run.suite import run_suite
@@ -185,6 +185,26 @@ def test_a_wallet_that_stores_nothing_has_that_one_cause(wallet: SmallWallet) ->
     """Bets that are not taken, wins that are not paid and repeats that count are all of it."""
     folders = ("contract", "idempotency", "refunds", "ordering")
     assert [cause.key for cause in errors(wallet, *folders) if cause.breaks_the_law] == ["nothing-stored"]
+
+
+class FreeBets(SmallWallet):
+    """Answers bets as if they were charged."""
+
+    def bet(self, player: str, amount: int, transaction_id: str, game: str) -> Fields:
+        before = self.balances[player]
+        answer = super().bet(player, amount, transaction_id, game)
+        self.balances[player] = before
+        return answer
+
+
+def test_a_call_that_prepares_a_scenario_reports_no_rule_of_it(tmp_path: Path) -> None:
+    """The scenario is about reads; the bet that only brings its player to 10.00 is not."""
+    run = played(
+        FreeBets(), tmp_path, "covers: [CON-11]\nplayer: {balance: 10.00}\nsteps: [balance: 10.00]\n"
+    )
+    assert {(each.phase, each.cause, each.rule) for _, each in run.errors} == {
+        (Phase.PREPARATION, "bet-not-taken", "CON-03")
+    }
 
 
 NAN = """\

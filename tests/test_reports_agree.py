@@ -30,7 +30,7 @@ PLACES = st.none() | st.builds(
 )
 FINDINGS = st.builds(
     Finding,
-    rule=st.sampled_from(["REF-03", "CON-06", "made-up"]) | TEXTS,
+    rule=st.sampled_from(["IDE-03", "CON-06", "made-up"]) | TEXTS,
     severity=st.sampled_from(Severity),
     cause=st.sampled_from(["overdraft", "expectation-failed"]) | TEXTS,
     message=TEXTS,

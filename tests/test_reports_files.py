@@ -72,9 +72,9 @@ def test_the_json_report_has_the_shape_that_is_promised() -> None:
     assert scenario["line"] == 1
     assert scenario["outcome"] == "failed"
     assert scenario["level"] == "industry"
-    assert scenario["covers"] == ["REF-03"]
+    assert scenario["covers"] == ["IDE-03"]
     finding = scenario["findings"][0]
-    assert finding["rule"] == "REF-03"
+    assert finding["rule"] == "IDE-03"
     assert finding["level"] == "industry"
     assert finding["severity"] == "error"
     assert finding["line"] == 11
@@ -113,7 +113,8 @@ def test_the_causes_of_the_json_report_stand_as_on_the_terminal() -> None:
     assert causes[0]["scenarios"] == []
     assert causes[1] == {
         "cause": "repeated-refund-credited-again",
-        "rule": "REF-03",
+        "rule": "IDE-03",
+        "seen_as": [],
         "severity": "error",
         "title": "the repeated refund was credited again",
         "count": 2,

@@ -171,7 +171,7 @@ def test_what_would_end_a_command_or_a_property_is_escaped() -> None:
         place=Place("a,b:c%/s.yaml", 3), message="50%, or: more\n::error::x", label="1%\r\n::warning::y"
     )
     (line,) = annotated([start(), *ran(a_scenario(), Verdict.FAILED, finding), end(ExitCode.FOUND)])
-    assert line.startswith("::error file=a%2Cb%3Ac%25/s.yaml,line=3,title=error[REF-03] 50%25%2C or%3A more")
+    assert line.startswith("::error file=a%2Cb%3Ac%25/s.yaml,line=3,title=error[IDE-03] 50%25%2C or%3A more")
     assert "What happened: 1%25" in line
 
 
@@ -200,8 +200,8 @@ def test_the_table_names_the_cause_of_each_scenario_as_the_list_does() -> None:
     assert [row[2:4] for row in rows] == ["n1", "n2", "n3", "n0"]
     assert all(row.endswith("| failed | 1. the repeated refund was credited again |") for row in rows[:3])
     assert rows[3].endswith("| failed | 2. another thing is wrong |")
-    assert text.index("### 1. error&#91;REF-03&#93; the repeated") < text.index(
-        "### 2. error&#91;REF-03&#93; another"
+    assert text.index("### 1. error&#91;IDE-03&#93; the repeated") < text.index(
+        "### 2. error&#91;IDE-03&#93; another"
     )
 
 

@@ -37,7 +37,7 @@ def test_junit_tells_failures_and_skips_by_folder() -> None:
     }
     failure = failed.find("failure")
     assert failure is not None
-    assert failure.get("type") == "REF-03"
+    assert failure.get("type") == "IDE-03"
     assert failure.get("message") == (
         "the repeated refund was credited again: "
         "balance: expected 100.00, the operator answered 110.00 (+10.00)"

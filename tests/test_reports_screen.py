@@ -145,7 +145,7 @@ def test_a_long_run_on_a_terminal_has_a_bar_and_keeps_its_failures_above_it() ->
     screen, modules = on_a_terminal(PROGRESS_PROGRAM.format(appears_after_s=0.0, progress=True))
     assert modules == "rich"
     assert "2/2" in screen
-    assert "error[REF-03]" in screen
+    assert "error[IDE-03]" in screen
     assert "ok  " not in screen, "what passes is told by the bar"
 
 

@@ -23,13 +23,15 @@ from report_stories import (
 from simulator.core.findings import Phase, Place, Severity, Verdict
 from simulator.core.steps import Parallel, Scenario
 from simulator.errors import ExitCode
+from simulator.law.rules import rule_of
+from simulator.law.situations import Situation
 from simulator.report.events import DialectObserved, Event, FindingRaised, ScenarioStarted
 
 
 def test_a_failure_is_framed_as_the_design_shows() -> None:
     assert block_after(told("terminal", REPEATED_REFUND), f"FAIL  {REFUND_FILE}:11") == [
         f"FAIL  {REFUND_FILE}:11  A repeated refund is credited once",
-        "error[REF-03] the repeated refund was credited again",
+        "error[IDE-03] the repeated refund was credited again",
         "   |",
         " 9 |   - bet: {amount: 10.00, id: b1}",
         "10 |   - refund: b1",
@@ -102,7 +104,7 @@ def test_one_defect_is_one_cause_however_many_scenarios_meet_it() -> None:
     summary = text.split("\n\n", 2)[2].split("\n")
     assert "10 scenarios" in summary[0]
     assert "2 causes" in summary[0]
-    assert "REF-03" in summary[1]
+    assert "IDE-03" in summary[1]
     assert "9 scenarios" in summary[1]
     assert "INS-01" in summary[2]
     assert text.count("= ledger") == 1
@@ -141,7 +143,7 @@ def test_errors_come_before_warnings_and_warnings_before_notes() -> None:
     warning = a_finding(rule="CON-06", severity=Severity.WARNING, cause="form", message="a number", count=14)
     note = a_finding(rule="ORD-09", severity=Severity.NOTE, cause="open-bets", message="a bet stays open")
     text = told("terminal", [start(), *ran(a_scenario(), Verdict.FAILED, note, warning, a_finding())])
-    places = [text.rindex(tag) for tag in ("error[REF-03]", "warning[CON-06]", "note[ORD-09]")]
+    places = [text.rindex(tag) for tag in ("error[IDE-03]", "warning[CON-06]", "note[ORD-09]")]
     assert places == sorted(places)
 
 
@@ -196,7 +198,7 @@ def test_an_expected_failure_is_no_cause_of_failure() -> None:
     text = told(
         "terminal", [start(), *ran(a_scenario(), Verdict.XFAILED, a_finding(), reason="known, ticket 12")]
     )
-    assert "error[REF-03]" not in text
+    assert "error[IDE-03]" not in text
     assert "known, ticket 12" in text
 
 
@@ -290,7 +292,7 @@ def test_an_interrupted_run_tells_what_was_found_so_far() -> None:
     other = a_scenario("scenarios/other.yaml", "Another")
     events: list[Event] = [*REPEATED_REFUND[:-2], ScenarioStarted(scenario=other)]
     text = told("terminal", events)
-    assert "error[REF-03]" in text
+    assert "error[IDE-03]" in text
     assert text.splitlines()[-1].startswith("INTERRUPTED  1 failed, 1 inconclusive")
 
 
@@ -304,7 +306,7 @@ def test_quiet_prints_the_causes_what_to_do_next_and_one_last_line() -> None:
     failed = on_screen(many_failures(2), verbosity=-1).splitlines()
     assert failed[0].startswith("FAIL  scenarios/refunds/story-01.yaml:11")
     assert failed[-4] == "error[INS-01] the bet was accepted  1 scenario"
-    assert failed[-3] == "next    How to fix it: betrontech-sim explain REF-03"
+    assert failed[-3] == "next    How to fix it: betrontech-sim explain IDE-03"
     assert failed[-2].startswith("next    Then: betrontech-sim run ")
     assert failed[-1].startswith("FAILED  3 failed")
 
@@ -364,7 +366,7 @@ def test_what_may_follow_from_another_cause_stands_under_it(
         for event in ran(
             replace(root[1], id=f"root-{number}.yaml"),
             Verdict.FAILED,
-            a_finding(cause=root[0], message="comes first", rule="IDE-01"),
+            a_finding(cause=root[0], message="comes first"),
         )
     ]
     text = on_screen([start(), *more, *roots, end(ExitCode.FOUND)], verbosity=1)
@@ -373,7 +375,18 @@ def test_what_may_follow_from_another_cause_stands_under_it(
     assert summary[1].strip() == "possibly consequences of the above:"
     assert "follows" in summary[2]
     assert text.rindex("comes first") < text.rindex("follows")
-    assert "betrontech-sim explain IDE-01" in text
+    assert f"betrontech-sim explain {rule_of(Situation(root[0]))}" in text
+
+
+def test_a_cause_has_one_rule_and_that_of_the_scenario_is_told_as_seen_as() -> None:
+    """What a lost answer shows is the same mistake as what a repeat shows."""
+    lost = ran(a_scenario(covers=("TMO-03",)), Verdict.FAILED, a_finding(rule="TMO-03"))
+    text = on_screen([start(), *lost, end(ExitCode.FOUND)], verbosity=1)
+    assert "error[IDE-03] the repeated refund was credited again\n" in text
+    assert "   = seen as TMO-03\n" in text
+    repeated = ran(a_scenario("b.yaml"), Verdict.FAILED, a_finding("b.yaml"))
+    text = on_screen([start(), *lost, *repeated, end(ExitCode.FOUND)], verbosity=1)
+    assert text.index("FAIL  b.yaml:11") < text.index("seen as TMO-03: ")
 
 
 def test_a_claim_of_an_own_scenario_is_not_explained_by_a_rule() -> None:
@@ -407,5 +420,5 @@ def test_an_operator_that_stopped_answering_is_told_first() -> None:
     events = [start(), *ran(a_scenario(), Verdict.FAILED, a_finding()), *blocked]
     gone = "the operator stopped answering: connection refused"
     text = told("terminal", [*events, end(ExitCode.FOUND, root_cause=gone, gone=True)])
-    assert text.index(f"STOPPED  {gone}") < text.index("error[REF-03]", text.index("STOPPED"))
+    assert text.index(f"STOPPED  {gone}") < text.index("error[IDE-03]", text.index("STOPPED"))
     assert "1 scenario did not run" in text

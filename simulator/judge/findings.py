@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import field, replace
 
 from simulator.core.calls import NOT_KEPT, Call, CallForm, Deviation, FaultKind
-from simulator.core.findings import Alternative, Finding, Level, Severity
+from simulator.core.findings import Alternative, Finding, Level, Phase, Severity
 from simulator.core.money import Money, format_change, format_money
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Exchange, Method, WireRequest, answer_line
@@ -84,7 +84,7 @@ class Findings(Frozen, kw_only=True):
             if situation is Situation.DOUBLE_EFFECT and method in TAKEN_AGAIN:
                 may_be = may_be.also(TAKEN_AGAIN[method])
         others = tuple(
-            self._alternative(each, method, elsewhere=each not in may_be.own)
+            self._alternative(each, call, method, elsewhere=each not in may_be.own)
             for each in sorted(may_be.own | may_be.elsewhere)
             if each is not situation
         )
@@ -102,7 +102,7 @@ class Findings(Frozen, kw_only=True):
     def form(self, deviation: Deviation, call: Call) -> Finding:
         """Make the finding for one deviation in a reply's form."""
         return Finding(
-            rule=self.rule_of_form(deviation),
+            rule=self.rule_of_form(deviation, call),
             severity=self._strictly(deviation.severity),
             cause=deviation.cause,
             message=deviation.message,
@@ -113,12 +113,13 @@ class Findings(Frozen, kw_only=True):
             phase=call.why.phase,
         )
 
-    def rule_of_form(self, deviation: Deviation) -> str:
+    def rule_of_form(self, deviation: Deviation, call: Call) -> str:
         """Return the rule of a form; for a missing answer, the rule of the check that made the call."""
         if not deviation.is_missing_answer:
             return deviation.rule
-        rule = rule_of(Situation.NO_ANSWER, self.covers)
-        return rule if rule in self.covers else deviation.rule
+        covers = self._covers(call)
+        rule = rule_of(Situation.NO_ANSWER, covers)
+        return rule if rule in covers else deviation.rule
 
     def is_pinned_otherwise(self, knob: str, value: str) -> bool:
         """Return whether the policy pins that knob to another value."""
@@ -181,8 +182,14 @@ class Findings(Frozen, kw_only=True):
 
     # --- inside ------------------------------------------------------------------------------------
 
-    def _alternative(self, situation: Situation, method: Method | None, *, elsewhere: bool) -> Alternative:
-        words, rule = words_of(situation), rule_of(situation, self.covers, method)
+    def _covers(self, call: Call) -> tuple[str, ...]:
+        """Return the rules that a call is to test: one that only prepares a scenario tests none."""
+        return () if call.why.phase is Phase.PREPARATION else self.covers
+
+    def _alternative(
+        self, situation: Situation, call: Call, method: Method | None, *, elsewhere: bool
+    ) -> Alternative:
+        words, rule = words_of(situation), rule_of(situation, self._covers(call), method)
         return Alternative(situation.value, rule, words.title, words.why, elsewhere)
 
     def _make(
@@ -201,7 +208,7 @@ class Findings(Frozen, kw_only=True):
     ) -> Finding:
         words = words_of(situation)
         return Finding(
-            rule=rule_of(situation, self.covers, method),
+            rule=rule_of(situation, self._covers(call), method),
             severity=self._strictly(severity),
             cause=cause or situation.value + detail,
             message=(message or words.title) + (f" ({about})" if about else ""),

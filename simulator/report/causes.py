@@ -15,7 +15,7 @@ from simulator.core.findings import Finding, KnownCause, Severity, Verdict
 from simulator.core.steps import Scenario, has_burst
 from simulator.core.values import Frozen
 from simulator.law.mistakes import NOTHING_DONE
-from simulator.law.rules import own_rules
+from simulator.law.rules import own_rules, rule_of
 from simulator.law.situations import Situation, breaks_the_law
 from simulator.report.events import ScenarioFinished
 from simulator.report.tally import Tally
@@ -49,13 +49,15 @@ class Sighting(Frozen):
     """A finding in a scenario; `scenario` is None for a finding of the preflight.
 
     `size` is the number of calls of the scenario: the smallest one explains the cause best. `after` is how
-    many errors were found in the scenario before it.
+    many errors were found in the scenario before it. `seen_as` is the rule by which the scenario met a cause
+    that has another one.
     """
 
     finding: Finding
     scenario: Scenario | None
     size: int
     after: int = 0
+    seen_as: str = ""
 
     @property
     def scenario_id(self) -> str:
@@ -75,24 +77,43 @@ class Sighting(Frozen):
         return self.scenario.name if self.scenario else ""
 
     @property
-    def simplicity(self) -> tuple[int, int, int, int, str, int]:
+    def simplicity(self) -> tuple[int, int, bool, int, int, int, str, int]:
         """Return a sort key: the sighting that explains the cause best comes first, however workers finish.
 
-        A cause has rules of its own, and a scenario that tests one of them shows it best.
+        A cause has rules of its own, and a scenario that tests one of them shows it best; within their group,
+        one in which the casino loses money.
         """
         line = self.finding.place.line if self.finding.place else 0
         severity = _RANK[self.finding.severity]
-        return (severity, self._strangeness, self.after, self.size, self.scenario_id, line)
+        gains = (self.finding.difference or 0) > 0
+        distance, other = self._strangeness
+        return (severity, distance, not gains, other, self.after, self.size, self.scenario_id, line)
 
     @property
-    def _strangeness(self) -> int:
-        """Return 0 for a rule of the cause where the scenario is about it, 1 elsewhere, 2 for others."""
+    def _strangeness(self) -> tuple[int, int]:
+        """Return how far the rule is from those of the cause: by their group, and within it.
+
+        The group counts only where the scenario is about the rule.
+        """
         rule, cause = self.finding.rule, self.finding.cause
         if not breaks_the_law(cause):
-            return 0
-        if rule not in own_rules(Situation(cause)):
-            return 2
-        return 0 if self.scenario is not None and self.scenario.covers[:1] == (rule,) else 1
+            return 0, 0
+        own = own_rules(Situation(cause))
+        about = self.scenario is not None and self.scenario.covers[:1] == (rule,)
+        if about and _group(rule) in map(_group, own):
+            return 0, int(rule not in own)
+        return (1 if rule in own else 2), 0
+
+
+def _group(rule: str) -> str:
+    return rule.partition("-")[0]
+
+
+def _canonical(cause: str, rule: str) -> str:
+    """Return the rule of a cause, whatever scenario met it: one of its own."""
+    if not breaks_the_law(cause) or rule in own_rules(Situation(cause)):
+        return rule
+    return rule_of(Situation(cause))
 
 
 class Cause:
@@ -111,8 +132,12 @@ class Cause:
 
     @property
     def shown(self) -> Sighting:
-        """Return the sighting to print in full."""
-        return min(self.sightings, key=lambda sighting: sighting.simplicity)
+        """Return the sighting to print in full, under the rule of the cause."""
+        best = min(self.sightings, key=lambda sighting: sighting.simplicity)
+        rule = _canonical(self.key, best.finding.rule)
+        if rule == best.finding.rule:
+            return best
+        return replace(best, finding=replace(best.finding, rule=rule), seen_as=best.finding.rule)
 
     @property
     def others(self) -> list[Sighting]:
@@ -293,7 +318,9 @@ _PLAIN = tuple(map(str, NOTHING_DONE.values()))
 """What a bet, a win and a refund do wrong in the simplest case, before what odd calls do wrong."""
 
 
-def _rank(cause: Cause) -> tuple[int, bool, Proof, int, int, int, tuple[int, int, int, int, str, int]]:
+def _rank(
+    cause: Cause,
+) -> tuple[int, bool, Proof, int, int, int, tuple[int, int, bool, int, int, int, str, int]]:
     """Sort the worst severity first, then the preflight's, then strong proof, then what touches most.
 
     What touches most is counted where nothing else was found before it.

@@ -55,6 +55,7 @@ def frame(sighting: Sighting, style: FrameStyle) -> list[str]:
         f"{word}  {ink.strong(visible(sighting.where))}  {visible(sighting.name)}".rstrip(),
         headline(finding, ink),
         *_source(finding, None if prepared else sighting.scenario, gutter, style),
+        *_fact("seen as", visible(sighting.seen_as), gutter, style),
         *(_facts(finding, sighting.scenario, gutter, style)),
     ]
 

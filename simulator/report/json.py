@@ -113,10 +113,12 @@ def finding_object(finding: Finding, scenario: Scenario | None) -> JsonObject:
 def cause_object(cause: Cause) -> JsonObject:
     """Return a cause, with the ids of the scenarios that met it, the one that explains it best first."""
     shown = cause.shown
+    seen_as = {each.finding.rule for each in cause.sightings} - {shown.finding.rule}
     met = [shown.scenario_id, *(each.scenario_id for each in cause.others)]
     return {
         "cause": cause.key,
         "rule": shown.finding.rule,
+        "seen_as": sorted(seen_as),
         "severity": cause.severity,
         "title": shown.finding.message,
         "count": cause.times,

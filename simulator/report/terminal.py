@@ -291,8 +291,8 @@ def _others(cause: Cause, style: FrameStyle, limit: int) -> Iterator[str]:
 
 
 def _sighted(sighting: Sighting, cause: Cause, style: FrameStyle) -> str:
-    rule = sighting.finding.rule
-    tag = "" if rule == cause.shown.finding.rule else f"[{visible(rule)}] "
+    rule = sighting.seen_as or sighting.finding.rule
+    tag = "" if rule == cause.shown.finding.rule else f"seen as {visible(rule)}: "
     return f"{visible(sighting.where)}  {style.ink.faint(tag + visible(sighting.name))}"
 
 

@@ -409,7 +409,7 @@ class Judge:
     def note_form(self, call: Call) -> None:
         """Report the deviations in the reply's form; each form is reported once in a run."""
         for deviation in call.reading.deviations:
-            if self._forms.first(deviation, self._findings.rule_of_form(deviation)):
+            if self._forms.first(deviation, self._findings.rule_of_form(deviation, call)):
                 self.tell(self._findings.form(deviation, self._placed(call)))
 
     def _place_of(self, call: Call) -> Place:
