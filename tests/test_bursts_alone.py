@@ -14,6 +14,7 @@ from simulator.core.findings import Outcome
 from simulator.core.money import Money
 from simulator.core.webhooks import Method
 from simulator.history.check import check_history
+from simulator.judge.recorded import first_mistake
 from simulator.law.situations import Situation
 from simulator.reference_operator import OperatorSettings
 
@@ -95,6 +96,21 @@ def test_the_answer_to_the_bet_tells_a_refund_paid_before_it_from_a_race(
         Operation(2, "p", Method.BALANCE, None, None, None, 60, 70, Outcome.ACCEPTED, Money(10700)),
     ]
     assert check_history(Money(10000), operations).situation is cause
+
+
+@pytest.mark.parametrize(("balance", "cause"), [(10000, "bet-refused"), (1000, None)])
+def test_a_bet_that_is_refused_while_another_is_in_flight_needs_no_order_if_there_is_money_for_all(
+    balance: int, cause: str | None
+) -> None:
+    """A lock that refuses instead of waiting; a balance that pays for one of two is another matter."""
+    after = Money(balance - 700)
+    operations = [
+        Operation(0, "p", Method.BET, "b1", Money(700), "g", 0, 40, Outcome.ACCEPTED, after),
+        Operation(1, "p", Method.BET, "b2", Money(700), "g", 10, 50, Outcome.REFUSED, None),
+        Operation(2, "p", Method.BALANCE, None, None, None, 60, 70, Outcome.ACCEPTED, after),
+    ]
+    named = first_mistake(Money(balance), operations)
+    assert (None if named is None else named.finding.cause) == cause
 
 
 FOUR_REFUNDS = """\

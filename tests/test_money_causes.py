@@ -207,6 +207,126 @@ def test_a_call_that_prepares_a_scenario_reports_no_rule_of_it(tmp_path: Path) -
     }
 
 
+class CachesReads(SmallWallet):
+    """`user_balance` comes from a cache that bets clear, and wins do not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cache: dict[str, Fields] = {}
+
+    def bet(self, player: str, amount: int, transaction_id: str, game: str) -> Fields:
+        self.cache.pop(player, None)
+        return super().bet(player, amount, transaction_id, game)
+
+    def call(self, fields: Fields) -> Fields:
+        if fields.get("method") != "user_balance":
+            return super().call(fields)
+        return self.cache.setdefault(self.player_of(fields), super().call(fields))
+
+
+class BooksWinsLate(SmallWallet):
+    """A win of 1.00 or more is booked when the balance is read for the third time.
+
+    With `answers_first` its answer shows it at once.
+    """
+
+    answers_first = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reads = 0
+        self.owed: list[tuple[str, int]] = []
+
+    def call(self, fields: Fields) -> Fields:
+        self.reads = self.reads + 1 if fields.get("method") == "user_balance" else 0
+        if self.reads == 3:
+            while self.owed:
+                self.move(*self.owed.pop())
+        return super().call(fields)
+
+    def win(self, player: str, amount: int, transaction_id: str, game: str) -> Fields:
+        if amount < 100:
+            return super().win(player, amount, transaction_id, game)
+        if (player, "win", transaction_id) not in self.applied:
+            self.applied[player, "win", transaction_id] = amount
+            self.owed.append((player, amount))
+        answered = self.balances[player] + (amount if self.answers_first else 0)
+        return self.accepted(player) | {"balance": self.written(answered)}
+
+
+class AnswersWinsFirst(BooksWinsLate):
+    answers_first = True
+
+
+class ShowsBalanceBeforeRefund(SmallWallet):
+    """A refund is answered with the balance from before it."""
+
+    def refund(self, player: str, amount: int, transaction_id: str) -> Fields:
+        before = self.accepted(player)
+        super().refund(player, amount, transaction_id)
+        return before
+
+
+class GivesShareBack(SmallWallet):
+    """One percent of each stake comes back at once."""
+
+    def bet(self, player: str, amount: int, transaction_id: str, game: str) -> Fields:
+        known = (player, "bet", transaction_id) in self.applied
+        answer = super().bet(player, amount, transaction_id, game)
+        return answer if known else self.move(player, amount // 100)
+
+
+class RefundsCents(SmallWallet):
+    """A refund takes its amount for whole units where cents are meant, and never asks for the stake."""
+
+    def refund(self, player: str, amount: int, transaction_id: str) -> Fields:
+        stake = self.applied.get((player, "bet", transaction_id))
+        known = (player, "refund", transaction_id) in self.applied
+        answer = super().refund(player, amount, transaction_id)
+        return answer if known or stake is None else self.move(player, 100 * amount - stake)
+
+
+@pytest.mark.parametrize(
+    ("wallet", "texts", "cause"),
+    [
+        (CachesReads(), ["[bet: 10.00, win: 5.00]", "[bet: 2.00]", "[bet: 1.00]"], "stale-read"),
+        (BooksWinsLate(), ["[bet: 10.00, win: 5.00, bet: 1.00]"], "answer-balance-wrong"),
+        (AnswersWinsFirst(), ["[bet: 10.00, win: 5.00]", "[bet: 10.00, win: 5.00, bet: 1.00]"], "stale-read"),
+        (
+            ShowsBalanceBeforeRefund(),
+            ["[bet: {amount: 10.00, id: b}, refund: {of: b, amount: 4.00}]"],
+            "answer-balance-wrong",
+        ),
+        (
+            GivesShareBack(),
+            ["[bet: 10.00]", "[bet: 1.00]", "[bet: {amount: 20.00, fault: lost_reply}]"],
+            "bet-wrong-amount",
+        ),
+        (
+            RefundsCents(),
+            [
+                "[bet: {amount: 10.00, id: b}, refund: b]",
+                "[bet: {amount: 10.00, id: b}, refund: {of: b, amount: 30.00}]",
+            ],
+            "hundredfold",
+        ),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, SmallWallet) else "",
+)
+def test_a_late_read_a_late_booking_and_a_share_are_one_cause_each(
+    wallet: SmallWallet, texts: list[str], cause: str, tmp_path: Path
+) -> None:
+    overview = Overview()
+    paths = []
+    for number, text in enumerate(texts):
+        paths.append(str(tmp_path / f"{number}.yaml"))
+        Path(paths[-1]).write_text(f"name: {number}\nsteps: {text}\n")
+    with serving(wallet) as endpoint:
+        run_suite(RunSettings(endpoint=endpoint, players=("1000",), paths=tuple(paths)), overview.on)
+    overview.finish()
+    assert [each.key for each in overview.of_severity(Severity.ERROR)] == [cause]
+
+
 NAN = """\
 name: A win of NaN
 covers: [BAD-02]

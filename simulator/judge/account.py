@@ -103,11 +103,12 @@ class Account:
     `lost` is why the balance is no longer known; the next balance opens a new book. `another_hand`: the
     balance changed although no call explains it, and no call was answered rightly since. `raced`: some calls
     overlapped. `restarted`: the wallet was restarted since the last read that agreed. `shown_before` is the
-    balance that the wallet showed before this account was opened at another one. `stated` is the balance
-    that a refused bet stated, where reads show one that would have paid for it. `late` are the effects that
-    calls from before the book may still have, and `stakes_before` what bets from before it took. `known_ns`
-    is when the call or read was sent that last showed the balance of the book. `based` is the balance that
-    was read last, or that the book goes on from after a mistake. `grounded`: an answer has shown a balance.
+    balance that the wallet showed before this account was opened at another one, or before a read showed
+    another one. `stated` is the balance that a refused bet stated, where reads show one that would have paid
+    for it. `late` are the effects that calls from before the book may still have, and `stakes_before` what
+    bets from before it took. `known_ns` is when the call or read was sent that last showed the balance of
+    the book. `based` is the balance that was read last, or that the book goes on from after a mistake.
+    `grounded`: an answer has shown a balance.
     """
 
     def __init__(self, player: str, book: Book, traffic: Traffic, shown_before: Money | None = None) -> None:
@@ -168,6 +169,11 @@ class Account:
         confirmed = [each for each in self.unanswered if each not in self.unconfirmed]
         return [*confirmed[-UNCONFIRMED_MAX:], *self.unconfirmed]
 
+    @property
+    def open_amounts(self) -> set[Money | None]:
+        """Return the amounts of the calls that no read has confirmed, and of those without an answer."""
+        return {each.request.amount for each in (*self.unconfirmed, *self.unanswered)}
+
     def reopen(self, book: Book) -> None:
         """Continue with a new book; the amount that the wallet is off stays."""
         self.book, self.lost = book, ""
@@ -187,6 +193,8 @@ class Account:
         if made.call.outcome is Outcome.UNKNOWN:
             self.unanswered.append(made)
         elif made.call.outcome is Outcome.ACCEPTED and made.call.balance is not None:
+            if made.role.row.is_plain:
+                self.shown_before = None
             self.shown = made.call.balance
             self.grounded = True
             self.known_ns = made.call.exchange.sent_ns
@@ -194,6 +202,12 @@ class Account:
                 self.traffic.emptied = True
             if made.role.row.moves and self.based not in (made.before, made.call.balance):
                 self.traffic.stored = True
+
+    def count_silence(self, limit: int | None) -> None:
+        """Count a call without an answer; from `limit` of them on the balance is not known any more."""
+        self.silent += 1
+        if limit is not None and self.silent >= limit:
+            self.lost = f"{limit} calls without an answer leave too many possible balances"
 
     def confirm(self, balance: Money, read: Call | None = None) -> None:
         """Note that a read agreed with everything so far."""

@@ -247,6 +247,9 @@ def culprit(
         effect = made.effect(book)
         moved = Money(effect + gap)
         latest = made is calls[-1]
+        if latest and made.call.outcome is Outcome.UNKNOWN:
+            # The book does not say whether it took effect.
+            moved = Money(book.balances[0] + gap - made.before)
         plain = moved in (0, 2 * effect) if effect else abs(moved) == (made.request.amount or 0)
         if not (latest and (any_amount or plain)) and not (effect and plain):
             continue
@@ -338,6 +341,7 @@ def one_call(book: Book, calls: Sequence[Operation], gap: int) -> tuple[Operatio
     another one of them has, too, may have raced with that one.
     """
     ids = Counter(call.transaction_id for call in calls)
+    staked = sum(call.amount or 0 for call in calls if call.method is Method.BET)
     if gap and abs(gap) <= max(1, len(calls) // 10) and not _is_made_of_effects(gap, calls):
         # Now and then a call is off by a cent.
         return calls[-1], Situation.CENT_OFF
@@ -346,7 +350,8 @@ def one_call(book: Book, calls: Sequence[Operation], gap: int) -> tuple[Operatio
             continue
         role, amount = book.role(call.request, call.form), call.amount or 0
         stake = stake_of(book.worlds[0], call.request)
-        if call.outcome is Outcome.REFUSED and role.row.must and call.method is not Method.BET:
+        may_be_short = call.method is Method.BET and book.balances[0] < staked
+        if call.outcome is Outcome.REFUSED and role.row.must and not may_be_short:
             return call, situation_of(role, call.outcome, call.amount, ZERO, stake)
         moved = role.row.kind is Kind.IDLE and gap != 0 and abs(gap) == amount
         if moved and call.outcome is not Outcome.UNKNOWN:

@@ -16,7 +16,7 @@ from simulator.core.findings import Finding, Outcome, Severity
 from simulator.core.money import Money
 from simulator.core.webhooks import Method, WebhookRequest
 from simulator.judge.account import Account, Accounts
-from simulator.judge.blame import Stake, known_mistake, lawful_sum, one_call, stakes_in
+from simulator.judge.blame import READS_WRONGLY, Stake, known_mistake, lawful_sum, one_call, stakes_in
 from simulator.judge.explanations import Around, of_burst, or_never_stored
 from simulator.judge.findings import MoneyFacts
 from simulator.judge.judging import Judging
@@ -124,6 +124,7 @@ class BurstJudging(Judging):
             around = Around(account.in_question, self._beside)
             may_be = of_burst(account.book, around, calls, gap, vague=vague)
             may_be = or_never_stored(account, situation, may_be, balance)
+            may_be = may_be.also(*(READS_WRONGLY if situation in READS_WRONGLY else ()))
             self._found.append(findings.money(situation, call, facts, method, may_be=may_be))
         self._accused.add(account.player)
         account.blame(self._call)

@@ -12,7 +12,7 @@ from random import Random
 
 from simulator.core.calls import CallForm, FaultKind, Operation
 from simulator.core.findings import Outcome
-from simulator.core.money import Money
+from simulator.core.money import CENT, Money
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Method
 from simulator.judge.account import Account
@@ -23,6 +23,8 @@ from simulator.judge.blame import (
     Made,
     Stake,
     effect_of,
+    expected,
+    missing_effect,
     stake_of,
     stakes_in,
 )
@@ -104,6 +106,11 @@ def of_answer(book: Book, around: Around, made: Made, balance: Money) -> MayBe:
         found.add(_S.WIN_WRONG_AMOUNT)
     if not around.grounded and (made.call.outcome is Outcome.ACCEPTED or balance != made.before):
         found |= set(READS_WRONGLY)
+    lacks = None if made.call.balance is None else made.call.balance - balance
+    booked = lacks is not None and balance in expected(book, made.call)
+    if booked and missing_effect(book, around.unconfirmed, lacks or 0):
+        # An earlier call was not yet in this answer.
+        found |= set(READS_WRONGLY)
     return MayBe(frozenset(found - _NO_CAUSE), frozenset(elsewhere))
 
 
@@ -125,8 +132,13 @@ def _of_answer_in(book: Book, world: World, earlier: _Slips, made: Made, balance
                 found.add(mistake)
     if request.method is Method.BET:
         found |= _of_funds(earlier, role, call.outcome, request.amount or 0, world.balance, balance)
+    if found & {_S.CENT_OFF, _S.ODD_AMOUNT_WRONG}:
+        # Of small amounts, a wrong share is a cent.
+        found.add(OTHER_AMOUNT[request.method])
     known = world.entry(request.method, request.transaction_id or "")
     first = known.amount if isinstance(known, Applied) else None
+    if role.row.kind is Kind.IDLE and abs(moved) == CENT:
+        found.add(_S.CENT_OFF)
     if role is Role.OTHER_AMOUNT and _CREDIT[request.method] * moved in (request.amount, first, stake):
         # A wallet that does not know its ids again takes this call for a new one.
         found.add(TAKEN_AGAIN[request.method])
@@ -148,6 +160,7 @@ def of_read(book: Book, around: Around, balance: Money) -> MayBe:
     for world in book.worlds[:WORLDS_LOOKED_AT_MAX]:
         off = balance - world.balance
         found |= _explaining(slips, off) | _of_floats(world.balance, balance, off)
+        found |= {_S.CENT_OFF} if abs(off) == CENT else set()
         elsewhere |= around.misplaced(off, own)
     if unconfirmed:
         last = unconfirmed[-1]

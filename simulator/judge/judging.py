@@ -46,7 +46,7 @@ from simulator.judge.rulings import (
 )
 from simulator.law.book import Book, Observation, TooManyWorlds
 from simulator.law.mistakes import mild_mistake
-from simulator.law.roles import Role
+from simulator.law.roles import Kind, Role
 from simulator.law.situations import Situation
 
 
@@ -115,7 +115,7 @@ class Judging:
                 # The fast path: most calls are right.
                 return Ruling(CallVerdict.RIGHT, call.outcome, balances[0])
         if silent and not call.nothing_sent:
-            self._count_silence(account)
+            account.count_silence(self._policy.unanswered_max)
         account.note_stated(call)
         outcome = call.outcome if book.ambiguous else made.settled(book.balances[0])
         return self._ruling(account, outcome, self._dialect(made, book))
@@ -140,12 +140,6 @@ class Judging:
         else:
             account.lost = SENT_BEFORE
         return Ruling(CallVerdict.UNJUDGED, call.outcome, reason=SENT_BEFORE)
-
-    def _count_silence(self, account: Account) -> None:
-        limit = self._policy.unanswered_max
-        account.silent += 1
-        if limit is not None and account.silent >= limit:
-            account.lost = f"{limit} calls without an answer leave too many possible balances"
 
     def _wants_read(self, judged: Observation, silent: bool) -> bool:
         policy = self._policy
@@ -302,29 +296,27 @@ class Judging:
         beside = self._accounts.beside(account)
         if account.late and self._answer_shows_late(account, made, possible, actual):
             return
-        if actual is not None and answered is not None and actual != answered:
-            # Nothing was sent in between: if a later read agrees, reads lag behind the answers.
-            late = yield from self._ask(account.player, (answered,))
-            if late is not None and late.balance == answered:
+        wanted = {answered, *(() if actual in possible else possible)} - {actual, None}
+        if actual is not None and wanted:
+            # Nothing is sent meanwhile: if a later read agrees with the answer, reads lag behind the answers;
+            # a wallet that books later than it answers comes to the right balance by itself.
+            late = yield from self._ask(account.player, tuple(each for each in wanted if each is not None))
+            if answered in wanted and answered is not None and late is not None and late.balance == answered:
                 self._wrong_read(account.player, account, actual, answered, made.call)
                 account.take_in_corrected(made, answered, Money(answered - possible[0]))
                 return
-        for before in (account.shown_before, account.stated):
-            if before is not None and len(possible) == 1 and answered == before + possible[0] - made.before:
-                self._wrong_read(account.player, account, made.before, before, made.call)
-                account.take_in_corrected(made, Money(answered), Money(before - made.before))
+            actual = actual if late is None or late.balance is None else late.balance
+        if answered is not None and len(possible) == 1:
+            before = Money(made.before + answered - possible[0])
+            # A wallet that stores nothing answers a repeat or a refund as if its bet had never been.
+            fresh = made.role.row.kind in (Kind.BET, Kind.WIN) or account.calls == 0
+            told = fresh and before in (account.shown_before, account.stated)
+            if told or (reads_are_wrong(self._mistakes) and not account.unconfirmed):
+                # The account was opened at a read that was wrong.
+                lags = None if told else False
+                self._wrong_read(account.player, account, made.before, before, made.call, lags=lags)
+                account.take_in_corrected(made, answered, Money(before - made.before))
                 return
-        if (
-            reads_are_wrong(self._mistakes)
-            and not account.unconfirmed
-            and answered is not None
-            and len(possible) == 1
-        ):
-            # The account was opened at a read that lagged.
-            opening = Money(made.before + answered - possible[0])
-            self._wrong_read(account.player, account, made.before, opening, made.call, lags=False)
-            account.take_in_corrected(made, answered, Money(answered - possible[0]))
-            return
         if not (yield from self._is_moved_by_others(account, possible)):
             around = Around(account.in_question, beside, account.stakes_before, account.grounded)
             self._accuse_by_answer(account, made, possible, actual, around)
@@ -339,17 +331,14 @@ class Judging:
         """
         if not self._policy.sends_alone or self._mistakes:
             return False
-        player, trail = account.player, account.trail
+        player = account.player
         first = yield from self._ask(player)
         later = yield ReadBalance(player, idle=True)
-        if first is None or later is None or None in (first.balance, later.balance):
+        if first is None or later is None or first.balance is None or later.balance is None:
             return False
-        assert first.balance is not None
-        assert later.balance is not None
-        amounts = {each.request.amount for each in (*account.unconfirmed, *account.unanswered)}
-        moved = Money(later.balance - first.balance)
-        known = later.balance in (*lawful, *account.book.balances) or trail.had(later.balance)
-        if not moved or known or Money(abs(moved)) in {*amounts, self._call.request.amount}:
+        moved = Money(abs(later.balance - first.balance))
+        known = later.balance in (*lawful, *account.book.balances) or account.trail.had(later.balance)
+        if not moved or known or moved in (*account.open_amounts, self._call.request.amount):
             return False
         facts = MoneyFacts(player, (first.balance,), later.balance)
         self._found.append(self._findings.someone_else(later, facts))
@@ -398,10 +387,8 @@ class Judging:
     ) -> None:
         """Accuse by the balance after an answer that no right wallet gives."""
         book, call = account.book, made.call
-        balance = actual if actual is not None else call.balance
-        if balance is None:
-            # A refusal moves nothing.
-            balance = made.before
+        # A refusal moves nothing.
+        balance = next(each for each in (actual, call.balance, made.before) if each is not None)
         if account.puts_right(call, balance) or account.is_twin(call):
             account.overrule(made, balance)
             return
@@ -431,6 +418,8 @@ class Judging:
         if self._is_no_fault(account, made, balance, told=told):
             account.take_in_corrected(made, balance, gap)
             return
+        if situation is Situation.REFUND_WRONG_AMOUNT and actual in possible:  # it may pay one or the other
+            situation = Situation.ANSWER_BALANCE_WRONG
         if situation is Situation.BLOCKED_PLAYER_WRONG and not book.terms.blocked:
             situation = Situation.LIMIT_IGNORED
         elif situation is Situation.BET_REFUSED and account.refused_by_fraction(call.request):
@@ -481,7 +470,9 @@ class Judging:
         may_be = of_read(book, around, actual)
         if account.restarted:
             may_be = may_be.also(Situation.BALANCE_READ_WRONG)
-        elif account.answered_right:
+        answers = book.balances[0] if account.unconfirmed and account.answered_right else None
+        if not account.restarted and account.answered_right:
+            # The next answer shows whether the answers before were right, and this read was not.
             may_be = may_be.also(*READS_WRONGLY)
         if suspect is not None and known is None:
             self._accuse(account, suspect, self._call, facts, may_be)
@@ -495,9 +486,11 @@ class Judging:
         if found is not None:
             self._accuse(account, found.situation, found.made.call, facts, may_be)
             account.rebase(actual, found.made)
+            account.shown_before = answers
         elif sure:
             self._accuse(account, Situation.BALANCE_READ_WRONG, read, facts, may_be.also(*READS_WRONGLY))
             account.rebase(actual, None)
+            account.shown_before = answers
         else:
             self._found.append(self._findings.someone_else(read, facts))
             account.follow(actual)
@@ -523,7 +516,8 @@ class Judging:
             self._mistakes[situation] += 1
         # Caches and replicas may also show balances older than the trail: most reads decide.
         situation = max((situation, *READS_WRONGLY), key=lambda each: self._mistakes[each])
-        may_be = NO_OTHER.also(*READS_WRONGLY)
+        raced = account is not None and account.raced
+        may_be = NO_OTHER.also(*READS_WRONGLY, *((Situation.ANSWER_BALANCE_WRONG,) if raced else ()))
         finding = self._findings.money(situation, read, facts, Method.BALANCE, may_be=may_be)
         self._found.append(finding)
         self._accused.add(player)

@@ -102,6 +102,11 @@ class Referee:
             return True
         return not book.role(request, form).row.is_plain
 
+    def shown_before(self, player: str) -> Money | None:
+        """Return the balance of the last answers, if the account goes on from a read that contradicts it."""
+        account = self._accounts.get(player)
+        return None if account is None or account.lost else account.shown_before
+
     # --- telling -----------------------------------------------------------------------------------
 
     def open(

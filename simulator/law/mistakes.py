@@ -35,6 +35,8 @@ def situation_of(
             return _bet(role.row, outcome, size, moved)
         case Kind.WIN:
             return _win(role.row, outcome, size, moved)
+        case Kind.REFUND if 0 < 100 * size == moved:
+            return S.HUNDREDFOLD
         case Kind.REFUND:
             return _refund(outcome, size if stake is None else stake, moved)
         case Kind.OVERDRAFT:
@@ -55,6 +57,8 @@ def _idle(role: Role, outcome: Outcome, amount: Money, moved: Money) -> S:
     sign, refused = _NEVER_DONE.get(role, (0, role.row.otherwise))
     if outcome is Outcome.REFUSED and moved and moved == sign * amount:
         return refused
+    if abs(moved) == CENT < amount:
+        return S.CENT_OFF
     return role.row.otherwise if moved else S.ANSWER_BALANCE_WRONG
 
 
@@ -106,7 +110,8 @@ def _other_amount(moved: int, amount: Money, otherwise: S) -> S:
         return otherwise
     if amount > CENT and abs(moved - amount) == CENT:
         return S.CENT_OFF
-    return S.HUNDREDFOLD if moved == 100 * amount else otherwise
+    hundredth = amount >= 100 and moved in (amount // 100, -(-amount // 100))
+    return S.HUNDREDFOLD if hundredth or moved == 100 * amount else otherwise
 
 
 def mild_mistake(role: Role, outcome: Outcome, form: CallForm) -> S | None:

@@ -293,9 +293,12 @@ _NEVER_GUESSED = frozenset(
         Situation.STALE_READ.value,
         Situation.READ_CONTRADICTS.value,
         Situation.BALANCE_READ_WRONG.value,
+        Situation.HUNDREDFOLD.value,
     }
 )
-"""Causes that need a finding of their own: digits beyond the cent, or a read that no call explains."""
+"""Causes that need a finding of their own: digits beyond the cent, a read that no call explains, or one call
+that moves a hundred times its amount.
+"""
 
 _EXACT = {
     Situation.MONEY_KEPT_AS_FLOAT.value: 4,

@@ -52,9 +52,10 @@ class RunContext:
     `emit` is thread-safe. `run` is the random part of this run's transaction ids. `kept` holds the latest
     exchanges of every running scenario. `stopping` is why no scenario may send calls any more; while
     `ending`, only the restoring of balances may. `shown`, by player, is the last balance that the wallet
-    showed and continued from, as far as it is known; `past` are those before. `bets`, by player, are the
-    latest accepted bets; `limited` are the bodies that a rate limit turned away at first. One scenario at a
-    time uses a player; the mappings are shared by all. `mistakes` counts what calls that were sent one after
+    showed and continued from, as far as it is known; `past` are those before, and `contradicted` is what the
+    last answers showed where a read then showed another balance. `bets`, by player, are the latest accepted
+    bets; `limited` are the bodies that a rate limit turned away at first. One scenario at a time uses a
+    player; the mappings are shared by all. `mistakes` counts what calls that were sent one after
     the other have shown; `traffic` keeps the latest money calls. `cents_kept`: the preflight has seen a cent
     move exactly.
     `slowest_ns` is how long the slowest answer took; `cancelled`: calls were ended under way, and the wallet
@@ -86,6 +87,7 @@ class RunContext:
         self._sender: Sender | None = None
         self.shown: dict[str, Money] = {}
         self.bets: defaultdict[str, deque[WebhookRequest]] = defaultdict(lambda: deque(maxlen=BETS_KEPT))
+        self.contradicted: dict[str, Money] = {}
         self.past: defaultdict[str, deque[Money]] = defaultdict(lambda: deque(maxlen=PAST_KEPT))
         self.mistakes: Counter[Situation] = Counter()
         self.traffic = Traffic()

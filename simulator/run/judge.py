@@ -150,6 +150,9 @@ class Judge:
             self._context.shown[player] = shown
             if balance != shown:
                 self._doubted[player] = shown
+        answered = self._context.contradicted.pop(player, None)
+        if answered is not None:
+            self._doubted.setdefault(player, answered)
         return balance
 
     def open(self, player: str, balance: Money, terms: Terms | None = None) -> Book:
@@ -386,6 +389,9 @@ class Judge:
             unread = ruling.doubted or any(each.cause in READS_WRONGLY for each in ruling.findings)
             if owes or unread or self.wrong[accused] >= WRONG_CALLS_MAX:
                 self.blocked.add(accused)
+            answered = self._referee.shown_before(accused)
+            if answered is not None:
+                self._context.contradicted[accused] = answered
         if ruling.dialect is not None:
             self._context.dialect.note(*ruling.dialect)
         if ruling.reason and ruling.reason != NO_ANSWER:
