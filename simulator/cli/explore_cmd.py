@@ -1,0 +1,143 @@
+"""`betrontech-sim explore`: make up sessions, judge them, and shrink what fails to scenario files."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from simulator.cli.options import settings_command
+from simulator.core.findings import Outcome, Verdict
+from simulator.errors import ExitCode
+from simulator.settings import kinds, load_run_settings
+from simulator.settings.table import HOW, TARGET, Section
+
+if TYPE_CHECKING:
+    from simulator.explore.explorer import Explorer, FoundCause
+
+_OF_FILES = frozenset({"faults", "jobs", "fail_fast", "maxfail", "latency_ms_max"})
+"""Settings that only files of scenarios need."""
+
+_EXPLORED = Section(HOW.title, tuple(row for row in HOW.rows if row.name not in _OF_FILES))
+
+FOR_S = 60.0
+
+
+def _seconds(_context: click.Context, _parameter: click.Parameter, text: str | None) -> float | None:
+    if text is None:
+        return None
+    kind = kinds.DURATION_ABOVE_ZERO_S
+    try:
+        seconds: float = kind.parse(text)
+    except ValueError as error:
+        raise click.BadParameter(f'{str(error) or f"expected {kind.expects}"}, found "{text}"') from None
+    return seconds
+
+
+@settings_command("explore", TARGET, _EXPLORED)
+@click.option(
+    "--for",
+    "seconds",
+    metavar="DURATION",
+    callback=_seconds,
+    help="How long to explore.  [default: 60s, without --sessions]",
+)
+@click.option(
+    "--sessions",
+    type=click.IntRange(1, 10_000_000),
+    metavar="N",
+    help="How many sessions to run at the most.",
+)
+@click.option(
+    "--out",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("explored"),
+    show_default=True,
+    help="Folder for a scenario file of each cause. Causes that have a file there are not reported again.",
+)
+def command(seconds: float | None, sessions: int | None, folder: Path, **flags: Any) -> ExitCode:
+    """Make up sessions, judge them, and write a short scenario for each error.
+
+    Each session is random: bets, wins and refunds, repeated, late, lost and at once, with ids that resemble
+    one another and amounts at edges. The ledger judges each call, as in a run. What fails is shrunk to the
+    few calls that show it, and written to a file that fails by itself. The same --seed makes up the same
+    sessions as long as your wallet answers the same.
+
+    \b
+    betrontech-sim explore --endpoint http://localhost:9000/betrontech_api --player 1000 --player 1001
+    betrontech-sim explore --for 10m --out explored
+    """
+    settings = load_run_settings(flags)
+    # Importing the sender takes most of a start: help and wrong flags do without it.
+    from simulator.explore.explorer import Bounds, Explorer
+
+    if seconds is None and sessions is None:
+        seconds = FOR_S
+    explorer = Explorer(settings, Bounds(seconds, sessions), folder, _Printed(), Path())
+    click.echo(f"exploring with --seed {settings.seed}")
+    code = explorer.run()
+    _sum_up(explorer, code)
+    return code
+
+
+class _Printed:
+    """Prints how exploration goes on."""
+
+    def explored(self, explorer: Explorer) -> None:
+        if sys.stdout.isatty():
+            click.echo(f"  {_progress(explorer)}\r", nl=False)
+
+    def shrinking(self, cause: str, steps: int) -> None:
+        click.echo(f"a session of {steps} calls fails ({cause}); shrinking it")
+
+    def found(self, found: FoundCause) -> None:
+        click.echo(f"\nerror  {found.finding.rule}  {found.finding.message}")
+        click.echo(f"   = file    {found.file}: {_calls(found.step_count)} of {found.steps_before}")
+        for line in found.file.read_text("utf-8").splitlines():
+            if not line.startswith(("#", "name:")):
+                click.echo(f"     | {line}")
+        if found.finding.why:
+            click.echo(f"   = why     {found.finding.why}")
+        if not found.fails_alone:
+            click.echo("   = alone   not shrunk: time was over, or it did not fail again when it ran alone")
+        elif found.fails_alone < found.asked:
+            click.echo(f"   = alone   it failed in {found.fails_alone} of {found.asked} runs")
+        click.echo(f"   = rerun   {found.rerun}\n")
+
+
+def _calls(count: int) -> str:
+    return "1 call" if count == 1 else f"{count} calls"
+
+
+def _progress(explorer: Explorer) -> str:
+    cells = len(explorer.coverage.cells)
+    return f"{explorer.sessions:,} sessions, {explorer.calls:,} calls, {cells} kinds of calls met"
+
+
+def _sum_up(explorer: Explorer, code: ExitCode) -> None:
+    click.echo(_table(explorer))
+    click.echo(_progress(explorer))
+    for cause, times in sorted(explorer.met_again.items()):
+        click.echo(f"known: {cause}, met in {times} sessions")
+    undecided = explorer.verdicts[Verdict.INCONCLUSIVE]
+    if undecided:
+        click.echo(f"{undecided} sessions could not be decided")
+    if explorer.root_cause:
+        click.echo(explorer.root_cause)
+    causes = len(explorer.found)
+    found = "no error found" if not causes else f"{causes} {'cause' if causes == 1 else 'causes'} found"
+    click.echo(f"exit {int(code)}: {found}")
+
+
+def _table(explorer: Explorer) -> str:
+    """Return what was met: a row for each role, with outcomes, states of ids, and faults."""
+    lines = [f"{'call':<42}{'accepted':>9}{'refused':>9}{'unclear':>9}  ids; faults"]
+    for role, outcomes, states, faults in explorer.coverage.by_role():
+        counts = "".join(f"{outcomes[outcome] or '-':>9}" for outcome in Outcome)
+        lines.append(
+            f"{role:<42}{counts}  {', '.join(states)}{'; ' if faults else ''}{', '.join(faults)}".rstrip()
+        )
+    return "\n".join(lines)
