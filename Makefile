@@ -2,6 +2,8 @@
 PYTHON ?= python3
 # Tests run in this many processes, since many wait for sockets and browsers; 0 is one process without xdist.
 WORKERS ?= 3
+# Which part of its wallets `make explore-lab` takes: 1/4 is every fourth from the first.
+PART ?= 1/1
 # How many random histories `make crosscheck` compares.
 HISTORIES ?= 100000
 # How many webhooks `make soak` plays.
@@ -19,10 +21,10 @@ PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test campaigns lint check format bench e2e crosscheck causes soak fuzz interrupts house container lock clean
+.PHONY: help demo serve test campaigns lint check format bench e2e crosscheck causes explore-lab soak fuzz interrupts house container lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.runtime ## judge a correct wallet, then one with a defect, and play a game
 	$(BIN)/betrontech-sim demo
@@ -65,6 +67,13 @@ fuzz: $(VENV)/.dev ## feed 20,000 mutated scenarios, histories, profiles, config
 
 interrupts: $(VENV)/.dev ## interrupt 30 runs and kill 10 at random moments, and see each balance put back
 	$(BIN)/python tests/interrupts.py
+
+explore-lab: $(VENV)/.dev ## let explore find each defect of money by itself, and nothing in ten right wallets
+	$(BIN)/betrontech-sim explore --against-operator --part $(PART) --at-once $(WORKERS)
+	$(BIN)/betrontech-sim explore --against-operator --part $(PART) --at-once $(WORKERS) --for 3m \
+		--wallet ids-global --wallet refusals-4xx-json --wallet unknown-refund-remembered --wallet late-bet-refused \
+		--wallet refund-of-win-debits --wallet refund-credits-its-amount --wallet odd-amounts-accepted \
+		--wallet repeated-credit-first-balance --wallet conflict-http-409 --wallet commit-then-read
 
 causes: $(VENV)/.dev ## compare the causes that the suite names for each built-in defect with its own
 	$(VENV)/bin/betrontech-sim mutants --causes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from random import Random
 import pytest
 
 from command_line import simulate
+from simulator.cli.explore_lab import try_wallet
 from simulator.cli.mutants_cmd import embedded_operator, settings_for
 from simulator.core.findings import Place
 from simulator.core.money import Money
@@ -20,6 +22,7 @@ from simulator.explore.coverage import Coverage, promised
 from simulator.explore.explorer import Bounds, Explorer, FoundCause
 from simulator.explore.grammar import NOWHERE, Means, SessionPlan, make_session, money
 from simulator.explore.shrink import Shrinking
+from simulator.reference_operator import DEFECTS
 from simulator.report.events import Event
 from simulator.run.suite import run_scenarios
 from simulator.scenario.files import load_scenarios
@@ -111,10 +114,12 @@ def calls(steps: tuple[Step, ...]) -> int:
     )
 
 
-def explore(folder: Path, *defects: str, sessions: int = 40, seed: int = 3) -> tuple[ExitCode, Explorer]:
+def explore(
+    folder: Path, *defects: str, sessions: int = 40, seconds: float | None = None
+) -> tuple[ExitCode, Explorer]:
     with embedded_operator(defects=defects) as operator:
-        settings = settings_for(operator, seed=seed)
-        budget = Bounds(sessions=sessions, first_cause_only=bool(defects))
+        settings = settings_for(operator, seed=3)
+        budget = Bounds(seconds, sessions, first_cause_only=bool(defects))
         explorer = Explorer(settings, budget, folder, Quiet())
         return explorer.run(), explorer
 
@@ -129,17 +134,17 @@ def failing_causes(file: Path, *defects: str) -> tuple[ExitCode, list[Event]]:
 
 def test_a_defect_is_found_shrunk_and_named_by_its_cause(tmp_path: Path) -> None:
     """The file fails against that wallet alone, passes against the right one, and is not reported again."""
-    defect = "win-paid-twice"
+    defect = "unknown-refund-credited"
     code, explorer = explore(tmp_path, defect)
     assert code is ExitCode.FOUND
     (found,) = explorer.found
-    assert found.cause == "repeated-win-credited-again"
-    assert found.file == tmp_path / "repeated-win-credited-again.yaml"
-    assert found.step_count == 2
+    assert found.cause == "unknown-refund-credited"
+    assert found.file == tmp_path / "unknown-refund-credited.yaml"
+    assert found.step_count <= 2
     assert failing_causes(found.file, defect)[0] is ExitCode.FOUND
     assert failing_causes(found.file)[0] is ExitCode.PASSED
-    again, second = explore(tmp_path, defect, sessions=explorer.sessions)
-    assert (again, second.found) == (ExitCode.PASSED, [])
+    _, second = explore(tmp_path, defect, sessions=explorer.sessions, seconds=0.5)
+    assert found.cause not in {each.cause for each in second.found}
     assert second.met_again[found.cause] > 0
 
 
@@ -166,7 +171,7 @@ def test_a_session_meets_the_kinds_of_calls_that_it_promises() -> None:
 
 def test_the_command_prints_the_cause_its_steps_and_the_line_to_run_it_again(tmp_path: Path) -> None:
     """Named players keep their balances, and the rerun line fails as the exploration did."""
-    with embedded_operator(defects=("win-answered-not-paid",)) as operator:
+    with embedded_operator(defects=("insufficient-answered-success",)) as operator:
         target = ["--endpoint", operator.endpoint, "--player", "1000"]
         done = simulate("explore", *target, "--sessions", "8", "--seed", "3", folder=tmp_path)
         assert done.returncode == ExitCode.FOUND, done.stdout
@@ -178,13 +183,49 @@ def test_the_command_prints_the_cause_its_steps_and_the_line_to_run_it_again(tmp
         assert player[0].balance == 100_000
 
 
+def test_an_amount_with_a_leading_zero_may_be_refused(tmp_path: Path) -> None:
+    """Explore found this accusation of a right wallet: "05.00" is not written as documented."""
+    file = tmp_path / "zero.yaml"
+    steps = '{amount: 5.00, raw: {amount: "05.00"}}'
+    file.write_text(
+        f"name: A leading zero\nsteps:\n  - bet: 10.00\n  - win: {steps}\n  - bet: {steps}\n", "utf-8"
+    )
+    assert failing_causes(file)[0] is ExitCode.PASSED
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize(
+    ("name", "calls_max"),
+    [("bet-charged-sometimes-500", 1), ("lost-update-on-wins", 2), ("ids-as-numbers", 2), ("drift", 1)],
+)
+def test_what_does_not_always_show_is_found_too(name: str, calls_max: int) -> None:
+    """Chance, races, counters and ids that resemble one another: shrunk, and named by its own cause."""
+    tried = try_wallet(name, 1, 120)
+    assert tried.is_good, tried.line
+    assert tried.cause == DEFECTS[name].cause
+    assert tried.step_count <= calls_max
+
+
+def test_the_laboratory_tells_what_explore_finds_in_the_example_wallet(tmp_path: Path) -> None:
+    wallet = ("--wallet", "sql-injection")
+    done = simulate("explore", "--against-operator", *wallet, "--for", "50s", folder=tmp_path)
+    assert re.search(r"found +sql-injection .* right passes +(own cause|also)", done.stdout)
+    assert "1 of 1 found (100.0 %)" in done.stdout
+    assert done.returncode == ExitCode.PASSED
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
         (("--for", "soon"), 'expected a duration like 250ms, 3s or 2m, found "soon"'),
         (("--for", "0s"), 'expected a duration above zero, found "0s"'),
         (("--sessions", "0"), "0 is not in the range"),
-        (("--out", "taken"), "is a file"),
+        (("--out", "taken"), "Directory 'taken' is a file"),
+        (("--part", "3/2"), 'expected a part such as 1/4, found "3/2"'),
+        (
+            ("--against-operator", "--wallet", "drft"),
+            'no defect or dialect is called "drft"; did you mean "drift"?',
+        ),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from simulator.cli.options import settings_command
-from simulator.core.findings import Outcome, Verdict
+from simulator.core.findings import Outcome
 from simulator.errors import ExitCode
 from simulator.settings import kinds, load_run_settings
 from simulator.settings.table import HOW, TARGET, Section
@@ -24,6 +25,10 @@ _EXPLORED = Section(HOW.title, tuple(row for row in HOW.rows if row.name not in 
 
 FOR_S = 60.0
 
+LAB_S = 120.0
+
+LAB_SEED = 1
+
 
 def _seconds(_context: click.Context, _parameter: click.Parameter, text: str | None) -> float | None:
     if text is None:
@@ -34,6 +39,13 @@ def _seconds(_context: click.Context, _parameter: click.Parameter, text: str | N
     except ValueError as error:
         raise click.BadParameter(f'{str(error) or f"expected {kind.expects}"}, found "{text}"') from None
     return seconds
+
+
+def _part(_context: click.Context, _parameter: click.Parameter, text: str) -> tuple[int, int]:
+    number, _, count = text.partition("/")
+    if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+        raise click.BadParameter(f'expected a part such as 1/4, found "{text}"')
+    return int(number), int(count)
 
 
 @settings_command("explore", TARGET, _EXPLORED)
@@ -58,7 +70,42 @@ def _seconds(_context: click.Context, _parameter: click.Parameter, text: str | N
     show_default=True,
     help="Folder for a scenario file of each cause. Causes that have a file there are not reported again.",
 )
-def command(seconds: float | None, sessions: int | None, folder: Path, **flags: Any) -> ExitCode:
+@click.option(
+    "--against-operator",
+    is_flag=True,
+    help="Test explore itself: explore the example wallet with each defect of money, each for --for.",
+)
+@click.option(
+    "--wallet",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="With --against-operator: only the example wallet with this defect or dialect.  [repeatable]",
+)
+@click.option(
+    "--part",
+    default="1/1",
+    metavar="K/N",
+    callback=_part,
+    help="With --against-operator: only every N-th wallet from the K-th.  [default: 1/1]",
+)
+@click.option(
+    "--at-once",
+    type=click.IntRange(1, 64),
+    default=2,
+    metavar="N",
+    help="With --against-operator: how many wallets to explore at a time.  [default: 2]",
+)
+def command(
+    seconds: float | None,
+    sessions: int | None,
+    folder: Path,
+    against_operator: bool,
+    names: tuple[str, ...],
+    part: tuple[int, int],
+    at_once: int,
+    **flags: Any,
+) -> ExitCode:
     """Make up sessions, judge them, and write a short scenario for each error.
 
     Each session is random: bets, wins and refunds, repeated, late, lost and at once, with ids that resemble
@@ -70,6 +117,13 @@ def command(seconds: float | None, sessions: int | None, folder: Path, **flags: 
     betrontech-sim explore --endpoint http://localhost:9000/betrontech_api --player 1000 --player 1001
     betrontech-sim explore --for 10m --out explored
     """
+    if against_operator:
+        # Only this needs the example wallet.
+        from simulator.cli.explore_lab import try_all, wallets_named
+
+        seed = load_run_settings({**flags, **_NO_TARGET}).seed if flags.get("seed") else LAB_SEED
+        wallets = wallets_named(names, part)
+        return try_all(wallets, seed=seed, seconds=seconds or LAB_S, at_once=at_once, say=_say)
     settings = load_run_settings(flags)
     # Importing the sender takes most of a start: help and wrong flags do without it.
     from simulator.explore.explorer import Bounds, Explorer
@@ -81,6 +135,18 @@ def command(seconds: float | None, sessions: int | None, folder: Path, **flags: 
     code = explorer.run()
     _sum_up(explorer, code)
     return code
+
+
+_NO_TARGET: dict[str, str | bool | tuple[str, ...] | None] = {
+    "endpoint": "http://127.0.0.1:1/",
+    "players": ("none",),
+}
+"""Stands for the target of wallets that are started here."""
+
+
+def _say(line: str) -> None:
+    click.echo(line)
+    sys.stdout.flush()
 
 
 class _Printed:
@@ -122,9 +188,8 @@ def _sum_up(explorer: Explorer, code: ExitCode) -> None:
     click.echo(_progress(explorer))
     for cause, times in sorted(explorer.met_again.items()):
         click.echo(f"known: {cause}, met in {times} sessions")
-    undecided = explorer.verdicts[Verdict.INCONCLUSIVE]
-    if undecided:
-        click.echo(f"{undecided} sessions could not be decided")
+    for reason, times in Counter(event.reason for event in explorer.undecided).most_common():
+        click.echo(f"not decided in {times} sessions: {reason}")
     if explorer.root_cause:
         click.echo(explorer.root_cause)
     causes = len(explorer.found)

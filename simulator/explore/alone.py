@@ -26,7 +26,7 @@ from simulator.core.steps import (
 )
 from simulator.core.values import Frozen
 from simulator.errors import ExitCode
-from simulator.explore.grammar import SessionPlan
+from simulator.explore.grammar import NOWHERE, SessionPlan
 from simulator.explore.shrink import Shrinking, varied
 from simulator.report.causes import Cause, Causes
 from simulator.report.events import Event, FindingRaised, RunFinished, RunStarted, ScenarioFinished
@@ -44,6 +44,12 @@ SHOWN_NEEDED = 2
 
 CONFIRMED_TIMES = 3
 """So often in a row a session must show its cause to count as one that always does."""
+
+REPEATED_TIMES = 20
+"""So often the calls of a session are repeated where it does not show its cause often."""
+
+STEADIER_FACTORS = (1, 2, 4, 10)
+"""By these factors more is repeated so that a file fails each time that it runs."""
 
 VARIANTS = 3
 """With so many other amounts a session runs where its amounts leave open what is wrong."""
@@ -82,6 +88,7 @@ class Ran:
         self.preflight: list[Finding] = []
         self.causes: dict[str, list[Cause]] = {}
         self.failed: list[ScenarioFinished] = []
+        self.undecided: list[ScenarioFinished] = []
         self._also = also
 
     def on(self, event: Event) -> None:
@@ -95,6 +102,8 @@ class Ran:
                 self.ended = event
             case FindingRaised(scenario_id=None, finding=finding) if finding.severity is Severity.ERROR:
                 self.preflight.append(finding)
+            case ScenarioFinished(verdict=Verdict.INCONCLUSIVE):
+                self.undecided.append(event)
             case ScenarioFinished(verdict=Verdict.FAILED):
                 self.failed.append(event)
                 self.causes[event.scenario.id] = errors_of([event])
@@ -143,11 +152,17 @@ class Alone:
         aim = self._aim(session, cause)
         steady = all(self._shows(aim.session, aim) for _ in range(CONFIRMED_TIMES))
         if not steady and not self._often_shows(aim.session, aim):
-            return None
+            # What shows once in ten times shows when it is repeated.
+            repeated = Repeat(place=NOWHERE, times=REPEATED_TIMES, steps=aim.session.steps)
+            aim = replace(aim, session=replace(aim.session, steps=(repeated,)))
+            if not self._often_shows(aim.session, aim):
+                return None
         self._shrink(aim, steady=steady)
         assert self.best is not None
         if steady and not all(self._shows(self.best.session, aim) for _ in range(CONFIRMED_TIMES)):
             self._shrink(aim, steady=False)
+        if not self.best.steady:
+            self._make_steadier(aim)
         raced = self.best
         if has_burst(raced.session.steps):
             in_a_row = replace(raced.session, steps=tuple(_in_a_row(raced.session.steps)))
@@ -189,6 +204,15 @@ class Alone:
         self.best = Shrunk(aim.session, aim.cause, steady)
         Shrinking(aim.session, shows).run()
 
+    def _make_steadier(self, aim: Aim) -> None:
+        """Repeat more what does not always show its cause, until it does three times in a row."""
+        assert self.best is not None
+        for factor in STEADIER_FACTORS:
+            more = replace(self.best.session, steps=tuple(_more(self.best.session.steps, factor)))
+            if all(self._shows(more, aim) for _ in range(CONFIRMED_TIMES)):
+                self.best = replace(self.best, session=more)
+                return
+
     def _alone(self, session: SessionPlan) -> Ran:
         return self.run([scenario_of(session, "session.yaml")])
 
@@ -208,6 +232,16 @@ class Alone:
             if shown + ASKS_MAX - asked - 1 < SHOWN_NEEDED:
                 return False
         return False
+
+
+def _more(steps: Sequence[Step], factor: int) -> Iterator[Step]:
+    """Yield the steps with what is repeated, or sent together, so many times more often."""
+    repeats = [step for step in steps if isinstance(step, Repeat | Parallel)]
+    if factor > 1 and not repeats:
+        yield Repeat(place=NOWHERE, times=factor, steps=tuple(steps))
+        return
+    for step in steps:
+        yield replace(step, times=step.times * factor) if isinstance(step, Repeat | Parallel) else step
 
 
 def _is_clear(cause: str, finding: Finding) -> bool:

@@ -29,7 +29,7 @@ from simulator.explore.coverage import Cell, Coverage, promised
 from simulator.explore.grammar import NOWHERE, Means, SessionPlan, make_session
 from simulator.law.rules import words_of
 from simulator.law.situations import Situation
-from simulator.report.events import RunStarted
+from simulator.report.events import RunStarted, ScenarioFinished
 from simulator.report.rerun import rerun_line
 from simulator.scenario.files import load_scenarios
 from simulator.scenario.script import Limits
@@ -108,6 +108,7 @@ class Explorer:
         self._started: RunStarted | None = None
         self.coverage = Coverage()
         self.verdicts: Counter[Verdict] = Counter()
+        self.undecided: list[ScenarioFinished] = []
         self.calls = 0
         self.sessions = 0
         self.found: list[FoundCause] = []
@@ -141,9 +142,12 @@ class Explorer:
         return bool(self.verdicts[Verdict.INCONCLUSIVE]) or not judged
 
     def _goes_on(self) -> bool:
-        if self._budget.first_cause_only and self.found:
-            return False
         if self._budget.sessions is not None and self.sessions >= self._budget.sessions:
+            return False
+        return self._may_shrink()
+
+    def _may_shrink(self) -> bool:
+        if self._budget.first_cause_only and self.found:
             return False
         return time.monotonic() < self._ends_s
 
@@ -161,6 +165,7 @@ class Explorer:
         assert ran.ended is not None
         self.verdicts.update(ran.ended.counts)
         self.calls += ran.ended.calls
+        self.undecided += ran.undecided
         if ran.preflight:
             self._failed(_READ_ONLY, ran.preflight[0].cause, ran.preflight[0])
         for scenario_id, causes in ran.causes.items():
@@ -194,7 +199,7 @@ class Explorer:
             self.met_again[cause] += 1
             return
         self._unshrunk.setdefault(cause, (session, finding))
-        if not self._goes_on():
+        if not self._may_shrink():
             return
         self._listener.shrinking(cause, step_count(session))
         self._alone.best = None
@@ -225,7 +230,7 @@ class Explorer:
     def _confirm(self, session: SessionPlan, before: SessionPlan, cause: str, finding: Finding) -> None:
         """Write the file, run it alone, and keep it if it names the cause."""
         file = self._file(cause)
-        _write_text(file, text_of(session, _title(cause)))
+        _write_text(file, text_of(session, _title(cause, finding)))
         (scenario,) = load_scenarios([str(file)])
         asked = ASKS_MAX if has_burst(session.steps) else CONFIRMED_TIMES
         ran = [self._alone.run([scenario]) for _ in range(asked)]
@@ -258,7 +263,7 @@ class Explorer:
             fails_alone=shown,
             asked=asked,
         )
-        _write_text(file, text_of(session, _title(cause), self._comment(found)))
+        _write_text(file, text_of(session, _title(cause, finding), self._comment(found)))
         self._explain(cause)
         self.found.append(found)
         self._listener.found(found)
@@ -290,10 +295,10 @@ def means_of(settings: RunSettings) -> Means:
     )
 
 
-def _title(cause: str) -> str:
+def _title(cause: str, finding: Finding) -> str:
     if cause in set(Situation):
         return f"Explored: {words_of(Situation(cause)).title}"
-    return f"Explored: {cause}"
+    return f"Explored: {finding.message}"
 
 
 def _file_name(cause: str) -> str:

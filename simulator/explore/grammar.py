@@ -101,9 +101,19 @@ _RESEMBLING_IDS = (
     ("${run}-1", "${run}-01"),
     ("${run}-a_b", "${run}-a-b"),
     ("${run}-é", "${run}-e"),
+    ("${run}-end", "${run}-end\u200b"),
 )
 
-_RESEMBLING_PLAYERS = ("${player}abc", " ${player}", "${player} ", "00${player}", "${player}.0", "-${player}")
+_RESEMBLING_PLAYERS = (
+    "${player}abc",
+    "${player}\\u200b",
+    "\\ufeff${player}",
+    " ${player}",
+    "${player} ",
+    "00${player}",
+    "${player}.0",
+    "-${player}",
+)
 
 _STRANGE_PLAYERS = ("' OR '1'='1", "'; DROP TABLE players; --", "*", "%", "../admin", "")
 
@@ -195,6 +205,9 @@ class _Draft:
         self.steps.append(step)
         if isinstance(step, Bet | Win | Refund):
             self.money_steps.append(step.label)
+            if "amount" in step.raw or step.omit:
+                # Nobody can say what a refund of it should pay.
+                return
         if isinstance(step, Bet):
             self.bets.append(step)
         if isinstance(step, Win):
@@ -231,7 +244,7 @@ def _players(rng: Random, means: Means) -> dict[str, PlayerSpec]:
     else:
         balance = Money(rng.choice((1_234_567, 99_999_000)))
     players = {MAIN_PLAYER: PlayerSpec(balance)}
-    if means.players > 1 and rng.random() < 0.45:
+    if means.players > 1 and rng.random() < 0.55:
         players["other"] = PlayerSpec(Money(rng.choice((6000, 3100))))
     if rng.random() < 0.12:
         players["ghost"] = PlayerSpec(exists=False)
@@ -247,6 +260,18 @@ def _bet(draft: _Draft) -> None:
 
 def _win(draft: _Draft) -> None:
     draft.add(replace(draft.win(), fault=draft.fault()))
+
+
+def _late_win(draft: _Draft) -> None:
+    """Settle an earlier bet, perhaps after bets in another game."""
+    rng = draft.rng
+    if not draft.bets:
+        return
+    bet = rng.choice(draft.bets[-4:])
+    other_game = rng.choice(sorted(KNOWN_GAMES - {bet.game or DEFAULT_GAME}))
+    for _ in range(rng.choice((0, 1, 3))):
+        draft.add(replace(draft.bet(money(100)), game=other_game, player=bet.player))
+    draft.add(replace(draft.win(), game=bet.game, player=bet.player))
 
 
 def _refund(draft: _Draft) -> None:
@@ -270,8 +295,10 @@ def _refund(draft: _Draft) -> None:
     roll = rng.random()
     if roll < 0.18:
         refund = replace(refund, amount=money(rng.choice((100, 200, 50_000))))
-    elif roll < 0.30:
-        refund = replace(refund, player=draft.player())
+    elif roll < 0.36 and len(draft.players) > 1:
+        others = [name for name in draft.players if name != (refund.player or MAIN_PLAYER)]
+        other = rng.choice(others)
+        refund = replace(refund, player=None if other == MAIN_PLAYER else other)
     draft.add(replace(refund, fault=draft.fault()))
 
 
@@ -379,9 +406,33 @@ def _broken_body(draft: _Draft) -> None:
     draft.add(Send(place=NOWHERE, label=draft.label("s"), body=body.encode()))
 
 
+def _unknown_method(draft: _Draft) -> None:
+    """Name a bet in a call of a method that there is not."""
+    name = f"${{run}}-{draft.label('m')}"
+    draft.add(replace(draft.bet(money(500)), player=None, raw={"transaction_id": name}))
+    method = draft.rng.choice(("transaction_cancel", "rollback", "TRANSACTION_WIN", "transaction_bonus", ""))
+    body = (
+        f'{{"method":"{method}","user_id":"${{player}}","amount":"5.00",'
+        f'"transaction_id":"{name}","game_id":"SLOT_001"}}'
+    )
+    draft.add(Send(place=NOWHERE, label=draft.label("s"), body=body.encode()))
+
+
 def _block(draft: _Draft) -> None:
-    if draft.means.block:
-        draft.add(Block(place=NOWHERE))
+    """Block the player, who may have a bet open, and go on with what is owed or forbidden then."""
+    if not draft.means.block:
+        return
+    rng = draft.rng
+    bet = replace(draft.bet(draft.small()), player=None)
+    draft.add(bet)
+    draft.add(Block(place=NOWHERE))
+    roll = rng.random()
+    if roll < 0.4:
+        draft.add(replace(draft.win(draft.small()), player=None, game=bet.game))
+    elif roll < 0.7:
+        draft.add(draft.refund(bet))
+    else:
+        draft.add(replace(draft.bet(draft.small()), player=None))
 
 
 def _restart(draft: _Draft) -> None:
@@ -473,6 +524,7 @@ def _race_over_balance(draft: _Draft) -> None:
 PRODUCTIONS: tuple[tuple[float, Callable[[_Draft], None]], ...] = (
     (10, _bet),
     (8, _win),
+    (2, _late_win),
     (8, _refund),
     (3, _early_refund),
     (9, _resend),
@@ -484,6 +536,7 @@ PRODUCTIONS: tuple[tuple[float, Callable[[_Draft], None]], ...] = (
     (4, _resembling_ids),
     (2, _resembling_player),
     (1, _broken_body),
+    (1, _unknown_method),
     (1, _block),
     (0.7, _restart),
     (3, _race),

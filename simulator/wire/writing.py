@@ -162,7 +162,7 @@ def _wire_name(name: str, fields: tuple[WireField, ...]) -> str:
 
 # --- reading bytes back: what a `send` is judged as -----------------------------------------------
 
-_CANONICAL_AMOUNT = re.compile(r"\d+\.\d{2}", re.ASCII)
+_CANONICAL_AMOUNT = re.compile(r"(?:0|[1-9]\d*)\.\d{2}", re.ASCII)
 
 
 def read_request(body: bytes, content_type: str, profile: WireProfile) -> WebhookRequest | None:
