@@ -145,6 +145,9 @@ def _of_answer_in(book: Book, world: World, earlier: _Slips, made: Made, balance
     if role.row.kind is Kind.REFUND and call.outcome is Outcome.ACCEPTED and moved and stake != moved:
         # More than the stake, less than it and a debit may all be one mistake.
         found.add(_S.REFUND_WRONG_AMOUNT)
+    if role.row.kind is Kind.IDLE and abs(moved) == CENT:
+        # A call that moves nothing may lose a cent, too.
+        found.add(_S.CENT_OFF)
     if role is Role.ZERO and moved > 0:
         found.add(OTHER_AMOUNT[request.method])
     return found
