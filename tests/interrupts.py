@@ -1,6 +1,7 @@
 """Interrupt and kill runs at random moments against a slow wallet: each player has its balance again.
 
-`python interrupts.py SEED` interrupts 30 runs and kills 10; `make interrupts` runs it.
+`python interrupts.py [SEED [SECONDS]]` interrupts 30 runs and kills 10, of a wallet that takes so long for a
+call; `make interrupts` runs it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from small_wallet import OPENING_CENTS, PLAYERS, Answer, SmallWallet, serving
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 INTERRUPTED, KILLED = 30, 10
 CALLS_MAX = 150
-SLOW_S = 0.06
+SLOW_S = 0.09
 PATHS = ("scenarios/concurrency/ten-bets.yaml", "scenarios/rounds", "scenarios/timeouts")
 FLAGS = ("--player", "1000..1001", "-j", "2", "--faults", "lost_reply,duplicate")
 REPORTS = ("junit:run.xml", "json:run.json", "ndjson:run.ndjson")
@@ -37,8 +38,9 @@ class SlowWallet(SmallWallet):
 
     lock: AbstractContextManager[object]  # type: ignore[assignment]  # or none at all
 
-    def __init__(self, at: int, *, at_once: bool) -> None:
+    def __init__(self, at: int, *, at_once: bool, slow_s: float = SLOW_S) -> None:
         super().__init__()
+        self._slow_s = slow_s
         self._at = at
         self._changed = threading.Condition()
         self._begun = self._under_way = 0
@@ -54,10 +56,10 @@ class SlowWallet(SmallWallet):
             self._under_way += 1
             if self._begun == self._at:
                 self.reached.set()
-        self._pace.wait(SLOW_S)
+        self._pace.wait(self._slow_s * 2 / 3)
         with self._money:
             answer = super().answer(http_method, content_type, body)
-        self._pace.wait(SLOW_S / 2)
+        self._pace.wait(self._slow_s / 3)
         with self._changed:
             self._under_way -= 1
             self._changed.notify_all()
@@ -79,10 +81,10 @@ class Ended:
     restored: bool = False
 
 
-def end_one(folder: Path, number: signal.Signals, at: int, *, at_once: bool) -> Ended:
+def end_one(folder: Path, number: signal.Signals, at: int, *, at_once: bool, slow_s: float = SLOW_S) -> Ended:
     """Start a run, send the signal at that call, and look at the balances and the reports."""
     ended = Ended(number, at)
-    wallet = SlowWallet(at, at_once=at_once)
+    wallet = SlowWallet(at, at_once=at_once, slow_s=slow_s)
     with serving(wallet) as endpoint:
         reports = [part for report in REPORTS for part in ("--report", report)]
         process = start("run", *PATHS, "--endpoint", endpoint, *FLAGS, *reports, folder=folder)
@@ -132,7 +134,9 @@ def broken_reports(folder: Path, *, whole: bool) -> list[str]:
     return problems
 
 
-def campaign(folder: Path, numbers: Sequence[signal.Signals], seed: int, calls_max: int) -> list[Ended]:
+def campaign(
+    folder: Path, numbers: Sequence[signal.Signals], seed: int, calls_max: int, slow_s: float = SLOW_S
+) -> list[Ended]:
     """End a run with each of the signals, at moments that the seed draws."""
     chosen = random.Random(seed)
     ends = []
@@ -140,15 +144,15 @@ def campaign(folder: Path, numbers: Sequence[signal.Signals], seed: int, calls_m
         own = folder / str(index)
         own.mkdir()
         at = chosen.randint(1, calls_max)
-        ends.append(end_one(own, number, at, at_once=bool(index % 2)))
+        ends.append(end_one(own, number, at, at_once=bool(index % 2), slow_s=slow_s))
     return ends
 
 
-def main(seed: str = "1") -> int:
+def main(seed: str = "1", slow_s: str = str(SLOW_S)) -> int:
     """End all runs, print what came of them, and return 1 if something is not as it should be."""
     numbers = [*(SIGNALS[each % len(SIGNALS)] for each in range(INTERRUPTED)), *[signal.SIGKILL] * KILLED]
     with tempfile.TemporaryDirectory() as folder:
-        ends = campaign(Path(folder), numbers, int(seed), CALLS_MAX)
+        ends = campaign(Path(folder), numbers, int(seed), CALLS_MAX, float(slow_s))
     for end in ends:
         for problem in end.problems:
             print(f"{end.number.name} at call {end.at}: {problem}")

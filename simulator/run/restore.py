@@ -34,6 +34,9 @@ from simulator.scenario.script import Script
 HURRY_S = 5.0
 """How long restoring balances may take after an interrupt."""
 
+HURRIED_AT_ONCE = 16
+"""How many players are restored side by side then: a slow wallet may answer in the time only so."""
+
 SETTLING_S_MAX = 2.0
 """How much of it may pass before the first read: the wallet may still apply calls that were cancelled."""
 
@@ -139,10 +142,10 @@ class Restore:
         try:
             # A call that was cancelled takes as long as others until the wallet has applied it.
             threading.Event().wait(min(self._context.slowest_ns / 1e9, SETTLING_S_MAX))
-            notes = self._all()
+            notes = self._all(HURRIED_AT_ONCE)
             if self._context.cancelled and not self._given_up:
                 # One read for each player shows whether the wallet has applied such a call even later.
-                notes = self._all()
+                notes = self._all(HURRIED_AT_ONCE)
         except KeyboardInterrupt:
             return self.left_as_it_is()
         finally:
@@ -154,23 +157,35 @@ class Restore:
             self._file.end({each: b for each, b in self._before.items() if each not in self._back})
         return [*notes, *self._file_trouble()]
 
-    def _all(self) -> list[str]:
-        """Bring every player back; returns a note for each that is not."""
-        notes = []
-        for number, (player, balance) in enumerate(self._before.items()):
-            opening = self._opening(player, f"z{number:x}", Phase.END)
+    def _all(self, at_once: int = 1) -> list[str]:
+        """Bring every player back, so many at once; returns a note for each that is not."""
+        # Imported here, since the preflight, which should come soon, needs no pool.
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="restore") as pool:
             try:
-                restored = opening.reach(player, opening.read(player), balance)
-            except (CannotReach, Stopped) as error:
-                self._back.discard(player)
-                notes.append(f"player {player} was not brought back to {format_money(balance)}: {error}")
-                continue
-            if restored:
-                self._back.add(player)
-            else:
-                self._back.discard(player)
-                notes.append(f"player {player} was not brought back to {format_money(balance)}")
-        return notes
+                notes = list(pool.map(self._one, range(len(self._before)), list(self._before)))
+            except KeyboardInterrupt:
+                # The players under way would be waited for.
+                self._give_up()
+                pool.shutdown(cancel_futures=True)
+                raise
+        return [note for note in notes if note]
+
+    def _one(self, number: int, player: str) -> str:
+        """Bring a player back; return a note if it is not."""
+        balance = self._before[player]
+        opening = self._opening(player, f"z{number:x}", Phase.END)
+        reason = ""
+        try:
+            restored = opening.reach(player, opening.read(player), balance)
+        except (CannotReach, Stopped) as error:
+            restored, reason = False, f": {error}"
+        if restored:
+            self._back.add(player)
+            return ""
+        self._back.discard(player)
+        return f"player {player} was not brought back to {format_money(balance)}{reason}"
 
     def _give_up(self) -> None:
         self._given_up = True
