@@ -6,7 +6,9 @@ import json
 import os
 import signal
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -197,6 +199,32 @@ def test_runs_that_end_at_random_moments_leave_each_balance_and_whole_reports(tm
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
     ends = campaign(tmp_path, numbers, seed=7, calls_max=40)
     assert [end for end in ends if end.problems] == []
+
+
+class InterruptedPool(ThreadPoolExecutor):
+    """A signal arrives when the first worker has begun, and the others have not."""
+
+    begun = False
+
+    def submit(self, *call: Any, **named: Any) -> Any:
+        future = super().submit(*call, **named)
+        if not InterruptedPool.begun:
+            InterruptedPool.begun = True
+            raise KeyboardInterrupt
+        return future
+
+
+def test_an_interrupt_as_the_first_scenario_begins_ends_the_run(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pause of ten minutes ends with it, and the balance is put back."""
+    monkeypatch.setattr("concurrent.futures.ThreadPoolExecutor", InterruptedPool)
+    wallet = SmallWallet()
+    with serving(wallet) as endpoint:
+        settings = RunSettings(endpoint=endpoint, paths=(str(folder / "paused.yaml"),), players=("1000",))
+        code = run_suite(settings, lambda _event: None, folder)
+    assert code is ExitCode.INTERRUPTED
+    assert wallet.balances["1000"] == OPENING_CENTS
 
 
 def test_an_error_that_ends_a_run_costs_no_player_its_balance(folder: Path) -> None:

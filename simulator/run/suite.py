@@ -312,8 +312,10 @@ class _Run:
         from concurrent.futures import Future, ThreadPoolExecutor, wait
 
         with ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="scenario") as pool:
-            workers: list[Future[None]] = [pool.submit(worker) for _ in range(jobs)]
+            workers: list[Future[None]] = []
             try:
+                # An interrupt may come before all of them are there: leaving the pool waits for their end.
+                workers += (pool.submit(worker) for _ in range(jobs))
                 wait(workers)
             except KeyboardInterrupt:
                 self._context.stop(INTERRUPTED)
