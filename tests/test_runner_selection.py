@@ -104,7 +104,10 @@ def test_a_level_keeps_what_is_at_least_so_binding() -> None:
 
 EMPTY = {
     "no such tag": ({"tags": ["refnd"]}, 'none carries the tag "refnd"; did you mean "refund"?'),
-    "no tag like it": ({"tags": ["tomato"]}, 'none carries the tag "tomato"; valid: money, refund'),
+    "no tag like it": (
+        {"tags": ["tomato"]},
+        'none carries the tag "tomato"; valid: advice, documented, industry, money, refund, scenarios',
+    ),
     "no such word": ({"keyword": "tomato"}, 'none fits the keyword "tomato"'),
     "nothing failed": ({"last_failed_ids": ()}, "nothing failed in the last run"),
     "others failed": ({"last_failed_ids": ("scenarios/other.yaml",)}, "none of these failed in the last run"),

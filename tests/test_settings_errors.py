@@ -67,7 +67,7 @@ REFUSED = {
         {"endpoint": "http://a:99999/"},
         '--endpoint: expected a URL like http://localhost:9000/betrontech_api; found "http://a:99999/"',
     ),
-    "jobs": ({"jobs": "0"}, '--jobs: expected a whole number from 1 to 256; found "0"'),
+    "jobs": ({"jobs": "0"}, '--jobs: expected auto or a whole number from 1 to 256; found "0"'),
     "a misspelt word": (
         {"probe": "allways"},
         '--probe: expected auto, always or never; found "allways"; did you mean "always"?',
@@ -120,7 +120,7 @@ FILE_ERRORS = {
     "a section's key outside of it": ("max_bet: 1", 'did you mean "limits.max_bet"?'),
     "flag's name for a list": ("player: 1", '1:1: unknown key "player" in the file; did you mean "players"?'),
     "a key twice": ("jobs: 1\njobs: 2", '2:1: duplicate key "jobs" in the file'),
-    "a list for one value": ("jobs: [1]", '1:7: "jobs" takes one N; found a list'),
+    "a list for one value": ("jobs: [1]", '1:7: "jobs" takes one N|auto; found a list'),
     "a list of lists": ("tags: [[a]]", '1:7: "tags" takes one or a list of TEXT; found a list'),
     "a value for a section": ("hooks: a", '1:8: "hooks" is a mapping of seed, restart, block; found "a"'),
     "a list for everything": ("- jobs", "1:1: the file is a mapping of keys to values; found a list"),
