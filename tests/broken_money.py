@@ -75,6 +75,11 @@ class ChargesMinimum(SmallWallet):
 class HalvesSecondPlayer(SmallWallet):
     """Converts the money of the second player at a rate that nobody agreed on."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        # What the scenario begins with: the calls that bring a player there are none of its steps.
+        self.balances["1001"] = 40_00
+
     def move(self, player: str, cents: int) -> Fields:
         return super().move(player, cents if player == "1000" else math.trunc(cents / 2))
 
