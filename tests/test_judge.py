@@ -252,12 +252,15 @@ def test_bytes_that_are_no_webhook_are_accused_of_the_balance_that_they_moved() 
 
 def test_a_player_who_does_not_exist_must_not_be_accepted() -> None:
     """No opening is needed; a refusal is right, and an id that resembles another player's is named so."""
-    bet = {**BET, "player": "p1abc", "account": "unknown", "balance": "89.00"}
+    bet = {**BET, "player": "p1abc", "account": "unknown", "balance": "80.00"}
     refused = {**bet, "outcome": "refused", "balance": None}
     assert [each.rank for each in judged(OPENING, BET, refused)] == [0, 0]
     found = {each.player: each for each in judged(OPENING, BET, bet, {**bet, "player": "q"})}
     assert found["p1"].rank == 0
     assert found["p1abc"].verdict.situation is Situation.SAME_PLAYER_ID
+    # An account that was opened for the id has a balance of its own.
+    opened = {each.player: each for each in judged(OPENING, BET, {**bet, "balance": "5.00"})}
+    assert opened["p1abc"].verdict.situation is Situation.UNKNOWN_PLAYER_ACCEPTED
     assert (found["q"].verdict.situation, found["q"].line) == (Situation.UNKNOWN_PLAYER_ACCEPTED, 4)
 
 

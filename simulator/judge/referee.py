@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from simulator.core.calls import Call, CallForm, KnownAs, Operation
 from simulator.core.findings import CallVerdict, Outcome
-from simulator.core.money import CENT, Money
+from simulator.core.money import CENT, ZERO, Money
 from simulator.core.webhooks import Method, WebhookRequest
 from simulator.judge.account import Account, Accounts, LeftOff, PlayerStanding
 from simulator.judge.bursts import BurstJudging
@@ -232,7 +232,8 @@ class Referee:
         situation = Situation.UNKNOWN_PLAYER_ACCEPTED
         for known in self.ledger.books:
             account = self._accounts.get(known) if resembles(player, known) else None
-            if account is not None:
+            # An account that was opened for the id has a balance of its own.
+            if account is not None and _may_be_of(account, call):
                 situation = Situation.SAME_PLAYER_ID
                 if call.balance is not None:
                     account.follow(call.balance)
@@ -251,6 +252,13 @@ class Referee:
             return Ruling(CallVerdict.UNJUDGED, call.outcome, reason=UNREADABLE)
         self.open(call.request.player, call.balance, Terms(blocked=call.reading.inactive))
         return Ruling(CallVerdict.RIGHT, call.outcome, call.balance)
+
+
+def _may_be_of(account: Account, call: Call) -> bool:
+    """Return whether the balance in an answer may be that of the account, moved by the call or not."""
+    moved = call.request.amount or ZERO
+    balances = account.book.balances
+    return call.balance is None or any(call.balance in (b, b + moved, b - moved) for b in balances)
 
 
 def _known_terms(call: Call, terms: Terms) -> Terms:
