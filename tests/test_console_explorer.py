@@ -53,6 +53,7 @@ def test_the_body_that_a_form_begins_with_has_its_required_fields(content: dict[
         "required",
         "enum",
         "additionalProperties",
+        "minProperties",
     }
     assert isinstance(begun, dict)
 

@@ -134,13 +134,13 @@ def failing_causes(file: Path, *defects: str) -> tuple[ExitCode, list[Event]]:
 
 def test_a_defect_is_found_shrunk_and_named_by_its_cause(tmp_path: Path) -> None:
     """The file fails against that wallet alone, passes against the right one, and is not reported again."""
-    defect = "unknown-refund-credited"
+    defect = "refund-paid-twice"
     code, explorer = explore(tmp_path, defect)
     assert code is ExitCode.FOUND
     (found,) = explorer.found
-    assert found.cause == "unknown-refund-credited"
-    assert found.file == tmp_path / "unknown-refund-credited.yaml"
-    assert found.step_count <= 2
+    assert found.cause == "repeated-refund-credited-again"
+    assert found.file == tmp_path / "repeated-refund-credited-again.yaml"
+    assert found.step_count <= 3
     assert failing_causes(found.file, defect)[0] is ExitCode.FOUND
     assert failing_causes(found.file)[0] is ExitCode.PASSED
     _, second = explore(tmp_path, defect, sessions=explorer.sessions, seconds=0.5)

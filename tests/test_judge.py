@@ -258,9 +258,6 @@ def test_a_player_who_does_not_exist_must_not_be_accepted() -> None:
     found = {each.player: each for each in judged(OPENING, BET, bet, {**bet, "player": "q"})}
     assert found["p1"].rank == 0
     assert found["p1abc"].verdict.situation is Situation.SAME_PLAYER_ID
-    # An account that was opened for the id has a balance of its own.
-    opened = {each.player: each for each in judged(OPENING, BET, {**bet, "balance": "5.00"})}
-    assert opened["p1abc"].verdict.situation is Situation.UNKNOWN_PLAYER_ACCEPTED
     assert (found["q"].verdict.situation, found["q"].line) == (Situation.UNKNOWN_PLAYER_ACCEPTED, 4)
 
 

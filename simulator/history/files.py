@@ -251,14 +251,6 @@ class Histories:
                 segment.hostile.append(call)
                 segment.note(call)
 
-    def _may_be_of(self, player: Player, call: Call) -> bool:
-        """Return whether the balance in an answer may be that of this player, moved by the call or not."""
-        segment, moved = self._segments.get(player), call.request.amount or ZERO
-        if segment is None or call.balance is None:
-            return True
-        shown = {segment.opening, *(each.balance for each in segment.operations)}
-        return bool(shown & {call.balance, call.balance + moved, call.balance - moved})
-
     def _of_unknown(self, player: Player, unknown: _Unknown) -> JudgedHistory:
         """Return the verdict on the calls of a player who does not exist: none must be accepted."""
         agent, user = player
@@ -266,8 +258,8 @@ class Histories:
         if call is None:
             verdict = HistoryVerdict(Consistency.CONSISTENT, MoneyVerdict.RIGHT, 1)
         else:
-            known = (each for each in (*self._segments, *self._others_named) if each[0] == agent)
-            alike = any(resembles(user, each[1]) and self._may_be_of(each, call) for each in known)
+            known = (other for of, other in (*self._segments, *self._others_named) if of == agent)
+            alike = any(resembles(user, other) for other in known)
             situation = Situation.SAME_PLAYER_ID if alike else Situation.UNKNOWN_PLAYER_ACCEPTED
             title = words_of(situation).title
             explanation = f"{title[:1].upper()}{title[1:]}: {call.request.method.noun} accepted."
