@@ -159,7 +159,7 @@ def run(wrong: Wallet, scenario: str, folder: Path) -> tuple[Json, Path]:
     """Run the scenario; return its JSON report and the file of its NDJSON."""
     report, record = folder / "run.json", folder / "run.ndjson"
     arguments = ["run", scenario, "--endpoint", wrong.endpoint, *wrong.hooks, "--seed", SEED, "--quiet"]
-    arguments += ["--max-bet", MAX_BET, "--timeout", "2s"]
+    arguments += ["--max-bet", MAX_BET, "--timeout", "2s", "--jobs", "1"]
     main([*arguments, "--report", f"json:{report}", "--report", f"ndjson:{record}"])
     return json.loads(report.read_text("utf-8")), record
 
