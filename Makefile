@@ -21,7 +21,7 @@ PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test campaigns lint check format bench e2e crosscheck causes explore-lab soak fuzz interrupts house container lock clean
+.PHONY: help demo serve test campaigns retest lint check format bench e2e crosscheck causes explore-lab soak fuzz interrupts house container lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,10 @@ lint: $(VENV)/.dev ## check format, lint and types
 
 campaigns: $(VENV)/.dev ## run the long tables that make test only samples: each defect, each check, each cause
 	$(PYTEST) -m "campaign and not chance"
+
+# Races depend on chance: CI runs once more, one after another, what failed, and fails if that fails again.
+retest: $(VENV)/.dev ## run once more what failed in the last make test or make campaigns
+	$(BIN)/python -m pytest -q -m "not chance" --last-failed --last-failed-no-failures none
 
 # `make check test`, which CI calls, runs the tests once.
 check: lint test ## check format, lint and types and run the tests, as CI does
