@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.core.values import Frozen
+from simulator.core.values import Frozen, derived
 
 
 class Coin(Frozen):
@@ -124,3 +124,24 @@ def test_post_init_checks_the_fields() -> None:
     assert Even(2).number == 2
     with pytest.raises(ValueError, match="3"):
         Even(3)
+
+
+class Sum(Frozen):
+    left: int
+    right: int = 1
+    total: int = derived(lambda its: its.left + its.right)
+
+
+def test_a_derived_field_follows_from_the_others() -> None:
+    """It is set with the others, changes with them in `replace`, and is in no constructor or comparison."""
+    three = Sum(2)
+    assert three.total == 3
+    assert replace(three, right=5).total == 7
+    assert pickle.loads(pickle.dumps(three)).total == 3
+    assert three == Sum(2, 1)
+    assert repr(three) == "Sum(left=2, right=1)"
+    assert [each.name for each in fields(three)] == ["left", "right"]
+    with pytest.raises(TypeError, match="total"):
+        Sum(2, total=9)  # type: ignore[call-arg]
+    with pytest.raises(FrozenInstanceError):
+        three.total = 9  # type: ignore[misc]

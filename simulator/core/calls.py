@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from enum import StrEnum
+from operator import attrgetter
 
 from simulator.core.findings import Outcome, Phase, Place, Severity
 from simulator.core.money import ZERO, Money, format_money
-from simulator.core.values import Frozen
+from simulator.core.values import Frozen, derived
 from simulator.core.webhooks import Exchange, Method, NoReply, NoReplyKind, Reply, WebhookRequest, WireRequest
 
 
@@ -102,6 +103,9 @@ class UnsentCall(Frozen):
     fault: FaultSpec | None = None
 
 
+_NO_REQUEST = WebhookRequest(Method.BALANCE, "")
+
+
 class Call(Frozen):
     """One sent call: its exchange, how the answer reads, what it is judged as, and why it was sent.
 
@@ -114,27 +118,18 @@ class Call(Frozen):
     form: Form
     why: Why
     number: int = 0
-
-    @property
-    def request(self) -> WebhookRequest:
-        """Return the request that it is judged by; one without a player if the bytes are not a webhook."""
-        return self.form.request or self.exchange.request or _NO_REQUEST
+    request: WebhookRequest = derived(lambda call: call.form.request or call.exchange.request or _NO_REQUEST)
+    """The request that it is judged by; one without a player if the bytes are not a webhook."""
+    outcome: Outcome = derived(attrgetter("reading.outcome"))
+    """What the call did, as far as its answer tells."""
+    balance: Money | None = derived(attrgetter("reading.balance"))
+    """The balance in its answer, if the ledger may judge by it."""
 
     @property
     def player(self) -> str | None:
         """Return the user id in the call, or None if the bytes are not a webhook."""
         request = self.exchange.request
         return None if request is None else request.player
-
-    @property
-    def outcome(self) -> Outcome:
-        """Return what the call did, as far as its answer tells."""
-        return self.reading.outcome
-
-    @property
-    def balance(self) -> Money | None:
-        """Return the balance in its answer, if the ledger may judge by it."""
-        return self.reading.balance
 
     @property
     def stated_balance(self) -> Money | None:
@@ -180,8 +175,6 @@ class Call(Frozen):
         prepares = self.why.phase is Phase.PREPARATION
         return f"{answer}, to a call that only prepares the balance" if prepares else answer
 
-
-_NO_REQUEST = WebhookRequest(Method.BALANCE, "")
 
 NOT_KEPT = WireRequest(b"")
 """Replaces the bytes of a call whose record does not have them."""

@@ -9,13 +9,31 @@ its constructor, when the first object is made; setting a field takes half as lo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import MISSING, Field, FrozenInstanceError, field, make_dataclass
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, ClassVar, Never, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Never, dataclass_transform
 
 
-@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+class _Derived:
+    """How a field is computed from the others."""
+
+    __slots__ = ("compute",)
+
+    def __init__(self, compute: Callable[[Any], Any]) -> None:
+        self.compute = compute
+
+
+def derived(compute: Callable[[Any], Any], *, init: Literal[False] = False) -> Any:  # noqa: ARG001
+    """Return a field that is computed once, from the fields that stand above it.
+
+    It is in no constructor, comparison or `replace`. What is asked of every call several times is a field and
+    no property.
+    """
+    return _Derived(compute)
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(field, derived))
 class _FrozenType(type):
     """Turns the annotated names of a class body into slots; a value given there is the field's default."""
 
@@ -24,14 +42,18 @@ class _FrozenType(type):
     ) -> _FrozenType:
         if not bases:
             return super().__new__(cls, name, bases, body)
-        names = tuple(body.get("__annotations__", ()))
+        annotated = tuple(body.get("__annotations__", ()))
+        computed = {name: body.pop(name) for name in annotated if isinstance(body.get(name), _Derived)}
+        names = tuple(name for name in annotated if name not in computed)
         given = {name: body.pop(name) for name in names if name in body}
         hidden = {name for name, value in given.items() if isinstance(value, Field) and not value.repr}
         body["_given"] = given
+        body["_computed"] = computed
+        body["_fields"] = names
         body["_shown"] = tuple(name for name in names if name not in hidden)
         body["_kw_only"] = kw_only
         body["_values"] = attrgetter(*names)
-        body["__slots__"] = names
+        body["__slots__"] = annotated
         body["__match_args__"] = () if kw_only else names
         return super().__new__(cls, name, bases, body)
 
@@ -41,7 +63,7 @@ class _DataclassFields:
 
     def __get__(self, _value: object, owner: type[Frozen]) -> dict[str, Field[Any]]:
         members = [
-            (name, kind, owner._given.get(name, field())) for name, kind in owner.__annotations__.items()
+            (name, owner.__annotations__[name], owner._given.get(name, field())) for name in owner._fields
         ]
         like = make_dataclass(owner.__name__, members, kw_only=owner._kw_only)
         owner.__dataclass_fields__ = vars(like)["__dataclass_fields__"]
@@ -52,14 +74,16 @@ class Frozen(metaclass=_FrozenType):
     """An immutable value, equal to others of its class with equal fields.
 
     Declared like a dataclass: `field(default_factory=...)` for a default that is not itself frozen,
-    `field(repr=False)` for a secret. `class X(Frozen, kw_only=True)` takes its fields by name only. A
-    `__post_init__` may check them. Fields outside the constructor or the comparison, and inheritance, need a
-    dataclass.
+    `field(repr=False)` for a secret, `derived` for what follows from the other fields. `class X(Frozen,
+    kw_only=True)` takes its fields by name only. A `__post_init__` may check them. Other fields outside the
+    constructor or the comparison, and inheritance, need a dataclass.
     """
 
     __slots__: ClassVar[tuple[str, ...]] = ()
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]] = _DataclassFields()  # type: ignore[assignment]
     _given: ClassVar[dict[str, Any]]
+    _computed: ClassVar[dict[str, _Derived]]
+    _fields: ClassVar[tuple[str, ...]]
     _shown: ClassVar[tuple[str, ...]]
     _kw_only: ClassVar[bool]
     _values: ClassVar[attrgetter[Any]]
@@ -91,7 +115,7 @@ class Frozen(metaclass=_FrozenType):
             raise FrozenInstanceError(f"cannot delete field {name!r}")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _from_fields, (type(self), {name: getattr(self, name) for name in self.__slots__})
+        return _from_fields, (type(self), {name: getattr(self, name) for name in self._fields})
 
 
 def fields_given(made: type[Frozen]) -> Iterator[tuple[str, Field[Any]]]:
@@ -108,7 +132,7 @@ def _constructor(made: type[Frozen]) -> Any:
     scope: dict[str, Any] = {"_missing": MISSING}
     parameters = ["self", "*"] if made._kw_only else ["self"]
     lines = []
-    for name in made.__slots__:
+    for name in made._fields:
         default, make_default = _default_of(made, name)
         optional = default is not MISSING or make_default is not MISSING
         parameters.append(f"{name}=_default_{name}" if optional else name)
@@ -116,6 +140,9 @@ def _constructor(made: type[Frozen]) -> Any:
         lines.append(f"    _set_{name}(self, {value})")
         scope |= {f"_default_{name}": default, f"_make_{name}": make_default}
         scope[f"_set_{name}"] = getattr(made, name).__set__
+    for name, each in made._computed.items():
+        lines.append(f"    _set_{name}(self, _compute_{name}(self))")
+        scope |= {f"_set_{name}": getattr(made, name).__set__, f"_compute_{name}": each.compute}
     if hasattr(made, "__post_init__"):
         lines.append("    self.__post_init__()")
     exec("\n".join([f"def __init__({', '.join(parameters)}):", *lines]), scope)

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from simulator.core.money import Money
 from simulator.core.secrets import Headers, mask_fields, mask_headers, mask_url
-from simulator.core.values import Frozen
+from simulator.core.values import Frozen, derived
 
 
 class Method(StrEnum):
@@ -22,26 +22,15 @@ class Method(StrEnum):
     WIN = "transaction_win"
     REFUND = "refund"
 
-    @property
-    def moves_money(self) -> bool:
-        """Return whether an accepted call may change a balance."""
-        return self in _MONEY_METHODS
+    noun: str
+    """The method's name in a sentence."""
+    moves_money: bool
+    """Whether an accepted call may change a balance."""
 
-    @property
-    def noun(self) -> str:
-        """Return the method's name in a sentence."""
-        return _NOUNS[self]
-
-
-_MONEY_METHODS = frozenset({Method.BET, Method.WIN, Method.REFUND})
-
-_NOUNS = {
-    Method.DETAILS: "account details",
-    Method.BALANCE: "balance read",
-    Method.BET: "bet",
-    Method.WIN: "win",
-    Method.REFUND: "refund",
-}
+    def __init__(self, value: str) -> None:
+        nouns = {"account_details": "account details", "user_balance": "balance read"}
+        self.noun = nouns.get(value, value.removeprefix("transaction_"))
+        self.moves_money = value not in nouns
 
 
 class WebhookRequest(Frozen):
@@ -216,11 +205,10 @@ class Exchange(Frozen):
     sent_ns: int
     answered_ns: int | None
     fault: str | None = None
-
-    @property
-    def latency_ns(self) -> int | None:
-        """Return the nanoseconds from the first byte sent to the last byte read, or None."""
-        return None if self.answered_ns is None else self.answered_ns - self.sent_ns
+    latency_ns: int | None = derived(
+        lambda its: None if its.answered_ns is None else its.answered_ns - its.sent_ns
+    )
+    """The nanoseconds from the first byte sent to the last byte read, or None."""
 
 
 # --- how calls are shown: as a curl line and an answer, without secrets ---------------------------

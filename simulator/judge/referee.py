@@ -96,11 +96,13 @@ class Referee:
         if account is None or account.lost or self.policy.reads is Reads.NEVER:
             return False
         book = account.book
-        if book.ambiguous or not any(made.effect(book) for made in account.unconfirmed):
+        if book.ambiguous or not account.unconfirmed:
             return False
-        if request is None or request.method is Method.REFUND:
-            return True
-        return not book.role(request, form).row.is_plain
+        # The cheap question first: most calls are plain.
+        asked = None if request is None or request.method is Method.REFUND else request
+        if asked is not None and book.role(asked, form).row.is_plain:
+            return False
+        return any(made.effect(book) for made in account.unconfirmed)
 
     def shown_before(self, player: str) -> Money | None:
         """Return the balance of the last answers, if the account goes on from a read that contradicts it."""
