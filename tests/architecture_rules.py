@@ -62,6 +62,7 @@ ONLY_IN = {
     "flask": ("simulator.serve", "simulator.reference_operator"),
     "requests": ("simulator.wire", "simulator.run.doctor"),
     "urllib3": ("simulator.wire", "simulator.run.doctor"),
+    "gevent": ("simulator.load",),
     "locust": ("simulator.load",),
     "pytest": ("simulator.pytest_plugin",),
     "sqlite3": ("simulator.serve.journal", "simulator.serve.store", "simulator.reference_operator"),

@@ -27,6 +27,7 @@ from simulator.errors import ExitCode, ScenarioError, SimulatorError
 COMMANDS = {
     "run": "Run scenarios against your wallet and judge its answers and its money.",
     "explore": "Make up sessions, judge them, and write a short scenario for each error.",
+    "load": "Load your wallet with many players at once, and judge every call.",
     "judge": "Judge calls that were recorded anywhere, concurrent ones too.",
     "check": "Check scenario files and show every mistake in them.",
     "list": "List the scenarios, or the rules and the scenarios that cover them.",

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from secrets import token_hex
 
 from simulator.core.calls import Call, UnsentCall
 from simulator.core.findings import Finding, Outcome, Verdict
@@ -22,11 +23,13 @@ from simulator.judge.traffic import Traffic
 from simulator.law.roles import KNOBS
 from simulator.law.situations import Situation
 from simulator.report.events import DialectObserved, Event, FindingRaised, RunFinished, ScenarioFinished
-from simulator.scenario.script import Limits
+from simulator.scenario.script import KNOWN_GAMES, Limits
 from simulator.scenario.yaml import bytes_of
 from simulator.settings import HttpHook, RunSettings
+from simulator.settings.wire import wire_profile
 from simulator.wire.patience import Patience
 from simulator.wire.sender import CallInterrupted, RateLimit, Sender
+from simulator.wire.target import Target, make_target
 
 SILENT_CALLS_MAX = 5
 """How many calls in a row may get no answer, without an injected fault, before the wallet counts as gone."""
@@ -218,6 +221,31 @@ class RunContext:
             self._silent += 1
             if self._silent >= SILENT_CALLS_MAX:
                 self.stop(f"your wallet stopped answering: {exchange.reply.detail}")
+
+
+def context_of(settings: RunSettings, report: Callable[[Event], None]) -> RunContext:
+    """Return the state of a new run."""
+    return RunContext(
+        settings=settings,
+        profile=wire_profile(settings.wire),
+        run=token_hex(3),
+        games=KNOWN_GAMES,
+        report=report,
+    )
+
+
+def target_of(settings: RunSettings) -> Target:
+    """Return the wallet that the settings name. Raises UsageError, EndpointUnreachable."""
+    return make_target(
+        settings.endpoint,
+        allow_hosts=settings.allow_hosts,
+        headers=settings.headers,
+        timeout_s=settings.timeout_s,
+        connect_timeout_s=settings.timeout_s,
+        cacert=None if settings.cacert is None else str(settings.cacert),
+        insecure=settings.insecure,
+        proxy=settings.proxy,
+    )
 
 
 # --- secrets --------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,19 +18,17 @@ from simulator.errors import EndpointUnreachable, ExitCode, SimulatorError, Usag
 from simulator.law.roles import KNOBS
 from simulator.report.causes import Overview
 from simulator.report.events import Event, FindingRaised, RunFinished, RunStarted, ScenarioFinished
-from simulator.run.context import ENOUGH, RunContext, Stopped, read_last_failed
+from simulator.run.context import ENOUGH, Stopped, context_of, read_last_failed, target_of
 from simulator.run.judge import FormLog
 from simulator.run.players import Cast, Hooks, NoPlayer
 from simulator.run.preflight import Preflight, RootCause
 from simulator.run.restore import Restore, files_left, players_in_use
 from simulator.run.turns import Stage, Turns
 from simulator.scenario.files import load_scenarios, select, shadowed
-from simulator.scenario.script import KNOWN_GAMES
 from simulator.settings import RunSettings
 from simulator.settings.load import selection_options, target_options
-from simulator.settings.wire import wire_profile
 from simulator.wire.sender import Sender
-from simulator.wire.target import Target, make_target
+from simulator.wire.target import Target
 
 INTERRUPTED = "interrupted"
 
@@ -64,7 +61,7 @@ def run_scenarios(
             "no player: name a user id that your wallet knows with --player, or make players with --seed-hook"
         )
     # With --wait-for the name may not resolve yet, and waiting is a part of the run.
-    sender = None if settings.wait_for_s else Sender(_target(settings))
+    sender = None if settings.wait_for_s else Sender(target_of(settings))
     return _Run(settings, scenarios, sender, report, folder).run()
 
 
@@ -107,9 +104,9 @@ def put_back_what_was_left(settings: RunSettings, folder: Path, say: Callable[[s
         if others:
             say(f"Runs against others have: {', '.join(others)}")
         return ExitCode.PASSED
-    context = _context(settings, lambda _event: None)
+    context = context_of(settings, lambda _event: None)
     try:
-        context.sender = Sender(_target(settings))
+        context.sender = Sender(target_of(settings))
         if (failure := context.sender.reach()) is not None:
             raise EndpointUnreachable(f"no answer from {endpoint}: {failure.detail}; nothing was put back")
         notes = Restore(context, folder).put_back_what_was_left()
@@ -184,7 +181,7 @@ class _Run:
         self._turns = Turns(scenarios, settings.jobs)
         self._stage = Stage()
         self._notes = [*shadowed(settings.paths), *expired]
-        self._context = _context(settings, self._observed(report))
+        self._context = context_of(settings, self._observed(report))
         self._cast = Cast(settings, self._hooks, self._context.run)
         self._began = False
         self._only_calls = False
@@ -406,16 +403,6 @@ class _Run:
         )
 
 
-def _context(settings: RunSettings, report: Callable[[Event], None]) -> RunContext:
-    return RunContext(
-        settings=settings,
-        profile=wire_profile(settings.wire),
-        run=secrets.token_hex(3),
-        games=KNOWN_GAMES,
-        report=report,
-    )
-
-
 def _known(settings: RunSettings) -> tuple[tuple[KnownCause, ...], list[str]]:
     """Return the causes that the run accepts, and a note for each whose time is over.
 
@@ -447,20 +434,7 @@ def _not_met(not_met: Mapping[KnownCause, bool]) -> Iterator[str]:
 def _waited_for(settings: RunSettings) -> Target:
     from simulator.wire.sender import wait_for  # only --wait-for needs it
 
-    return wait_for(lambda: _target(settings), settings.wait_for_s)
-
-
-def _target(settings: RunSettings) -> Target:
-    return make_target(
-        settings.endpoint,
-        allow_hosts=settings.allow_hosts,
-        headers=settings.headers,
-        timeout_s=settings.timeout_s,
-        connect_timeout_s=settings.timeout_s,
-        cacert=None if settings.cacert is None else str(settings.cacert),
-        insecure=settings.insecure,
-        proxy=settings.proxy,
-    )
+    return wait_for(lambda: target_of(settings), settings.wait_for_s)
 
 
 def _check_policy(settings: RunSettings) -> None:

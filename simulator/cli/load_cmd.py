@@ -1,0 +1,506 @@
+"""`betrontech-sim load`: load the wallet with many players at once, and judge every call afterwards."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from simulator.cli.judge_cmd import judged_text, summary_text
+from simulator.cli.options import settings_command
+from simulator.core.values import Frozen
+from simulator.errors import ExitCode, UsageError
+from simulator.report.text import plural, visible
+from simulator.settings import kinds, load_run_settings
+from simulator.settings.table import HOW, OUTPUT, TARGET, Section
+
+if TYPE_CHECKING:
+    from simulator.load.figures import Percentiles
+    from simulator.load.launch import LoadOptions, LoadResult
+    from simulator.settings import RunSettings
+
+_LOADED = Section(
+    "How it is judged",
+    tuple(
+        row
+        for row in (*HOW.rows, *OUTPUT.rows)
+        if row.name
+        in {
+            "seed",
+            "strict",
+            "min_bet",
+            "max_win",
+            "max_bet",
+            "transaction_id_format",
+            "time_scale",
+            "reports",
+        }
+    ),
+)
+
+_WALLET = Section(
+    TARGET.title,
+    tuple(row for row in TARGET.rows if row.name not in {"restart_hook", "block_hook", "seed_hook"}),
+)
+
+FOR_S = 60.0
+
+WORKERS_MAX = 1_000
+
+USERS_MAX = 100_000
+
+PORT = 5557
+"""Locust's own port between master and workers."""
+
+
+class Thresholds(Frozen):
+    """What fails a load besides wrong money; None leaves it unchecked."""
+
+    p95_ms: int | None
+    p99_ms: int | None
+    error_share: float | None
+
+
+class _Asked(Frozen, kw_only=True):
+    """What the command line says of the load itself."""
+
+    users: int | None
+    seconds: float | None
+    ramp: float | None
+    rate: float | None
+    think: tuple[float, float]
+    mix: str | None
+    faults: str
+    share: bool
+    workers: int
+    master: tuple[str, int] | None
+    worker: tuple[str, int] | None
+    web: tuple[str, int] | None
+    max_p95: int | None
+    max_p99: int | None
+    max_errors: float | None
+    records: Path | None
+
+
+def _duration(_context: click.Context, _parameter: click.Parameter, text: str | None) -> float | None:
+    return None if text is None else _parsed(kinds.DURATION_ABOVE_ZERO_S, text)
+
+
+def _milliseconds(_context: click.Context, _parameter: click.Parameter, text: str | None) -> int | None:
+    return None if text is None else int(_parsed(kinds.DURATION_MS, text))
+
+
+def _parsed(kind: kinds.ValueKind, text: str) -> float:
+    try:
+        value: float = kind.parse(text)
+    except ValueError as error:
+        raise click.BadParameter(f'{str(error) or f"expected {kind.expects}"}, found "{text}"') from None
+    return value
+
+
+def _pause(_context: click.Context, _parameter: click.Parameter, text: str) -> tuple[float, float]:
+    least, dots, most = text.partition("..")
+    low = _parsed(kinds.DURATION_S, least)
+    high = _parsed(kinds.DURATION_S, most) if dots else low
+    if high < low:
+        raise click.BadParameter(f'the range ends before it begins, found "{text}"')
+    return low, high
+
+
+def _rate(_context: click.Context, _parameter: click.Parameter, text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        rate = float(text.removesuffix("/s"))
+    except ValueError:
+        rate = 0.0
+    if not 0.01 <= rate <= 1_000_000:
+        raise click.BadParameter(f'expected calls a second, such as 250, found "{text}"')
+    return rate
+
+
+def _workers(_context: click.Context, _parameter: click.Parameter, text: str) -> int:
+    if text == "auto":
+        return processors()
+    if not text.isdecimal() or not 1 <= int(text) <= WORKERS_MAX:
+        raise click.BadParameter(f'expected auto or a number from 1 to {WORKERS_MAX:,}, found "{text}"')
+    return int(text)
+
+
+def processors() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _address(_context: click.Context, parameter: click.Parameter, text: str | None) -> tuple[str, int] | None:
+    """Read HOST, HOST:PORT or [IPv6]:PORT; a web page may have its port alone."""
+    if text is None:
+        return None
+    host, colon, port = text.rpartition(":")
+    if parameter.name == "web" and text.isdecimal():
+        host, colon, port = "127.0.0.1", ":", text
+    elif not colon or "]" in port or (":" in host and "[" not in host):
+        host, port = text, str(PORT)
+    if not port.isdecimal() or not 0 <= int(port) <= 65535 or not host:
+        raise click.BadParameter(f'expected an address such as 10.0.0.5 or 10.0.0.5:{PORT}, found "{text}"')
+    return host.strip("[]"), int(port)
+
+
+def _errors(_context: click.Context, _parameter: click.Parameter, text: str | None) -> float | None:
+    if text is None:
+        return None
+    # Help does without the plan of a load.
+    from simulator.load.plan import read_share
+
+    return read_share(text, "--max-errors")
+
+
+@settings_command("load", _WALLET, _LOADED)
+@click.option(
+    "--users",
+    type=click.IntRange(1, USERS_MAX),
+    metavar="N",
+    help="How many users play at a time.  [default: as many as there are players]",
+)
+@click.option("--for", "seconds", metavar="DURATION", callback=_duration, help="How long.  [default: 60s]")
+@click.option("--ramp", metavar="DURATION", callback=_duration, help="How long until all users play.")
+@click.option(
+    "--rate",
+    metavar="CALLS",
+    callback=_rate,
+    help="So many calls a second, whether your wallet keeps up or not (open model). Without it, each user "
+    "calls again as soon as it is answered (closed model).",
+)
+@click.option(
+    "--think",
+    metavar="DURATION[..DURATION]",
+    default="0s",
+    callback=_pause,
+    help="The pause of a user between sessions.  [default: 0s]",
+)
+@click.option(
+    "--mix",
+    metavar="FILE=WEIGHT,…",
+    help="What users play: scenario files with weights. Shipped: slots.yaml, crash.yaml, tables.yaml, "
+    "free-rounds.yaml.  [default: slots.yaml=8,crash.yaml=3,tables.yaml=4,free-rounds.yaml=1]",
+)
+@click.option(
+    "--faults",
+    metavar="NAME=SHARE,…",
+    default="",
+    help="Disturb this share of the money calls: lost_reply=1%,timeout=0.5%,reset=…,duplicate=…,resend=….",
+)
+@click.option(
+    "--share-players", "share", is_flag=True, help="Let several users play for one player at a time."
+)
+@click.option(
+    "--workers",
+    metavar="auto|N",
+    default="1",
+    callback=_workers,
+    help="How many processes send the calls; auto is one for each processor.  [default: 1]",
+)
+@click.option(
+    "--master",
+    is_flag=False,
+    flag_value=f"0.0.0.0:{PORT}",
+    metavar="[ADDRESS]",
+    callback=_address,
+    help=f"Wait for --workers processes of other machines at this address.  [default: 0.0.0.0:{PORT}]",
+)
+@click.option(
+    "--worker", metavar="HOST", callback=_address, help="Work for the master on this host (HOST:PORT)."
+)
+@click.option(
+    "--web", metavar="PORT", callback=_address, help="Serve Locust's page at this port (or ADDRESS:PORT)."
+)
+@click.option(
+    "--max-p95", metavar="DURATION", callback=_milliseconds, help="Fail if 5 % of the answers took longer."
+)
+@click.option(
+    "--max-p99", metavar="DURATION", callback=_milliseconds, help="Fail if 1 % of the answers took longer."
+)
+@click.option(
+    "--max-errors",
+    metavar="SHARE",
+    callback=_errors,
+    help="Fail if more calls got no usable answer: 0.1%.",
+)
+@click.option(
+    "--records",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Keep the recorded calls here, for `judge`. By default they are deleted.",
+)
+def command(**flags: Any) -> ExitCode:
+    """Load your wallet with many players at once, and judge every call afterwards.
+
+    Each user plays sessions for a player of its own: rounds one after the other, and several calls at once.
+    Every call is recorded; at the end the ledger says whether an order of the calls explains each balance.
+    Lost updates are shown with the calls that collided. Then the balances are put back.
+
+    \b
+    betrontech-sim load --endpoint http://localhost:9000/betrontech_api --player 1000..1099 --for 60s
+    betrontech-sim load --player 1000..1199 --users 200 --workers auto --max-p95 300ms --max-errors 0.1%
+    """
+    # Help and wrong flags do without the checker.
+    from simulator.load.launch import check_installed, run_load
+
+    check_installed()
+    asked = _Asked(**{name: flags.pop(name) for name in _Asked.__slots__})
+    with ExitStack() as stack:
+        folder = _folder(asked.records, stack)
+        if asked.worker is not None:
+            return _work(asked.worker, asked.workers, folder, flags)
+        settings = load_run_settings(flags)
+        options = _options(asked, settings, folder)
+        click.echo(f"loading with --seed {settings.seed}")
+        result = run_load(settings, options, Progress(options.seconds), Path())
+        thresholds = Thresholds(asked.max_p95, asked.max_p99, asked.max_errors)
+        return _reported(result, thresholds, strict=settings.strict)
+
+
+def _options(asked: _Asked, settings: RunSettings, folder: Path) -> LoadOptions:
+    from simulator.load.launch import LoadOptions  # not for help, as above
+    from simulator.load.plan import DEFAULT_MIX, read_disturbances, read_mix
+
+    return LoadOptions(
+        users=asked.users or len(settings.players),
+        seconds=asked.seconds or FOR_S,
+        mix=tuple(read_mix(asked.mix or DEFAULT_MIX)),
+        folder=folder,
+        ramp_s=asked.ramp or 0.0,
+        rate=asked.rate,
+        think_s=asked.think,
+        disturbances=tuple((each.name, each.share) for each in read_disturbances(asked.faults)),
+        share=asked.share,
+        workers=asked.workers,
+        master=asked.master,
+        web=asked.web,
+    )
+
+
+def _folder(records: Path | None, stack: ExitStack) -> Path:
+    if records is None:
+        return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="betrontech-sim-load-")))
+    try:
+        records.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--records {records}: no folder can be made there: {error.strerror}") from None
+    if any(records.glob("*.ndjson")):
+        raise UsageError(f"--records {records}: the folder holds records already; name another")
+    return records
+
+
+def _work(master: tuple[str, int], workers: int, folder: Path, flags: Mapping[str, Any]) -> ExitCode:
+    from simulator.load.launch import work_for  # not for help, as above
+
+    players = flags.get("players") or ("of-the-master",)
+    settings = load_run_settings({**flags, "players": players})
+    whole = work_for(settings, folder, *master, workers, Progress(0.0))
+    return ExitCode.PASSED if whole else ExitCode.INCONCLUSIVE
+
+
+# --- how it goes ----------------------------------------------------------------------------------
+
+SHOWN_EVERY = 10
+"""Where the output is no terminal, every tenth second is shown."""
+
+
+class Progress:
+    """Prints how a load goes on: one line that is written over on a terminal, and some lines elsewhere."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._ticks = 0
+        self._on_line = False
+
+    def __call__(self, kind: str, facts: Mapping[str, Any]) -> None:
+        """Show one message."""
+        if kind == "tick":
+            self._tick(facts)
+            return
+        text = _SAID[kind](facts) if kind in _SAID else ""
+        if text:
+            self._end_line()
+            click.echo(text)
+            sys.stdout.flush()
+
+    def _tick(self, facts: Mapping[str, Any]) -> None:
+        self._ticks += 1
+        terminal = sys.stdout.isatty()
+        if not terminal and self._ticks % SHOWN_EVERY:
+            return
+        text = (
+            f"  {self._ticks:>4} of {self._seconds:.0f} s  {plural(facts['users'], 'user')}  "
+            f"{facts['calls_per_s']:,} calls/s  p95 {facts['p95_ms']:,} ms  "
+            f"{plural(facts['errors'], 'error')}"
+        )
+        click.echo(f"\r{text:<78}" if terminal else text, nl=not terminal)
+        sys.stdout.flush()
+        self._on_line = terminal
+
+    def _end_line(self) -> None:
+        if self._on_line:
+            click.echo("")
+        self._on_line = False
+
+
+_SAID: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "preflight": lambda facts: f"reading {plural(facts['players'], 'balance')}",
+    "waiting": lambda facts: f"waiting for {plural(facts['workers'], 'worker')} at port {facts['port']}",
+    "worker": lambda facts: (
+        f"  {facts['name']} on {visible(facts['host'])} is here ({facts['here']} of {facts['of']})"
+    ),
+    "refused": lambda facts: (
+        f"  a worker on {visible(facts['host'])} cannot take part: {visible(facts['text'])}"
+    ),
+    "connecting": lambda facts: (
+        f"working for {facts['host']}:{facts['port']} with {plural(facts['workers'], 'process', 'processes')}"
+    ),
+    "plan": lambda facts: f"  {facts['name']} has its plan; it records to {facts['file']}",
+    "pid": lambda facts: f"  {facts['worker']} is process {facts['pid']}",
+    "killed": lambda facts: (
+        f"  {facts['worker']} (process {facts['pid']}) has ended before its time: "
+        "its unanswered calls count as unknown"
+    ),
+    "judging": lambda _facts: "judging",
+    "restoring": lambda facts: f"putting back {plural(facts['players'], 'balance')}",
+    "done": lambda facts: "".join(
+        f"  {each['worker']} has handed over {plural(each['recorded'], 'call')}" for each in facts["workers"]
+    ),
+}
+
+
+# --- what came of it ------------------------------------------------------------------------------
+
+SHOWN_MAX = 5
+"""So many wrong histories are shown in full; the reports have all."""
+
+
+def _reported(result: LoadResult, limits: Thresholds, *, strict: bool) -> ExitCode:
+    """Print the result, and return the exit code."""
+    code, why = _judged(result, limits, strict=strict)
+    if result.figures is not None:
+        for line in _figures(result):
+            click.echo(line)
+    found = result.found
+    if found is not None:
+        for judged in sorted(found.kept, key=lambda each: -each.rank)[:SHOWN_MAX]:
+            click.echo(f"\n{judged_text(judged)}")
+        if len(found.kept) > SHOWN_MAX:
+            click.echo(f"and {len(found.kept) - SHOWN_MAX:,} more")
+        click.echo("")
+        click.echo(summary_text(result.players, found.calls, found.ranks, found.shared))
+    for note in result.notes:
+        click.echo(f"note: {note}")
+    click.echo(f"exit {int(code)}: {why}")
+    return code
+
+
+def _judged(result: LoadResult, limits: Thresholds, *, strict: bool) -> tuple[ExitCode, str]:
+    found, figures = result.found, result.figures
+    if found is None or figures is None:
+        if result.interrupted:
+            return ExitCode.INTERRUPTED, "interrupted before the load"
+        code = ExitCode.UNREACHABLE if result.unreachable else ExitCode.INCONCLUSIVE
+        return code, result.why
+    broken = _broken(result, limits)
+    if found.ranks[3]:
+        return ExitCode.FOUND, "your wallet got money wrong under load"
+    if strict and found.ranks[1]:
+        return ExitCode.FOUND, "warnings count as errors (--strict)"
+    if broken:
+        return ExitCode.FOUND, "; ".join(broken)
+    if result.interrupted:
+        return ExitCode.INTERRUPTED, "interrupted; what was recorded is right"
+    if not figures.calls:
+        return ExitCode.INCONCLUSIVE, "no call was sent"
+    if found.ranks[2]:
+        return ExitCode.INCONCLUSIVE, "not every history could be decided"
+    unsound = _unsound(result)
+    if unsound:
+        return ExitCode.INCONCLUSIVE, unsound
+    return ExitCode.PASSED, "the money is right, and the load kept its limits"
+
+
+def _broken(result: LoadResult, limits: Thresholds) -> list[str]:
+    """Return the thresholds that the load broke."""
+    figures = result.figures
+    assert figures is not None
+    broken = []
+    for name, most_ms, taken_ms in (
+        ("p95", limits.p95_ms, figures.latencies.p95_ms if figures.latencies else None),
+        ("p99", limits.p99_ms, figures.latencies.p99_ms if figures.latencies else None),
+    ):
+        if most_ms is not None and (taken_ms is None or taken_ms > most_ms):
+            taken = "there was no answer" if taken_ms is None else f"{name} is {taken_ms:,.1f} ms"
+            broken.append(f"{taken}, --max-{name} allows {most_ms:,} ms")
+    if limits.error_share is not None and figures.error_share > limits.error_share:
+        broken.append(
+            f"{figures.error_share:.2%} of the calls got no usable answer, --max-errors allows "
+            f"{limits.error_share:.2%}"
+        )
+    return broken
+
+
+def _unsound(result: LoadResult) -> str:
+    """Return why the load was not the one that was asked for, or nothing."""
+    killed = [each.name for each in result.workers if each.killed]
+    if killed:
+        return f"{', '.join(killed)} ended before the load was over, so the load was smaller than asked for"
+    if not _accounted(result):
+        return "not every call is accounted for"
+    if any(each.without_players for each in result.workers):
+        return "some users had no player left"
+    return ""
+
+
+def _accounted(result: LoadResult) -> bool:
+    assert result.found is not None
+    assert result.figures is not None
+    recorded = sum(each.recorded for each in result.workers)
+    alike = all(each.sent in (None, each.recorded) for each in result.workers)
+    return alike and recorded == result.found.calls + result.figures.details
+
+
+def _figures(result: LoadResult) -> list[str]:
+    figures, workers = result.figures, result.workers
+    assert figures is not None
+    assert result.found is not None
+    sent = sum(each.recorded if each.sent is None else each.sent for each in workers)
+    recorded = sum(each.recorded for each in workers)
+    lines = [
+        f"{plural(figures.calls, 'call')} in {figures.seconds:.1f} s, {figures.calls_per_s:,.0f} a second, "
+        f"by {plural(len(workers), 'worker')}",
+        f"  {'':<16}{'calls':>9}{'p50':>9}{'p95':>9}{'p99':>9}{'longest':>9}  (ms)",
+        _row("all", figures.calls, figures.latencies),
+        *(_row(noun, count, taken) for noun, count, taken in figures.by_method),
+        f"errors     {figures.errors:,} ({figures.error_share:.2%}), refused {figures.refused:,}, "
+        f"disturbed on purpose {figures.disturbed:,}",
+        *(f"  {count:>7,} {visible(reason)}" for reason, count in figures.reasons[:SHOWN_MAX]),
+        f"accounted  {sent:,} sent, {recorded:,} recorded, {result.found.calls:,} judged"
+        + (f", {figures.details:,} account details, which move no money" if figures.details else ""),
+    ]
+    for each in workers:
+        if each.killed:
+            where = "its record is not here" if each.file is None else f"{each.recorded:,} calls recorded"
+            lines.append(f"  {each.name} was killed: {where}, {each.unanswered:,} without an answer")
+    late = sum(each.late for each in workers)
+    if late:
+        most = max(each.late_ms_max for each in workers)
+        lines.append(f"late       {late:,} calls waited for a free user, up to {most:,} ms")
+    return lines
+
+
+def _row(name: str, calls: int, taken: Percentiles | None) -> str:
+    if taken is None:
+        return f"  {name:<16}{calls:>9,}"
+    times = "".join(f"{each:>9,.1f}" for each in (taken.p50_ms, taken.p95_ms, taken.p99_ms, taken.max_ms))
+    return f"  {name:<16}{calls:>9,}{times}"

@@ -1,0 +1,183 @@
+"""Each worker's record: a line for every call that is over, and a slot for every call that is on its way.
+
+A line is written to its file at once, without a buffer. Before a call is sent it is noted in a slot of a
+file that is mapped into memory, and the slot is freed once the line is written: when a worker is killed, the
+slots that are in use tell which calls have no answer. Nothing is kept in memory, so nothing is dropped.
+"""
+
+from __future__ import annotations
+
+import marshal
+import mmap
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from time import monotonic_ns, time_ns
+
+from simulator.core.call_lines import call_object, line_text, read_line
+from simulator.core.calls import Call, CallForm, Form, Reading, UnsentCall, Why
+from simulator.core.findings import Outcome, Place
+from simulator.core.json import JsonObject
+from simulator.core.money import Money
+from simulator.core.values import Frozen
+from simulator.core.webhooks import Exchange, Method, NoReply, NoReplyKind, WebhookRequest, WireRequest
+from simulator.errors import SimulatorError
+
+SLOT_BYTES = 2048
+"""Room for one call under way; a body that is longer is left out, the call is not."""
+
+SLOTS = 512
+"""How many slots a record has at first; it gets as many again whenever all are in use."""
+
+_LENGTH_BYTES = 4
+
+LINES, SLOTS_ENDING = ".ndjson", ".under-way"
+
+
+class Recorder:
+    """Writes one worker's record: `recorded` counts the lines of calls."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        """Raise SimulatorError where no file can be written."""
+        self.file = folder / f"{name}{LINES}"
+        self.recorded = 0
+        try:
+            self._lines = os.open(self.file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+            self._slots_file = self.file.with_suffix(SLOTS_ENDING).open("w+b")
+            self._slots_file.truncate(SLOT_BYTES * SLOTS)
+            self._slots = mmap.mmap(self._slots_file.fileno(), SLOT_BYTES * SLOTS)
+        except OSError as error:
+            raise SimulatorError(f"{folder}: calls cannot be recorded there: {error.strerror}") from None
+        self._free = list(range(SLOTS - 1, -1, -1))
+        clock: JsonObject = {"worker": name, "monotonic_ns": monotonic_ns(), "unix_ns": time_ns()}
+        self._write(line_text("worker", clock))
+
+    def under_way(self, unsent: UnsentCall) -> int:
+        """Note a call that is about to be sent, and return the number of its slot."""
+        request, why = unsent.request, unsent.why
+        noted = marshal.dumps(
+            (
+                monotonic_ns(),
+                None
+                if request is None
+                else (
+                    request.method.value,
+                    request.player,
+                    None if request.amount is None else int(request.amount),
+                    request.transaction_id,
+                    request.game_id,
+                ),
+                unsent.form.kind.value,
+                (why.scenario_id, why.purpose, why.label, why.place.line if why.place else None),
+                unsent.wire.body if len(unsent.wire.body) < SLOT_BYTES // 2 else b"",
+            )
+        )
+        slot = self._free.pop() if self._free else self._more()
+        at = slot * SLOT_BYTES
+        self._slots[at : at + _LENGTH_BYTES + len(noted)] = len(noted).to_bytes(_LENGTH_BYTES) + noted
+        return slot
+
+    def over(self, slot: int, call: Call) -> None:
+        """Write the line of a call that is over, and free its slot. Raises SimulatorError on a full disk."""
+        self._write(line_text("exchange", call_object(call)))
+        self.recorded += 1
+        self.free(slot)
+
+    def also(self, call: Call) -> None:
+        """Write the line of a further exchange of the same call: a duplicate has two."""
+        self._write(line_text("exchange", call_object(call)))
+        self.recorded += 1
+
+    def free(self, slot: int) -> None:
+        """Free a slot whose call has its lines, or was never sent."""
+        at = slot * SLOT_BYTES
+        self._slots[at : at + _LENGTH_BYTES] = b"\0" * _LENGTH_BYTES
+        self._free.append(slot)
+
+    def close(self) -> None:
+        """Close the files, and remove that of the slots if none is in use."""
+        in_use = len(self._slots) // SLOT_BYTES - len(self._free)
+        self._slots.close()
+        self._slots_file.close()
+        os.close(self._lines)
+        if not in_use:
+            self.file.with_suffix(SLOTS_ENDING).unlink()
+
+    def _more(self) -> int:
+        count = len(self._slots) // SLOT_BYTES
+        self._slots_file.truncate(2 * count * SLOT_BYTES)
+        self._slots.resize(2 * count * SLOT_BYTES)
+        self._free.extend(range(2 * count - 1, count, -1))
+        return count
+
+    def _write(self, line: str) -> None:
+        data = line.encode("utf-8", "surrogatepass")
+        try:
+            while data:
+                # A short write leaves the rest of a line to the next.
+                data = data[os.write(self._lines, data) :]
+        except OSError as error:
+            raise SimulatorError(f"{self.file}: a call cannot be recorded: {error.strerror}") from None
+
+
+# --- what a worker that was killed has left -------------------------------------------------------
+
+
+class Mended(Frozen):
+    """What was found in the record of a worker that did not end it: calls without an answer."""
+
+    unanswered: int
+
+
+def mend(file: Path) -> Mended:
+    """Complete the record of a worker that was killed: the calls under way become calls without an answer."""
+    slots = file.with_suffix(SLOTS_ENDING)
+    if not slots.exists():
+        return Mended(0)
+    last = _without_torn_line(file)
+    left = [call for call in _calls_in(slots.read_bytes()) if not _is_in(call, last)]
+    with file.open("ab") as lines:
+        for call in left:
+            lines.write(line_text("exchange", call_object(call)).encode("utf-8", "surrogatepass"))
+    slots.unlink()
+    return Mended(len(left))
+
+
+def _without_torn_line(file: Path) -> str:
+    """Cut off a last line that is not whole, and return the last one that is."""
+    with file.open("r+b") as lines:
+        size = lines.seek(0, os.SEEK_END)
+        start = max(0, size - (1 << 20))
+        lines.seek(start)
+        tail = lines.read()
+        whole = tail.rfind(b"\n") + 1
+        lines.truncate(start + whole)
+        return tail[tail.rfind(b"\n", 0, max(0, whole - 1)) + 1 : whole].decode("utf-8", "surrogatepass")
+
+
+def _calls_in(slots: bytes) -> Iterator[Call]:
+    killed = NoReply(NoReplyKind.INJECTED, "the worker that sent the call was killed before an answer came")
+    for at in range(0, len(slots), SLOT_BYTES):
+        size = int.from_bytes(slots[at : at + _LENGTH_BYTES])
+        if not size:
+            continue
+        noted = slots[at + _LENGTH_BYTES : at + _LENGTH_BYTES + size]
+        sent_ns, asked, kind, (scenario, purpose, label, line), body = marshal.loads(noted)
+        request = None
+        if asked is not None:
+            method, player, amount, transaction_id, game = asked
+            money = None if amount is None else Money(amount)
+            request = WebhookRequest(Method(method), player, money, transaction_id, game)
+        exchange = Exchange(request, WireRequest(body), killed, sent_ns, None)
+        place = None if line is None else Place("", line)
+        why = Why(scenario, purpose, label, place)
+        yield Call(exchange, Reading(Outcome.UNKNOWN), Form(CallForm(kind), request), why)
+
+
+def _is_in(call: Call, line: str) -> bool:
+    """Return whether this is the call of the line: it may be written with its slot still in use."""
+    recorded = read_line(line, "")
+    if not isinstance(recorded, Call):
+        return False
+    same = recorded.exchange.request == call.exchange.request
+    return same and recorded.exchange.sent_ns >= call.exchange.sent_ns
