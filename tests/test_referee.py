@@ -14,7 +14,7 @@ from simulator.judge.account import LeftOff, PlayerStanding
 from simulator.judge.findings import Findings
 from simulator.judge.referee import Referee
 from simulator.judge.rulings import NO_READ, NOT_OPENED, SENT_BEFORE, Policy
-from simulator.law.book import resembles
+from simulator.law.likeness import resembles
 
 SERVING = Policy(own_players=False, after_silence=False, unanswered_max=8, calls_max=2000, players_max=100)
 POLICIES = pytest.mark.parametrize("policy", [Policy(), SERVING], ids=["run", "serve"])

@@ -168,7 +168,8 @@ def _refund_and_bet(operations: Sequence[Operation], suspect: Operation) -> _Rep
     bet = next((each for each in operations if _is_bet_of(each, suspect)), None)
     if bet is None:
         return None
-    without = [each for each in operations if each is not suspect]
+    copies = [each for each in operations if _is_accepted(each) and _is_copy_of(each, suspect)]
+    without = [each for each in operations if each not in copies]
     sentence = f"{suspect.name} was accepted, but {bet.name} was taken all the same"
     return Situation.LATE_BET_TAKEN, sentence, without
 
@@ -176,6 +177,10 @@ def _refund_and_bet(operations: Sequence[Operation], suspect: Operation) -> _Rep
 def _is_bet_of(operation: Operation, refund: Operation) -> bool:
     same = operation.method is Method.BET and operation.transaction_id == refund.transaction_id
     return same and operation.outcome is Outcome.ACCEPTED
+
+
+def _is_copy_of(operation: Operation, other: Operation) -> bool:
+    return (operation.method, operation.transaction_id) == (other.method, other.transaction_id)
 
 
 def _no_effect(operations: Sequence[Operation], suspect: Operation) -> _Repair | None:

@@ -22,7 +22,7 @@ from simulator.core.money import ZERO, Money
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Method, NoReply, NoReplyKind
 from simulator.history.check import Consistency, HistoryVerdict, MoneyVerdict, check_history, settled_history
-from simulator.law.book import resembles
+from simulator.law.likeness import resembles
 from simulator.law.rules import rule_of, words_of
 from simulator.law.situations import Situation
 

@@ -170,6 +170,11 @@ class Account:
         return [*confirmed[-UNCONFIRMED_MAX:], *self.unconfirmed]
 
     @property
+    def methods_in_question(self) -> set[Method]:
+        """Return the methods of the calls whose effect no read has confirmed."""
+        return {each.request.method for each in self.in_question}
+
+    @property
     def open_amounts(self) -> set[Money | None]:
         """Return the amounts of the calls that no read has confirmed, and of those without an answer."""
         return {each.request.amount for each in (*self.unconfirmed, *self.unanswered)}
@@ -213,6 +218,8 @@ class Account:
         """Note that a read agreed with everything so far."""
         if read is not None and read.balance == balance:
             self.known_ns = read.exchange.sent_ns
+            for made in self.unconfirmed:
+                self.traffic.note_exact(made.request.method, made.before, made.effect(self.book))
         self.unconfirmed.clear()
         self.another_hand = self.restarted = False
         if balance != self.based:

@@ -123,6 +123,8 @@ class BurstJudging(Judging):
             vague = known is not None or situation is Situation.CONCURRENT_WRONG
             around = Around(account.in_question, self._beside)
             may_be = of_burst(account.book, around, calls, gap, vague=vague)
+            moved = {each.method for each in calls if each.method.moves_money}
+            may_be = self._plausible(account, may_be, moved | account.methods_in_question)
             may_be = or_never_stored(account, situation, may_be, balance)
             may_be = may_be.also(*(READS_WRONGLY if situation in READS_WRONGLY else ()))
             self._found.append(findings.money(situation, call, facts, method, may_be=may_be))

@@ -33,6 +33,7 @@ from simulator.law.book import Book, World
 from simulator.law.mistakes import (
     NOTHING_DONE,
     OTHER_AMOUNT,
+    QUANTA,
     TAKEN_AGAIN,
     coarse,
     cut_by_float,
@@ -198,6 +199,11 @@ def of_burst(book: Book, around: Around, calls: Collection[Operation], gap: int,
             effects[call.method].append(effect)
             seen.add(key)
     found = _explaining(_together(each), gap) | _of_floats(book.balances[0], book.balances[0], gap)
+    # Each call makes these, and of many calls some always come to what is missing.
+    moves = [effect for some in effects.values() for effect in some if effect]
+    found -= {_S.CENTS_CUT, _S.FRACTION_DROPPED}
+    found |= {_S.CENTS_CUT} if _is_cut_by_float(book.balances[0], moves, gap) else set()
+    found |= {_S.FRACTION_DROPPED} if _is_coarse(book.balances[0], moves, gap) else set()
     found |= {NOTHING_DONE[method] for method, some in effects.items() if _add_up(some, -gap)}
     elsewhere = around.misplaced(
         gap, [(method, effect) for method, some in effects.items() for effect in some]
@@ -206,8 +212,6 @@ def of_burst(book: Book, around: Around, calls: Collection[Operation], gap: int,
     if _add_up([effect for some in effects.values() for effect in some], -gap):
         # Calls that started from the same balance: the last one to write undoes the others.
         found.add(_S.LOST_UPDATE)
-    if _S.CENT_OFF in found and _is_cut_by_float(book.balances[0], effects, gap):
-        found.add(_S.CENTS_CUT)
     if any(effects[Method.REFUND]):
         # A refund that undoes more than its bet is off by what the calls beside it have moved.
         found.add(_S.REFUND_WRONG_AMOUNT)
@@ -238,11 +242,24 @@ _ORDERS_TRIED = 40
 """In how many orders calls are added up as floats: which cent that loses depends on the balance they meet."""
 
 
-def _is_cut_by_float(before: int, effects: Mapping[Method, Sequence[int]], gap: int) -> bool:
+def _is_coarse(before: int, moves: Sequence[int], gap: int) -> bool:
+    """Return whether calls that overlapped are off by what a column of whole units, or tenths, loses."""
+    after = before + sum(moves) + gap
+    for quantum in QUANTA:
+        if before % quantum == after % quantum == 0 and abs(gap) < quantum * len(moves):
+            return gap != 0
+        for added in (0, quantum // 2, quantum - 1):
+            kept = [(abs(each) + added) // quantum * quantum for each in moves]
+            if gap and gap == sum(k - e if e > 0 else -e - k for k, e in zip(kept, moves, strict=True)):
+                return True
+    return False
+
+
+def _is_cut_by_float(before: int, moves: Sequence[int], gap: int) -> bool:
     """Return whether calls that overlapped are off by as many cents as a float loses that is cut."""
-    moves = [effect for some in effects.values() for effect in some if effect]
-    if gap == sum(cut_by_float(effect) - effect for effect in moves):
+    if gap and gap == sum(cut_by_float(effect) - effect for effect in moves):
         return True
+    moves = list(moves)
     order = Random(0)
     losses = set()
     for _ in range(_ORDERS_TRIED):

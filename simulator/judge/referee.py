@@ -30,7 +30,8 @@ from simulator.judge.rulings import (
     Ruling,
 )
 from simulator.judge.traffic import Traffic
-from simulator.law.book import Book, Ledger, Terms, resembles
+from simulator.law.book import Book, Ledger, Terms
+from simulator.law.likeness import resembles
 from simulator.law.situations import Situation
 
 

@@ -6,6 +6,7 @@ from collections import deque
 
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Method, WebhookRequest
+from simulator.law.mistakes import cut_by_float, sum_cut_by_float
 
 NOTES_KEPT = 2_048
 """How many notes are kept: two for each call, and more than a burst of several players has."""
@@ -27,18 +28,29 @@ class Traffic:
     """The latest money calls to one wallet. Several threads may note calls at once.
 
     `stored`: a call was seen to take effect, by what came after its own answer. `emptied`: a bet of a whole
-    balance was taken.
+    balance was taken. `exact` are the methods whose calls kept a cent that a float would have lost.
     """
 
     def __init__(self) -> None:
         self.stored = False
         self.emptied = False
+        self.exact: set[Method] = set()
+        self._kept: set[tuple[Method, bool]] = set()
         self._calls: deque[Passing] = deque(maxlen=NOTES_KEPT)
 
     def note(self, request: WebhookRequest | None, sent_ns: int, answered_ns: int | None = None) -> None:
         """Note a call when it is sent, and again when it is answered."""
         if request is not None and request.method.moves_money and request.amount:
             self._calls.append(Passing(request, sent_ns, answered_ns))
+
+    def note_exact(self, method: Method, before: int, effect: int) -> None:
+        """Note that a call moved a balance exactly, as a read has shown."""
+        if not effect or method in self.exact:
+            return
+        losing = cut_by_float(abs(effect)) != abs(effect), sum_cut_by_float(before, effect) != before + effect
+        self._kept |= {(method, is_sum) for is_sum, loses in zip((False, True), losing, strict=True) if loses}
+        if {(method, False), (method, True)} <= self._kept:
+            self.exact.add(method)
 
     def of_others(self, player: str, since_ns: int) -> dict[Method, list[int]]:
         """Return the amounts of the calls for other players that were in flight at that moment or later."""

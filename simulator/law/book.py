@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
-from unicodedata import combining, normalize
 
 from simulator.core.calls import CallForm, Operation
 from simulator.core.findings import Outcome
 from simulator.core.money import Money
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Method, WebhookRequest
+from simulator.law.likeness import near_forms
 from simulator.law.roles import Applied, Branch, Entry, Mark, Pending, Role, Tombstone, WalletState, role_of
 
 __all__ = ["Book", "Ledger", "Observation", "Terms", "TooManyWorlds", "World"]
@@ -183,10 +183,13 @@ class Book:
         self._settle([World(self, made.balance, delta)])
 
     def rebase(self, balance: Money) -> Money:
-        """Go on from a balance that no world has; return by how much it is more than in the nearest one."""
-        world = min(self.worlds, key=lambda each: abs(balance - each.balance))
-        self._settle([World(self, balance, world.delta)])
-        return Money(balance - world.balance)
+        """Go on from a balance that no world has; return by how much it is more than in the nearest one.
+
+        Every world stays possible: such a balance does not tell which calls took effect.
+        """
+        nearest = min(self.worlds, key=lambda each: abs(balance - each.balance))
+        self._settle([World(self, balance, each.delta) for each in self.worlds])
+        return Money(balance - nearest.balance)
 
     def shift(self, moved: int) -> None:
         """Let the balance have moved by so much in every state, by what is not in the book."""
@@ -451,32 +454,6 @@ class Ledger:
         if self._shared and request.transaction_id in self._shared:
             return True
         return self.has_several_players and bool(self.other_owners(book.player, request))
-
-
-# --- ids that careless wallets confuse ------------------------------------------------------------
-
-_TRUNCATIONS = (24, 32, 64, 128)
-
-
-def near_forms(transaction_id: str) -> Iterator[str]:
-    """Return the forms by which wallets confuse ids: case, accents, blanks, zeros, columns that cut off."""
-    letters = normalize("NFKD", transaction_id.strip().casefold())
-    folded = "".join(letter for letter in letters if not combining(letter))
-    yield "folded:" + folded
-    head, _, tail = folded.rpartition("-")
-    if tail.isdigit():
-        yield f"number:{head}-{int(tail)}" if len(tail) < 40 else "number:" + folded
-    for length in _TRUNCATIONS:
-        if len(folded) > length:
-            yield f"cut{length}:" + folded[:length]
-
-
-def resembles(user_id: str, known: str) -> bool:
-    """Return whether a wallet that casts or trims ids takes a user_id for another player's."""
-    bare = user_id.strip()
-    tail = bare.removeprefix(known)
-    alike = bare.lstrip("0") == known.lstrip("0")
-    return user_id != known and (alike or (tail != bare and not tail[0].isdigit()))
 
 
 # --- worlds: possible states of one player's wallet -----------------------------------------------

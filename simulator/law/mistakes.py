@@ -38,7 +38,7 @@ def situation_of(
         case Kind.REFUND if 0 < 100 * size == moved:
             return S.HUNDREDFOLD
         case Kind.REFUND:
-            return _refund(outcome, size if stake is None else stake, moved)
+            return _refund(outcome, size, size if stake is None else stake, moved)
         case Kind.OVERDRAFT:
             return _overdraft(outcome, moved)
         case Kind.NAMED:
@@ -86,11 +86,13 @@ def _overdraft(outcome: Outcome, moved: Money) -> S:
     return S.OVERDRAFT_REFUSED_BUT_TAKEN if outcome is Outcome.REFUSED else S.OVERDRAFT
 
 
-def _refund(outcome: Outcome, stake: Money, moved: Money) -> S:
+def _refund(outcome: Outcome, size: Money, stake: Money, moved: Money) -> S:
     if moved < 0:
         return S.REFUND_DEBITED
     if moved > stake:
-        return _other_amount(moved, stake, S.REFUND_OVER_STAKE)
+        # It pays what was asked for, or the stake twice; any other amount is not from this refund.
+        asked = moved in (size, 2 * stake) or not stake
+        return _other_amount(moved, stake, S.REFUND_OVER_STAKE if asked else S.REFUND_WRONG_AMOUNT)
     if outcome is Outcome.REFUSED:
         return S.REFUND_REFUSED_BUT_CREDITED if moved else S.REFUND_REFUSED
     if not moved:
@@ -145,14 +147,14 @@ TAKEN_AGAIN = {
 }
 """The situation in which a call of that method takes effect again when it is sent again."""
 
-_QUANTA = (100, 10)
+QUANTA = (100, 10)
 """Whole units, and tenths of them: what columns without two decimals keep."""
 
 
 def coarse(amount: int) -> frozenset[int]:
     """Return what an amount becomes in a column with less than two decimals, cut or rounded."""
     found = set()
-    for quantum in _QUANTA:
+    for quantum in QUANTA:
         below = amount - amount % quantum
         found |= {below, below + quantum} if amount % quantum else {amount}
     return frozenset(found - {amount})
