@@ -18,12 +18,12 @@ from control_client import Control, controlled
 from simulator.core.findings import CallVerdict, Outcome
 from simulator.core.languages import Lang
 from simulator.core.webhooks import Method
+from simulator.report.languages import texts_in
 from simulator.serve.console.exports import code_of
-from simulator.serve.console.frame import POLICY
+from simulator.serve.console.frame import POLICY, TEXTS
 from simulator.serve.console.pages import shown_body
 from simulator.serve.console.plots import LEFT, WIDTH, time_axis
 from simulator.serve.entries import Purpose
-from simulator.serve.texts import texts_folder, texts_of
 
 PAGES = (
     "/",
@@ -105,7 +105,7 @@ def test_every_page_is_there_in_every_language(control: Control, path: str, lang
     assert f'<html lang="{lang}">' in text
     assert text.count("<main ") == 1
     assert text.count('id="main"') == 1
-    assert texts_of("console", lang)["nav_findings"] in text
+    assert texts_in(TEXTS, lang)["nav_findings"] in text
     written = re.sub(r"(?s)<pre.*?</pre>", "", text.split('<script type="application/json"')[0])
     assert not re.search(r">[^<]*\{\w+\}[^<]*<", written)
     assert not [each for each in found.attributes if each[1] in ("src", "href") and "://" in str(each[2])]
@@ -275,7 +275,7 @@ def test_a_language_that_was_chosen_beats_the_browsers(control: Control) -> None
 
 def test_every_language_has_every_text_with_the_same_places() -> None:
     """And none says the same as English where a sentence stands."""
-    english = texts_of("console", Lang.ENGLISH)
+    english = texts_in(TEXTS, Lang.ENGLISH)
 
     def flat(texts: object, path: str = "") -> dict[str, str]:
         if not isinstance(texts, dict):
@@ -285,17 +285,17 @@ def test_every_language_has_every_text_with_the_same_places() -> None:
         }
 
     for lang in Lang:
-        found, wanted = flat(texts_of("console", lang)), flat(english)
+        found, wanted = flat(texts_in(TEXTS, lang)), flat(english)
         assert list(found) == list(wanted)
         for name, text in wanted.items():
             assert sorted(re.findall(r"\{\w+\}", found[name])) == sorted(re.findall(r"\{\w+\}", text)), name
             if lang is not Lang.ENGLISH and len(text.split()) > 4:
                 assert found[name] != text, name
-    assert {file.stem for file in texts_folder("console").iterdir()} == {str(lang) for lang in Lang}
+    assert {file.stem for file in TEXTS.iterdir()} == {str(lang) for lang in Lang}
 
 
 def test_every_word_of_the_journal_has_its_text() -> None:
-    texts = texts_of("console", Lang.ENGLISH)
+    texts = texts_in(TEXTS, Lang.ENGLISH)
     named = {"outcome": Outcome, "verdict": CallVerdict, "purpose": Purpose, "method": Method}
     for name, words in named.items():
         assert all(texts[f"{name}_{word}"] for word in words)
@@ -303,7 +303,7 @@ def test_every_word_of_the_journal_has_its_text() -> None:
 
 def test_every_text_is_used() -> None:
     """By a template, a script, or a route."""
-    console = texts_folder("console").parent
+    console = TEXTS.parent
     files = [file for kind in ("*.html", "*.js", "*.py") for file in sorted(console.rglob(kind))]
     code = "\n".join(file.read_text() for file in files)
     made = (
@@ -318,7 +318,7 @@ def test_every_text_is_used() -> None:
         "check_",
         "closing_",
     )
-    texts = texts_of("console", Lang.ENGLISH)
+    texts = texts_in(TEXTS, Lang.ENGLISH)
     names = [*(name for name in texts if name != "js"), *texts["js"]]
     unused = [name for name in names if not name.startswith(made) and not re.search(rf"\b{name}\b", code)]
     assert unused == []
@@ -356,7 +356,7 @@ def test_pages_of_an_empty_server_say_what_to_do() -> None:
 def test_static_files_are_ours_and_need_no_token() -> None:
     """The form to log in looks like the rest."""
     with controlled(admin_token="t") as control:
-        static = Path(texts_folder("console").parent / "static")
+        static = Path(TEXTS.parent / "static")
         for file in static.iterdir():
             with closing(control.api.client.get(f"/console/static/{file.name}")) as reply:
                 assert reply.status_code == 200
@@ -380,7 +380,7 @@ def _brightness(colour: str) -> float:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_colour_of_a_text_stands_out_from_its_ground(scheme: str) -> None:
     """4.5 to 1 at least, and 3 to 1 for the edges of what can be filled in or pressed (WCAG 2, AA)."""
-    css = (texts_folder("console").parent / "static" / "console.css").read_text()
+    css = (TEXTS.parent / "static" / "console.css").read_text()
     light, _, rest = css.partition("@media (prefers-color-scheme: dark)")
     colours = _colours(light if scheme == "light" else rest.partition("* { box-sizing")[0])
     grounds = ("card", "ground", "hover", "chosen")

@@ -107,3 +107,29 @@ def test_the_findings_page_says_how_much_how_to_fix_it_and_where() -> None:
         assert "No errors found." in control.api.client.get("/console/findings?player=1099").get_data(
             as_text=True
         )
+
+
+def test_a_cause_is_said_in_the_language_that_is_asked_for() -> None:
+    """By the query before the browser's language; codes, names and amounts are the same in each."""
+    with controlled("bet-charged-again", "status-as-word") as control:
+        resend_bet(control, 1)
+        english, client = causes(control), control.api.client
+        asked = {
+            lang: client.get(f"/_sim/findings?lang={lang}", headers={"Accept-Language": "tr"}).get_json()
+            for lang in ("tr", "pt-BR", "en")
+        }
+        accepted = client.get("/_sim/findings", headers={"Accept-Language": "de, pt;q=0.5"}).get_json()
+        assert asked["en"]["findings"] == english
+        assert accepted == asked["pt-BR"]
+        sentences = ("title", "message", "why", "fix")
+        for lang in ("tr", "pt-BR"):
+            for cause, other in zip(english, asked[lang]["findings"], strict=True):
+                assert all(cause[name] != other[name] for name in sentences if cause[name])
+                for each in other["occurrences"]:
+                    each["message"] = cause["occurrences"][0]["message"]
+                assert {**other, **{name: cause[name] for name in sentences}} == cause
+        refused = client.post("/_sim/findings/dismiss?lang=tr", json={"cause": "x"}).get_json()
+        assert (refused["error"], refused["parameter"]) == ("NOT_FOUND", "cause")
+        assert '"x"' in refused["message"]
+        assert "there is no" not in refused["message"]
+        assert client.get("/_sim/verdict?lang=xx").get_json()["parameter"] == "lang"

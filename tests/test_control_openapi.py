@@ -50,7 +50,7 @@ def test_the_file_has_the_words_of_the_code() -> None:
     assert set(components["schemas"]["Error"]["properties"]["error"]["enum"]) >= {
         code.code for code in codes_of(Part.CONTROL)
     }
-    assert tuple(components["parameters"]) == FILTERS
+    assert tuple(components["parameters"]) == (*FILTERS, "lang")
     for name, words in WORDS.items():
         assert components["parameters"][name]["schema"]["enum"] == [*map(str, words), ""]
     assert components["schemas"]["FaultKind"]["enum"] == list(ApiFaultKind)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from simulator.core.languages import Lang
 from simulator.core.money import ZERO, Money
 from simulator.core.rounds import VOLATILITIES, spin
+from simulator.report.languages import texts_in
 from simulator.serve import play
 from simulator.serve.play.reels import (
     BONUS,
@@ -27,9 +28,9 @@ from simulator.serve.play.reels import (
     winning_lines,
 )
 from simulator.serve.play.seats import FIRST, stake_ladder
-from simulator.serve.texts import texts_of
 
 PLAY = Path(play.__file__).parent
+TEXTS = PLAY / "texts"
 PAYOUTS = st.integers(1, 10_000_000).map(Money)
 STAKES = st.sampled_from([stake for lang in Lang for stake in stake_ladder(lang)])
 KEYS = st.text(max_size=8)
@@ -118,12 +119,12 @@ def flat(texts: Any, prefix: str = "") -> dict[str, str]:
 @pytest.mark.parametrize("lang", Lang)
 def test_languages_have_the_same_texts_with_the_same_places(lang: Lang) -> None:
     """Nothing is left untranslated, and no translation forgets a figure."""
-    english, other = flat(texts_of("play", Lang.ENGLISH)), flat(texts_of("play", lang))
+    english, other = flat(texts_in(TEXTS, Lang.ENGLISH)), flat(texts_in(TEXTS, lang))
     assert other.keys() == english.keys()
     for name, text in other.items():
         assert sorted(re.findall(r"{\w+}", text)) == sorted(re.findall(r"{\w+}", english[name])), name
         assert text or name.startswith("money."), name
-    assert set(texts_of("play", lang)["symbols"]) == {*SYMBOLS, BONUS}
+    assert set(texts_in(TEXTS, lang)["symbols"]) == {*SYMBOLS, BONUS}
 
 
 def test_every_text_is_used() -> None:

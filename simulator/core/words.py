@@ -60,6 +60,15 @@ _HINTS = {
 }
 
 
+_REFUSALS = frozenset({400, 401, 402, 403, 404, 409, 410, 412, 418, 422, 423, 424, 451})
+"""Statuses with which a wallet may refuse a single call, as for an unknown player or too small a balance."""
+
+
+def call_hint(status: int) -> str:
+    """Return what to check when a single call is answered with that status; empty for an own refusal."""
+    return "" if status in _REFUSALS else status_hint(status)
+
+
 def status_hint(status: int) -> str:
     """Return what to check when an endpoint answers with that HTTP status; empty where there is nothing."""
     if status in _HINTS:

@@ -1,18 +1,53 @@
-"""The words of reports, of `explain` and of pages in each language: a folder with a JSON file a language."""
+"""What people read in their own language: texts of pages and reports, and the sentences of findings.
+
+Texts that only pages have stand in a JSON file a language, by a name. All other sentences are written where
+they are made, in English; `texts/sentences` holds them with their translation, as gettext does. Findings,
+reasons and errors are thus kept, compared and handed to programs in English, and `Words` says them in the
+language of the reader when they are shown: journals of yesterday, too.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import cache, lru_cache
 from pathlib import Path
+from string import Formatter
 from typing import Any
 
+from simulator.core.findings import Finding
 from simulator.core.languages import Lang, lang_of
+from simulator.core.values import Frozen
+from simulator.law.rules import rules, words_of
+from simulator.law.situations import Situation
 
 Texts = Mapping[str, Any]
 
 REPORTS = Path(__file__).with_name("texts")
+
+SENTENCES = REPORTS / "sentences"
+"""A JSON file for each language but English: English sentences with `{places}`, and their translations.
+
+A place whose name ends in `_words` holds a sentence, which is translated as well, and one that ends in `_any`
+several values, one of which will do; all others hold data. Braces of the sentence itself are doubled.
+"""
+
+NAMES = {Lang.ENGLISH: "English", Lang.TURKISH: "Türkçe", Lang.PORTUGUESE: "Português"}
+
+_AND = "; "
+"""What stands between the sentences of a hint."""
+
+_WORDS, _ANY, _OR = "_words", "_any", " or "
+
+_TELLING = 12
+
+_CHARACTERS_MAX = 4_000
+"""Longer texts are not ours: they quote a wallet."""
+
+_DEPTH_MAX = 3
+
+_ACCEPTED_MAX = 20
 
 _VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")
 """What names the language of messages, the first that is set first (POSIX, 8.2)."""
@@ -28,3 +63,165 @@ def texts_in(folder: Path, lang: Lang) -> Texts:
 def lang_of_locale(environment: Mapping[str, str]) -> Lang:
     """Return the language that the locale of an environment asks for; English for any other."""
     return lang_of(next((environment[name] for name in _VARIABLES if environment.get(name)), ""))
+
+
+def lang_accepted(wanted: Iterable[str]) -> Lang:
+    """Return the first of a browser's languages that the pages are written in; English if there is none."""
+    for code in list(wanted)[:_ACCEPTED_MAX]:
+        lang = lang_of(code)
+        if lang is not Lang.ENGLISH or code.casefold().startswith("en"):
+            return lang
+    return Lang.ENGLISH
+
+
+class Words(Frozen):
+    """Says in a language what is written in English."""
+
+    lang: Lang
+
+    def __call__(self, text: str, **values: object) -> str:
+        """Return a sentence in the language, with its values; one without a translation stays English."""
+        if values:
+            sentence = _catalogue(self.lang).exact.get(text, text)
+            return _filled(sentence, {name: str(value) for name, value in values.items()})
+        return text if self.lang is Lang.ENGLISH else _said(text, self.lang)
+
+    def finding(self, finding: Finding) -> Finding:
+        """Return a finding as it reads in the language; what the wallet and the scenario say stays."""
+        if self.lang is Lang.ENGLISH:
+            return finding
+        return replace(
+            finding,
+            message=self(finding.message),
+            label=self(finding.label),
+            trail=self.trail(finding.trail),
+            lanes=tuple(map(self.lane, finding.lanes)),
+            why=self(finding.why),
+        )
+
+    def trail(self, trail: str) -> str:
+        """Return a line of balances and calls: ``100.00 → bet 10.00 → 90.00``."""
+        steps = []
+        for step in trail.split(_ARROW):
+            call, blank, amount = step.rpartition(" ")
+            steps.append(step if _OR in step else self(call or step) + blank + amount if call else self(step))
+        return _ARROW.join(steps)
+
+    def lane(self, lane: str) -> str:
+        """Return the drawing of a call over time, of which only the answer at its end is a sentence."""
+        drawn, bar, answer = lane.rpartition("  ")
+        return drawn + bar + self(answer)
+
+
+_ARROW = " → "
+
+
+class _Sentence(Frozen):
+    """A sentence with places: the texts around them in English, their names, and the translation."""
+
+    around: tuple[str, ...]
+    places: tuple[str, ...]
+    translation: str
+
+    def values_in(self, text: str) -> dict[str, str] | None:
+        """Return what stands in the places of a text, None if it is another sentence.
+
+        Each place ends where the next text around it first stands: one pass, however long a quote is.
+        """
+        first, *between, last = self.around
+        if not (text.startswith(first) and text.endswith(last) and len(text) > len(first) + len(last)):
+            return None
+        at, end, values = len(first), len(text) - len(last), {}
+        for name, literal in zip(self.places, between, strict=False):
+            found = text.find(literal, at + 1, end)
+            if found < 0:
+                return None
+            values[name] = text[at:found]
+            at = found + len(literal)
+        if at >= end:
+            return None
+        values[self.places[-1]] = text[at:end]
+        return values if self.is_telling or all(map(_is_plain, values.items())) else None
+
+    @property
+    def is_telling(self) -> bool:
+        """Return whether its own text is enough to know it by; in a shorter one data are single words."""
+        return sum(map(len, self.around)) >= _TELLING
+
+
+def _is_plain(place: tuple[str, str]) -> bool:
+    return place[0].endswith((_WORDS, _ANY)) or " " not in place[1]
+
+
+class _Catalogue(Frozen):
+    """The sentences of a language; those with places by what is most certain about them first."""
+
+    exact: dict[str, str]
+    patterns: tuple[_Sentence, ...]
+
+
+@cache
+def _catalogue(lang: Lang) -> _Catalogue:
+    if lang is Lang.ENGLISH:
+        return _Catalogue({}, ())
+    exact, patterns = _of_the_law(lang), list[_Sentence]()
+    for english, translation in texts_in(SENTENCES, lang).items():
+        around, places = parts_of(english)
+        exact[english if places else around[0]] = translation if places else parts_of(translation)[0][0]
+        if places:
+            patterns.append(_Sentence(around, places, translation))
+    patterns.sort(key=lambda each: -sum(map(len, each.around)))
+    return _Catalogue(exact, tuple(patterns))
+
+
+def _of_the_law(lang: Lang) -> dict[str, str]:
+    """Return the words of rules and situations, which have files of their own."""
+    found: dict[str, str] = {}
+    for situation in Situation:
+        english, other = words_of(situation), words_of(situation, lang)
+        found |= {english.title: other.title, english.why: other.why}
+    translated = rules(lang)
+    for id, rule in rules().items():
+        for name in ("title", "meaning", "why", "fix", "no_scenario"):
+            found[getattr(rule, name)] = getattr(translated[id], name)
+    found.pop("", None)
+    return found
+
+
+def parts_of(sentence: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the texts around the places of a sentence, and the names of the places."""
+    around, places = [""], list[str]()
+    for literal, name, _, _ in Formatter().parse(sentence):
+        around[-1] += literal
+        if name is not None:
+            places.append(name)
+            around.append("")
+    return tuple(around), tuple(places)
+
+
+@lru_cache(maxsize=8192)
+def _said(text: str, lang: Lang, depth: int = 0) -> str:
+    if not text or len(text) > _CHARACTERS_MAX or depth > _DEPTH_MAX:
+        return text
+    catalogue = _catalogue(lang)
+    if text in catalogue.exact:
+        return catalogue.exact[text]
+    for sentence in catalogue.patterns:
+        found = sentence.values_in(text)
+        if found is not None:
+            values = {name: _value(name, value, lang, depth + 1) for name, value in found.items()}
+            return _filled(sentence.translation, values)
+    parts = text.split(_AND)
+    return text if len(parts) == 1 else _AND.join(_said(part, lang, depth + 1) for part in parts)
+
+
+def _value(name: str, value: str, lang: Lang, depth: int) -> str:
+    if name.endswith(_WORDS):
+        return _said(value, lang, depth)
+    return value.replace(_OR, _said(_OR, lang)) if name.endswith(_ANY) else value
+
+
+def _filled(sentence: str, values: Mapping[str, str]) -> str:
+    around, places = parts_of(sentence)
+    rest = (values.get(name, "") + text for name, text in zip(places, around[1:], strict=True))
+    return around[0] + "".join(rest)

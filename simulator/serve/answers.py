@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 from enum import Enum, StrEnum
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from simulator.core.mappings import Mistake, Wrong
 
 if TYPE_CHECKING:
     from flask import Response
+
+    from simulator.report.languages import Words
 
 
 ERROR_KEY = "simulator.error"
@@ -191,6 +193,27 @@ def answer(value: object, status: int = 200) -> Response:
 
     told = Response(json.dumps(value, separators=(",", ":")), status, content_type="application/json")
     told.headers["Cache-Control"] = "no-store"
+    return told
+
+
+SAID = frozenset({"message", "title", "why", "fix", "reason", "hint", "problem"})
+"""The fields of answers that hold sentences; all others hold codes and data, which have no language."""
+
+
+def said_in(words: Words, value: Any) -> Any:
+    """Return a JSON value with its sentences in another language."""
+    if isinstance(value, dict):
+        return {
+            name: words(each) if name in SAID and isinstance(each, str) else said_in(words, each)
+            for name, each in value.items()
+        }
+    return [said_in(words, each) for each in value] if isinstance(value, list) else value
+
+
+def answer_in(words: Words, told: Response) -> Response:
+    """Return an answer with its sentences in another language, if it is JSON."""
+    if told.is_json and not told.is_streamed and not told.direct_passthrough:
+        told.set_data(json.dumps(said_in(words, told.get_json()), separators=(",", ":")))
     return told
 
 

@@ -40,8 +40,9 @@ class Occurrence(Frozen):
 class SeenCause(Frozen):
     """A cause and the exchanges that show it. `amount` is the sum over all `count` of them, where known.
 
-    `first` and `latest` are numbers of exchanges; `occurrences` are the latest ones. `may_follow_from` is the
-    cause that may have made this one.
+    `first` and `latest` are numbers of exchanges; `occurrences` are the latest ones. `hint` says what the
+    status of the latest answer hints at, such as a CSRF check. `may_follow_from` is the cause that may have
+    made this one.
     """
 
     cause: str
@@ -51,6 +52,7 @@ class SeenCause(Frozen):
     message: str
     why: str
     fix: str
+    hint: str
     count: int
     amount: Money | None
     first: int
@@ -136,6 +138,7 @@ class SeenCauses:
             message=finding.message,
             why=finding.why,
             fix=rule(finding.rule).fix if finding.rule in rule_ids() else "",
+            hint=occurrences[0].entry.hint,
             count=count,
             amount=self._amount(mine, with_cause),
             first=first,

@@ -24,6 +24,7 @@ from simulator.core.webhooks import (
     WebhookRequest,
     WireRequest,
 )
+from simulator.core.words import call_hint
 from simulator.judge.findings import kept_finding
 from simulator.serve.store import Value
 
@@ -68,6 +69,12 @@ class Entry(Frozen, kw_only=True):
     difference: Money = ZERO
     number: int = 0
     change: int = 0
+
+    @property
+    def hint(self) -> str:
+        """Return what the status of the answer hints at; empty where it says nothing about the cause."""
+        accepted = self.call.outcome is Outcome.ACCEPTED
+        return "" if accepted or self.reply is None else call_hint(self.reply.status)
 
     @property
     def agent(self) -> str:

@@ -8,10 +8,12 @@ from urllib.parse import parse_qsl, urlsplit
 
 from simulator.core import json as exact_json
 from simulator.core.findings import CallVerdict, Outcome
+from simulator.core.languages import Lang
 from simulator.core.mappings import Fields, Keys, Mistake, Wrong
 from simulator.core.money import ZERO, Money, format_money, parse_written
 from simulator.core.webhooks import Method, WebhookRequest
 from simulator.errors import UsageError
+from simulator.report.languages import lang_accepted
 from simulator.serve.answers import Denied, ErrorCode
 from simulator.serve.entries import Filter, Purpose
 from simulator.wire.profiles import DOCUMENTED_FIELDS
@@ -24,9 +26,23 @@ PARAMETERS_MAX = 100
 PLAY_BODY_BYTES_MAX = 4096
 
 
+COOKIE = "console_lang"
+"""The cookie that keeps the language which was chosen on a page."""
+
+
+def lang_wanted(request: Request) -> Lang:
+    """Return the language that a request names, else the one chosen on a page, else the browser's."""
+    for chosen in (request.args.get("lang", ""), request.cookies.get(COOKIE, "")):
+        if chosen in set(Lang):
+            return Lang(chosen)
+    return lang_accepted(request.accept_languages.values())
+
+
 def query_of(request: Request, *known: str) -> Fields:
-    """Return the fields of the query."""
-    return Fields(request.args.items(multi=True), Keys("the query", known))
+    """Return the fields of the query; each may name the language of its answer."""
+    fields = Fields(request.args.items(multi=True), Keys("the query", ("lang", *known)))
+    fields.word("lang", Lang, Lang.ENGLISH)
+    return fields
 
 
 def body_of(request: Request, *known: str) -> Fields:

@@ -18,6 +18,7 @@ from simulator.core.secrets import Secrets, mask_url
 from simulator.core.values import Frozen
 from simulator.core.webhooks import WireRequest, curl_line
 from simulator.errors import SimulatorError
+from simulator.report.languages import Words
 from simulator.report.text import visible
 from simulator.serve.accounts import Agent, reach_wallet
 from simulator.serve.answers import Denied, ErrorCode, answer
@@ -28,7 +29,7 @@ from simulator.serve.console.control_agents import agent_named, count_json
 from simulator.serve.console.exports import literal, php_literal
 from simulator.serve.console.frame import Frame
 from simulator.serve.entries import Filter
-from simulator.serve.fields import body_of, query_of, webhook_by_hand
+from simulator.serve.fields import body_of, lang_wanted, query_of, webhook_by_hand
 from simulator.serve.state import ServerState, WalletCheck
 from simulator.wire.profiles import PROFILES
 from simulator.wire.writing import write
@@ -50,7 +51,7 @@ def add_connect_page(routes: Blueprint, frame: Frame) -> None:
 
     @routes.get("/console/connect")
     def connect_page() -> Response:
-        fields = query_of(request, "agent", "lang", "part")
+        fields = query_of(request, "agent", "part")
         agents = state.agents.all()
         agent = state.agents.of_code(fields.text("agent", "")) or (agents[0] if agents else None)
         return frame.page(
@@ -86,7 +87,10 @@ def add_connect_page(routes: Blueprint, frame: Frame) -> None:
         url, player = fields.text("webhook_url", "", length_max=2000), fields.filled("player")
         if not places.acquire(blocking=False):
             raise Denied(ErrorCode.PLACES_TAKEN)
-        told = Response(_lines(state, agent, url, player), content_type="application/x-ndjson")
+        told = Response(
+            _lines(state, agent, url, player, Words(lang_wanted(request))),
+            content_type="application/x-ndjson",
+        )
         told.call_on_close(places.release)
         return told
 
@@ -174,7 +178,7 @@ def _examples() -> list[tuple[str, dict[str, Any], str]]:
 # --- the test of a webhook URL --------------------------------------------------------------------
 
 
-def _lines(state: ServerState, agent: Agent, url: str, player: str) -> Iterator[str]:
+def _lines(state: ServerState, agent: Agent, url: str, player: str, say: Words) -> Iterator[str]:
     """Yield each check as a line of JSON, as soon as it is known, and at last what they mean together."""
     present = agent.target.url if agent.target else ""
     wanted = present if url in ("", mask_url(present)) else url
@@ -187,7 +191,7 @@ def _lines(state: ServerState, agent: Agent, url: str, player: str) -> Iterator[
     for check in _checks(state, agent, wanted, player):
         closing = _closing(check, closing)
         took_ms = None if check.took_ns is None else round(check.took_ns / 1e6, 1)
-        shown = {"detail": masked(check.detail), "hint": masked(check.hint), "took_ms": took_ms}
+        shown = {"detail": masked(say(check.detail)), "hint": masked(say(check.hint)), "took_ms": took_ms}
         yield _line({"name": check.name, "health": check.health, **shown})
     yield _line({"closing": closing})
 

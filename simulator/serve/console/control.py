@@ -11,13 +11,15 @@ from flask import Blueprint, Response, request
 
 from simulator import __version__
 from simulator.core.calls import KnownAs
+from simulator.core.languages import Lang
 from simulator.core.mappings import WHOLE_MAX, Wrong, one_of
 from simulator.core.money import format_money, money_text
 from simulator.core.values import Frozen
 from simulator.errors import UsageError
 from simulator.judge.account import PlayerStanding
+from simulator.report.languages import Words
 from simulator.serve.accounts import Session, SessionKind
-from simulator.serve.answers import Denied, ErrorCode, Part, answer, denied_field
+from simulator.serve.answers import Denied, ErrorCode, Part, answer, answer_in, denied_field
 from simulator.serve.calls import Delivered
 from simulator.serve.clock import LADDERS, Pace
 from simulator.serve.console.access import Access
@@ -36,7 +38,7 @@ from simulator.serve.console.exports import Json, add_exports, full_json, row_js
 from simulator.serve.console.requests import SLICE_S, WAIT_MS_MAX, add_requests
 from simulator.serve.delivery import sends_zero_wins
 from simulator.serve.entries import SHARES, Entry, Filter, percentiles
-from simulator.serve.fields import FILTERS, WebhookUnfit, body_of, filter_of, query_of
+from simulator.serve.fields import FILTERS, WebhookUnfit, body_of, filter_of, lang_wanted, query_of
 from simulator.serve.journal import PAGE_MAX, Journal, PlayerCount, Room
 from simulator.serve.obligations import Obligation, State
 from simulator.serve.play.seats import Seats
@@ -52,6 +54,7 @@ def control_blueprint(state: ServerState, access: Access, seats: Seats) -> Bluep
     """Return the routes of the control API."""
     routes = Blueprint("control", __name__, url_prefix="/_sim")
     routes.before_request(lambda: access.check(request))
+    routes.after_request(_in_language)
     add_errors(routes)
     add_server(routes, state)
     add_clock(routes, state)
@@ -73,6 +76,13 @@ def control_blueprint(state: ServerState, access: Access, seats: Seats) -> Bluep
         return Response(OPENAPI_FILE.read_bytes(), content_type="application/json")
 
     return routes
+
+
+def _in_language(told: Response) -> Response:
+    """Say sentences in the language of the request; codes, names and data stay."""
+    lang = lang_wanted(request)
+    is_said = lang is not Lang.ENGLISH and request.path != "/_sim/openapi.json"
+    return answer_in(Words(lang), told) if is_said else told
 
 
 def add_errors(routes: Blueprint) -> None:

@@ -61,7 +61,7 @@ def cause_filter_of(fields: Fields) -> dict[str, Any]:
 def cause_json(cause: SeenCause) -> dict[str, Any]:
     """Return a cause with its latest occurrences."""
     names = (
-        *("cause", "rule", "severity", "title", "message", "why", "fix"),
+        *("cause", "rule", "severity", "title", "message", "why", "fix", "hint"),
         *("count", "first", "latest", "may_follow_from"),
     )
     return {

@@ -44,7 +44,7 @@ def add_explorer_page(routes: Blueprint, frame: Frame) -> None:
 
     @routes.get("/console/explorer")
     def explorer_page() -> Response:
-        query_of(request, "lang")
+        query_of(request)
         documents = (
             _document(API_FILE, "/api", "/openapi.json"),
             _document(CONTROL_FILE, "/_sim", "/_sim/openapi.json"),

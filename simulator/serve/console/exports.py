@@ -120,6 +120,7 @@ def row_json(entry: Entry) -> Json:
         "duration_ns": entry.call.exchange.latency_ns,
         "fault": entry.call.exchange.fault or "",
         "problem": entry.problem,
+        "hint": entry.hint,
         "findings": [finding_json(each) for each in entry.findings],
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -15,13 +16,13 @@ from simulator.core.languages import Lang
 from simulator.core.mappings import Wrong
 from simulator.core.money import Money, format_change, format_money
 from simulator.core.values import Frozen
-from simulator.report.languages import Texts
+from simulator.report.languages import NAMES, Texts, Words, texts_in
 from simulator.serve.answers import Denied, ErrorCode, Part, denied_field
 from simulator.serve.console.access import Access, put_cookie
 from simulator.serve.entries import Entry
+from simulator.serve.fields import COOKIE, lang_wanted
 from simulator.serve.obligations import State
 from simulator.serve.state import ServerState
-from simulator.serve.texts import COOKIE, NAMES, lang_wanted, texts_of
 
 # Only scripts and styles of this server may be loaded and run, and no other site may embed a page.
 POLICY = (
@@ -38,6 +39,9 @@ _HEADERS = {
 }
 
 
+TEXTS = Path(__file__).with_name("texts")
+
+
 class Frame(Frozen):
     """Builds the pages of one server."""
 
@@ -47,7 +51,7 @@ class Frame(Frozen):
     @property
     def texts(self) -> Texts:
         """Return the texts in the language of the request."""
-        return texts_of("console", lang_wanted(request))
+        return texts_in(TEXTS, lang_wanted(request))
 
     def page(self, template: str, *, status: int = 200, **values: Any) -> Response:
         """Return a whole page, or with `?part=1` only its main part."""
@@ -56,8 +60,9 @@ class Frame(Frozen):
 
     def row(self) -> Callable[[Entry], str]:
         """Return a function that writes journal rows in the request's language, even after the request."""
-        texts = self.texts
-        shared = {"t": texts, **_written(texts)}
+        lang = lang_wanted(request)
+        texts = texts_in(TEXTS, lang)
+        shared = {"t": texts, "said": Words(lang), **_written(texts)}
         macro = get_template_attribute("console/row.html", "row")
         return lambda entry: " ".join(str(macro(entry, shared)).split("\n"))
 
@@ -67,9 +72,10 @@ class Frame(Frozen):
 
     def _shared(self) -> dict[str, Any]:
         lang, delivery = lang_wanted(request), self.state.delivery
-        texts = texts_of("console", lang)
+        texts = texts_in(TEXTS, lang)
         return {
             "t": texts,
+            "said": Words(lang),
             "lang": lang,
             "langs": NAMES,
             "version": __version__,

@@ -59,7 +59,7 @@ ATTEMPTS_SHOWN = 50
 
 OVERLAPS_SHOWN = 5
 
-_VIEW = ("lang", "part", "before")
+_VIEW = ("part", "before")
 
 
 def add_journal_pages(routes: Blueprint, frame: Frame) -> None:

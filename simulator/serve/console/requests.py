@@ -107,7 +107,7 @@ def add_request_pages(routes: Blueprint, frame: Frame) -> None:
 
     @routes.get("/console/requests")
     def requests_page() -> Response:
-        fields = query_of(request, *FILTERS, "lang", "part", "before")
+        fields = query_of(request, *FILTERS, "part", "before")
         wanted = wanted_of(fields)
         before = fields.whole("before", low=1) if "before" in fields else None
         calls = log.newest(wanted, before=before, limit=ROWS)
@@ -124,7 +124,7 @@ def add_request_pages(routes: Blueprint, frame: Frame) -> None:
 
     @routes.get("/console/requests/<int:number>")
     def request_page(number: int) -> Response:
-        query_of(request, "lang", "part")
+        query_of(request, "part")
         call = log.call(number) if number <= WHOLE_MAX else None
         if call is None:
             return frame.page("not_found.html", status=404)
@@ -146,7 +146,7 @@ def add_request_pages(routes: Blueprint, frame: Frame) -> None:
 
 def _since(log: ApiLog) -> int:
     resumed = resumed_at(request)
-    fields = query_of(request, *FILTERS, "since", "lang", "part", "before")
+    fields = query_of(request, *FILTERS, "since", "part", "before")
     return fields.whole("since", log.latest) if resumed is None else resumed
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, Response, render_template, request
@@ -12,8 +13,9 @@ from simulator.core.languages import Lang
 from simulator.core.mappings import Wrong
 from simulator.core.money import Money, format_money
 from simulator.core.webhooks import WireRequest, curl_line, merged_headers
+from simulator.report.languages import Words, lang_accepted, texts_in
 from simulator.serve.accounts import EndedSession, NoSession, Session, SessionKind
-from simulator.serve.answers import Denied, ErrorCode, Part, PlayProblem, denied_field
+from simulator.serve.answers import Denied, ErrorCode, Part, PlayProblem, answer_in, denied_field, said_in
 from simulator.serve.calls import CalledAgent
 from simulator.serve.entries import Entry, Filter
 from simulator.serve.fields import check_origin, play_body_of, query_of, resumed_at, stake_of
@@ -22,7 +24,8 @@ from simulator.serve.play.seats import FIRST, PlayedRound, Seat, Seats
 from simulator.serve.play.troubles import armed_json, forced_spin, make_trouble
 from simulator.serve.state import ServerState
 from simulator.serve.streams import Feed
-from simulator.serve.texts import lang_accepted, texts_of
+
+TEXTS = Path(__file__).with_name("texts")
 
 ENTRIES_MAX = 100
 """How many past exchanges are shown."""
@@ -37,7 +40,12 @@ def play_blueprint(state: ServerState, seats: Seats) -> Blueprint:
     def armed(session: Session) -> Json:
         return {} if session.delivery is None else armed_json(session.delivery.trouble.armed(session.id))
 
+    def in_language(told: Response) -> Response:
+        lang = _lang_of((request.view_args or {}).get("token", ""), state)
+        return told if lang is Lang.ENGLISH else answer_in(Words(lang), told)
+
     routes.after_request(guard)
+    routes.after_request(in_language)
     add_errors(routes)
     add_page(routes, state, seats)
     add_game(routes, state, seats, armed)
@@ -53,7 +61,7 @@ def add_page(routes: Blueprint, state: ServerState, seats: Seats) -> None:
         try:
             seat = seats.of(state.sessions.find(token))
         except NoSession as error:
-            shown = no_game_page(error, lang_accepted(request.accept_languages.values()))
+            shown = no_game_page(error, _lang_of(token, state))
             return Response(shown, _code_of(error).status, content_type="text/html; charset=utf-8")
         shown = game_page(seat, panel=request.args.get("panel") != "0")
         return Response(shown, content_type="text/html; charset=utf-8")
@@ -105,7 +113,12 @@ def add_panel(routes: Blueprint, state: ServerState) -> None:
         session, resumed = state.sessions.find(token), resumed_at(request)
         since = query_of(request, "since").whole("since", 0) if resumed is None else resumed
         wanted = Filter(agent=session.launch.agent.code, session=session.id)
-        return Feed(journal, wanted, since, lambda found: list(map(entry_json, found)), latest=ENTRIES_MAX)
+        words = Words(session.launch.lang)
+
+        def rows(found: list[Entry]) -> list[Json]:
+            return [said_in(words, entry_json(each)) for each in found]
+
+        return Feed(journal, wanted, since, rows, latest=ENTRIES_MAX)
 
     @routes.get("/<token>/journal")
     def list_journal(token: str) -> Response:
@@ -154,6 +167,14 @@ def _code_of(error: NoSession) -> ErrorCode:
     return ErrorCode.OVER if isinstance(error, EndedSession) else ErrorCode.UNKNOWN
 
 
+def _lang_of(token: str, state: ServerState) -> Lang:
+    """Return the language of a game session, else the browser's."""
+    try:
+        return state.sessions.find(token).launch.lang
+    except NoSession:
+        return lang_accepted(request.accept_languages.values())
+
+
 def _json(value: Json) -> Response:
     return Response(dumps(value), content_type="application/json")
 
@@ -178,7 +199,7 @@ POLICY = "; ".join(
 def game_page(seat: Seat, *, panel: bool) -> str:
     """Return the page of the game, with or without the panel."""
     launch = seat.session.launch
-    texts = texts_of("play", launch.lang)
+    texts = texts_in(TEXTS, launch.lang)
     is_demo = launch.kind is SessionKind.DEMO
     boot = {
         "lang": launch.lang,
@@ -204,7 +225,7 @@ def game_page(seat: Seat, *, panel: bool) -> str:
 
 def no_game_page(error: NoSession, lang: Lang) -> str:
     """Return the page that tells a player why there is no game at this address."""
-    texts = texts_of("play", lang)
+    texts = texts_in(TEXTS, lang)
     word = "over" if isinstance(error, EndedSession) else "unknown"
     return render_template(
         "play/no_game.html",
@@ -314,6 +335,7 @@ def entry_json(entry: Entry) -> Json:
         "expected": written(entry.expected),
         "duration_ms": None if exchange.latency_ns is None else round(exchange.latency_ns / 1e6, 1),
         "problem": entry.problem,
+        "hint": entry.hint,
         "fault": exchange.fault or "",
         "findings": [
             {"rule": each.rule, "severity": each.severity, "message": each.message, "why": each.why}

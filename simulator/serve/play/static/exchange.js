@@ -76,6 +76,7 @@ function replyOf(entry) {
   const shown = [title, body];
   if (entry.reply.cut) shown.push(made("p", "cut", fill(WORDS.cut, { bytes: entry.reply.bytes })));
   if (entry.problem) shown.splice(1, 0, made("p", "cut", entry.problem));
+  if (entry.hint) shown.splice(1, 0, made("p", "cut", entry.hint));
   return shown;
 }
 

@@ -1,0 +1,159 @@
+"""Sentences of findings, reasons and errors have a translation, and it says the same of the same data."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from simulator.core.findings import Finding, Severity
+from simulator.core.languages import Lang
+from simulator.core.words import call_hint
+from simulator.law.rules import rules, words_of
+from simulator.law.situations import Situation
+from simulator.report.languages import SENTENCES, Words, parts_of, texts_in
+
+ROOT = Path(__file__).parent.parent / "simulator"
+
+OTHERS = [lang for lang in Lang if lang is not Lang.ENGLISH]
+
+SPOKEN = [
+    *("judge/reading.py", "judge/replies.py", "judge/findings.py", "judge/rulings.py", "judge/bursts.py"),
+    *("judge/account.py", "judge/judging.py", "law/roles.py", "law/book.py", "core/words.py"),
+    *("serve/answers.py", "serve/turns.py", "serve/by_hand.py", "run/doctor.py"),
+]
+"""Where findings, reasons and errors are made: every sentence of these files is said to people."""
+
+NOT_SAID = {
+    'Bearer realm="BetronTech simulator"',
+    "(empty)",
+    "{} {}",
+    "{} reversed",
+    "for the stakes",
+    '; did you mean "{}"?',
+    "; valid: {}",
+}
+"""What looks like a sentence and is a name, an id, or said elsewhere."""
+
+
+def sentences_of(file: Path) -> Iterator[tuple[int, str]]:
+    """The texts of a file that look like sentences, with {} for each value; documentation left out."""
+    tree = ast.parse(file.read_text("utf-8"))
+    documentation, parts = set(), set()
+    for node in ast.walk(tree):
+        for each in getattr(node, "body", None) or [] if not isinstance(node, ast.Lambda | ast.IfExp) else []:
+            if isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant):
+                documentation.add(each.value)
+        if isinstance(node, ast.JoinedStr):
+            parts |= {each for each in node.values if isinstance(each, ast.Constant)}
+    for node in ast.walk(tree):
+        text = ""
+        if isinstance(node, ast.JoinedStr):
+            text = "".join(
+                str(each.value) if isinstance(each, ast.Constant) else "{}" for each in node.values
+            )
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            text = "" if node in parts or node in documentation else node.value
+        if " " in text.strip() and re.search(r"[a-z]{3}", text) and not text.startswith("(?"):
+            yield getattr(node, "lineno", 0), text
+
+
+def said(lang: Lang) -> set[str]:
+    """The English sentences that a language has, with {} for each value."""
+    return {"{}".join(parts_of(each)[0]) for each in texts_in(SENTENCES, lang)}
+
+
+@pytest.mark.parametrize("name", SPOKEN)
+def test_every_sentence_of_findings_has_its_translation(name: str) -> None:
+    """One that is missing goes into the files of report/texts/sentences, with names for its places."""
+    known = said(Lang.TURKISH) & said(Lang.PORTUGUESE)
+    missing = [
+        f"{name}:{line}: {text}" for line, text in sentences_of(ROOT / name) if not _is_known(text, known)
+    ]
+    assert missing == []
+
+
+def _is_known(text: str, known: set[str]) -> bool:
+    """Whether a sentence is there, or is a part of sentences that are."""
+    if text in known or text in NOT_SAID:
+        return True
+    plain = re.compile(".*".join(map(re.escape, text.split("{}"))))
+    return any(plain.search(each) for each in known)
+
+
+@pytest.mark.parametrize("lang", OTHERS)
+def test_languages_have_the_same_sentences_with_the_same_places(lang: Lang) -> None:
+    mine = texts_in(SENTENCES, lang)
+    assert list(mine) == list(texts_in(SENTENCES, Lang.TURKISH))
+    for english, translation in mine.items():
+        assert sorted(parts_of(english)[1]) == sorted(parts_of(translation)[1]), english
+        assert _names_in(english) == _names_in(translation), english
+
+
+def _names_in(sentence: str) -> list[str]:
+    """Flags, fields and codes, which have no language."""
+    return sorted(re.findall(r"--[a-z][a-z-]+|\b\w+_\w+\b", "".join(parts_of(sentence)[0])))
+
+
+@pytest.mark.parametrize("lang", OTHERS)
+def test_a_finding_reads_in_another_language_and_keeps_its_data(lang: Lang) -> None:
+    words, title = Words(lang), words_of(Situation.REPEATED_REFUND_CREDITED_AGAIN)
+    finding = Finding(
+        "IDE-03",
+        Severity.ERROR,
+        Situation.REPEATED_REFUND_CREDITED_AGAIN.value,
+        f"{title.title} (refund b1)",
+        label="balance: expected 100.00 or 90.00, found 110.00",
+        trail="100.00 → bet 10.00 → 90.00 → repeated refund 10.00 → 100.00",
+        lanes=("bet b1   |====|   → 90.00", "refund b1  |==>  no answer"),
+        why=title.why,
+        answer='HTTP 200 {"status":1,"balance":"110.00"}',
+    )
+    told = words.finding(finding)
+    other = words_of(Situation.REPEATED_REFUND_CREDITED_AGAIN, lang)
+    assert told.message.startswith(other.title)
+    assert "b1" in told.message
+    assert told.why == other.why
+    assert re.findall(r"[\d.]+\d", told.label) == ["100.00", "90.00", "110.00"]
+    assert " or " not in told.label
+    assert re.findall(r"\d+\.\d\d", told.trail) == re.findall(r"\d+\.\d\d", finding.trail)
+    assert "repeated" not in told.trail
+    assert told.lanes[0] == finding.lanes[0]
+    assert told.lanes[1].startswith("refund b1  |==>  ")
+    assert "no answer" not in told.lanes[1]
+    assert (told.answer, told.cause, told.rule) == (finding.answer, finding.cause, finding.rule)
+
+
+@pytest.mark.parametrize("lang", OTHERS)
+def test_a_sentence_within_a_sentence_is_said_too(lang: Lang) -> None:
+    told = Words(lang)(f"the endpoint answers every call with 419; {call_hint(419)}")
+    assert "419" in told
+    assert "CSRF" in told
+    assert "exempt" not in told
+
+
+@pytest.mark.parametrize("lang", OTHERS)
+def test_what_is_not_ours_is_said_as_it_is(lang: Lang) -> None:
+    """A wallet's words, and whatever has no translation, stay."""
+    words = Words(lang)
+    for text in ("", "Insufficient funds", "x" * 10_000, "{}", "100.00"):
+        assert words(text) == text
+    quoted = words('the body is HTML: "the balance could not be read"; expected a JSON object')
+    assert '"the balance could not be read"' in quoted
+    assert "expected" not in quoted
+
+
+@pytest.mark.parametrize("lang", OTHERS)
+def test_rules_are_said_by_their_english_words(lang: Lang) -> None:
+    """So that an answer that has them in English is said in one pass."""
+    rule, other = rules()["IDE-01"], rules(lang)["IDE-01"]
+    assert [Words(lang)(each) for each in (rule.title, rule.fix)] == [other.title, other.fix]
+
+
+def test_english_stays_as_it_is() -> None:
+    words = Words(Lang.ENGLISH)
+    assert words("the balance could not be read") == "the balance could not be read"
+    assert words("{n} causes", n=3) == "3 causes"
