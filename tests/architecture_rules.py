@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "scenario": BASE | {"law", "wire"},
     "report": BASE | {"law"},
     "settings": BASE | {"wire", "scenario"},
-    "archive": BASE | {"law", "history", "judge"},
+    "archive": BASE | {"law", "history", "judge", "wire"},
     "run": BELOW,
     # `serve --with-operator` starts the example wallet beside it.
     "serve": BELOW | {"reference_operator"},

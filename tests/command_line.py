@@ -5,7 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
+
+from simulator.cli.commands import run_to_the_end
+from simulator.errors import ExitCode
 
 SCRIPT = str(Path(sys.executable).parent / "betrontech-sim")
 SECONDS_MAX = 60
@@ -32,6 +37,15 @@ def simulate(*arguments: str, folder: Path, **variables: str) -> subprocess.Comp
     )
     assert "Traceback" not in done.stdout + done.stderr, done.stderr
     return done
+
+
+def in_process(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command as `simulate` does, without the second that a process takes."""
+    told, complained = StringIO(), StringIO()
+    with chdir(folder), redirect_stdout(told), redirect_stderr(complained):
+        code = run_to_the_end(arguments)
+    assert code != ExitCode.INTERNAL, complained.getvalue()
+    return subprocess.CompletedProcess(arguments, code, told.getvalue(), complained.getvalue())
 
 
 def start(*arguments: str, folder: Path) -> subprocess.Popen[str]:

@@ -48,5 +48,5 @@ def test_every_example_works(tmp_path: Path) -> None:
                 assert control.api.client.get(f"/play/{token}").status_code == 200
                 opened += 1
         assert opened
-        assert "bet: {amount: 5.00" in (tmp_path / "played.yaml").read_text()
+        assert "- bet: 5.00" in (tmp_path / "played.yaml").read_text()
         assert '"type":"opening"' in (tmp_path / "played.ndjson").read_text()

@@ -29,6 +29,7 @@ COMMANDS = {
     "explore": "Make up sessions, judge them, and write a short scenario for each error.",
     "load": "Load your wallet with many players at once, and judge every call.",
     "judge": "Judge calls that were recorded anywhere, concurrent ones too.",
+    "record": "Write recorded calls as a scenario: of a served game, an NDJSON, a HAR, or curl lines.",
     "check": "Check scenario files and show every mistake in them.",
     "list": "List the scenarios, or the rules and the scenarios that cover them.",
     "init": "Write a commented configuration and a first scenario here.",

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 
-from simulator.core.calls import Call, CallForm, Form, KnownAs, Opening, Reading, Why
+from simulator.core.calls import NOT_KEPT, Call, CallForm, Form, KnownAs, Opening, Reading, Why
 from simulator.core.findings import Outcome, Place
 from simulator.core.json import JsonObject, JsonValue, NotJson, encode
 from simulator.core.json import parse as parse_json
@@ -42,6 +42,9 @@ def call_object(call: Call) -> JsonObject:
     """Return what an ``exchange`` line says of a call: its facts, then both bodies."""
     written, exchange = call_facts(call), call.exchange
     _put_body(written, "request", exchange.wire.body)
+    for name in _UNUSUAL:
+        if (found := getattr(exchange.wire, name)) != getattr(NOT_KEPT, name):
+            written[name] = found
     reply = exchange.reply
     if isinstance(reply, Reply):
         _put_body(written, "reply", reply.body)
@@ -49,6 +52,10 @@ def call_object(call: Call) -> JsonObject:
         written["reply"] = None
         written["no_reply"] = {"kind": reply.kind, "detail": reply.detail}
     return written
+
+
+_UNUSUAL = ("content_type", "http_method")
+"""What a line says of the request only where it is not as usual."""
 
 
 def call_facts(call: Call) -> JsonObject:
@@ -115,12 +122,12 @@ class BadLine(UsageError):
     """Raised for an invalid line; the message has place, value and expectation."""
 
 
-def read_line(text: str, place: str) -> Opening | Call | None:
+def read_line(text: str, place: str, *, details: bool = False) -> Opening | Call | None:
     """Read one line of recorded calls; `place` is ``file:line``.
 
     None is a line that no history has a use for: a blank one, another type, or a call that asks for no
-    balance and moves none. A call without a method counts if its form is "malformed", as bytes that are no
-    webhook. Unknown types and keys mean nothing here. Raises BadLine.
+    balance and moves none, unless `details` are wanted. A call without a method counts if its form is
+    "malformed", as bytes that are no webhook. Unknown types and keys mean nothing here. Raises BadLine.
     """
     if not text.strip():
         return None
@@ -136,7 +143,7 @@ def read_line(text: str, place: str) -> Opening | Call | None:
             case "opening":
                 return line.opening()
             case "exchange":
-                return line.call()
+                return line.call(details=details)
             case _:
                 return None
     except Wrong as wrong:
@@ -159,9 +166,11 @@ class _Line(Fields):
             continued=self.value("continued") is True,
         )
 
-    def call(self) -> Call | None:
+    def call(self, *, details: bool) -> Call | None:
         method = self.optional("method", *one_of(Method))
-        if method is Method.DETAILS or (method is None and self.value("form") != CallForm.MALFORMED):
+        if (method is Method.DETAILS and not details) or (
+            method is None and self.value("form") != CallForm.MALFORMED
+        ):
             return None
         sent = self.needed("sent_ns", _moment, _NANOSECONDS)
         answered = self.optional("answered_ns", _moment, f"{_NANOSECONDS} of at most {DIGITS_MAX} digits")
@@ -174,7 +183,7 @@ class _Line(Fields):
         status = reply.status if isinstance(reply, Reply) else None
         stated = self._amount("stated_balance")
         return Call(
-            Exchange(request, WireRequest(self._body("request")), reply, sent, answered, self._told("fault")),
+            Exchange(request, self._wire(), reply, sent, answered, self._told("fault")),
             Reading(outcome, self._amount("balance"), http_status=status, stated_balance=stated),
             Form(form or CallForm.CANONICAL, request),
             self._why(),
@@ -197,6 +206,12 @@ class _Line(Fields):
         agent, label = self._text("agent") or None, self._text("label") or ""
         account = self.optional("account", *one_of(KnownAs))
         return Why(self._told("scenario"), self._told("purpose") or "", label, place, agent, account=account)
+
+    def _wire(self) -> WireRequest:
+        if "request" not in self and "request_base64" not in self:
+            return NOT_KEPT
+        content_type, http_method = (self._told(name) or getattr(NOT_KEPT, name) for name in _UNUSUAL)
+        return WireRequest(self._body("request"), content_type, http_method)
 
     def _reply(self) -> Reply | NoReply:
         status = self.value("http")

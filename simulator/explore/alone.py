@@ -284,16 +284,5 @@ def _no_other_file(path: str) -> bytes:
 
 
 def text_of(session: SessionPlan, name: str, comment: Sequence[str] = ()) -> str:
-    """Return the file of a session; only steps that others name have an id."""
-    named = {step.of for step in all_steps(session.steps) if isinstance(step, Resend | Refund)}
-    return scenario_text(name, [_unlabelled(step, named) for step in session.steps], session.players, comment)
-
-
-def _unlabelled(step: Step, named: set[str | None]) -> Step:
-    match step:
-        case Repeat() | Parallel():
-            return replace(step, steps=tuple(_unlabelled(inner, named) for inner in step.steps))
-        case Bet() | Win() | Refund() if step.label not in named:
-            return replace(step, label="@")
-        case _:
-            return step
+    """Return the file of a session."""
+    return scenario_text(name, session.steps, session.players, comment)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from simulator.core import json as exact_json
 from simulator.core.calls import FaultKind, FaultSpec
@@ -29,6 +30,7 @@ from simulator.core.steps import (
     Wait,
     Win,
 )
+from simulator.scenario.script import all_steps
 
 Fields = list[tuple[str, str]]
 """The keys of a step with their values as YAML."""
@@ -41,7 +43,12 @@ _READ_AS_OTHER = frozenset({"true", "false", "null", "yes", "no", "on", "off", "
 def scenario_text(
     name: str, steps: Iterable[Step], players: Mapping[str, PlayerSpec], comment: Iterable[str] = ()
 ) -> str:
-    """Return a scenario file with these steps; each line of the comment stands above it."""
+    """Return a scenario file with these steps; each line of the comment stands above it.
+
+    Only steps that others name keep their id.
+    """
+    steps = tuple(steps)
+    named = {step.of for step in all_steps(steps) if isinstance(step, Resend | Refund)}
     lines = [*(f"# {line}".rstrip() for line in comment), f"name: {quoted(name)}"]
     main = players.get(MAIN_PLAYER, PlayerSpec())
     if main != PlayerSpec():
@@ -51,8 +58,18 @@ def scenario_text(
         lines.append("players:")
         lines += [f"  {each}: {_player(spec)}" for each, spec in others.items()]
     lines.append("steps:")
-    lines += [f"  {line}" for step in steps for line in _lines(step)]
+    lines += [f"  {line}" for step in steps for line in _lines(_unlabelled(step, named))]
     return "\n".join(lines) + "\n"
+
+
+def _unlabelled(step: Step, named: set[str | None]) -> Step:
+    match step:
+        case Repeat() | Parallel():
+            return replace(step, steps=tuple(_unlabelled(inner, named) for inner in step.steps))
+        case Bet() | Win() | Refund() if step.label not in named:
+            return replace(step, label="@")
+        case _:
+            return step
 
 
 def quoted(text: str) -> str:

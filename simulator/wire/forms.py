@@ -18,7 +18,7 @@ from simulator.core.profiles import Source, WireProfile, field_names
 from simulator.core.webhooks import Method, WebhookRequest, WireRequest
 from simulator.wire.writing import read_request
 
-_ORDINARY_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
+ORDINARY_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 
 _PLAIN_NUMBER = re.compile(r"\d{1,30}(\.\d{0,30})?", re.ASCII)
 
@@ -48,7 +48,7 @@ def _ordinary(request: WebhookRequest, wire: WireRequest, games: Collection[str]
     assert request.amount is not None
     known_game = request.method is Method.REFUND or request.game_id in games
     json_type = wire.content_type.split(";")[0].strip().lower() == "application/json"
-    plain_id = _ORDINARY_ID.fullmatch(request.transaction_id) is not None
+    plain_id = ORDINARY_ID.fullmatch(request.transaction_id) is not None
     return known_game and json_type and plain_id and request.amount <= LARGEST_ORDINARY
 
 

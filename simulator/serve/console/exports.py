@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -14,18 +13,12 @@ from flask import Blueprint, Response, render_template, request
 
 from simulator import __version__
 from simulator.core.call_lines import body_object, call_facts, call_object, line_text, opening_object
-from simulator.core.calls import Call, FaultKind, Opening, Player
-from simulator.core.findings import Finding, Outcome
-from simulator.core.money import Money, format_money, money_text
+from simulator.core.calls import Call, Opening, Player
+from simulator.core.findings import Finding
+from simulator.core.money import format_money, money_text
 from simulator.core.secrets import Headers, mask_headers, mask_url
-from simulator.core.steps import DEFAULT_OPENING
-from simulator.core.webhooks import (
-    Method,
-    WebhookRequest,
-    WireRequest,
-    curl_line,
-    merged_headers,
-)
+from simulator.core.webhooks import Method, WireRequest, curl_line, merged_headers
+from simulator.scenario.recording import player_record, recorded_text
 from simulator.serve.accounts import Agents
 from simulator.serve.answers import Denied, ErrorCode
 from simulator.serve.console.frame import utc_text
@@ -247,17 +240,6 @@ def _har_headers(headers: Headers) -> list[Json]:
     return [{"name": name, "value": value} for name, value in headers]
 
 
-def balance_before(entry: Entry) -> Money | None:
-    """Return the balance before the exchange, by its answer, or None if that shows no balance."""
-    call, request = entry.call, entry.request
-    if call.balance is None:
-        return None
-    before = int(call.balance)
-    if call.outcome is Outcome.ACCEPTED and request.amount is not None:
-        before += request.amount if request.method is Method.BET else -request.amount
-    return Money(max(0, before))
-
-
 # --- NDJSON, as in a run's report -----------------------------------------------------------------
 
 PAGE = 500
@@ -338,141 +320,16 @@ def _lines(entry: Entry, cut: Cut, opened: dict[Player, _History]) -> Iterator[s
 
 EXCHANGES_MAX = 10_000
 
-_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
-
-_ASSUMED = "# The journal does not hold the balance before the first call: this one is assumed."
-
-_WORDS = {Method.BET: "bet", Method.WIN: "win", Method.REFUND: "refund"}
-
-_REPEATED = frozenset(FaultKind) - {FaultKind.DELAY}
-"""The faults that a step can repeat; the length of a delay is not in the journal."""
-
 
 def scenario_yaml(entries: Iterable[Entry], cuts: Mapping[Player, Cut] = MappingProxyType({})) -> str:
     """Return the exchanges, oldest first, as a scenario file with one YAML document for each player.
 
-    `cuts` say with which balance a history goes on whose beginning was dropped. The file expects nothing of
-    the answers: the ledger knows what is right, so a right wallet passes, and a wallet that went wrong fails
-    as it did.
+    `cuts` say with which balance a history goes on whose beginning was dropped.
     """
-    by_player: dict[Player, list[Entry]] = {}
+    by_player: dict[Player, list[Call]] = {}
     for entry in entries:
-        by_player.setdefault((entry.agent, entry.request.player), []).append(entry)
-    return "---\n".join(_document(own, cuts.get(player, Cut())) for player, own in by_player.items())
-
-
-def _document(entries: Sequence[Entry], cut: Cut) -> str:
-    first, last = entries[0], entries[-1]
-    balance, known = _opening(entries, cut)
-    steps = _Steps.of(entries)
-    name = f"Player {first.request.player} of {first.agent}, exchanges {first.number} to {last.number}"
-    lines = [
-        f"name: {_quoted(name)}",
-        "description: What the journal of the simulator holds of this player. The ledger says what is right.",
-        *(
-            []
-            if known
-            else ["# The journal does not hold the balance before the first call: this one is assumed."]
-        ),
-        f"player: {{balance: {format_money(balance)}}}",
-        "steps:",
-        *(f"  - {step}" for step in steps or ["balance"]),
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _opening(entries: Sequence[Entry], cut: Cut) -> tuple[Money, bool]:
-    """Return the balance before the first call, and whether it is known.
-
-    It is known at a cut, and where the first call reads it. Otherwise the first answer with a balance
-    suggests one, although calls before it, or the same call sent earlier, may have moved money.
-    """
-    first = next((each for each in entries if each.request.method is not Method.DETAILS), None)
-    read = first is not None and first.request.method is Method.BALANCE
-    known = cut.balance if cut.number else first.call.balance if first is not None and read else None
-    if known is not None:
-        return known, True
-    told = (balance for entry in entries if (balance := balance_before(entry)) is not None)
-    return next(told, DEFAULT_OPENING), first is None
-
-
-@dataclass(slots=True)
-class _Steps:
-    """Makes the steps of one player; a call is identified by its method and transaction_id."""
-
-    bets: dict[str, str] = field(default_factory=dict)
-    written: dict[tuple[str, str], tuple[str, Money | None]] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, entries: Sequence[Entry]) -> list[str]:
-        """Return a step for every call, except the ledger's own reads and the second of a duplicated pair."""
-        steps = cls()
-        for entry in entries:
-            id_ = entry.request.transaction_id or ""
-            if entry.request.method is Method.BET and id_ not in steps.bets:
-                # Labels come first, since a refund may overtake its bet.
-                steps.bets[id_] = steps._label(Method.BET)
-        made = []
-        doubled = False
-        for entry in entries:
-            twice = entry.call.exchange.fault == FaultKind.DUPLICATE
-            second = doubled and twice
-            doubled = twice and not second
-            if entry.call.why.purpose != Purpose.PROBE and not second:
-                made.append(steps._step(entry))
-        return made
-
-    def _step(self, entry: Entry) -> str:
-        match entry.request.method:
-            case Method.DETAILS:
-                return "details"
-            case Method.BALANCE:
-                return "balance"
-            case _:
-                return self._money_step(entry)
-
-    def _money_step(self, entry: Entry) -> str:
-        request, fault = entry.request, _fault(entry.call)
-        key, amount = (request.method, request.transaction_id or ""), request.amount
-        if key in self.written:
-            label, sent = self.written[key]
-            changed = [f"amount: {format_money(amount)}"] if amount is not None and amount != sent else []
-            if not changed and not fault:
-                return f"resend: {label}"
-            return f"resend: {{{', '.join([f'step: {label}', *changed, *fault])}}}"
-        fields, label = self._fields(request)
-        self.written[key] = (label, amount)
-        return f"{_WORDS[request.method]}: {{{', '.join([*fields, *fault])}}}"
-
-    def _fields(self, request: WebhookRequest) -> tuple[list[str], str]:
-        assert request.amount is not None
-        amount, id_ = f"amount: {format_money(request.amount)}", request.transaction_id or ""
-        label = self.bets[id_] if request.method is Method.BET else self._label(request.method)
-        game = [f"game: {_quoted(request.game_id)}"] if request.game_id else []
-        if request.method is not Method.REFUND:
-            return [amount, f"id: {label}", *game], label
-        bet = self.bets.get(id_)
-        named = f"of: {bet}" if bet else f"transaction_id: unseen-{label}"
-        return [named, amount, f"id: {label}"], label
-
-    def _label(self, method: Method) -> str:
-        letter = _WORDS[method][0]
-        self.counts[letter] = self.counts.get(letter, 0) + 1
-        return f"{letter}{self.counts[letter]}"
-
-
-def _fault(call: Call) -> list[str]:
-    fault = call.exchange.fault
-    return [f"fault: {fault}"] if fault in _REPEATED else []
-
-
-def _quoted(text: str) -> str:
-    """Return text quoted for YAML."""
-    if _PLAIN.fullmatch(text):
-        return text
-    return '"' + "".join(_escaped(letter) for letter in text) + '"'
-
-
-def _escaped(letter: str) -> str:
-    return letter if " " <= letter <= "~" and letter not in '"\\' else f"\\U{ord(letter):08X}"
+        by_player.setdefault((entry.agent, entry.request.player), []).append(entry.call)
+    return recorded_text(
+        player_record(agent, user_id, calls, cuts.get((agent, user_id), Cut()).balance)
+        for (agent, user_id), calls in by_player.items()
+    )

@@ -1,0 +1,282 @@
+"""`record` writes calls that were recorded anywhere as a scenario that plays them again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from command_line import in_process
+from control_client import Control, controlled
+from scenario_texts import load
+from simulator.core.webhooks import WireRequest, curl_line
+from simulator.reference_operator import OperatorSettings
+from simulator.reference_operator.server import OperatorServer
+
+DEFECT = "bet-charged-again"
+
+
+def run(file: str, folder: Path, *flags: str, defects: tuple[str, ...] = (), code: int = 0) -> str:
+    """Run a file against the example wallet, with that exit code."""
+    with OperatorServer(OperatorSettings(defects=defects, opening_balance="1000.00")) as operator:
+        players = ("--player", "1000", "--player", "1001")
+        done = in_process("run", file, "--endpoint", operator.endpoint, *players, *flags, folder=folder)
+    assert done.returncode == code, f"{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def record(source: str, folder: Path, *flags: str, code: int = 0) -> str:
+    """The scenario file made of a record."""
+    done = in_process("record", source, *flags, folder=folder)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout or done.stderr
+
+
+def calls(file: Path) -> dict[str, list[tuple[object, ...]]]:
+    """The calls of the steps in an NDJSON by scenario, with players and ids by their first appearance."""
+    found: dict[str, list[tuple[object, ...]]] = {}
+    names: dict[tuple[str, object], int] = {}
+    for line in file.read_text().splitlines():
+        call = json.loads(line)
+        if call["type"] != "exchange" or call["purpose"] != "step":
+            continue
+        scenario = call["scenario"].split("As recorded: ")[-1]
+        who, id_ = (
+            names.setdefault((scenario, call[key]), len(names)) - min(names.values())
+            if call[key] is not None
+            else None
+            for key in ("player", "transaction_id")
+        )
+        row = (call["method"], call["amount"], call["game_id"], call["fault"], who, id_)
+        found.setdefault(scenario, []).append(row)
+    return found
+
+
+def test_a_played_session_is_recorded_as_the_console_exports_it(tmp_path: Path) -> None:
+    """From a running server by its URL, and from its export; the text is the same."""
+    with controlled(DEFECT) as control:
+        played(control)
+        taken = record(control.played.url, tmp_path, "-o", "a.yaml", "--player", "1000")
+        exported = control.api.client.get("/_sim/journal/export.yaml?player=1000").get_data(as_text=True)
+    assert "betrontech-sim run a.yaml" in taken
+    assert (tmp_path / "a.yaml").read_text() == exported
+    run("a.yaml", tmp_path)
+    run("a.yaml", tmp_path, defects=(DEFECT,), code=1)
+
+
+def played(control: Control) -> None:
+    """Rounds with trouble, a call by hand, and the same call again, which the wallet charges again."""
+    path = control.seat()
+    control.spin(path)
+    control.api.client.post(f"{path}/trouble", json={"kind": "lose_reply"}, headers={"X-Play": "1"})
+    control.spin(path, "5.00")
+    number = control.bet("7.00")["exchanges"][0]
+    control.do("POST", f"/journal/{number}/resend")
+
+
+SEEN = (
+    "scenarios/ordering",
+    "scenarios/refunds",
+    "scenarios/unknown",
+    "scenarios/timeouts/lost-replies.yaml",
+)
+
+
+def test_what_a_run_sent_is_sent_again(tmp_path: Path) -> None:
+    """The same methods, amounts, games and faults; an id or a player that came back comes back."""
+    run(
+        "bundled:ordering",
+        tmp_path,
+        "bundled:rounds",
+        "bundled:timeouts/lost-refund.yaml",
+        "--report",
+        "ndjson:seen.ndjson",
+        "-j1",
+    )
+    record("seen.ndjson", tmp_path, "-o", "again.yaml")
+    assert in_process("check", "again.yaml", folder=tmp_path).returncode == 0
+    run("again.yaml", tmp_path, "--report", "ndjson:again.ndjson", "-j1")
+    assert calls(tmp_path / "seen.ndjson") == calls(tmp_path / "again.ndjson")
+
+
+def test_a_run_against_a_wrong_wallet_is_recorded_as_one_that_fails_there(tmp_path: Path) -> None:
+    run("bundled:idempotency/similar-ids.yaml", tmp_path, "--report", "ndjson:seen.ndjson")
+    record("seen.ndjson", tmp_path, "-o", "again.yaml")
+    run("again.yaml", tmp_path)
+    run("again.yaml", tmp_path, defects=("ids-fold-case",), code=1)
+
+
+# --- files of other tools -------------------------------------------------------------------------
+
+
+def body(method: str, id_: str | None = None, amount: object = None, **more: object) -> dict[str, object]:
+    """The JSON of a webhook of player 1000."""
+    asked = {"amount": amount, "transaction_id": id_} if id_ else {}
+    game = {"game_id": "SLOT_001"} if method in ("transaction_bet", "transaction_win") else {}
+    return {"method": method, "user_id": "1000", **asked, **game, **more}
+
+
+READ = body("user_balance")
+BET = body("transaction_bet", "t-1", "10.00")
+REFUND = body("refund", "t-1", "10.00")
+ODD = body("transaction_win", "t-2", 5)
+
+
+def har(*bodies: object, replies: tuple[object, ...] = ()) -> str:
+    """An archive as browsers and proxies write it, among requests of other kinds."""
+    page = {"method": "GET", "url": "http://wallet.test/", "headers": []}
+    entries: list[Any] = [
+        {
+            "startedDateTime": "2026-01-31T12:00:00.000Z",
+            "time": 3.5,
+            "request": page,
+            "response": {"status": 200, "content": {"text": "<html>"}},
+        }
+    ]
+    for number, each in enumerate(bodies):
+        text = each if isinstance(each, str) else json.dumps(each)
+        reply = replies[number] if number < len(replies) else None
+        entries.append(
+            {
+                "startedDateTime": f"2026-01-31T12:00:{number + 1:02}.000+00:00",
+                "time": 12.25,
+                "request": {
+                    "method": "POST",
+                    "url": "http://wallet.test/hook",
+                    "headers": [{"name": "Authorization", "value": "Bearer of-nobody"}],
+                    "postData": {"mimeType": "application/json", "text": text},
+                },
+                "response": {"status": 0 if reply is None else 200, "content": {"text": json.dumps(reply)}},
+            }
+        )
+    return json.dumps({"log": {"version": "1.2", "entries": entries}})
+
+
+def curls(*bodies: object) -> str:
+    """Lines of curl, as our reports print them."""
+    wires = [
+        WireRequest(each.encode() if isinstance(each, str) else json.dumps(each).encode()) for each in bodies
+    ]
+    return "# copied from a report\n" + "\n\n".join(
+        curl_line("http://127.0.0.1:9/hook", wire) for wire in wires
+    )
+
+
+def steps(text: str) -> list[str]:
+    """The steps as they are written, without their dashes."""
+    return [line[4:] for line in text.splitlines() if line.startswith("  - ")]
+
+
+ODD_STEP = (
+    """send: {body: '{"method": "transaction_win", "user_id": "${player}", "amount": 5, """
+    """"transaction_id": "${run}-t-2", "game_id": "SLOT_001"}'}"""
+)
+SENT: dict[str, tuple[tuple[object, ...], list[str]]] = {
+    "a bet, again, and refunded": (
+        (READ, BET, BET, REFUND),
+        ["balance", "bet: {amount: 10.00, id: b1}", "resend: b1", "refund: b1"],
+    ),
+    "bytes of their own": ((READ, ODD, ODD), ["balance", ODD_STEP, ODD_STEP]),
+    "an id that ordinary and other bytes share": (
+        (BET, body("transaction_win", "t-1", 5)),
+        [
+            'bet: {amount: 10.00, raw: {transaction_id: "${run}-t-1"}}',
+            ODD_STEP.replace("t-2", "t-1"),
+        ],
+    ),
+    "no JSON at all": (
+        (READ, '{"method":"user_balance"'),
+        ["balance", """send: {body: '{"method":"user_balance"'}"""],
+    ),
+}
+
+
+@pytest.mark.parametrize("write", [har, curls])
+@pytest.mark.parametrize(("bodies", "expected"), SENT.values(), ids=SENT.keys())
+def test_an_archive_and_lines_of_curl_are_read(
+    tmp_path: Path, write: Any, bodies: tuple[object, ...], expected: list[str]
+) -> None:
+    """Ordinary webhooks become steps, others keep their bytes; no header is there."""
+    (tmp_path / "traffic").write_text(write(*bodies))
+    text = record("traffic", tmp_path)
+    assert steps(text) == expected
+    assert "of-nobody" not in text
+
+
+def test_what_other_tools_captured_passes_on_a_right_wallet(tmp_path: Path) -> None:
+    for number, (bodies, _) in enumerate(SENT.values()):
+        (tmp_path / "traffic").write_text(har(*bodies))
+        record("traffic", tmp_path, "-o", f"again/{number}.yaml")
+    run("again", tmp_path)
+
+
+def test_the_balance_before_is_read_said_or_assumed(tmp_path: Path) -> None:
+    """By the first read, by --balance, by an answer, or the default; a guess says so."""
+    (tmp_path / "read.har").write_text(har(READ, BET, replies=({"status": 1, "balance": "64.00"},)))
+    (tmp_path / "told.har").write_text(har(BET, replies=({"status": 1, "balance": "40.00"},)))
+    (tmp_path / "bare.har").write_text(har(BET))
+    found = [
+        (load(text)[0].players["player"].balance, "assumed" in text)
+        for text in (
+            record("read.har", tmp_path),
+            record("told.har", tmp_path),
+            record("bare.har", tmp_path),
+            record("bare.har", tmp_path, "--balance", "12.34"),
+        )
+    ]
+    assert found == [(6400, False), (5000, True), (10_000, True), (1234, False)]
+
+
+CURLS = {
+    "as a browser copies it": (
+        "curl 'http://127.0.0.1:9/hook' \\\n  -H 'content-type: application/json' \\\n"
+        '  --data-raw $\'{"method":"user_balance","user_id":"\\u00e9\\\'1"}\' \\\n  --compressed'
+    ),
+    "with short flags, and a proxy": (
+        """curl -sS -XPOST -x p:1 http://127.0.0.1:9/ -d'{"method":"user_balance","user_id":"é\'"'"'1"}' """
+    ),
+    "from a pipe": (
+        r"""printf '{"method":"user_balance","user_id":"\303\251\0471"}' | curl -s -X POST """
+        "http://127.0.0.1:9/hook -H 'Content-Type: application/json' --data-binary @-"
+    ),
+    "over several lines": (
+        'curl --json \'{\n  "method": "user_balance",\n  "user_id": "é\'"\'"\'1"\n}\' --url http://127.0.0.1:9/hook'
+    ),
+}
+
+
+@pytest.mark.parametrize("line", CURLS.values(), ids=CURLS.keys())
+def test_curl_is_read_as_a_shell_reads_it(tmp_path: Path, line: str) -> None:
+    (tmp_path / "calls.sh").write_text(f"#!/bin/sh\n{line}\n", encoding="utf-8")
+    text = record("calls.sh", tmp_path)
+    assert (steps(text), "Player é'1, 1 recorded call" in text) == (["balance"], True)
+
+
+REFUSED = {
+    "nothing": ("", "nothing", 5, "holds no call of a player"),
+    "prose": ("hello\n", "prose", 4, "prose:1: expected a JSON object"),
+    "an archive of a page": (har(), "page.har", 5, "none of its 1 request is a webhook"),
+    "an archive without its list": ('{"log": {}}', "x.har", 4, '"log", "entries"'),
+    "a body in another file": ("curl http://h/ -d @body.json", "c.sh", 4, "write it into the line"),
+    "a quote that is not closed": ("curl http://h/ -d '{", "c.sh", 4, "c.sh:1: this line cannot be read"),
+    "a bad line": ('{"type":"exchange","method":"refund"}', "x.ndjson", 4, "x.ndjson:1: sent_ns"),
+}
+
+
+@pytest.mark.parametrize(("text", "name", "code", "told"), REFUSED.values(), ids=REFUSED.keys())
+def test_what_is_no_record_is_refused_in_a_sentence(
+    tmp_path: Path, text: str, name: str, code: int, told: str
+) -> None:
+    (tmp_path / name).write_text(text)
+    assert told in record(name, tmp_path, "-o", "out.yaml", code=code)
+    assert not (tmp_path / "out.yaml").exists()
+
+
+def test_another_player_a_closed_port_and_an_existing_file_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.har").write_text(har(BET))
+    assert 'did you mean "1000"' in record("a.har", tmp_path, "--player", "100", code=5)
+    assert "is `betrontech-sim serve` running?" in record("http://127.0.0.1:9", tmp_path, code=7)
+    assert "--force writes over it" in record("a.har", tmp_path, "-o", "a.har", code=4)
+    assert "amount" in record("a.har", tmp_path, "--balance", "x", code=4)
