@@ -53,6 +53,12 @@ class SuiteRun:
             if finding.severity is Severity.ERROR
         ]
 
+    @property
+    def calls(self) -> int:
+        """How many calls the run sent, those of the preflight too."""
+        assert self.end is not None
+        return self.end.calls
+
     def with_verdict(self, *verdicts: Verdict) -> list[str]:
         """The ids of the scenarios that ended so."""
         return [id for id, event in self.finished.items() if event.verdict in verdicts]

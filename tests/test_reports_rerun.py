@@ -48,6 +48,7 @@ WRITTEN: dict[str, Any] = {
     "tags": ("money", "a tag"),
     "level": "industry",
     "last_failed": True,
+    "quick": True,
     "faults": ("lost_reply,reset", "delay"),
     "jobs": "4",
     "maxfail": "3",

@@ -31,6 +31,15 @@ class CappedWins(SmallWallet):
         return super().win(player, amount, transaction_id, game)
 
 
+class TableMaximum(SmallWallet):
+    """Bets over 300.00 are refused."""
+
+    def bet(self, player: str, amount: int, transaction_id: str, game: str) -> Fields:
+        if amount > 300_00:
+            raise Refusal("ABOVE_LIMIT")
+        return super().bet(player, amount, transaction_id, game)
+
+
 def test_balances_are_reached_with_bets_of_at_least_the_minimum(tmp_path: Path) -> None:
     """A balance that is 0.30 away is reached, and what is drawn is no smaller than the minimum."""
     wallet = TableMinimum()
@@ -68,4 +77,34 @@ def test_balances_are_reached_with_wins_up_to_the_maximum(tmp_path: Path) -> Non
     assert run.exit_code is ExitCode.PASSED
     (skipped,) = run.with_verdict(Verdict.SKIPPED)
     assert run.finished[skipped].reason == "needs a win of 20.01: --max-win is 20.00"
+    assert wallet.balances["1000"] == 100_00
+
+
+JACKPOT = "steps: [bet: 1.00, win: 20000.00]\n"
+
+
+def test_a_jackpot_that_bets_cannot_take_back_is_skipped_and_spoils_nothing(tmp_path: Path) -> None:
+    """Whether the limit is told or found out; later scenarios go on, and the balance is put back."""
+    for told in (Money(300_00), None):
+        wallet = TableMaximum()
+        plain = ["steps: [bet: 5.00]\n"] * 3
+        run = played(wallet, tmp_path, JACKPOT, JACKPOT, *plain, max_bet=told)
+        assert run.exit_code is ExitCode.PASSED
+        assert not run.findings
+        skipped = run.with_verdict(Verdict.SKIPPED)
+        assert len(skipped) == 2
+        limit = "takes bets up to 300.00 (--max-bet)" if told else "did not take a bet of 400.00"
+        assert run.finished[skipped[0]].reason.startswith(
+            f"its wins of 20000.00 cannot be taken back: your wallet {limit}; --seed-hook"
+        )
+        assert wallet.balances["1000"] == 100_00
+        assert run.calls < 60
+
+
+def test_a_jackpot_is_played_where_bets_take_it_back(tmp_path: Path) -> None:
+    """The wallet shows with a bet of a fiftieth that it takes such bets."""
+    wallet = SmallWallet()
+    run = played(wallet, tmp_path, JACKPOT, "player: {balance: 5.00}\nsteps: [bet: 5.00]\n")
+    assert run.exit_code is ExitCode.PASSED
+    assert len(run.with_verdict(Verdict.PASSED)) == 2
     assert wallet.balances["1000"] == 100_00

@@ -41,8 +41,8 @@ def repeat_line(started: RunStarted, *, last_failed: bool) -> str:
 
 
 def whole_line(started: RunStarted) -> str:
-    """Return the command that repeats a run of what failed before, with all scenarios."""
-    selection = tuple(pair for pair in started.selection if pair[0] != "--last-failed")
+    """Return the command that repeats a run of what failed before, or of a few, with all scenarios."""
+    selection = tuple(pair for pair in started.selection if pair[0] not in ("--last-failed", "--quick"))
     return repeat_line(replace(started, selection=selection), last_failed=False)
 
 

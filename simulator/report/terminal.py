@@ -555,6 +555,11 @@ def _next_steps(overview: Overview) -> list[str]:
             return ["Please report it together with this output."]
         case ExitCode.PASSED if overview.started and ("--last-failed", "") in overview.started.selection:
             return [f"What failed passes now. Run the whole suite: {whole_line(overview.started)}"]
+        case ExitCode.PASSED if overview.started and ("--quick", "") in overview.started.selection:
+            return [
+                "That was a quick look, which finds nine errors of ten. Before money flows, run the whole "
+                f"suite: {whole_line(overview.started)}"
+            ]
         case _:
             return []
 

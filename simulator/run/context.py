@@ -14,7 +14,7 @@ from secrets import token_hex
 
 from simulator.core.calls import Call, UnsentCall
 from simulator.core.findings import Finding, Outcome, Verdict
-from simulator.core.money import Money
+from simulator.core.money import ZERO, Money
 from simulator.core.profiles import WireProfile
 from simulator.core.secrets import Secrets
 from simulator.core.webhooks import Exchange, Method, NoReply, NoReplyKind, WebhookRequest
@@ -57,12 +57,13 @@ class RunContext:
     `ending`, only the restoring of balances may. `shown`, by player, is the last balance that the wallet
     showed and continued from, as far as it is known; `past` are those before, and `contradicted` is what the
     last answers showed where a read then showed another balance. `bets`, by player, are the latest accepted
-    bets; `limited` are the bodies that a rate limit turned away at first. One scenario at a time uses a
-    player; the mappings are shared by all. `mistakes` counts what calls that were sent one after
+    bets, and `largest_bet` is the largest of all; `refused_bet` is one that was not taken, although the
+    player had the money. `limited` are the bodies that a rate limit turned away at first. One scenario at a
+    time uses a player; the mappings are shared by all. `mistakes` counts what calls that were sent one after
     the other have shown; `traffic` keeps the latest money calls. `cents_kept`: the preflight has seen a cent
-    move exactly.
-    `slowest_ns` is how long the slowest answer took; `cancelled`: calls were ended under way, and the wallet
-    may still apply them. `destroyed`, by player, says which scenario left no amount of money for a balance.
+    move exactly. `slowest_ns` is how long the slowest answer took; `cancelled`: calls were ended under way,
+    and the wallet may still apply them. `destroyed`, by player, says which scenario left no amount for a
+    balance.
     """
 
     def __init__(
@@ -101,6 +102,8 @@ class RunContext:
         self.patience = Patience()
         self.rate_limit = RateLimit()
         self.limited: set[bytes] = set()
+        self.largest_bet = ZERO
+        self.refused_bet: Money | None = None
         self._silent = 0
         self._ended = threading.Event()
         self._lock = threading.Lock()
@@ -203,6 +206,7 @@ class RunContext:
             return
         if bet.amount and bet.transaction_id:
             self.bets[bet.player].append(bet)
+            self.largest_bet = max(self.largest_bet, bet.amount)
 
     @property
     def gone(self) -> bool:

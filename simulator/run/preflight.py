@@ -264,6 +264,12 @@ def _is_usable(call: Call) -> bool:
 ADJUSTING_CALLS_MAX = 2_500
 """Enough to lower a jackpot of 99,999,999.99 with bets of 50,000.00."""
 
+GREAT_WIN = Money(1_000_000)
+"""A scenario that wins more than this is played only if bets can take the money back."""
+
+BETS_BACK_MAX = 50
+"""So many bets may take back what a scenario wins."""
+
 UNANSWERED_MAX = 5
 """How many adjusting calls of a scenario may get no answer: others make up for them."""
 
@@ -330,6 +336,34 @@ class Adjustment:
                 chunk = Money(max(chunk // 2, least))
         raise CannotReach(_refusal(player, book.balances[0], target))
 
+    def sees_bets_for(self, player: str, balance: Money, won: Money) -> Money:
+        """Return the balance after bets have shown that they can take back what a scenario wins.
+
+        A wallet with a limit on bets would keep a jackpot, and no later scenario could go on with the player.
+        Where the limit is not known, each bet is ten times the largest that was taken, with money won for it,
+        so that few bets take that back if it is refused.
+        Raises CannotReach.
+        """
+        context, limit = self._context, self._context.settings.max_bet
+        book = self._judge.open(player, balance)
+        if limit is not None and won > limit * BETS_BACK_MAX:
+            raise CannotReach(_not_taken_back(won, f"takes bets up to {format_money(limit)} (--max-bet)"))
+        enough = -(-won // BETS_BACK_MAX)
+        while limit is None and context.largest_bet < enough:
+            if context.refused_bet is not None:
+                raise CannotReach(
+                    _not_taken_back(won, f"did not take a bet of {format_money(context.refused_bet)}")
+                )
+            stake = Money(min(max(context.largest_bet * 10, GREAT_WIN // BETS_BACK_MAX), enough))
+            if not self._win(player, stake, book.balances[0]) or player in self._judge.blocked:
+                break
+            if self._call(Method.BET, player, stake):
+                # The answer itself may not have said so, but only a read after it.
+                context.largest_bet = max(context.largest_bet, stake)
+            else:
+                context.refused_bet = stake
+        return book.balances[0]
+
     def _win(self, player: str, missing: Money, balance: Money) -> bool:
         """Send a win, after a bet of a cent in the same game if possible, which some wallets require.
 
@@ -391,6 +425,13 @@ def _without_wins(player: str, balance: Money, target: Money) -> str:
     return (
         f"{_cannot(player, balance, target)}: your wallet refuses the wins and refunds that would give it "
         "money; --seed-hook makes players with the balance that each scenario asks for"
+    )
+
+
+def _not_taken_back(won: Money, limit: str) -> str:
+    return (
+        f"its wins of {format_money(won)} cannot be taken back: your wallet {limit}; "
+        "--seed-hook makes a fresh player for each scenario"
     )
 
 

@@ -43,9 +43,9 @@ from simulator.report.events import (
 from simulator.run.context import RunContext, Stopped
 from simulator.run.judge import FormLog, Judge, check_claims
 from simulator.run.players import Cast, HookFailed, Hooks, NoPlayer, PlayersLost
+from simulator.run.preflight import GREAT_WIN, CannotReach
 from simulator.run.preflight import Adjustment as OpeningCalls
-from simulator.run.preflight import CannotReach
-from simulator.scenario.script import CannotSend, Script, after, draws
+from simulator.scenario.script import CannotSend, Script, after, draws, won_by
 from simulator.settings import Probe
 from simulator.wire.sender import wait_for
 
@@ -171,6 +171,7 @@ class ScenarioRun:
         """Bring the players to their balances and open their books."""
         scenario, context = self._scenario, self._context
         why = Why(scenario.id, "adjust", "opening", scenario.place, phase=Phase.PREPARATION)
+        won = won_by(scenario)
         opening = OpeningCalls(context, self._judge, script, why, scenario.place)
         for name, spec in scenario.players.items():
             player = players[name]
@@ -178,10 +179,15 @@ class ScenarioRun:
                 self._judge.open(player, spec.balance, Terms(exists=False))
                 continue
             balance = opening.read(player)
-            if balance != spec.balance:
+            great = won > GREAT_WIN and context.settings.seed_hook is None
+            if great or balance != spec.balance:
                 context.emit(Opening(scenario_id=scenario.id, player=player, balance=balance))
-                if not opening.reach(player, balance, spec.balance):
-                    return False
+            if great:
+                balance = opening.sees_bets_for(player, balance, won)
+            if player in self._judge.blocked:
+                return False
+            if balance != spec.balance and not opening.reach(player, balance, spec.balance):
+                return False
             if spec.blocked:
                 self._cast.block(player)
             settings = context.settings

@@ -24,7 +24,7 @@ from simulator.run.players import Cast, Hooks, NoPlayer
 from simulator.run.preflight import Preflight, RootCause
 from simulator.run.restore import Restore, files_left, players_in_use
 from simulator.run.turns import Stage, Turns
-from simulator.scenario.files import load_scenarios, select, shadowed
+from simulator.scenario.files import load_scenarios, quick_ids, select, shadowed
 from simulator.settings import RunSettings
 from simulator.settings.load import selection_options, target_options
 from simulator.wire.sender import Sender
@@ -80,11 +80,12 @@ def selected(settings: RunSettings) -> tuple[Scenario, ...]:
     others = filter(None, (settings.accept, settings.write_accept))
     scenarios = load_scenarios(settings.paths, others)
     failed = read_last_failed(Path()) if settings.last_failed else None
+    quick = quick_ids(settings.paths) if settings.quick else None
     if not settings.faults:
-        return select(scenarios, settings.keyword, settings.tags, settings.level, failed)
+        return select(scenarios, settings.keyword, settings.tags, settings.level, failed, quick)
     from simulator.scenario.fault_matrix import fault_matrix  # only --faults needs it
 
-    chosen = select(scenarios, settings.keyword, settings.tags, settings.level)
+    chosen = select(scenarios, settings.keyword, settings.tags, settings.level, quick_ids=quick)
     # Both cells and scenarios as they are may have failed.
     return select(fault_matrix(chosen, settings.faults), last_failed_ids=failed)
 

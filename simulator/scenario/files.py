@@ -349,18 +349,23 @@ def select(
     tags: Collection[str] = (),
     level: Level | None = None,
     last_failed_ids: Collection[str] | None = None,
+    quick_ids: Collection[str] | None = None,
 ) -> tuple[Scenario, ...]:
     """Return the scenarios that pass every filter, in their order.
 
     `keyword` holds words of id, name or tags with not, and, or and parentheses; of `tags`, which name folders
     and levels, too, one is enough;
-    `level` keeps scenarios of that level and more binding ones; `last_failed_ids` None keeps all. Raises
-    UsageError for an invalid keyword, and NothingSelected with the filter that left nothing.
+    `level` keeps scenarios of that level and more binding ones; `last_failed_ids` None keeps all, and so
+    does `quick_ids`. Raises UsageError for an invalid keyword, and NothingSelected with the filter that left
+    nothing.
     """
     left = tuple(scenarios)
     if not left:
         raise NothingSelected("no scenario selected: the files hold none")
-    for predicate, reason in _filters(left, keyword, tags, level, last_failed_ids):
+    filters = _filters(left, keyword, tags, level, last_failed_ids)
+    if quick_ids is not None:
+        filters.insert(0, (lambda scenario: _in_suite(scenario) in quick_ids, "--quick takes none of these"))
+    for predicate, reason in filters:
         left = tuple(scenario for scenario in left if predicate(scenario))
         if not left:
             raise NothingSelected(f"no scenario selected: {reason}")
@@ -387,6 +392,25 @@ def _filters(
     if keyword.strip():
         filters.append((keyword_predicate(keyword), f'none fits the keyword "{keyword}"'))
     return filters
+
+
+def quick_ids(paths: Sequence[str] = ()) -> frozenset[str]:
+    """Return the ids of the bundled scenarios that `--quick` runs: they find most errors with few calls.
+
+    Raises UsageError if a path is not of the bundled suite.
+    """
+    if own := [path for path in paths if not path.startswith(BUNDLED)]:
+        raise UsageError(
+            f"--quick chooses from the bundled suite, and {own[0]} is not in it; leave it out, or name a "
+            f"folder of the suite, such as {BUNDLED}refunds"
+        )
+    lines = (bundled_suite() / "quick.txt").read_text("utf-8").splitlines()
+    return frozenset(line for line in lines if line and not line.startswith("#"))
+
+
+def _in_suite(scenario: Scenario) -> str:
+    """Return the id of a bundled scenario without what stands for the suite's folder."""
+    return scenario.id.removeprefix(BUNDLED).removeprefix(f"{BUNDLE}/")
 
 
 def _nothing_failed(failed: Collection[str]) -> str:

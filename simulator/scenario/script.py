@@ -106,6 +106,16 @@ class Limits(Frozen):
         return ""
 
 
+def won_by(scenario: Scenario) -> Money:
+    """Return the sum of the wins that a scenario states, as far as they are to be accepted."""
+    steps = (
+        step
+        for step in all_steps((*scenario.steps, *scenario.finally_))
+        if getattr(step, "expect", Expect()).outcome is not Expected.REFUSED
+    )
+    return Money(sum(_written(_amounts(step)[1], scenario) or 0 for step in steps))
+
+
 # --- transaction ids that an author wrote ---------------------------------------------------------
 
 _OWN_ID = r'("transaction_id"\s*:\s*")([^"\\]*)(")'

@@ -231,6 +231,12 @@ class RunSettings(Frozen, kw_only=True):
     last_failed: bool = setting(
         "--last-failed", kinds.SWITCH, "Only scenarios that did not pass in the last run.", default=False
     )
+    quick: bool = setting(
+        "--quick",
+        kinds.SWITCH,
+        "Only the few bundled scenarios that find most errors: for a slow wallet, or a first look.",
+        default=False,
+    )
     seed: int = setting(
         "--seed",
         kinds.whole(0, 2**31 - 1),
