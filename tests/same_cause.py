@@ -145,7 +145,7 @@ def causes_of(defect: str, scenario: str, simulator_url: str, folder: Path) -> C
         sent = by_hand(second, played, f"{simulator_url}/_sim")
         export = folder / "served.ndjson"
         _save(f"{simulator_url}/_sim/journal/export.ndjson?agent={AGENT}", export)
-        findings = _asked("GET", f"{simulator_url}/_sim/findings")["findings"]
+        findings = found_by(f"{simulator_url}/_sim")
     return Causes(
         run=cause,
         phase=phase,
@@ -205,6 +205,25 @@ def _before_and_after_opening(played: Played) -> tuple[list[Json], list[Json]]:
     return before, after
 
 
+def begin(wrong: Wallet, control: str, player: str, balance: str) -> None:
+    """Let the agent play against this wallet from scratch, with a player at that balance."""
+    _asked("POST", f"{control}/reset", {})
+    _point_agent(control, wrong.endpoint)
+    wrong.seed(player, balance)
+    fire(control, {"method": "user_balance", "user_id": player})
+
+
+def fire(control: str, webhook: Json, **told: object) -> None:
+    """Send one webhook by hand."""
+    _asked("POST", f"{control}/webhooks", {"agent": AGENT, "webhook": webhook, **told})
+
+
+def found_by(control: str) -> list[Json]:
+    """Return what the server has found since the last reset."""
+    findings: list[Json] = _asked("GET", f"{control}/findings")["findings"]
+    return findings
+
+
 def _webhook(line: Json) -> Json | None:
     """Return the fields of a call, of an opening those of a read; None for what cannot be sent by hand.
 
@@ -226,7 +245,7 @@ def _fire(control: str, webhook: Json, line: Json) -> bool:
     told = {"account": line["account"]} if "account" in line else {}
     told["may_be_refused"] = line.get("form") == "optional"
     try:
-        _asked("POST", f"{control}/webhooks", {"agent": AGENT, "webhook": webhook, **told})
+        fire(control, webhook, **told)
     except HTTPError as error:
         if error.code == 422:
             return False

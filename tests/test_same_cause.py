@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from campaigns import sampled
-from same_cause import UNSENDABLE, causes_of, judged, run, wallet
+from same_cause import UNSENDABLE, begin, causes_of, fire, found_by, judged, run, wallet
 from served import serving
 from simulator.reference_operator import DEFECTS, DefectKind
 
@@ -142,6 +142,21 @@ def test_run_serve_and_judge_name_the_same_first_cause(
     assert len(causes.named) == 1, causes
     assert causes.named != {"none"}, causes
     assert causes.phase == FOUND_BEFORE_A_STEP.get(defect, "step")
+
+
+def test_what_an_agent_has_met_before_a_reset_does_not_change_a_name(simulator_url: str) -> None:
+    """After five waits for nothing a wrong balance is believed at once: a reset makes the server wait again."""
+    control = f"{simulator_url}/_sim"
+    player = {"user_id": "p1"}
+    bet = {"method": "transaction_bet", **player, "amount": "1.00", "game_id": "g"}
+    for defect, bets in (("bet-answered-not-charged", 6), ("replica-lag", 1)):
+        with wallet(defect) as wrong:
+            begin(wrong, control, "p1", "100.00")
+            for number in range(bets):
+                fire(control, {**bet, "transaction_id": f"b{number}"})
+                fire(control, {"method": "user_balance", **player})
+            causes = [each["cause"] for each in found_by(control)]
+    assert causes == ["stale-read"]
 
 
 def test_the_record_of_a_right_wallet_accuses_it_of_nothing(

@@ -124,6 +124,10 @@ class Deliverer:
         self._free_turn = free_turn
         self._patience: defaultdict[str, Patience] = defaultdict(Patience)
 
+    def forget(self) -> None:
+        """Wait again for balances to change: what the calls before have shown counts no more."""
+        self._patience.clear()
+
     def deliver(self, due: SessionCall, settle: Settle = nothing_owed) -> Delivered:
         """Write the call down, send it, judge and record it.
 
@@ -181,6 +185,9 @@ class Deliverer:
                 shown = read.balance
             said = self._referees.go_on(said, read)
         ruling = self._with_forms(late.sent, said)
+        if ruling.verdict is CallVerdict.RIGHT:
+            # The wallet may have been mended since its mistakes made waiting seem useless.
+            self._patience.pop(due.agent.code, None)
         law, difference = self._standing(due, ruling)
         self._journal.judge(late.number, ruling.verdict, law, ruling.findings, ruling.reason, difference)
         return ruling, shown

@@ -226,6 +226,7 @@ class RoundDelivery:
             self.journal.clear()
         self.trouble.clear()
         self.referees.forget()
+        self._deliverer.forget()
         self._dispatcher.wake()
 
     @property
