@@ -467,7 +467,7 @@ def _accounted(result: LoadResult) -> bool:
     assert result.figures is not None
     recorded = sum(each.recorded for each in result.workers)
     alike = all(each.sent in (None, each.recorded) for each in result.workers)
-    return alike and recorded == result.found.calls + result.figures.details
+    return alike and recorded == result.found.calls - result.closing_reads + result.figures.details
 
 
 def _figures(result: LoadResult) -> list[str]:
@@ -485,7 +485,7 @@ def _figures(result: LoadResult) -> list[str]:
         f"errors     {figures.errors:,} ({figures.error_share:.2%}), refused {figures.refused:,}, "
         f"disturbed on purpose {figures.disturbed:,}",
         *(f"  {count:>7,} {visible(reason)}" for reason, count in figures.reasons[:SHOWN_MAX]),
-        f"accounted  {sent:,} sent, {recorded:,} recorded, {result.found.calls:,} judged"
+        f"accounted  {sent:,} sent, {recorded:,} recorded, {result.found.calls - result.closing_reads:,} judged"
         + (f", {figures.details:,} account details, which move no money" if figures.details else ""),
     ]
     for each in workers:

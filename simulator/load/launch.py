@@ -23,8 +23,8 @@ from simulator import __version__
 from simulator.archive.following import Verdicts
 from simulator.archive.judging import judge_files
 from simulator.archive.sources import LineSource, no_progress
-from simulator.core.call_lines import line_text, opening_object
-from simulator.core.calls import Opening
+from simulator.core.call_lines import call_object, line_text, opening_object
+from simulator.core.calls import Call, Opening
 from simulator.core.money import Money, format_money
 from simulator.core.secrets import mask_url
 from simulator.core.values import Frozen
@@ -32,8 +32,7 @@ from simulator.errors import EndpointUnreachable, SimulatorError, UsageError
 from simulator.load.figures import Figures, figures_of
 from simulator.load.job import Job
 from simulator.load.plan import LoadPlan, MixedSession, players_needed, shipped_as
-from simulator.load.record import LINES, mend
-from simulator.report.events import Event
+from simulator.load.record import LINES, mend, players_in
 from simulator.run.context import RunContext, Stopped, context_of, target_of
 from simulator.run.judge import FormLog
 from simulator.run.preflight import Preflight, RootCause
@@ -51,7 +50,7 @@ START_S = 60.0
 STOP_S = 120.0
 """How long they may take to end, and to hand over their records, after the load."""
 
-OPENINGS = "openings"
+OPENINGS, CLOSING = "openings", "closing"
 
 
 class LoadOptions(Frozen, kw_only=True):
@@ -97,13 +96,17 @@ class WorkerRecord(Frozen, kw_only=True):
 
 
 class LoadResult(Frozen, kw_only=True):
-    """What came of a load. `found` is None if nothing was judged; `why` then says what kept it."""
+    """What came of a load. `found` is None if nothing was judged; `why` then says what kept it.
+
+    `closing_reads` are the balance reads that were made here, for players of killed workers.
+    """
 
     plan: LoadPlan | None = None
     workers: tuple[WorkerRecord, ...] = ()
     found: Verdicts | None = None
     players: int = 0
     figures: Figures | None = None
+    closing_reads: int = 0
     interrupted: bool = False
     unreachable: bool = False
     why: str = ""
@@ -127,9 +130,9 @@ def run_load(settings: RunSettings, options: LoadOptions, say: Say, folder: Path
     """Load the wallet, judge what was recorded, and put the balances back; `folder` keeps them until then."""
     check_installed()
     _check_players(settings, options)
-    context = context_of(settings, _ignored)
-    restore = Restore(context, folder)
-    load = _Load(settings, options, context, restore, say)
+    calls: list[Call] = []
+    context = context_of(settings, lambda event: calls.append(event) if isinstance(event, Call) else None)
+    load = _Load(settings, options, context, Restore(context, folder), say, calls)
     if folder is not None:
         used = [player for player in settings.players if player in players_in_use(folder, settings.endpoint)]
         if used:
@@ -161,19 +164,23 @@ def _check_players(settings: RunSettings, options: LoadOptions) -> None:
         )
 
 
-def _ignored(_event: Event) -> None:
-    """Ignore the events of preflight and restoring: a load is judged by its record."""
-
-
 class _Load:
     def __init__(
-        self, settings: RunSettings, options: LoadOptions, context: RunContext, restore: Restore, say: Say
+        self,
+        settings: RunSettings,
+        options: LoadOptions,
+        context: RunContext,
+        restore: Restore,
+        say: Say,
+        calls: list[Call],
     ) -> None:
+        """Take the `calls` of this process, too: a load is judged by its record, and by few of them."""
         self._settings = settings
         self._options = options
         self._context = context
         self._restore = restore
         self._say = say
+        self._calls = calls
         self._notes: list[str] = []
 
     def run(self) -> LoadResult:
@@ -221,10 +228,13 @@ class _Load:
                 file.write(line_text("opening", opening_object(Opening(player=player, balance=balance))))
         workers, interrupted = _Engine(self._settings, options, plan, self._say).run()
         files = [openings, *(each.file for each in workers if each.file is not None)]
+        closing = self._closing(workers)
+        files += [closing] if closing is not None else []
         self._say("judging", {})
         figures = figures_of([each.file for each in workers if each.file is not None])
         sources = [LineSource(str(file)) for file in files]
         found, players = judge_files(sources, no_progress, processes=options.workers, keep=False)
+        closing_reads = len(self._calls) if closing is not None else 0
         self._say("restoring", {"players": len(balances)})
         self._notes += self._restore.at_the_end(hopeless=False, in_hurry=interrupted)
         return LoadResult(
@@ -233,9 +243,30 @@ class _Load:
             found=found,
             players=players,
             figures=figures,
+            closing_reads=closing_reads,
             interrupted=interrupted,
             notes=tuple(self._notes),
         )
+
+    def _closing(self, workers: Sequence[WorkerRecord]) -> Path | None:
+        """Read the balances of the players of killed workers, which read them no more, and record that.
+
+        A killed worker whose record is here ran on this machine, so the times are of the same clock.
+        """
+        killed = [each.file for each in workers if each.killed and each.file is not None]
+        if not killed:
+            return None
+        self._calls.clear()
+        preflight = Preflight(self._context, FormLog())
+        for player in sorted({player for file in killed for player in players_in(file)}):
+            try:
+                preflight.balance(player)
+            except (EndpointUnreachable, RootCause, Stopped) as error:
+                self._notes.append(f"the balance of player {player} could not be read at the end: {error}")
+        file = self._options.folder / f"{CLOSING}{LINES}"
+        with file.open("w", encoding="utf-8", errors="surrogatepass") as lines:
+            lines.writelines(line_text("exchange", call_object(call)) for call in self._calls)
+        return file
 
 
 def _plan(settings: RunSettings, options: LoadOptions, run: str, balances: Mapping[str, Money]) -> LoadPlan:

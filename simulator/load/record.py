@@ -10,10 +10,12 @@ from __future__ import annotations
 import marshal
 import mmap
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic_ns, time_ns
 
+from simulator.core import json as exact_json
 from simulator.core.call_lines import call_object, line_text, read_line
 from simulator.core.calls import Call, CallForm, Form, Reading, UnsentCall, Why
 from simulator.core.findings import Outcome, Place
@@ -172,6 +174,16 @@ def _calls_in(slots: bytes) -> Iterator[Call]:
         place = None if line is None else Place("", line)
         why = Why(scenario, purpose, label, place)
         yield Call(exchange, Reading(Outcome.UNKNOWN), Form(CallForm(kind), request), why)
+
+
+_PLAYER = re.compile(rb'\{"type":"exchange","player":("(?:[^"\\]|\\.)*")')
+
+
+def players_in(file: Path) -> set[str]:
+    """Return the players whose calls are in a record."""
+    with file.open("rb") as lines:
+        found = {match[1] for line in lines if (match := _PLAYER.match(line))}
+    return {str(exact_json.parse(each.decode()).value) for each in found}
 
 
 def _is_in(call: Call, line: str) -> bool:
