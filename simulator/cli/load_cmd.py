@@ -5,31 +5,33 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from simulator.cli.judge_cmd import judged_text, summary_text
+from simulator.cli.judge_cmd import summary_text
 from simulator.cli.options import settings_command
+from simulator.cli.output import write_whole
 from simulator.core.values import Frozen
 from simulator.errors import ExitCode, UsageError
 from simulator.report.text import plural, visible
 from simulator.settings import kinds, load_run_settings
-from simulator.settings.table import HOW, OUTPUT, TARGET, Section
+from simulator.settings.table import HOW, TARGET, Section
 
 if TYPE_CHECKING:
     from simulator.load.figures import Percentiles
     from simulator.load.launch import LoadOptions, LoadResult
+    from simulator.load.outcome import LoadCause, LoadOutcome
     from simulator.settings import RunSettings
 
 _LOADED = Section(
     "How it is judged",
     tuple(
         row
-        for row in (*HOW.rows, *OUTPUT.rows)
+        for row in HOW.rows
         if row.name
         in {
             "seed",
@@ -59,14 +61,6 @@ PORT = 5557
 """Locust's own port between master and workers."""
 
 
-class Thresholds(Frozen):
-    """What fails a load besides wrong money; None leaves it unchecked."""
-
-    p95_ms: int | None
-    p99_ms: int | None
-    error_share: float | None
-
-
 class _Asked(Frozen, kw_only=True):
     """What the command line says of the load itself."""
 
@@ -86,6 +80,7 @@ class _Asked(Frozen, kw_only=True):
     max_p99: int | None
     max_errors: float | None
     records: Path | None
+    reports: tuple[tuple[str, str], ...]
 
 
 def _duration(_context: click.Context, _parameter: click.Parameter, text: str | None) -> float | None:
@@ -159,6 +154,18 @@ def _errors(_context: click.Context, _parameter: click.Parameter, text: str | No
     from simulator.load.plan import read_share
 
     return read_share(text, "--max-errors")
+
+
+def _reports(
+    _context: click.Context, _parameter: click.Parameter, texts: tuple[str, ...]
+) -> tuple[tuple[str, str], ...]:
+    found = []
+    for text in texts:
+        kind, _, name = text.partition(":")
+        if kind not in ("html", "json") or not name:
+            raise click.BadParameter(f'expected html:FILE or json:FILE, found "{text}"')
+        found.append((kind, name))
+    return tuple(found)
 
 
 @settings_command("load", _WALLET, _LOADED)
@@ -238,6 +245,14 @@ def _errors(_context: click.Context, _parameter: click.Parameter, text: str | No
     type=click.Path(file_okay=False, path_type=Path),
     help="Keep the recorded calls here, for `judge`. By default they are deleted.",
 )
+@click.option(
+    "--report",
+    "reports",
+    metavar="KIND:FILE",
+    multiple=True,
+    callback=_reports,
+    help="Write a report: html or json (- is standard output).  [repeatable]",
+)
 def command(**flags: Any) -> ExitCode:
     """Load your wallet with many players at once, and judge every call afterwards.
 
@@ -251,6 +266,7 @@ def command(**flags: Any) -> ExitCode:
     """
     # Help and wrong flags do without the checker.
     from simulator.load.launch import check_installed, run_load
+    from simulator.load.outcome import Thresholds, outcome_of
 
     check_installed()
     asked = _Asked(**{name: flags.pop(name) for name in _Asked.__slots__})
@@ -260,10 +276,30 @@ def command(**flags: Any) -> ExitCode:
             return _work(asked.worker, asked.workers, folder, flags)
         settings = load_run_settings(flags)
         options = _options(asked, settings, folder)
-        click.echo(f"loading with --seed {settings.seed}")
-        result = run_load(settings, options, Progress(options.seconds), Path())
+        progress = Progress(options.seconds, apart=any(name == "-" for _, name in asked.reports))
+        progress.say(f"loading with --seed {settings.seed}")
+        result = run_load(settings, options, progress, Path())
         thresholds = Thresholds(asked.max_p95, asked.max_p99, asked.max_errors)
-        return _reported(result, thresholds, strict=settings.strict)
+        outcome = outcome_of(result, thresholds, strict=settings.strict)
+        to_screen = [_write(*target, result, outcome) for target in asked.reports]
+        if not any(to_screen):
+            _print(result, outcome)
+        return outcome.code
+
+
+def _write(kind: str, name: str, result: LoadResult, outcome: LoadOutcome) -> bool:
+    """Write a report, and return whether it went to standard output."""
+    from simulator.load.page import load_html, load_json  # not for help, as above
+
+    text = load_html(result, outcome) if kind == "html" else load_json(result, outcome)
+    if name == "-":
+        click.echo(text, nl=False)
+        return True
+    try:
+        write_whole(Path(name), text)
+    except OSError as error:
+        raise UsageError(f"--report {kind}:{name}: {error.strerror or error}") from None
+    return False
 
 
 def _options(asked: _Asked, settings: RunSettings, folder: Path) -> LoadOptions:
@@ -303,7 +339,7 @@ def _work(master: tuple[str, int], workers: int, folder: Path, flags: Mapping[st
 
     players = flags.get("players") or ("of-the-master",)
     settings = load_run_settings({**flags, "players": players})
-    whole = work_for(settings, folder, *master, workers, Progress(0.0))
+    whole = work_for(settings, folder, *master, workers, Progress())
     return ExitCode.PASSED if whole else ExitCode.INCONCLUSIVE
 
 
@@ -316,8 +352,10 @@ SHOWN_EVERY = 10
 class Progress:
     """Prints how a load goes on: one line that is written over on a terminal, and some lines elsewhere."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float = 0.0, *, apart: bool = False) -> None:
+        """Print to standard error where a report has standard output: `apart`."""
         self._seconds = seconds
+        self._apart = apart
         self._ticks = 0
         self._on_line = False
 
@@ -329,12 +367,16 @@ class Progress:
         text = _SAID[kind](facts) if kind in _SAID else ""
         if text:
             self._end_line()
-            click.echo(text)
-            sys.stdout.flush()
+            self.say(text)
+
+    def say(self, text: str) -> None:
+        """Print one line."""
+        click.echo(text, err=self._apart)
+        sys.stdout.flush()
 
     def _tick(self, facts: Mapping[str, Any]) -> None:
         self._ticks += 1
-        terminal = sys.stdout.isatty()
+        terminal = (sys.stderr if self._apart else sys.stdout).isatty()
         if not terminal and self._ticks % SHOWN_EVERY:
             return
         text = (
@@ -342,13 +384,13 @@ class Progress:
             f"{facts['calls_per_s']:,} calls/s  p95 {facts['p95_ms']:,} ms  "
             f"{plural(facts['errors'], 'error')}"
         )
-        click.echo(f"\r{text:<78}" if terminal else text, nl=not terminal)
+        click.echo(f"\r{text:<78}" if terminal else text, nl=not terminal, err=self._apart)
         sys.stdout.flush()
         self._on_line = terminal
 
     def _end_line(self) -> None:
         if self._on_line:
-            click.echo("")
+            click.echo("", err=self._apart)
         self._on_line = False
 
 
@@ -380,123 +422,77 @@ _SAID: dict[str, Callable[[Mapping[str, Any]], str]] = {
 
 # --- what came of it ------------------------------------------------------------------------------
 
-SHOWN_MAX = 5
-"""So many wrong histories are shown in full; the reports have all."""
+CAUSES_SHOWN = 5
+
+PLAYERS_SHOWN = 5
 
 
-def _reported(result: LoadResult, limits: Thresholds, *, strict: bool) -> ExitCode:
-    """Print the result, and return the exit code."""
-    code, why = _judged(result, limits, strict=strict)
+def _print(result: LoadResult, outcome: LoadOutcome) -> None:
+    """Print the figures, the causes with the calls that collided, and how the load ended."""
     if result.figures is not None:
-        for line in _figures(result):
+        for line in _figures(result, outcome):
             click.echo(line)
-    found = result.found
-    if found is not None:
-        for judged in sorted(found.kept, key=lambda each: -each.rank)[:SHOWN_MAX]:
-            click.echo(f"\n{judged_text(judged)}")
-        if len(found.kept) > SHOWN_MAX:
-            click.echo(f"and {len(found.kept) - SHOWN_MAX:,} more")
-        click.echo("")
-        click.echo(summary_text(result.players, found.calls, found.ranks, found.shared))
+    for cause in outcome.causes[:CAUSES_SHOWN]:
+        click.echo("\n" + "\n".join(_cause(cause)))
+    if len(outcome.causes) > CAUSES_SHOWN:
+        click.echo(f"and {len(outcome.causes) - CAUSES_SHOWN:,} more causes; the reports have all")
+    if result.found is not None:
+        found = result.found
+        click.echo(f"\n{summary_text(result.players, found.calls, found.ranks, found.shared)}")
     for note in result.notes:
         click.echo(f"note: {note}")
-    click.echo(f"exit {int(code)}: {why}")
-    return code
+    click.echo(f"exit {int(outcome.code)}: {outcome.why}")
 
 
-def _judged(result: LoadResult, limits: Thresholds, *, strict: bool) -> tuple[ExitCode, str]:
-    found, figures = result.found, result.figures
-    if found is None or figures is None:
-        if result.interrupted:
-            return ExitCode.INTERRUPTED, "interrupted before the load"
-        code = ExitCode.UNREACHABLE if result.unreachable else ExitCode.INCONCLUSIVE
-        return code, result.why
-    broken = _broken(result, limits)
-    if found.ranks[3]:
-        return ExitCode.FOUND, "your wallet got money wrong under load"
-    if strict and found.ranks[1]:
-        return ExitCode.FOUND, "warnings count as errors (--strict)"
-    if broken:
-        return ExitCode.FOUND, "; ".join(broken)
-    if result.interrupted:
-        return ExitCode.INTERRUPTED, "interrupted; what was recorded is right"
-    if not figures.calls:
-        return ExitCode.INCONCLUSIVE, "no call was sent"
-    if found.ranks[2]:
-        return ExitCode.INCONCLUSIVE, "not every history could be decided"
-    unsound = _unsound(result)
-    if unsound:
-        return ExitCode.INCONCLUSIVE, unsound
-    return ExitCode.PASSED, "the money is right, and the load kept its limits"
+def _cause(cause: LoadCause) -> Iterator[str]:
+    rule = f"[{cause.rule}]" if cause.rule else ""
+    yield f"{cause.severity}{rule} {cause.title}"
+    player = f"  player {visible(cause.shown.player)}"
+    yield f"{player}{f', {cause.worker}' if cause.worker else ''}: {visible(cause.explanation)}"
+    yield from (f"    {visible(lane)}" for lane in cause.shown.verdict.lanes)
+    for call in cause.collided:
+        at = "" if call.at_s is None else f", sent at {call.at_s:.3f} s"
+        took = "never answered" if call.took_ms is None else f"answered after {call.took_ms:.1f} ms"
+        yield f"   = call   {visible(call.name)} {visible(call.transaction_id or '')}{at}, {took}"
+    players = ", ".join(map(visible, cause.players[:PLAYERS_SHOWN]))
+    left = len(cause.players) - PLAYERS_SHOWN
+    more = f" and {left:,} more" if left > 0 else ""
+    yield f"   = seen   {plural(len(cause.players), 'player')}: {players}{more}"
+    if cause.why:
+        yield f"   = why    {cause.why}"
+    if cause.cause:
+        yield f"   = cause  {cause.cause}{f'; betrontech-sim explain {cause.rule}' if cause.rule else ''}"
 
 
-def _broken(result: LoadResult, limits: Thresholds) -> list[str]:
-    """Return the thresholds that the load broke."""
-    figures = result.figures
-    assert figures is not None
-    broken = []
-    for name, most_ms, taken_ms in (
-        ("p95", limits.p95_ms, figures.latencies.p95_ms if figures.latencies else None),
-        ("p99", limits.p99_ms, figures.latencies.p99_ms if figures.latencies else None),
-    ):
-        if most_ms is not None and (taken_ms is None or taken_ms > most_ms):
-            taken = "there was no answer" if taken_ms is None else f"{name} is {taken_ms:,.1f} ms"
-            broken.append(f"{taken}, --max-{name} allows {most_ms:,} ms")
-    if limits.error_share is not None and figures.error_share > limits.error_share:
-        broken.append(
-            f"{figures.error_share:.2%} of the calls got no usable answer, --max-errors allows "
-            f"{limits.error_share:.2%}"
-        )
-    return broken
-
-
-def _unsound(result: LoadResult) -> str:
-    """Return why the load was not the one that was asked for, or nothing."""
-    killed = [each.name for each in result.workers if each.killed]
-    if killed:
-        return f"{', '.join(killed)} ended before the load was over, so the load was smaller than asked for"
-    if not _accounted(result):
-        return "not every call is accounted for"
-    if any(each.without_players for each in result.workers):
-        return "some users had no player left"
-    return ""
-
-
-def _accounted(result: LoadResult) -> bool:
-    assert result.found is not None
-    assert result.figures is not None
-    recorded = sum(each.recorded for each in result.workers)
-    alike = all(each.sent in (None, each.recorded) for each in result.workers)
-    return alike and recorded == result.found.calls - result.closing_reads + result.figures.details
-
-
-def _figures(result: LoadResult) -> list[str]:
+def _figures(result: LoadResult, outcome: LoadOutcome) -> Iterator[str]:
     figures, workers = result.figures, result.workers
     assert figures is not None
-    assert result.found is not None
-    sent = sum(each.recorded if each.sent is None else each.sent for each in workers)
-    recorded = sum(each.recorded for each in workers)
-    lines = [
+    yield (
         f"{plural(figures.calls, 'call')} in {figures.seconds:.1f} s, {figures.calls_per_s:,.0f} a second, "
-        f"by {plural(len(workers), 'worker')}",
-        f"  {'':<16}{'calls':>9}{'p50':>9}{'p95':>9}{'p99':>9}{'longest':>9}  (ms)",
-        _row("all", figures.calls, figures.latencies),
-        *(_row(noun, count, taken) for noun, count, taken in figures.by_method),
+        f"by {plural(len(workers), 'worker')}"
+    )
+    yield f"  {'':<16}{'calls':>9}{'p50':>9}{'p95':>9}{'p99':>9}{'longest':>9}  (ms)"
+    yield _row("all", figures.calls, figures.latencies)
+    for noun, count, taken in figures.by_method:
+        yield _row(noun, count, taken)
+    yield (
         f"errors     {figures.errors:,} ({figures.error_share:.2%}), refused {figures.refused:,}, "
-        f"disturbed on purpose {figures.disturbed:,}",
-        *(f"  {count:>7,} {visible(reason)}" for reason, count in figures.reasons[:SHOWN_MAX]),
-        f"accounted  {sent:,} sent, {recorded:,} recorded, {result.found.calls - result.closing_reads:,} judged"
-        + (f", {figures.details:,} account details, which move no money" if figures.details else ""),
-    ]
+        f"disturbed on purpose {figures.disturbed:,}"
+    )
+    for reason, count in figures.reasons[:CAUSES_SHOWN]:
+        yield f"  {count:>7,} {visible(reason)}"
+    details = f", {figures.details:,} account details, which move no money" if figures.details else ""
+    yield (
+        f"accounted  {outcome.sent:,} sent, {outcome.recorded:,} recorded, {outcome.judged:,} judged{details}"
+    )
     for each in workers:
         if each.killed:
             where = "its record is not here" if each.file is None else f"{each.recorded:,} calls recorded"
-            lines.append(f"  {each.name} was killed: {where}, {each.unanswered:,} without an answer")
+            yield f"  {each.name} was killed: {where}, {each.unanswered:,} of them without an answer"
     late = sum(each.late for each in workers)
     if late:
         most = max(each.late_ms_max for each in workers)
-        lines.append(f"late       {late:,} calls waited for a free user, up to {most:,} ms")
-    return lines
+        yield f"late       {late:,} calls waited for a free user, up to {most:,} ms"
 
 
 def _row(name: str, calls: int, taken: Percentiles | None) -> str:

@@ -33,7 +33,7 @@ from simulator.core.calls import Call
 from simulator.core.findings import Outcome
 from simulator.core.secrets import mask_url
 from simulator.core.webhooks import NoReply, NoReplyKind, Reply
-from simulator.errors import SimulatorError
+from simulator.errors import EndpointUnreachable, SimulatorError
 from simulator.load.job import FIRST_WORKER, Job
 from simulator.load.plan import LoadPlan, MixedSession, read_plan, sessions_of
 from simulator.load.record import LINES, Recorder
@@ -61,6 +61,9 @@ LOOK_S = 0.1
 SILENT_S = 30.0
 """After so long without a message a worker, or the master, counts as lost."""
 
+MASTER_S = 60.0
+"""How long a worker tries to reach its master."""
+
 DONE_S = 600.0
 """How long the master waits for the records of workers."""
 
@@ -82,7 +85,7 @@ def main() -> None:
         roles: dict[str, Callable[[Job], None]] = {"local": _local, "master": _master, "worker": _worker}
         roles[job.role](job)
     except SimulatorError as error:
-        tell("error", text=str(error))
+        tell("error", text=str(error), code=int(error.exit_code))
         code = int(error.exit_code)
     sys.stdout.flush()
     # Greenlets of Locust and its sockets are left behind: there is nothing more to be done for them.
@@ -270,8 +273,9 @@ def _local(job: Job) -> None:
 def _run(runner: Any, plan: LoadPlan, environment: Environment, stop: Event) -> None:
     """Start the users, tell how it goes every second, and stop them when the time is over."""
     tell("started")
-    runner.start(plan.users, spawn_rate=plan.users / plan.ramp_s if plan.ramp_s else plan.users)
     ends = monotonic() + plan.seconds
+    # A master returns from this only once all users have started.
+    gevent.spawn(runner.start, plan.users, plan.users / plan.ramp_s if plan.ramp_s else plan.users)
     while (left := ends - monotonic()) > 0 and not stop.wait(min(TICK_S, left)):
         total = environment.stats.total
         tell(
@@ -479,15 +483,33 @@ class LoadWorker:
         self._pool.pop(msg.data["user"]).set(msg.data["players"])
 
 
+def _connected(job: Job, environment: Environment, stop: Event) -> WorkerRunner | None:
+    """Return the worker's end of a connection to the master; None if the load was ended before.
+
+    Raises EndpointUnreachable.
+    """
+    connecting = gevent.spawn(environment.create_worker_runner, job.host, job.port)
+    until = monotonic() + MASTER_S
+    while not connecting.ready():
+        if stop.wait(LOOK_S):
+            return None
+        if monotonic() > until:
+            raise EndpointUnreachable(
+                f"no master answers at {job.host}:{job.port}; is it started (load --master), and does the "
+                "network let its port through?"
+            )
+    runner: WorkerRunner = connecting.get()
+    return runner
+
+
 def _worker(job: Job) -> None:
     environment = Environment()
     stop = Event()
     _when_told(stop)
-    connecting = gevent.spawn(environment.create_worker_runner, job.host, job.port)
-    while not connecting.ready():
-        if stop.wait(LOOK_S):
-            return
-    worker = LoadWorker(job, connecting.get(), environment)
+    runner = _connected(job, environment, stop)
+    if runner is None:
+        return
+    worker = LoadWorker(job, runner, environment)
     while worker.work is None or not worker.work.stopped.is_set():
         if worker.refused.ready():
             raise SimulatorError(f"the master refused this worker: {worker.refused.get()}")
@@ -496,10 +518,10 @@ def _worker(job: Job) -> None:
     if worker.work is None:
         return
     if stop.is_set() and not worker.work.stopped.is_set():
-        connecting.get().stop()
+        runner.stop()
     summary = worker.work.summary()
     if job.hands_over:
         worker.hand_over()
-    connecting.get().send_message(DONE, summary)
+    runner.send_message(DONE, summary)
     worker.acknowledged.wait(SILENT_S)
     tell("done", workers=[summary])

@@ -7,8 +7,9 @@ moves curves: no verdict depends on it.
 from __future__ import annotations
 
 import re
+from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from simulator.core import json as exact_json
@@ -18,7 +19,7 @@ SECONDS_SHOWN_MAX = 120
 """A longer load is shown in so many steps of several seconds."""
 
 _CALL = re.compile(
-    rb'^\{"type":"exchange","player":(?:null|"(?:[^"\\]|\\.)*"),"method":(?:null|"(?P<method>[a-z_]+)")'
+    rb'^\{"type":"exchange","player":(?:null|(?P<player>"(?:[^"\\]|\\.)*")),"method":(?:null|"(?P<method>[a-z_]+)")'
     rb'.*?,"sent_ns":(?P<sent>\d+),"answered_ns":(?:null|(?P<answered>\d+)),"outcome":"(?P<outcome>[a-z]+)"'
     rb'.*?,"purpose":"(?P<purpose>[a-z]*)".*?,"fault":(?:null|"(?P<fault>[a-z_]+)"),"http":(?:null|(?P<http>\d+))'
 )
@@ -48,7 +49,10 @@ class Moment(Frozen):
 
 
 class Figures(Frozen, kw_only=True):
-    """All figures of one load. `by_method` and `outcomes` are by the noun of the call."""
+    """All figures of one load. `by_method` is by the noun of the call.
+
+    `clocks` holds for each player its worker, and when the load began by that worker's clock.
+    """
 
     calls: int
     seconds: float
@@ -60,6 +64,7 @@ class Figures(Frozen, kw_only=True):
     latencies: Percentiles | None
     by_method: tuple[tuple[str, int, Percentiles | None], ...]
     moments: tuple[Moment, ...]
+    clocks: Mapping[str, tuple[str, int]]
 
     @property
     def calls_per_s(self) -> float:
@@ -77,22 +82,23 @@ def figures_of(files: Sequence[Path]) -> Figures:
     count = _Count()
     for file in files:
         with file.open("rb") as lines:
-            count.add(lines)
+            count.add(file, lines)
     return count.figures()
 
 
 class _Count:
     def __init__(self) -> None:
-        self._by_second: defaultdict[int, list[int]] = defaultdict(list)
+        self._by_second: defaultdict[int, array[int]] = defaultdict(lambda: array("q"))
         self._sent: Counter[int] = Counter()
         self._failed: Counter[int] = Counter()
-        self._by_method: defaultdict[str, list[int]] = defaultdict(list)
+        self._by_method: defaultdict[str, array[int]] = defaultdict(lambda: array("q"))
         self._methods: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
         self._first_ns = self._last_ns = 0
+        self._played: dict[bytes | None, tuple[str, int]] = {}
         self.refused = self.disturbed = self.details = 0
 
-    def add(self, lines: Iterable[bytes]) -> None:
+    def add(self, file: Path, lines: Iterable[bytes]) -> None:
         """Add the record of one worker."""
         offset_ns = 0
         for line in lines:
@@ -100,8 +106,10 @@ class _Count:
             if match is None:
                 offset_ns = _clock(line, offset_ns)
                 continue
-            method, sent, answered, outcome, _, fault, http = match.groups()
+            player, method, sent, answered, outcome, _, fault, http = match.groups()
             at_ns = int(sent) + offset_ns
+            if player not in self._played:
+                self._played[player] = file.stem, offset_ns
             end_ns = int(answered) + offset_ns if answered else at_ns
             self._first_ns = min(self._first_ns or at_ns, at_ns)
             self._last_ns = max(self._last_ns, end_ns)
@@ -134,7 +142,9 @@ class _Count:
         """Return what was counted."""
         seconds = sorted(self._sent)
         width = 1 + (seconds[-1] - seconds[0]) // SECONDS_SHOWN_MAX if seconds else 1
-        every = [each for taken in self._by_second.values() for each in taken]
+        every = array("q")
+        for taken in self._by_second.values():
+            every.extend(taken)
         return Figures(
             calls=sum(self._sent.values()),
             seconds=(self._last_ns - self._first_ns) / 1e9,
@@ -149,6 +159,11 @@ class _Count:
                 for noun, count in self._methods.most_common()
             ),
             moments=tuple(self._moments(seconds, width)),
+            clocks={
+                str(exact_json.parse(player.decode()).value): (worker, self._first_ns - offset_ns)
+                for player, (worker, offset_ns) in self._played.items()
+                if player is not None
+            },
         )
 
     def _moments(self, seconds: Sequence[int], width: int) -> Iterable[Moment]:
@@ -183,7 +198,7 @@ def _clock(line: bytes, before: int) -> int:
     return int(str(said["unix_ns"])) - int(str(said["monotonic_ns"]))
 
 
-def _latencies(taken_ns: list[int]) -> Percentiles | None:
+def _latencies(taken_ns: Sequence[int]) -> Percentiles | None:
     if not taken_ns:
         return None
     ordered = sorted(taken_ns)

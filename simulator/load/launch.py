@@ -346,6 +346,12 @@ class _Process:
         self._told.put((self, None))
 
 
+def _raised(message: Mapping[str, Any]) -> SimulatorError:
+    """Return the error that a process of the engine ended with."""
+    kinds = {error.exit_code: error for error in (UsageError, EndpointUnreachable)}
+    return kinds.get(message["code"], SimulatorError)(message["text"])
+
+
 class _Engine:
     """Starts the processes, listens to them, and returns the records of the workers."""
 
@@ -433,7 +439,7 @@ class _Engine:
             return
         match message["type"]:
             case "error":
-                raise SimulatorError(message["text"])
+                raise _raised(message)
             case "plan":
                 teller.name = message["name"]
                 self._say("pid", {"worker": teller.name, "pid": teller.pid})
@@ -503,8 +509,8 @@ def _worked(
             case None:
                 whole &= teller.done is not None
                 going.discard(teller)
-            case {"type": "error", "text": text}:
-                raise SimulatorError(text)
+            case {"type": "error"}:
+                raise _raised(message)
             case {"type": "plan", "name": name}:
                 teller.name = name
                 say("plan", message)

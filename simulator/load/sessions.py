@@ -119,6 +119,9 @@ class Schedule:
         return self._ramp_s + (number - rising) / self._rate
 
 
+NOT_THERE_S = 0.2
+"""How long a user waits where no connection could be made: a thousand refusals tell no more than one."""
+
 LATE_S = 0.1
 """A call that is sent this much after it was due counts as late."""
 
@@ -314,6 +317,8 @@ class _Steps:
             unsent = _disturbed(unsent, FaultKind(disturbance))
         call = self._desk.send(unsent)
         self._own.note(call)
+        if call.nothing_sent and self._desk.ended.wait(NOT_THERE_S):
+            raise LoadEnded
         if disturbance == RESEND:
             call = self._desk.send(
                 replace(unsent, why=replace(unsent.why, label=f"{unsent.why.label} again"))

@@ -164,7 +164,7 @@ class HtmlReport:
             "follows": titles.get(cause.may_follow_from or "", ""),
             "facts": facts_of(finding),
             "blocks": blocks_of(shown, self._tally.started),
-            "lanes": _lanes_plot(finding.lanes),
+            "lanes": lanes_plot(finding.lanes),
             "met": [(each.where, each.name) for each in met[:SCENARIOS_OF_A_CAUSE]],
             "met_more": max(0, len(met) - SCENARIOS_OF_A_CAUSE),
         }
@@ -260,7 +260,7 @@ def _balance_plot(wallet: Sequence[_Point], ledger: Sequence[_Point], lawful: Se
         Markup('<text x="{}" y="{}" text-anchor="end">{}</text>').format(_LEFT - 10, y, format_money(balance))
         for y, balance in labelled
     )
-    return _svg(
+    return svg(
         "Balance over the calls of the scenario",
         right + Markup('<path d="{}"/>').format(steps(wallet)) + gaps + dots + labels,
     )
@@ -271,7 +271,7 @@ _LANE = re.compile(r"(?P<name>.*?) *\|(?P<bar>=*)(?P<end>[|>]) *(?P<answer>.*)")
 _LANE_HEIGHT, _NAMES, _ANSWERS, _LANES_MAX = 22, 200, 130, 60
 
 
-def _lanes_plot(lanes: Sequence[str]) -> Markup:
+def lanes_plot(lanes: Sequence[str]) -> Markup:
     """Return concurrent calls as bars over time, each with its name and its answer.
 
     The columns of the text are the moments; a bar without an end is a call that was never answered.
@@ -295,14 +295,14 @@ def _lanes_plot(lanes: Sequence[str]) -> Markup:
         ).format(
             top + 15, match["name"], kind, _NAMES + start, top + 6, max(2, end - start), *_at_end(match, top)
         )
-    return _svg("Calls over time", content, len(drawn) * _LANE_HEIGHT)
+    return svg("Calls over time", content, len(drawn) * _LANE_HEIGHT)
 
 
 def _at_end(match: re.Match[str], top: int) -> tuple[int, int, str]:
     return _WIDTH - _ANSWERS + 10, top + 15, match["answer"]
 
 
-def _svg(title: str, content: Markup, height: int = _HEIGHT) -> Markup:
+def svg(title: str, content: Markup, height: int = _HEIGHT) -> Markup:
     return Markup('<svg role="img" viewBox="0 0 {} {}"><title>{}</title>{}</svg>').format(
         _WIDTH, height, title, content
     )
@@ -348,4 +348,4 @@ def _latency_plot(latencies: Mapping[int, int]) -> Markup:
             content += Markup('<text x="{}" y="{}" text-anchor="middle">{}</text>').format(
                 middle, top - 5, f"{bars[kind]:,}"
             )
-    return _svg("Number of answers by the time that they took", content)
+    return svg("Number of answers by the time that they took", content)
