@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from markupsafe import Markup
 
 from simulator.load.figures import Figures, Moment, Percentiles
-from simulator.load.launch import LoadResult
+from simulator.load.launch import LoadResult, WorkerRecord
 from simulator.load.outcome import LoadCause, LoadOutcome
+from simulator.load.plan import LoadPlan
 from simulator.report.html import lanes_plot, svg
 from simulator.report.pages import rendered
 
@@ -176,58 +177,68 @@ def load_json(result: LoadResult, outcome: LoadOutcome) -> str:
         "why": outcome.why,
         "broken_thresholds": list(outcome.broken),
         "accounted": {"sent": outcome.sent, "recorded": outcome.recorded, "judged": outcome.judged},
-        "load": None if plan is None else {
-            "endpoint": plan.endpoint,
-            "seed": plan.seed,
-            "version": plan.version,
-            "users": plan.users,
-            "players": len(plan.players),
-            "seconds": plan.seconds,
-            "ramp_s": plan.ramp_s,
-            "rate": plan.rate,
-            "mix": dict(plan.mix),
-            "faults": dict(plan.disturbances),
-        },
-        "calls": None if figures is None else {
-            "count": figures.calls,
-            "seconds": round(figures.seconds, 3),
-            "per_s": round(figures.calls_per_s, 1),
-            "errors": figures.errors,
-            "refused": figures.refused,
-            "disturbed": figures.disturbed,
-            "reasons": dict(figures.reasons),
-            "latency_ms": _percentiles(figures.latencies),
-            "by_method": {
-                noun: {"count": count, "latency_ms": _percentiles(taken)}
-                for noun, count, taken in figures.by_method
-            },
-        },
-        "over_time": [] if figures is None else [
-            {
-                "at_s": each.at_s,
-                "calls_per_s": round(each.calls_per_s, 1),
-                "errors_per_s": round(each.errors_per_s, 1),
-                "latency_ms": _percentiles(each.latencies),
-            }
-            for each in figures.moments
-        ],
-        "workers": [
-            {
-                "name": each.name,
-                "host": each.host,
-                "sent": each.sent,
-                "recorded": each.recorded,
-                "killed": each.killed,
-                "unanswered": each.unanswered,
-                "late": each.late,
-                "late_ms_max": each.late_ms_max,
-            }
-            for each in result.workers
-        ],
+        "load": None if plan is None else _plan_object(plan),
+        "calls": None if figures is None else _calls_object(figures),
+        "over_time": [_moment_object(each) for each in figures.moments] if figures else [],
+        "workers": [_worker_object(each) for each in result.workers],
         "causes": [_cause_object(each) for each in outcome.causes],
         "notes": list(result.notes),
-    }  # fmt: skip
+    }
     return json.dumps(written, indent=1) + "\n"
+
+
+def _plan_object(plan: LoadPlan) -> dict[str, object]:
+    return {
+        "endpoint": plan.endpoint,
+        "seed": plan.seed,
+        "version": plan.version,
+        "users": plan.users,
+        "players": len(plan.players),
+        "seconds": plan.seconds,
+        "ramp_s": plan.ramp_s,
+        "rate": plan.rate,
+        "mix": dict(plan.mix),
+        "faults": dict(plan.disturbances),
+    }
+
+
+def _calls_object(figures: Figures) -> dict[str, object]:
+    return {
+        "count": figures.calls,
+        "seconds": round(figures.seconds, 3),
+        "per_s": round(figures.calls_per_s, 1),
+        "errors": figures.errors,
+        "refused": figures.refused,
+        "disturbed": figures.disturbed,
+        "reasons": dict(figures.reasons),
+        "latency_ms": _percentiles(figures.latencies),
+        "by_method": {
+            noun: {"count": count, "latency_ms": _percentiles(taken)}
+            for noun, count, taken in figures.by_method
+        },
+    }
+
+
+def _moment_object(moment: Moment) -> dict[str, object]:
+    return {
+        "at_s": moment.at_s,
+        "calls_per_s": round(moment.calls_per_s, 1),
+        "errors_per_s": round(moment.errors_per_s, 1),
+        "latency_ms": _percentiles(moment.latencies),
+    }
+
+
+def _worker_object(worker: WorkerRecord) -> dict[str, object]:
+    return {
+        "name": worker.name,
+        "host": worker.host,
+        "sent": worker.sent,
+        "recorded": worker.recorded,
+        "killed": worker.killed,
+        "unanswered": worker.unanswered,
+        "late": worker.late,
+        "late_ms_max": worker.late_ms_max,
+    }
 
 
 def _percentiles(taken: Percentiles | None) -> dict[str, float] | None:
