@@ -134,7 +134,9 @@ def test_certify_writes_both_files_and_ends_like_a_run(tmp_path: Path) -> None:
     (tmp_path / "betrontech-sim.yaml").write_text("tags: [smoke]\nfail_fast: true\npolicy: {zero_win: any}\n")
     with serving(SmallWallet()) as endpoint:
         players = [word for player in PLAYERS for word in ("--player", player)]
-        done = simulate("certify", "--endpoint", endpoint, *players, "--out", "paper", folder=tmp_path)
+        done = simulate(
+            "certify", "--endpoint", endpoint, *players, "--out", "paper", "--lang", "tr", folder=tmp_path
+        )
     assert done.returncode == 0, done.stdout + done.stderr
     document = json.loads((tmp_path / "paper/certificate.json").read_text("utf-8"))
     assert document["exit_code"] == 0
@@ -144,7 +146,8 @@ def test_certify_writes_both_files_and_ends_like_a_run(tmp_path: Path) -> None:
     assert sum(document["run"]["counts"].values()) == document["run"]["scenarios"]
     page = (tmp_path / "paper/certificate.html").read_text("utf-8")
     assert "</html>" in page
-    assert "policy: zero_win=any" in page
+    assert '<html lang="tr">' in page
+    assert "kurallar: zero_win=any" in page
 
 
 def test_where_no_run_began_an_earlier_certificate_stands(tmp_path: Path) -> None:

@@ -5,16 +5,24 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from html import unescape
+from io import StringIO
 from pathlib import Path
 
 import pytest
 
-from simulator.core.findings import Finding, Severity
+from report_stories import a_finding, a_scenario, end, ran, start
+from simulator.core.findings import Finding, Level, Severity, Verdict
 from simulator.core.languages import Lang
+from simulator.core.money import Money
 from simulator.core.words import call_hint
+from simulator.errors import ExitCode
 from simulator.law.rules import rules, words_of
 from simulator.law.situations import Situation
+from simulator.report.certificate import STATEMENT
 from simulator.report.languages import SENTENCES, Words, parts_of, texts_in
+from simulator.report.tally import CUT_SHORT, HEADLINES, open_report, render
+from simulator.report.terminal import TerminalReport
 
 ROOT = Path(__file__).parent.parent / "simulator"
 
@@ -108,7 +116,7 @@ def test_a_finding_reads_in_another_language_and_keeps_its_data(lang: Lang) -> N
         f"{title.title} (refund b1)",
         label="balance: expected 100.00 or 90.00, found 110.00",
         trail="100.00 → bet 10.00 → 90.00 → repeated refund 10.00 → 100.00",
-        lanes=("bet b1   |====|   → 90.00", "refund b1  |==>  no answer"),
+        lanes=("bet b1     |====|   → 90.00", "refund b1  |==>  no answer"),
         why=title.why,
         answer='HTTP 200 {"status":1,"balance":"110.00"}',
     )
@@ -121,8 +129,10 @@ def test_a_finding_reads_in_another_language_and_keeps_its_data(lang: Lang) -> N
     assert " or " not in told.label
     assert re.findall(r"\d+\.\d\d", told.trail) == re.findall(r"\d+\.\d\d", finding.trail)
     assert "repeated" not in told.trail
-    assert told.lanes[0] == finding.lanes[0]
-    assert told.lanes[1].startswith("refund b1  |==>  ")
+    assert told.lanes[0].endswith("  |====|   → 90.00")
+    assert [lane.index("|") for lane in told.lanes] == [told.lanes[0].index("|")] * 2
+    assert "b1 " in told.lanes[1]
+    assert "  |==>  " in told.lanes[1]
     assert "no answer" not in told.lanes[1]
     assert (told.answer, told.cause, told.rule) == (finding.answer, finding.cause, finding.rule)
 
@@ -157,3 +167,59 @@ def test_english_stays_as_it_is() -> None:
     words = Words(Lang.ENGLISH)
     assert words("the balance could not be read") == "the balance could not be read"
     assert words("{n} causes", n=3) == "3 causes"
+
+
+TEMPLATES = sorted((ROOT / "report/templates").glob("*.html"))
+
+
+def test_every_sentence_of_pages_has_its_translation() -> None:
+    """Those that templates say, the headings of facts, and the words for verdicts, levels and severities."""
+    code = "\n".join(file.read_text("utf-8") for file in TEMPLATES)
+    calls = re.findall(r'\b(?:say|fact|block|table)\((?:\w+, )?"([^"]+)"', code)
+    calls += re.findall(r'"([^"]+)"', " ".join(re.findall(r"counted\(say, [\w.]+, ([^)]+)\)", code)))
+    assert len(calls) > 50
+    words = [*calls, *HEADLINES.values(), STATEMENT, CUT_SHORT, *Verdict, *Level, *Severity, "warned"]
+    for lang in OTHERS:
+        assert [each for each in map(str, words) if each not in texts_in(SENTENCES, lang)] == []
+
+
+@pytest.mark.parametrize("lang", OTHERS)
+def test_a_page_leaves_nothing_in_english(lang: Lang) -> None:
+    """All that its reader sees, but for data: ids, names of scenarios, answers, amounts, flags."""
+    finding = a_finding(
+        message=words_of(Situation.REPEATED_REFUND_CREDITED_AGAIN).title,
+        why=words_of(Situation.REPEATED_REFUND_CREDITED_AGAIN).why,
+        label="balance: expected 100.00, found 110.00 (+10.00)",
+        answer="HTTP 419 x",
+        expected=(Money(100_00),),
+        found=Money(110_00),
+    )
+    page = StringIO()
+    report = open_report("html", page, lang)
+    render(report, [start(), *ran(a_scenario(), Verdict.FAILED, finding), end(ExitCode.FOUND)])
+    assert f'<html lang="{lang}">' in page.getvalue()
+    shown = unescape(
+        re.sub(r"<style>.*?</style>|<script>.*?</script>|<[^>]+>", "\n", page.getvalue(), flags=re.DOTALL)
+    )
+    words = Words(lang)
+    english = [each for each in texts_in(SENTENCES, lang) if "{" not in each and words(each) != each]
+    lines = {line.strip() for line in shown.splitlines()}
+    assert [each for each in english if each in lines and each not in DATA] == []
+    assert "+10.00" in shown
+    assert "CSRF" in shown
+
+
+DATA = {"open", "win", "bet", "refund"}
+
+
+@pytest.mark.parametrize("lang", OTHERS)
+def test_what_a_run_prints_of_its_causes_is_said_in_the_language(lang: Lang) -> None:
+    """Those that it decided on at the end, too."""
+    words, other = words_of(Situation.BET_NOT_TAKEN), words_of(Situation.BET_NOT_TAKEN, lang)
+    finding = a_finding(cause=Situation.BET_NOT_TAKEN.value, message=words.title, why=words.why)
+    stream = StringIO()
+    report = TerminalReport(stream, color="never", words=Words(lang))
+    render(report, [start(), *ran(a_scenario(), Verdict.FAILED, finding), end(ExitCode.FOUND)])
+    assert other.title in stream.getvalue()
+    assert other.why in stream.getvalue()
+    assert words.title not in stream.getvalue()

@@ -46,12 +46,12 @@ def command(folder: Path, **flags: Any) -> ExitCode:
     # One at a time: which player a scenario gets must not depend on the clock.
     settings = _of_the_whole_suite(load_run_settings(flags, jobs=1))
     # Importing the sender takes most of a start: help and wrong flags do without it.
-    from simulator.cli.run_reports import open_reports
+    from simulator.cli.run_reports import open_reports, page_lang
     from simulator.report.certificate import Certificate
     from simulator.run.suite import run_suite
 
     files = [folder / name for name in ("certificate.html", "certificate.json")]
-    certificate = Certificate(platform.python_version(), _conditions(settings))
+    certificate = Certificate(platform.python_version(), _conditions(settings), page_lang(settings))
     with _opened(files) as opened:
         try:
             with open_reports(settings) as reports:

@@ -13,6 +13,7 @@ from typing import TextIO
 from simulator.cli.commands import drop_output
 from simulator.cli.output import WholeFile
 from simulator.core.calls import Call, Opening
+from simulator.core.languages import Lang
 from simulator.errors import UsageError
 from simulator.report.events import (
     Event,
@@ -23,10 +24,12 @@ from simulator.report.events import (
     ScenarioStarted,
     StepFinished,
 )
+from simulator.report.languages import Words, lang_of_locale
 from simulator.report.tally import Report, open_report
 from simulator.report.terminal import QUIET, TerminalReport
 from simulator.run.context import LastRun
 from simulator.settings import ReportKind, ReportTarget, RunSettings
+from simulator.settings.load import variables
 
 STANDARD_OUTPUT = Path("-")
 
@@ -224,7 +227,7 @@ def _outlets(settings: RunSettings) -> list[_Outlet]:
     outlets = [_terminal(settings, log)]
     try:
         for target in _distinct(to_files):
-            outlets.append(_opened(target))
+            outlets.append(_opened(target, page_lang(settings)))
         for target in settings.reports:
             if target.kind is ReportKind.GITHUB:
                 # Its lines stand in the log, and GitHub reads them from both streams.
@@ -238,6 +241,11 @@ def _outlets(settings: RunSettings) -> list[_Outlet]:
     return [*outlets, _Outlet(LastRun(Path()), "")]
 
 
+def page_lang(settings: RunSettings) -> Lang:
+    """Return the language of a run's pages: the one that was asked for, else that of the locale."""
+    return settings.lang or lang_of_locale(variables())
+
+
 def _terminal(settings: RunSettings, stream: TextIO) -> _Outlet:
     report = TerminalReport(
         stream,
@@ -246,6 +254,7 @@ def _terminal(settings: RunSettings, stream: TextIO) -> _Outlet:
         progress=stream.isatty(),
         verbosity=settings.verbose or (QUIET if settings.quiet else 0),
         reports=_told_of(settings),
+        words=Words(settings.lang or Lang.ENGLISH),
     )
     return _Outlet(report, _LOG, stream=stream)
 
@@ -270,16 +279,16 @@ def _distinct(targets: tuple[ReportTarget, ...]) -> tuple[ReportTarget, ...]:
     return targets
 
 
-def _opened(target: ReportTarget) -> _Outlet:
+def _opened(target: ReportTarget, lang: Lang) -> _Outlet:
     name = f"{target.kind}:{target.file}"
     what = f"the report {name}"
     # Lines of NDJSON are whole one by one, and read while the run goes on.
     at_once = target.kind is ReportKind.NDJSON
     if target.file == STANDARD_OUTPUT:
-        report = open_report(target.kind, sys.stdout)
+        report = open_report(target.kind, sys.stdout, lang)
         return _Outlet(report, what, stream=sys.stdout, as_they_come=at_once)
     file = _file_of(f"--report {name}", target.file, at_once=at_once)
-    return _Outlet(open_report(target.kind, file.stream), what, file=file, as_they_come=at_once)
+    return _Outlet(open_report(target.kind, file.stream, lang), what, file=file, as_they_come=at_once)
 
 
 def _known_causes(path: Path) -> _Outlet:

@@ -15,6 +15,7 @@ from typing import Any
 from simulator.core.calls import Call
 from simulator.core.findings import Level, Outcome, Verdict
 from simulator.core.json import JsonObject, encode
+from simulator.core.languages import Lang
 from simulator.core.secrets import mask_url
 from simulator.core.steps import Scenario
 from simulator.core.webhooks import Reply
@@ -22,6 +23,7 @@ from simulator.errors import ExitCode
 from simulator.law.rules import checks, rules
 from simulator.report.causes import Cause, Causes, Sighting
 from simulator.report.events import Event, ScenarioFinished
+from simulator.report.languages import Words
 from simulator.report.pages import rendered
 from simulator.report.tally import OUTCOMES, Tally
 
@@ -48,11 +50,15 @@ _TO_THE_END = (ExitCode.PASSED, ExitCode.FOUND, ExitCode.INCONCLUSIVE)
 
 
 class Certificate:
-    """A fold over one run. `python` is the interpreter's version, `conditions` what the run was given."""
+    """A fold over one run. `python` is the interpreter's version, `conditions` what the run was given.
 
-    def __init__(self, python: str, conditions: Mapping[str, str]) -> None:
+    `lang` is the language of the page.
+    """
+
+    def __init__(self, python: str, conditions: Mapping[str, str], lang: Lang = Lang.ENGLISH) -> None:
         self._python = python
         self._conditions = dict(conditions)
+        self._lang = lang
         self._tally = Tally()
         self._log = CallLog()
         self._finished: list[ScenarioFinished] = []
@@ -75,7 +81,7 @@ class Certificate:
         """Return the certificate as HTML and as JSON. Call it once, at the end."""
         self._finished += self._tally.finish()
         document = self._document()
-        return page(document), json.dumps(document, indent=1, ensure_ascii=True) + "\n"
+        return page(document, self._lang), json.dumps(document, indent=1, ensure_ascii=True) + "\n"
 
     # --- inside ------------------------------------------------------------------------------------
 
@@ -272,11 +278,13 @@ class CallLog:
         self._busy_until[key] = max(exchange.answered_ns, self._busy_until.get(key, 0))
 
 
-def page(document: dict[str, Any]) -> str:
+def page(document: dict[str, Any], lang: Lang = Lang.ENGLISH) -> str:
     """Return the certificate as a whole HTML document, without scripts. What came from outside is escaped."""
-    outcome = str(document["outcome"])
+    words, outcome = Words(lang), str(document["outcome"])
     return rendered(
-        "certificate.html", {**document, "title": _VERDICT_WORDS.get(outcome, outcome), "marks": _MARKS}
+        "certificate.html",
+        {**document, "title": words(_VERDICT_WORDS.get(outcome, outcome)), "marks": _MARKS},
+        words,
     )
 
 

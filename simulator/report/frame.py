@@ -5,6 +5,7 @@ Lines come without line ends, safe for a screen, coloured by the ink that is pas
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Iterator
 
@@ -15,9 +16,11 @@ from simulator.core.secrets import mask_headers
 from simulator.core.steps import Scenario
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Exchange, Reply
+from simulator.core.words import call_hint
 from simulator.law.rules import rules
 from simulator.report.causes import Sighting
 from simulator.report.events import RunStarted
+from simulator.report.languages import ENGLISH, Words
 from simulator.report.rerun import rerun_line
 from simulator.report.text import Ink, display_width, shorten, visible
 
@@ -97,6 +100,7 @@ def _facts(finding: Finding, scenario: Scenario | None, gutter: int, style: Fram
     lines += [f"{'':{gutter}}   {visible(lane)}" for lane in finding.lanes]
     lines += _fact("answer", visible(finding.answer), gutter, style, wrap=False)
     lines += _fact("why", visible(finding.why), gutter, style)
+    lines += _fact("check", visible(hint_of(finding)), gutter, style)
     curl = visible(finding.curl)
     if len(curl) > CURL_LENGTH_MAX:
         curl = f"too long for a screen ({len(curl):,} characters); the JSON report has it"
@@ -127,18 +131,28 @@ def _end_of(trail: str) -> str:
 # --- the same for reports with a layout of their own ----------------------------------------------
 
 
-def facts_of(finding: Finding) -> dict[str, str]:
-    """Return what is known of a finding in words, by heading."""
-    rule = rules().get(finding.rule)
+def facts_of(finding: Finding, words: Words = ENGLISH) -> dict[str, str]:
+    """Return what is known of a finding in words, by heading; `words` say what the finding does not hold."""
+    rule = rules(words.lang).get(finding.rule)
     facts = {
         "What happened": finding.label,
-        "Expected": " or ".join(format_money(balance) for balance in finding.expected),
+        "Expected": words.any_of(format_money(balance) for balance in finding.expected),
         "Found": "" if finding.found is None else format_money(finding.found),
         "Balances and calls": finding.trail,
         "Why it matters": finding.why,
+        "Check first": words(hint_of(finding)),
         "How to fix it": rule.fix if rule else "",
     }
     return {name: text for name, text in facts.items() if text}
+
+
+_STATUS = re.compile(r"HTTP (\d{3})\b", re.ASCII)
+
+
+def hint_of(finding: Finding) -> str:
+    """Return what the status of the answer hints at, such as a CSRF check; mostly nothing."""
+    status = _STATUS.match(finding.answer)
+    return call_hint(int(status[1])) if status and not status[1].startswith("2") else ""
 
 
 def blocks_of(shown: Sighting, started: RunStarted | None) -> dict[str, str]:

@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from simulator.core.calls import Call
 from simulator.core.findings import Finding, Severity
+from simulator.core.languages import Lang
 from simulator.core.money import Money, format_money
 from simulator.core.secrets import mask_url
 from simulator.core.values import Frozen
@@ -23,6 +24,7 @@ from simulator.law.rules import rules
 from simulator.report.causes import Cause, Overview
 from simulator.report.events import Event, ScenarioFinished
 from simulator.report.frame import blocks_of, facts_of
+from simulator.report.languages import ENGLISH, Words
 from simulator.report.pages import rendered
 from simulator.report.rerun import repeat_line
 from simulator.report.tally import HEADLINES, NOT_PASSED, OUTCOMES, passed_with_warnings
@@ -65,8 +67,9 @@ class HtmlReport:
     Of a scenario that has ended a row stays, and the plot of its balance if it did not pass.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, lang: Lang = Lang.ENGLISH) -> None:
         self._stream = stream
+        self._say = Words(lang)
         self._tally = Overview()
         self._rows: list[_Row] = []
         self._plots: list[tuple[str, str, Markup]] = []
@@ -84,7 +87,7 @@ class HtmlReport:
         for event in self._tally.finish():
             self._take(event)
         # ASCII with character references: no encoding of the stream can spoil it.
-        text = rendered("report.html", self._values())
+        text = rendered("report.html", self._values(), self._say)
         self._stream.write(text.encode("ascii", "xmlcharrefreplace").decode("ascii"))
         self._stream.flush()
 
@@ -97,14 +100,15 @@ class HtmlReport:
                 scenario.name,
                 str(scenario.place),
                 "warned" if warned else event.verdict.value,
-                event.reason.partition("\n")[0],
+                self._say(event.reason.partition("\n")[0]),
                 event.duration_ns // 1_000_000,
                 event.exchange_count,
             )
         )
         if event.verdict in NOT_PASSED and len(self._plots) < PLOTS_MAX:
             self._plots += [
-                (scenario.name, f"player {player}", plot) for player, plot in _balance_plots(event)
+                (scenario.name, self._say("player {player}", player=player), plot)
+                for player, plot in _balance_plots(event, self._say)
             ]
 
     def _values(self) -> dict[str, object]:
@@ -113,7 +117,7 @@ class HtmlReport:
         counts = {name: count for name, count in tally.counts_by_name.items() if count}
         return {
             "outcome": outcome,
-            "headline": HEADLINES.get(outcome, outcome.replace("_", " ")),
+            "headline": self._say(HEADLINES.get(outcome, outcome.replace("_", " "))),
             "counts": counts,
             "warned": tally.passed_with_warnings,
             "root_cause": tally.root_cause,
@@ -123,7 +127,7 @@ class HtmlReport:
             "known": len(tally.known),
             "warnings": len(tally.of_severity(Severity.WARNING)),
             "plots": self._plots,
-            "latency": _latency_plot(self._latencies),
+            "latency": _latency_plot(self._latencies, self._say),
             "percentiles": _percentiles(self._latencies),
             "dialect": list(tally.dialect.values()),
             "chunks": list(_chunks(self._rows)),
@@ -141,7 +145,7 @@ class HtmlReport:
         return {
             "Endpoint": mask_url(started.endpoint),
             "Started": started.started_at,
-            "Duration": f"{ended.duration_ns // 1_000_000 / 1000:.1f} s" if ended else "cut short",
+            "Duration": f"{ended.duration_ns // 1_000_000 / 1000:.1f} s" if ended else self._say("cut short"),
             "Calls": f"{self._tally.calls:,}",
             "Wire profile": started.wire,
             "Seed": started.seed,
@@ -150,8 +154,9 @@ class HtmlReport:
         }
 
     def _cause(self, cause: Cause) -> dict[str, object]:
-        shown, titles = cause.shown, {each.key: each.shown.finding.message for each in self._tally.causes}
-        finding, rule = shown.finding, rules().get(shown.finding.rule)
+        titles = {each.key: each.shown.finding.message for each in self._tally.causes}
+        shown = replace(cause.shown, finding=self._say.finding(cause.shown.finding))
+        finding, rule = shown.finding, rules(self._say.lang).get(shown.finding.rule)
         met = [shown, *cause.others]
         return {
             "severity": finding.severity.value if cause.accepted is None else "known",
@@ -161,10 +166,10 @@ class HtmlReport:
             "title": rule.title if rule else "",
             "level": rule.level.value if rule else "",
             "times": cause.times,
-            "follows": titles.get(cause.may_follow_from or "", ""),
-            "facts": facts_of(finding),
+            "follows": self._say(titles.get(cause.may_follow_from or "", "")),
+            "facts": facts_of(finding, self._say),
             "blocks": blocks_of(shown, self._tally.started),
-            "lanes": lanes_plot(finding.lanes),
+            "lanes": lanes_plot(finding.lanes, self._say),
             "met": [(each.where, each.name) for each in met[:SCENARIOS_OF_A_CAUSE]],
             "met_more": max(0, len(met) - SCENARIOS_OF_A_CAUSE),
         }
@@ -180,7 +185,7 @@ def _chunks(rows: Iterable[_Row]) -> Iterator[list[_Row]]:
 # --- plots: drawn here, so that the file shows them without a script -------------------------------
 
 
-def _balance_plots(event: ScenarioFinished) -> list[tuple[str, Markup]]:
+def _balance_plots(event: ScenarioFinished, say: Words) -> list[tuple[str, Markup]]:
     """Return a plot for each player: the balances that the wallet stated, and those of a right wallet."""
     wallet: dict[str, list[_Point]] = {}
     for index, call in enumerate(event.exchanges):
@@ -189,7 +194,10 @@ def _balance_plots(event: ScenarioFinished) -> list[tuple[str, Markup]]:
             point = _Point(index, call.balance, call.request.method.noun, line)
             wallet.setdefault(call.player, []).append(point)
     return [
-        (player, _balance_plot(points, _expected(event.findings, player, points), _lawful(event, player)))
+        (
+            player,
+            _balance_plot(points, _expected(event.findings, player, points), _lawful(event, player), say),
+        )
         for player, points in wallet.items()
         if len(points) > 1
     ]
@@ -219,7 +227,9 @@ def _expected(findings: Sequence[Finding], player: str, points: Sequence[_Point]
     return expected
 
 
-def _balance_plot(wallet: Sequence[_Point], ledger: Sequence[_Point], lawful: Sequence[_Point]) -> Markup:
+def _balance_plot(
+    wallet: Sequence[_Point], ledger: Sequence[_Point], lawful: Sequence[_Point], say: Words
+) -> Markup:
     """Return the wallet's balances as a line, the right ones as a dashed line, marks where they part."""
     every = [*wallet, *ledger, *lawful]
     low, high = min(point.balance for point in every), max(point.balance for point in every)
@@ -242,7 +252,7 @@ def _balance_plot(wallet: Sequence[_Point], ledger: Sequence[_Point], lawful: Se
     right = Markup('<path class="lawful" d="{}"/>').format(steps(lawful)) if len(lawful) > 1 else ""
     dots = Markup("").join(
         Markup('<circle class="{}" cx="{}" cy="{}" r="{}"><title>{}: {}</title></circle>').format(
-            kind, *place(point), size, point.what, format_money(point.balance)
+            kind, *place(point), size, say(point.what), format_money(point.balance)
         )
         for kind, points, size in (("wallet", wallet, 3), ("ledger", ledger, 5))
         for point in points
@@ -261,7 +271,7 @@ def _balance_plot(wallet: Sequence[_Point], ledger: Sequence[_Point], lawful: Se
         for y, balance in labelled
     )
     return svg(
-        "Balance over the calls of the scenario",
+        say("Balance over the calls of the scenario"),
         right + Markup('<path d="{}"/>').format(steps(wallet)) + gaps + dots + labels,
     )
 
@@ -271,7 +281,7 @@ _LANE = re.compile(r"(?P<name>.*?) *\|(?P<bar>=*)(?P<end>[|>]) *(?P<answer>.*)")
 _LANE_HEIGHT, _NAMES, _ANSWERS, _LANES_MAX = 22, 200, 130, 60
 
 
-def lanes_plot(lanes: Sequence[str]) -> Markup:
+def lanes_plot(lanes: Sequence[str], say: Words = ENGLISH) -> Markup:
     """Return concurrent calls as bars over time, each with its name and its answer.
 
     The columns of the text are the moments; a bar without an end is a call that was never answered.
@@ -295,7 +305,7 @@ def lanes_plot(lanes: Sequence[str]) -> Markup:
         ).format(
             top + 15, match["name"], kind, _NAMES + start, top + 6, max(2, end - start), *_at_end(match, top)
         )
-    return svg("Calls over time", content, len(drawn) * _LANE_HEIGHT)
+    return svg(say("Calls over time"), content, len(drawn) * _LANE_HEIGHT)
 
 
 def _at_end(match: re.Match[str], top: int) -> tuple[int, int, str]:
@@ -324,7 +334,7 @@ def _percentiles(latencies: Mapping[int, int]) -> dict[str, int]:
     return found
 
 
-def _latency_plot(latencies: Mapping[int, int]) -> Markup:
+def _latency_plot(latencies: Mapping[int, int], say: Words) -> Markup:
     """Return a histogram whose bars double in width: up to 1 ms, 2 ms, 4 ms and so on."""
     bars: Counter[int] = Counter()
     for milliseconds, count in latencies.items():
@@ -348,4 +358,4 @@ def _latency_plot(latencies: Mapping[int, int]) -> Markup:
             content += Markup('<text x="{}" y="{}" text-anchor="middle">{}</text>').format(
                 middle, top - 5, f"{bars[kind]:,}"
             )
-    return svg("Number of answers by the time that they took", content)
+    return svg(say("Number of answers by the time that they took"), content)

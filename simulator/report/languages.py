@@ -9,6 +9,7 @@ language of the reader when they are shown: journals of yesterday, too.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cache, lru_cache
@@ -21,6 +22,7 @@ from simulator.core.languages import Lang, lang_of
 from simulator.core.values import Frozen
 from simulator.law.rules import rules, words_of
 from simulator.law.situations import Situation
+from simulator.report.events import DialectObserved, Event, FindingRaised, RunFinished, ScenarioFinished
 
 Texts = Mapping[str, Any]
 
@@ -29,16 +31,17 @@ REPORTS = Path(__file__).with_name("texts")
 SENTENCES = REPORTS / "sentences"
 """A JSON file for each language but English: English sentences with `{places}`, and their translations.
 
-A place whose name ends in `_words` holds a sentence, which is translated as well, and one that ends in `_any`
-several values, one of which will do; all others hold data. Braces of the sentence itself are doubled.
+A place whose name ends in `_words` holds a sentence, which is translated as well; one that ends in `_any`,
+several values, one of which will do; one that ends in `_call`, names of calls. All others hold data. Braces
+of the sentence itself are doubled.
 """
 
 NAMES = {Lang.ENGLISH: "English", Lang.TURKISH: "Türkçe", Lang.PORTUGUESE: "Português"}
 
-_AND = "; "
-"""What stands between the sentences of a hint."""
+_BETWEEN = ("\n", "; ")
+"""What stands between sentences that were put together."""
 
-_WORDS, _ANY, _OR = "_words", "_any", " or "
+_WORDS, _ANY, _CALL, _OR, _ALSO = "_words", "_any", "_call", " or ", " and "
 
 _TELLING = 12
 
@@ -95,23 +98,61 @@ class Words(Frozen):
             message=self(finding.message),
             label=self(finding.label),
             trail=self.trail(finding.trail),
-            lanes=tuple(map(self.lane, finding.lanes)),
+            lanes=self.lanes(finding.lanes),
             why=self(finding.why),
+            may_be=tuple(
+                replace(each, message=self(each.message), why=self(each.why)) for each in finding.may_be
+            ),
         )
+
+    def event(self, event: Event) -> Event:
+        """Return an event of a run as it reads in the language."""
+        if self.lang is Lang.ENGLISH:
+            return event
+        match event:
+            case FindingRaised():
+                return replace(event, finding=self.finding(event.finding))
+            case ScenarioFinished():
+                findings = tuple(map(self.finding, event.findings))
+                return replace(event, reason=self(event.reason), findings=findings)
+            case DialectObserved():
+                return replace(event, evidence=self(event.evidence))
+            case RunFinished():
+                dialect = tuple(replace(each, evidence=self(each.evidence)) for each in event.dialect)
+                notes = tuple(map(self, event.notes))
+                return replace(event, root_cause=self(event.root_cause), notes=notes, dialect=dialect)
+            case _:
+                return event
+
+    def any_of(self, values: Iterable[str]) -> str:
+        """Return values one of which will do."""
+        return self(_OR).join(values)
 
     def trail(self, trail: str) -> str:
         """Return a line of balances and calls: ``100.00 → bet 10.00 → 90.00``."""
-        steps = []
-        for step in trail.split(_ARROW):
-            call, blank, amount = step.rpartition(" ")
-            steps.append(step if _OR in step else self(call or step) + blank + amount if call else self(step))
-        return _ARROW.join(steps)
+        return _ARROW.join(map(self._step, trail.split(_ARROW)))
 
-    def lane(self, lane: str) -> str:
-        """Return the drawing of a call over time, of which only the answer at its end is a sentence."""
-        drawn, bar, answer = lane.rpartition("  ")
-        return drawn + bar + self(answer)
+    def _step(self, step: str) -> str:
+        call, blank, amount = step.rpartition(" ")
+        if not re.fullmatch(r"-?\d+\.\d\d", amount, re.ASCII):
+            return self(step)
+        return self.any_of(step.split(_OR)) if _OR in step else self(call) + blank + amount
 
+    def lanes(self, lanes: Iterable[str]) -> tuple[str, ...]:
+        """Return the drawing of calls over time: the bars stay below each other."""
+        drawn = [lane.partition("|") for lane in lanes]
+        names = [_of_calls(name.rstrip(), self.lang) for name, _, _ in drawn]
+        longest = max((len(name.rstrip()) for name, _, _ in drawn), default=0)
+        width = max(map(len, names), default=0)
+        found = []
+        for name, (before, bar, rest) in zip(names, drawn, strict=True):
+            line, blank, answer = rest.rpartition("  ")
+            start = " " * (len(before) - longest)
+            found.append(f"{name:<{width}}{start}{bar}{line}{blank}{self(answer)}")
+        return tuple(found)
+
+
+ENGLISH = Words(Lang.ENGLISH)
 
 _ARROW = " → "
 
@@ -150,7 +191,7 @@ class _Sentence(Frozen):
 
 
 def _is_plain(place: tuple[str, str]) -> bool:
-    return place[0].endswith((_WORDS, _ANY)) or " " not in place[1]
+    return place[0].endswith((_WORDS, _ANY, _CALL)) or " " not in place[1]
 
 
 class _Catalogue(Frozen):
@@ -211,14 +252,27 @@ def _said(text: str, lang: Lang, depth: int = 0) -> str:
         if found is not None:
             values = {name: _value(name, value, lang, depth + 1) for name, value in found.items()}
             return _filled(sentence.translation, values)
-    parts = text.split(_AND)
-    return text if len(parts) == 1 else _AND.join(_said(part, lang, depth + 1) for part in parts)
+    between = next((each for each in _BETWEEN if each in text), "")
+    parts = text.split(between) if between else ()
+    return between.join(_said(part, lang, depth + 1) for part in parts) if parts else text
 
 
 def _value(name: str, value: str, lang: Lang, depth: int) -> str:
     if name.endswith(_WORDS):
         return _said(value, lang, depth)
+    if name.endswith(_CALL):
+        return _of_calls(value, lang)
     return value.replace(_OR, _said(_OR, lang)) if name.endswith(_ANY) else value
+
+
+def _of_calls(names: str, lang: Lang) -> str:
+    """Return calls as sentences name them: ``bet b1 of 10.00 (→ 90.00) and win@6 of 2.00``."""
+    amounts = re.sub(r" of (\d[\d,]*\.\d\d)", r" \1", names)
+    nouns = re.sub(_NOUNS, lambda noun: _said(noun[0].lower(), lang), amounts)
+    return nouns.replace(_ALSO, _said(_ALSO, lang))
+
+
+_NOUNS = r"(?i)\b(?:bet|win|refund|balance read|account details)\b(?!@)"
 
 
 def _filled(sentence: str, values: Mapping[str, str]) -> str:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from simulator.report.languages import ENGLISH, Words
 from simulator.report.text import visible_lines
 
 
-def rendered(template: str, values: Mapping[str, object]) -> str:
-    """Return a template with its values, all of which are escaped.
+def rendered(template: str, values: Mapping[str, object], words: Words = ENGLISH) -> str:
+    """Return a template with its values, all of which are escaped, in the language of these words.
 
     Escaping leaves marks that turn text around, and control characters, as they are: they become visible.
     """
@@ -22,4 +23,7 @@ def rendered(template: str, values: Mapping[str, object]) -> str:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    return visible_lines(environment.get_template(template).render(values)) + "\n"
+    return (
+        visible_lines(environment.get_template(template).render(values, say=words, lang=words.lang.value))
+        + "\n"
+    )

@@ -8,6 +8,7 @@ from typing import Protocol, TextIO
 
 from simulator.core.calls import Call
 from simulator.core.findings import Finding, Severity, Verdict
+from simulator.core.languages import Lang
 from simulator.core.steps import Scenario
 from simulator.errors import ExitCode, UsageError
 from simulator.report.events import (
@@ -74,8 +75,11 @@ class UnknownReport(UsageError):
         super().__init__(f'there is no report "{found}"{did_you_mean(found, KINDS)} (known: {known})')
 
 
-def open_report(kind: str, stream: TextIO) -> Report:
-    """Return a report of that kind on a stream, which the caller closes. Raises UnknownReport."""
+def open_report(kind: str, stream: TextIO, lang: Lang = Lang.ENGLISH) -> Report:
+    """Return a report of that kind on a stream, which the caller closes. Raises UnknownReport.
+
+    Only the page has a language: the others are for programs.
+    """
     # A run loads what it writes: none of them is on the way to the first webhook of a run without reports.
     match kind:
         case "junit" | "junit-full":
@@ -93,7 +97,7 @@ def open_report(kind: str, stream: TextIO) -> Report:
         case "html":
             from simulator.report.html import HtmlReport
 
-            return HtmlReport(stream)
+            return HtmlReport(stream, lang)
         case "markdown":
             from simulator.report.markdown import MarkdownReport
 

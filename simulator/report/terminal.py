@@ -20,6 +20,7 @@ from simulator.errors import ExitCode
 from simulator.report.causes import EXPLAINED, Cause, Overview, Sighting
 from simulator.report.events import Event, RunStarted, ScenarioFinished
 from simulator.report.frame import FrameStyle, frame, headline, severity_tag, wire_dump
+from simulator.report.languages import ENGLISH, Words
 from simulator.report.progress import ProgressBar
 from simulator.report.rerun import repeat_line, whole_line
 from simulator.report.tally import NOT_PASSED, passed_with_warnings
@@ -61,8 +62,10 @@ class TerminalReport:
         verbosity: int = 0,
         progress: bool = False,
         reports: Sequence[tuple[str, str]] = (),
+        words: Words = ENGLISH,
     ) -> None:
         self._stream = stream
+        self._words = words
         self._encoding = getattr(stream, "encoding", None) or "utf-8"
         self._ink = Ink(color == "always" or (color == "auto" and stream.isatty()))
         self._width = width
@@ -88,6 +91,7 @@ class TerminalReport:
                 self._bar.advance(failed=event.verdict in {Verdict.FAILED, Verdict.XPASSED})
 
     def on(self, event: Event) -> None:
+        event = self._words.event(event)
         self._overview.on(event)
         if not self._watches:
             self._advance(event)

@@ -40,9 +40,13 @@ def lang_wanted(request: Request) -> Lang:
 
 def query_of(request: Request, *known: str) -> Fields:
     """Return the fields of the query; each may name the language of its answer."""
-    fields = Fields(request.args.items(multi=True), Keys("the query", ("lang", *known)))
-    fields.word("lang", Lang, Lang.ENGLISH)
-    return fields
+    return Fields(request.args.items(multi=True), Keys("the query", ("lang", *known)))
+
+
+def check_language(request: Request) -> None:
+    """Refuse a language in the query that no sentence is written in."""
+    asked = [("lang", each) for each in request.args.getlist("lang")]
+    Fields(asked, Keys("the query", ["lang"])).word("lang", Lang, Lang.ENGLISH)
 
 
 def body_of(request: Request, *known: str) -> Fields:

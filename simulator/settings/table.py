@@ -14,6 +14,7 @@ from typing import Any, TypedDict, TypeVar, Unpack
 
 from simulator.core.calls import FaultKind
 from simulator.core.findings import Level
+from simulator.core.languages import Lang
 from simulator.core.money import Money
 from simulator.core.values import Frozen, fields_given
 from simulator.core.webhooks import IdFormat
@@ -334,6 +335,13 @@ class RunSettings(Frozen, kw_only=True):
         "Show only the causes, warnings and what to do next.",
         short="-q",
         default=False,
+    )
+    lang: Lang | None = setting(
+        "--lang",
+        kinds.choice(Lang),
+        "The language of HTML pages (by default that of the locale) and of the causes that are printed "
+        "(by default English).",
+        default=None,
     )
     color: Color = setting(
         "--color",

@@ -38,7 +38,15 @@ from simulator.serve.console.exports import Json, add_exports, full_json, row_js
 from simulator.serve.console.requests import SLICE_S, WAIT_MS_MAX, add_requests
 from simulator.serve.delivery import sends_zero_wins
 from simulator.serve.entries import SHARES, Entry, Filter, percentiles
-from simulator.serve.fields import FILTERS, WebhookUnfit, body_of, filter_of, lang_wanted, query_of
+from simulator.serve.fields import (
+    FILTERS,
+    WebhookUnfit,
+    body_of,
+    check_language,
+    filter_of,
+    lang_wanted,
+    query_of,
+)
 from simulator.serve.journal import PAGE_MAX, Journal, PlayerCount, Room
 from simulator.serve.obligations import Obligation, State
 from simulator.serve.play.seats import Seats
@@ -54,6 +62,7 @@ def control_blueprint(state: ServerState, access: Access, seats: Seats) -> Bluep
     """Return the routes of the control API."""
     routes = Blueprint("control", __name__, url_prefix="/_sim")
     routes.before_request(lambda: access.check(request))
+    routes.before_request(lambda: check_language(request))
     routes.after_request(_in_language)
     add_errors(routes)
     add_server(routes, state)
