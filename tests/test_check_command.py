@@ -7,8 +7,9 @@ import re
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator, FormatChecker
 
-from command_line import simulate
+from command_line import in_process, simulate
 from simulator.scenario.schema import scenario_schema
 
 SHOWN = """\
@@ -191,3 +192,161 @@ def test_schema_prints_the_schema(tmp_path: Path) -> None:
     done = simulate("schema", folder=tmp_path)
     assert done.returncode == 0
     assert json.loads(done.stdout) == scenario_schema()
+
+
+# --- mistakes for programs ------------------------------------------------------------------------
+
+WRONG = 'name: x\nsteps:\n  - bet: {amuont: 1.00}\n  - "bte, %: x": 1.00\n'
+
+
+def checked(folder: Path, form: str, text: str = WRONG, code: int = 4) -> str:
+    """What `check --format` prints of a file."""
+    (folder / "a b.yaml").write_text(text, "utf-8")
+    done = in_process("check", "--format", form, "a b.yaml", folder=folder)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_mistakes_as_json_have_their_places(tmp_path: Path) -> None:
+    """One of a right file has none."""
+    told = json.loads(checked(tmp_path, "json"))
+    assert [
+        (each["file"], each["line"], each["column"], each["end_column"]) for each in told["problems"]
+    ] == [
+        ("a b.yaml", 3, 11, 17),
+        ("a b.yaml", 4, 5, 16),
+    ]
+    assert told["problems"][0]["message"] == 'unknown key "amuont" in bet; did you mean "amount"?'
+    assert told["problems"][0]["source"] == "  - bet: {amuont: 1.00}"
+    right = json.loads(checked(tmp_path, "json", "steps: [balance]\n", 0))
+    assert right == {"files": 1, "scenarios": 1, "problems": []}
+
+
+def test_mistakes_as_annotations_stand_on_their_lines(tmp_path: Path) -> None:
+    """What would end a part of the command is escaped."""
+    first, second = checked(tmp_path, "github").splitlines()
+    assert first.startswith(
+        "::error file=a b.yaml,line=3,col=11,endColumn=17,title=betrontech-sim check::unknown"
+    )
+    assert 'unknown step "bte, %25: x"' in second
+    assert checked(tmp_path, "github", "steps: [balance]\n", 0) == ""
+
+
+_TEXT = {"type": "object", "required": ["text"], "properties": {"text": {"type": "string", "minLength": 1}}}
+_PLACE = {"type": "integer", "minimum": 1}
+_REGION = {
+    "type": "object",
+    "required": ["startLine", "startColumn", "endLine", "endColumn"],
+    "properties": {
+        **dict.fromkeys(("startLine", "startColumn", "endLine", "endColumn"), _PLACE),
+        "snippet": {
+            "type": "object",
+            "properties": {"text": {"type": "string"}},
+            "additionalProperties": False,
+        },
+    },
+    "additionalProperties": False,
+}
+_RESULT = {
+    "type": "object",
+    "required": ["ruleId", "ruleIndex", "level", "message", "locations"],
+    "properties": {
+        "ruleId": {"const": "scenario"},
+        "ruleIndex": {"const": 0},
+        "level": {"enum": ["none", "note", "warning", "error"]},
+        "message": {**_TEXT, "additionalProperties": False},
+        "locations": {
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "type": "object",
+                "properties": {
+                    "physicalLocation": {
+                        "type": "object",
+                        "required": ["artifactLocation", "region"],
+                        "properties": {
+                            "artifactLocation": {
+                                "type": "object",
+                                "required": ["uri"],
+                                "properties": {"uri": {"type": "string", "format": "uri-reference"}},
+                                "additionalProperties": False,
+                            },
+                            "region": _REGION,
+                        },
+                        "additionalProperties": False,
+                    }
+                },
+                "additionalProperties": False,
+            },
+        },
+    },
+    "additionalProperties": False,
+}
+_RULE = {
+    "type": "object",
+    "required": ["id"],
+    "properties": {
+        "id": {"type": "string"},
+        "shortDescription": _TEXT,
+        "fullDescription": _TEXT,
+        "defaultConfiguration": {"type": "object", "properties": {"level": {"enum": ["error"]}}},
+    },
+    "additionalProperties": False,
+}
+SARIF = {
+    "type": "object",
+    "required": ["version", "runs"],
+    "properties": {
+        "$schema": {"type": "string", "format": "uri"},
+        "version": {"const": "2.1.0"},
+        "runs": {
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "type": "object",
+                "required": ["tool", "results"],
+                "properties": {
+                    "tool": {
+                        "type": "object",
+                        "required": ["driver"],
+                        "properties": {
+                            "driver": {
+                                "type": "object",
+                                "required": ["name"],
+                                "properties": {
+                                    "name": {"type": "string"},
+                                    "semanticVersion": {"type": "string", "pattern": r"^\d+\.\d+\.\d+"},
+                                    "rules": {"type": "array", "uniqueItems": True, "items": _RULE},
+                                },
+                                "additionalProperties": False,
+                            }
+                        },
+                        "additionalProperties": False,
+                    },
+                    "columnKind": {"enum": ["utf16CodeUnits", "unicodeCodePoints"]},
+                    "results": {"type": "array", "items": _RESULT},
+                },
+                "additionalProperties": False,
+            },
+        },
+    },
+    "additionalProperties": False,
+}
+"""The part of SARIF 2.1.0 (OASIS, sections 3.13 to 3.30) that is written: which keys, of which types."""
+
+
+@pytest.mark.parametrize(("text", "code"), [(WRONG, 4), ("steps: [balance]\n", 0)], ids=["wrong", "right"])
+def test_mistakes_as_sarif_are_valid_and_have_their_places(tmp_path: Path, text: str, code: int) -> None:
+    """A file without mistakes has a run without results, which closes earlier ones."""
+    log = json.loads(checked(tmp_path, "sarif", text, code))
+    Draft202012Validator(SARIF, format_checker=FormatChecker()).validate(log)
+    places = [
+        (found["artifactLocation"]["uri"], found["region"]["startLine"], found["region"]["endColumn"])
+        for result in log["runs"][0]["results"]
+        for found in [result["locations"][0]["physicalLocation"]]
+    ]
+    assert places == ([("a%20b.yaml", 3, 17), ("a%20b.yaml", 4, 16)] if code else [])
+
+
+def test_a_table_has_no_other_format(tmp_path: Path) -> None:
+    assert "leave out one" in in_process("check", "--show", "--format", "json", folder=tmp_path).stderr

@@ -1,7 +1,7 @@
 """The commands for authors of scenarios, none of which sends anything.
 
-`list` and `check` read scenarios, `explain` prints rules, `init` and `schema` write files to begin with.
-`check --show` prints what `scenario.dry_run` follows.
+`list` reads scenarios, `explain` prints rules, `init` and `schema` write files to begin with. `check_cmd`
+has `check` and `fmt`.
 """
 
 from __future__ import annotations
@@ -9,42 +9,26 @@ from __future__ import annotations
 import json
 import shutil
 import textwrap
-from collections.abc import Iterator, Sequence
-from itertools import count, islice
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from simulator.core.calls import NO_ANSWER, CallForm, FaultKind, FaultSpec
+from simulator.core.calls import NO_ANSWER
 from simulator.core.findings import Level
 from simulator.core.languages import Lang
-from simulator.core.money import format_money, written
-from simulator.core.profiles import WireProfile
 from simulator.core.steps import (
-    NO_EXPECT,
-    Balance,
-    Block,
-    Expect,
-    PlayerSpec,
-    Restart,
     Scenario,
-    Send,
-    Step,
-    Wait,
 )
 from simulator.core.webhooks import Method
-from simulator.errors import ExitCode, NothingSelected, UsageError
+from simulator.errors import ExitCode, UsageError
 from simulator.law.rules import Rule, checks, rule, rule_of, rules
 from simulator.law.situations import Situation
 from simulator.report.coverage import Covered, coverage
 from simulator.report.languages import REPORTS, lang_of_locale, texts_in
-from simulator.report.text import display_width, plural, visible
-from simulator.scenario.dry_run import RUN, DryCall, DryRun
-from simulator.scenario.files import Loaded, load_scenarios, select
-from simulator.scenario.script import draws
+from simulator.report.text import plural
+from simulator.scenario.files import load_scenarios, select
 from simulator.settings.load import variables
-from simulator.settings.wire import wire_profile
-from simulator.wire.profiles import BETRONTECH
 
 _TITLE_WIDTH = 64
 
@@ -92,193 +76,6 @@ def _checks(rows: Sequence[Covered]) -> list[str]:
         lines.append(f"{what}  {row.files[0]}{more}" if row.files else f"{what}  open: {row.reason}")
     covered = sum(bool(row.files) for row in rows)
     return [*lines[1:], "", f"{covered} of {len(rows)} checks covered, {len(rows) - covered} open"]
-
-
-# --- check ----------------------------------------------------------------------------------------
-
-SHOWN_MAX = 1_000
-"""So many calls of each scenario are shown: a reader needs no more, and a `repeat` can make millions."""
-
-BALANCES_MAX = 3
-"""So many possible balances are listed."""
-
-SEED = 1
-"""What amounts are drawn from where no seed is given."""
-
-
-@click.command(name="check")
-@click.argument("paths", nargs=-1, metavar="[PATH[:LINE]]...")
-@click.option("--show", is_flag=True, help="Print the calls that a run would make: a dry run.")
-@click.option("-v", "--verbose", is_flag=True, help="With --show: the body of each request, too.")
-@click.option(
-    "--seed",
-    type=click.IntRange(0, 2**31 - 1),
-    metavar="NUMBER",
-    help=f"With --show: draw amounts as a run with this seed does.  [default: {SEED}]",
-)
-@click.option("--wire", metavar="NAME", help="With --show: the wire profile.  [default: betrontech]")
-def check(paths: tuple[str, ...], show: bool, verbose: bool, seed: int | None, wire: str | None) -> ExitCode:
-    """Check scenario files and report every mistake; nothing is sent.
-
-    PATH is a scenario file or a folder of them; without PATHs, the bundled suite is checked.
-    A claim that no right wallet can meet is a mistake, too.
-    """
-    given = {"--verbose": verbose, "--seed": seed is not None, "--wire": wire is not None}
-    alone = [flag for flag, is_given in given.items() if is_given and not show]
-    if alone:
-        raise UsageError(f"{alone[0]} changes what --show prints; add --show")
-    profile = wire_profile(wire or BETRONTECH.name)
-    loaded = Loaded(paths)
-    if not loaded.files:
-        raise NothingSelected(f"there is no scenario file in {', '.join(paths)}")
-    for problem in loaded.problems:
-        click.echo(f"{problem}\n")
-    if loaded.problems:
-        places = {problem.place.file for problem in loaded.problems}
-        click.echo(f"{plural(len(loaded.problems), 'problem')} in {plural(len(places), 'file')}")
-        return ExitCode.USAGE
-    if show:
-        for scenario in loaded.scenarios:
-            click.echo("\n".join(_shown(scenario, SEED if seed is None else seed, profile, verbose)) + "\n")
-        click.echo(
-            f"Nothing was sent. Ids begin with {RUN} here, and with other text in every run; "
-            f"amounts are drawn as with --seed {SEED if seed is None else seed}."
-        )
-        return ExitCode.PASSED
-    click.echo(
-        f"{plural(len(loaded.scenarios), 'scenario')} in {plural(len(loaded.files), 'file')}, all valid"
-    )
-    return ExitCode.PASSED
-
-
-def _shown(scenario: Scenario, seed: int, profile: WireProfile, verbose: bool) -> Iterator[str]:
-    """Yield the lines of one scenario's dry run."""
-    yield f"{scenario.place.file}:{scenario.place.line}  {visible(scenario.name)}"
-    yield "  " + "; ".join(_opening(name, spec) for name, spec in scenario.players.items())
-    notes = {"skip": scenario.skip, "xfail": scenario.xfail, "needs": ", ".join(sorted(scenario.needs))}
-    yield from (f"  {name}: {visible(text)}" for name, text in notes.items() if text)
-    yield ""
-    dry_run = DryRun(scenario, draws(seed, scenario.id), profile)
-    calls = list(islice(dry_run.calls(), SHOWN_MAX + 1))
-    head, *lines = _aligned([_HEAD, *_rows(calls[:SHOWN_MAX], scenario, profile)])
-    yield head
-    for call, line in zip(calls, lines, strict=False):
-        yield line
-        if verbose and call.call is not None:
-            yield "      " + visible(call.call.wire.body.decode("utf-8", "backslashreplace"))
-    if len(calls) > SHOWN_MAX:
-        yield f"  … only the first {SHOWN_MAX:,} calls are shown"
-
-
-def _opening(name: str, spec: PlayerSpec) -> str:
-    if not spec.exists:
-        return f"{name} does not exist"
-    return f"{name} begins with {format_money(spec.balance)}{', blocked' if spec.blocked else ''}"
-
-
-_HEAD = ("no", "line", "player", "method", "transaction_id", "amount", "answer", "balance after", "")
-
-_TO_THE_RIGHT = (0, 1, 5)
-
-
-def _rows(calls: Sequence[DryCall], scenario: Scenario, profile: WireProfile) -> Iterator[tuple[str, ...]]:
-    """Yield the cells of each call. Steps that send nothing have no number; one player needs no name."""
-    numbers = count(1)
-    for call in calls:
-        file, line = call.place.file, str(call.place.line)
-        answers, balances = _answers(call)
-        yield (
-            str(next(numbers)) if answers else "",
-            line if file == scenario.place.file else f"{visible(file)}:{line}",
-            visible(call.player) if len(scenario.players) > 1 else "",
-            *_request(call, profile),
-            answers,
-            balances,
-            "; ".join(_remarks(call)),
-        )
-
-
-def _aligned(rows: list[tuple[str, ...]]) -> Iterator[str]:
-    """Yield the rows as lines; a column with nothing below its head is left out."""
-    columns = list(zip(*rows, strict=True))
-    widths = {
-        index: max(map(display_width, column)) for index, column in enumerate(columns) if any(column[1:])
-    }
-    for row in rows:
-        cells = []
-        for index, width in widths.items():
-            space = " " * (width - display_width(row[index]))
-            cells.append(space + row[index] if index in _TO_THE_RIGHT else row[index] + space)
-        yield "  " + "  ".join(cells).rstrip()
-
-
-def _request(call: DryCall, profile: WireProfile) -> tuple[str, str, str]:
-    """Return the method, the transaction_id and the amount of a call; the kind of a step that sends none."""
-    request = None if call.call is None else call.call.form.request
-    if request is not None:
-        amount = "" if request.amount is None else format_money(request.amount)
-        return profile.methods[request.method], visible(request.transaction_id or ""), amount
-    if isinstance(call.step, Send):
-        return call.step.http_method, "", ""
-    as_written = getattr(call.step, "amount", None)
-    return type(call.step).__name__.lower(), "", "" if as_written is None else written(as_written)
-
-
-def _answers(call: DryCall) -> tuple[str, str]:
-    """Return what a right wallet may answer, and the balances after it."""
-    if isinstance(call.step, Wait | Restart | Block):
-        return "", ""
-    if call.is_unclear:
-        return "unclear", "unclear"
-    answers = " or ".join(call.answers)
-    fault: FaultSpec | None = getattr(call.step, "fault", None)
-    if fault is not None and fault.kind in (FaultKind.LOST_REPLY, FaultKind.TIMEOUT, FaultKind.RESET):
-        answers = f"{answers} (not read)".strip()
-    if len(call.balances) > BALANCES_MAX:
-        low, high = format_money(call.balances[0]), format_money(call.balances[-1])
-        return answers, f"{len(call.balances)} amounts from {low} to {high}"
-    return answers, " or ".join(map(format_money, call.balances))
-
-
-def _remarks(call: DryCall) -> Iterator[str]:
-    """Yield what is odd about the call, and what the author claims of it."""
-    step = call.step
-    if isinstance(step, Wait):
-        yield f"{step.duration_ns // 1_000_000} ms"
-    fault: FaultSpec | None = getattr(step, "fault", None)
-    if fault is not None:
-        delay = f" {fault.delay_ns // 1_000_000} ms" if fault.delay_ns else ""
-        yield f"fault {fault.kind.value}{delay}"
-    if call.call is not None and call.call.form.kind in _ODD:
-        yield _ODD[call.call.form.kind]
-    for name in ("raw", "omit"):
-        if getattr(step, name, None):
-            yield f"{name} {', '.join(sorted(getattr(step, name)))}"
-    claims = list(_claims(step))
-    if claims:
-        yield "expect " + ", ".join(claims)
-    if call.note:
-        yield call.note
-    if call.problem:
-        yield f"no right wallet can meet this: {call.problem}"
-
-
-_ODD = {CallForm.ODD: "oddly written", CallForm.MALFORMED: "no valid call"}
-
-
-def _claims(step: Step) -> Iterator[str]:
-    expect: Expect = getattr(step, "expect", NO_EXPECT)
-    if expect.outcome is not None:
-        yield expect.outcome.value
-    claimed = step.is_ if isinstance(step, Balance) and step.is_ is not None else expect.balance
-    if claimed is not None:
-        yield f"balance {format_money(claimed)}"
-    if expect.http is not None:
-        yield f"HTTP {expect.http}"
-    if expect.within_ns is not None:
-        yield f"within {expect.within_ns // 1_000_000} ms"
-    if expect.body is not None:
-        yield f"body with {', '.join(expect.body)}"
 
 
 # --- explain --------------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ COMMANDS = {
     "judge": "Judge calls that were recorded anywhere, concurrent ones too.",
     "record": "Write recorded calls as a scenario: of a served game, an NDJSON, a HAR, or curl lines.",
     "check": "Check scenario files and show every mistake in them.",
+    "fmt": "Write scenario files in one canonical form, with their comments.",
     "list": "List the scenarios, or the rules and the scenarios that cover them.",
     "init": "Write a commented configuration and a first scenario here.",
     "doctor": "Check the connection to your wallet step by step.",
@@ -45,7 +46,8 @@ COMMANDS = {
     "explain": "Explain a rule: what it means, why it costs money, how to fix your wallet.",
 }
 SHARED_MODULES = {
-    **dict.fromkeys(("check", "list", "init", "schema", "explain"), "authoring"),
+    **dict.fromkeys(("list", "init", "schema", "explain"), "authoring"),
+    "fmt": "check",
     "healthcheck": "serve",
 }
 """Commands that share a module with others; each other command has a module of its own name."""

@@ -85,6 +85,23 @@ def load_scenarios(paths: Sequence[str], others: Iterable[Path] = ()) -> tuple[S
     return loaded.scenarios
 
 
+def files_with_parts(paths: Sequence[str]) -> list[tuple[str, Path]]:
+    """Return the files of paths, as shown and really, with those that others use. Raises UsageError."""
+    found: dict[Path, str] = {}
+    for given in paths:
+        for path in _expanded(given):
+            shown, real = _shown(path), _real(_shown(path))
+            if not Path(path).exists() and real.exists():
+                raise UsageError(f"{given} is in the bundled suite, which is not yours to format")
+            whole = real.is_dir() and not given.startswith(BUNDLED)
+            files = _in_folder(shown, real, used=True) if whole else _at_path(path)
+            for file in files:
+                if file.parts:
+                    raise UsageError(f"{given}: a file is formatted as a whole; leave out the line or name")
+                found.setdefault(file.path.resolve(), file.shown)
+    return [(shown, path) for path, shown in found.items()]
+
+
 class Loaded:
     """The `scenarios` and `problems` of files, and the `files` that were read. Raises UsageError."""
 
@@ -264,13 +281,14 @@ def _nearest_path(shown: str, path: Path) -> str:
     return did_you_mean(posixpath.basename(shown), names)
 
 
-def _in_folder(shown: str, folder: Path) -> Iterator[_File]:
-    """Return the scenario files of a folder and its subfolders, sorted."""
+def _in_folder(shown: str, folder: Path, *, used: bool = False) -> Iterator[_File]:
+    """Return the scenario files of a folder and its subfolders, sorted; those for `use` only if asked."""
+    skipped = "." if used else "._"
     for parent, folders, names in os.walk(folder, onerror=_unreadable):
-        folders[:] = sorted(name for name in folders if name[0] not in "._")
+        folders[:] = sorted(name for name in folders if name[0] not in skipped)
         inside = Path(parent).relative_to(folder).as_posix()
         for name in sorted(names):
-            if name.endswith(_ENDINGS) and _is_to_run(name):
+            if name.endswith(_ENDINGS) and name[0] not in skipped and name not in _NOT_SCENARIOS:
                 yield _File(_inside(shown, inside, name), Path(parent, name))
 
 

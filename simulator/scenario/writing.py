@@ -76,18 +76,22 @@ def quoted(text: str) -> str:
     """Return text as a YAML scalar, in quotes unless it is one plain word."""
     if _PLAIN.fullmatch(text) and text.lower() not in _READ_AS_OTHER:
         return text
-    return _in_quotes(text)
+    return in_quotes(text)
 
 
-def _in_quotes(text: str) -> str:
+def in_quotes(text: str) -> str:
+    """Return text as a YAML scalar in quotes: double ones, unless it holds such."""
     if '"' in text and text.isprintable():
         return "'" + text.replace("'", "''") + "'"
     return '"' + "".join(map(_escaped, text)) + '"'
 
 
+_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
 def _escaped(letter: str) -> str:
-    if letter in '"\\':
-        return f"\\{letter}"
+    if letter in _ESCAPES:
+        return _ESCAPES[letter]
     return letter if letter.isprintable() else f"\\U{ord(letter):08X}"
 
 
@@ -216,4 +220,4 @@ def _fault(fault: FaultSpec) -> str:
 
 
 def _json(value: JsonValue) -> str:
-    return _in_quotes(value) if isinstance(value, str) else exact_json.write(value)
+    return in_quotes(value) if isinstance(value, str) else exact_json.write(value)
