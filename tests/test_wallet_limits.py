@@ -108,3 +108,32 @@ def test_a_jackpot_is_played_where_bets_take_it_back(tmp_path: Path) -> None:
     assert run.exit_code is ExitCode.PASSED
     assert len(run.with_verdict(Verdict.PASSED)) == 2
     assert wallet.balances["1000"] == 100_00
+
+
+class WholeUnits(SmallWallet):
+    """Bets of fractions are refused, whatever their size."""
+
+    def bet(self, player: str, amount: int, transaction_id: str, game: str) -> Fields:
+        if amount % 100:
+            raise Refusal("WHOLE_UNITS_ONLY")
+        return super().bet(player, amount, transaction_id, game)
+
+
+def test_a_smallest_bet_that_nobody_told_is_found_and_is_no_mistake(tmp_path: Path) -> None:
+    """The run says which it is, and skips what is smaller."""
+    wallet = TableMinimum()
+    run = played(wallet, tmp_path, *["steps: [bet: 1.20, win: 0.30]\n"] * 2, "steps: [bet: 0.50]\n")
+    assert run.exit_code is ExitCode.PASSED
+    assert not run.findings
+    (skipped,) = run.with_verdict(Verdict.SKIPPED)
+    assert run.finished[skipped].reason == "needs a bet of 0.50: your wallet takes none under 1.00"
+    assert run.end is not None
+    assert "your wallet takes bets of 1.00 and more, and none of 0.01" in run.end.notes[0]
+    assert wallet.balances["1000"] == 100_00
+
+
+def test_a_wallet_that_refuses_fractions_has_no_smallest_bet(tmp_path: Path) -> None:
+    """1.01 is more than 1.00, and it is refused all the same: that is the mistake."""
+    run = played(WholeUnits(), tmp_path, "steps: [bet: 1.20]\n")
+    assert run.exit_code is ExitCode.FOUND
+    assert [finding.cause for _, finding in run.errors] == ["bet-refused"]

@@ -14,7 +14,7 @@ from secrets import token_hex
 
 from simulator.core.calls import Call, UnsentCall
 from simulator.core.findings import Finding, Outcome, Verdict
-from simulator.core.money import ZERO, Money
+from simulator.core.money import ZERO, Money, format_money
 from simulator.core.profiles import WireProfile
 from simulator.core.secrets import Secrets
 from simulator.core.webhooks import Exchange, Method, NoReply, NoReplyKind, WebhookRequest
@@ -88,6 +88,7 @@ class RunContext:
         self.open_bets = OpenBets()
         self.stopping = ""
         self.ending = False
+        self.found: list[str] = []
         self._sender: Sender | None = None
         self.shown: dict[str, Money] = {}
         self.bets: defaultdict[str, deque[WebhookRequest]] = defaultdict(lambda: deque(maxlen=BETS_KEPT))
@@ -128,6 +129,14 @@ class RunContext:
         event = without_secrets(event, self.secrets) if self.secrets.any_known else event
         with self._lock:
             self.report(event)
+
+    def found_least_bet(self, least: Money) -> None:
+        """Note the wallet's smallest bet, which the preflight has found."""
+        self.limits = replace(self.limits, min_bet=least, found=True)
+        self.found.append(
+            f"your wallet takes bets of {format_money(least)} and more, and none of 0.01: this was taken for "
+            f"its limit, as --min-bet {format_money(least)} says it"
+        )
 
     def stop(self, reason: str) -> None:
         """Let every scenario end at its next call."""

@@ -30,6 +30,11 @@ from simulator.wire.writing import OpenRound, write
 
 PLACE = Place("preflight", 1)
 
+LEAST_BETS = tuple(map(Money, (5, 10, 20, 25, 50)))
+"""The usual smallest bets under 1.00."""
+
+LEAST_BETS_COST = Money(sum(LEAST_BETS) + WHOLE_UNIT + CENT)
+
 TRIES = 3
 """How often an endpoint is called before it counts as unreachable."""
 
@@ -84,7 +89,7 @@ class Preflight:
             Random(0),
             self._context.limits,
         )
-        least = self._context.settings.min_bet or CENT
+        least = self._context.limits.min_bet or CENT
         left = self._bet(player, balance, least, script) if balance >= least else balance
         self._win(player, left, script)
         self.balance(player)
@@ -136,14 +141,37 @@ class Preflight:
             # The connection may have been closed just then; another bet gets a new one.
             self._judge.note_form(call)
             call = self._call(script, Method.BET, player, amount)
-        if call.reading.outcome is Outcome.REFUSED and balance >= WHOLE_UNIT > amount:
+        refused = call.reading.outcome is Outcome.REFUSED
+        if refused and balance >= WHOLE_UNIT > amount:
             amount = WHOLE_UNIT
             call = self._call(script, Method.BET, player, amount)
+            if call.reading.outcome is Outcome.ACCEPTED and balance >= WHOLE_UNIT + LEAST_BETS_COST:
+                left = Money(balance - amount)
+                return self._least_bet(player, left if call.balance is None else call.balance, script)
         if not _is_usable(call):
             what = f"a bet of {format_money(amount)} with a balance of {format_money(balance)}"
             self._unusable(call, what, player, before=balance)
         left = Money(balance - amount)
         return left if call.reading.balance is None else self._moved(call.reading.balance, left, amount)
+
+    def _least_bet(self, player: str, balance: Money, script: Script) -> Money:
+        """Find your wallet's smallest bet, which is over 0.01 and not over 1.00; return the balance after it.
+
+        It is a limit only if a bet of a cent more is taken; otherwise the wallet refuses fractions.
+        """
+
+        def takes(amount: Money) -> bool:
+            nonlocal balance
+            call = self._call(script, Method.BET, player, amount)
+            if taken := call.reading.outcome is Outcome.ACCEPTED:
+                left = Money(balance - amount)
+                balance = left if call.balance is None else self._moved(call.balance, left, amount)
+            return taken
+
+        least = next(filter(takes, LEAST_BETS), WHOLE_UNIT)
+        if takes(Money(least + CENT)):
+            self._context.found_least_bet(least)
+        return balance
 
     def _win(self, player: str, balance: Money, script: Script) -> None:
         win = self._unsent(script, Method.WIN, player, CENT)
@@ -305,7 +333,7 @@ class Adjustment:
         """
         book = self._judge.open(player, balance)
         chunk = self._context.settings.max_bet
-        least = self._context.settings.min_bet or CENT
+        least = self._context.limits.min_bet or CENT
         for _ in range(ADJUSTING_CALLS_MAX):
             missing = target - book.balances[0]
             unanswered = self._unanswered
@@ -370,7 +398,7 @@ class Adjustment:
         A player without a cent wins in the round of the latest bet, whichever scenario made it.
         """
         settings = self._context.settings
-        stake = settings.min_bet or CENT
+        stake = self._context.limits.min_bet or CENT
         staked = balance >= stake and self._call(Method.BET, player, stake)
         if player in self._judge.blocked:
             return False

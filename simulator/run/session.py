@@ -191,7 +191,7 @@ class ScenarioRun:
             if spec.blocked:
                 self._cast.block(player)
             settings = context.settings
-            terms = Terms(blocked=spec.blocked, min_bet=settings.min_bet, max_bet=settings.max_bet)
+            terms = Terms(blocked=spec.blocked, min_bet=context.limits.min_bet, max_bet=settings.max_bet)
             self._judge.open(player, spec.balance, terms)
             context.emit(Opening(scenario_id=scenario.id, player=player, balance=spec.balance))
         return True

@@ -77,11 +77,15 @@ class _Written(Frozen):
 
 
 class Limits(Frozen):
-    """The smallest bet, the largest win and the form of transaction ids that a wallet takes."""
+    """The smallest bet, the largest win and the form of transaction ids that a wallet takes.
+
+    `found`: the run itself has found the smallest bet.
+    """
 
     min_bet: Money | None = None
     max_win: Money | None = None
     ids: IdFormat = IdFormat()
+    found: bool = False
 
     def within(self, low: int, high: int) -> tuple[int, int]:
         """Return the part of a range that may be bet and won; all of it where there is none."""
@@ -100,7 +104,8 @@ class Limits(Frozen):
             bet, win = _amounts(step)
             least, most = _written(bet, scenario), _written(win, scenario)
             if self.min_bet is not None and least is not None and 0 < least < self.min_bet:
-                return f"needs a bet of {format_money(least)}: --min-bet is {format_money(self.min_bet)}"
+                told = "your wallet takes none under" if self.found else "--min-bet is"
+                return f"needs a bet of {format_money(least)}: {told} {format_money(self.min_bet)}"
             if self.max_win is not None and most is not None and most > self.max_win:
                 return f"needs a win of {format_money(most)}: --max-win is {format_money(self.max_win)}"
         return ""
