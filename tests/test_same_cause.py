@@ -145,7 +145,7 @@ def test_run_serve_and_judge_name_the_same_first_cause(
 
 
 def test_what_an_agent_has_met_before_a_reset_does_not_change_a_name(simulator_url: str) -> None:
-    """After five waits for nothing a wrong balance is believed at once: a reset makes the server wait again."""
+    """After five waits for nothing a wrong balance is believed at once: a reset makes the server wait."""
     control = f"{simulator_url}/_sim"
     player = {"user_id": "p1"}
     bet = {"method": "transaction_bet", **player, "amount": "1.00", "game_id": "g"}
