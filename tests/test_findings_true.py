@@ -32,6 +32,22 @@ def test_a_win_that_is_refused_and_paid_is_a_finding_of_the_preflight(tmp_path: 
     assert "the balance went from 99.99 to 100.00 (+0.01)" in run.end.root_cause
 
 
+class RefusesAfterBet(SmallWallet):
+    """Charges bets and answers that it has not."""
+
+    def bet(self, player: str, amount: int, transaction_id: str, game: str) -> Fields:
+        super().bet(player, amount, transaction_id, game)
+        raise Refusal("ERROR")
+
+
+def test_a_second_bet_of_the_preflight_is_not_charged_with_the_first(tmp_path: Path) -> None:
+    """The first one, of a cent, was refused as well: what it took is its own."""
+    run = played(RefusesAfterBet(), tmp_path, "steps: [bet: 1.00]\n")
+    assert causes(run) == {"bet-refused-but-taken"}
+    assert run.end is not None
+    assert "the balance went from 99.99 to 98.99 (-1.00)" in run.end.root_cause
+
+
 class FailsAfterBet(SmallWallet):
     """Charges bets and answers with HTTP 500."""
 

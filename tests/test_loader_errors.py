@@ -237,6 +237,21 @@ STEP_SLIPS = {
         '1:37 no value; write null or ""',
     ),
     "column without a table": ("- bet: ${stake}", '1:8 ${stake}: the scenario has no column "stake"'),
+    "environment variable": (
+        "- bet: ${STAKE}",
+        '1:8 ${STAKE}: the scenario has no column "STAKE"; no environment variable is read here: '
+        'give the value to the run, as in --player "$STAKE", or in a table under "cases"',
+    ),
+    "no-break space": (
+        "- bet:\u00a010.00",
+        "1:3 column 9 holds a no-break space (U+00A0), which is no blank in YAML; "
+        "put a normal space in its place",
+    ),
+    "no-break space in braces": (
+        "- bet: {amount:\u00a010.00}",
+        "1:9 column 18 holds a no-break space (U+00A0), which is no blank in YAML; "
+        "put a normal space in its place",
+    ),
     "placeholder in a wrong place": (
         "- bet: {amount: 1.00, game: '${player}'}",
         "1:29 ${player} is filled in by the run, and only in body, json",

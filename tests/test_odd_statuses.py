@@ -63,6 +63,13 @@ def test_a_word_for_one_is_one_form_finding(tmp_path: Path, word: str) -> None:
     assert len(run.with_verdict(Verdict.PASSED)) + len(run.with_verdict(Verdict.FAILED)) == len(TEXTS)
 
 
+@pytest.mark.parametrize(("word", "form"), [(200, "status-http"), ("200", "status-text")])
+def test_the_http_status_once_more_is_one_form_finding(tmp_path: Path, word: object, form: str) -> None:
+    """Frameworks write it so; it is no refusal whose money moved all the same."""
+    run = played(SaysIt(word, 400), tmp_path, *TEXTS)
+    assert [finding.cause for _, finding in run.errors] == [f"form:CON-07:{form}"]
+
+
 @pytest.mark.parametrize("refusal_status", [200, 400])
 def test_no_status_at_all_is_one_finding_of_the_documented_rule(tmp_path: Path, refusal_status: int) -> None:
     """A refusal is told by the HTTP status, or by its error."""

@@ -252,6 +252,8 @@ class Reading(Frozen):
     def inactive(self) -> bool:
         """Return whether a read shows that the account is not active; a missing status shows nothing."""
         number = (self.account_status or "1").strip('"')
+        if number == str(self.http_status):
+            return False
         return number == "false" or (number.isdecimal() and number != "1")
 
     @property

@@ -37,9 +37,9 @@ from simulator.law.mistakes import (
     TAKEN_AGAIN,
     coarse,
     cut_by_float,
+    cuts_by_float,
     situation_of,
     slips_of,
-    sum_cut_by_float,
 )
 from simulator.law.roles import Applied, Kind, Role, role_of
 from simulator.law.situations import Situation
@@ -257,18 +257,26 @@ def _is_coarse(before: int, moves: Sequence[int], gap: int) -> bool:
 
 def _is_cut_by_float(before: int, moves: Sequence[int], gap: int) -> bool:
     """Return whether calls that overlapped are off by as many cents as a float loses that is cut."""
-    if gap and gap == sum(cut_by_float(effect) - effect for effect in moves):
+    if not gap or abs(gap) > len(moves):
+        return False
+    if gap == sum((1 if each > 0 else -1) * cut_by_float(abs(each)) - each for each in moves):
         return True
     moves = list(moves)
     order = Random(0)
-    losses = set()
+    losses: set[int] = set()
     for _ in range(_ORDERS_TRIED):
-        balance = before
-        for effect in moves:
-            balance = sum_cut_by_float(balance, effect)
-        losses.add(balance - before - sum(moves))
+        losses |= _lost_by_floats(before, moves)
         order.shuffle(moves)
-    return min(losses) <= gap <= max(losses) and gap != 0
+    return min(losses) <= gap <= max(losses)
+
+
+def _lost_by_floats(before: int, moves: Sequence[int]) -> set[int]:
+    """Return what calls in this order lose, for each way in which a float cuts a balance."""
+    ways = len(cuts_by_float(before, 1))
+    balances = [before] * ways
+    for effect in moves:
+        balances = [each + cuts_by_float(each, effect)[way] for way, each in enumerate(balances)]
+    return {each - before - sum(moves) for each in balances[1:]}
 
 
 def _of_floats(before: int, after: int, off: int) -> set[Situation]:

@@ -6,10 +6,13 @@ from collections import deque
 
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Method, WebhookRequest
-from simulator.law.mistakes import cut_by_float, sum_cut_by_float
+from simulator.law.mistakes import cuts_by_float
 
 NOTES_KEPT = 2_048
-"""How many notes are kept: two for each call, and more than a burst of several players has."""
+"""How many notes are kept: up to three for each call, and more than a burst of several players has."""
+
+NOTES_OF_A_RUN = 16_384
+"""The same for a run: beside a read that is made again and again, others send a thousand calls."""
 
 
 class Passing(Frozen):
@@ -31,12 +34,12 @@ class Traffic:
     balance was taken. `exact` are the methods whose calls kept a cent that a float would have lost.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, notes_max: int = NOTES_KEPT) -> None:
         self.stored = False
         self.emptied = False
         self.exact: set[Method] = set()
-        self._kept: set[tuple[Method, bool]] = set()
-        self._calls: deque[Passing] = deque(maxlen=NOTES_KEPT)
+        self._kept: set[tuple[Method, int]] = set()
+        self._calls: deque[Passing] = deque(maxlen=notes_max)
 
     def note(self, request: WebhookRequest | None, sent_ns: int, answered_ns: int | None = None) -> None:
         """Note a call when it is sent, and again when it is answered."""
@@ -47,9 +50,9 @@ class Traffic:
         """Note that a call moved a balance exactly, as a read has shown."""
         if not effect or method in self.exact:
             return
-        losing = cut_by_float(abs(effect)) != abs(effect), sum_cut_by_float(before, effect) != before + effect
-        self._kept |= {(method, is_sum) for is_sum, loses in zip((False, True), losing, strict=True) if loses}
-        if {(method, False), (method, True)} <= self._kept:
+        losing = [moved != effect for moved in cuts_by_float(before, effect)]
+        self._kept |= {(method, way) for way, loses in enumerate(losing) if loses}
+        if all((method, way) in self._kept for way in range(len(losing))):
             self.exact.add(method)
 
     def of_others(self, player: str, since_ns: int) -> dict[Method, list[int]]:

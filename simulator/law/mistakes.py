@@ -172,6 +172,24 @@ def sum_cut_by_float(before: int, effect: int) -> int:
     return int((float(format_money(Money(before))) + sign * float(format_money(Money(abs(effect))))) * 100)
 
 
+def cuts_by_float(before: int, effect: int) -> tuple[int, ...]:
+    """Return by how much a call moves a balance for each way in which a float may cut it.
+
+    What is cut is the amount, the sum of two fractions, the balance as it is read, or as it is written.
+    """
+    sign, after = (1 if effect > 0 else -1), before + effect
+    return (
+        sign * cut_by_float(abs(effect)),
+        sum_cut_by_float(before, effect) - before,
+        _sign_kept(before) + effect - before,
+        _sign_kept(after) - before,
+    )
+
+
+def _sign_kept(amount: int) -> int:
+    return cut_by_float(amount) if amount >= 0 else -cut_by_float(-amount)
+
+
 def slips_of(method: Method, effect: int, before: int) -> Iterator[tuple[S, int]]:
     """Yield by how much the balance is off after a call with that effect, for each mistake that may be why.
 
@@ -187,7 +205,7 @@ def slips_of(method: Method, effect: int, before: int) -> Iterator[tuple[S, int]
     for off in (CENT, -CENT):
         yield S.CENT_OFF, off
         yield S.MONEY_KEPT_AS_FLOAT, off
-    cut = {sign * cut_by_float(size) - effect, sum_cut_by_float(before, effect) - before - effect}
+    cut = {moved - effect for moved in cuts_by_float(before, effect)}
     dropped = {sign * each - effect for each in coarse(size)}
     for off in cut - {0}:
         yield S.CENTS_CUT, off

@@ -19,7 +19,7 @@ from simulator.core.profiles import WireProfile
 from simulator.core.secrets import Secrets
 from simulator.core.webhooks import Exchange, Method, NoReply, NoReplyKind, WebhookRequest
 from simulator.judge.replies import read_call
-from simulator.judge.traffic import Traffic
+from simulator.judge.traffic import NOTES_OF_A_RUN, Traffic
 from simulator.law.roles import KNOBS
 from simulator.law.situations import Situation
 from simulator.report.events import DialectObserved, Event, FindingRaised, RunFinished, ScenarioFinished
@@ -95,7 +95,7 @@ class RunContext:
         self.contradicted: dict[str, Money] = {}
         self.past: defaultdict[str, deque[Money]] = defaultdict(lambda: deque(maxlen=PAST_KEPT))
         self.mistakes: Counter[Situation] = Counter()
-        self.traffic = Traffic()
+        self.traffic = Traffic(NOTES_OF_A_RUN)
         self.cents_kept = False
         self.slowest_ns = 0
         self.cancelled = False

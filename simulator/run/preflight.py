@@ -90,9 +90,12 @@ class Preflight:
             self._context.limits,
         )
         least = self._context.limits.min_bet or CENT
+        self._exact = False
         left = self._bet(player, balance, least, script) if balance >= least else balance
         self._win(player, left, script)
-        self.balance(player)
+        # A column of whole units may stand behind answers with cents.
+        stored = self.balance(player) == self._context.shown.get(player)
+        self._context.cents_kept |= self._exact and stored
 
     # --- inside ------------------------------------------------------------------------------------
 
@@ -143,6 +146,8 @@ class Preflight:
             call = self._call(script, Method.BET, player, amount)
         refused = call.reading.outcome is Outcome.REFUSED
         if refused and balance >= WHOLE_UNIT > amount:
+            # It may have been charged all the same, which then shows in what follows.
+            balance = self.balance(player)
             amount = WHOLE_UNIT
             call = self._call(script, Method.BET, player, amount)
             if call.reading.outcome is Outcome.ACCEPTED and balance >= WHOLE_UNIT + LEAST_BETS_COST:
@@ -194,7 +199,7 @@ class Preflight:
 
     def _moved(self, shown: Money, due: Money, amount: Money) -> Money:
         """Return the balance in an answer; note where a fraction has moved exactly."""
-        self._context.cents_kept |= shown == due and amount % WHOLE_UNIT != 0
+        self._exact |= shown == due and amount % WHOLE_UNIT != 0
         return shown
 
     def _call(self, script: Script, method: Method, player: str, amount: Money) -> Call:

@@ -18,7 +18,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from simulator.core.findings import Level, Place
 from simulator.core.mappings import Wrong
 from simulator.core.steps import Scenario, Step
-from simulator.core.words import did_you_mean_or_valid, shortened
+from simulator.core.words import did_you_mean, did_you_mean_or_valid, shortened
 from simulator.scenario.dry_run import contradictions
 from simulator.scenario.kinds import COLUMN_PATTERN, PLACEHOLDERS, TEXT
 from simulator.scenario.shapes import Budget, Draft
@@ -285,6 +285,11 @@ class Filling:
                 continue
             if name not in self.columns:
                 hint = did_you_mean_or_valid(name, [*self.columns, *kept])
+                if name.isupper() and not did_you_mean(name, [*self.columns, *kept]):
+                    hint = (
+                        "; no environment variable is read here: give the value to the run, as in "
+                        f'--player "${name}", or in a table under "cases"'
+                    )
                 self.problems.add(node, f'{match[0]}: {self.source} has no column "{name}"{hint}')
                 self.problems.silence(node)
                 continue

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from errno import EINVAL
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+from unicodedata import category, name
 
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -342,6 +343,8 @@ class ProblemList:
         """Note a problem at a place; line and column count from 1."""
         self.noted += 1
         text = self.source[line - 1] if 0 < line <= len(self.source) else None
+        if text is not None:
+            message = _of_odd_space(text, column - 1, width) or message
         problem = Problem(message, Place(self.file, line, column, width), text)
         # The rows of a table and the users of a file meet the same problem again.
         if problem in self._seen:
@@ -350,6 +353,27 @@ class ProblemList:
         self.found.append(problem)
         if len(self.found) >= PROBLEMS_MAX:
             raise EnoughProblems
+
+
+def _of_odd_space(line: str, start: int, width: int) -> str:
+    """Return what is wrong with a space in the marked part that is none to YAML; nothing if there is none.
+
+    Text from word processors and web pages is full of them. Within quotes they are text.
+    """
+    marked = line[start : start + width]
+    if marked[:1] in ('"', "'"):
+        return ""
+    for place, character in enumerate(marked):
+        if character != " " and (category(character) == "Zs" or character in _WITHOUT_WIDTH):
+            code, kind = f"U+{ord(character):04X}", name(character).lower()
+            return (
+                f"column {start + place + 1} holds a {kind} ({code}), which is no blank in YAML; "
+                "put a normal space in its place"
+            )
+    return ""
+
+
+_WITHOUT_WIDTH = "\u200b\u200c\u200d\u2060\ufeff"
 
 
 def _cut(line: str, start: int, width: int) -> tuple[str, str]:
