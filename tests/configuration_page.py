@@ -4,14 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from simulator.settings.table import (
-    DEBUG,
-    RUN_SECTIONS,
-    SERVE_SECTIONS,
-    WALLET_SECTIONS,
-    Section,
-    Setting,
-)
+from simulator.settings.rows import DEBUG, Section, Setting
+from simulator.settings.table import RUN_SECTIONS, SERVE_SECTIONS, WALLET_SECTIONS
 
 PAGE = Path(__file__).parent.parent / "docs" / "configuration.md"
 

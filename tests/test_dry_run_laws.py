@@ -36,7 +36,7 @@ from simulator.report.events import Event
 from simulator.run.suite import run_suite
 from simulator.scenario.dry_run import FIRST_PLAYER, DryCall, DryRun, contradictions
 from simulator.scenario.files import load_scenarios
-from simulator.scenario.script import KNOWN_GAMES, CannotSend, Script, draws
+from simulator.scenario.script import CannotSend, Script, draws
 from simulator.settings import RunSettings
 from simulator.wire.profiles import BETRONTECH
 from small_wallet import PLAYERS, SmallWallet, serving
@@ -133,7 +133,7 @@ class Answered:
         self._arrives = arrives
         self.ended = False
         scenario = Scenario(id="x", name="x", place=Place("x.yaml", 1, 1), steps=steps, players=SPECS)
-        self._script = Script(scenario, IDS, BETRONTECH, KNOWN_GAMES, "0000001", Random(0))
+        self._script = Script(scenario, IDS, BETRONTECH, "0000001", Random(0))
         try:
             self.steps = tuple(self._claimed(steps))
             self.last = self.balance(None)

@@ -15,7 +15,7 @@ from simulator.cli.explore_lab import try_wallet
 from simulator.cli.mutants_cmd import embedded_operator, settings_for
 from simulator.core.findings import Place
 from simulator.core.money import Money
-from simulator.core.steps import Bet, Parallel, PlayerSpec, Refund, Repeat, Resend, Send, Step, Win
+from simulator.core.steps import Bet, Parallel, PlayerSpec, Refund, Repeat, Resend, Send, Step, Win, all_steps
 from simulator.errors import ExitCode
 from simulator.explore.alone import scenario_of, step_count
 from simulator.explore.coverage import Coverage, promised
@@ -26,7 +26,6 @@ from simulator.reference_operator import DEFECTS
 from simulator.report.events import Event
 from simulator.run.suite import run_scenarios
 from simulator.scenario.files import load_scenarios
-from simulator.scenario.script import all_steps
 
 EVERYTHING = Means(players=2, restart=True, block=True, limit=True)
 

@@ -23,7 +23,8 @@ from simulator.errors import ExitCode
 from simulator.report.events import RunStarted
 from simulator.report.rerun import repeat_line, rerun_line
 from simulator.settings.load import selection_options, target_options
-from simulator.settings.table import OUTPUT, RUN, Setting
+from simulator.settings.rows import Setting
+from simulator.settings.table import OUTPUT, RUN
 from small_wallet import Fields, SmallWallet
 
 SHELL = shutil.which("bash") or "sh"
@@ -61,6 +62,7 @@ WRITTEN: dict[str, Any] = {
     "min_bet": "0.50",
     "max_win": "5000.00",
     "transaction_id_format": "digits:16",
+    "games": ["aztec", "bonanza"],
     "time_scale": "0",
 }
 """A value for each setting that bears on what is found, other than its default."""

@@ -19,7 +19,8 @@ from simulator.settings import (
     ServeSettings,
     load_serve_settings,
 )
-from simulator.settings.table import ALL, RUN, SERVE, Setting
+from simulator.settings.rows import Setting
+from simulator.settings.table import ALL, RUN, SERVE
 
 
 @pytest.fixture(autouse=True)

@@ -137,3 +137,43 @@ def test_a_wallet_that_refuses_fractions_has_no_smallest_bet(tmp_path: Path) -> 
     run = played(WholeUnits(), tmp_path, "steps: [bet: 1.20]\n")
     assert run.exit_code is ExitCode.FOUND
     assert [finding.cause for _, finding in run.errors] == ["bet-refused"]
+
+
+class KnowsItsGames(SmallWallet):
+    """Bets in other games than its own three are refused."""
+
+    def bet(self, player: str, amount: int, transaction_id: str, game: str) -> Fields:
+        if game not in ("aztec", "bonanza", "comet"):
+            raise Refusal("NO_SUCH_GAME")
+        return super().bet(player, amount, transaction_id, game)
+
+
+TWO_GAMES = """\
+steps:
+  - bet: 5.00
+  - bet: {amount: 2.00, game: SLOT_002}
+  - send:
+      json:
+        method: transaction_bet
+        user_id: ${player}
+        amount: "1.00"
+        transaction_id: ${id}
+        game_id: SLOT_001
+"""
+
+
+def test_a_wallet_that_knows_other_games_is_asked_for_those(tmp_path: Path) -> None:
+    """They stand in for those of the scenarios, in bodies of the author's, too."""
+    wallet = KnowsItsGames()
+    run = played(wallet, tmp_path, TWO_GAMES, games=("aztec", "comet"))
+    assert run.exit_code is ExitCode.PASSED, run.findings
+    assert not run.findings
+    assert wallet.balances["1000"] == 100_00
+
+
+def test_a_scenario_with_more_games_than_are_given_is_skipped(tmp_path: Path) -> None:
+    """The reason names the flag."""
+    run = played(KnowsItsGames(), tmp_path, TWO_GAMES, *["steps: [bet: 5.00]\n"] * 2, games=("aztec",))
+    assert run.exit_code is ExitCode.PASSED
+    (skipped,) = run.with_verdict(Verdict.SKIPPED)
+    assert run.finished[skipped].reason == "needs 2 games, only 1 given; add another --game"

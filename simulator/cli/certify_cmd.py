@@ -17,7 +17,8 @@ from simulator.core.money import format_money
 from simulator.core.webhooks import IdFormat
 from simulator.errors import ExitCode, UsageError
 from simulator.settings import Probe, RunSettings, load_run_settings
-from simulator.settings.table import HOW, OUTPUT, TARGET, Section
+from simulator.settings.rows import Section
+from simulator.settings.table import HOW, OUTPUT, TARGET
 
 # A certificate shows the whole suite, and all that is wrong.
 _LEFT_OUT = frozenset({"fail_fast", "maxfail", "accept", "write_accept"})
@@ -90,6 +91,7 @@ def _conditions(settings: RunSettings) -> dict[str, str]:
         "slowest answer allowed": "" if latency is None else f"{latency} ms",
         "limit of a bet": "" if limit is None else format_money(limit),
         "transaction ids": "" if settings.transaction_id_format == IdFormat() else ids,
+        "games": ", ".join(settings.games),
         "warnings count as errors": "yes" if settings.strict else "",
         "balance reads": "" if settings.probe is Probe.AUTO else settings.probe.value,
         "pauses multiplied by": "" if settings.time_scale == 1 else f"{settings.time_scale:g}",

@@ -13,7 +13,8 @@ from simulator.core.secrets import NO_SECRETS, Secrets, mask_url
 from simulator.errors import ExitCode, UsageError
 from simulator.report.text import visible
 from simulator.settings import load_values
-from simulator.settings.table import CONFIG, HOW, TARGET, Section, pick
+from simulator.settings.rows import CONFIG, Section
+from simulator.settings.table import HOW, TARGET, pick
 from simulator.settings.wire import wire_profile
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ DOCTOR = Section(
             *("endpoint", "players", "wire", "headers", "timeout_s"),
             *("allow_hosts", "cacert", "insecure", "proxy"),
         ),
-        *pick(HOW.rows, "transaction_id_format"),
+        *pick(HOW.rows, "transaction_id_format", "games"),
         CONFIG,
     ),
 )
@@ -85,7 +86,9 @@ def command(**flags: Any) -> ExitCode:
 
 def _checks(values: Mapping[str, Any], profile: WireProfile) -> Iterator[Check]:
     # Importing the sender takes most of a start: help and wrong flags do without it.
+    from simulator.core.webhooks import IdFormat
     from simulator.run.doctor import diagnose
+    from simulator.scenario.limits import Limits
     from simulator.wire.target import in_container, make_target
 
     def reach() -> Target:
@@ -102,8 +105,8 @@ def _checks(values: Mapping[str, Any], profile: WireProfile) -> Iterator[Check]:
         )
 
     player = next(iter(values.get("players", ())), DEFAULT_PLAYER)
-    ids = values.get("transaction_id_format")
-    return diagnose(reach, player, profile, contained=in_container(), bets=True, ids=ids)
+    limits = Limits(ids=values.get("transaction_id_format", IdFormat()), games=values.get("games", ()))
+    return diagnose(reach, player, profile, contained=in_container(), bets=True, limits=limits)
 
 
 def check_lines(check: Check, secrets: Secrets = NO_SECRETS) -> list[str]:

@@ -13,7 +13,8 @@ from simulator.cli.options import settings_command
 from simulator.core.findings import Outcome
 from simulator.errors import ExitCode
 from simulator.settings import kinds, load_run_settings
-from simulator.settings.table import HOW, TARGET, Section
+from simulator.settings.rows import Section
+from simulator.settings.table import HOW, TARGET
 
 if TYPE_CHECKING:
     from simulator.explore.explorer import Explorer, FoundCause

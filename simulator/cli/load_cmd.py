@@ -19,7 +19,8 @@ from simulator.core.values import Frozen
 from simulator.errors import ExitCode, UsageError
 from simulator.report.text import plural, visible
 from simulator.settings import kinds, load_run_settings
-from simulator.settings.table import HOW, TARGET, Section
+from simulator.settings.rows import Section
+from simulator.settings.table import HOW, TARGET
 
 if TYPE_CHECKING:
     from simulator.load.figures import Percentiles
@@ -40,6 +41,7 @@ _LOADED = Section(
             "max_win",
             "max_bet",
             "transaction_id_format",
+            "games",
             "time_scale",
             "reports",
         }

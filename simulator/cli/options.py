@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from simulator.settings.table import Section, Setting
+from simulator.settings.rows import Section, Setting
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 

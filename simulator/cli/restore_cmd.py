@@ -11,7 +11,8 @@ from simulator.cli.options import settings_command
 from simulator.errors import ExitCode, UsageError
 from simulator.report.text import visible
 from simulator.settings import RunSettings, load_values
-from simulator.settings.table import CONFIG, HOW, TARGET, Section, pick
+from simulator.settings.rows import CONFIG, Section
+from simulator.settings.table import HOW, TARGET, pick
 
 RESTORE = Section(
     TARGET.title,
@@ -21,7 +22,7 @@ RESTORE = Section(
             *("endpoint", "wire", "headers", "timeout_s"),
             *("allow_hosts", "cacert", "insecure", "proxy"),
         ),
-        *pick(HOW.rows, "min_bet", "max_win", "max_bet", "transaction_id_format"),
+        *pick(HOW.rows, "min_bet", "max_win", "max_bet", "transaction_id_format", "games"),
         CONFIG,
     ),
 )

@@ -10,7 +10,8 @@ import click
 from simulator.cli.options import settings_command
 from simulator.errors import ExitCode, UsageError
 from simulator.settings import load_serve_settings, load_values
-from simulator.settings.table import CONFIG, LISTENING, SERVE_SECTIONS, Section, pick
+from simulator.settings.rows import CONFIG, Section
+from simulator.settings.table import LISTENING, SERVE_SECTIONS, pick
 
 if TYPE_CHECKING:
     from simulator.core.profiles import WireProfile

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import field
 from enum import StrEnum
 
@@ -274,3 +274,11 @@ def has_burst(steps: Iterable[Step]) -> bool:
         if fault is not None and fault.kind is FaultKind.DUPLICATE:
             return True
     return False
+
+
+def all_steps(steps: Iterable[Step]) -> Iterator[Step]:
+    """Yield the steps, and those within them."""
+    for step in steps:
+        yield step
+        if isinstance(step, Repeat | Parallel):
+            yield from all_steps(step.steps)

@@ -22,6 +22,7 @@ from simulator.core.steps import (
     Scenario,
     Step,
     Win,
+    all_steps,
     has_burst,
 )
 from simulator.core.values import Frozen
@@ -32,7 +33,6 @@ from simulator.report.causes import Cause, Causes
 from simulator.report.events import Event, FindingRaised, RunFinished, RunStarted, ScenarioFinished
 from simulator.run.suite import run_scenarios
 from simulator.scenario.reader import load_text
-from simulator.scenario.script import all_steps
 from simulator.scenario.writing import scenario_text
 from simulator.settings import RunSettings
 

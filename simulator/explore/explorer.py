@@ -32,7 +32,7 @@ from simulator.law.situations import Situation
 from simulator.report.events import RunStarted, ScenarioFinished
 from simulator.report.rerun import rerun_line
 from simulator.scenario.files import load_scenarios
-from simulator.scenario.script import Limits
+from simulator.scenario.limits import Limits
 from simulator.settings import RunSettings
 
 BATCH = 8
@@ -100,7 +100,7 @@ class Explorer:
         self._listener = listener
         self._rng = Random(settings.seed)
         self._means = means_of(settings)
-        self._limits = Limits(settings.min_bet, settings.max_win, settings.transaction_id_format)
+        self._limits = Limits.of(settings)
         self._ends_s = time.monotonic() + (budget.seconds or float("inf"))
         self._promised: set[Cell] = set()
         self._alone = Alone(self._settings, folder, self._ends_s)

@@ -32,7 +32,7 @@ from simulator.core.steps import (
     Win,
 )
 from simulator.core.values import Frozen
-from simulator.scenario.script import DEFAULT_GAME, KNOWN_GAMES
+from simulator.scenario.limits import DEFAULT_GAME, GAMES
 
 NOWHERE = Place("explored", 1)
 """The place of a step before its session is written to a file."""
@@ -155,7 +155,7 @@ class _Draft:
         self.bets: list[Bet] = []
         self.wins: list[Win] = []
         self.money_steps: list[str] = []
-        self.game_in_play = rng.choice(sorted(KNOWN_GAMES))
+        self.game_in_play = rng.choice(GAMES)
         self._labels = 0
 
     def label(self, letter: str) -> str:
@@ -170,7 +170,7 @@ class _Draft:
 
     def game(self) -> str | None:
         if self.rng.random() < 0.3:
-            self.game_in_play = self.rng.choice([*sorted(KNOWN_GAMES), *sorted(KNOWN_GAMES), "NO_SUCH_GAME"])
+            self.game_in_play = self.rng.choice([*GAMES, *GAMES, "NO_SUCH_GAME"])
         return None if self.game_in_play == DEFAULT_GAME else self.game_in_play
 
     def stake(self) -> Amount:
@@ -268,7 +268,7 @@ def _late_win(draft: _Draft) -> None:
     if not draft.bets:
         return
     bet = rng.choice(draft.bets[-4:])
-    other_game = rng.choice(sorted(KNOWN_GAMES - {bet.game or DEFAULT_GAME}))
+    other_game = rng.choice([each for each in GAMES if each != (bet.game or DEFAULT_GAME)])
     for _ in range(rng.choice((0, 1, 3))):
         draft.add(replace(draft.bet(money(100)), game=other_game, player=bet.player))
     draft.add(replace(draft.win(), game=bet.game, player=bet.player))
@@ -386,7 +386,7 @@ def _resembling_ids(draft: _Draft) -> None:
     if first != second:
         other = replace(other, player=None)
     elif rng.random() < 0.5:
-        other = replace(other, game=rng.choice(sorted(KNOWN_GAMES)))
+        other = replace(other, game=rng.choice(GAMES))
     draft.add(one)
     draft.add(other)
 

@@ -22,9 +22,9 @@ from simulator.core.steps import (
     Round,
     Step,
     Win,
+    all_steps,
 )
 from simulator.explore.grammar import SessionPlan, money
-from simulator.scenario.script import all_steps
 
 Shows = Callable[[SessionPlan], bool]
 """Tells whether a session shows the cause; it may raise to end the shrinking."""

@@ -15,13 +15,12 @@ from typing import Any
 
 from simulator.core import json as exact_json
 from simulator.core.calls import FaultKind
-from simulator.core.steps import Block, Restart, Scenario
+from simulator.core.steps import Block, Restart, Scenario, all_steps
 from simulator.core.values import Frozen
 from simulator.core.words import did_you_mean
 from simulator.errors import UsageError
 from simulator.scenario.files import load_scenarios
 from simulator.scenario.reader import load_text
-from simulator.scenario.script import all_steps
 
 SHIPPED = Path(__file__).with_name("mix")
 

@@ -39,7 +39,8 @@ from simulator.judge.replies import read_call
 from simulator.law.book import Ledger, Terms
 from simulator.load.plan import RESEND, Chances, LoadPlan, MixedSession
 from simulator.load.record import Recorder
-from simulator.scenario.script import KNOWN_GAMES, CannotSend, Limits, Script, after, draws
+from simulator.scenario.limits import Limits
+from simulator.scenario.script import CannotSend, Script, after, draws
 from simulator.settings import RunSettings
 from simulator.wire.http import Manner, Whole
 from simulator.wire.sender import Sender
@@ -145,7 +146,7 @@ class Desk:
     ) -> None:
         self.settings = settings
         self.profile = profile
-        self.limits = Limits(settings.min_bet, settings.max_win, settings.transaction_id_format)
+        self.limits = Limits.of(settings)
         self.schedule = schedule
         self.ended = ended
         self._secrets = secrets
@@ -225,7 +226,7 @@ class Sessions:
         own.sessions += 1
         players = dict(zip(scenario.players, own.players, strict=False))
         script = Script(
-            *(scenario, players, self._desk.profile, KNOWN_GAMES, prefix),
+            *(scenario, players, self._desk.profile, prefix),
             *(Random(self._rng.getrandbits(64)), self._desk.limits),
         )
         steps = _Steps(self._desk, own, script, self._chances)

@@ -16,7 +16,7 @@ from simulator.law.book import Book, Ledger
 from simulator.law.situations import Situation
 from simulator.run.context import RunContext, Stopped
 from simulator.run.judge import Judge, check_claims
-from simulator.scenario.script import DEFAULT_GAME, Planned, Script
+from simulator.scenario.script import Planned, Script
 from simulator.wire.sender import Sender
 
 Done = tuple[Planned, Exchange]
@@ -132,7 +132,7 @@ class Bursts:
         def send(request: WebhookRequest, why: Why) -> Call:
             known = request.transaction_id or ""
             own_id = ids.setdefault(known, self._script.new_id("alone"))
-            game = None if request.method is Method.REFUND else request.game_id or DEFAULT_GAME
+            game = None if request.method is Method.REFUND else request.game_id or self._script.game()
             fresh = replace(request, transaction_id=own_id, game_id=game)
             return self._context.call(self._script.flow_call(fresh, why))
 

@@ -23,7 +23,7 @@ from simulator.judge.traffic import NOTES_OF_A_RUN, Traffic
 from simulator.law.roles import KNOBS
 from simulator.law.situations import Situation
 from simulator.report.events import DialectObserved, Event, FindingRaised, RunFinished, ScenarioFinished
-from simulator.scenario.script import KNOWN_GAMES, Limits
+from simulator.scenario.limits import Limits
 from simulator.scenario.yaml import bytes_of
 from simulator.settings import HttpHook, RunSettings
 from simulator.settings.wire import wire_profile
@@ -72,14 +72,12 @@ class RunContext:
         settings: RunSettings,
         profile: WireProfile,
         run: str,
-        games: frozenset[str],
         report: Callable[[Event], None],
     ) -> None:
         self.settings = settings
         self.profile = profile
-        self.limits = Limits(settings.min_bet, settings.max_win, settings.transaction_id_format)
+        self.limits = Limits.of(settings)
         self.run = run
-        self.games = games
         self.secrets = secrets_of(settings, profile)
         self.report = report
         self.dialect = DialectLog()
@@ -242,7 +240,6 @@ def context_of(settings: RunSettings, report: Callable[[Event], None]) -> RunCon
         settings=settings,
         profile=wire_profile(settings.wire),
         run=token_hex(3),
-        games=KNOWN_GAMES,
         report=report,
     )
 

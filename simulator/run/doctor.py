@@ -10,11 +10,12 @@ from simulator.core.findings import Outcome, Severity
 from simulator.core.money import CENT, format_money
 from simulator.core.profiles import WireProfile
 from simulator.core.values import Frozen
-from simulator.core.webhooks import Exchange, IdFormat, Method, NoReply, NoReplyKind, Reply, WebhookRequest
+from simulator.core.webhooks import Exchange, Method, NoReply, NoReplyKind, Reply, WebhookRequest
 from simulator.core.words import status_hint
 from simulator.errors import EndpointUnreachable
 from simulator.judge.replies import read_reply
 from simulator.run.profile_fit import fitting_profiles, try_bet
+from simulator.scenario.limits import Limits
 from simulator.wire.sender import Sender
 from simulator.wire.target import Target, is_loopback
 from simulator.wire.writing import write
@@ -52,13 +53,13 @@ def diagnose(
     *,
     contained: bool,
     bets: bool = False,
-    ids: IdFormat | None = None,
+    limits: Limits | None = None,
 ) -> Iterator[Check]:
     """Yield each check as soon as it is known, until one has failed.
 
     `reach` returns the target (`wire.target.make_target`) and may raise UsageError. Only `user_balance` is
     sent, which moves no money, unless `bets`: a bet of 0.01, refunded at once, then shows whether the profile
-    fits, with a transaction id as `ids` says. `contained` is whether this is a container
+    fits, with a transaction id and a game as `limits` says. `contained` is whether this is a container
     (`wire.target.in_container`).
     """
     start = monotonic_ns()
@@ -76,7 +77,7 @@ def diagnose(
                 checks.append(check)
                 yield check
             if bets and all(check.health is Health.FINE for check in checks if check.name != "speed"):
-                yield _profile(sender, player, profile, ids or IdFormat())
+                yield _profile(sender, player, profile, limits or Limits())
 
 
 def _addresses(target: Target) -> str:
@@ -178,9 +179,9 @@ def _meaning(exchange: Exchange, reply: Reply, player: str, profile: WireProfile
         yield Check("json", Health.FAILED, "; ".join(broken) or _shown(reply), hint)
 
 
-def _profile(sender: Sender, player: str, profile: WireProfile, ids: IdFormat) -> Check:
+def _profile(sender: Sender, player: str, profile: WireProfile, limits: Limits) -> Check:
     """Check that the wallet reads a bet in this profile, and name the profiles that fit if it does not."""
-    trial = try_bet(sender, profile, player, ids)
+    trial = try_bet(sender, profile, player, limits)
     if trial.balance is not None and trial.balance < CENT:
         return Check("profile", Health.FINE, f"{profile.name} (no bet was tried: {player} has no money)")
     if trial.fits:
@@ -190,7 +191,7 @@ def _profile(sender: Sender, player: str, profile: WireProfile, ids: IdFormat) -
         )
     reply = trial.exchange.reply
     answer = reply.detail if isinstance(reply, NoReply) else _shown(reply)
-    names = fitting_profiles(sender, profile.name, player, ids)
+    names = fitting_profiles(sender, profile.name, player, limits)
     if trial.accepted and not names:
         return Check(
             "profile", Health.FINE, f"{profile.name}: a bet of 0.01 was accepted, and took nothing yet"

@@ -25,7 +25,7 @@ from simulator.report.events import FindingRaised
 from simulator.run.context import RunContext
 from simulator.run.judge import FormLog, Judge
 from simulator.run.profile_fit import WHOLE_UNIT, fitting_profiles
-from simulator.scenario.script import DEFAULT_GAME, Script
+from simulator.scenario.script import Script
 from simulator.wire.writing import OpenRound, write
 
 PLACE = Place("preflight", 1)
@@ -84,7 +84,6 @@ class Preflight:
             self._scenario,
             {MAIN_PLAYER: player},
             self._context.profile,
-            self._context.games,
             prefix,
             Random(0),
             self._context.limits,
@@ -206,7 +205,7 @@ class Preflight:
         return self._context.call(self._unsent(script, method, player, amount))
 
     def _unsent(self, script: Script, method: Method, player: str, amount: Money) -> UnsentCall:
-        request = WebhookRequest(method, player, amount, script.new_id("preflight"), DEFAULT_GAME)
+        request = WebhookRequest(method, player, amount, script.new_id("preflight"), script.game())
         why = Why(None, "preflight", "preflight", phase=Phase.PREFLIGHT)
         # A wallet may refuse a bet or a win of a cent.
         unsent = replace(script.flow_call(request, why), form=Form(CallForm.OPTIONAL, request))
@@ -251,16 +250,17 @@ class Preflight:
     def _wire_hint(self, player: str, balance: Money) -> str:
         """Return a hint for a money call that fails although the player is known: is the profile wrong?"""
         context = self._context
-        ids = context.limits.ids
         names = (
-            fitting_profiles(context.sender, context.settings.wire, player, ids) if balance >= CENT else ()
+            fitting_profiles(context.sender, context.settings.wire, player, context.limits)
+            if balance >= CENT
+            else ()
         )
         if names:
             return f"your wallet reads the fields of another profile: {' or '.join(names)}"
         return (
             f"your wallet knows player {player}, who has {format_money(balance)}, and turns the call itself "
             "away: its answer should say which field it expects otherwise (--wire takes a profile of yours, "
-            "--transaction-id-format digits or uuid sends other ids)"
+            "--transaction-id-format digits or uuid sends other ids, --game names a game that it knows)"
         )
 
     def _unreachable(self, call: Call) -> str:
@@ -439,7 +439,8 @@ class Adjustment:
                 return self._judge.open(player, now)
         raise CannotReach(_without_wins(player, balance, target))
 
-    def _call(self, method: Method, player: str, amount: Money, game: str | None = DEFAULT_GAME) -> bool:
+    def _call(self, method: Method, player: str, amount: Money, game: str | None = None) -> bool:
+        game = game or self._script.game()
         request = WebhookRequest(method, player, amount, self._script.new_id("adjust"), game)
         unsent = replace(self._script.flow_call(request, self._why), form=Form(CallForm.OPTIONAL, request))
         call = self._context.call(unsent)

@@ -8,9 +8,9 @@ from simulator.core.findings import Outcome
 from simulator.core.money import CENT, Money, format_money
 from simulator.core.profiles import WireProfile
 from simulator.core.values import Frozen
-from simulator.core.webhooks import Exchange, IdFormat, Method, WebhookRequest
+from simulator.core.webhooks import Exchange, Method, WebhookRequest
 from simulator.judge.replies import read_reply
-from simulator.scenario.script import DEFAULT_GAME
+from simulator.scenario.limits import Limits
 from simulator.wire.profiles import PROFILES
 from simulator.wire.sender import Sender
 from simulator.wire.writing import OpenRound, write
@@ -29,18 +29,18 @@ class TriedBet(Frozen):
     refunded: bool = False
 
 
-def try_bet(sender: Sender, profile: WireProfile, player: str, ids: IdFormat) -> TriedBet:
+def try_bet(sender: Sender, profile: WireProfile, player: str, limits: Limits) -> TriedBet:
     """Send a bet of 0.01 in that profile, or of 1.00 if that is too small; refund it if it was taken."""
-    trial = _try(sender, profile, player, CENT, ids)
+    trial = _try(sender, profile, player, CENT, limits)
     if trial.accepted or trial.fits or trial.balance is None or trial.balance < WHOLE_UNIT:
         return trial
-    larger = _try(sender, profile, player, WHOLE_UNIT, ids)
+    larger = _try(sender, profile, player, WHOLE_UNIT, limits)
     return larger if larger.fits else trial
 
 
-def _try(sender: Sender, profile: WireProfile, player: str, amount: Money, ids: IdFormat) -> TriedBet:
-    transaction_id = ids.written(f"fit-{secrets.token_hex(6)}")
-    bet = WebhookRequest(Method.BET, player, amount, transaction_id, DEFAULT_GAME)
+def _try(sender: Sender, profile: WireProfile, player: str, amount: Money, limits: Limits) -> TriedBet:
+    transaction_id = limits.ids.written(f"fit-{secrets.token_hex(6)}")
+    bet = WebhookRequest(Method.BET, player, amount, transaction_id, limits.game(None))
     before, exchange = _balance(sender, profile, player)
     if before is None or before < amount:
         return TriedBet(exchange, before, amount)
@@ -50,12 +50,12 @@ def _try(sender: Sender, profile: WireProfile, player: str, amount: Money, ids: 
     if after != before - amount:
         return TriedBet(exchange, before, amount, accepted)
     refund = WebhookRequest(Method.REFUND, player, amount, bet.transaction_id)
-    open_round = OpenRound(transaction_id, amount, DEFAULT_GAME)
+    open_round = OpenRound(transaction_id, amount, limits.game(None))
     sender.call(refund, write(refund, profile, open_round=open_round))
     return TriedBet(exchange, before, amount, accepted, True, _balance(sender, profile, player)[0] == before)
 
 
-def fitting_profiles(sender: Sender, used: str, player: str, ids: IdFormat) -> tuple[str, ...]:
+def fitting_profiles(sender: Sender, used: str, player: str, limits: Limits) -> tuple[str, ...]:
     """Return the shipped profiles other than `used` that fit, each as a flag.
 
     No profile is tried after one whose refund does not pay the 0.01 back.
@@ -64,7 +64,7 @@ def fitting_profiles(sender: Sender, used: str, player: str, ids: IdFormat) -> t
     for name, profile in PROFILES.items():
         if name == used:
             continue
-        trial = try_bet(sender, profile, player, ids)
+        trial = try_bet(sender, profile, player, limits)
         if trial.fits:
             back = "was refunded" if trial.refunded else "was not refunded"
             found.append(f"--wire {name} (a bet of {format_money(trial.amount)} was taken, and {back})")

@@ -197,7 +197,7 @@ class Restore:
         judge = Judge(self._context, scenario, FormLog(), _ignored, phase)
         context = self._context
         script = Script(
-            *(scenario, {MAIN_PLAYER: player}, context.profile, context.games, f"{context.run}{prefix}"),
+            *(scenario, {MAIN_PLAYER: player}, context.profile, f"{context.run}{prefix}"),
             *(Random(0), context.limits),
         )
         return Adjustment(context, judge, script, Why(None, "restore", phase=phase), PLACE)

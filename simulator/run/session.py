@@ -45,7 +45,8 @@ from simulator.run.judge import FormLog, Judge, check_claims
 from simulator.run.players import Cast, HookFailed, Hooks, NoPlayer, PlayersLost
 from simulator.run.preflight import GREAT_WIN, CannotReach
 from simulator.run.preflight import Adjustment as OpeningCalls
-from simulator.scenario.script import CannotSend, Script, after, draws, won_by
+from simulator.scenario.limits import won_by
+from simulator.scenario.script import CannotSend, Script, after, draws
 from simulator.settings import Probe
 from simulator.wire.sender import wait_for
 
@@ -140,7 +141,6 @@ class ScenarioRun:
             self._scenario,
             players,
             self._context.profile,
-            self._context.games,
             f"{self._context.run}{self._number:x}",
             draws(self._context.settings.seed, self._scenario.id),
             self._context.limits,

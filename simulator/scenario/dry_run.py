@@ -37,12 +37,13 @@ from simulator.core.steps import (
     Send,
     Step,
     Win,
+    all_steps,
 )
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Method, WebhookRequest
 from simulator.law.book import Book, Ledger, Possibility, Terms, TooManyWorlds
 from simulator.law.roles import Branch, knob_shown
-from simulator.scenario.script import KNOWN_GAMES, CannotSend, Script, after, all_steps
+from simulator.scenario.script import CannotSend, Script, after
 from simulator.wire.profiles import BETRONTECH
 
 CALLS_MAX = 300
@@ -143,7 +144,7 @@ class _Script(Script):
     def __init__(
         self, scenario: Scenario, players: dict[str, str], profile: WireProfile, rng: Random
     ) -> None:
-        super().__init__(scenario, players, profile, KNOWN_GAMES, RUN, rng)
+        super().__init__(scenario, players, profile, RUN, rng)
         self.unclear: dict[str, str] = {}
         self.unclear_bets: set[str] = set()
 

@@ -36,7 +36,7 @@ from simulator.core.steps import (
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Method, WebhookRequest
 from simulator.scenario.kinds import COLUMN_PATTERN
-from simulator.scenario.script import DEFAULT_GAME
+from simulator.scenario.limits import DEFAULT_GAME
 from simulator.scenario.writing import scenario_text
 from simulator.wire.forms import ORDINARY_ID
 from simulator.wire.profiles import BETRONTECH

@@ -6,7 +6,7 @@ A run sends these calls, a dry run only follows them.
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import field, replace
 from functools import cached_property, lru_cache
 from random import Random
@@ -27,24 +27,20 @@ from simulator.core.steps import (
     Parallel,
     Play,
     Refund,
-    Repeat,
     Resend,
     Round,
     Scenario,
     Send,
     Step,
     Win,
+    all_steps,
 )
 from simulator.core.values import Frozen
-from simulator.core.webhooks import IdFormat, Method, WebhookRequest, WireRequest, merged_headers
+from simulator.core.webhooks import Method, WebhookRequest, WireRequest, merged_headers
 from simulator.law.book import Ledger
+from simulator.scenario.limits import OWN_GAME, OWN_ID, Limits, is_plain_id
 from simulator.wire.forms import form_of
 from simulator.wire.writing import OpenRound, spoken, write
-
-DEFAULT_GAME = "SLOT_001"
-
-KNOWN_GAMES = frozenset({DEFAULT_GAME, "SLOT_002", "SLOT_003"})
-"""The games that every right wallet is supposed to have."""
 
 DRAWS_MAX = 20
 
@@ -74,114 +70,6 @@ class _Written(Frozen):
         request = self.call.request
         assert request is not None
         return request
-
-
-class Limits(Frozen):
-    """The smallest bet, the largest win and the form of transaction ids that a wallet takes.
-
-    `found`: the run itself has found the smallest bet.
-    """
-
-    min_bet: Money | None = None
-    max_win: Money | None = None
-    ids: IdFormat = IdFormat()
-    found: bool = False
-
-    def within(self, low: int, high: int) -> tuple[int, int]:
-        """Return the part of a range that may be bet and won; all of it where there is none."""
-        least = max(low, self.min_bet or low)
-        most = min(high, self.max_win or high)
-        return (least, most) if least <= most else (low, high)
-
-    def prevents(self, scenario: Scenario) -> str:
-        """Return why a scenario cannot be played within the limits, or nothing."""
-        for step in all_steps((*scenario.steps, *scenario.finally_)):
-            if getattr(step, "expect", Expect()).outcome is Expected.REFUSED:
-                continue
-            for text in _ids_of(step):
-                if _is_pointed(text) and not self.ids.admits(_sample(text)):
-                    return f'needs the id "{text}": --transaction-id-format is {self.ids}'
-            bet, win = _amounts(step)
-            least, most = _written(bet, scenario), _written(win, scenario)
-            if self.min_bet is not None and least is not None and 0 < least < self.min_bet:
-                told = "your wallet takes none under" if self.found else "--min-bet is"
-                return f"needs a bet of {format_money(least)}: {told} {format_money(self.min_bet)}"
-            if self.max_win is not None and most is not None and most > self.max_win:
-                return f"needs a win of {format_money(most)}: --max-win is {format_money(self.max_win)}"
-        return ""
-
-
-def won_by(scenario: Scenario) -> Money:
-    """Return the sum of the wins that a scenario states, as far as they are to be accepted."""
-    steps = (
-        step
-        for step in all_steps((*scenario.steps, *scenario.finally_))
-        if getattr(step, "expect", Expect()).outcome is not Expected.REFUSED
-    )
-    return Money(sum(_written(_amounts(step)[1], scenario) or 0 for step in steps))
-
-
-# --- transaction ids that an author wrote ---------------------------------------------------------
-
-_OWN_ID = r'("transaction_id"\s*:\s*")([^"\\]*)(")'
-"""A transaction id within a body."""
-
-_PLAIN_ID = r"[a-z0-9-]{1,40}"
-
-_POINTED_ID = r"[A-Za-zÀ-ÿ0-9_. -]+"
-
-
-def _ids_of(step: Step) -> Iterator[str]:
-    """Yield the transaction ids that the author wrote."""
-    match step:
-        case Refund(transaction_id=str(text)):
-            yield f"${{run}}-{text}"
-        case Send(body=body):
-            yield from (found[2] for found in re.finditer(_OWN_ID, body.decode("utf-8", "replace")))
-    written = getattr(step, "raw", {}).get("transaction_id")
-    if isinstance(written, str):
-        yield written
-
-
-def _is_plain(text: str) -> bool:
-    """Return whether an id only has to be unique in the run, so that it may be written in any form."""
-    return "${run}" in text and re.fullmatch(_PLAIN_ID, text.replace("${run}", "")) is not None
-
-
-def _is_pointed(text: str) -> bool:
-    """Return whether the form of an id is the point of a step, and a wallet may not just refuse it."""
-    sample = _sample(text)
-    return text != "${id}" and not _is_plain(text) and re.fullmatch(_POINTED_ID, sample) is not None
-
-
-def _sample(text: str) -> str:
-    return text.replace("${run}", "0a1b2c3d").replace("${number}", "1" * 13)
-
-
-def _amounts(step: Step) -> tuple[Amount | None, Amount | None]:
-    """Return the bet and the win of a step."""
-    match step:
-        case Bet():
-            return step.amount, None
-        case Win():
-            return None, step.amount
-        case Round():
-            return step.bet, step.win
-        case Play():
-            return step.stake, None
-    return None, None
-
-
-def _written(amount: Amount | None, scenario: Scenario) -> Money | None:
-    """Return the money of an amount if the file states it; `all` is at most the starting balance."""
-    match amount:
-        case Written(money=money):
-            return money
-        case Drawn(high=high):
-            return Money(high)
-        case AllOf():
-            return max(spec.balance for spec in scenario.players.values())
-    return None
 
 
 class Planned(Frozen):
@@ -221,7 +109,6 @@ class Script:
         scenario: Scenario,
         players: Mapping[str, str],
         profile: WireProfile,
-        games: frozenset[str],
         prefix: str,
         rng: Random,
         limits: Limits | None = None,
@@ -232,7 +119,7 @@ class Script:
         self._scenario_id = scenario.id
         self._players = players
         self._profile = profile
-        self._games = games
+        self._games = self._limits.known_games
         self._rng = rng
         self._count = 0
         self._drawn: set[Money] = set()
@@ -265,7 +152,7 @@ class Script:
             transaction_id, amount = reserved
         else:
             transaction_id, amount = self.new_id(step.label), self.amount(step.amount, player, ledger)
-        game = step.game or DEFAULT_GAME
+        game = self.game(step.game)
         request = WebhookRequest(method, player, amount, transaction_id, game)
         open_round = self._open_rounds.get((player, game)) if method is Method.WIN else None
         return self._keep(step, self._write(request, step, step.raw, step.omit, open_round), ledger)
@@ -328,7 +215,8 @@ class Script:
         book = ledger.books.get(player)
         balance = format_money(book.balances[0]) if book is not None else "0.00"
         body = body.replace("${player}", player).replace("${balance}", balance)
-        body = re.sub(_OWN_ID, lambda found: f"{found[1]}{self._own_id(found[2])}{found[3]}", body)
+        body = re.sub(OWN_ID, lambda found: f"{found[1]}{self._own_id(found[2])}{found[3]}", body)
+        body = re.sub(OWN_GAME, lambda found: f"{found[1]}{self.game(found[2])}{found[3]}", body)
         if "${id}" in body:
             body = body.replace("${id}", self.new_id(step.label))
         body = self._filled(body)
@@ -401,7 +289,7 @@ class Script:
 
     def _flow(self, step: Round | Play, player: str, stake: Money, win: Money) -> Calls:
         bet_id, win_id = self.new_id("bet"), self.new_id("win")
-        plan = RoundPlan(player, step.game or DEFAULT_GAME, bet_id, stake, win_id, win)
+        plan = RoundPlan(player, self.game(step.game), bet_id, stake, win_id, win)
         flow = play_round(plan, attempts=FLOW_ATTEMPTS)
         ask = next(flow)
         while True:
@@ -425,10 +313,14 @@ class Script:
             return self._own_id(text)
         return self._written_ids.setdefault(text, self._own_id(f"${{run}}-{text}"))
 
+    def game(self, name: str | None = None) -> str:
+        """Return the wallet's id of a game that a scenario names; the first one where it names none."""
+        return self._limits.game(name)
+
     def _own_id(self, text: str) -> str:
         """Return an id of the author's: in the wallet's form, or as it is if its own form is the point."""
         filled = self._filled(text)
-        return self._limits.ids.written(filled) if _is_plain(text) else filled
+        return self._limits.ids.written(filled) if is_plain_id(text) else filled
 
     def amount(self, amount: Amount, player: str, ledger: Ledger) -> Money:
         """Return the money that an amount means now. Raises CannotSend."""
@@ -517,6 +409,8 @@ class Script:
     def _fill(self, key: str, value: JsonValue) -> JsonValue:
         if not isinstance(value, str):
             return value
+        if key == "game_id":
+            return self.game(value) if value else value
         return self._own_id(value) if key == "transaction_id" else self._filled(value)
 
     def _filled(self, text: str) -> str:
@@ -560,11 +454,3 @@ def _optional(form: Form) -> Form:
 def _in_ids(label: str) -> str:
     """Return a step's label for use in ids."""
     return _NOT_IN_IDS.sub("", label)[:_LABEL_LENGTH_MAX]
-
-
-def all_steps(steps: Iterable[Step]) -> Iterator[Step]:
-    """Yield the steps, and those within them."""
-    for step in steps:
-        yield step
-        if isinstance(step, Repeat | Parallel):
-            yield from all_steps(step.steps)

@@ -29,8 +29,8 @@ from simulator.core.steps import (
     Step,
     Wait,
     Win,
+    all_steps,
 )
-from simulator.scenario.script import all_steps
 
 Fields = list[tuple[str, str]]
 """The keys of a step with their values as YAML."""

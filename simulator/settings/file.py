@@ -15,7 +15,7 @@ from simulator.errors import ConfigurationError
 from simulator.scenario.shapes import Field, NodeKind, Record, YamlFile
 from simulator.scenario.yaml import EnoughProblems, ProblemList, bytes_of, compose, decode, is_empty
 from simulator.settings.load import Given
-from simulator.settings.table import Setting
+from simulator.settings.rows import Setting
 
 # Key → its items. Not yet by name: two commands may have a setting of one name, each with a key of its own.
 ByKey = Mapping[str, tuple[Given, ...]]

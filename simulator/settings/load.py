@@ -24,21 +24,8 @@ from simulator.settings.kinds import (
     ReportTarget,
     Unfit,
 )
-from simulator.settings.table import (
-    ALL,
-    CHOICE,
-    CONFIG,
-    CONFIG_FILE,
-    DEBUG,
-    ENVIRONMENT_PREFIX,
-    HOW,
-    RUN,
-    SERVE,
-    TARGET,
-    RunSettings,
-    ServeSettings,
-    Setting,
-)
+from simulator.settings.rows import CONFIG, CONFIG_FILE, DEBUG, ENVIRONMENT_PREFIX, Setting
+from simulator.settings.table import ALL, CHOICE, HOW, RUN, SERVE, TARGET, RunSettings, ServeSettings
 
 VERBOSE_MAX = 3
 
