@@ -48,14 +48,14 @@ def in_process(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str
     return subprocess.CompletedProcess(arguments, code, told.getvalue(), complained.getvalue())
 
 
-def start(*arguments: str, folder: Path) -> subprocess.Popen[str]:
-    """Start the script in that folder; the caller ends it."""
+def start(*arguments: str, folder: Path, merged: bool = False) -> subprocess.Popen[str]:
+    """Start the script in that folder; the caller ends it. `merged`: errors are among its output."""
     return subprocess.Popen(
         [SCRIPT, *arguments],
         cwd=folder,
         env=environment(PYTHONUNBUFFERED="1"),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=subprocess.STDOUT if merged else subprocess.PIPE,
         text=True,
     )

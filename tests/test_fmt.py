@@ -67,7 +67,7 @@ steps:   # what happens
       id: b2    # behind the last
   # after b2
   - parallel: [bet: 1.00, win: 2.00]
-  - send: {body: 'say "${player}"', expect: either}
+  - send: {body: "say \\"${player}\\"", expect: either}
 finally:
   - balance
 # the end

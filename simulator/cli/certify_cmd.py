@@ -72,7 +72,7 @@ def command(folder: Path, **flags: Any) -> ExitCode:
 def _of_the_whole_suite(settings: RunSettings) -> RunSettings:
     """Undo every selection: a certificate of a part would pass for one of the whole suite."""
     whole = replace(settings, keyword="", tags=(), level=None, last_failed=False, quick=False, maxfail=None)
-    return replace(whole, quiet=True, accept=None, write_accept=None)
+    return replace(whole, shard=None, quiet=True, accept=None, write_accept=None)
 
 
 def _conditions(settings: RunSettings) -> dict[str, str]:

@@ -14,7 +14,7 @@ from simulator.core.findings import KnownCause, Severity, Verdict
 from simulator.core.secrets import mask_url
 from simulator.core.steps import PlayerSpec, Scenario, has_burst
 from simulator.core.words import did_you_mean
-from simulator.errors import EndpointUnreachable, ExitCode, SimulatorError, UsageError
+from simulator.errors import EndpointUnreachable, ExitCode, NothingSelected, SimulatorError, UsageError
 from simulator.law.roles import KNOBS
 from simulator.report.causes import Overview
 from simulator.report.events import Event, FindingRaised, RunFinished, RunStarted, ScenarioFinished
@@ -25,7 +25,7 @@ from simulator.run.preflight import Preflight, RootCause
 from simulator.run.restore import Restore, files_left, players_in_use
 from simulator.run.turns import Stage, Turns
 from simulator.scenario.files import load_scenarios, quick_ids, select, shadowed
-from simulator.settings import RunSettings
+from simulator.settings import RunSettings, Shard
 from simulator.settings.load import selection_options, target_options
 from simulator.wire.sender import Sender
 from simulator.wire.target import Target
@@ -82,12 +82,25 @@ def selected(settings: RunSettings) -> tuple[Scenario, ...]:
     failed = read_last_failed(Path()) if settings.last_failed else None
     quick = quick_ids(settings.paths) if settings.quick else None
     if not settings.faults:
-        return select(scenarios, settings.keyword, settings.tags, settings.level, failed, quick)
+        chosen = select(scenarios, settings.keyword, settings.tags, settings.level, failed, quick)
+        return _in_shard(chosen, settings.shard)
     from simulator.scenario.fault_matrix import fault_matrix  # only --faults needs it
 
     chosen = select(scenarios, settings.keyword, settings.tags, settings.level, quick_ids=quick)
     # Both cells and scenarios as they are may have failed.
-    return select(fault_matrix(chosen, settings.faults), last_failed_ids=failed)
+    return _in_shard(select(fault_matrix(chosen, settings.faults), last_failed_ids=failed), settings.shard)
+
+
+def _in_shard(scenarios: tuple[Scenario, ...], shard: Shard | None) -> tuple[Scenario, ...]:
+    """Return the scenarios of one shard. Raises NothingSelected."""
+    if shard is None:
+        return scenarios
+    part = tuple(scenario for scenario in scenarios if shard.holds(scenario.id))
+    if not part:
+        raise NothingSelected(
+            f"no scenario selected: shard {shard} holds none of the {len(scenarios)}; use fewer shards"
+        )
+    return part
 
 
 def put_back_what_was_left(settings: RunSettings, folder: Path, say: Callable[[str], None]) -> ExitCode:
@@ -182,6 +195,8 @@ class _Run:
         self._turns = Turns(scenarios, settings.jobs)
         self._stage = Stage()
         self._notes = [*shadowed(settings.paths), *expired]
+        if settings.shard is not None:
+            self._notes.append(f"this is shard {settings.shard}: the other shards run the other scenarios")
         self._context = context_of(settings, self._observed(report))
         self._cast = Cast(settings, self._hooks, self._context.run)
         self._began = False

@@ -14,6 +14,7 @@ from simulator.settings.kinds import (
     Probe,
     ReportKind,
     ReportTarget,
+    Shard,
 )
 from simulator.settings.load import load_run_settings, load_serve_settings, load_values
 from simulator.settings.table import RunSettings, ServeSettings
@@ -30,6 +31,7 @@ __all__ = [
     "ReportTarget",
     "RunSettings",
     "ServeSettings",
+    "Shard",
     "load_run_settings",
     "load_serve_settings",
     "load_values",

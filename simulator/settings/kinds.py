@@ -6,6 +6,7 @@ is not of the kind at all, and the kind's `expects` is the message.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -58,6 +59,22 @@ class ReportKind(StrEnum):
     HTML = "html"
     MARKDOWN = "markdown"
     GITHUB = "github"
+
+
+class Shard(Frozen):
+    """One of `count` parts of the selected scenarios; `number` counts from 1."""
+
+    number: int
+    count: int
+
+    def __str__(self) -> str:
+        """Return it as it is written: ``1/4``."""
+        return f"{self.number}/{self.count}"
+
+    def holds(self, scenario_id: str) -> bool:
+        """Return whether a scenario is in this part, which only its id decides."""
+        digest = hashlib.sha256(scenario_id.encode("utf-8", "surrogateescape")).digest()
+        return int.from_bytes(digest[:8]) % self.count == self.number - 1
 
 
 class ReportTarget(Frozen):
@@ -363,6 +380,15 @@ def choice(words: type[StrEnum]) -> ValueKind:
 
     return ValueKind("|".join(words), _listed(words), parse)
 
+
+def _shard(text: str) -> Shard:
+    found = re.fullmatch(r"([0-9]{1,4})/([0-9]{1,4})", text)
+    if found is None or not 1 <= int(found[1]) <= int(found[2]):
+        raise ValueError
+    return Shard(int(found[1]), int(found[2]))
+
+
+SHARD = ValueKind("K/N", "a part of a whole, such as 1/4", _shard, write=lambda shard: (str(shard),))
 
 TEXT = ValueKind("TEXT", "some text", _text)
 

@@ -19,7 +19,7 @@ from simulator.core.money import Money
 from simulator.core.values import Frozen, fields_given
 from simulator.core.webhooks import IdFormat
 from simulator.settings import kinds
-from simulator.settings.kinds import AgentSettings, Color, Hook, LadderName, Probe, ReportTarget
+from simulator.settings.kinds import AgentSettings, Color, Hook, LadderName, Probe, ReportTarget, Shard
 from simulator.settings.rows import (
     ALLOW_HOSTS,
     CACERT,
@@ -116,10 +116,7 @@ class RunSettings(Frozen, kw_only=True):
         default=(),
     )
     level: Level | None = setting(
-        "--level",
-        kinds.choice(Level),
-        "Only scenarios of this level, or of a more binding one.",
-        default=None,
+        "--level", kinds.choice(Level), "Only scenarios of this level or a more binding one.", default=None
     )
     last_failed: bool = setting(
         "--last-failed", kinds.SWITCH, "Only scenarios that did not pass in the last run.", default=False
@@ -129,6 +126,9 @@ class RunSettings(Frozen, kw_only=True):
         kinds.SWITCH,
         "Only the few bundled scenarios that find most errors: for a slow wallet, or a first look.",
         default=False,
+    )
+    shard: Shard | None = setting(
+        "--shard", kinds.SHARD, "Only one part of them: 1/4, 2/4, 3/4 and 4/4 are all.", default=None
     )
     seed: int = setting(
         "--seed",
@@ -188,11 +188,7 @@ class RunSettings(Frozen, kw_only=True):
         "--min-bet", kinds.MONEY, "Your wallet's smallest bet.", key="limits.min_bet", default=None
     )
     max_win: Money | None = setting(
-        "--max-win",
-        kinds.MONEY,
-        "The largest win that your wallet pays.",
-        key="limits.max_win",
-        default=None,
+        "--max-win", kinds.MONEY, "The largest win that your wallet pays.", key="limits.max_win", default=None
     )
     max_bet: Money | None = setting(
         "--max-bet", kinds.MONEY, "Your wallet's limit on one bet.", key="limits.max_bet", default=None
