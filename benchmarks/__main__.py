@@ -11,7 +11,18 @@ from importlib import import_module
 
 from benchmarks.figure import Figure, table
 
-MODULES = ("transport", "reading", "steps", "start", "loader", "memory", "consistency", "judging", "serve")
+MODULES = (
+    "transport",
+    "reading",
+    "steps",
+    "start",
+    "loader",
+    "memory",
+    "consistency",
+    "judging",
+    "load",
+    "serve",
+)
 
 
 def main(chosen: list[str]) -> None:

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -80,7 +80,8 @@ class _Server:
 
     def _talk(self, connection: socket.socket) -> None:
         """Answer one call after the other, and print when the first bytes came."""
-        with connection:
+        # Callers that end may reset their connections.
+        with connection, suppress(ConnectionError):
             data = connection.recv(65_536)
             print(time.monotonic_ns(), flush=True)
             while data:

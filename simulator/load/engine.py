@@ -6,6 +6,7 @@ one JSON object a line, from its standard output. When standard input ends, the 
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -37,11 +38,14 @@ from simulator.errors import EndpointUnreachable, SimulatorError
 from simulator.load.job import FIRST_WORKER, Job
 from simulator.load.plan import LoadPlan, MixedSession, read_plan, sessions_of
 from simulator.load.record import LINES, Recorder
-from simulator.load.sessions import CountedSender, Desk, LoadEnded, Schedule, Sessions, UserPlayers
+from simulator.load.sessions import Desk, LoadEnded, Schedule, Sessions, UserPlayers
 from simulator.run.context import secrets_of, target_of
 from simulator.settings.wire import wire_profile
+from simulator.wire.sender import DirectSender
 
 TICK_S = 1.0
+
+FLUSH_S = 0.05
 
 CHUNK_BYTES = 1 << 20
 """How much of a record goes to the master in one message."""
@@ -124,24 +128,33 @@ class Work:
         self.stopped = Event()
         self.name = name
         self.recorder = Recorder(job.folder, name)
-        self.sender = CountedSender(target_of(settings))
+        self.sender = DirectSender(target_of(settings))
         rate = None if plan.rate is None else plan.rate / workers
         self.schedule = Schedule(rate, plan.ramp_s, self.ended)
         self.calls = self.errors = 0
         self.without_players = 0
+        self.failure: SimulatorError | None = None
         self._environment = environment
         self._started_s = time()
         secrets = secrets_of(settings, profile)
         self.desk = Desk(
             settings, profile, secrets, self.sender, self.recorder, self.schedule, self.ended, self._observe
         )
+        gevent.spawn(self._flush)
         environment.events.test_start.add_listener(lambda **_: self.schedule.start())
         environment.events.test_stopping.add_listener(lambda **_: self.ended.set())
         environment.events.test_stop.add_listener(lambda **_: self.stopped.set())
         environment.stop_timeout = 2 * settings.timeout_s + STOP_S
 
+    def fail(self, error: SimulatorError) -> None:
+        """End the load: a call could not be recorded."""
+        self.failure = self.failure or error
+        self.ended.set()
+
     def summary(self) -> dict[str, object]:
-        """Return what the worker did: call it when its users have ended."""
+        """Return what the worker did: call it when its users have ended. Raises what ended the load."""
+        if self.failure is not None:
+            raise self.failure
         self.recorder.close()
         self.sender.close()
         return {
@@ -152,6 +165,11 @@ class Work:
             "late_ms_max": round(self.schedule.late_s_max * 1000),
             "without_players": self.without_players,
         }
+
+    def _flush(self) -> None:
+        """Write what was recorded last, so that a quiet load is on disk as well."""
+        while not self.stopped.wait(FLUSH_S):
+            self.recorder.flush()
 
     def _observe(self, call: Call) -> None:
         """Count a call for Locust's statistics."""
@@ -202,9 +220,12 @@ def user_class(work: Work, players: Callable[[], UserPlayers | None]) -> type[Us
                 self._sessions.play()
             except LoadEnded:
                 raise StopUser from None
+            except SimulatorError as error:
+                work.fail(error)
+                raise StopUser from None
 
         def on_stop(self) -> None:
-            if hasattr(self, "_sessions"):
+            if hasattr(self, "_sessions") and work.failure is None:
                 self._sessions.read_balances()
 
     return Player
@@ -266,12 +287,21 @@ def _local(job: Job) -> None:
     _web(job, environment)
     stop = Event()
     _when_told(stop)
-    _run(runner, plan, environment, stop)
+    _run(runner, plan, environment, stop, lambda: work.failure is not None)
     tell("done", workers=[work.summary()])
 
 
-def _run(runner: Any, plan: LoadPlan, environment: Environment, stop: Event) -> None:
+def _run(
+    runner: Any,
+    plan: LoadPlan,
+    environment: Environment,
+    stop: Event,
+    failed: Callable[[], bool] = lambda: False,
+) -> None:
     """Start the users, tell how it goes every second, and stop them when the time is over."""
+    # What has been imported stays, and need not be looked at again and again.
+    gc.collect()
+    gc.freeze()
     tell("started")
     ends = monotonic() + plan.seconds
     # A master returns from this only once all users have started.
@@ -287,6 +317,8 @@ def _run(runner: Any, plan: LoadPlan, environment: Environment, stop: Event) -> 
             p95_ms=round(total.get_current_response_time_percentile(0.95) or 0),
         )
         if isinstance(runner, MasterRunner) and not runner.worker_count:
+            break
+        if failed():
             break
     runner.stop()
 
@@ -513,11 +545,11 @@ def _worker(job: Job) -> None:
     while worker.work is None or not worker.work.stopped.is_set():
         if worker.refused.ready():
             raise SimulatorError(f"the master refused this worker: {worker.refused.get()}")
-        if stop.wait(LOOK_S):
+        if stop.wait(LOOK_S) or (worker.work is not None and worker.work.failure is not None):
             break
     if worker.work is None:
         return
-    if stop.is_set() and not worker.work.stopped.is_set():
+    if not worker.work.stopped.is_set():
         runner.stop()
     summary = worker.work.summary()
     if job.hands_over:

@@ -1,8 +1,8 @@
 """Each worker's record: a line for every call that is over, and a slot for every call that is on its way.
 
-A line is written to its file at once, without a buffer. Before a call is sent it is noted in a slot of a
-file that is mapped into memory, and the slot is freed once the line is written: when a worker is killed, the
-slots that are in use tell which calls have no answer. Nothing is kept in memory, so nothing is dropped.
+Before a call is sent it is noted in a slot of a file that is mapped into memory, and the slot is freed once
+the line of the call is written: when a worker is killed, the slots in use tell which calls have no answer on
+record. At most `LINES_HELD` calls wait to be written, and none is dropped: an error of writing ends the load.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import marshal
 import mmap
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from time import monotonic_ns, time_ns
 
 from simulator.core import json as exact_json
 from simulator.core.call_lines import call_object, line_text, read_line
-from simulator.core.calls import Call, CallForm, Form, Reading, UnsentCall, Why
+from simulator.core.calls import Call, CallForm, Form, Opening, Reading, UnsentCall, Why
 from simulator.core.findings import Outcome, Place
 from simulator.core.json import JsonObject
 from simulator.core.money import Money
@@ -30,6 +30,9 @@ SLOT_BYTES = 2048
 
 SLOTS = 512
 """How many slots a record has at first; it gets as many again whenever all are in use."""
+
+LINES_HELD = 16
+"""So many calls that are over are written together."""
 
 _LENGTH_BYTES = 4
 
@@ -50,6 +53,8 @@ class Recorder:
             self._slots = mmap.mmap(self._slots_file.fileno(), SLOT_BYTES * SLOTS)
         except OSError as error:
             raise SimulatorError(f"{folder}: calls cannot be recorded there: {error.strerror}") from None
+        self._held: list[str] = []
+        self._over: list[int] = []
         self._free = list(range(SLOTS - 1, -1, -1))
         clock: JsonObject = {"worker": name, "monotonic_ns": monotonic_ns(), "unix_ns": time_ns()}
         self._write(line_text("worker", clock))
@@ -79,25 +84,30 @@ class Recorder:
         self._slots[at : at + _LENGTH_BYTES + len(noted)] = len(noted).to_bytes(_LENGTH_BYTES) + noted
         return slot
 
-    def over(self, slot: int, call: Call) -> None:
-        """Write the line of a call that is over, and free its slot. Raises SimulatorError on a full disk."""
-        self._write(line_text("exchange", call_object(call)))
-        self.recorded += 1
-        self.free(slot)
+    def over(self, slot: int, calls: Sequence[Call]) -> None:
+        """Record a call that is over: a duplicate has two exchanges. Raises SimulatorError on a full disk."""
+        for call in calls:
+            self._held.append(line_text("exchange", call_object(call)))
+        self._over.append(slot)
+        if len(self._over) >= LINES_HELD:
+            self.flush()
 
-    def also(self, call: Call) -> None:
-        """Write the line of a further exchange of the same call: a duplicate has two."""
-        self._write(line_text("exchange", call_object(call)))
-        self.recorded += 1
-
-    def free(self, slot: int) -> None:
-        """Free a slot whose call has its lines, or was never sent."""
-        at = slot * SLOT_BYTES
-        self._slots[at : at + _LENGTH_BYTES] = b"\0" * _LENGTH_BYTES
-        self._free.append(slot)
+    def flush(self) -> None:
+        """Write the lines that are held, and free their slots."""
+        if not self._over:
+            return
+        self._write("".join(self._held))
+        self.recorded += len(self._held)
+        self._held.clear()
+        for slot in self._over:
+            at = slot * SLOT_BYTES
+            self._slots[at : at + _LENGTH_BYTES] = b"\0" * _LENGTH_BYTES
+        self._free += self._over
+        self._over.clear()
 
     def close(self) -> None:
-        """Close the files, and remove that of the slots if none is in use."""
+        """Write what is held, close the files, and remove that of the slots if none is in use."""
+        self.flush()
         in_use = len(self._slots) // SLOT_BYTES - len(self._free)
         self._slots.close()
         self._slots_file.close()
@@ -136,8 +146,8 @@ def mend(file: Path) -> Mended:
     slots = file.with_suffix(SLOTS_ENDING)
     if not slots.exists():
         return Mended(0)
-    last = _without_torn_line(file)
-    left = [call for call in _calls_in(slots.read_bytes()) if not _is_in(call, last)]
+    last = [read_line(line, "") for line in _last_lines(file)]
+    left = [call for call in _calls_in(slots.read_bytes()) if not _is_among(call, last)]
     with file.open("ab") as lines:
         for call in left:
             lines.write(line_text("exchange", call_object(call)).encode("utf-8", "surrogatepass"))
@@ -145,8 +155,8 @@ def mend(file: Path) -> Mended:
     return Mended(len(left))
 
 
-def _without_torn_line(file: Path) -> str:
-    """Cut off a last line that is not whole, and return the last one that is."""
+def _last_lines(file: Path) -> list[str]:
+    """Return the lines that were written together last, after cutting off one that is not whole."""
     with file.open("r+b") as lines:
         size = lines.seek(0, os.SEEK_END)
         start = max(0, size - (1 << 20))
@@ -154,7 +164,8 @@ def _without_torn_line(file: Path) -> str:
         tail = lines.read()
         whole = tail.rfind(b"\n") + 1
         lines.truncate(start + whole)
-        return tail[tail.rfind(b"\n", 0, max(0, whole - 1)) + 1 : whole].decode("utf-8", "surrogatepass")
+        lines_whole = tail[:whole].decode("utf-8", "surrogatepass").splitlines()
+        return lines_whole[1 if start else 0 :][-2 * LINES_HELD :]
 
 
 def _calls_in(slots: bytes) -> Iterator[Call]:
@@ -186,10 +197,10 @@ def players_in(file: Path) -> set[str]:
     return {str(exact_json.parse(each.decode()).value) for each in found}
 
 
-def _is_in(call: Call, line: str) -> bool:
-    """Return whether this is the call of the line: it may be written with its slot still in use."""
-    recorded = read_line(line, "")
-    if not isinstance(recorded, Call):
-        return False
-    same = recorded.exchange.request == call.exchange.request
-    return same and recorded.exchange.sent_ns >= call.exchange.sent_ns
+def _is_among(call: Call, recorded: Iterable[Opening | Call | None]) -> bool:
+    """Return whether the call has its line: it may be written with its slot still in use."""
+    request, sent_ns = call.exchange.request, call.exchange.sent_ns
+    return any(
+        isinstance(each, Call) and each.exchange.request == request and each.exchange.sent_ns >= sent_ns
+        for each in recorded
+    )

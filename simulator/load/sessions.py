@@ -34,7 +34,7 @@ from simulator.core.steps import (
     Wait,
     Win,
 )
-from simulator.core.webhooks import Exchange, Method, NoReply, NoReplyKind, WebhookRequest, WireRequest
+from simulator.core.webhooks import Exchange, Method, NoReply, NoReplyKind, WebhookRequest
 from simulator.judge.replies import read_call
 from simulator.law.book import Ledger, Terms
 from simulator.load.plan import RESEND, Chances, LoadPlan, MixedSession
@@ -42,33 +42,12 @@ from simulator.load.record import Recorder
 from simulator.scenario.limits import Limits
 from simulator.scenario.script import CannotSend, Script, after, draws
 from simulator.settings import RunSettings
-from simulator.wire.http import Manner, Whole
 from simulator.wire.sender import Sender
-from simulator.wire.target import Target
 from simulator.wire.writing import write
 
 
 class LoadEnded(Exception):
     """Raised when the load ends in the middle of a session."""
-
-
-class CountedSender(Sender):
-    """A sender that counts the exchanges that it makes."""
-
-    def __init__(self, target: Target) -> None:
-        super().__init__(target)
-        self.sent = 0
-
-    def carry(
-        self,
-        request: WebhookRequest | None,
-        wire: WireRequest,
-        manner: Manner = Whole(),  # noqa: B008  # it has no state
-        fault: str | None = None,
-    ) -> Exchange:
-        """Send a call as any sender does."""
-        self.sent += 1
-        return super().carry(request, wire, manner, fault)
 
 
 class Schedule:
@@ -173,9 +152,7 @@ class Desk:
 
     def _record(self, slot: int, unsent: UnsentCall, exchanges: Sequence[Exchange]) -> list[Call]:
         calls = [read_call(each, unsent.form, unsent.why, self.profile, self._secrets) for each in exchanges]
-        for call in calls[1:]:
-            self._recorder.also(call)
-        self._recorder.over(slot, calls[0])
+        self._recorder.over(slot, calls)
         for call in calls:
             self._observe(call)
         return calls
