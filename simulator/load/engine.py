@@ -168,8 +168,11 @@ class Work:
 
     def _flush(self) -> None:
         """Write what was recorded last, so that a quiet load is on disk as well."""
-        while not self.stopped.wait(FLUSH_S):
-            self.recorder.flush()
+        while self.failure is None and not self.stopped.wait(FLUSH_S):
+            try:
+                self.recorder.flush()
+            except SimulatorError as error:
+                self.fail(error)
 
     def _observe(self, call: Call) -> None:
         """Count a call for Locust's statistics."""

@@ -304,7 +304,8 @@ class _Process:
             stdout=subprocess.PIPE,
             # Locust would patch once more, and more than the engine wants.
             env={**variables(), "LOCUST_SKIP_MONKEY_PATCH": "1"},
-            start_new_session=True,
+            # Ctrl-C is for this process: it stops the others.
+            process_group=0,
         )
         self.name = ""
         self.done: dict[str, Any] | None = None

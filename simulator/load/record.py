@@ -23,7 +23,7 @@ from simulator.core.json import JsonObject
 from simulator.core.money import Money
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Exchange, Method, NoReply, NoReplyKind, WebhookRequest, WireRequest
-from simulator.errors import SimulatorError
+from simulator.errors import UsageError
 
 SLOT_BYTES = 2048
 """Room for one call under way; a body that is longer is left out, the call is not."""
@@ -43,7 +43,7 @@ class Recorder:
     """Writes one worker's record: `recorded` counts the lines of calls."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        """Raise SimulatorError where no file can be written."""
+        """Raise UsageError where no file can be written."""
         self.file = folder / f"{name}{LINES}"
         self.recorded = 0
         try:
@@ -52,7 +52,7 @@ class Recorder:
             self._slots_file.truncate(SLOT_BYTES * SLOTS)
             self._slots = mmap.mmap(self._slots_file.fileno(), SLOT_BYTES * SLOTS)
         except OSError as error:
-            raise SimulatorError(f"{folder}: calls cannot be recorded there: {error.strerror}") from None
+            raise UsageError(f"{folder}: calls cannot be recorded there: {error.strerror}") from None
         self._held: list[str] = []
         self._over: list[int] = []
         self._free = list(range(SLOTS - 1, -1, -1))
@@ -85,7 +85,7 @@ class Recorder:
         return slot
 
     def over(self, slot: int, calls: Sequence[Call]) -> None:
-        """Record a call that is over: a duplicate has two exchanges. Raises SimulatorError on a full disk."""
+        """Record a call that is over: a duplicate has two exchanges. Raises UsageError on a full disk."""
         for call in calls:
             self._held.append(line_text("exchange", call_object(call)))
         self._over.append(slot)
@@ -129,7 +129,7 @@ class Recorder:
                 # A short write leaves the rest of a line to the next.
                 data = data[os.write(self._lines, data) :]
         except OSError as error:
-            raise SimulatorError(f"{self.file}: a call cannot be recorded: {error.strerror}") from None
+            raise UsageError(f"{self.file}: a call cannot be recorded: {error.strerror}") from None
 
 
 # --- what a worker that was killed has left -------------------------------------------------------

@@ -35,6 +35,7 @@ from simulator.core.steps import (
     Win,
 )
 from simulator.core.webhooks import Exchange, Method, NoReply, NoReplyKind, WebhookRequest
+from simulator.errors import SimulatorError
 from simulator.judge.replies import read_call
 from simulator.law.book import Ledger, Terms
 from simulator.load.plan import RESEND, Chances, LoadPlan, MixedSession
@@ -135,6 +136,8 @@ class Desk:
 
     def send(self, unsent: UnsentCall) -> Call:
         """Send one call, record it, and return what is known of it; a duplicate's best answer counts."""
+        # A wallet may answer so fast that no call ever waits: the answers of other users would lie unread.
+        gevent.sleep(0)
         slot = self._recorder.under_way(unsent)
         started_ns = monotonic_ns()
         try:
@@ -268,17 +271,24 @@ class _Steps:
         planned = iter([each.call for each in self._script.together(step, self._own.ledger)])
         width = min(step.in_flight, len(step.steps) * step.times)
 
+        failed: list[Exception] = []
+
         def work() -> None:
-            for unsent in planned:
-                if self._desk.ended.is_set():
-                    return
-                self._call_due(unsent)
+            try:
+                for unsent in planned:
+                    if self._desk.ended.is_set():
+                        return
+                    self._call_due(unsent)
+            except (SimulatorError, LoadEnded) as error:
+                failed.append(error)
 
         self._desk.schedule.wait(len(step.steps) * step.times)
         workers = [gevent.spawn(work) for _ in range(width - 1)]
         try:
             work()
             gevent.joinall(workers, raise_error=True)
+            if failed:
+                raise failed[0]
         except gevent.GreenletExit:
             gevent.killall(workers)
             raise
