@@ -8,6 +8,8 @@ PART ?= 1/1
 HISTORIES ?= 100000
 # How many webhooks `make soak` plays.
 WEBHOOKS ?= 200000
+# How long each part of `make load-lab` loads.
+SECONDS_EACH ?= 60
 # How many mutated inputs of each kind `make fuzz` feeds.
 INPUTS ?= 20000
 VENV := .venv
@@ -21,7 +23,7 @@ PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test campaigns retest lint check format bench e2e crosscheck causes explore-lab soak fuzz interrupts house container lock clean
+.PHONY: help demo serve test campaigns retest lint check format bench e2e crosscheck causes explore-lab load-lab soak fuzz interrupts house container lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -78,6 +80,9 @@ explore-lab: $(VENV)/.dev ## let explore find each defect of money by itself, an
 		--wallet ids-global --wallet refusals-4xx-json --wallet unknown-refund-remembered --wallet late-bet-refused \
 		--wallet refund-of-win-debits --wallet refund-credits-its-amount --wallet odd-amounts-accepted \
 		--wallet repeated-credit-first-balance --wallet conflict-http-409 --wallet commit-then-read
+
+load-lab: $(VENV)/.dev ## load the example wallet for long, right and wrong, beside bare Locust, and from four hosts
+	PYTHONPATH=. $(BIN)/python tests/load_lab.py $(SECONDS_EACH)
 
 causes: $(VENV)/.dev ## compare the causes that the suite names for each built-in defect with its own
 	$(VENV)/bin/betrontech-sim mutants --causes

@@ -8,6 +8,7 @@ from subprocess import CompletedProcess
 
 import pytest
 
+import load_lab
 import small_wallet
 from command_line import simulate
 from small_wallet import SmallWallet
@@ -86,6 +87,20 @@ def test_bad_input_gets_a_sentence_before_anything_is_sent(
     done = load("http://127.0.0.1:1/w", tmp_path, *flags)
     assert done.returncode == 4
     assert said in done.stderr
+
+
+def test_a_worker_that_is_killed_is_told_and_its_calls_without_an_answer_are_unknown(tmp_path: Path) -> None:
+    _, problems = load_lab.killed(tmp_path, 2)
+    assert problems == []
+
+
+@pytest.mark.campaign
+def test_a_master_and_workers_on_four_hosts_make_one_load(tmp_path: Path) -> None:
+    """Each in a network namespace of its own; skipped, with the reason, where none can be made."""
+    line, problems = load_lab.four_hosts(tmp_path, 3)
+    if line.startswith("skipped"):
+        pytest.skip(line)
+    assert problems == []
 
 
 def test_a_wallet_that_is_not_there_gives_no_verdict(tmp_path: Path) -> None:
