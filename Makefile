@@ -23,7 +23,7 @@ PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test campaigns retest lint check format bench e2e crosscheck causes explore-lab load-lab soak fuzz interrupts house container lock clean
+.PHONY: help demo serve test campaigns retest lint check format bench e2e crosscheck causes explore-lab load-lab soak fuzz interrupts house docs container lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -90,6 +90,10 @@ causes: $(VENV)/.dev ## compare the causes that the suite names for each built-i
 house: $(VENV)/.dev ## measure the code: its size, and how many files one bet crosses
 	$(BIN)/python tests/house.py
 
+docs: $(VENV)/.docs ## build the documentation as a site in build/docs/site, without a network; a dead link is an error
+	$(BIN)/python tests/docs_site.py build/docs
+	$(VENV)/docs/bin/zensical build --strict -f build/docs/zensical.toml
+
 container: ## build the image and start simulator and example wallet with Docker
 	docker compose up --build --wait
 
@@ -98,8 +102,9 @@ lock: $(VENV)/.python ## resolve the dependencies again and write the lock files
 	$(BIN)/uv lock --upgrade
 	$(BIN)/uv export -q --frozen $(EXPORT) --no-dev --output-file requirements.lock
 	$(BIN)/uv export -q --frozen $(EXPORT) --only-group build --output-file requirements-build.lock
-	$(BIN)/uv export -q --frozen $(EXPORT) --all-groups --output-file requirements-dev.lock
-	! grep -n '://' requirements*.lock
+	$(BIN)/uv export -q --frozen $(EXPORT) --all-groups --no-group docs --output-file requirements-dev.lock
+	$(BIN)/uv export -q --frozen $(EXPORT) --only-group docs --output-file docs/requirements.lock
+	! grep -n '://' requirements*.lock docs/requirements.lock
 
 clean: ## remove everything that was installed, built or cached
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -122,4 +127,9 @@ $(VENV)/.runtime: $(LOCKS) pyproject.toml setup.py | $(VENV)/.python
 
 $(VENV)/.dev: requirements-dev.lock | $(VENV)/.runtime
 	$(PIP) install -q --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(VENV)/.docs: docs/requirements.lock | $(VENV)/.runtime
+	$(PYTHON) -m venv --without-pip $(VENV)/docs
+	$(PYTHON) -m pip --python $(VENV)/docs/bin/python --disable-pip-version-check install -q --require-hashes -r docs/requirements.lock
 	@touch $@

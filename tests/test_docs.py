@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from command_line import simulate
+from docs_site import write_site
 from simulator.cli.commands import COMMANDS, group
+from simulator.core.languages import Lang
+from simulator.law.rules import rule_ids
 
 HOME = Path(__file__).parent.parent
 PAGES = [HOME / "README.md", HOME / "CHANGELOG.md", *sorted((HOME / "docs").rglob("*.md"))]
@@ -97,3 +100,16 @@ def commands(page: Path) -> list[str]:
 def test_a_readme_in_another_language_shows_the_same_commands(language: str) -> None:
     """What an English reader types, a Turkish and a Brazilian one type, too."""
     assert commands(HOME / "docs" / f"README.{language}.md") == commands(HOME / "README.md")
+
+
+def test_the_site_has_every_page_and_every_rule(tmp_path: Path) -> None:
+    """In its navigation, with an anchor for each rule and language; `make docs` finds dead links."""
+    write_site(tmp_path / "site")
+    configuration = (tmp_path / "site/zensical.toml").read_text("utf-8")
+    pages = [page.name for page in sorted((HOME / "docs").glob("*.md"))]
+    assert [page for page in pages if f'"{page}"' not in configuration] == []
+    for lang in Lang:
+        text = "".join(
+            page.read_text("utf-8") for page in (tmp_path / "site/pages/rules" / lang).glob("*.md")
+        )
+        assert all(f"{{ #{id.lower()} }}" in text for id in rule_ids())
