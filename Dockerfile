@@ -7,11 +7,13 @@ RUN python3 -m venv /opt/betrontech-sim
 WORKDIR /src
 # The locks first: a change of the source installs no dependency anew. A private index or certificate authority
 # comes as a build secret, so that neither leaves a trace in a layer.
-COPY requirements.lock requirements-build.lock ./
+COPY requirements.lock requirements-load.lock requirements-build.lock ./
+# --build-arg LOCK=requirements-load.lock brings Locust, too, which the command load needs.
+ARG LOCK=requirements.lock
 RUN --mount=type=secret,id=pip_conf,target=/etc/pip.conf \
     --mount=type=secret,id=ca_bundle,target=/run/secrets/ca.pem \
     if [ -s /run/secrets/ca.pem ]; then export PIP_CERT=/run/secrets/ca.pem; fi; \
-    /opt/betrontech-sim/bin/pip install --require-hashes -r requirements.lock -r requirements-build.lock
+    /opt/betrontech-sim/bin/pip install --require-hashes -r "$LOCK" -r requirements-build.lock
 COPY pyproject.toml setup.py README.md LICENSE ./
 COPY simulator simulator
 COPY scenarios scenarios

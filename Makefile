@@ -101,6 +101,7 @@ lock: $(VENV)/.python ## resolve the dependencies again and write the lock files
 	$(PIP) install -q uv
 	$(BIN)/uv lock --upgrade
 	$(BIN)/uv export -q --frozen $(EXPORT) --no-dev --output-file requirements.lock
+	$(BIN)/uv export -q --frozen $(EXPORT) --no-dev --extra load --output-file requirements-load.lock
 	$(BIN)/uv export -q --frozen $(EXPORT) --only-group build --output-file requirements-build.lock
 	$(BIN)/uv export -q --frozen $(EXPORT) --all-groups --no-group docs --output-file requirements-dev.lock
 	$(BIN)/uv export -q --frozen $(EXPORT) --only-group docs --output-file docs/requirements.lock

@@ -132,7 +132,7 @@ def killed(folder: Path, seconds: float) -> tuple[str, list[str]]:
     flags = ("--workers", str(WORKERS), "--records", "calls")
     with wallet() as endpoint:
         load = Load(folder / "killed", *target(endpoint, seconds), *flags)
-        name = load.kill_worker(100)
+        name = load.kill_worker(int(100 * seconds))
         report = load.ended()
     problems = unaccounted(report)
     (gone,) = [each for each in report["workers"] if each["name"] == name]

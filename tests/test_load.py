@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from subprocess import CompletedProcess
+from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 import load_lab
+import simulator.report
 import small_wallet
 from command_line import simulate
-from small_wallet import SmallWallet
+from small_wallet import Answer, Fields, SmallWallet
+
+SCHEMA = Path(simulator.report.__path__[0], "schemas", "load.schema.json")
+
+
+class Weary(SmallWallet):
+    """Answers every third read of a balance with an error."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reads = 0
+
+    def answer_fields(self, fields: Fields) -> Answer:
+        if fields.get("method") != "user_balance":
+            return super().answer_fields(fields)
+        self.reads += 1
+        return super().answer_fields(fields) if self.reads % 3 else Answer(503, b"busy")
 
 
 class LosesUpdates(SmallWallet):
@@ -21,7 +41,7 @@ class LosesUpdates(SmallWallet):
         super().__init__()
         self.bets = 0
 
-    def bet(self, player: str, amount: int, transaction_id: str, game: str) -> dict[str, object]:
+    def bet(self, player: str, amount: int, transaction_id: str, game: str) -> Fields:
         before = self.balances[player]
         answer = super().bet(player, amount, transaction_id, game)
         self.bets += 1
@@ -36,6 +56,14 @@ def load(endpoint: str, folder: Path, *flags: str) -> CompletedProcess[str]:
     return simulate("load", *target, "--for", "700ms", *flags, folder=folder)
 
 
+def described(file: Path) -> dict[str, Any]:
+    """The JSON report, which must be as its schema says."""
+    report: dict[str, Any] = json.loads(file.read_text("utf-8"))
+    validator = Draft202012Validator(json.loads(SCHEMA.read_text("utf-8")))
+    assert [f"{error.json_path}: {error.message}" for error in validator.iter_errors(report)] == []
+    return report
+
+
 def counts(printed: str) -> tuple[int, ...]:
     """How many calls were sent, recorded and judged."""
     found = re.search(r"accounted +([\d,]+) sent, ([\d,]+) recorded, ([\d,]+) judged", printed)
@@ -48,25 +76,62 @@ def test_each_call_is_sent_recorded_and_judged_once(tmp_path: Path, workers: str
     """With one process and with two, against a right wallet, whose balances are as before."""
     wallet = SmallWallet()
     with small_wallet.serving(wallet) as endpoint:
-        done = load(endpoint, tmp_path, "--workers", workers, "--records", "calls")
+        flags = ("--records", "calls", "--report", "json:load.json")
+        done = load(endpoint, tmp_path, "--workers", workers, *flags)
         assert wallet.balances == dict.fromkeys(small_wallet.PLAYERS, small_wallet.OPENING_CENTS)
     assert done.returncode == 0, done.stdout + done.stderr
     sent, recorded, judged = counts(done.stdout)
     assert sent == recorded == judged > 20
+    assert described(tmp_path / "load.json")["accounted"] == {"sent": sent, "recorded": sent, "judged": sent}
     files = [*(tmp_path / "calls").glob("worker-*.ndjson")]
     assert len(files) == int(workers)
     again = simulate("judge", "calls/openings.ndjson", *map(str, files), folder=tmp_path)
     assert again.returncode == 0, again.stdout
 
 
-def test_a_lost_update_is_named_with_the_calls_that_collided(tmp_path: Path) -> None:
-    """The balances are put back all the same."""
-    wallet = LosesUpdates()
-    with small_wallet.serving(wallet) as endpoint:
-        done = load(endpoint, tmp_path, "--mix", "tables.yaml=1")
+def test_what_is_wrong_is_named_with_its_calls_on_the_screen_and_in_each_report(tmp_path: Path) -> None:
+    """The page has no script and loads nothing from elsewhere."""
+    reports = ("--report", "json:load.json", "--report", "html:load.html")
+    with small_wallet.serving(LosesUpdates()) as endpoint:
+        done = load(endpoint, tmp_path, "--mix", "tables.yaml=1", "--max-p95", "1m", *reports)
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "error[" in done.stdout
-    assert re.search(r"bet@4\S* of \d+\.\d\d +\|", done.stdout)
+    cause = described(tmp_path / "load.json")["causes"][0]
+    page = (tmp_path / "load.html").read_text("ascii")
+    assert cause["severity"] == "error"
+    for called in cause["calls"]:
+        assert (called["transaction_id"] or called["name"]) in done.stdout
+        assert (called["transaction_id"] or called["name"]) in page
+    assert "<script" not in page
+    assert "http://" not in page.replace(endpoint, "")
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [(["--max-p95", "1ms"], "p95 is"), (["--max-errors", "0.5%"], "of the calls got no usable answer")],
+)
+def test_a_broken_threshold_fails_the_load_of_a_right_wallet(
+    tmp_path: Path, flags: list[str], said: str
+) -> None:
+    with small_wallet.serving(Weary()) as endpoint:
+        done = load(endpoint, tmp_path, *flags)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert said in done.stdout.splitlines()[-1]
+
+
+def test_calls_that_are_disturbed_on_purpose_are_judged_and_are_no_errors(tmp_path: Path) -> None:
+    """Lost replies, doubles and resends at a fixed rate. A right wallet is accused of nothing.
+
+    What calls without an answer leave open may stay undecided.
+    """
+    faults = "lost_reply=10%,duplicate=10%,reset=5%,resend=10%"
+    with small_wallet.serving(SmallWallet()) as endpoint:
+        flags = ("--faults", faults, "--rate", "100", "--share-players", "--users", "4")
+        done = load(endpoint, tmp_path, *flags, "--report", "json:load.json")
+    assert done.returncode in (0, 6), done.stdout + done.stderr
+    report = described(tmp_path / "load.json")
+    assert [each for each in report["causes"] if each["severity"] == "error"] == []
+    assert report["calls"]["errors"] == 0
+    assert report["calls"]["disturbed"] > 0
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 ROOT = Path(__file__).parent.parent
-LOCKS = ("requirements.lock", "requirements-build.lock", "requirements-dev.lock")
+LOCKS = ("requirements.lock", "requirements-load.lock", "requirements-build.lock", "requirements-dev.lock")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 REQUIREMENT = re.compile(r"^([a-z0-9-]+)==([^\s;]+)", re.MULTILINE)
 
@@ -76,8 +76,9 @@ def test_a_lock_names_hashes_and_no_host(name: str) -> None:
 
 def test_the_locks_agree() -> None:
     """Who installs the tools after the product gets the same product."""
-    runtime, build, everything = (locked(name) for name in LOCKS)
-    assert runtime.items() | build.items() <= everything.items()
+    runtime, load, build, everything = (locked(name) for name in LOCKS)
+    assert runtime.items() <= load.items()
+    assert load.items() | build.items() <= everything.items()
     declared = {re.split(r"[=><]", entry)[0] for entry in PROJECT["project"]["dependencies"]}
     assert declared <= runtime.keys()
     assert not {"pytest", "mypy", "setuptools"} & runtime.keys()

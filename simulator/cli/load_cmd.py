@@ -438,7 +438,7 @@ def _print(result: LoadResult, outcome: LoadOutcome) -> None:
         click.echo("\n" + "\n".join(_cause(cause)))
     if len(outcome.causes) > CAUSES_SHOWN:
         click.echo(f"and {len(outcome.causes) - CAUSES_SHOWN:,} more causes; the reports have all")
-    if result.found is not None:
+    if result.found is not None and result.found.ranks:
         found = result.found
         click.echo(f"\n{summary_text(result.players, found.calls, found.ranks, found.shared)}")
     for note in result.notes:
@@ -473,6 +473,8 @@ def _figures(result: LoadResult, outcome: LoadOutcome) -> Iterator[str]:
         f"{plural(figures.calls, 'call')} in {figures.seconds:.1f} s, {figures.calls_per_s:,.0f} a second, "
         f"by {plural(len(workers), 'worker')}"
     )
+    if not figures.calls:
+        return
     yield f"  {'':<16}{'calls':>9}{'p50':>9}{'p95':>9}{'p99':>9}{'longest':>9}  (ms)"
     yield _row("all", figures.calls, figures.latencies)
     for noun, count, taken in figures.by_method:

@@ -6,8 +6,10 @@ This process never imports gevent: it starts the engine's processes and reads wh
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import queue
+import socket
 import subprocess
 import sys
 import threading
@@ -130,6 +132,9 @@ def run_load(settings: RunSettings, options: LoadOptions, say: Say, folder: Path
     """Load the wallet, judge what was recorded, and put the balances back; `folder` keeps them until then."""
     check_installed()
     _check_players(settings, options)
+    for flag, address in (("--master", options.master), ("--web", options.web)):
+        if address is not None:
+            _check_address(flag, *address)
     calls: list[Call] = []
     context = context_of(settings, lambda event: calls.append(event) if isinstance(event, Call) else None)
     load = _Load(settings, options, context, Restore(context, folder), say, calls)
@@ -162,6 +167,17 @@ def _check_players(settings: RunSettings, options: LoadOptions) -> None:
             f"a player stays on one worker, so {options.workers} workers need {needed * options.workers} "
             f"players; {players} are named"
         )
+
+
+def _check_address(flag: str, host: str, port: int) -> None:
+    """Raise UsageError where the engine could not listen at that address."""
+    try:
+        with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
+            pass
+    except OSError as error:
+        raise UsageError(
+            f"{flag}: nothing can listen at {host}:{port}: {os.strerror(error.errno or 0)}"
+        ) from None
 
 
 class _Load:

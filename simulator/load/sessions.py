@@ -41,7 +41,7 @@ from simulator.law.book import Ledger, Terms
 from simulator.load.plan import RESEND, Chances, LoadPlan, MixedSession
 from simulator.load.record import Recorder
 from simulator.scenario.limits import Limits
-from simulator.scenario.script import CannotSend, Script, after, draws
+from simulator.scenario.script import FLOW_ATTEMPTS, CannotSend, Script, after, draws
 from simulator.settings import RunSettings
 from simulator.wire.sender import Sender
 from simulator.wire.writing import write
@@ -243,12 +243,12 @@ class _Steps:
         script, ledger = self._script, self._own.ledger
         match step:
             case Bet() | Win():
-                self._call(script.money_step(step, ledger))
+                self._call_settled(script.money_step(step, ledger))
             case Refund():
-                self._call(script.refund_step(step, ledger))
+                self._call_settled(script.refund_step(step, ledger))
             case Resend():
                 for _ in range(step.times):
-                    self._call(script.resend_step(step, ledger))
+                    self._call_settled(script.resend_step(step, ledger))
             case Balance() | Details():
                 self._call(script.read(step))
             case Send():
@@ -278,7 +278,7 @@ class _Steps:
                 for unsent in planned:
                     if self._desk.ended.is_set():
                         return
-                    self._call_due(unsent)
+                    self._settle(unsent, self._call_due(unsent))
             except (SimulatorError, LoadEnded) as error:
                 failed.append(error)
 
@@ -296,6 +296,23 @@ class _Steps:
     def _call(self, unsent: UnsentCall) -> Outcome:
         self._desk.schedule.wait()
         return self._call_due(unsent)
+
+    def _call_settled(self, unsent: UnsentCall) -> None:
+        self._settle(unsent, self._call(unsent))
+
+    def _settle(self, unsent: UnsentCall, outcome: Outcome) -> None:
+        """Do as providers do after a money call without an answer: refund a bet, send others again."""
+        request = unsent.form.request
+        if outcome is not Outcome.UNKNOWN or request is None or not request.method.moves_money:
+            return
+        again = replace(unsent, fault=None, why=replace(unsent.why, label=f"{unsent.why.label} again"))
+        if request.method is Method.BET:
+            refund = WebhookRequest(Method.REFUND, request.player, request.amount, request.transaction_id)
+            why = replace(unsent.why, label=f"refund of {unsent.why.label}")
+            again = self._script.flow_call(refund, why)
+        for _ in range(FLOW_ATTEMPTS):
+            if self._call(again) is not Outcome.UNKNOWN:
+                return
 
     def _call_due(self, unsent: UnsentCall) -> Outcome:
         request = unsent.form.request
