@@ -16,6 +16,7 @@ RUN --mount=type=secret,id=pip_conf,target=/etc/pip.conf \
     /opt/betrontech-sim/bin/pip install --require-hashes -r "$LOCK" -r requirements-build.lock
 COPY pyproject.toml setup.py README.md LICENSE ./
 COPY simulator simulator
+COPY betrontech_simulator betrontech_simulator
 COPY scenarios scenarios
 # What the running container never imports is left out: pip and setuptools, what rich needs for Markdown and
 # highlighted source, and Faker's words of other languages. The compiled files are made here because the root

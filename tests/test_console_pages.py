@@ -38,6 +38,7 @@ PAGES = (
     "/console/connect",
     "/console/compose?number=4",
     "/console/exchange/1",
+    "/console/rules/IDE-01",
 )
 HOSTILE = "<script>alert(1)</script>\"'&"
 

@@ -40,6 +40,7 @@ TOP_LEVEL = {
     ),
     *(
         "benchmarks",
+        "betrontech_simulator",
         "compose.yaml",
         "docs",
         "examples",

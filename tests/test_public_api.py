@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+
 import pytest
 
+import betrontech_simulator
 import simulator
 
 
@@ -13,10 +16,17 @@ def test_every_public_name_is_there(name: str) -> None:
     assert getattr(simulator, name) is not None
 
 
-def test_a_name_that_is_not_public_is_an_attribute_error() -> None:
+@pytest.mark.parametrize("module", [simulator, betrontech_simulator])
+def test_a_name_that_is_not_public_is_an_attribute_error(module: ModuleType) -> None:
     """As for any module."""
     with pytest.raises(AttributeError, match="no_such_name"):
-        _ = simulator.no_such_name
+        _ = module.no_such_name
+
+
+def test_the_name_that_no_other_package_has_gives_the_same() -> None:
+    assert betrontech_simulator.__all__ == simulator.__all__
+    for name in simulator.__all__:
+        assert getattr(betrontech_simulator, name) is getattr(simulator, name)
 
 
 def test_a_wallet_can_be_judged_from_python() -> None:

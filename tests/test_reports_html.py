@@ -21,7 +21,9 @@ from suite_runs import run_against
 
 def test_the_page_loads_nothing_from_elsewhere() -> None:
     page = told("html", RUN)
-    assert not re.search(r"(?:src|href)=\"(?!data:)", page)
+    assert set(re.findall(r'href="#([^"]+)"', page)) <= set(re.findall(r'id="([^"]+)"', page))
+    assert 'href="#IDE-03"' in page
+    assert not re.search(r"(?:src|href)=\"(?!data:|#)", page)
     assert "url(" not in page
     assert page.count("<main>") == 1
 

@@ -20,11 +20,11 @@ from simulator.core.languages import Lang
 from simulator.core.money import Money, format_money
 from simulator.core.secrets import mask_url
 from simulator.core.values import Frozen
-from simulator.law.rules import rules
+from simulator.law.rules import Rule, rules
 from simulator.report.causes import Cause, Overview
 from simulator.report.events import Event, ScenarioFinished
 from simulator.report.frame import blocks_of, facts_of
-from simulator.report.languages import ENGLISH, Words
+from simulator.report.languages import ENGLISH, REPORTS, Words, texts_in
 from simulator.report.pages import rendered
 from simulator.report.rerun import repeat_line
 from simulator.report.tally import HEADLINES, NOT_PASSED, OUTCOMES, passed_with_warnings
@@ -123,6 +123,8 @@ class HtmlReport:
             "root_cause": tally.root_cause,
             "notes": tally.ended.notes if tally.ended else (),
             "causes": [self._cause(cause) for cause in tally.causes],
+            "rules": self._rules(),
+            "words": texts_in(REPORTS, self._say.lang),
             "errors": len(tally.of_severity(Severity.ERROR)),
             "known": len(tally.known),
             "warnings": len(tally.of_severity(Severity.WARNING)),
@@ -136,6 +138,12 @@ class HtmlReport:
             "again": repeat_line(started, last_failed=False) if started else "",
             "again_failed": repeat_line(started, last_failed=True) if started else "",
         }
+
+    def _rules(self) -> dict[str, Rule]:
+        """Return the rules that causes name: they stand in the page, which links to nothing outside."""
+        every = rules(self._say.lang)
+        named = {cause.shown.finding.rule for cause in self._tally.causes}
+        return {id: rule for id, rule in every.items() if id in named}
 
     def _facts(self) -> dict[str, object]:
         started, ended = self._tally.started, self._tally.ended

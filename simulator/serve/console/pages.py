@@ -13,6 +13,8 @@ from simulator.core.mappings import WHOLE_MAX, Fields
 from simulator.core.money import Money, money_text
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Method
+from simulator.law.rules import UnknownRule, rule
+from simulator.report.languages import REPORTS, texts_in
 from simulator.serve.answers import Denied, ErrorCode, answer
 from simulator.serve.console.access import Access
 from simulator.serve.console.connect import PLAYER, add_connect_page, is_untouched
@@ -40,7 +42,7 @@ from simulator.serve.console.plots import (
 )
 from simulator.serve.console.requests import add_request_pages
 from simulator.serve.entries import SHARES, Entry, Filter, percentiles
-from simulator.serve.fields import FILTERS, WORDS, filter_of, query_of, resumed_at
+from simulator.serve.fields import FILTERS, WORDS, filter_of, lang_wanted, query_of, resumed_at
 from simulator.serve.journal import ANSWERED_MAX, Journal
 from simulator.serve.obligations import State
 from simulator.serve.play.seats import Seats
@@ -246,6 +248,20 @@ def add_finding_pages(routes: Blueprint, frame: Frame) -> None:
         )
 
 
+def add_rule_page(routes: Blueprint, frame: Frame) -> None:
+    """Add the page of a rule, to which findings link."""
+
+    @routes.get("/console/rules/<rule_id>")
+    def rule_page(rule_id: str) -> Response:
+        query_of(request, *_VIEW)
+        lang = lang_wanted(request)
+        try:
+            shown = rule(rule_id, lang)
+        except UnknownRule:
+            return frame.page("not_found.html", status=404)
+        return frame.page("rule.html", rule=shown, words=texts_in(REPORTS, lang))
+
+
 def add_compose_page(routes: Blueprint, frame: Frame) -> None:
     """Add the page that composes one webhook, empty or with the fields of an exchange."""
     state = frame.state
@@ -413,6 +429,7 @@ def page_blueprint(state: ServerState, access: Access) -> Blueprint:
     add_player_pages(routes, frame)
     add_session_page(routes, frame)
     add_finding_pages(routes, frame)
+    add_rule_page(routes, frame)
     add_request_pages(routes, frame)
     add_explorer_page(routes, frame)
     add_connect_page(routes, frame)
