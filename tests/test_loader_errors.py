@@ -22,7 +22,7 @@ STEP_SLIPS = {
     "missing key": ("- bet: {id: b1}", '1:3 bet needs "amount"'),
     "missing value": ("- bet: {amount: }", '1:9 "amount" has no value'),
     "bare bet": ("- bet", '1:3 bet needs its "amount" or a mapping of amount, id, game, player, fault, '
-                          "expect, within, raw, omit"),
+                          "expect, within, capture, raw, omit"),
     "a field beside its step": (
         "- bet: 1.00\n  fault: reset",
         '2:3 a step has one key; write "fault" inside: bet: {amount: …, fault: …}',
@@ -36,8 +36,8 @@ STEP_SLIPS = {
     "a mapping for an amount": ("- bet: {amount: {a: 1}}", "1:17 expected an amount, found a mapping"),
     "a list for a bet": (
         "- bet: [1.00]",
-        '1:8 bet needs its "amount" or a mapping of amount, id, game, player, fault, expect, within, raw, '
-        "omit; found a list",
+        '1:8 bet needs its "amount" or a mapping of amount, id, game, player, fault, expect, within, '
+        "capture, raw, omit; found a list",
     ),
     "three decimals": (
         "- bet: 10.005",

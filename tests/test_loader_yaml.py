@@ -10,10 +10,10 @@ import pytest
 from scenario_texts import EVERY_FORM, load, problems
 from simulator.core.steps import Bet, Send
 from simulator.scenario import (
-    reader as columns,
+    reader as scenario_yaml,
 )
 from simulator.scenario import (
-    reader as scenario_yaml,
+    shapes as columns,
 )
 from simulator.scenario import (
     shapes as draft,

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 
 from command_line import simulate
 from simulator.core.steps import Scenario
-from simulator.scenario.kinds import EXPECT_FIELDS
+from simulator.scenario.expecting import EXPECT_FIELDS
 from simulator.scenario.reader import load_text
 from simulator.scenario.schema import scenario_schema
 from simulator.scenario.table import POLICY_KNOBS, SCENARIO_FIELDS, STEP_KINDS, StepKind

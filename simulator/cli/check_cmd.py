@@ -61,7 +61,7 @@ SEED = 1
     "form",
     type=click.Choice(FORMATS),
     default="text",
-    help="How mistakes are written: text, JSON, annotations of GitHub, or SARIF.  [default: text]",
+    help="Compared mistakes are written: text, JSON, annotations of GitHub, or SARIF.  [default: text]",
 )
 @click.option("--show", is_flag=True, help="Print the calls that a run would make: a dry run.")
 @click.option("-v", "--verbose", is_flag=True, help="With --show: the body of each request, too.")
@@ -326,6 +326,10 @@ def _claims(step: Step) -> Iterator[str]:
         yield f"within {expect.within_ns // 1_000_000} ms"
     if expect.body is not None:
         yield f"body with {', '.join(expect.body)}"
+    for part in expect.parts:
+        yield " ".join(filter(None, (part.where.value, part.name, part.how.value, part.text)))
+    if expect.capture:
+        yield f"capture {', '.join(expect.capture)}"
 
 
 # --- fmt ------------------------------------------------------------------------------------------

@@ -27,11 +27,37 @@ class Expected(StrEnum):
         return outcome.value == self.value
 
 
+class PartKind(StrEnum):
+    """The part of a reply in which a text is expected: the whole body, a field of its JSON, a header."""
+
+    BODY = "body"
+    FIELD = "field"
+    HEADER = "header"
+
+
+class Compared(StrEnum):
+    """Compared a part of a reply is compared; the value is the word in a file."""
+
+    IS = "is"
+    CONTAINS = "contains"
+    MATCHES = "matches"
+    ABSENT = "absent"
+
+
+class ReplyPart(Frozen):
+    """What an author expects of a part of a reply. `text` is a regular expression for `matches`."""
+
+    where: PartKind
+    name: str
+    how: Compared
+    text: str = ""
+
+
 class Expect(Frozen):
     """What an author expects of one reply; None expects nothing.
 
     `http` is an HTTP status or a class such as "2xx"; `within_ns` a latency; `body` a part of the reply's
-    JSON object that must be equal.
+    JSON object that must be equal. `capture` maps names to fields of the reply, for later steps.
     """
 
     outcome: Expected | None = None
@@ -39,6 +65,8 @@ class Expect(Frozen):
     http: str | None = None
     within_ns: int | None = None
     body: Mapping[str, JsonValue] | None = None
+    parts: tuple[ReplyPart, ...] = ()
+    capture: Mapping[str, str] | None = None
 
 
 NO_EXPECT = Expect()
@@ -237,8 +265,9 @@ class Scenario(Frozen, kw_only=True):
     `id` is unique in a run: `path/to/file.yaml`, `…#name` if a file holds several, `…[row]` for a case.
     `place` is where it begins, for a case its row. `source` is the whole file by lines, for the frame that a
     report prints; `used_sources` are those of the files that it uses. `lines` are its first and its last line
-    in the file, `row_lines` those of its row. `players` maps a name to its spec; `MAIN_PLAYER` is always
-    there. `needs` holds the needs of steps and players and those that the author listed.
+    in the file, `row_lines` those of its row. `timeout_ns` is how long it may take. `players` maps a name to
+    its spec; `MAIN_PLAYER` is always there. `needs` holds the needs of steps and players and those that the
+    author listed.
     """
 
     id: str
@@ -255,6 +284,7 @@ class Scenario(Frozen, kw_only=True):
     needs: frozenset[str] = frozenset()
     skip: str | None = None
     xfail: str | None = None
+    timeout_ns: int | None = None
     source: tuple[str, ...] = ()
     used_sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     lines: tuple[int, int] = (1, 1)

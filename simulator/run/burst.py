@@ -15,7 +15,8 @@ from simulator.core.webhooks import Exchange, Method, WebhookRequest
 from simulator.law.book import Book, Ledger
 from simulator.law.situations import Situation
 from simulator.run.context import RunContext, Stopped
-from simulator.run.judge import Judge, check_claims
+from simulator.run.judge import Judge
+from simulator.scenario.expecting import broken_expectations
 from simulator.scenario.script import Planned, Script
 from simulator.wire.sender import Sender
 
@@ -118,7 +119,7 @@ class Bursts:
 
     def _claims(self, planned: Planned, call: Call) -> None:
         if planned.expect != Expect() and planned.call.fault is None:
-            for message in check_claims(planned.expect, call, call.outcome):
+            for message in broken_expectations(planned.expect, call, call.outcome, self._script.filled):
                 self._judge.expectation(message, call)
 
     def _judge_player(self, book: Book, calls: Sequence[Call], place: Place) -> None:

@@ -41,10 +41,11 @@ from simulator.report.events import (
     StepFinished,
 )
 from simulator.run.context import RunContext, Stopped
-from simulator.run.judge import FormLog, Judge, check_claims
+from simulator.run.judge import FormLog, Judge
 from simulator.run.players import Cast, HookFailed, Hooks, NoPlayer, PlayersLost
 from simulator.run.preflight import GREAT_WIN, CannotReach
 from simulator.run.preflight import Adjustment as OpeningCalls
+from simulator.scenario.expecting import broken_expectations, captured
 from simulator.scenario.limits import won_by
 from simulator.scenario.script import CannotSend, Script, after, draws
 from simulator.settings import Probe
@@ -242,6 +243,8 @@ class Steps:
         self._ledger = ledger
         self._hooks = hooks
         self._cast = cast
+        self._started_ns = time.perf_counter_ns()
+        self._out_of_time = False
 
     def run(self, steps: Iterable[Step], *, always: bool = False) -> None:
         """Run steps; those of a player with too much wrong money are blocked, unless `always`.
@@ -254,12 +257,22 @@ class Steps:
                     self.run(step.steps, always=always)
                 continue
             blocked = self._judge.blocked
-            if blocked and not always and self._players_of(step) & blocked:
+            if not always and (self._out_of_time or (blocked and self._players_of(step) & blocked)):
                 self._finished(step.place, "blocked")
                 continue
             before = len(self._judge.found)
             self._do(step)
+            self._check_time()
             self._finished(step.place, "passed" if len(self._judge.found) == before else "failed")
+
+    def _check_time(self) -> None:
+        """Tell once that the scenario has taken longer than it may; its other steps are blocked."""
+        limit_ns, calls = self._scenario.timeout_ns, self._context.kept[self._scenario.id]
+        took_ns = time.perf_counter_ns() - self._started_ns
+        if limit_ns is not None and took_ns > limit_ns and not self._out_of_time and calls:
+            self._out_of_time = True
+            words = f"the scenario has taken {took_ns / 1e9:.1f} s, its timeout is {limit_ns / 1e9:g} s"
+            self._judge.expectation(words, calls[-1])
 
     def _finished(self, place: Place, status: str) -> None:
         self._context.emit(StepFinished(scenario_id=self._scenario.id, place=place, status=status))
@@ -401,8 +414,14 @@ class Steps:
             took_ms = (call.exchange.latency_ns or 0) // 1_000_000
             words = f"answered after {took_ms} ms, the limit is {latency_ms_max} ms"
             self._judge.mild(Situation.SLOW, call, detail=words)
-        for message in check_claims(expect, call, outcome):
+        for message in broken_expectations(expect, call, outcome, self._script.filled):
             self._judge.broken_claim(message, call)
+        for name, text in captured(expect.capture or {}, call):
+            if text is None:
+                field = (expect.capture or {})[name]
+                self._judge.broken_claim(f'expected the field "{field}" to capture, the reply has none', call)
+            else:
+                self._script.captured[name] = text
 
     # --- reads -------------------------------------------------------------------------------------
 

@@ -159,6 +159,10 @@ class _Script(Script):
                 raise _Unclear("your wallet's limit on a bet is not known here")
         return super().amount(amount, player, ledger)
 
+    def captured_value(self, name: str) -> Never:
+        """Raise _Unclear: only a run has replies."""
+        raise _Unclear(f"${{{name}}} is what your wallet replies")
+
     def balance(self, player: str, ledger: Ledger) -> Money:
         """Return what the player has. Raises _Unclear where that is not one amount."""
         balances = _balances(ledger.books[player])
@@ -484,7 +488,7 @@ class DryRun:
             answers=answers,
             balances=balances,
             is_unclear=is_unclear,
-            note="; ".join(filter(None, (note, reason))),
+            note="; ".join(dict.fromkeys(filter(None, (note, reason)))),
             problem=problem,
         )
 

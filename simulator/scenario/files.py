@@ -11,8 +11,9 @@ import posixpath
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from glob import glob
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
 import simulator
@@ -20,7 +21,7 @@ from simulator.core.findings import Level
 from simulator.core.steps import Scenario
 from simulator.core.words import did_you_mean, did_you_mean_or_valid
 from simulator.errors import NothingSelected, UsageError
-from simulator.scenario.reader import load_text
+from simulator.scenario.reader import load_text, read_folder
 from simulator.scenario.yaml import Problem, ScenarioFileError, bytes_of
 
 BUNDLE = "scenarios"
@@ -110,6 +111,7 @@ class Loaded:
         found = _found(paths) if paths else _bundled_files()
         self.files = [file for file in found if file.path.resolve() not in apart] if apart else found
         self.problems: list[Problem] = []
+        self._folders = _Folders(self.problems)
         scenarios: list[Scenario] = []
         with _collector_off():
             for file in self.files:
@@ -117,15 +119,59 @@ class Loaded:
         self.scenarios = tuple(scenarios)
 
     def _load(self, file: _File) -> Sequence[Scenario]:
+        tags = self._folders.tags_of(file)
         try:
             loaded = load_text(_content(file), file.shown, _reader(file))
         except ScenarioFileError as error:
             # A file that others use brings its problems once.
             self.problems.extend(problem for problem in error.problems if problem not in self.problems)
             return ()
+        if tags:
+            loaded = tuple(replace(each, tags=tuple(dict.fromkeys((*each.tags, *tags)))) for each in loaded)
         return [scenario for part in file.parts for scenario in _part_of(loaded, part, file)] or (
             () if file.parts else loaded
         )
+
+
+FOLDER_FILE = "_folder.yaml"
+"""The file whose tags all scenarios of its folder, and of the folders below, have."""
+
+FOLDERS_DEEP_MAX = 20
+
+
+class _Folders:
+    """The tags of folders. Their problems are added to the list once."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self._problems = problems
+        self._tags: dict[Path, tuple[str, ...]] = {}
+
+    def tags_of(self, file: _File) -> tuple[str, ...]:
+        """Return the tags that the folders of a file give it, the nearest first."""
+        folder, shown = file.path.resolve().parent, PurePosixPath(file.shown).parent
+        found: list[str] = []
+        for _ in range(FOLDERS_DEEP_MAX):
+            found += self._own(folder, str(shown / FOLDER_FILE))
+            if folder == folder.parent:
+                break
+            folder, shown = folder.parent, shown.parent if shown.name not in ("", "..") else shown / ".."
+        return tuple(dict.fromkeys(found))
+
+    def _own(self, folder: Path, shown: str) -> tuple[str, ...]:
+        tags = self._tags.get(folder)
+        if tags is None:
+            path = folder / FOLDER_FILE
+            tags = self._tags[folder] = self._read(path, shown) if path.is_file() else ()
+        return tags
+
+    def _read(self, path: Path, shown: str) -> tuple[str, ...]:
+        try:
+            return read_folder(bytes_of(path), shown)
+        except OSError as error:
+            raise UsageError(f"{shown} cannot be read: {error.strerror}") from None
+        except ScenarioFileError as error:
+            self._problems.extend(error.problems)
+            return ()
 
 
 class _File:

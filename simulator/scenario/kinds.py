@@ -26,9 +26,17 @@ from simulator.core.money import (
     format_money,
     parse_written,
 )
-from simulator.core.steps import Expect, Expected
 from simulator.core.words import did_you_mean_or_valid, shortened
-from simulator.scenario.shapes import Draft, Field, NodeKind, Record, Schema, YamlFile, read_json
+from simulator.scenario.shapes import (
+    COLUMN_NAME_PATTERN,
+    Draft,
+    Field,
+    NodeKind,
+    Record,
+    Schema,
+    YamlFile,
+    read_json,
+)
 from simulator.scenario.yaml import key_name, noun_of
 
 if TYPE_CHECKING:
@@ -163,13 +171,6 @@ def _fraction(text: str) -> Fraction:
 TEXT_CHARS_MAX = 100_000
 
 LABEL_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}"
-
-PLACEHOLDERS = ("player", "balance", "run", "number", "id")
-"""The placeholders of a run in texts: user_id, balance, RUN, RUN as a number, a new id."""
-
-COLUMN_NAME_PATTERN = r"[A-Za-z_][A-Za-z0-9_]*"
-
-COLUMN_PATTERN = r"\$\{" + COLUMN_NAME_PATTERN + r"\}"
 
 _COLUMN_NAME = re.compile(COLUMN_NAME_PATTERN)
 
@@ -448,7 +449,7 @@ COLUMNS = mapping_of(
 """Values by the names of their `${column}`s, kept as nodes."""
 
 
-_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
+HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 
 
 def matching(pattern: str, wanted: str, schema: Schema, complaint: str = "") -> NodeKind:
@@ -469,44 +470,6 @@ HTTP_METHOD = matching(
 )
 
 CONTENT_TYPE = matching(r"[\x20-\x7e]{1,200}", "a content type such as text/plain", {"type": "string"})
-
-_HTTP_STATUS = matching(
-    r"[1-5](\d\d|xx)",
-    "an HTTP status such as 200 or 4xx",
-    {
-        "anyOf": [
-            {"type": "integer", "minimum": 100, "maximum": 599},
-            {"type": "string", "pattern": r"^[1-5](\d\d|xx)$"},
-        ]
-    },
-)
-
-_OUTCOME = enum_choice(Expected)
-
-EXPECT_FIELDS = Record(
-    "expect",
-    [
-        Field("outcome", _OUTCOME, "What the call must do; only `either` widens what the ledger allows."),
-        Field("balance", MONEY, "The balance that the reply must show."),
-        Field("http", _HTTP_STATUS, "The HTTP status, or its class: 200, 4xx."),
-        Field("within", DURATION, "The reply must come within this time.", attribute="within_ns"),
-        Field("body", json_object(), "Fields that the reply's JSON object must have, with these values."),
-    ],
-)
-
-
-def _read_expect(node: Node, draft: Draft) -> Expect:
-    if type(node) is ScalarNode:
-        return _EXPECT_OUTCOME[_OUTCOME.read(node, draft)]
-    if type(node) is not MappingNode:
-        raise Wrong(node, f"expect is accepted, refused, either, or a mapping; found {noun_of(node)}")
-    return Expect(**EXPECT_FIELDS.read(node, draft))
-
-
-# One object for each, so that a long file does not hold ten thousand alike.
-_EXPECT_OUTCOME = {outcome: Expect(outcome=outcome) for outcome in Expected}
-
-EXPECT = NodeKind(_read_expect, {"anyOf": [_OUTCOME.schema, EXPECT_FIELDS.schema()]})
 
 _SIMPLE_FAULTS = {kind.value: FaultSpec(kind) for kind in FaultKind if kind is not FaultKind.DELAY}
 
@@ -532,7 +495,7 @@ def headers(value: str = r"[\t\x20-\x7e]{0,4000}", reserved: Collection[str] = (
     """Return the kind of headers by name, with values of that pattern and without the `reserved` names."""
 
     def refuse(name: str) -> str:
-        fine = _HEADER_NAME.fullmatch(name) is not None and name.lower() not in reserved
+        fine = HEADER_NAME.fullmatch(name) is not None and name.lower() not in reserved
         return "" if fine else f'"{shortened(name)}" cannot be set as a header'
 
     complaint = "the value of a header is printable ASCII, on one line"

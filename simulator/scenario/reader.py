@@ -17,12 +17,13 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from simulator.core.findings import Level, Place
 from simulator.core.mappings import Wrong
-from simulator.core.steps import Scenario, Step
-from simulator.core.words import did_you_mean, did_you_mean_or_valid, shortened
+from simulator.core.steps import Scenario, Step, all_steps
+from simulator.core.words import did_you_mean_or_valid, shortened
 from simulator.scenario.dry_run import contradictions
-from simulator.scenario.kinds import COLUMN_PATTERN, PLACEHOLDERS, TEXT
-from simulator.scenario.shapes import Budget, Draft
-from simulator.scenario.table import CASES, KINDS, SCENARIO_FIELDS, Row, StepKind
+from simulator.scenario.expecting import early_captures
+from simulator.scenario.kinds import COLUMNS, TEXT
+from simulator.scenario.shapes import Budget, Draft, Filling, YamlFile, names_to_capture
+from simulator.scenario.table import CASES, FOLDER_FIELDS, KINDS, SCENARIO_FIELDS, Row, StepKind
 from simulator.scenario.yaml import (
     DEPTH_MAX,
     EnoughProblems,
@@ -60,6 +61,20 @@ def load_text(data: bytes, file: str, read: Read) -> tuple[Scenario, ...]:
     if problems:
         raise ScenarioFileError(problems)
     return tuple(scenarios)
+
+
+def read_folder(data: bytes, file: str) -> tuple[str, ...]:
+    """Return the tags in the file of a folder. Raises ScenarioFileError."""
+    text, problems = decode(data, file)
+    tags: tuple[str, ...] = ()
+    for node in () if problems.found else compose(text, problems):
+        try:
+            tags += FOLDER_FIELDS.read(node, YamlFile(problems)).get("tags") or ()
+        except Wrong as wrong:
+            problems.note(wrong)
+    if problems.found:
+        raise ScenarioFileError(problems.in_order())
+    return tags
 
 
 class _Document(NamedTuple):
@@ -114,7 +129,11 @@ def _scenarios_of(document: _Document, library: Library) -> Iterator[Scenario]:
     draft = _draft(document, library)
     cases = next((value for key, value in document.node.value if key.value == "cases"), None)
     if cases is None:
-        filled = _filled(document, {}, "the scenario") if "${" in document.source.text else document.node
+        defaults = _defaults(document, draft)
+        used: set[str] = set()
+        is_filled = bool(defaults) or "${" in document.source.text
+        filled = _filled(document, defaults, "the scenario", used) if is_filled else document.node
+        _note_unused({name: node for name, node in defaults.items() if name not in used}, document)
         scenario = _scenario(document, filled, None, draft, library)
         return iter([scenario] if scenario else [])
     try:
@@ -128,14 +147,34 @@ def _scenarios_of(document: _Document, library: Library) -> Iterator[Scenario]:
 def _rows(document: _Document, rows: list[Row], library: Library) -> Iterator[Scenario]:
     """Yield one scenario for each row. A row ends where the next one begins."""
     used: set[str] = set()
+    defaults = _defaults(document, _draft(document, library))
     for row in rows:
-        filled = _filled(document, row.columns, f'the row "{shortened(row.name)}"', used)
+        filled = _filled(document, {**defaults, **row.columns}, f'the row "{shortened(row.name)}"', used)
         scenario = _scenario(document, filled, row, _draft(document, library), library)
         if scenario is not None:
             yield scenario
-    for name, node in {name: node for row in rows for name, node in row.columns.items()}.items():
-        if name not in used and name != "name":
-            document.source.problems.add(node, f'the column "{name}" is used nowhere; write "${{{name}}}"')
+    columns = {**defaults, **{name: node for row in rows for name, node in row.columns.items()}}
+    _note_unused({name: node for name, node in columns.items() if name not in {*used, "name"}}, document)
+
+
+def _note_unused(columns: Mapping[str, Node], document: _Document) -> None:
+    for name, node in columns.items():
+        document.source.problems.add(node, f'the column "{name}" is used nowhere; write "${{{name}}}"')
+
+
+def _defaults(document: _Document, draft: Draft) -> dict[str, Node]:
+    """Return the values of columns that the document itself gives."""
+    node = next((value for key, value in document.node.value if key.value == "defaults"), None)
+    return {} if node is None else _columns(node, draft)
+
+
+def _columns(node: Node, draft: Draft) -> dict[str, Node]:
+    try:
+        columns: dict[str, Node] = COLUMNS.read(node, draft)
+    except Wrong as wrong:
+        draft.problems.note(wrong)
+        return {}
+    return {name: value for name, value in columns.items() if value is not None}
 
 
 def _filled(
@@ -143,9 +182,10 @@ def _filled(
 ) -> MappingNode:
     """Return the document with its columns filled in, without its table."""
     node = document.node
-    pairs = [(key, value) for key, value in node.value if key.value != "cases"]
+    pairs = [(key, value) for key, value in node.value if key.value not in ("cases", "defaults")]
     bare = MappingNode(node.tag, pairs, node.start_mark, node.end_mark, node.flow_style)
-    filling = Filling(columns, document.source.problems, source)
+    captured = names_to_capture(node) if "capture" in document.source.text else ()
+    filling = Filling(columns, document.source.problems, source, captured)
     try:
         filled = filling.fill(bare)
     except Wrong as wrong:
@@ -177,6 +217,10 @@ def _scenario(
     if draft.problems.noted != noted:
         return None
     scenario = _build(document, row, draft, values, library)
+    for step, name in early_captures([*all_steps((*scenario.steps, *scenario.finally_))]):
+        place = step.place
+        message = f"${{{name}}} is captured by a later step only"
+        library.files[place.file].problems.add_at(place.line, place.column, message, place.width)
     for call in contradictions(scenario):
         place = call.place
         library.files[place.file].problems.add_at(place.line, place.column, call.problem, place.width)
@@ -190,7 +234,7 @@ def _is_word(key: Node) -> bool:
 def _build(
     document: _Document, row: Row | None, draft: Draft, values: dict[str, Any], library: Library
 ) -> Scenario:
-    for read_into_draft in ("player", "players", "cases"):
+    for read_into_draft in ("player", "players", "cases", "defaults"):
         values.pop(read_into_draft, None)
     suffix = f"[{row.name}]" if row else ""
     name = f"{values.pop('name', None) or document.name}{' ' + suffix if row else ''}"
@@ -219,97 +263,6 @@ def _needs(draft: Draft) -> frozenset[str]:
     if sum(spec.exists for spec in draft.players.values()) > 1:
         needs.add("two_players")
     return frozenset(needs)
-
-
-# --- ${column}: a whole scalar that a row of `cases`, or the `with` of a `use`, fills in ----------
-
-_COLUMN = re.compile(COLUMN_PATTERN)
-
-_IDS_ONLY = ("run", "number")
-
-_SENT_AS_WRITTEN: Mapping[str, tuple[str, ...]] = {
-    "raw": _IDS_ONLY,
-    "transaction_id": _IDS_ONLY,
-    "body": PLACEHOLDERS,
-    "json": PLACEHOLDERS,
-}
-"""The keys whose values may have placeholders of the run, and which."""
-
-PARTS_MAX = 1_000_000
-"""The limit of nodes with filled columns in one file: aliases of aliases can double at each line."""
-
-
-class Filling:
-    """Fills the columns of one row, or of one use, into a tree. `used` are the names that were met."""
-
-    def __init__(self, columns: Mapping[str, Node], problems: ProblemList, source: str) -> None:
-        self.columns = columns
-        self.problems = problems
-        self.source = source
-        self.used: set[str] = set()
-        self.parts = 0
-
-    def fill(self, node: Node, kept: tuple[str, ...] = (), depth: int = 0) -> Node:
-        """Return the tree with its columns filled in; unchanged parts are shared with the old tree.
-
-        `kept` are the placeholders that a run fills in. Problems are noted; a tree that is too large raises
-        Wrong.
-        """
-        self.parts += 1
-        if self.parts > PARTS_MAX or depth > DEPTH_MAX:
-            raise Wrong(node, "aliases make this too large, or contain themselves")
-        if type(node) is ScalarNode:
-            return self._scalar(node, kept) if "${" in node.value else node
-        if type(node) is SequenceNode:
-            items = [self.fill(item, kept, depth + 1) for item in node.value]
-            return SequenceNode(node.tag, items, node.start_mark, node.end_mark, node.flow_style)
-        assert isinstance(node, MappingNode)
-        pairs = [
-            (key, self.fill(value, kept or _SENT_AS_WRITTEN.get(key.value, ()), depth + 1))
-            if type(key) is ScalarNode
-            else (key, value)
-            for key, value in node.value
-        ]
-        return MappingNode(node.tag, pairs, node.start_mark, node.end_mark, node.flow_style)
-
-    def _scalar(self, node: ScalarNode, kept: tuple[str, ...]) -> Node:
-        text: str = node.value
-        for match in _COLUMN.finditer(text):
-            name = match[0][2:-1]
-            if name in kept and name not in self.columns:
-                continue
-            if name in PLACEHOLDERS and name not in self.columns:
-                where = ", ".join(key for key, names in _SENT_AS_WRITTEN.items() if name in names)
-                self.problems.add(node, f"{match[0]} is filled in by the run, and only in {where}")
-                self.problems.silence(node)
-                continue
-            if name not in self.columns:
-                hint = did_you_mean_or_valid(name, [*self.columns, *kept])
-                if name.isupper() and not did_you_mean(name, [*self.columns, *kept]):
-                    hint = (
-                        "; no environment variable is read here: give the value to the run, as in "
-                        f'--player "${name}", or in a table under "cases"'
-                    )
-                self.problems.add(node, f'{match[0]}: {self.source} has no column "{name}"{hint}')
-                self.problems.silence(node)
-                continue
-            self.used.add(name)
-            if match[0] == text:
-                return self._column(name, kept)
-            self.problems.add(node, f"{match[0]} stands within other text; a column is a whole value")
-            self.problems.silence(node)
-        return node
-
-    def _column(self, name: str, kept: tuple[str, ...]) -> Node:
-        """Return the value of a column, which may hold placeholders of the run, but no columns."""
-        value = self.columns[name]
-        return Filling({}, self.problems, "a column").fill(value, kept)
-
-    def check_used(self, keys: Mapping[str, Node], ignored: frozenset[str] = frozenset()) -> None:
-        """Note each column that is used nowhere, at its key."""
-        for name, key in keys.items():
-            if name not in self.used and name not in ignored:
-                self.problems.add(key, f'no value is ${{{name}}}; the column "{name}" is used nowhere')
 
 
 def read_steps(node: Node, draft: Draft) -> tuple[Step, ...]:
@@ -523,19 +476,22 @@ class Library:
     def _steps(
         self, document: MappingNode, source: SourceFile, columns: Mapping[str, Node], draft: Draft
     ) -> tuple[Step, ...]:
-        steps = next((value for key, value in document.value if key.value == "steps"), None)
+        found = {key.value: value for key, value in document.value}
+        steps, defaults = found.get("steps"), found.get("defaults")
         if steps is None:
             raise Wrong(document, 'a scenario needs "steps"')
-        filling = Filling(columns, source.problems, "with")
+        own = {} if defaults is None else _columns(defaults, draft.within(source.problems, ""))
+        captured = names_to_capture(steps) if "capture" in source.text else ()
+        filling = Filling({**own, **columns}, source.problems, "with", captured)
         for column in columns.values():
             if draft.problems is not source.problems:
                 _adopt(column, source.problems, draft.problems)
         filled = filling.fill(steps)
         filling.check_used(columns)
         inner = draft.within(source.problems, _scope(source.path, draft))
-        found = read_steps(filled, inner)
+        inserted = read_steps(filled, inner)
         draft.take_over(inner)
-        return found
+        return inserted
 
     def _find(self, node: Node, path: str, draft: Draft) -> SourceFile:
         """Return the file, read once; its path is relative to the file that names it."""

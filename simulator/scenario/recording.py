@@ -35,8 +35,8 @@ from simulator.core.steps import (
 )
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Method, WebhookRequest
-from simulator.scenario.kinds import COLUMN_PATTERN
 from simulator.scenario.limits import DEFAULT_GAME
+from simulator.scenario.shapes import COLUMN_PATTERN
 from simulator.scenario.writing import scenario_text
 from simulator.wire.forms import ORDINARY_ID
 from simulator.wire.profiles import BETRONTECH

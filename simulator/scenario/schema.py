@@ -6,8 +6,7 @@ that the loader accepts, and more.
 
 from __future__ import annotations
 
-from simulator.scenario.kinds import COLUMN_PATTERN
-from simulator.scenario.shapes import Schema
+from simulator.scenario.shapes import COLUMN_PATTERN, Schema
 from simulator.scenario.table import SCENARIO_FIELDS, STEP_KINDS, StepKind
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

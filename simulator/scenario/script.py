@@ -38,6 +38,7 @@ from simulator.core.steps import (
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Method, WebhookRequest, WireRequest, merged_headers
 from simulator.law.book import Ledger
+from simulator.scenario.expecting import captures_of
 from simulator.scenario.limits import OWN_GAME, OWN_ID, Limits, is_plain_id
 from simulator.wire.forms import form_of
 from simulator.wire.writing import OpenRound, spoken, write
@@ -131,6 +132,7 @@ class Script:
         self._last_bet: dict[str, Money] = {}
         self._open_rounds: dict[tuple[str, str | None], OpenRound] = {}
         self._scenario = scenario
+        self.captured: dict[str, str] = {}
 
     def player(self, name: str | None) -> str:
         """Return the user id of the player that a step names, or of the main player."""
@@ -219,9 +221,10 @@ class Script:
         body = re.sub(OWN_GAME, lambda found: f"{found[1]}{self.game(found[2])}{found[3]}", body)
         if "${id}" in body:
             body = body.replace("${id}", self.new_id(step.label))
-        body = self._filled(body)
+        body = self.filled(body)
         raw = spoken(body.encode("utf-8", "surrogateescape"), self._profile)
-        headers = merged_headers(self._profile.headers, step.headers)
+        own = tuple((name, self.filled(value)) for name, value in step.headers)
+        headers = merged_headers(self._profile.headers, own)
         wire = WireRequest(raw, step.content_type, step.http_method, headers)
         form = form_of(wire, self._profile, self._games)
         if form.request is not None and form.request.transaction_id is not None:
@@ -319,7 +322,7 @@ class Script:
 
     def _own_id(self, text: str) -> str:
         """Return an id of the author's: in the wallet's form, or as it is if its own form is the point."""
-        filled = self._filled(text)
+        filled = self.filled(text)
         return self._limits.ids.written(filled) if is_plain_id(text) else filled
 
     def amount(self, amount: Amount, player: str, ledger: Ledger) -> Money:
@@ -410,11 +413,27 @@ class Script:
         if not isinstance(value, str):
             return value
         if key == "game_id":
-            return self.game(value) if value else value
-        return self._own_id(value) if key == "transaction_id" else self._filled(value)
+            return self.game(self.filled(value)) if value else value
+        return self._own_id(value) if key == "transaction_id" else self.filled(value)
 
-    def _filled(self, text: str) -> str:
-        return text.replace("${run}", self.prefix).replace("${number}", str(int(self.prefix, 36)))
+    def filled(self, text: str) -> str:
+        """Return a text of the author with what this run fills in. Raises CannotSend."""
+        text = text.replace("${run}", self.prefix).replace("${number}", str(int(self.prefix, 36)))
+        for name in self._to_capture if "${" in text else ():
+            if f"${{{name}}}" in text:
+                text = text.replace(f"${{{name}}}", self.captured_value(name))
+        return text
+
+    @cached_property
+    def _to_capture(self) -> frozenset[str]:
+        steps = all_steps((*self._scenario.steps, *self._scenario.finally_))
+        return frozenset(name for step in steps for name in captures_of(step))
+
+    def captured_value(self, name: str) -> str:
+        """Return what an earlier step has taken from its reply. Raises CannotSend."""
+        if name not in self.captured:
+            raise CannotSend(f"no reply had what is to be captured as ${{{name}}}")
+        return self.captured[name]
 
     def _keep(self, step: Bet | Win | Refund, sent: _Written, ledger: Ledger) -> UnsentCall:
         self._sent[step.label] = self._last = sent

@@ -6,18 +6,21 @@ The tables of fields (`table`, `profile_file`) drive both the loader and the JSO
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from copy import copy
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from yaml.nodes import MappingNode, Node, SequenceNode
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from simulator.core.json import JsonValue
 from simulator.core.mappings import Keys, Wrong
 from simulator.core.steps import MAIN_PLAYER, PlayerSpec, Step
-from simulator.core.words import SHOWN_MAX, did_you_mean_or_valid
+from simulator.core.words import SHOWN_MAX, did_you_mean, did_you_mean_or_valid
 from simulator.scenario.yaml import DEPTH_MAX, ProblemList, is_plain, key_name, noun_of
+
+Values = dict[str, Any]
+"""The values of a mapping by attribute."""
 
 Schema = dict[str, Any]
 """A part of a JSON Schema (2020-12)."""
@@ -295,3 +298,141 @@ def _scalar(node: Node) -> JsonValue:
     if not text:
         raise Wrong(node, 'no value; write null or ""')
     return text
+
+
+# --- ${column}: a whole scalar that a row of `cases`, or the `with` of a `use`, fills in ----------
+
+PLACEHOLDERS = ("player", "balance", "run", "number", "id")
+"""The placeholders of a run in texts: user_id, balance, RUN, RUN as a number, a new id."""
+
+COLUMN_NAME_PATTERN = r"[A-Za-z_][A-Za-z0-9_]*"
+
+COLUMN_PATTERN = r"\$\{" + COLUMN_NAME_PATTERN + r"\}"
+
+_COLUMN = re.compile(COLUMN_PATTERN)
+
+_IDS_ONLY = ("run", "number")
+
+_SENT_AS_WRITTEN: Mapping[str, tuple[str, ...]] = {
+    "raw": _IDS_ONLY,
+    "transaction_id": _IDS_ONLY,
+    "body": PLACEHOLDERS,
+    "json": PLACEHOLDERS,
+}
+"""The keys whose values may have placeholders of the run, and which."""
+
+_MAY_BE_CAPTURED = frozenset({*_SENT_AS_WRITTEN, "headers", "contains"})
+"""The keys whose values may have what an earlier step captured."""
+
+
+def captured_names(text: str) -> set[str]:
+    """Return the names in a text that are written as columns are."""
+    return {found[0][2:-1] for found in _COLUMN.finditer(text)}
+
+
+def names_to_capture(node: Node) -> set[str]:
+    """Return the names under which the steps of a document capture values."""
+    names: set[str] = set()
+    waiting, seen = [node], set[int]()
+    while waiting and len(seen) < PARTS_MAX:
+        part = waiting.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        if isinstance(part, SequenceNode):
+            waiting.extend(part.value)
+        elif isinstance(part, MappingNode):
+            for key, value in part.value:
+                waiting.append(value)
+                if key.value == "capture":
+                    named = [each for each, _ in value.value] if isinstance(value, MappingNode) else [value]
+                    names |= {each.value for each in named if isinstance(each, ScalarNode)}
+    return names
+
+
+PARTS_MAX = 1_000_000
+"""The limit of nodes with filled columns in one file: aliases of aliases can double at each line."""
+
+
+class Filling:
+    """Fills the columns of one row, or of one use, into a tree. `used` are the names that were met."""
+
+    def __init__(
+        self,
+        columns: Mapping[str, Node],
+        problems: ProblemList,
+        source: str,
+        captured: Collection[str] = (),
+    ) -> None:
+        self.columns = columns
+        self.captured = tuple(captured)
+        self.problems = problems
+        self.source = source
+        self.used: set[str] = set()
+        self.parts = 0
+
+    def fill(self, node: Node, kept: tuple[str, ...] = (), depth: int = 0) -> Node:
+        """Return the tree with its columns filled in; unchanged parts are shared with the old tree.
+
+        `kept` are the placeholders that a run fills in. Problems are noted; a tree that is too large raises
+        Wrong.
+        """
+        self.parts += 1
+        if self.parts > PARTS_MAX or depth > DEPTH_MAX:
+            raise Wrong(node, "aliases make this too large, or contain themselves")
+        if type(node) is ScalarNode:
+            return self._scalar(node, kept) if "${" in node.value else node
+        if type(node) is SequenceNode:
+            items = [self.fill(item, kept, depth + 1) for item in node.value]
+            return SequenceNode(node.tag, items, node.start_mark, node.end_mark, node.flow_style)
+        assert isinstance(node, MappingNode)
+        pairs = [
+            (key, self.fill(value, kept or self._kept(key.value), depth + 1))
+            if type(key) is ScalarNode
+            else (key, value)
+            for key, value in node.value
+        ]
+        return MappingNode(node.tag, pairs, node.start_mark, node.end_mark, node.flow_style)
+
+    def _kept(self, key: str) -> tuple[str, ...]:
+        captured = self.captured if key in _MAY_BE_CAPTURED else ()
+        return (*_SENT_AS_WRITTEN.get(key, ()), *captured)
+
+    def _scalar(self, node: ScalarNode, kept: tuple[str, ...]) -> Node:
+        text: str = node.value
+        for match in _COLUMN.finditer(text):
+            name = match[0][2:-1]
+            if name in kept and name not in self.columns:
+                continue
+            if name in PLACEHOLDERS and name not in self.columns:
+                where = ", ".join(key for key, names in _SENT_AS_WRITTEN.items() if name in names)
+                self.problems.add(node, f"{match[0]} is filled in by the run, and only in {where}")
+                self.problems.silence(node)
+                continue
+            if name not in self.columns:
+                hint = did_you_mean_or_valid(name, [*self.columns, *kept])
+                if name.isupper() and not did_you_mean(name, [*self.columns, *kept]):
+                    hint = (
+                        "; no environment variable is read here: give the value to the run, as in "
+                        f'--player "${name}", or in a table under "cases"'
+                    )
+                self.problems.add(node, f'{match[0]}: {self.source} has no column "{name}"{hint}')
+                self.problems.silence(node)
+                continue
+            self.used.add(name)
+            if match[0] == text:
+                return self._column(name, kept)
+            self.problems.add(node, f"{match[0]} stands within other text; a column is a whole value")
+            self.problems.silence(node)
+        return node
+
+    def _column(self, name: str, kept: tuple[str, ...]) -> Node:
+        """Return the value of a column, which may hold placeholders of the run, but no columns."""
+        value = self.columns[name]
+        return Filling({}, self.problems, "a column", self.captured).fill(value, kept)
+
+    def check_used(self, keys: Mapping[str, Node], ignored: frozenset[str] = frozenset()) -> None:
+        """Note each column that is used nowhere, at its key."""
+        for name, key in keys.items():
+            if name not in self.used and name not in ignored:
+                self.problems.add(key, f'no value is ${{{name}}}; the column "{name}" is used nowhere')

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
@@ -23,7 +23,6 @@ from simulator.core.steps import (
     Bet,
     Block,
     Details,
-    Expect,
     Parallel,
     Play,
     PlayerSpec,
@@ -41,6 +40,7 @@ from simulator.core.webhooks import Method
 from simulator.core.words import did_you_mean_or_valid, shortened
 from simulator.law.roles import KNOBS
 from simulator.law.rules import GROUPS, rule_ids
+from simulator.scenario.expecting import CAPTURE, EXPECT, finish_reply
 from simulator.scenario.kinds import (
     ANY_JSON,
     BET_AMOUNT,
@@ -48,7 +48,6 @@ from simulator.scenario.kinds import (
     COLUMNS,
     CONTENT_TYPE,
     DURATION,
-    EXPECT,
     FAULT,
     FLAG,
     HTTP_METHOD,
@@ -72,11 +71,9 @@ from simulator.scenario.kinds import (
     text_of,
     whole,
 )
-from simulator.scenario.shapes import Draft, Field, NodeKind, Record, Schema
+from simulator.scenario.shapes import Draft, Field, NodeKind, Record, Schema, Values
 from simulator.scenario.yaml import is_empty, noun_of, value_at
 from simulator.wire.profiles import DOCUMENTED_FIELDS
-
-Values = dict[str, Any]
 
 Finish = Callable[[Values, Node, Draft], None]
 
@@ -129,20 +126,9 @@ _SINGLE_CALLS = (Details, Balance, Bet, Win, Refund, Resend, Send)
 """The steps that can be used inside `parallel`."""
 
 
-def finish_read(values: Values, node: Node, draft: Draft) -> None:
-    """Make a step's own `within` one of its expectations."""
-    within_ns = values.pop("within", None)
-    if within_ns is None:
-        return
-    said: Expect = values.get("expect") or Expect()
-    if said.within_ns is not None:
-        draft.problems.add(node, '"within" stands twice: in the step and in its expect')
-    values["expect"] = Expect(said.outcome, said.balance, said.http, within_ns, said.body)
-
-
 def finish_bet(values: Values, node: Node, draft: Draft) -> None:
     """Complete a bet or win with its expectations and changes."""
-    finish_read(values, node, draft)
+    finish_reply(values, node, draft)
     _finish_changes(values, node, draft)
     fixed = _fixed_id((values.get("raw") or {}).get("transaction_id"))
     if fixed is not None:
@@ -151,6 +137,7 @@ def finish_bet(values: Values, node: Node, draft: Draft) -> None:
 
 def finish_refund(values: Values, node: Node, draft: Draft) -> None:
     """Check that a refund names a step, or an id that no step has and an amount."""
+    finish_reply(values, node, draft)
     _finish_changes(values, node, draft)
     named = [key for key in ("of", "transaction_id") if key in values]
     if len(named) != 1:
@@ -172,6 +159,7 @@ def _finish_changes(values: Values, node: Node, draft: Draft) -> None:
 
 def finish_send(values: Values, node: Node, draft: Draft) -> None:
     """Read the body as text or as a JSON value; it may be empty."""
+    finish_reply(values, node, draft)
     text: str | None = values.pop("body", None)
     # `json: null` is a body too.
     has_json = "json" in values
@@ -189,10 +177,12 @@ def finish_send(values: Values, node: Node, draft: Draft) -> None:
 def finish_parallel(values: Values, node: Node, draft: Draft) -> None:
     """Check that the steps are single calls."""
     for step in values.get("steps") or ():
-        if isinstance(step, _SINGLE_CALLS):
-            continue
         kind = type(step).__name__.lower()
         message = f"{kind} cannot be used inside parallel; only single calls can"
+        if isinstance(step, _SINGLE_CALLS):
+            if not step.expect.capture:
+                continue
+            message = "nothing can be captured inside parallel: your wallet decides the order"
         place = step.place
         if place.file == draft.problems.file:
             draft.problems.add_at(place.line, place.column, message, place.width)
@@ -237,6 +227,7 @@ STEPS = NodeKind(lambda node, draft: draft.read_steps(node, draft), {"$ref": "#/
 
 _PLAYER = Field("player", PLAYER, "The player it is for, by its name under `players`.")
 _EXPECT = Field("expect", EXPECT, "The expected reply.")
+_CAPTURE = Field("capture", CAPTURE, "Fields of the reply for later steps, as `${name}`.")
 _WITHIN = Field("within", DURATION, "The reply must come within this time.")
 _FAULT = Field("fault", FAULT, "The fault in this call.")
 _ID = Field("id", LABEL, "A label for this step in the file, not its transaction id.", attribute="label")
@@ -271,7 +262,7 @@ def _bet_or_win(name: str, make: type[Step], amount: NodeKind, meaning: str) -> 
     return StepKind(
         name,
         make,
-        Record(name, [written, _ID, _GAME, _PLAYER, _FAULT, _EXPECT, _WITHIN, *changes]),
+        Record(name, [written, _ID, _GAME, _PLAYER, _FAULT, _EXPECT, _WITHIN, _CAPTURE, *changes]),
         meaning,
         scalar=written,
         labelled=True,
@@ -284,18 +275,19 @@ STEP_KINDS: tuple[StepKind, ...] = (
     StepKind(
         "details",
         Details,
-        Record("details", [_PLAYER, _EXPECT]),
+        Record("details", [_PLAYER, _EXPECT, _CAPTURE]),
         "Read the player's details (account_details).",
         bare=True,
+        finish=finish_reply,
     ),
     StepKind(
         "balance",
         Balance,
-        Record("balance", [_IS, _PLAYER, _EXPECT, _WITHIN]),
+        Record("balance", [_IS, _PLAYER, _EXPECT, _WITHIN, _CAPTURE]),
         "Read the player's balance (user_balance); with an amount, it must be that.",
         scalar=_IS,
         bare=True,
-        finish=finish_read,
+        finish=finish_reply,
     ),
     _bet_or_win("bet", Bet, BET_AMOUNT, "Bet an amount (transaction_bet)."),
     _bet_or_win("win", Win, WIN_AMOUNT, "Win an amount (transaction_win)."),
@@ -312,6 +304,7 @@ STEP_KINDS: tuple[StepKind, ...] = (
                 _PLAYER,
                 _FAULT,
                 _EXPECT,
+                _CAPTURE,
                 *_REFUND_CHANGES,
             ],
         ),
@@ -334,10 +327,12 @@ STEP_KINDS: tuple[StepKind, ...] = (
                 Field("player", PLAYER, "Changes the player of the repeated request."),
                 _FAULT,
                 _EXPECT,
+                _CAPTURE,
             ],
         ),
         "Send the same bytes again, with the same transaction_id.",
         scalar=_STEP,
+        finish=finish_reply,
     ),
     StepKind(
         "round",
@@ -404,6 +399,7 @@ STEP_KINDS: tuple[StepKind, ...] = (
                 Field("headers", headers(), "Further headers."),
                 _PLAYER,
                 _EXPECT,
+                _CAPTURE,
             ],
         ),
         "Send any body. A valid webhook is judged like one; otherwise no money may move.",
@@ -579,8 +575,16 @@ SCENARIO_FIELDS = Record(
         Field("needs", set_of(choice(*NEEDS), "needs"), "What the wallet must offer."),
         Field("skip", REASON, "Why it is not run."),
         Field("xfail", REASON, "Why it is known to fail."),
+        Field("timeout", DURATION, "How long it may take; then it fails.", attribute="timeout_ns"),
+        Field("defaults", COLUMNS, "Values of its ${column}s where no row, and no use, gives others."),
         Field("cases", CASES, "A table with one test in each row; ${column} stands for a whole value."),
         Field("steps", STEPS, "What happens.", required=True),
         Field("finally", STEPS, "What happens at the end in any case.", attribute="finally_"),
     ],
 )
+
+FOLDER_FIELDS = Record(
+    "the file of a folder",
+    [Field("tags", set_of(TEXT, "tags"), "Tags of every scenario in it.", required=True)],
+)
+"""What `_folder.yaml` may hold."""
