@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -105,17 +107,14 @@ def test_what_is_wrong_is_named_with_its_calls_on_the_screen_and_in_each_report(
     assert "http://" not in page.replace(endpoint, "")
 
 
-@pytest.mark.parametrize(
-    ("flags", "said"),
-    [(["--max-p95", "1ms"], "p95 is"), (["--max-errors", "0.5%"], "of the calls got no usable answer")],
-)
-def test_a_broken_threshold_fails_the_load_of_a_right_wallet(
-    tmp_path: Path, flags: list[str], said: str
-) -> None:
+def test_broken_thresholds_fail_the_load_of_a_right_wallet(tmp_path: Path) -> None:
     with small_wallet.serving(Weary()) as endpoint:
-        done = load(endpoint, tmp_path, *flags)
+        done = load(endpoint, tmp_path, "--max-p95", "1ms", "--max-p99", "1m", "--max-errors", "0.5%")
     assert done.returncode == 1, done.stdout + done.stderr
-    assert said in done.stdout.splitlines()[-1]
+    said = done.stdout.splitlines()[-1]
+    assert "p95 is" in said
+    assert "of the calls got no usable answer" in said
+    assert "p99" not in said
 
 
 def test_calls_that_are_disturbed_on_purpose_are_judged_and_are_no_errors(tmp_path: Path) -> None:
@@ -154,6 +153,7 @@ def test_bad_input_gets_a_sentence_before_anything_is_sent(
     assert said in done.stderr
 
 
+@pytest.mark.campaign
 def test_a_worker_that_is_killed_is_told_and_its_calls_without_an_answer_are_unknown(tmp_path: Path) -> None:
     _, problems = load_lab.killed(tmp_path, 2)
     assert problems == []
@@ -166,6 +166,33 @@ def test_a_master_and_workers_on_four_hosts_make_one_load(tmp_path: Path) -> Non
     if line.startswith("skipped"):
         pytest.skip(line)
     assert problems == []
+
+
+def test_only_the_engine_is_patched_by_gevent() -> None:
+    """The process of the command, which judges and restores with threads, never imports it, nor Locust."""
+    program = (
+        "import sys, simulator.cli.load_cmd, simulator.load.launch, simulator.load.page\n"
+        "print({'gevent', 'locust'} & {name.partition('.')[0] for name in sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
+def test_without_locust_it_says_how_to_install_it(tmp_path: Path) -> None:
+    """The package works without the extra."""
+    program = (
+        "import importlib.util as util, sys\n"
+        "find = util.find_spec\n"
+        "util.find_spec = lambda name, *more: None if name == 'locust' else find(name, *more)\n"
+        "from simulator.cli import main\n"
+        "sys.argv[1:] = ['load', '--endpoint', 'http://127.0.0.1:1/w', '--player', '1000']\n"
+        "sys.exit(main())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 4
+    assert "betrontech-simulator[load]" in done.stderr
 
 
 def test_a_wallet_that_is_not_there_gives_no_verdict(tmp_path: Path) -> None:

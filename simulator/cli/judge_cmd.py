@@ -67,7 +67,7 @@ def judge(
         sources = [Table(source.name, named) for source in sources]
     with _progress() as progress:
         found, players = judge_files(
-            sources, progress, processes=processes or _processors(), keep=target is not None
+            sources, progress, processes=processes or processors(), keep=target is not None
         )
     if target != "-":
         for each in found.kept:
@@ -85,7 +85,7 @@ def judge(
     return _CODES[worst]
 
 
-def _processors() -> int:
+def processors() -> int:
     """Return how many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

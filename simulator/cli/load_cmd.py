@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from simulator.cli.judge_cmd import summary_text
+from simulator.cli.judge_cmd import processors, summary_text
 from simulator.cli.options import settings_command
 from simulator.cli.output import write_whole
 from simulator.core.values import Frozen
@@ -50,7 +49,7 @@ _LOADED = Section(
 
 _WALLET = Section(
     TARGET.title,
-    tuple(row for row in TARGET.rows if row.name not in {"restart_hook", "block_hook", "seed_hook"}),
+    tuple(row for row in TARGET.rows if row.name not in {"restart_hook", "block_hook"}),
 )
 
 FOR_S = 60.0
@@ -128,11 +127,6 @@ def _workers(_context: click.Context, _parameter: click.Parameter, text: str) ->
     if not text.isdecimal() or not 1 <= int(text) <= WORKERS_MAX:
         raise click.BadParameter(f'expected auto or a number from 1 to {WORKERS_MAX:,}, found "{text}"')
     return int(text)
-
-
-def processors() -> int:
-    """Return how many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _address(_context: click.Context, parameter: click.Parameter, text: str | None) -> tuple[str, int] | None:
@@ -308,8 +302,13 @@ def _options(asked: _Asked, settings: RunSettings, folder: Path) -> LoadOptions:
     from simulator.load.launch import LoadOptions  # not for help, as above
     from simulator.load.plan import DEFAULT_MIX, read_disturbances, read_mix
 
+    users = asked.users or len(settings.players)
+    if not users:
+        raise UsageError(
+            "how many users? --seed-hook makes a player for each, so give their number: --users 50"
+        )
     return LoadOptions(
-        users=asked.users or len(settings.players),
+        users=users,
         seconds=asked.seconds or FOR_S,
         mix=tuple(read_mix(asked.mix or DEFAULT_MIX)),
         folder=folder,
@@ -321,6 +320,7 @@ def _options(asked: _Asked, settings: RunSettings, folder: Path) -> LoadOptions:
         workers=asked.workers,
         master=asked.master,
         web=asked.web,
+        judges=processors(),
     )
 
 
@@ -366,6 +366,9 @@ class Progress:
         if kind == "tick":
             self._tick(facts)
             return
+        if kind == "judged":
+            self._over(f"  judging: {facts['share']:.0%}" if facts["share"] else "  judging")
+            return
         text = _SAID[kind](facts) if kind in _SAID else ""
         if text:
             self._end_line()
@@ -386,9 +389,18 @@ class Progress:
             f"{facts['calls_per_s']:,} calls/s  p95 {facts['p95_ms']:,} ms  "
             f"{plural(facts['errors'], 'error')}"
         )
-        click.echo(f"\r{text:<78}" if terminal else text, nl=not terminal, err=self._apart)
-        sys.stdout.flush()
-        self._on_line = terminal
+        if terminal:
+            self._over(text)
+        else:
+            self.say(text)
+
+    def _over(self, text: str) -> None:
+        """Write over the last line of a terminal; elsewhere print nothing."""
+        stream = sys.stderr if self._apart else sys.stdout
+        if stream.isatty():
+            click.echo(f"\r{text:<78}", nl=False, err=self._apart)
+            stream.flush()
+            self._on_line = True
 
     def _end_line(self) -> None:
         if self._on_line:
@@ -397,6 +409,7 @@ class Progress:
 
 
 _SAID: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "making": lambda facts: f"making {plural(facts['players'], 'player')} with the seed hook",
     "preflight": lambda facts: f"reading {plural(facts['players'], 'balance')}",
     "waiting": lambda facts: f"waiting for {plural(facts['workers'], 'worker')} at port {facts['port']}",
     "worker": lambda facts: (
@@ -428,6 +441,8 @@ CAUSES_SHOWN = 5
 
 PLAYERS_SHOWN = 5
 
+CALLS_SHOWN = 6
+
 
 def _print(result: LoadResult, outcome: LoadOutcome) -> None:
     """Print the figures, the causes with the calls that collided, and how the load ended."""
@@ -452,10 +467,11 @@ def _cause(cause: LoadCause) -> Iterator[str]:
     player = f"  player {visible(cause.shown.player)}"
     yield f"{player}{f', {cause.worker}' if cause.worker else ''}: {visible(cause.explanation)}"
     yield from (f"    {visible(lane)}" for lane in cause.shown.verdict.lanes)
-    for call in cause.collided:
+    for call in cause.collided[:CALLS_SHOWN]:
         at = "" if call.at_s is None else f", sent at {call.at_s:.3f} s"
         took = "never answered" if call.took_ms is None else f"answered after {call.took_ms:.1f} ms"
-        yield f"   = call   {visible(call.name)} {visible(call.transaction_id or '')}{at}, {took}"
+        named = f"{call.name} {call.transaction_id or ''}".rstrip()
+        yield f"   = call   {visible(named)}{at}, {took}"
     players = ", ".join(map(visible, cause.players[:PLAYERS_SHOWN]))
     left = len(cause.players) - PLAYERS_SHOWN
     more = f" and {left:,} more" if left > 0 else ""

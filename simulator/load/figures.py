@@ -28,6 +28,11 @@ _KIND = re.compile(rb'"no_reply":\{"kind":"(?P<kind>[a-z]+)","detail":"(?P<detai
 
 _INJECTED = b"injected"
 
+_SECOND_NS = 1_000_000_000
+
+_LEAST_S = 0.1
+"""A step of time that is shorter has its calls in this time: a rate over a moment is none."""
+
 
 class Percentiles(Frozen):
     """Percentiles of the answers to some calls, in milliseconds; None where there was no answer."""
@@ -113,7 +118,7 @@ class _Count:
             end_ns = int(answered) + offset_ns if answered else at_ns
             self._first_ns = min(self._first_ns or at_ns, at_ns)
             self._last_ns = max(self._last_ns, end_ns)
-            second = at_ns // 1_000_000_000
+            second = at_ns // _SECOND_NS
             self._sent[second] += 1
             noun = _NOUNS.get(method, "other")
             self._methods[noun] += 1
@@ -171,11 +176,14 @@ class _Count:
             return
         for start in range(seconds[0], seconds[-1] + 1, width):
             within = range(start, start + width)
+            # The first second and the last one are not whole.
+            begins, ends = max(start * _SECOND_NS, self._first_ns), (start + width) * _SECOND_NS
+            lasted_s = max(_LEAST_S, (min(ends, self._last_ns) - begins) / _SECOND_NS)
             taken = [each for second in within for each in self._by_second.get(second, ())]
             yield Moment(
                 float(start - seconds[0]),
-                sum(self._sent[second] for second in within) / width,
-                sum(self._failed[second] for second in within) / width,
+                sum(self._sent[second] for second in within) / lasted_s,
+                sum(self._failed[second] for second in within) / lasted_s,
                 _latencies(taken),
             )
 

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,12 @@ from typing import Any
 from simulator import __version__
 from simulator.archive.following import Verdicts
 from simulator.archive.judging import judge_files
-from simulator.archive.sources import LineSource, no_progress
+from simulator.archive.sources import LineSource
 from simulator.core.call_lines import call_object, line_text, opening_object
 from simulator.core.calls import Call, Opening
 from simulator.core.money import Money, format_money
 from simulator.core.secrets import mask_url
+from simulator.core.steps import MAIN_PLAYER, PlayerSpec
 from simulator.core.values import Frozen
 from simulator.errors import EndpointUnreachable, SimulatorError, UsageError
 from simulator.load.figures import Figures, figures_of
@@ -37,6 +39,7 @@ from simulator.load.plan import LoadPlan, MixedSession, players_needed, shipped_
 from simulator.load.record import LINES, mend, players_in
 from simulator.run.context import RunContext, Stopped, context_of, target_of
 from simulator.run.judge import FormLog
+from simulator.run.players import Cast, Hooks, NoPlayer
 from simulator.run.preflight import Preflight, RootCause
 from simulator.run.restore import Restore, players_in_use
 from simulator.settings import RunSettings
@@ -44,7 +47,7 @@ from simulator.settings.load import variables
 from simulator.wire.sender import Sender, wait_for
 
 READS_AT_ONCE = 16
-"""How many balances are read at once before a load."""
+"""How many balances are read at once before a load, and put back after it."""
 
 START_S = 60.0
 """How long the processes of the engine may take to start."""
@@ -59,8 +62,8 @@ class LoadOptions(Frozen, kw_only=True):
     """What a load is asked for, besides the settings of the wallet.
 
     `workers` is how many processes send calls. With `master` (an address and a port to listen at) they are
-    started elsewhere, and are waited for. `web` is where Locust's own page is served. `players_of_user` and
-    the shares are those of the plan. The records stay in `folder`.
+    started elsewhere, and are waited for. `web` is where Locust's own page is served. The records stay in
+    `folder`; so many processes as `judges` judge them.
     """
 
     users: int
@@ -75,6 +78,7 @@ class LoadOptions(Frozen, kw_only=True):
     workers: int = 1
     master: tuple[str, int] | None = None
     web: tuple[str, int] | None = None
+    judges: int = 1
 
 
 class WorkerRecord(Frozen, kw_only=True):
@@ -154,6 +158,9 @@ def run_load(settings: RunSettings, options: LoadOptions, say: Say, folder: Path
 def _check_players(settings: RunSettings, options: LoadOptions) -> None:
     needed = players_needed(options.mix)
     players = len(settings.players)
+    if not players and settings.seed_hook is not None:
+        # It makes as many as are needed.
+        return
     if players < needed * (1 if options.share else options.users):
         each = "" if needed == 1 else f" with {needed} players each"
         hint = (
@@ -205,7 +212,7 @@ class _Load:
             balances = self._preflight()
         except EndpointUnreachable as error:
             return LoadResult(why=str(error), unreachable=True)
-        except (RootCause, Stopped) as error:
+        except (RootCause, Stopped, NoPlayer) as error:
             notes = self._restore.at_the_end(hopeless=True, in_hurry=False)
             return LoadResult(why=str(error), unreachable=False, notes=tuple(notes))
         except KeyboardInterrupt:
@@ -219,21 +226,39 @@ class _Load:
     def _preflight(self) -> dict[str, Money]:
         """Return the balance of each player, after one of them was tried with a bet and a win."""
         preflight = Preflight(self._context, FormLog())
+        self._context.sender = Sender(wait_for(lambda: target_of(self._settings), self._settings.wait_for_s))
+        if not self._settings.players:
+            self._settings = replace(self._settings, players=self._made_players())
         players = self._settings.players
         self._say("preflight", {"players": len(players)})
-        self._context.sender = Sender(wait_for(lambda: target_of(self._settings), self._settings.wait_for_s))
         first = players[0]
         preflight.balance(first)
         self._notes += self._restore.put_back_what_was_left()
         balance = preflight.balance(first)
-        self._restore.remember(first, balance)
+        self._remember(first, balance)
         preflight.check(first, balance)
         balances = {first: preflight.balance(first)}
         with ThreadPoolExecutor(READS_AT_ONCE, thread_name_prefix="preflight") as pool:
             for player, read in zip(players[1:], pool.map(preflight.balance, players[1:]), strict=True):
                 balances[player] = read
-                self._restore.remember(player, read)
+                self._remember(player, read)
         return balances
+
+    def _remember(self, player: str, balance: Money) -> None:
+        """Remember what to put back; nobody needs the balance of a player that was made for the load."""
+        if self._settings.seed_hook is None:
+            self._restore.remember(player, balance)
+
+    def _made_players(self) -> tuple[str, ...]:
+        """Let the seed hook make as many players as the users need. Raises NoPlayer."""
+        users = players_needed(self._options.mix) * (1 if self._options.share else self._options.users)
+        self._say("making", {"players": users})
+        hooks = Hooks(self._settings)
+        cast = Cast(self._settings, hooks, self._context.run)
+        try:
+            return tuple(cast.take({MAIN_PLAYER: PlayerSpec()})[MAIN_PLAYER] for _ in range(users))
+        finally:
+            hooks.close()
 
     def _loaded(self, balances: Mapping[str, Money]) -> LoadResult:
         options = self._options
@@ -249,10 +274,15 @@ class _Load:
         self._say("judging", {})
         figures = figures_of([each.file for each in workers if each.file is not None])
         sources = [LineSource(str(file)) for file in files]
-        found, players = judge_files(sources, no_progress, processes=options.workers, keep=False)
+        found, players = judge_files(
+            sources,
+            lambda _what, share, _count: self._say("judged", {"share": share}),
+            processes=options.judges,
+            keep=False,
+        )
         closing_reads = len(self._calls) if closing is not None else 0
         self._say("restoring", {"players": len(balances)})
-        self._notes += self._restore.at_the_end(hopeless=False, in_hurry=interrupted)
+        self._notes += self._restore.at_the_end(hopeless=False, in_hurry=interrupted, at_once=READS_AT_ONCE)
         return LoadResult(
             plan=plan,
             workers=tuple(workers),

@@ -76,14 +76,17 @@ class Restore:
         then = "; the next run or betrontech-sim restore puts them back" if on_disk else ""
         return [*notes, f"the run ended early, so balances were not put back: {balances}{more}{then}"]
 
-    def at_the_end(self, *, hopeless: bool, in_hurry: bool) -> list[str]:
-        """Restore every player if possible, within seconds after an interrupt; return notes."""
+    def at_the_end(self, *, hopeless: bool, in_hurry: bool, at_once: int = 1) -> list[str]:
+        """Restore every player if possible, `at_once` of them at a time; return notes.
+
+        After an interrupt it takes some seconds at the most.
+        """
         if hopeless or self._context.gone:
             return self.left_as_it_is(kept=in_hurry or self._context.gone)
         self._context.ending = True
         if in_hurry:
             return self._hurriedly()
-        notes = self._all()
+        notes = self._all(at_once)
         if self._context.gone:
             return [*notes, *self.left_as_it_is()]
         # What the wallet itself made impossible has been said, and would fail again.
