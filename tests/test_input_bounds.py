@@ -164,7 +164,7 @@ def test_names_that_are_not_utf_8_run(tmp_path: Path) -> None:
     """A scenario, each report and a folder of data may have the name that a file system allows."""
     name = os.fsdecode(b"caf\xe9")
     (tmp_path / f"{name}.yaml").write_text("steps:\n- bet: {amount: 1.00, expect: {http: 404}}\n", "utf-8")
-    kinds = ("json", "junit", "junit-full", "html", "markdown", "ndjson")
+    kinds = ("json", "junit", "junit-full", "html", "markdown", "ndjson", "gitlab")
     with serving(SmallWallet()) as endpoint:
         target = ("--endpoint", endpoint, "--player", "1000")
         reports = [part for kind in kinds for part in ("--report", f"{kind}:{name}.{kind}")]

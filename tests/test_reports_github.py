@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
@@ -12,12 +14,12 @@ import pytest
 from markdown_it import MarkdownIt
 
 from command_line import simulate
-from report_stories import RUN, a_finding, a_scenario, end, ran, start, told
+from report_stories import REFUND_FILE, RUN, a_finding, a_scenario, end, ran, start, told
 from simulator.core.findings import Place, Severity, Verdict
 from simulator.errors import ExitCode
 from simulator.report.events import Event, FindingRaised
 from simulator.report.markdown import SUMMARY_BYTES_MAX, AnnotationsReport, MarkdownReport
-from simulator.report.tally import Report, render
+from simulator.report.tally import Report, open_report, render
 from small_wallet import Fields, SmallWallet, serving
 
 HOSTILE = "<img src=x> | `a` **b** [c](http://evil.example) %0A::error::x"
@@ -264,3 +266,40 @@ def test_a_block_of_code_is_not_ended_by_its_text() -> None:
         told("markdown", [start(), *ran(a_scenario(), Verdict.FAILED, finding), end(ExitCode.FOUND)])
     )
     assert "<code>one\n````\n&lt;/code&gt;\n</code>" in page
+
+
+# --- GitLab ---------------------------------------------------------------------------------------
+
+
+def test_gitlab_lists_each_cause_once_with_its_place() -> None:
+    """The fingerprint is the same in every run, so that a merge request tells new causes from old ones."""
+    one, other = (
+        a_finding(),
+        a_finding(cause="form:CON-07:status-text", rule="CON-07", severity=Severity.WARNING),
+    )
+    events = [start(), *ran(a_scenario(), Verdict.FAILED, one, other), end(ExitCode.FOUND)]
+    first, second = json.loads(told("gitlab", events))
+    assert (first["check_name"], first["severity"]) == ("IDE-03", "critical")
+    assert first["location"] == {"path": REFUND_FILE, "lines": {"begin": 11}}
+    assert one.label in first["description"]
+    assert (second["check_name"], second["severity"]) == ("CON-07", "minor")
+    assert first["fingerprint"] != second["fingerprint"]
+    again = [
+        start(),
+        *ran(a_scenario(), Verdict.FAILED, replace(one, label="another amount")),
+        end(ExitCode.FOUND),
+    ]
+    assert json.loads(told("gitlab", again))[0]["fingerprint"] == first["fingerprint"]
+
+
+def test_gitlab_names_files_from_the_top_of_the_repository() -> None:
+    stream = io.StringIO()
+    report = open_report("gitlab", stream, folder="tests/wallet")
+    render(report, [start(), *ran(a_scenario(), Verdict.FAILED, a_finding()), end(ExitCode.FOUND)])
+    assert json.loads(stream.getvalue())[0]["location"]["path"] == f"tests/wallet/{REFUND_FILE}"
+
+
+def test_a_right_wallet_gives_gitlab_an_empty_list() -> None:
+    assert (
+        json.loads(told("gitlab", [start(), *ran(a_scenario(), Verdict.PASSED), end(ExitCode.PASSED)])) == []
+    )

@@ -118,7 +118,7 @@ def test_no_report_of_a_run_shows_a_secret(tmp_path: Path, endpoint: str) -> Non
     scenario.write_text(SCENARIO)
     reports = [
         f"--report={kind}:{tmp_path / kind}"
-        for kind in ("junit", "junit-full", "json", "ndjson", "html", "markdown")
+        for kind in ("junit", "junit-full", "json", "ndjson", "html", "markdown", "gitlab")
     ]
     reports.append("--report=github")
     done = simulate("run", str(scenario), *flags(endpoint), "-v", "--full", *reports, folder=tmp_path)

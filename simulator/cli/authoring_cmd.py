@@ -25,7 +25,7 @@ from simulator.errors import ExitCode, UsageError
 from simulator.law.rules import Rule, checks, rule, rule_of, rules
 from simulator.law.situations import Situation
 from simulator.report.coverage import Covered, coverage
-from simulator.report.languages import REPORTS, lang_of_locale, texts_in
+from simulator.report.languages import REPORTS, Words, lang_of_locale, texts_in
 from simulator.report.text import plural
 from simulator.scenario.files import load_scenarios, select
 from simulator.settings.load import variables
@@ -132,7 +132,7 @@ def explained(found: Rule, files: tuple[str, ...], language: Lang = Lang.ENGLISH
     texts = texts_in(REPORTS, language)
     parts = [
         f"{found.id}  {found.title}",
-        f"{texts['explain_level']}: {found.level.value}",
+        f"{texts['explain_level']}: {Words(language)(found.level.value)}",
         _section(texts["explain_meaning"], found.meaning),
         _section(texts["explain_why"], found.why),
         _section(texts["explain_source"], found.source),

@@ -285,10 +285,15 @@ def _opened(target: ReportTarget, lang: Lang) -> _Outlet:
     # Lines of NDJSON are whole one by one, and read while the run goes on.
     at_once = target.kind is ReportKind.NDJSON
     if target.file == STANDARD_OUTPUT:
-        report = open_report(target.kind, sys.stdout, lang)
+        report = open_report(target.kind, sys.stdout, lang, _folder_below(target.top))
         return _Outlet(report, what, stream=sys.stdout, as_they_come=at_once)
     file = _file_of(f"--report {name}", target.file, at_once=at_once)
-    return _Outlet(open_report(target.kind, file.stream, lang), what, file=file, as_they_come=at_once)
+    return _Outlet(
+        open_report(target.kind, file.stream, lang, _folder_below(target.top)),
+        what,
+        file=file,
+        as_they_come=at_once,
+    )
 
 
 def _known_causes(path: Path) -> _Outlet:
@@ -318,10 +323,7 @@ def _for_github(target: ReportTarget, log: TextIO) -> list[_Outlet]:
     # A run loads what it writes.
     from simulator.report.markdown import SUMMARY_BYTES_MAX, AnnotationsReport, MarkdownReport
 
-    here, top = Path.cwd().resolve(), target.top.resolve() if target.top else None
-    # Outside of the repository, on another drive perhaps, GitHub knows no file of the run.
-    folder = here.relative_to(top).as_posix() if top and here.is_relative_to(top) else ""
-    outlets = [_Outlet(AnnotationsReport(log, folder), _LOG, stream=log)]
+    outlets = [_Outlet(AnnotationsReport(log, _folder_below(target.top)), _LOG, stream=log)]
     if target.file != STANDARD_OUTPUT:
         with suppress(OSError):
             file = _Appended(target.file)
@@ -329,3 +331,12 @@ def _for_github(target: ReportTarget, log: TextIO) -> list[_Outlet]:
             room = SUMMARY_BYTES_MAX - file.stream.tell()
             outlets.append(_Outlet(MarkdownReport(file.stream, room), "the report github", file=file))
     return outlets
+
+
+def _folder_below(top: Path | None) -> str:
+    """Return how the current folder is named from the top of the repository.
+
+    Outside of it, on another drive perhaps, GitHub and GitLab know no file of the run.
+    """
+    here = Path.cwd().resolve()
+    return here.relative_to(top.resolve()).as_posix() if top and here.is_relative_to(top.resolve()) else ""

@@ -1,10 +1,12 @@
-"""A run for a pull request: a summary in Markdown, and annotations as GitHub's workflow commands.
+"""A run for a pull request: a summary in Markdown, annotations for GitHub, a code quality report for GitLab.
 
 Both are bounded, because GitHub drops a summary above 1 MiB whole, and shows ten annotations of a kind.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePath
@@ -182,6 +184,53 @@ class AnnotationsReport:
         # GitHub shows as errors what failed the step.
         kind = cause.severity.value if cause.accepted is None else "notice"
         return workflow_command(kind, message or title, {**where, "title": title})
+
+
+_GITLAB = {Severity.ERROR: "critical", Severity.WARNING: "minor", Severity.NOTE: "info"}
+
+
+class CodeQualityReport:
+    """The causes as GitLab's code quality report, written on `close`.
+
+    A fingerprint is that of the cause alone, so that a merge request tells which are new and which are fixed.
+    `folder` leads from the top of the repository to the folder in which the run's files are named.
+    """
+
+    def __init__(self, stream: TextIO, folder: str = "") -> None:
+        self._stream = stream
+        self._folder = PurePath(folder)
+        self._tally = Overview()
+
+    def on(self, event: Event) -> None:
+        self._tally.on(event)
+
+    def close(self) -> None:
+        self._tally.finish()
+        tally = self._tally
+        entries = [self._entry(cause) for cause in tally.causes if cause.accepted is None]
+        if tally.exit_code is not ExitCode.PASSED and not tally.of_severity(Severity.ERROR):
+            why = f"{headline(tally)}: {_why_it_fails(tally)}"
+            entries.insert(0, _code_quality("betrontech-sim", why, "run", "critical", ".", 1))
+        self._stream.write(json.dumps(entries, indent=1) + "\n")
+        self._stream.flush()
+
+    def _entry(self, cause: Cause) -> dict[str, object]:
+        finding, scenario = cause.shown.finding, cause.shown.scenario
+        place = finding.place or (scenario.place if scenario else None)
+        told = f"{finding.message}: {finding.label}" if finding.label else finding.message
+        file, line = (self._folder / place.file, place.line) if place else (PurePath(), 1)
+        severity = _GITLAB[cause.severity]
+        return _code_quality(finding.rule, told, cause.key, severity, file.as_posix(), line)
+
+
+def _code_quality(rule: str, told: str, key: str, severity: str, file: str, line: int) -> dict[str, object]:
+    return {
+        "description": shorten(visible(told), MESSAGE_WIDTH_MAX),
+        "check_name": rule,
+        "fingerprint": hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest(),
+        "severity": severity,
+        "location": {"path": file, "lines": {"begin": line}},
+    }
 
 
 def workflow_command(name: str, message: str, properties: Mapping[str, str]) -> str:

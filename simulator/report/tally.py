@@ -22,7 +22,7 @@ from simulator.report.events import (
     StepFinished,
 )
 
-KINDS = ("junit", "junit-full", "json", "ndjson", "html", "markdown")
+KINDS = ("junit", "junit-full", "json", "ndjson", "html", "markdown", "gitlab")
 """The reports that go to a file, as ``--report KIND:FILE`` names them."""
 
 CUT_SHORT = "the run was interrupted before the end of this scenario"
@@ -75,10 +75,11 @@ class UnknownReport(UsageError):
         super().__init__(f'there is no report "{found}"{did_you_mean(found, KINDS)} (known: {known})')
 
 
-def open_report(kind: str, stream: TextIO, lang: Lang = Lang.ENGLISH) -> Report:
+def open_report(kind: str, stream: TextIO, lang: Lang = Lang.ENGLISH, folder: str = "") -> Report:
     """Return a report of that kind on a stream, which the caller closes. Raises UnknownReport.
 
-    Only the page has a language: the others are for programs.
+    Only the page has a language: the others are for programs. `folder` leads from the top of a repository to
+    the current folder.
     """
     # A run loads what it writes: none of them is on the way to the first webhook of a run without reports.
     match kind:
@@ -102,6 +103,10 @@ def open_report(kind: str, stream: TextIO, lang: Lang = Lang.ENGLISH) -> Report:
             from simulator.report.markdown import MarkdownReport
 
             return MarkdownReport(stream)
+        case "gitlab":
+            from simulator.report.markdown import CodeQualityReport
+
+            return CodeQualityReport(stream, folder)
         case _:
             raise UnknownReport(kind)
 

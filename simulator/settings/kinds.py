@@ -58,6 +58,7 @@ class ReportKind(StrEnum):
     NDJSON = "ndjson"
     HTML = "html"
     MARKDOWN = "markdown"
+    GITLAB = "gitlab"
     GITHUB = "github"
 
 
@@ -80,8 +81,8 @@ class Shard(Frozen):
 class ReportTarget(Frozen):
     """A report and the file it goes to; the file "-" is standard output.
 
-    `file` of a report for GitHub is the summary of the job, "-" if there is none, and `top` the folder from
-    which GitHub names files.
+    `file` of a report for GitHub is the summary of the job, "-" if there is none. `top` is the folder from
+    which GitHub and GitLab name files.
     """
 
     kind: ReportKind

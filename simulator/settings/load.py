@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ def load_run_settings(
         values["color"] = Color.NEVER
     if values.setdefault("jobs", jobs) == AUTO:
         values["jobs"] = _jobs(values)
-    values["reports"] = _for_github(values.get("reports", ()), environment)
+    values["reports"] = _for_gitlab(_for_github(values.get("reports", ()), environment), environment)
     values.setdefault("seed", int.from_bytes(os.urandom(8)) % _SEEDS)
     return RunSettings(paths=paths, **values)
 
@@ -100,6 +101,17 @@ def _for_github(
     summary = Path(environment.get("GITHUB_STEP_SUMMARY") or "-")
     github = ReportTarget(ReportKind.GITHUB, summary, Path(top) if top else None)
     return (*(target for target in targets if target.kind is not ReportKind.GITHUB), github)
+
+
+def _for_gitlab(
+    targets: tuple[ReportTarget, ...], environment: Mapping[str, str]
+) -> tuple[ReportTarget, ...]:
+    """Return the reports; the one for GitLab names files from the top of the repository."""
+    top = environment.get("CI_PROJECT_DIR")
+    return tuple(
+        replace(target, top=Path(top)) if top and target.kind is ReportKind.GITLAB else target
+        for target in targets
+    )
 
 
 def _file_layer(rows: tuple[Setting, ...], named: Path | None) -> Layer:

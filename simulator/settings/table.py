@@ -207,7 +207,8 @@ class RunSettings(Frozen, kw_only=True):
     reports: tuple[ReportTarget, ...] = setting(
         "--report",
         kinds.REPORTS,
-        "Write a report: html, markdown, junit, junit-full, json, ndjson (- is standard output), or github.",
+        "Write a report: html, markdown, junit, junit-full, json, ndjson, gitlab (- is standard output), or "
+        "github.",
         section="What is reported",
         default=(),
     )
