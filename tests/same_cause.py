@@ -28,6 +28,7 @@ UNSENDABLE = "cannot be sent by hand"
 """What `serve` says of a webhook that is none: a negative amount, a body that is no JSON."""
 
 SECONDS_MAX = 30
+PAUSE_NS = 1_500_000_000
 SEED = "1"
 AGENT = "same"
 MAX_BET = "50000.00"
@@ -175,7 +176,13 @@ def by_hand(wrong: Wallet, played: Played, control: str) -> bool:
     for line in before:
         wrong.take(line["request"], line["player"])
     ahead = [*played.blocks]
+    latest_ns = 0
     for line in lines:
+        paused_ns = line.get("sent_ns", 0) - latest_ns if latest_ns else 0
+        if paused_ns > PAUSE_NS:
+            # The scenario waits, since some wallets forget.
+            time.sleep(paused_ns / 1e9)
+        latest_ns = line.get("sent_ns", latest_ns)
         while ahead and line["type"] == "exchange" and ahead[0].at_ns < line["sent_ns"]:
             wrong.block(ahead.pop(0))
         if line["type"] == "opening":

@@ -127,6 +127,17 @@ def test_a_bet_that_is_refused_while_another_is_in_flight_needs_no_order_if_ther
     assert (None if named is None else named.finding.cause) == cause
 
 
+def test_a_bet_that_a_lock_refuses_is_no_race_although_its_refund_came_beside_it() -> None:
+    """That it was taken, and paid back by the refund, would explain the sum as well."""
+    operations = [
+        Operation(0, "p", Method.BET, "b1", Money(700), "g", 0, 10, Outcome.REFUSED, None),
+        Operation(1, "p", Method.BALANCE, None, None, None, 5, 15, Outcome.ACCEPTED, Money(10000)),
+        Operation(2, "p", Method.REFUND, "b1", Money(700), "g", 20, 30, Outcome.ACCEPTED, Money(10000)),
+        Operation(3, "p", Method.BALANCE, None, None, None, 40, 50, Outcome.ACCEPTED, Money(10000)),
+    ]
+    assert check_history(Money(10000), operations).situation is Situation.BET_REFUSED
+
+
 FOUR_REFUNDS = """\
 name: One refund four times at once
 steps:

@@ -53,6 +53,32 @@ class CutsBalances(SmallWallet):
         return super().move(player, int(sum_ * 100) - self.balances[player])
 
 
+class CutsWhatItWrites(SmallWallet):
+    """Adds exactly, and makes whole cents of the sum as `intval($sum * 100)` does."""
+
+    def move(self, player: str, cents: int) -> Fields:
+        written = int(float(self.written(self.balances[player] + cents)) * 100)
+        return super().move(player, written - self.balances[player])
+
+
+class StoresWholeUnits(SmallWallet):
+    """Answers with the cents that it has calculated, and keeps the balance in a column of whole units."""
+
+    def move(self, player: str, cents: int) -> Fields:
+        answer = super().move(player, cents)
+        self.balances[player] -= self.balances[player] % 100
+        return answer
+
+
+class AnswersBefore(SmallWallet):
+    """Answers with the balance from before the call."""
+
+    def move(self, player: str, cents: int) -> Fields:
+        before = self.accepted(player)
+        super().move(player, cents)
+        return before
+
+
 class RoundsBalances(SmallWallet):
     """Its column has whole units and rounds what is written to it."""
 
@@ -185,6 +211,22 @@ def test_a_wallet_that_stores_nothing_has_that_one_cause(wallet: SmallWallet) ->
     """Bets that are not taken, wins that are not paid and repeats that count are all of it."""
     folders = ("contract", "idempotency", "refunds", "ordering")
     assert [cause.key for cause in errors(wallet, *folders) if cause.breaks_the_law] == ["nothing-stored"]
+
+
+@pytest.mark.parametrize(
+    ("wallet", "cause", "folders"),
+    [
+        (CutsWhatItWrites(), "cents-cut", ("money",)),
+        (StoresWholeUnits(), "fraction-dropped", ("money", "rounds")),
+        (AnswersBefore(), "answer-balance-wrong", ("contract", "ordering")),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, SmallWallet) else "",
+)
+def test_a_mistake_in_what_is_written_or_shown_has_one_cause(
+    wallet: SmallWallet, cause: str, folders: tuple[str, ...]
+) -> None:
+    """A sum that is cut, a column without cents behind answers that have them, the balance before a win."""
+    assert [each.key for each in errors(wallet, *folders)] == [cause]
 
 
 class FreeBets(SmallWallet):

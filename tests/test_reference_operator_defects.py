@@ -32,6 +32,7 @@ SHOWN = [
     ("ids-trimmed", "bet b 1.00; bet b\u00a0 1.00", "98.00", "99.00"),
     ("ids-ignore-accents", "bet cafe 1.00; bet café 1.00", "98.00", "99.00"),
     ("unknown-player-created", "win w 5.00 user=p9", "0 None | 100.00", "1 5.00 | 100.00"),
+    ("user-id-wide-characters", "bet b 1.00 user=\uff50\uff11", "0 None | 100.00", "99.00"),
     ("user-id-invisible-ignored", "bet b 1.00 user=p1\u00ad", "0 None | 100.00", "99.00"),
     ("sql-injection", "win w 5.00 user='OR'1'='1", "0 None | 100.00", "105.00"),
     ("missing-id-charged", "bet - 10.00; bet - 10.00", "0 100.00 | 100.00", "80.00"),
@@ -197,6 +198,7 @@ SHOWN_ELSEWHERE = {
     "details-of-another-player",
     "bet-charged-then-dropped",
     "user-id-read-as-number",
+    "ids-forgotten-soon",
 }
 
 

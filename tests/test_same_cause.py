@@ -92,6 +92,8 @@ SHOWN_BY = {
     "user-id-read-as-number": "unknown/user-id-resembles-a-known-one.yaml[letters]",
     "user-id-invisible-ignored": "unknown/user-id-resembles-a-known-one.yaml[invisible]",
     "repeat-changes-stake": "idempotency/refund-after-other-amount.yaml[less]",
+    "ids-forgotten-soon": "idempotency/repeat-after-a-while.yaml",
+    "user-id-wide-characters": "unknown/user-id-resembles-a-known-one.yaml[wide]",
     "ids-ignore-accents": "idempotency/similar-ids.yaml[accent]",
     "unknown-method-refunds": "contract/unknown-method.yaml[id-of-a-bet]",
     "refund-restores-balance": "refunds/refund-of-an-earlier-bet.yaml",

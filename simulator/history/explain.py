@@ -158,7 +158,15 @@ def _refused_and_done(operations: Sequence[Operation], suspect: Operation) -> _R
 
 def _refused_for_nothing(operations: Sequence[Operation], suspect: Operation) -> _Repair | None:
     without = [each for each in operations if each is not suspect]
-    return Situation.CONCURRENT_WRONG, f"{suspect.name} was refused without a reason", without
+    return _REFUSED[suspect.method], f"{suspect.name} was refused without a reason", without
+
+
+_REFUSED = {
+    Method.BET: Situation.BET_REFUSED,
+    Method.WIN: Situation.WIN_REFUSED,
+    Method.REFUND: Situation.REFUND_REFUSED,
+}
+"""What a refusal without a reason is called: this takes one call, such as one that meets a lock."""
 
 
 def _refund_and_bet(operations: Sequence[Operation], suspect: Operation) -> _Repair | None:
@@ -239,12 +247,12 @@ MISTAKES: tuple[
     tuple[Callable[[Operation], bool], Callable[[Sequence[Operation], Operation], _Repair | None]], ...
 ] = (
     (_is_accepted, _refund_and_bet),
+    (_is_refused, _refused_for_nothing),
     (_is_refused, _refused_and_done),
     (_is_accepted, _no_effect),
     (_is_accepted, _none_of_its_kind),
     (_is_accepted, _twice),
     (_is_accepted, _for_nothing),
-    (_is_refused, _refused_for_nothing),
     (_shows, _odd_answer),
 )
 """Which answers each mistake fits, and the function that returns the history without it, or None."""

@@ -85,6 +85,10 @@ class Trail:
         """Return whether that was a balance of the player some calls ago."""
         return any(balance in balances for _, balances in self._steps)
 
+    def had_before(self, balance: Money) -> bool:
+        """Return whether that was a balance of the player before the one that the latest call met."""
+        return any(balance in balances for _, balances in [*self._steps][:-2])
+
     @property
     def line(self) -> str:
         """Return the line: ``100.00 → bet 10.00 → 90.00``."""
@@ -389,6 +393,7 @@ class Accounts:
         self.ledger = Ledger()
         self.traffic = traffic
         self.opening_reads: dict[str, int] = {}
+        self.past: dict[str, Collection[Money]] = {}
         self._players_max = players_max
         self._accounts: OrderedDict[str, Account] = OrderedDict()
         self._carried: dict[str, LeftOff] = {}

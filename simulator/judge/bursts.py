@@ -18,10 +18,11 @@ from simulator.core.webhooks import Method, WebhookRequest
 from simulator.judge.account import Account, Accounts
 from simulator.judge.blame import READS_WRONGLY, Stake, known_mistake, lawful_sum, one_call, stakes_in
 from simulator.judge.explanations import Around, of_burst, or_never_stored
-from simulator.judge.findings import MoneyFacts
+from simulator.judge.findings import MayBe, MoneyFacts
 from simulator.judge.judging import Judging
 from simulator.judge.rulings import NO_READ, Asking, Reads, SendAlone, Wanting
 from simulator.law.book import Book, TooManyWorlds
+from simulator.law.mistakes import cut_by_float
 from simulator.law.roles import Applied, Mark, Tombstone
 from simulator.law.situations import Situation
 
@@ -112,28 +113,44 @@ class BurstJudging(Judging):
         named = known or one_call(account.book, calls, gap)
         after: Money | None = None
         shown: tuple[Finding, ...] = ()
-        if named is None and verdict.situation in _RACES and balance is not None:
-            after, shown = yield from self._alone(account, calls, balance)
+        raced = named is None and verdict.situation in _RACES
+        # A cent may be lost now and then, or by each call: only more calls tell.
+        cent_off = known is None and named is not None and named[1] is Situation.CENT_OFF
+        if (raced or cent_off) and balance is not None:
+            of_a_kind = ALONE_MAX if cent_off else IDS_OF_A_KIND
+            after, shown = yield from self._alone(account, calls, balance, of_a_kind)
         self._found.extend(shown)
         if not shown:
+            may_be = self._may_be(account, calls, gap, balance, named, verdict.situation)
             trail = account.trail.line
             facts = MoneyFacts(account.player, (), None, trail, verdict.explanation, verdict.lanes)
-            situation = verdict.situation if named is None else named[1]
             method = None if named is None else named[0].method
-            vague = known is not None or situation is Situation.CONCURRENT_WRONG
-            around = Around(account.in_question, self._beside)
-            may_be = of_burst(account.book, around, calls, gap, vague=vague)
-            moved = {each.method for each in calls if each.method.moves_money}
-            may_be = self._plausible(account, may_be, moved | account.methods_in_question)
-            may_be = or_never_stored(account, situation, may_be, balance)
-            may_be = may_be.also(*(READS_WRONGLY if situation in READS_WRONGLY else ()))
+            situation = verdict.situation if named is None else named[1]
             self._found.append(findings.money(situation, call, facts, method, may_be=may_be))
         self._accused.add(account.player)
         account.blame(self._call)
         return after
 
+    def _may_be(
+        self,
+        account: Account,
+        calls: Sequence[Operation],
+        gap: Money,
+        balance: Money | None,
+        named: tuple[Operation, Situation] | None,
+        raced: Situation,
+    ) -> MayBe:
+        """Return what else explains calls that overlapped, where one is `named`, or they `raced`."""
+        situation = raced if named is None else named[1]
+        vague = situation is Situation.CONCURRENT_WRONG or self._mistakes[situation] > 0
+        moved = {each.method for each in calls if each.method.moves_money} | account.methods_in_question
+        around = Around(account.in_question, self._beside, disproved=account.traffic.disproved(moved))
+        may_be = of_burst(account.book, around, calls, gap, vague=vague)
+        may_be = or_never_stored(account, situation, self._plausible(account, may_be, moved), balance)
+        return may_be.also(*(READS_WRONGLY if situation in READS_WRONGLY else ()))
+
     def _alone(
-        self, account: Account, calls: Sequence[Operation], balance: Money
+        self, account: Account, calls: Sequence[Operation], balance: Money, of_a_kind: int
     ) -> Wanting[tuple[Money | None, tuple[Finding, ...]]]:
         """Send calls like these one after another; return the balance then, and what was wrong with them."""
         if not self._policy.sends_alone:
@@ -144,7 +161,7 @@ class BurstJudging(Judging):
         accounts.open(account.player, balance, account.book.terms, None)
         stakes = (*account.stakes_before, *stakes_in(account.book), *_stakes(calls))
         shown: list[Finding] = []
-        for request in alone_again(account.book, calls, balance):
+        for request in alone_again(account.book, calls, balance, of_a_kind):
             call = yield SendAlone(request)
             alone = accounts.get(account.player)
             if call is None or alone is None or alone.lost:
@@ -167,8 +184,12 @@ def _stakes(calls: Sequence[Operation]) -> Iterator[Stake]:
             yield Stake(call.game_id, call.amount or 0)
 
 
-def alone_again(book: Book, calls: Sequence[Operation], balance: Money) -> Iterator[WebhookRequest]:
+def alone_again(
+    book: Book, calls: Sequence[Operation], balance: Money, of_a_kind: int
+) -> Iterator[WebhookRequest]:
     """Yield calls like those that overlapped, to be sent one after another, with the ids that they had.
+
+    Of the ids that were used in the same way, so many are tried.
 
     The driver gives each id a new one. An id that was known before comes with the call that made it known,
     and a bet and its refund come in both orders. The calls of one id do not follow each other at once: what
@@ -176,10 +197,12 @@ def alone_again(book: Book, calls: Sequence[Operation], balance: Money) -> Itera
     """
     kinds: dict[tuple[Method, ...], int] = {}
     chosen: list[list[WebhookRequest]] = []
-    for id_, used in _by_id(calls).items():
+    # Amounts of which a float would lose a cent come first.
+    by_id = sorted(_by_id(calls).items(), key=lambda each: _survives_floats(each[1][0]))
+    for id_, used in by_id:
         requests = [*_before(book, used[0]), *(each.request for each in used[:IDS_OF_A_KIND])]
         kind = tuple(each.method for each in requests)
-        if kinds.get(kind, 0) >= IDS_OF_A_KIND or sum(map(len, chosen)) + len(kind) > ALONE_MAX:
+        if kinds.get(kind, 0) >= of_a_kind or sum(map(len, chosen)) + len(kind) > ALONE_MAX:
             continue
         kinds[kind] = kinds.get(kind, 0) + 1
         chosen.append(requests)
@@ -200,6 +223,10 @@ def _by_id(calls: Sequence[Operation]) -> dict[str, list[Operation]]:
         if call.method.moves_money and call.transaction_id is not None and call.amount is not None:
             found.setdefault(call.transaction_id, []).append(call)
     return found
+
+
+def _survives_floats(call: Operation) -> bool:
+    return cut_by_float(call.amount or 0) == call.amount
 
 
 def _before(book: Book, call: Operation) -> Iterator[WebhookRequest]:

@@ -60,13 +60,15 @@ class Around(Frozen):
 
     `unconfirmed` are the calls before it that no read has confirmed, and those that may arrive late. `beside`
     are the amounts of calls for other players since then. `stakes` are those of bets from before the book.
-    `grounded`: not only a read has shown the balance before.
+    `grounded`: not only a read has shown the balance before. `disproved` are ways in which a float may cut
+    cents that this wallet's does not.
     """
 
     unconfirmed: Sequence[Made]
     beside: Mapping[Method, Sequence[int]] = {}
     stakes: tuple[Stake, ...] = ()
     grounded: bool = True
+    disproved: frozenset[int] = frozenset()
 
     def misplaced(self, off: int, missing: Iterable[tuple[Method, int]]) -> set[Situation]:
         """Return what explains a gap if others' calls were booked here, and those `missing` elsewhere."""
@@ -105,7 +107,7 @@ def of_answer(book: Book, around: Around, made: Made, balance: Money) -> MayBe:
     ignored = made.request.method is Method.WIN and balance == made.before
     if ignored and _is_at_stake((*around.stakes, *stakes_in(book)), made):
         found.add(_S.WIN_WRONG_AMOUNT)
-    if not around.grounded and (made.call.outcome is Outcome.ACCEPTED or balance != made.before):
+    if not around.grounded:
         found |= set(READS_WRONGLY)
     lacks = None if made.call.balance is None else made.call.balance - balance
     booked = lacks is not None and balance in expected(book, made.call)
@@ -170,7 +172,8 @@ def of_read(book: Book, around: Around, balance: Money) -> MayBe:
         last = unconfirmed[-1]
         due = _CREDIT[last.request.method] * (last.request.amount or 0)
         off = balance - book.balances[0]
-        if last.role.row.moves and last.call.outcome is Outcome.ACCEPTED and last.effect(book) + off == due:
+        moving = last.role.row.kind in (Kind.BET, Kind.WIN, Kind.REFUND)
+        if moving and last.call.outcome is Outcome.ACCEPTED and last.effect(book) + off == due:
             # The wallet had the choice, and the answer does not show what it chose.
             found.add(_S.ANSWER_BALANCE_WRONG)
     return MayBe(frozenset(found), frozenset(elsewhere))
@@ -202,7 +205,7 @@ def of_burst(book: Book, around: Around, calls: Collection[Operation], gap: int,
     # Each call makes these, and of many calls some always come to what is missing.
     moves = [effect for some in effects.values() for effect in some if effect]
     found -= {_S.CENTS_CUT, _S.FRACTION_DROPPED}
-    found |= {_S.CENTS_CUT} if _is_cut_by_float(book.balances[0], moves, gap) else set()
+    found |= {_S.CENTS_CUT} if _is_cut_by_float(book.balances[0], moves, gap, around.disproved) else set()
     found |= {_S.FRACTION_DROPPED} if _is_coarse(book.balances[0], moves, gap) else set()
     found |= {NOTHING_DONE[method] for method, some in effects.items() if _add_up(some, -gap)}
     elsewhere = around.misplaced(
@@ -212,7 +215,7 @@ def of_burst(book: Book, around: Around, calls: Collection[Operation], gap: int,
     if _add_up([effect for some in effects.values() for effect in some], -gap):
         # Calls that started from the same balance: the last one to write undoes the others.
         found.add(_S.LOST_UPDATE)
-    if any(effects[Method.REFUND]):
+    if gap and any(effects[Method.REFUND]):
         # A refund that undoes more than its bet is off by what the calls beside it have moved.
         found.add(_S.REFUND_WRONG_AMOUNT)
     if vague:
@@ -255,28 +258,28 @@ def _is_coarse(before: int, moves: Sequence[int], gap: int) -> bool:
     return False
 
 
-def _is_cut_by_float(before: int, moves: Sequence[int], gap: int) -> bool:
-    """Return whether calls that overlapped are off by as many cents as a float loses that is cut."""
+def _is_cut_by_float(before: int, moves: Sequence[int], gap: int, disproved: Collection[int]) -> bool:
+    """Return whether calls that overlapped are off by as many cents as a float loses that is cut.
+
+    `disproved` are the ways of cutting that other calls have shown not to be this wallet's.
+    """
     if not gap or abs(gap) > len(moves):
         return False
-    if gap == sum((1 if each > 0 else -1) * cut_by_float(abs(each)) - each for each in moves):
-        return True
-    moves = list(moves)
-    order = Random(0)
-    losses: set[int] = set()
+    order, moves = Random(0), list(moves)
+    losses: list[tuple[int, ...]] = []
     for _ in range(_ORDERS_TRIED):
-        losses |= _lost_by_floats(before, moves)
+        losses.append(_lost_by_floats(before, moves))
         order.shuffle(moves)
-    return min(losses) <= gap <= max(losses)
+    by_way = [each for way, each in enumerate(zip(*losses, strict=True)) if way not in disproved]
+    return any(min(each) <= gap <= max(each) for each in by_way)
 
 
-def _lost_by_floats(before: int, moves: Sequence[int]) -> set[int]:
-    """Return what calls in this order lose, for each way in which a float cuts a balance."""
-    ways = len(cuts_by_float(before, 1))
-    balances = [before] * ways
+def _lost_by_floats(before: int, moves: Sequence[int]) -> tuple[int, ...]:
+    """Return what calls in this order lose, for each way in which a float may cut."""
+    balances = [before] * len(cuts_by_float(before, 1))
     for effect in moves:
         balances = [each + cuts_by_float(each, effect)[way] for way, each in enumerate(balances)]
-    return {each - before - sum(moves) for each in balances[1:]}
+    return tuple(each - before - sum(moves) for each in balances)
 
 
 def _of_floats(before: int, after: int, off: int) -> set[Situation]:

@@ -148,7 +148,7 @@ class Judging(Accusing):
     def opening(
         self, shown: Money | None, past: Collection[Money]
     ) -> Generator[ReadBalance, Call | None, tuple[Money | None, Ruling]]:
-        """Choose between the first read and the balance that was shown last."""
+        """Choose between the first read and the balance that was shown last; `past` are older ones."""
         balance, player = self._call.balance, self._call.request.player
         if balance is not None and shown is not None and balance != shown:
             again = yield ReadBalance(player, until=(shown,))
@@ -156,6 +156,7 @@ class Judging(Accusing):
                 self._wrong_read(player, None, balance, shown, self._call, lags=balance in past)
                 balance = shown
         self._accounts.opening_reads[player] = self._call.exchange.sent_ns
+        self._accounts.past[player] = past
         return balance, self._ruling(None, self._call.outcome)
 
     def _look(
@@ -282,7 +283,9 @@ class Judging(Accusing):
             told = fresh and before in (account.shown_before, account.stated)
             if told or (reads_are_wrong(self._mistakes) and not account.unconfirmed):
                 # The account was opened at a read that was wrong.
-                lags = None if told else False
+                older = self._accounts.past.get(account.player, ())
+                had = made.before in older or account.trail.had_before(made.before)
+                lags = told and before != account.stated and had
                 self._wrong_read(account.player, account, made.before, before, made.call, lags=lags)
                 account.take_in_corrected(made, answered, Money(before - made.before))
                 return

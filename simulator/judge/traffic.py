@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Method, WebhookRequest
@@ -38,7 +39,7 @@ class Traffic:
         self.stored = False
         self.emptied = False
         self.exact: set[Method] = set()
-        self._kept: set[tuple[Method, int]] = set()
+        self._kept: dict[Method, set[int]] = {}
         self._calls: deque[Passing] = deque(maxlen=notes_max)
 
     def note(self, request: WebhookRequest | None, sent_ns: int, answered_ns: int | None = None) -> None:
@@ -50,10 +51,16 @@ class Traffic:
         """Note that a call moved a balance exactly, as a read has shown."""
         if not effect or method in self.exact:
             return
-        losing = [moved != effect for moved in cuts_by_float(before, effect)]
-        self._kept |= {(method, way) for way, loses in enumerate(losing) if loses}
-        if all((method, way) in self._kept for way in range(len(losing))):
+        ways = cuts_by_float(before, effect)
+        kept = self._kept.setdefault(method, set())
+        kept |= {way for way, moved in enumerate(ways) if moved != effect}
+        if len(kept) == len(ways):
             self.exact.add(method)
+
+    def disproved(self, methods: Iterable[Method]) -> frozenset[int]:
+        """Return the ways of `cuts_by_float` in which calls of all these methods have not lost a cent."""
+        kept = [self._kept.get(method, set()) for method in methods]
+        return frozenset(set.intersection(*kept)) if kept else frozenset()
 
     def of_others(self, player: str, since_ns: int) -> dict[Method, list[int]]:
         """Return the amounts of the calls for other players that were in flight at that moment or later."""

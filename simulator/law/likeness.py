@@ -23,7 +23,16 @@ def near_forms(transaction_id: str) -> Iterator[str]:
 
 def resembles(user_id: str, known: str) -> bool:
     """Return whether a wallet that casts or trims ids takes a user_id for another player's."""
-    bare = user_id.strip()
+    bare = normalize("NFKC", user_id).strip()
     tail = bare.removeprefix(known)
     alike = bare.lstrip("0") == known.lstrip("0")
     return user_id != known and (alike or (tail != bare and not tail[0].isdigit()))
+
+
+_WIDE = {code: code + 0xFEE0 for code in range(0x21, 0x7F)}
+
+
+def widened(user_id: str) -> str:
+    """Return a user_id, never itself, in characters of double width, the same in many collations."""
+    wide = user_id.translate(_WIDE)
+    return wide if wide != user_id else f"{user_id}\uff10"

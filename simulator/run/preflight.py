@@ -198,7 +198,7 @@ class Preflight:
 
     def _moved(self, shown: Money, due: Money, amount: Money) -> Money:
         """Return the balance in an answer; note where a fraction has moved exactly."""
-        self._exact |= shown == due and amount % WHOLE_UNIT != 0
+        self._exact = shown == due and amount % WHOLE_UNIT != 0
         return shown
 
     def _call(self, script: Script, method: Method, player: str, amount: Money) -> Call:

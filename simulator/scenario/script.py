@@ -38,6 +38,7 @@ from simulator.core.steps import (
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Method, WebhookRequest, WireRequest, merged_headers
 from simulator.law.book import Ledger
+from simulator.law.likeness import widened
 from simulator.scenario.expecting import captures_of
 from simulator.scenario.limits import OWN_GAME, OWN_ID, Limits, is_plain_id
 from simulator.wire.forms import form_of
@@ -216,7 +217,8 @@ class Script:
         body = step.body.decode("utf-8", "surrogateescape")
         book = ledger.books.get(player)
         balance = format_money(book.balances[0]) if book is not None else "0.00"
-        body = body.replace("${player}", player).replace("${balance}", balance)
+        body = body.replace("${player}", player).replace("${wide_player}", widened(player))
+        body = body.replace("${balance}", balance)
         body = re.sub(OWN_ID, lambda found: f"{found[1]}{self._own_id(found[2])}{found[3]}", body)
         body = re.sub(OWN_GAME, lambda found: f"{found[1]}{self.game(found[2])}{found[3]}", body)
         if "${id}" in body:

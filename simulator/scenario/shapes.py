@@ -302,8 +302,8 @@ def _scalar(node: Node) -> JsonValue:
 
 # --- ${column}: a whole scalar that a row of `cases`, or the `with` of a `use`, fills in ----------
 
-PLACEHOLDERS = ("player", "balance", "run", "number", "id")
-"""The placeholders of a run in texts: user_id, balance, RUN, RUN as a number, a new id."""
+PLACEHOLDERS = ("player", "wide_player", "balance", "run", "number", "id")
+"""The placeholders of a run in texts: user_id, the same made wide, balance, RUN, its number, a new id."""
 
 COLUMN_NAME_PATTERN = r"[A-Za-z_][A-Za-z0-9_]*"
 

@@ -4,6 +4,7 @@
 
 import re
 import sqlite3
+import time
 import unicodedata
 
 from simulator.reference_operator.calls import (
@@ -24,6 +25,8 @@ from simulator.reference_operator.wallet import ACTIVE, Wallet, is_id, refusal
 
 IDEMPOTENCY = "idempotency"
 
+IDS_KEPT_S = 1.5
+
 
 @defect(
     "bet-charged-again",
@@ -39,6 +42,33 @@ class BetChargedAgain(Wallet):
             return super().answer_repeat(books, player, call, earlier)
         self.check_bet(books, player, call)
         return apply_again(self, books, player, call, -call.amount)
+
+
+@defect(
+    "ids-forgotten-soon",
+    f"Ids are kept in a cache for {IDS_KEPT_S} s: what is sent again later takes effect again.",
+    DefectKind.SEQUENTIAL,
+    IDEMPOTENCY,
+    cause="repeated-bet-taken-again",
+    also=("repeated-win-credited-again", "repeated-refund-credited-again", "same-id-other-amount-moved"),
+    any_first=True,
+)
+class IdsForgottenSoon(Wallet):
+    def __init__(self, database: Database, max_bet: int | None = None, seed: int = 0) -> None:
+        super().__init__(database, max_bet, seed)
+        self.kept: dict[tuple[str, str, str], float] = {}
+
+    def apply(self, books: Books, player: Player, call: MoneyCall, moved: int) -> Answer:
+        self.kept[player.user_id, call.method, call.transaction_id] = time.monotonic() + IDS_KEPT_S
+        return super().apply(books, player, call, moved)
+
+    def answer_repeat(self, books: Books, player: Player, call: MoneyCall, earlier: Effect) -> Answer:
+        kept_until = self.kept.get((player.user_id, call.method, call.transaction_id), 0.0)
+        if time.monotonic() < kept_until:
+            return super().answer_repeat(books, player, call, earlier)
+        if call.method == BET:
+            self.check_bet(books, player, call)
+        return apply_again(self, books, player, call, earlier.moved)
 
 
 @defect(
@@ -351,6 +381,20 @@ class UserIdInvisibleIgnored(Wallet):
         user_id = call.fields.get("user_id")
         printed = "".join(filter(str.isprintable, user_id)) if isinstance(user_id, str) else ""
         return books.player(printed) or super().find_player(books, call)
+
+
+@defect(
+    "user-id-wide-characters",
+    "Characters of double width are read as narrow ones in a user_id, as in most collations of Unicode.",
+    DefectKind.SEQUENTIAL,
+    IDENTITY,
+    cause="same-player-id",
+)
+class UserIdWideCharacters(Wallet):
+    def find_player(self, books: Books, call: ReceivedCall) -> Player:
+        user_id = call.fields.get("user_id")
+        narrow = unicodedata.normalize("NFKC", user_id) if isinstance(user_id, str) else ""
+        return books.player(narrow) or super().find_player(books, call)
 
 
 @defect(
