@@ -128,7 +128,7 @@ STEP_SLIPS = {
     ),
     "label taken": (
         "- bet: {amount: 1.00, id: b1}\n- win: {amount: 1.00, id: b1}",
-        '2:3 the label "b1" is taken by the bet of line 2',
+        '2:27 the label "b1" is taken by the bet of line 2; choose another',
     ),
     "label named last": (
         "- bet: {amount: 1.00, id: last}",

@@ -104,7 +104,8 @@ BROKEN = {
     ),
     "wrong indentation": (
         b"steps:\n  - balance\n - balance\n",
-        "3:2 not valid YAML: while parsing a block mapping, did not find expected key",
+        "3:2 not valid YAML: while parsing a block mapping, did not find expected key; "
+        "look at the indentation of this line and the one above",
     ),
     "unknown anchor": (
         b"steps:\n  - bet: *stake\n",

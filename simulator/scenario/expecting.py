@@ -184,6 +184,9 @@ _PARTS = ("contains", "matches", "absent", "headers")
 
 def _read_expect(node: Node, draft: Draft) -> Expect:
     if type(node) is ScalarNode:
+        if re.fullmatch(r"\d+\.\d\d|[1-5]\d\d", node.value):
+            key = "balance" if "." in node.value else "http"
+            raise Wrong(node, f'"{node.value}" is no outcome; write expect: {{{key}: {node.value}}}')
         return _EXPECT_OUTCOME[_OUTCOME.read(node, draft)]
     if type(node) is not MappingNode:
         raise Wrong(node, f"expect is accepted, refused, either, or a mapping; found {noun_of(node)}")

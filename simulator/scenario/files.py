@@ -201,9 +201,12 @@ def _reader(file: _File) -> Callable[[str], bytes]:
     def read(shown: str) -> bytes:
         if shown.startswith(BUNDLED):
             return bytes_of(bundled / shown.removeprefix(BUNDLED))
-        if from_bundle and shown.startswith(f"{BUNDLE}/"):
-            return bytes_of(bundled.parent / shown)
-        return bytes_of(_real(shown))
+        path = bundled.parent / shown if from_bundle and shown.startswith(f"{BUNDLE}/") else _real(shown)
+        try:
+            return bytes_of(path)
+        except FileNotFoundError as error:
+            reason = f"{error.strerror}{_nearest_path(shown, path)}"
+            raise FileNotFoundError(error.errno, reason) from None
 
     return read
 

@@ -1,31 +1,38 @@
 """Read a scenario file strictly into scenarios of typed steps, or report all its problems at once.
 
-Pure: an argument reads the files that `use` names. `table` declares what a scenario may hold; `yaml` turns
-text into nodes.
+Pure: an argument reads the files that `use` names. `step_reader` reads steps, `table` declares what they may
+hold; `yaml` turns text into nodes.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import PurePosixPath
 from posixpath import dirname, join, normpath
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from simulator.core.findings import Level, Place
 from simulator.core.mappings import Wrong
 from simulator.core.steps import Scenario, Step, all_steps
-from simulator.core.words import did_you_mean_or_valid, shortened
+from simulator.core.words import did_you_mean_or_valid, nearest, shortened
 from simulator.scenario.dry_run import contradictions
 from simulator.scenario.expecting import early_captures
-from simulator.scenario.kinds import COLUMNS, TEXT
-from simulator.scenario.shapes import Budget, Draft, Filling, YamlFile, names_to_capture
-from simulator.scenario.table import CASES, FOLDER_FIELDS, KINDS, SCENARIO_FIELDS, Row, StepKind
+from simulator.scenario.kinds import COLUMNS
+from simulator.scenario.shapes import (
+    PLACEHOLDERS,
+    Budget,
+    Draft,
+    Filling,
+    YamlFile,
+    columns_in,
+    names_to_capture,
+)
+from simulator.scenario.step_reader import read_steps, scope_of, spot
+from simulator.scenario.table import CASES, FOLDER_FIELDS, SCENARIO_FIELDS, Row
 from simulator.scenario.yaml import (
-    DEPTH_MAX,
     EnoughProblems,
     Problem,
     ProblemList,
@@ -34,6 +41,7 @@ from simulator.scenario.yaml import (
     decode,
     is_empty,
     noun_of,
+    value_at,
 )
 
 Read = Callable[[str], bytes]
@@ -223,7 +231,12 @@ def _scenario(
         library.files[place.file].problems.add_at(place.line, place.column, message, place.width)
     for call in contradictions(scenario):
         place = call.place
-        library.files[place.file].problems.add_at(place.line, place.column, call.problem, place.width)
+        problems, claim = library.files[place.file].problems, draft.claims.get(spot(place))
+        if claim is not None:
+            word = "balance" if call.problem.startswith("balance") else "outcome"
+            problems.add(value_at(claim, word), call.problem)
+        else:
+            problems.add_at(place.line, place.column, call.problem, place.width)
     return scenario
 
 
@@ -263,153 +276,6 @@ def _needs(draft: Draft) -> frozenset[str]:
     if sum(spec.exists for spec in draft.players.values()) > 1:
         needs.add("two_players")
     return frozenset(needs)
-
-
-def read_steps(node: Node, draft: Draft) -> tuple[Step, ...]:
-    """Return the steps of a list. Every problem is noted, and steps with problems are left out."""
-    if type(node) is not SequenceNode:
-        raise Wrong(node, f"expected a list of steps, each beginning with a dash; found {noun_of(node)}")
-    if not node.value:
-        raise Wrong(node, "there is no step in the list")
-    draft.budget.take(node, len(node.value))
-    draft.depth += 1
-    if draft.depth > DEPTH_MAX:
-        raise Wrong(node, "the steps contain themselves")
-    steps: list[Step] = []
-    file = draft.problems.file
-    for item in node.value:
-        try:
-            if type(item) is MappingNode and len(item.value) == 1:
-                key, value = item.value[0]
-            else:
-                key, value = _key_and_value(item, draft)
-            kind = KINDS.get(key.value) if type(key) is ScalarNode else None
-            if kind is None:
-                _refuse_kind(key)
-            make = kind.make
-            if make is None:
-                steps.extend(_used(kind, key, value, draft))
-                continue
-            values = _values(kind, key, value, draft)
-            if values is not None:
-                mark = key.start_mark
-                place = Place(file, mark.line + 1, mark.column + 1, kind.width)
-                steps.append(make(place=place, **values))
-        except Wrong as wrong:
-            draft.problems.note(wrong)
-    draft.depth -= 1
-    return tuple(steps)
-
-
-def _values(kind: StepKind, key: Node, value: Node | None, draft: Draft) -> dict[str, Any] | None:
-    """Return the attributes of the step, or None for one with a problem."""
-    problems = draft.problems
-    noted = problems.noted
-    draft.order += 1
-    values = {} if kind.defaults is None else kind.defaults.copy()
-    read_scalar = kind.read_scalar
-    if read_scalar is not None and type(value) is ScalarNode and value.value:
-        try:
-            values[kind.scalar_target] = read_scalar(value, draft)
-        except Wrong as wrong:
-            draft.problems.note(wrong, key, value)
-    else:
-        _read_values(kind, key, value, draft, values)
-    if kind.labelled:
-        values["label"] = draft.label(kind.name, key.start_mark.line + 1, values.get("label"), key)
-    if kind.betting:
-        draft.bet_seen = True
-    if kind.repeatable:
-        draft.repeatable = True
-    if kind.need is not None:
-        draft.needs.add(kind.need)
-    if problems.noted != noted:
-        return None
-    return values
-
-
-def _used(kind: StepKind, key: Node, value: Node | None, draft: Draft) -> tuple[Step, ...]:
-    """Return the steps that a `use` inserts."""
-    noted = draft.problems.noted
-    values: dict[str, Any] = {}
-    if type(value) is ScalarNode and value.value:
-        values["file"] = TEXT.read(value, draft)
-    else:
-        _read_values(kind, key, value, draft, values)
-    if draft.problems.noted != noted:
-        return ()
-    return draft.use(key, values["file"], values.get("with", {}), draft)
-
-
-def _refuse_kind(key: Node) -> NoReturn:
-    if type(key) is not ScalarNode:
-        raise Wrong(key, f"the kind of a step is one word; found {noun_of(key)}")
-    if not key.value:
-        raise Wrong(key, "a dash without a step after it")
-    word, _, rest = key.value.partition(" ")
-    if word in KINDS and rest:
-        raise Wrong(key, f'a colon is missing: write "{shortened(f"{word}: {rest}")}"')
-    hint = did_you_mean_or_valid(key.value, KINDS)
-    raise Wrong(key, f'unknown step "{shortened(key.value)}"{hint}')
-
-
-def _key_and_value(item: Node, draft: Draft) -> tuple[Node, Node | None]:
-    """Return the kind and value of a step; one such as `- balance` has no value. Raises Wrong."""
-    if type(item) is ScalarNode:
-        return item, None
-    if type(item) is not MappingNode:
-        raise Wrong(item, f"a step is written `kind: value`; found {noun_of(item)}")
-    _note_several_keys(item, draft)
-    key, value = item.value[0]
-    return key, value
-
-
-def _note_several_keys(item: MappingNode, draft: Draft) -> None:
-    """Note a step with no key or several, perhaps with a field that slipped out of its braces."""
-    if not item.value:
-        raise Wrong(item, "the step is empty")
-    first, second = item.value[0][0], item.value[1][0]
-    kind = KINDS.get(first.value) if isinstance(first, ScalarNode) else None
-    inner = kind is not None and any(field.name == second.value for field in kind.record.fields)
-    if kind is not None and inner:
-        field = kind.scalar.name if kind.scalar else ""
-        shown = f"{field}: …, " if field else ""
-        hint = f"{kind.name}: {{{shown}{second.value}: …}}"
-        draft.problems.add(second, f'a step has one key; write "{second.value}" inside: {hint}')
-    elif isinstance(second, ScalarNode) and second.value in KINDS:
-        draft.problems.add(second, f'a step has one key; begin "{second.value}" with a dash of its own')
-    else:
-        draft.problems.add(second, "a step has one key; its fields stand inside, in { }")
-
-
-def _read_values(kind: StepKind, key: Node, value: Node | None, draft: Draft, values: dict[str, Any]) -> None:
-    """Read the mapped, listed or bare form of a step into the values. Raises Wrong for any other."""
-    if value is None or (type(value) is ScalarNode and is_empty(value)):
-        if not kind.bare:
-            raise Wrong(key, f"{kind.name} {_wanted(kind)}")
-        return
-    if type(value) is MappingNode and kind.mapped:
-        values.update(kind.record.read(value, draft, key))
-    elif kind.listed and type(value) is SequenceNode:
-        values["steps"] = draft.read_steps(value, draft)
-    else:
-        raise Wrong(value, f"{kind.name} {_wanted(kind)}; found {noun_of(value)}")
-    if kind.finish is not None:
-        kind.finish(values, value, draft)
-
-
-def _wanted(kind: StepKind) -> str:
-    """Return in words what may follow the kind."""
-    forms = []
-    if kind.scalar is not None:
-        forms.append(f'its "{kind.scalar.name}"' if kind.mapped else f"a {kind.scalar.name}")
-    if kind.listed:
-        forms.append("a list of steps")
-    if kind.mapped and kind.record.fields:
-        forms.append("a mapping of " + ", ".join(field.name for field in kind.record.fields))
-    if not forms:
-        return "takes no value"
-    return "needs " + " or ".join(forms)
 
 
 # --- the files of one load: the one asked for, and those whose steps it uses -----------------------
@@ -482,13 +348,14 @@ class Library:
             raise Wrong(document, 'a scenario needs "steps"')
         own = {} if defaults is None else _columns(defaults, draft.within(source.problems, ""))
         captured = names_to_capture(steps) if "capture" in source.text else ()
+        columns = _as_meant(columns, columns_in(steps) - {*own, *captured, *PLACEHOLDERS}, draft)
         filling = Filling({**own, **columns}, source.problems, "with", captured)
         for column in columns.values():
             if draft.problems is not source.problems:
                 _adopt(column, source.problems, draft.problems)
         filled = filling.fill(steps)
         filling.check_used(columns)
-        inner = draft.within(source.problems, _scope(source.path, draft))
+        inner = draft.within(source.problems, scope_of(source.path, draft))
         inserted = read_steps(filled, inner)
         draft.take_over(inner)
         return inserted
@@ -507,6 +374,17 @@ class Library:
             reason = getattr(error, "strerror", None) or str(error)
             raise Wrong(node, f"{shortened(full)} cannot be read: {reason}") from None
         return self.add(full, data)
+
+
+def _as_meant(given: Mapping[str, Node], needed: set[str], draft: Draft) -> Mapping[str, Node]:
+    """Return the columns of a `use` under the names that were meant; those that are misspelt are noted."""
+    meant = dict(given)
+    for name, value in given.items():
+        near = None if name in needed else nearest(name, needed - meant.keys())
+        if near is not None:
+            draft.problems.add(value, f'the file that is used has no ${{{name}}}; did you mean "{near}"?')
+            meant[near] = meant.pop(name)
+    return meant
 
 
 def name_in(document: Node) -> str | None:
@@ -532,13 +410,6 @@ def _document(node: Node, source: SourceFile, name: str) -> tuple[int, MappingNo
     if len(found) > 1:
         raise Wrong(node, f"{source.path} holds {len(found)} scenarios; add which: #{names[0]}")
     return found[0]
-
-
-def _scope(path: str, draft: Draft) -> str:
-    """Return the prefix of a used file's labels; a second use of the file gets a number."""
-    stem = re.sub(r"[^A-Za-z0-9_-]+", "-", PurePosixPath(path).stem).strip("_-")[:20] or "used"
-    uses = draft.uses[stem] = draft.uses.get(stem, 0) + 1
-    return f"{draft.scope}{stem}{uses if uses > 1 else ''}."
 
 
 def _adopt(node: Node, used: ProblemList, home: ProblemList, depth: int = 0) -> None:

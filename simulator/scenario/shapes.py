@@ -6,7 +6,7 @@ The tables of fields (`table`, `profile_file`) drive both the loader and the JSO
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from copy import copy
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from simulator.core.json import JsonValue
 from simulator.core.mappings import Keys, Wrong
 from simulator.core.steps import MAIN_PLAYER, PlayerSpec, Step
-from simulator.core.words import SHOWN_MAX, did_you_mean, did_you_mean_or_valid
+from simulator.core.words import SHOWN_MAX, did_you_mean, did_you_mean_or_valid, nearest
 from simulator.scenario.yaml import DEPTH_MAX, ProblemList, is_plain, key_name, noun_of
 
 Values = dict[str, Any]
@@ -144,7 +144,9 @@ class Draft(YamlFile):
 
     `read_steps` reads a list of steps, `use` returns those of another file. `scope` is the prefix of the
     labels of a used file. `order` counts the steps as written; `bet_seen` and `repeatable` tell whether a
-    bet, or a step that `last` can mean, came before. `needs` are the needs of the steps.
+    bet, or a step that `last` can mean, came before. `needs` are the needs of the steps. `lost` are the
+    labels of steps that could not be read, and prefixes of such labels, with a dot at their end. `claims` are
+    what steps expect, by their places.
     """
 
     def __init__(
@@ -165,6 +167,8 @@ class Draft(YamlFile):
         self.references: list[_Reference] = []
         self.copies: dict[str, int] = {}
         self.uses: dict[str, int] = {}
+        self.lost: set[str] = set()
+        self.claims: dict[tuple[str, int, int], Node] = {}
 
     def within(self, problems: ProblemList, scope: str) -> Draft:
         """Return the draft for the steps of a used file; it shares the labels and the references."""
@@ -197,9 +201,17 @@ class Draft(YamlFile):
                 label = self._next_free(label)
             else:
                 taken_by, taken_at, _ = self.labels[label]
-                self.problems.add(node, f'the label "{own}" is taken by the {taken_by} of line {taken_at}')
+                taken = f"is taken by the {taken_by} of line {taken_at}"
+                self.problems.add(node, f'the label "{own}" {taken}; choose another')
         self.labels[label] = (kind, line, self.order)
         return label
+
+    def lose(self, step: Node) -> None:
+        """Take note of a step that cannot be read: what refers to it is no mistake of its own."""
+        self.bet_seen = self.repeatable = True
+        for key, value in _pairs_in(step):
+            if key.value == "id" and isinstance(value, ScalarNode):
+                self.lost.add(self.scope + value.value)
 
     def _next_free(self, label: str) -> str:
         """Return a free label, since several steps may be on one line, and one step in several places."""
@@ -228,6 +240,9 @@ class Draft(YamlFile):
                 reference.problems.add(reference.node, message)
 
     def _note_unknown(self, reference: _Reference) -> None:
+        prefix = reference.label.rpartition(".")[0] + "."
+        if reference.label in self.lost or prefix in self.lost:
+            return
         kinds = {"bet", "win"} if reference.step == "refund" else {"bet", "win", "refund"}
         written = reference.label.removeprefix(reference.scope)
         near = [
@@ -238,7 +253,13 @@ class Draft(YamlFile):
         if near and reference.step == "resend":
             near.append("last")
         hint = did_you_mean_or_valid(written, near) if near else "; no step has an id"
+        if _AMOUNT.fullmatch(written):
+            example = f"bet: {{amount: {written}, id: b1}}, then {reference.step}: b1"
+            hint = f"; it names a step by its id, not by an amount: {example}"
         reference.problems.add(reference.node, f"no step is called {_shown(written)}{hint}")
+
+
+_AMOUNT = re.compile(r"\d+[.,]\d+", re.ASCII)
 
 
 def _shown(label: str) -> str:
@@ -333,21 +354,42 @@ def captured_names(text: str) -> set[str]:
 def names_to_capture(node: Node) -> set[str]:
     """Return the names under which the steps of a document capture values."""
     names: set[str] = set()
+    for key, value in _pairs_in(node):
+        if key.value == "capture":
+            named = [each for each, _ in value.value] if isinstance(value, MappingNode) else [value]
+            names |= {each.value for each in named if isinstance(each, ScalarNode)}
+    return names
+
+
+def columns_in(steps: Node) -> set[str]:
+    """Return the names of the columns in steps."""
+    return {
+        name
+        for part in _parts_in(steps)
+        if isinstance(part, ScalarNode)
+        for name in captured_names(part.value)
+    }
+
+
+def _pairs_in(node: Node) -> Iterator[tuple[Node, Node]]:
+    for part in _parts_in(node):
+        if isinstance(part, MappingNode):
+            yield from part.value
+
+
+def _parts_in(node: Node) -> Iterator[Node]:
+    """Yield a node and all nodes in it, each once, keys aside."""
     waiting, seen = [node], set[int]()
     while waiting and len(seen) < PARTS_MAX:
         part = waiting.pop()
         if id(part) in seen:
             continue
         seen.add(id(part))
+        yield part
         if isinstance(part, SequenceNode):
             waiting.extend(part.value)
         elif isinstance(part, MappingNode):
-            for key, value in part.value:
-                waiting.append(value)
-                if key.value == "capture":
-                    named = [each for each, _ in value.value] if isinstance(value, MappingNode) else [value]
-                    names |= {each.value for each in named if isinstance(each, ScalarNode)}
-    return names
+            waiting.extend(value for _, value in part.value)
 
 
 PARTS_MAX = 1_000_000
@@ -416,13 +458,16 @@ class Filling:
                         "; no environment variable is read here: give the value to the run, as in "
                         f'--player "${name}", or in a table under "cases"'
                     )
+                # The column that was meant is not unused, too.
+                self.used.add(nearest(name, self.columns) or "")
                 self.problems.add(node, f'{match[0]}: {self.source} has no column "{name}"{hint}')
                 self.problems.silence(node)
                 continue
             self.used.add(name)
             if match[0] == text:
                 return self._column(name, kept)
-            self.problems.add(node, f"{match[0]} stands within other text; a column is a whole value")
+            hint = "a column is a whole value, so give each row the whole text"
+            self.problems.add(node, f"{match[0]} stands within other text; {hint}")
             self.problems.silence(node)
         return node
 

@@ -187,8 +187,10 @@ _HINTS = (
     (r"mapping values are not allowed", r":.*: ", 'text with ": " in it needs quotes'),
     (r"mapping values are not allowed", r"", "look at the indentation of this line and the one above"),
     (r"undefined alias", r"", "text that begins with * needs quotes"),
+    (r"expected key|<block end>|expected '-'", r"", "look at the indentation of this line and the one above"),
     (r"end of stream|unexpected end", r"", "a quote is not closed"),
     (r"expected node content|expected ',' or", r"[\[{]", "a bracket is not closed"),
+    (r"expected ',' or", r"", "a bracket that begins in a line above is not closed"),
 )
 
 
@@ -252,6 +254,10 @@ SHOWN_MAX = 50
 SHOWN_CHARS_MAX = 160
 
 MERGE_KEY = "merge keys are not supported; share steps with use:, and values with cases:"
+
+
+_CENTS = re.compile(r"\d{1,3}", re.ASCII)
+"""What stands behind the comma of an amount like 5,00."""
 
 
 class Problem(NamedTuple):
@@ -321,6 +327,8 @@ class ProblemList:
             self.add(key, f'"{shortened(key.value)}" has no value')
         elif wrong.mistake is Mistake.UNKNOWN and wrong.place.value == "<<":
             self.add(wrong.place, MERGE_KEY)
+        elif wrong.mistake is Mistake.UNKNOWN and _CENTS.fullmatch(wrong.place.value):
+            self.add(wrong.place, f"{wrong}; in {{ }} a comma ends a value: amounts have a point, as in 5.00")
         else:
             self.add(wrong.place, str(wrong))
 
