@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -22,14 +23,18 @@ from small_wallet import Answer, Fields, SmallWallet
 SCHEMA = Path(simulator.report.__path__[0], "schemas", "load.schema.json")
 
 
+TIRED_S = 0.002
+
+
 class Weary(SmallWallet):
-    """Answers every third read of a balance with an error."""
+    """Takes its time, and answers every third read of a balance with an error."""
 
     def __init__(self) -> None:
         super().__init__()
         self.reads = 0
 
     def answer_fields(self, fields: Fields) -> Answer:
+        threading.Event().wait(TIRED_S)
         if fields.get("method") != "user_balance":
             return super().answer_fields(fields)
         self.reads += 1
