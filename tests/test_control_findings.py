@@ -128,6 +128,9 @@ def test_a_cause_is_said_in_the_language_that_is_asked_for() -> None:
                 for each in other["occurrences"]:
                     each["message"] = cause["occurrences"][0]["message"]
                 assert {**other, **{name: cause[name] for name in sentences}} == cause
+        page = client.get("/console/findings", headers={"Accept-Language": "tr"}).get_data(as_text=True)
+        assert asked["tr"]["findings"][0]["title"] in page
+        assert english[0]["title"] not in page
         refused = client.post("/_sim/findings/dismiss?lang=tr", json={"cause": "x"}).get_json()
         assert (refused["error"], refused["parameter"]) == ("NOT_FOUND", "cause")
         assert '"x"' in refused["message"]

@@ -23,6 +23,7 @@ from simulator.report.certificate import STATEMENT
 from simulator.report.languages import SENTENCES, Words, parts_of, texts_in
 from simulator.report.tally import CUT_SHORT, HEADLINES, open_report, render
 from simulator.report.terminal import TerminalReport
+from simulator.scenario.files import load_scenarios
 
 ROOT = Path(__file__).parent.parent / "simulator"
 
@@ -223,3 +224,11 @@ def test_what_a_run_prints_of_its_causes_is_said_in_the_language(lang: Lang) -> 
     assert other.title in stream.getvalue()
     assert other.why in stream.getvalue()
     assert words.title not in stream.getvalue()
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("lang", OTHERS)
+def test_every_bundled_scenario_has_its_name(lang: Lang) -> None:
+    """One that is missing is shown in English until it stands in report/texts/sentences."""
+    words = Words(lang)
+    assert [each.name for each in load_scenarios(()) if words(each.name) == each.name] == []

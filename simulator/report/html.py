@@ -97,7 +97,7 @@ class HtmlReport:
         self._rows.append(
             _Row(
                 scenario.id,
-                scenario.name,
+                self._say(scenario.name),
                 str(scenario.place),
                 "warned" if warned else event.verdict.value,
                 self._say(event.reason.partition("\n")[0]),
@@ -107,7 +107,7 @@ class HtmlReport:
         )
         if event.verdict in NOT_PASSED and len(self._plots) < PLOTS_MAX:
             self._plots += [
-                (scenario.name, self._say("player {player}", player=player), plot)
+                (self._say(scenario.name), self._say("player {player}", player=player), plot)
                 for player, plot in _balance_plots(event, self._say)
             ]
 
@@ -178,7 +178,7 @@ class HtmlReport:
             "facts": facts_of(finding, self._say),
             "blocks": blocks_of(shown, self._tally.started),
             "lanes": lanes_plot(finding.lanes, self._say),
-            "met": [(each.where, each.name) for each in met[:SCENARIOS_OF_A_CAUSE]],
+            "met": [(each.where, self._say(each.name)) for each in met[:SCENARIOS_OF_A_CAUSE]],
             "met_more": max(0, len(met) - SCENARIOS_OF_A_CAUSE),
         }
 

@@ -45,7 +45,7 @@ _WORDS, _ANY, _CALL, _OR, _ALSO = "_words", "_any", "_call", " or ", " and "
 
 _TELLING = 12
 
-_CHARACTERS_MAX = 4_000
+_CHARACTERS_MAX = 2_000
 """Longer texts are not ours: they quote a wallet."""
 
 _DEPTH_MAX = 3
@@ -240,7 +240,7 @@ def parts_of(sentence: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(around), tuple(places)
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=2048)
 def _said(text: str, lang: Lang, depth: int = 0) -> str:
     if not text or len(text) > _CHARACTERS_MAX or depth > _DEPTH_MAX:
         return text
