@@ -7,18 +7,23 @@ import re
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
+import yaml
 from jsonschema import Draft202012Validator
 
 import load_lab
 import simulator.report
 import small_wallet
 from command_line import simulate
+from simulator.cli.load_cmd import command
 from small_wallet import Answer, Fields, SmallWallet
+
+EXAMPLES = Path(__file__).parent.parent / "examples" / "load"
 
 SCHEMA = Path(simulator.report.__path__[0], "schemas", "load.schema.json")
 
@@ -171,6 +176,24 @@ def test_a_master_and_workers_on_four_hosts_make_one_load(tmp_path: Path) -> Non
     if line.startswith("skipped"):
         pytest.skip(line)
     assert problems == []
+
+
+def commands(value: object) -> Iterator[list[str]]:
+    """Every list of arguments in a file for containers that begins with `load`."""
+    if isinstance(value, list) and value[:1] == ["load"]:
+        yield [str(each) for each in value]
+    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from commands(each)
+
+
+@pytest.mark.parametrize("name", ["compose.yaml", "kubernetes.yaml"])
+def test_the_examples_for_containers_start_a_master_and_its_workers_with_flags_that_exist(name: str) -> None:
+    documents = yaml.safe_load_all((EXAMPLES / name).read_text("utf-8"))
+    given = [each for document in documents for each in commands(document)]
+    flags = [{argument.partition("=")[0] for argument in each[1:]} for each in given]
+    known = {option for each in command.params for option in each.opts}
+    assert [each - known for each in flags] == [set(), set()]
+    assert sorted("--master" in each for each in flags) == sorted("--worker" in each for each in flags)
 
 
 def test_only_the_engine_is_patched_by_gevent() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -269,7 +270,7 @@ def command(**flags: Any) -> ExitCode:
     with ExitStack() as stack:
         folder = _folder(asked.records, stack)
         if asked.worker is not None:
-            return _work(asked.worker, asked.workers, folder, flags)
+            return _work(asked.worker, asked.workers, folder, asked.records, flags)
         settings = load_run_settings(flags)
         options = _options(asked, settings, folder)
         progress = Progress(options.seconds, apart=any(name == "-" for _, name in asked.reports))
@@ -336,13 +337,22 @@ def _folder(records: Path | None, stack: ExitStack) -> Path:
     return records
 
 
-def _work(master: tuple[str, int], workers: int, folder: Path, flags: Mapping[str, Any]) -> ExitCode:
+def _work(
+    master: tuple[str, int], workers: int, folder: Path, asked_for: Path | None, flags: Mapping[str, Any]
+) -> ExitCode:
     from simulator.load.launch import work_for  # not for help, as above
 
     players = flags.get("players") or ("of-the-master",)
     settings = load_run_settings({**flags, "players": players})
-    whole = work_for(settings, folder, *master, workers, Progress())
-    return ExitCode.PASSED if whole else ExitCode.INCONCLUSIVE
+    left = work_for(settings, folder, *master, workers, Progress())
+    for file in left:
+        kept = Path(file.name)
+        if folder == asked_for:
+            kept = file
+        else:
+            shutil.move(file, kept)
+        click.echo(f"the master has not got {kept}: judge it together with the --records of the master")
+    return ExitCode.INCONCLUSIVE if left else ExitCode.PASSED
 
 
 # --- how it goes ----------------------------------------------------------------------------------
@@ -507,8 +517,9 @@ def _figures(result: LoadResult, outcome: LoadOutcome) -> Iterator[str]:
     )
     for each in workers:
         if each.killed:
-            where = "its record is not here" if each.file is None else f"{each.recorded:,} calls recorded"
-            yield f"  {each.name} was killed: {where}, {each.unanswered:,} of them without an answer"
+            known = f"{each.recorded:,} calls recorded, {each.unanswered:,} of them without an answer"
+            lost = f"its record is on {visible(each.host)}, and its calls are not judged"
+            yield f"  {each.name} was killed: {lost if each.file is None else known}"
     late = sum(each.late for each in workers)
     if late:
         most = max(each.late_ms_max for each in workers)

@@ -65,6 +65,9 @@ LOOK_S = 0.1
 SILENT_S = 30.0
 """After so long without a message a worker, or the master, counts as lost."""
 
+GONE_S = 3.0
+"""How long a worker that was told to end waits for the master to take its summary."""
+
 MASTER_S = 60.0
 """How long a worker tries to reach its master."""
 
@@ -559,5 +562,6 @@ def _worker(job: Job) -> None:
     if job.hands_over:
         worker.hand_over()
     runner.send_message(DONE, summary)
-    worker.acknowledged.wait(SILENT_S)
+    # Whoever told it to end may have ended the master as well.
+    worker.acknowledged.wait(GONE_S if stop.is_set() else SILENT_S)
     tell("done", workers=[summary])

@@ -524,10 +524,10 @@ def _lines_in(file: Path) -> int:
         return sum(block.count(b"\n") for block in iter(lambda: stream.read(1 << 20), b"")) - 1
 
 
-def work_for(settings: RunSettings, folder: Path, host: str, port: int, workers: int, say: Say) -> bool:
-    """Work for a master elsewhere until its load is over; return whether each worker handed in its record.
+def work_for(settings: RunSettings, folder: Path, host: str, port: int, workers: int, say: Say) -> list[Path]:
+    """Work for a master elsewhere until its load is over; return the records that it did not get.
 
-    Raises SimulatorError.
+    Those are of workers that were killed here: their calls on the way have no answer. Raises SimulatorError.
     """
     check_installed()
     told: queue.Queue[tuple[_Process, dict[str, Any] | None]] = queue.Queue()
@@ -535,27 +535,32 @@ def work_for(settings: RunSettings, folder: Path, host: str, port: int, workers:
     processes = [_Process(job, told) for _ in range(workers)]
     say("connecting", {"host": host, "port": port, "workers": workers})
     try:
-        return _worked(processes, told, say)
+        _work(processes, told, say)
     except KeyboardInterrupt:
         for each in processes:
             each.stop()
-        _worked([each for each in processes if each.done is None], told, say)
+        _work([each for each in processes if each.done is None], told, say)
         raise
     finally:
         for each in processes:
             each.end()
+    left = [folder / f"{each.name}{LINES}" for each in processes if each.done is None and each.name]
+    for file in left:
+        mend(file)
+    return left
 
 
-def _worked(
+def _work(
     processes: Sequence[_Process], told: queue.Queue[tuple[_Process, dict[str, Any] | None]], say: Say
-) -> bool:
-    going, whole = set(processes), True
+) -> None:
+    going = set(processes)
     while going:
         teller, message = told.get()
         match message:
             case None:
-                whole &= teller.done is not None
                 going.discard(teller)
+                if teller.done is None:
+                    say("killed", {"worker": teller.name, "pid": teller.pid})
             case {"type": "error"}:
                 raise _raised(message)
             case {"type": "plan", "name": name}:
@@ -564,4 +569,3 @@ def _worked(
             case {"type": "done"}:
                 teller.done = message
                 say("done", message)
-    return whole
