@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
+from jsonschema import Draft202012Validator
 
 import simulator
-from command_line import SCRIPT, environment, simulate
+from command_line import SCRIPT, environment, in_process, simulate
+from scenario_texts import load
 from simulator.cli.commands import COMMANDS, SHARED_MODULES, group
+from simulator.scenario.schema import scenario_schema
 
 ROOT = Path(__file__).parent.parent
 
@@ -221,6 +227,34 @@ def test_init_writes_a_configuration_and_a_scenario_and_says_what_next(tmp_path:
     assert (tmp_path / "betrontech-sim.yaml").is_file()
     assert (tmp_path / "scenarios/first.yaml").is_file()
     assert "betrontech-sim run" in done.stdout
+
+
+def test_what_init_writes_for_editors_fits_the_first_scenario(tmp_path: Path) -> None:
+    """Its first line names the schema beside it, which accepts it."""
+    assert in_process("init", folder=tmp_path).returncode == 0
+    first = tmp_path / "scenarios/first.yaml"
+    named = re.match(r"# yaml-language-server: \$schema=(\S+)\n", first.read_text("utf-8"))
+    assert named is not None
+    schema = json.loads((first.parent / named[1]).read_text("utf-8"))
+    assert schema == scenario_schema()
+    Draft202012Validator(schema).validate(yaml.safe_load(first.read_text("utf-8")))
+    assert in_process("check", "scenarios", folder=tmp_path).returncode == 0
+    assert in_process("fmt", "--check", "scenarios", folder=tmp_path).returncode == 0
+
+
+SNIPPETS = json.loads((ROOT / "simulator/cli/starters/snippets.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("name", SNIPPETS)
+def test_a_snippet_is_a_scenario_or_a_part_of_one(name: str) -> None:
+    """As it stands when it is inserted and nothing is changed."""
+    text = "\n".join(SNIPPETS[name]["body"])
+    while (filled := re.sub(r"(?<!\\)\$\{\d(?::([^{}]*)|\|([^,|]*)[^|]*\|)\}", r"\1\2", text)) != text:
+        text = filled
+    text = text.replace("\\$", "$")
+    if text.startswith("- "):
+        text = "steps:\n" + "".join(f"  {line}\n" for line in text.splitlines())
+    assert load(text)
 
 
 def test_init_never_writes_over_a_file(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from scenario_texts import EVERY_FORM, SUITE, load
-from simulator.scenario.schema import scenario_schema
+from simulator.scenario.schema import EXAMPLES, scenario_schema
 from simulator.scenario.table import SCENARIO_FIELDS, STEP_KINDS
 from simulator.scenario.yaml import ScenarioFileError
 
@@ -55,9 +55,9 @@ def test_every_key_is_there_with_its_meaning() -> None:
     for kind in STEP_KINDS:
         shown = SCHEMA["$defs"][kind.name]
         assert shown["description"] == kind.meaning
-        mapped = [form["properties"] for form in shown["anyOf"] if "properties" in form]
         if kind.mapped:
-            assert {name: form["description"] for name, form in mapped[0].items()} == {
+            mapped = shown["then"]["properties"]
+            assert {name: form["description"] for name, form in mapped.items()} == {
                 field.name: field.meaning for field in kind.record.fields
             }
 
@@ -112,3 +112,60 @@ def test_money_is_a_number_or_a_pattern() -> None:
     """`multipleOf: 0.01` would reject 19.99, which no binary fraction is."""
     assert errors("steps: [bet: 19.99, balance: '80.01']") == []
     assert "multipleOf" not in str(SCHEMA)
+
+
+def records() -> list[tuple[str, dict[str, Any]]]:
+    """The keys of a scenario and of each kind of step, with their schemas."""
+    kinds = [(kind.name, SCHEMA["$defs"][kind.name]["then"]) for kind in STEP_KINDS if kind.mapped]
+    return [("scenario", SCHEMA), *kinds]
+
+
+def test_every_key_has_an_example_that_it_accepts() -> None:
+    """And a default that it accepts, if it is something where it is left out."""
+    for owner, record in records():
+        for name, schema in record["properties"].items():
+            within = Draft202012Validator({**schema, "$defs": SCHEMA["$defs"]})
+            assert schema["examples"], f"{owner}.{name}"
+            for value in (*schema["examples"], *([schema["default"]] if "default" in schema else [])):
+                assert within.is_valid(value), f"{owner}.{name}: {value}"
+    assert {*EXAMPLES} == {*EXAMPLES} & {
+        each
+        for owner, record in records()
+        for name in record["properties"]
+        for each in (name, f"{owner}.{name}")
+    }
+
+
+UNDERLINED = {
+    "a key of a scenario": ("tag: [a]\nsteps: [balance]", [], "tag"),
+    "a kind of step": ("steps: [balance, bte: 1.00]", ["steps", 1], "bte"),
+    "a key of a step": ("steps: [bet: {amount: 1.00, gaem: x}]", ["steps", 0, "bet"], "gaem"),
+    "a key of an expectation": (
+        "steps: [bet: {amount: 1.00, expect: {htpp: 200}}]",
+        ["steps", 0, "bet", "expect"],
+        "htpp",
+    ),
+    "a key of a step within a step": (
+        "steps: [repeat: {times: 2, steps: [parallel: [bet: 1.00, win: {amuont: 1.00, amount: 1.00}]]}]",
+        ["steps", 0, "repeat", "steps", 0, "parallel", 1, "win"],
+        "amuont",
+    ),
+    "a key of a player": (
+        "players: {guest: {balnce: 1.00}}\nsteps: [balance]",
+        ["players", "guest"],
+        "balnce",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "path", "key"), UNDERLINED.values(), ids=UNDERLINED.keys())
+def test_an_editor_underlines_the_misspelt_key_and_nothing_around_it(
+    text: str, path: list[object], key: str
+) -> None:
+    """The only error is that of the mapping which has the key, as a further property."""
+    (document,) = as_an_editor_reads(text)
+    (error,) = VALIDATOR.iter_errors(document)
+    while error.context:
+        (error,) = error.context
+    assert (list(error.absolute_path), error.validator) == (path, "additionalProperties")
+    assert f"'{key}'" in error.message

@@ -173,7 +173,11 @@ _STARTERS = Path(__file__).parent / "starters"
 FILES = {
     "betrontech-sim.yaml": Path("betrontech-sim.yaml"),
     "first.yaml": Path("scenarios", "first.yaml"),
+    "snippets.json": Path(".vscode", "betrontech-sim.code-snippets"),
 }
+
+SCHEMA_FILE = Path("scenarios", "scenario.schema.json")
+"""The first line of a scenario names it, for editors."""
 
 _NEXT = """
 Next:
@@ -185,17 +189,19 @@ Then put your own endpoint and a test player into betrontech-sim.yaml."""
 
 @click.command("init")
 def init_command() -> ExitCode:
-    """Write a commented configuration and a first scenario here.
+    """Write a commented configuration, a first scenario, and what editors need here.
 
-    Existing files are left unchanged.
+    Existing files are left unchanged. Editors with a YAML language server (for VS Code the extension "YAML")
+    complete, explain and underline scenarios whose first line names the schema; VS Code has snippets, too.
     """
     for starter, target in FILES.items():
-        click.echo(_written(_STARTERS / starter, target))
+        click.echo(_written((_STARTERS / starter).read_text("utf-8"), target))
+    click.echo(_written(_schema_text(), SCHEMA_FILE))
     click.echo(_NEXT)
     return ExitCode.PASSED
 
 
-def _written(starter: Path, target: Path) -> str:
+def _written(text: str, target: Path) -> str:
     in_the_way = next((each for each in target.parents if each.exists() and not each.is_dir()), None)
     if in_the_way is not None:
         raise UsageError(f"{target} cannot be written: {in_the_way} is a file, not a folder")
@@ -206,7 +212,7 @@ def _written(starter: Path, target: Path) -> str:
             return f"kept     {target}  (already exists)"
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("x", encoding="utf-8") as file:
-            file.write(starter.read_text("utf-8"))
+            file.write(text)
     except OSError as error:
         raise UsageError(f"{target} cannot be written: {error.strerror}") from None
     return f"written  {target}"
@@ -223,7 +229,11 @@ def schema() -> None:
     betrontech-sim schema > scenario.schema.json
     and as a file's first line: # yaml-language-server: $schema=scenario.schema.json
     """
+    click.echo(_schema_text(), nl=False)
+
+
+def _schema_text() -> str:
     # Help answers without the loader's tables.
     from simulator.scenario.schema import scenario_schema
 
-    click.echo(json.dumps(scenario_schema(), indent=2, ensure_ascii=False))
+    return json.dumps(scenario_schema(), indent=2, ensure_ascii=False) + "\n"

@@ -43,6 +43,7 @@ from simulator.scenario.shapes import (
     Record,
     Values,
     captured_names,
+    either,
 )
 from simulator.scenario.yaml import noun_of, value_at
 
@@ -97,7 +98,7 @@ def _parts(how: Compared, read: Callable[[Node], str]) -> NodeKind:
         found = fields.read(node, draft)
         return tuple(ReplyPart(PartKind.FIELD, name, how, text or "") for name, text in found.items())
 
-    return NodeKind(read_parts, {"anyOf": [_TEXT_SCHEMA, fields.schema]})
+    return NodeKind(read_parts, either(fields.schema, _TEXT_SCHEMA))
 
 
 def _absent(node: Node, draft: Draft) -> tuple[ReplyPart, ...]:
@@ -142,7 +143,7 @@ def _refused_header(name: str) -> str:
 _HEADERS = mapping_of(
     "headers",
     "a mapping of header names to values",
-    NodeKind(_header, {"anyOf": [_TEXT_SCHEMA, _HEADER_HOW.schema()]}),
+    NodeKind(_header, either(_HEADER_HOW.schema(), _TEXT_SCHEMA)),
     _refused_header,
 )
 
@@ -198,7 +199,7 @@ def _read_expect(node: Node, draft: Draft) -> Expect:
 # One object for each, so that a long file does not hold ten thousand alike.
 _EXPECT_OUTCOME = {outcome: Expect(outcome=outcome) for outcome in Expected}
 
-EXPECT = NodeKind(_read_expect, {"anyOf": [_OUTCOME.schema, EXPECT_FIELDS.schema()]})
+EXPECT = NodeKind(_read_expect, either(EXPECT_FIELDS.schema(), _OUTCOME.schema))
 
 
 # --- what a step takes from its reply -------------------------------------------------------------
@@ -231,7 +232,7 @@ def _read_capture(node: Node, draft: Draft) -> dict[str, str]:
     return {name: field or "" for name, field in _CAPTURES.read(node, draft).items()}
 
 
-CAPTURE = NodeKind(_read_capture, or_column({"type": "string"}, _CAPTURES.schema))
+CAPTURE = NodeKind(_read_capture, either(_CAPTURES.schema, {"type": "string"}))
 
 _UNREAD = (FaultKind.LOST_REPLY, FaultKind.TIMEOUT, FaultKind.RESET, FaultKind.DUPLICATE)
 

@@ -35,6 +35,7 @@ from simulator.scenario.shapes import (
     Record,
     Schema,
     YamlFile,
+    either,
     read_json,
 )
 from simulator.scenario.yaml import key_name, noun_of
@@ -308,7 +309,8 @@ def set_of(item: NodeKind, noun: str) -> NodeKind:
             found[value] = None
         return tuple(found)
 
-    return NodeKind(read, {"anyOf": [{"type": "array", "items": item.schema}, item.schema]})
+    listed = {"type": "array", "items": item.schema}
+    return NodeKind(read, {"if": {"type": "array"}, "then": listed, "else": item.schema})
 
 
 def _from_text(read: Callable[[str], Any], wanted: str) -> Callable[[Node, Draft], Any]:
@@ -488,7 +490,7 @@ def _read_fault(node: Node, draft: Draft) -> FaultSpec:
     return _SIMPLE_FAULTS[kind.value]
 
 
-FAULT = NodeKind(_read_fault, {"anyOf": [or_column({"enum": list(_SIMPLE_FAULTS)}), _DELAY_FIELDS.schema()]})
+FAULT = NodeKind(_read_fault, either(_DELAY_FIELDS.schema(), or_column({"enum": list(_SIMPLE_FAULTS)})))
 
 
 def headers(value: str = r"[\t\x20-\x7e]{0,4000}", reserved: Collection[str] = ()) -> NodeKind:

@@ -26,6 +26,15 @@ Schema = dict[str, Any]
 """A part of a JSON Schema (2020-12)."""
 
 
+def either(mapping: Schema, *others: Schema) -> Schema:
+    """Return the schema of a mapping or of something else, so that an editor underlines a wrong key alone.
+
+    Of several schemas of which none fits, it would underline the whole value.
+    """
+    other = others[0] if len(others) == 1 else {"anyOf": list(others)}
+    return {"if": {"type": "object"}, "then": mapping, "else": other}
+
+
 class NodeKind(NamedTuple):
     """A kind of value: how to read it from a node, and its JSON Schema.
 

@@ -71,7 +71,7 @@ from simulator.scenario.kinds import (
     text_of,
     whole,
 )
-from simulator.scenario.shapes import Draft, Field, NodeKind, Record, Schema, Values
+from simulator.scenario.shapes import Draft, Field, NodeKind, Record, Schema, Values, either
 from simulator.scenario.yaml import is_empty, noun_of, value_at
 from simulator.wire.profiles import DOCUMENTED_FIELDS
 
@@ -485,7 +485,7 @@ def _refused_player(name: str) -> str:
     return ""
 
 
-_PLAYER_SCHEMA = {"anyOf": [PLAYER_FIELDS.schema(), {"type": "null"}]}
+_PLAYER_SCHEMA = either(PLAYER_FIELDS.schema(), {"type": "null"})
 
 MAIN_PLAYER_KIND = NodeKind(_read_main_player, _PLAYER_SCHEMA)
 
