@@ -150,7 +150,10 @@ SLIPS = {
         "- balance: {capture: balance}",
         "1:22 ${balance} has a meaning already; choose another name: capture: {my_",
     ),
-    "an amount": ("- balance: {capture: b}\n- bet: ${b}", "2:8 ${b}: the scenario has no column"),
+    "an amount": (
+        "- balance: {capture: b}\n- bet: ${b}",
+        "2:8 ${b} is captured by the run, and can stand in body,",
+    ),
 }
 
 

@@ -127,6 +127,30 @@ MISTAKES: dict[str, tuple[str, str, str, str]] = {
         "player: 1000\nsteps: [balance]\n",
         *("1000", "a player is written {balance: 100.00}", "--player"),
     ),
+    "a balance for a player": (
+        "players: {bob: 50.00}\nsteps: [balance]\n",
+        *("50.00", "a player is a mapping", "write {balance: 50.00}"),
+    ),
+    "a text that is sent": (
+        "steps:\n  - send: '{'\n",
+        *("'{'", "a text to send is its body", "write send: {body: …}"),
+    ),
+    "a label for an amount": (
+        "steps:\n  - bet: {amount: 10.00, id: b1}\n  - bet: b1\n",
+        *("b1", "is not an amount", "a call that is sent again is resend: b1"),
+    ),
+    "a comparison within the body": (
+        "steps:\n  - bet: {amount: 1.00, expect: {body: {error: {contains: FUNDS}}}}\n",
+        *("{contains: FUNDS}", "body compares whole values", "write contains: {error: …} beside it"),
+    ),
+    "a captured value for an amount": (
+        "steps:\n  - bet: {amount: 1.00, capture: {b: balance}}\n  - balance: ${b}\n",
+        *(
+            "${b}",
+            "is captured by the run",
+            "can stand in body, contains, headers, json, raw, transaction_id only",
+        ),
+    ),
     "a duration without a unit": (
         "steps:\n  - wait: 5\n",
         *("5", "has no unit", "write 5s or 5ms"),

@@ -192,6 +192,14 @@ def _read_expect(node: Node, draft: Draft) -> Expect:
     if type(node) is not MappingNode:
         raise Wrong(node, f"expect is accepted, refused, either, or a mapping; found {noun_of(node)}")
     values = EXPECT_FIELDS.read(node, draft)
+    for name, wanted in (values.get("body") or {}).items():
+        if (
+            isinstance(wanted, dict)
+            and len(wanted) == 1
+            and (how := next(iter(wanted))) in ("contains", "matches")
+        ):
+            place = value_at(node, "body", name)
+            draft.problems.add(place, f"body compares whole values; write {how}: {{{name}: …}} beside it")
     parts = [part for key in _PARTS for part in values.pop(key, None) or ()]
     return Expect(**values, parts=tuple(parts))
 

@@ -205,7 +205,9 @@ def _reader(file: _File) -> Callable[[str], bytes]:
         try:
             return bytes_of(path)
         except FileNotFoundError as error:
-            reason = f"{error.strerror}{_nearest_path(shown, path)}"
+            # A folder of this name may be here and in the bundled suite.
+            beside = Path(shown) if Path(shown).parent.is_dir() else path
+            reason = f"{error.strerror}{_nearest_path(shown, beside)}"
             raise FileNotFoundError(error.errno, reason) from None
 
     return read

@@ -106,7 +106,12 @@ def read_amount(text: str, use: AmountUse) -> Amount:
     if _NEGATIVE.fullmatch(text):
         hint = f'; to send it all the same, replace the value: raw: {{amount: "{text}"}}'
         raise ValueError(f'amount must be at least 0.00, found "{text}"{hint}')
-    raise ValueError(f'"{text[:60]}" is not an amount; write it like {_forms(use)}')
+    again = (
+        f"; a call that is sent again is resend: {text[:40]}"
+        if text[:1].isalpha() and _LABEL.fullmatch(text)
+        else ""
+    )
+    raise ValueError(f'"{text[:60]}" is not an amount; write it like {_forms(use)}{again}')
 
 
 def _forms(use: AmountUse) -> str:

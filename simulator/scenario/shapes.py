@@ -460,6 +460,11 @@ class Filling:
                 self.problems.add(node, f"{match[0]} is filled in by the run, and only in {where}")
                 self.problems.silence(node)
                 continue
+            if name in self.captured and name not in self.columns:
+                where = ", ".join(sorted(_MAY_BE_CAPTURED))
+                self.problems.add(node, f"{match[0]} is captured by the run, and can stand in {where} only")
+                self.problems.silence(node)
+                continue
             if name not in self.columns:
                 hint = did_you_mean_or_valid(name, [*self.columns, *kept])
                 if name.isupper() and not did_you_mean(name, [*self.columns, *kept]):

@@ -210,6 +210,10 @@ def _read_values(kind: StepKind, key: Node, value: Node | None, draft: Draft, va
         values.update(kind.record.read(value, draft, key))
     elif kind.listed and type(value) is SequenceNode:
         values["steps"] = draft.read_steps(value, draft)
+    elif type(value) is ScalarNode and any(each.name == "body" for each in kind.record.fields):
+        raise Wrong(
+            value, f"a text to send is its body: write {kind.name}: {{body: …}}; found {noun_of(value)}"
+        )
     else:
         raise Wrong(value, f"{kind.name} {_wanted(kind)}; found {noun_of(value)}")
     if kind.finish is not None:

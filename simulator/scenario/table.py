@@ -462,9 +462,11 @@ def _player_spec(node: Node, draft: Draft) -> PlayerSpec:
     if type(node) is ScalarNode and is_empty(node):
         return PlayerSpec()
     if type(node) is ScalarNode:
+        text = shortened(node.value)
+        if "." in text:
+            raise Wrong(node, f"a player is a mapping; write {{balance: {text}}}")
         hint = "the user id is given to the run, by --player"
-        found = f'found "{shortened(node.value)}"'
-        raise Wrong(node, f"a player is written {{balance: 100.00}}, and {hint}; {found}")
+        raise Wrong(node, f'a player is written {{balance: 100.00}}, and {hint}; found "{text}"')
     values = PLAYER_FIELDS.read(node, draft)
     exists = values.get("exists") is not False
     if not exists and ("balance" in values or values.get("blocked")):
