@@ -118,12 +118,14 @@ def lost_updates(folder: Path, seconds: float) -> tuple[str, list[str]]:
     with wallet("--defect", "lost-update-once-in-50") as endpoint:
         report = Load(folder / "lost", *target(endpoint, seconds), "--workers", str(WORKERS)).ended()
     problems = unaccounted(report)
-    first = report["causes"][0] if report["causes"] else {"cause": None, "calls": [], "players": []}
+    nothing: dict[str, Any] = {"cause": None, "players": [], "collisions": [{"calls": []}]}
+    first = report["causes"][0] if report["causes"] else nothing
+    calls = first["collisions"][0]["calls"]
     if report["exit_code"] != 1 or first["cause"] != "lost-update":
         problems.append(f"expected lost-update, found {first['cause']} (exit {report['exit_code']})")
-    if len(first["calls"]) < 2:
+    if len(calls) < 2:
         problems.append("the calls that collided are not named")
-    names = " and ".join(each["name"] for each in first["calls"][:2])
+    names = " and ".join(each["name"] for each in calls[:2])
     return f"{first['cause']} with {len(first['players'])} players, shown by {names}", problems
 
 

@@ -110,7 +110,7 @@ def test_what_is_wrong_is_named_with_its_calls_on_the_screen_and_in_each_report(
     cause = described(tmp_path / "load.json")["causes"][0]
     page = (tmp_path / "load.html").read_text("ascii")
     assert cause["severity"] == "error"
-    for called in cause["calls"]:
+    for called in cause["collisions"][0]["calls"]:
         assert (called["transaction_id"] or called["name"]) in done.stdout
         assert (called["transaction_id"] or called["name"]) in page
     assert "<script" not in page

@@ -474,10 +474,11 @@ def _print(result: LoadResult, outcome: LoadOutcome) -> None:
 def _cause(cause: LoadCause) -> Iterator[str]:
     rule = f"[{cause.rule}]" if cause.rule else ""
     yield f"{cause.severity}{rule} {cause.title}"
-    player = f"  player {visible(cause.shown.player)}"
-    yield f"{player}{f', {cause.worker}' if cause.worker else ''}: {visible(cause.explanation)}"
-    yield from (f"    {visible(lane)}" for lane in cause.shown.verdict.lanes)
-    for call in cause.collided[:CALLS_SHOWN]:
+    shown = cause.shown
+    worker = f", {shown.worker}" if shown.worker else ""
+    yield f"  player {visible(shown.player)}{worker}: {visible(shown.explanation)}"
+    yield from (f"    {visible(lane)}" for lane in shown.lanes)
+    for call in shown.calls[:CALLS_SHOWN]:
         at = "" if call.at_s is None else f", sent at {call.at_s:.3f} s"
         took = "never answered" if call.took_ms is None else f"answered after {call.took_ms:.1f} ms"
         named = f"{call.name} {call.transaction_id or ''}".rstrip()

@@ -319,7 +319,7 @@ def _run(
             users=runner.user_count,
             calls=total.num_requests,
             errors=total.num_failures,
-            calls_per_s=round(total.current_rps),
+            calls_per_s=round(total.current_rps or total.total_rps),
             p95_ms=round(total.get_current_response_time_percentile(0.95) or 0),
         )
         if isinstance(runner, MasterRunner) and not runner.worker_count:

@@ -10,6 +10,7 @@ from simulator.core.values import Frozen
 from simulator.errors import ExitCode
 from simulator.history.files import JudgedHistory
 from simulator.law.rules import rule_of, words_of
+from simulator.load.figures import Figures
 from simulator.load.launch import LoadResult
 
 _SEVERITIES = (Severity.WARNING, Severity.WARNING, Severity.WARNING, Severity.ERROR)
@@ -32,18 +33,25 @@ class CollidedCall(Frozen):
     took_ms: float | None
 
 
+class Collision(Frozen):
+    """What one player's history shows: the calls that contradict each other, sent by that worker."""
+
+    player: str
+    worker: str
+    explanation: str
+    lanes: tuple[str, ...]
+    calls: tuple[CollidedCall, ...]
+
+
 class LoadCause(Frozen):
-    """One cause of what histories showed, the worst first; `shown` is the one to explain it by."""
+    """One cause of what histories showed. The first of its `collisions` shows it most plainly."""
 
     rank: int
     cause: str
     rule: str
     title: str
     why: str
-    shown: JudgedHistory
-    players: tuple[str, ...]
-    collided: tuple[CollidedCall, ...]
-    worker: str
+    collisions: tuple[Collision, ...]
 
     @property
     def severity(self) -> str:
@@ -51,12 +59,14 @@ class LoadCause(Frozen):
         return "inconclusive" if self.rank == UNDECIDED else _SEVERITIES[self.rank].value
 
     @property
-    def explanation(self) -> str:
-        """Return what the shown history proves, in a sentence."""
-        missing = self.shown.missing
-        if self.shown.rank or missing is None:
-            return self.shown.verdict.explanation
-        return missing[1].message
+    def shown(self) -> Collision:
+        """Return the collision to explain it by."""
+        return self.collisions[0]
+
+    @property
+    def players(self) -> tuple[str, ...]:
+        """Return the players that show it, each once."""
+        return tuple(sorted({each.player for each in self.collisions}))
 
 
 UNDECIDED = 2
@@ -169,22 +179,16 @@ def _causes(result: LoadResult) -> Iterator[LoadCause]:
     for (rank, cause, rule), histories in sorted(
         by_cause.items(), key=lambda item: (-_URGENCY[item[0][0]], -len(item[1]))
     ):
-        shown = min(histories, key=_plainness)
-        situation = shown.verdict.situation if rank else None
+        histories.sort(key=_plainness)
+        situation = histories[0].verdict.situation if rank else None
         words = None if situation is None else words_of(situation)
-        worker, start_ns = (
-            result.figures.clocks.get(shown.player, ("", None)) if result.figures else ("", None)
-        )
         yield LoadCause(
             rank=rank,
             cause=cause,
             rule=rule,
             title=words.title if words else _TITLES[rank],
             why=words.why if words else "",
-            shown=shown,
-            players=tuple(dict.fromkeys(each.player for each in histories)),
-            collided=tuple(_collided(each, start_ns) for each in shown.verdict.core[:COLLIDED_MAX]),
-            worker=worker,
+            collisions=tuple(_collision(each, result.figures) for each in histories),
         )
 
 
@@ -215,6 +219,18 @@ def _named(judged: JudgedHistory) -> tuple[str, str]:
     if not judged.rank and judged.missing is not None:
         return judged.missing[1].cause, judged.missing[1].rule
     return "", ""
+
+
+def _collision(judged: JudgedHistory, figures: Figures | None) -> Collision:
+    worker, start_ns = figures.clocks.get(judged.player, ("", None)) if figures else ("", None)
+    missing = None if judged.rank else judged.missing
+    return Collision(
+        judged.player,
+        worker,
+        judged.verdict.explanation if missing is None else missing[1].message,
+        judged.verdict.lanes,
+        tuple(_collided(each, start_ns) for each in judged.verdict.core[:COLLIDED_MAX]),
+    )
 
 
 def _collided(operation: Operation, start_ns: int | None) -> CollidedCall:

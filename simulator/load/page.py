@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from simulator.load.figures import Figures, Moment, Percentiles
 from simulator.load.launch import LoadResult, WorkerRecord
-from simulator.load.outcome import LoadCause, LoadOutcome
+from simulator.load.outcome import Collision, LoadCause, LoadOutcome
 from simulator.load.plan import LoadPlan
 from simulator.report.html import lanes_plot, svg
 from simulator.report.pages import rendered
@@ -24,6 +24,8 @@ _STEPS_S = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 3600, 7200, 86_400)
 _MARKS_MAX = 10
 
 _PLAYERS_SHOWN = 20
+
+_COLLISIONS_SHOWN = 100
 
 
 def load_html(result: LoadResult, outcome: LoadOutcome) -> str:
@@ -47,21 +49,18 @@ def load_html(result: LoadResult, outcome: LoadOutcome) -> str:
 
 
 def _cause(cause: LoadCause) -> dict[str, object]:
-    judged = cause.shown
     return {
         "severity": cause.severity,
         "title": cause.title,
         "rule": cause.rule,
         "cause": cause.cause,
         "why": _sentence(cause.why),
-        "explanation": cause.explanation,
-        "player": judged.player,
-        "worker": cause.worker,
-        "lanes": lanes_plot(judged.verdict.lanes),
-        "collided": cause.collided,
+        "shown": cause.shown,
+        "lanes": lanes_plot(cause.shown.lanes),
         "players": cause.players[:_PLAYERS_SHOWN],
         "more": max(0, len(cause.players) - _PLAYERS_SHOWN),
         "count": len(cause.players),
+        "others": cause.collisions[1:_COLLISIONS_SHOWN],
     }
 
 
@@ -255,10 +254,16 @@ def _cause_object(cause: LoadCause) -> dict[str, object]:
         "rule": cause.rule or None,
         "title": cause.title,
         "players": list(cause.players),
-        "player": cause.shown.player,
-        "worker": cause.worker or None,
-        "explanation": cause.explanation,
-        "lanes": list(cause.shown.verdict.lanes),
+        "collisions": [_collision_object(each) for each in cause.collisions],
+    }
+
+
+def _collision_object(collision: Collision) -> dict[str, object]:
+    return {
+        "player": collision.player,
+        "worker": collision.worker or None,
+        "explanation": collision.explanation,
+        "lanes": list(collision.lanes),
         "calls": [
             {
                 "name": each.name,
@@ -266,6 +271,6 @@ def _cause_object(cause: LoadCause) -> dict[str, object]:
                 "at_s": None if each.at_s is None else round(each.at_s, 6),
                 "took_ms": None if each.took_ms is None else round(each.took_ms, 3),
             }
-            for each in cause.collided
+            for each in collision.calls
         ],
     }
