@@ -8,7 +8,7 @@ import pytest
 
 from scripted_server import Peer, ScriptedServer, answering, closed_port, reply
 from simulator.errors import EndpointUnreachable, UsageError
-from simulator.wire.sender import HELD_S_MAX, RETRY_AFTER_S_MAX, RateLimit, wait_for
+from simulator.wire.sender import BETWEEN_S_MAX, HELD_S_MAX, RETRY_AFTER_S_MAX, RateLimit, wait_for
 from simulator.wire.target import Target, make_target
 
 BOUND_S = 20.0
@@ -102,3 +102,37 @@ def test_an_end_ends_the_waiting_for_a_rate_limit() -> None:
     limit.end()
     waiting.join(10)
     assert not waiting.is_alive()
+
+
+def test_after_a_rate_limit_calls_go_out_more_slowly() -> None:
+    """At four fifths of the rate that the wallet took; what comes of a burst says nothing of the rate."""
+    now = 100.0
+    limit = RateLimit(clock=lambda: now)
+    limit.end()
+    for _ in range(50):
+        limit.wait()
+        now += 0.02
+    limit.note(None, alone=False)
+    assert not limit.between_s
+    now += 10.0
+    for _ in range(50):
+        limit.wait()
+        now += 0.02
+    limit.note(None)
+    assert 1 / limit.between_s == pytest.approx(0.8 * 50, rel=0.05)
+    now += 10.0
+    limit.note(None)
+    assert limit.between_s <= BETWEEN_S_MAX
+
+
+def test_more_waiting_is_allowed_for_the_end() -> None:
+    """The run has spent its time, and balances can still be put back."""
+    now = 0.0
+    limit = RateLimit(clock=lambda: now)
+    while not limit.is_spent:
+        limit.note(3600)
+        now += 3600.0
+    limit.allow_more()
+    assert not limit.is_spent
+    limit.note(3600)
+    assert limit.is_spent

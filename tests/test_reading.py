@@ -391,13 +391,13 @@ def test_a_wallet_that_limits_calls_is_recognised(http: int, body: str) -> None:
     """By the HTTP status, or by the words of its refusal; whoever sends may wait and try again."""
     reading = read(body, http=http)
     assert (reading.busy, reading.retry_after_s, reading.balance) == (True, None, None)
-    assert reading.outcome is (UNKNOWN if http == 429 else REFUSED)
+    assert reading.outcome is UNKNOWN
 
 
 def test_a_balance_read_that_meets_the_limit_is_no_evidence() -> None:
     """The 0.00 beside it is no balance of the player."""
     reading = read('{"status":0,"error":"RATE_LIMIT","balance":"0.00"}', BALANCE)
-    assert (reading.outcome, reading.balance, reading.busy) == (REFUSED, None, True)
+    assert (reading.outcome, reading.balance, reading.busy) == (UNKNOWN, None, True)
 
 
 @pytest.mark.parametrize(

@@ -473,3 +473,31 @@ def test_several_players_are_worked_in_parallel_without_meeting(operator: Operat
     assert run.exit_code is ExitCode.PASSED
     found = [operator.operator.find_player(player) for player in players]
     assert {each[0].balance for each in found if each is not None} == {OPENING_CENTS}
+
+
+class Limited(SmallWallet):
+    """Takes so many calls, and turns all others away."""
+
+    left = 20
+
+    def answer(self, http_method: str, content_type: str, body: bytes) -> Answer:
+        self.left -= 1
+        if self.left < 0:
+            return Answer(200, b'{"status":0,"error":"RATE_LIMIT"}')
+        return super().answer(http_method, content_type, body)
+
+
+def test_a_rate_limit_that_ends_the_run_accuses_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run ends with the limit as its root cause, and goes on waiting for nothing."""
+    monkeypatch.setattr("simulator.wire.sender.RETRY_AFTER_S", 0.01)
+    monkeypatch.setattr("simulator.wire.sender.HELD_S_MAX", 0.05)
+    monkeypatch.setattr("simulator.wire.sender.RETRY_AFTER_S_MAX", 0.05)
+    text = "steps:\n  - repeat: {times: 9, steps: [bet: 1.00, balance, win: 2.00]}\n"
+    with serving(Limited()) as endpoint:
+        run = run_against(endpoint, [write(tmp_path, text)], PLAYERS[:1])
+    assert (run.exit_code, run.errors) == (ExitCode.INCONCLUSIVE, [])
+    assert run.end is not None
+    assert "your wallet limits the rate of calls" in run.end.root_cause
+    assert any("was not brought back" in note for note in run.end.notes)

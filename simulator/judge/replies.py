@@ -310,7 +310,8 @@ def _with_balance(
     status = fields.get(names.status)
     told = call.method is Method.BALANCE and status is not None and not isinstance(status, dict | list)
     return Reading(
-        outcome,
+        # The call was turned away unread, or so it says: that is no refusal of this bet or win.
+        Outcome.UNKNOWN if busy else outcome,
         None if refused else balance,
         tuple(call.deviations.found),
         must_settle=must_settle,
@@ -347,6 +348,7 @@ def _said_in(call: RepliedCall, fields: dict[str, JsonValue]) -> Said:
         said is Said.NO
         and isinstance(status, str | Decimal)
         and str(status).strip() == str(call.reply.status)
+        and not _says_error(fields)
     ):
         # The status of HTTP once more, as many frameworks write it.
         return Said.PERHAPS

@@ -12,7 +12,7 @@ from simulator.core.calls import Call, Operation, UnsentCall, Why
 from simulator.core.findings import Outcome, Place
 from simulator.core.steps import Expect, Parallel
 from simulator.core.webhooks import Exchange, Method, WebhookRequest
-from simulator.law.book import Book, Ledger
+from simulator.law.book import Book, Ledger, TooManyWorlds
 from simulator.law.situations import Situation
 from simulator.run.context import RunContext, Stopped
 from simulator.run.judge import Judge
@@ -98,6 +98,7 @@ class Bursts:
         calls = self._script.together(step, self._ledger)
         self._ledger.share(_ids_of_several_players(calls))
         context = self._context
+        context.rate_limit.rest(len(calls))
         for planned in calls:
             context.traffic.note(planned.call.request, time.monotonic_ns())
         done = release(calls, step.in_flight, context.sender, lambda: bool(context.stopping))
@@ -106,8 +107,16 @@ class Bursts:
             self._judge.note_reply(call)
             self._claims(planned, call)
         calls_made = [call for _, call in answered]
-        for book in self._real_books():
-            self._judge_player(book, calls_made, step.place)
+        try:
+            for book in self._real_books():
+                self._judge_player(book, calls_made, step.place)
+        except TooManyWorlds:
+            turned_away = sum(call.reading.busy for call in calls_made)
+            if not turned_away:
+                raise
+            raise Stopped(
+                f"your wallet's rate limit turned away {turned_away} of {len(calls_made)} calls sent together"
+            ) from None
         self._judge_strangers(calls_made)
 
     def _real_books(self) -> list[Book]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from secrets import token_hex
 
 from simulator.core.calls import Call, UnsentCall
-from simulator.core.findings import Finding, Outcome, Verdict
+from simulator.core.findings import Finding, Outcome, Phase, Verdict
 from simulator.core.money import ZERO, Money, format_money
 from simulator.core.profiles import WireProfile
 from simulator.core.secrets import Secrets
@@ -46,7 +46,7 @@ BETS_KEPT = 8
 
 
 class Stopped(Exception):
-    """Raised when the run ends before the scenario: interrupted, or because the wallet stopped answering."""
+    """Raised when the run ends before the scenario, or the wallet will not take its calls."""
 
 
 class RunContext:
@@ -150,7 +150,9 @@ class RunContext:
     def call(self, unsent: UnsentCall) -> Call:
         """Send, record and read one call. Raises Stopped when the run is ending.
 
-        A call that a rate limit turned away is sent again after the wait that the wallet asks for.
+        A call that a rate limit turned away is sent again after the wait that the wallet asks for. Where it
+        is turned away all the same, nothing can be said of it: Stopped is raised for its scenario, or for all
+        once the run has waited long enough.
         """
         call = self._call_once(unsent)
         for _ in range(LIMITED_CALLS_MAX):
@@ -159,7 +161,18 @@ class RunContext:
             # The wallet refused the call unread, and asks to send it again.
             self.limited.add(unsent.wire.body)
             call = self._call_once(unsent)
+        if call.reading.busy and unsent.why.phase is not Phase.PREFLIGHT and not self.ending:
+            raise self._limited()
         return call
+
+    def _limited(self) -> Stopped:
+        if not self.rate_limit.is_spent:
+            return Stopped("your wallet turned a call away by its rate limit, each time it was sent")
+        self.stopping = self.stopping or (
+            "your wallet limits the rate of calls, and the run has waited "
+            f"{self.rate_limit.held_s:.0f} s for that; lift the limit for this address"
+        )
+        return Stopped(self.stopping)
 
     def _call_once(self, unsent: UnsentCall) -> Call:
         self.rate_limit.wait()
@@ -171,7 +184,7 @@ class RunContext:
         except CallInterrupted as interrupt:
             self._record_lost(unsent, interrupt)
             raise
-        return self.record(unsent, exchange)
+        return self.record(unsent, exchange, alone=True)
 
     def disturb(self, unsent: UnsentCall) -> tuple[Call, ...]:
         """Send one call with its fault, or two for a duplicate. Raises Stopped when the run is ending."""
@@ -190,8 +203,8 @@ class RunContext:
         for lost in interrupt.exchanges:
             self.record(unsent, lost)
 
-    def record(self, unsent: UnsentCall, exchange: Exchange) -> Call:
-        """Read the reply of a call that was made, and put the call into the event stream."""
+    def record(self, unsent: UnsentCall, exchange: Exchange, *, alone: bool = False) -> Call:
+        """Read the reply of a call that was made, alone or with others, and put it into the event stream."""
         call = read_call(exchange, unsent.form, unsent.why, self.profile, self.secrets)
         reading = call.reading
         self.traffic.note(unsent.request, exchange.sent_ns, exchange.answered_ns)
@@ -201,7 +214,7 @@ class RunContext:
         if unsent.why.scenario_id in self.kept:
             self.kept[unsent.why.scenario_id].append(call)
         if reading.busy:
-            self.rate_limit.note(reading.retry_after_s)
+            self.rate_limit.note(reading.retry_after_s, alone=alone)
         self._keep_bet(call)
         self._watch_silence(exchange)
         return call

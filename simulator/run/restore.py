@@ -84,6 +84,7 @@ class Restore:
         if hopeless or self._context.gone:
             return self.left_as_it_is(kept=in_hurry or self._context.gone)
         self._context.ending = True
+        self._context.rate_limit.allow_more()
         if in_hurry:
             return self._hurriedly()
         notes = self._all(at_once)

@@ -29,10 +29,17 @@ _WHOLE = Whole()
 RETRY_AFTER_S = 1.0
 """The wait after a 429 that does not say how long."""
 
-RETRY_AFTER_S_MAX = 30.0
+RETRY_AFTER_S_MAX = 60.0
 
 HELD_S_MAX = 120.0
-"""How long one run holds calls back in all; later answers are shown as they are."""
+"""How long one run holds calls back in all; then it ends."""
+
+BETWEEN_S_MAX = 0.1
+"""Calls go out no more slowly than that after a rate limit was met."""
+
+CALLS_TO_SPEED_UP = 200
+
+REST_S_MAX = 5.0
 
 _PROBE = WireRequest(b"", content_type="", http_method="GET")
 """A GET is not a webhook, so it moves nothing; any answer shows that the wallet is up."""
@@ -252,39 +259,76 @@ class Sender:
 
 
 class RateLimit:
-    """Holds the next call back after a wallet said that there are too many. It is thread-safe.
+    """Holds the next call back after a wallet said that there are too many, and lets calls go out more slowly
+    from there on. It is thread-safe.
 
-    `times` is how often it said so, `held_s` how long calls were held back for that in all.
+    `times` is how often it said so, `held_s` how long calls were held back for that in all, `between_s` the
+    seconds from one call to the next.
     """
 
     def __init__(self, *, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
         self._until = 0.0
+        self.between_s = 0.0
+        self._next = 0.0
+        self._sent: deque[float] = deque(maxlen=1_000)
+        self._held_max_s = HELD_S_MAX
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self.times = 0
         self.held_s = 0.0
 
-    def note(self, retry_after_s: float | None) -> None:
-        """Take in an answer that said so, and how long to wait if it said that."""
+    def note(self, retry_after_s: float | None, *, alone: bool = True) -> None:
+        """Take in an answer that said so, and how long to wait if it said that.
+
+        A call that was sent `alone` shows that calls follow each other too fast, one of a burst does not.
+        """
         with self._lock:
             self.times += 1
             now = self._clock()
+            if alone and now >= self._until:
+                self._slow_down(now)
             until = now + min(RETRY_AFTER_S if retry_after_s is None else retry_after_s, RETRY_AFTER_S_MAX)
-            longer_s = min(until - max(self._until, now), HELD_S_MAX - self.held_s)
+            longer_s = min(until - max(self._until, now), self._held_max_s - self.held_s)
             if longer_s > 0:
                 self._until = max(self._until, now) + longer_s
                 self.held_s += longer_s
 
     def wait(self) -> None:
         """Wait until the next call may go out: not at all where nothing was said."""
-        if self._until:
-            self._ended.wait(max(0.0, self._until - self._clock()))
+        now = self._clock()
+        if not self._until:
+            self._sent.append(now)
+            return
+        with self._lock:
+            at = max(now, self._until, self._next)
+            self._next = at + self.between_s
+            self._sent.append(at)
+            if len(self._sent) > CALLS_TO_SPEED_UP and self._sent[-CALLS_TO_SPEED_UP] > self._until:
+                # Nothing was said for so many calls: a limit that is not one of the rate slows down less.
+                self.between_s *= 0.999
+        self._ended.wait(max(0.0, at - now))
+
+    def rest(self, calls: int) -> None:
+        """Wait until so many calls may go out at once, as far as a wallet's limit is known."""
+        if self.between_s:
+            self._ended.wait(min(calls * self.between_s, REST_S_MAX))
+
+    def allow_more(self) -> None:
+        """Let calls be held back for a while more, such as those that put balances back."""
+        with self._lock:
+            self._held_max_s = max(self._held_max_s, self.held_s + RETRY_AFTER_S_MAX)
+
+    def _slow_down(self, now: float) -> None:
+        """Let calls go out at four fifths of the rate at which the wallet has taken them."""
+        of_last_second = sum(now - sent <= 1.0 for sent in self._sent)
+        slower_s = max(1.25 / max(of_last_second, 1), 1.25 * self.between_s)
+        self.between_s = min(slower_s, BETWEEN_S_MAX)
 
     @property
     def is_spent(self) -> bool:
         """Return whether calls were held back as long as they may be in all."""
-        return self.held_s >= HELD_S_MAX
+        return self.held_s >= self._held_max_s
 
     def in_words(self) -> list[str]:
         """Return the note for a report's end; none where the wallet limits nothing."""
