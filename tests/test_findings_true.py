@@ -81,6 +81,29 @@ def test_a_root_cause_shows_the_answer_on_one_line_without_secrets(tmp_path: Pat
     assert "s3cr3t" not in run.end.root_cause
 
 
+# --- a repeat of a refused bet ----------------------------------------------------------------------
+
+
+class RemembersRefusedBets(SmallWallet):
+    """Takes a bet that it has refused for an accepted one when it comes again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refused: set[tuple[str, str]] = set()
+
+    def bet(self, player: str, amount: int, transaction_id: str, game: str) -> Fields:
+        if (player, transaction_id) in self.refused:
+            return self.accepted(player)
+        self.refused |= {(player, transaction_id)} if amount > self.balances[player] else set()
+        return super().bet(player, amount, transaction_id, game)
+
+
+def test_a_refused_bet_that_is_accepted_when_it_comes_again_is_no_overdraft(tmp_path: Path) -> None:
+    """Nothing is charged: the wallet mistakes the bet for one that it had taken."""
+    again = "steps:\n  - bet: {amount: all+1.00, id: b1, expect: refused}\n  - resend: b1\n"
+    assert causes(played(RemembersRefusedBets(), tmp_path, again)) == {"repeat-of-refused-wrong"}
+
+
 # --- what the call was made for ---------------------------------------------------------------------
 
 

@@ -79,6 +79,21 @@ class AnswersBefore(SmallWallet):
         return before
 
 
+class ReadsLastBettor(SmallWallet):
+    """`user_balance` shows the balance of the player who bet last, whoever is asked for."""
+
+    last = ""
+
+    def bet(self, player: str, amount: int, transaction_id: str, game: str) -> Fields:
+        self.last = player
+        return super().bet(player, amount, transaction_id, game)
+
+    def call(self, fields: Fields) -> Fields:
+        if fields.get("method") == "user_balance":
+            return self.accepted(self.last or self.player_of(fields))
+        return super().call(fields)
+
+
 class RoundsBalances(SmallWallet):
     """Its column has whole units and rounds what is written to it."""
 
@@ -219,13 +234,14 @@ def test_a_wallet_that_stores_nothing_has_that_one_cause(wallet: SmallWallet) ->
         (CutsWhatItWrites(), "cents-cut", ("money",)),
         (StoresWholeUnits(), "fraction-dropped", ("money", "rounds")),
         (AnswersBefore(), "answer-balance-wrong", ("contract", "ordering")),
+        (ReadsLastBettor(), "read-contradicts-answers", ("contract", "money")),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, SmallWallet) else "",
 )
 def test_a_mistake_in_what_is_written_or_shown_has_one_cause(
     wallet: SmallWallet, cause: str, folders: tuple[str, ...]
 ) -> None:
-    """A sum that is cut, a column without cents behind answers that have them, the balance before a win."""
+    """A sum that is cut, a column without cents behind answers that have them, another balance than due."""
     assert [each.key for each in errors(wallet, *folders)] == [cause]
 
 

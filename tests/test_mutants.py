@@ -90,7 +90,7 @@ def test_a_race_or_a_restart_is_no_mistake_of_one_call(name: str) -> None:
     assert (naming.first, naming.wrong) == (DEFECTS[name].cause, ())
 
 
-@pytest.mark.chance
+@pytest.mark.campaign
 @pytest.mark.parametrize(
     ("name", "folders"),
     [

@@ -148,7 +148,7 @@ class Accusing:
         may_be = of_read(book, around, actual)
         if account.restarted:
             may_be = may_be.also(Situation.BALANCE_READ_WRONG)
-        answers = book.balances[0] if account.unconfirmed and account.answered_right else None
+        answers = book.balances[0] if account.answered_right else None
         if not account.restarted:
             # The next answer shows whether the answers before were right, and this read was not.
             may_be = may_be.also(*READS_WRONGLY)

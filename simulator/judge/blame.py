@@ -12,7 +12,18 @@ from simulator.core.values import Frozen
 from simulator.core.webhooks import Method, Reply, WebhookRequest
 from simulator.law.book import Book, Observation, World
 from simulator.law.mistakes import TAKEN_AGAIN, situation_of
-from simulator.law.roles import REPEATS, Applied, Entry, Kind, Pending, Role, Tombstone, knob_shown, role_of
+from simulator.law.roles import (
+    REPEATS,
+    Applied,
+    Entry,
+    Kind,
+    Mark,
+    Pending,
+    Role,
+    Tombstone,
+    knob_shown,
+    role_of,
+)
 from simulator.law.situations import Situation
 
 SUMS_MAX = 5_000
@@ -199,12 +210,19 @@ def _named(book: Book, made: Made, role: Role, moved: Money | None, stake: Money
     A call that has no effect although it must was taken for another one, if their ids are alike.
     """
     situation = situation_of(role, made.call.outcome, made.request.amount, moved, stake)
+    if situation is Situation.OVERDRAFT and moved == ZERO and _was_refused(book, made.request):
+        # It is taken for a repeat of a bet that was accepted.
+        return Situation.REPEAT_OF_REFUSED_WRONG
     if situation in _IGNORED and book.knows_alike(made.request.transaction_id or ""):
         return Situation.SHARED_ID_SWALLOWED
     if made.call.exchange.fault != FaultKind.DUPLICATE.value:
         return situation
     twice = moved is not None and made.request.amount and abs(moved) == 2 * made.request.amount
     return Situation.DOUBLE_EFFECT if twice or situation in TAKEN_AGAIN.values() else situation
+
+
+def _was_refused(book: Book, bet: WebhookRequest) -> bool:
+    return Mark.REFUSED in entries(book, bet.method, bet.transaction_id or "")
 
 
 def stake_of(world: World, request: WebhookRequest) -> Money | None:

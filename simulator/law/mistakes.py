@@ -108,10 +108,12 @@ def _wrong_number(outcome: Outcome) -> S:
 
 def _other_amount(moved: int, amount: Money, otherwise: S) -> S:
     """Name another amount than the one that was sent, by a mistake that shows in the figures."""
-    if otherwise in (S.ODD_AMOUNT_WRONG, S.SAME_ID_OTHER_PLAYER_MOVED):
+    if otherwise is S.ODD_AMOUNT_WRONG:
         return otherwise
     if amount > CENT and abs(moved - amount) == CENT:
         return S.CENT_OFF
+    if otherwise is S.SAME_ID_OTHER_PLAYER_MOVED:
+        return otherwise
     hundredth = amount >= 100 and moved in (amount // 100, -(-amount // 100))
     return S.HUNDREDFOLD if hundredth or moved == 100 * amount else otherwise
 
