@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -12,6 +14,8 @@ from command_line import in_process
 from control_client import Control, controlled
 from scenario_texts import load
 from simulator.core.webhooks import WireRequest, curl_line
+from simulator.explore.alone import text_of
+from simulator.explore.grammar import Means, make_session
 from simulator.reference_operator import OperatorSettings
 from simulator.reference_operator.server import OperatorServer
 
@@ -106,6 +110,25 @@ def test_a_run_against_a_wrong_wallet_is_recorded_as_one_that_fails_there(tmp_pa
     record("seen.ndjson", tmp_path, "-o", "again.yaml")
     run("again.yaml", tmp_path)
     run("again.yaml", tmp_path, defects=("ids-fold-case",), code=1)
+
+
+def test_whatever_is_played_can_be_recorded(tmp_path: Path) -> None:
+    """Made-up sessions: odd bytes, ids alike, races, unknown players; a right wallet passes both times."""
+    made = (make_session(Random(seed), Means(players=2)) for seed in range(12))
+    (tmp_path / "made.yaml").write_text("---\n".join(text_of(each, f"{n}") for n, each in enumerate(made)))
+    run("made.yaml", tmp_path, "--report", "ndjson:seen.ndjson", "-j1")
+    record("seen.ndjson", tmp_path, "-o", "again.yaml")
+    run("again.yaml", tmp_path, "--report", "ndjson:again.ndjson", "-j1")
+    seen, again = calls(tmp_path / "seen.ndjson"), calls(tmp_path / "again.ndjson")
+    for scenario, rows in seen.items():
+        # What is sent at once arrives in any order.
+        assert Counter(row[:3] for row in rows) == Counter(row[:3] for row in again[scenario]), scenario
+
+
+def test_a_server_with_a_token_asks_for_it(tmp_path: Path) -> None:
+    with controlled(admin_token="let-me-in-please") as control:
+        assert "wants its admin token" in record(control.played.url, tmp_path, code=4)
+        assert "holds no call" in record(control.played.url, tmp_path, "--token", "let-me-in-please", code=5)
 
 
 # --- files of other tools -------------------------------------------------------------------------

@@ -367,7 +367,9 @@ def fmt(paths: tuple[str, ...], only_check: bool, diff: bool) -> ExitCode:
             if diff:
                 click.echo(_diff(shown, text, made), nl=False)
             elif not only_check:
+                mode = file.stat().st_mode
                 write_whole(file, made)
+                file.chmod(mode)
         except UnicodeDecodeError:
             raise UsageError(f"{shown} is not UTF-8; save it as UTF-8") from None
         except OSError as error:
