@@ -9,28 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from random import Random
 
+from simulator.core import steps
 from simulator.core.calls import FaultKind, FaultSpec
 from simulator.core.findings import Place
 from simulator.core.json import JsonValue
 from simulator.core.money import CENT, ZERO, AllOf, Amount, Drawn, Money, OfLimit, Written, format_money
-from simulator.core.steps import (
-    DEFAULT_OPENING,
-    MAIN_PLAYER,
-    Balance,
-    Bet,
-    Block,
-    Details,
-    Parallel,
-    PlayerSpec,
-    Refund,
-    Repeat,
-    Resend,
-    Restart,
-    Round,
-    Send,
-    Step,
-    Win,
-)
+from simulator.core.steps import DEFAULT_OPENING, MAIN_PLAYER, PlayerSpec, Step
 from simulator.core.values import Frozen
 from simulator.scenario.limits import DEFAULT_GAME, GAMES
 
@@ -152,8 +136,8 @@ class _Draft:
         self.players = _players(rng, means)
         self.real = [name for name, spec in self.players.items() if spec.exists]
         self.steps: list[Step] = []
-        self.bets: list[Bet] = []
-        self.wins: list[Win] = []
+        self.bets: list[steps.Bet] = []
+        self.wins: list[steps.Win] = []
         self.money_steps: list[str] = []
         self.game_in_play = rng.choice(GAMES)
         self._labels = 0
@@ -203,18 +187,18 @@ class _Draft:
 
     def add(self, step: Step) -> None:
         self.steps.append(step)
-        if isinstance(step, Bet | Win | Refund):
+        if isinstance(step, steps.Bet | steps.Win | steps.Refund):
             self.money_steps.append(step.label)
             if "amount" in step.raw or step.omit:
                 # Nobody can say what a refund of it should pay.
                 return
-        if isinstance(step, Bet):
+        if isinstance(step, steps.Bet):
             self.bets.append(step)
-        if isinstance(step, Win):
+        if isinstance(step, steps.Win):
             self.wins.append(step)
 
-    def bet(self, amount: Amount | None = None) -> Bet:
-        return Bet(
+    def bet(self, amount: Amount | None = None) -> steps.Bet:
+        return steps.Bet(
             place=NOWHERE,
             label=self.label("b"),
             amount=self.stake() if amount is None else amount,
@@ -222,8 +206,8 @@ class _Draft:
             player=self.player(),
         )
 
-    def win(self, amount: Amount | None = None) -> Win:
-        return Win(
+    def win(self, amount: Amount | None = None) -> steps.Win:
+        return steps.Win(
             place=NOWHERE,
             label=self.label("w"),
             amount=self.payout() if amount is None else amount,
@@ -231,8 +215,8 @@ class _Draft:
             player=self.player(),
         )
 
-    def refund(self, bet: Bet | Win) -> Refund:
-        return Refund(place=NOWHERE, label=self.label("r"), of=bet.label, player=bet.player)
+    def refund(self, bet: steps.Bet | steps.Win) -> steps.Refund:
+        return steps.Refund(place=NOWHERE, label=self.label("r"), of=bet.label, player=bet.player)
 
 
 def _players(rng: Random, means: Means) -> dict[str, PlayerSpec]:
@@ -277,12 +261,12 @@ def _late_win(draft: _Draft) -> None:
 def _refund(draft: _Draft) -> None:
     """Refund an earlier bet: as it is, another amount of it, for another player, or one nobody made."""
     rng = draft.rng
-    named: Sequence[Bet | Win] = draft.bets if rng.random() < 0.85 else draft.wins
+    named: Sequence[steps.Bet | steps.Win] = draft.bets if rng.random() < 0.85 else draft.wins
     if not named or rng.random() < 0.06:
         amount = draft.small()
         unknown = f"unknown-{draft.label('x')}"
         draft.add(
-            Refund(
+            steps.Refund(
                 place=NOWHERE,
                 label=draft.label("r"),
                 transaction_id=unknown,
@@ -314,7 +298,7 @@ def _resend(draft: _Draft) -> None:
     rng = draft.rng
     if not draft.money_steps:
         return
-    step = Resend(place=NOWHERE, of=rng.choice(draft.money_steps[-6:]), fault=draft.fault())
+    step = steps.Resend(place=NOWHERE, of=rng.choice(draft.money_steps[-6:]), fault=draft.fault())
     roll = rng.random()
     if roll < 0.15:
         step = replace(step, amount=draft.small())
@@ -328,9 +312,9 @@ def _resend(draft: _Draft) -> None:
 def _read(draft: _Draft) -> None:
     player = draft.player()
     draft.add(
-        Details(place=NOWHERE, player=player)
+        steps.Details(place=NOWHERE, player=player)
         if draft.rng.random() < 0.15
-        else Balance(place=NOWHERE, player=player)
+        else steps.Balance(place=NOWHERE, player=player)
     )
 
 
@@ -338,7 +322,7 @@ def _rounds(draft: _Draft) -> None:
     win = draft.payout() if draft.rng.random() < 0.5 else None
     player = draft.rng.choice(draft.real)
     draft.add(
-        Round(
+        steps.Round(
             place=NOWHERE,
             bet=money(draft.rng.choice((10, 25, 100))),
             win=win,
@@ -351,10 +335,10 @@ def _rounds(draft: _Draft) -> None:
 
 def _many(draft: _Draft) -> None:
     """Repeat one or two small calls, so that what only counts up is met."""
-    steps: list[Step] = [replace(draft.bet(money(draft.rng.choice((1, 10, 20)))), player=None)]
+    small: list[Step] = [replace(draft.bet(money(draft.rng.choice((1, 10, 20)))), player=None)]
     if draft.rng.random() < 0.5:
-        steps.append(replace(draft.win(money(draft.rng.choice((1, 10)))), player=None))
-    draft.add(Repeat(place=NOWHERE, times=draft.rng.choice((5, 10, 25, 60)), steps=tuple(steps)))
+        small.append(replace(draft.win(money(draft.rng.choice((1, 10)))), player=None))
+    draft.add(steps.Repeat(place=NOWHERE, times=draft.rng.choice((5, 10, 25, 60)), steps=tuple(small)))
 
 
 def _odd_amount(draft: _Draft) -> None:
@@ -381,7 +365,7 @@ def _resembling_ids(draft: _Draft) -> None:
     else:
         first, second = rng.choice(_RESEMBLING_IDS)
     one = replace(draft.bet(amount), player=None, raw={"transaction_id": first})
-    other: Bet | Win = draft.bet(amount) if rng.random() < 0.6 else draft.win(amount)
+    other: steps.Bet | steps.Win = draft.bet(amount) if rng.random() < 0.6 else draft.win(amount)
     other = replace(other, raw={"transaction_id": second})
     if first != second:
         other = replace(other, player=None)
@@ -398,12 +382,12 @@ def _resembling_player(draft: _Draft) -> None:
         f'{{"method":"{method}","user_id":"{player}","amount":"1.00",'
         f'"transaction_id":"${{run}}-{draft.label("p")}","game_id":"SLOT_001"}}'
     )
-    draft.add(Send(place=NOWHERE, label=draft.label("s"), body=body.encode()))
+    draft.add(steps.Send(place=NOWHERE, label=draft.label("s"), body=body.encode()))
 
 
 def _broken_body(draft: _Draft) -> None:
     body = draft.rng.choice(_BROKEN_BODIES)
-    draft.add(Send(place=NOWHERE, label=draft.label("s"), body=body.encode()))
+    draft.add(steps.Send(place=NOWHERE, label=draft.label("s"), body=body.encode()))
 
 
 def _unknown_method(draft: _Draft) -> None:
@@ -415,7 +399,7 @@ def _unknown_method(draft: _Draft) -> None:
         f'{{"method":"{method}","user_id":"${{player}}","amount":"5.00",'
         f'"transaction_id":"{name}","game_id":"SLOT_001"}}'
     )
-    draft.add(Send(place=NOWHERE, label=draft.label("s"), body=body.encode()))
+    draft.add(steps.Send(place=NOWHERE, label=draft.label("s"), body=body.encode()))
 
 
 def _block(draft: _Draft) -> None:
@@ -425,7 +409,7 @@ def _block(draft: _Draft) -> None:
     rng = draft.rng
     bet = replace(draft.bet(draft.small()), player=None)
     draft.add(bet)
-    draft.add(Block(place=NOWHERE))
+    draft.add(steps.Block(place=NOWHERE))
     roll = rng.random()
     if roll < 0.4:
         draft.add(replace(draft.win(draft.small()), player=None, game=bet.game))
@@ -437,7 +421,7 @@ def _block(draft: _Draft) -> None:
 
 def _restart(draft: _Draft) -> None:
     if draft.means.restart:
-        draft.add(Restart(place=NOWHERE))
+        draft.add(steps.Restart(place=NOWHERE))
 
 
 # --- calls that are sent together -------------------------------------------------------------------
@@ -461,29 +445,29 @@ def _race(draft: _Draft) -> None:
     make(draft)
 
 
-def _together(draft: _Draft, *steps: Step, times: int = 1) -> None:
-    draft.add(Parallel(place=NOWHERE, steps=steps, times=times))
+def _together(draft: _Draft, *at_once: Step, times: int = 1) -> None:
+    draft.add(steps.Parallel(place=NOWHERE, steps=at_once, times=times))
 
 
 def _race_of_bets(draft: _Draft) -> None:
-    make: Callable[[Amount], Bet | Win] = draft.bet if draft.rng.random() < 0.5 else draft.win
+    make: Callable[[Amount], steps.Bet | steps.Win] = draft.bet if draft.rng.random() < 0.5 else draft.win
     step = replace(make(_LITTLE), player=None)
     _together(draft, step, times=draft.rng.choice((2, 5, 10, 20)))
 
 
 def _race_of_many(draft: _Draft) -> None:
     bet, win = replace(draft.bet(_LITTLE), player=None), replace(draft.win(_LITTLE), player=None)
-    steps: list[Step] = [bet, win]
+    raced: list[Step] = [bet, win]
     others = [name for name in draft.real if name != MAIN_PLAYER]
     if others:
-        steps.append(replace(draft.bet(_LITTLE), player=others[0]))
+        raced.append(replace(draft.bet(_LITTLE), player=others[0]))
     if draft.rng.random() < 0.3:
-        steps.append(Balance(place=NOWHERE))
-    _together(draft, *steps, times=draft.rng.choice((2, 5, 10)))
+        raced.append(steps.Balance(place=NOWHERE))
+    _together(draft, *raced, times=draft.rng.choice((2, 5, 10)))
 
 
 def _race_of_repeats(draft: _Draft) -> None:
-    step: Bet | Win | Refund = (
+    step: steps.Bet | steps.Win | steps.Refund = (
         draft.bet(draft.small()) if draft.rng.random() < 0.5 else draft.win(draft.small())
     )
     if draft.rng.random() < 0.35:
@@ -492,7 +476,7 @@ def _race_of_repeats(draft: _Draft) -> None:
         step = draft.refund(bet)
     step = replace(step, player=None)
     draft.money_steps.append(step.label)
-    _together(draft, step, Resend(place=NOWHERE, of=step.label, times=draft.rng.choice((1, 4, 9))))
+    _together(draft, step, steps.Resend(place=NOWHERE, of=step.label, times=draft.rng.choice((1, 4, 9))))
 
 
 def _race_of_refunds(draft: _Draft) -> None:
@@ -507,8 +491,8 @@ def _race_of_refunds(draft: _Draft) -> None:
 def _race_with_refund(draft: _Draft) -> None:
     bet = replace(draft.bet(draft.small()), player=None)
     refund = draft.refund(bet)
-    race = Parallel(place=NOWHERE, steps=(bet, refund))
-    draft.add(Repeat(place=NOWHERE, times=draft.rng.choice((1, 5)), steps=(race, draft.refund(bet))))
+    race = steps.Parallel(place=NOWHERE, steps=(bet, refund))
+    draft.add(steps.Repeat(place=NOWHERE, times=draft.rng.choice((1, 5)), steps=(race, draft.refund(bet))))
 
 
 def _race_over_balance(draft: _Draft) -> None:

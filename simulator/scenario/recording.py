@@ -13,26 +13,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from unicodedata import normalize
 
+from simulator.core import steps
 from simulator.core.calls import NOT_KEPT, Call, CallForm, FaultKind, FaultSpec, KnownAs
 from simulator.core.findings import Outcome, Place
 from simulator.core.json import JsonValue
 from simulator.core.money import Money, Written, format_money
 from simulator.core.profiles import Source, WireProfile, field_names
-from simulator.core.steps import (
-    DEFAULT_OPENING,
-    MAIN_PLAYER,
-    Balance,
-    Bet,
-    Block,
-    Details,
-    Parallel,
-    PlayerSpec,
-    Refund,
-    Resend,
-    Send,
-    Step,
-    Win,
-)
+from simulator.core.steps import DEFAULT_OPENING, MAIN_PLAYER, PlayerSpec, Step
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Method, WebhookRequest
 from simulator.scenario.limits import DEFAULT_GAME
@@ -95,13 +82,13 @@ def recorded_text(records: Iterable[Recorded]) -> str:
 
 def _document(record: Recorded, name: str) -> str:
     made = _Steps(record)
-    steps = made.steps() or [Balance(place=NOWHERE)]
+    played = made.steps() or [steps.Balance(place=NOWHERE)]
     players, assumed = _players(record, made.names)
     comment = [ASSUMED.format(balance=format_money(balance)) for balance in assumed]
     if made.left_out:
         comment.append(LEFT_OUT.format(count=made.left_out))
     # What looks like a column in a name would have to be one.
-    return scenario_text(name.replace("${", "$ {"), steps, players, comment)
+    return scenario_text(name.replace("${", "$ {"), played, players, comment)
 
 
 # --- players --------------------------------------------------------------------------------------
@@ -188,13 +175,13 @@ class _Steps:
         """Return the steps; calls that overlap are sent together."""
         made: list[Step] = []
         for together in _overlapping(_pairs_as_one(self._calls)):
-            steps = [step for call in together for step in self._steps_of(call)]
-            blocks = [step for step in steps if isinstance(step, Block)]
-            calls = [step for step in steps if not isinstance(step, Block)]
+            found = [step for call in together for step in self._steps_of(call)]
+            blocks = [step for step in found if isinstance(step, steps.Block)]
+            calls = [step for step in found if not isinstance(step, steps.Block)]
             made += blocks
             if len(calls) > 1:
                 in_flight = min(_most_at_once(together), len(calls))
-                made.append(Parallel(place=NOWHERE, steps=tuple(calls), in_flight=max(2, in_flight)))
+                made.append(steps.Parallel(place=NOWHERE, steps=tuple(calls), in_flight=max(2, in_flight)))
             else:
                 made += calls
         return made
@@ -204,7 +191,7 @@ class _Steps:
         if call.why.account is KnownAs.BLOCKED and player is not None and player not in self._blocked:
             self._blocked.add(player)
             if any(each.player == player and each.why.account is None for each in self._calls):
-                yield Block(place=NOWHERE, player=self.names.get(player))
+                yield steps.Block(place=NOWHERE, player=self.names.get(player))
         step = self._step(call)
         if step is None:
             self.left_out += 1
@@ -218,9 +205,9 @@ class _Steps:
             return self._send(call)
         player = self.names.get(request.player)
         if request.method is Method.DETAILS:
-            return Details(place=NOWHERE, player=player)
+            return steps.Details(place=NOWHERE, player=player)
         if request.method is Method.BALANCE:
-            return Balance(place=NOWHERE, player=player)
+            return steps.Balance(place=NOWHERE, player=player)
         if _COLUMN.search(f"{request.game_id} {request.transaction_id}"):
             return None
         again = self._again(call)
@@ -232,7 +219,7 @@ class _Steps:
         sent = self._sent.get((request.method, request.transaction_id or ""))
         if sent is None or sent.request.game_id != request.game_id:
             return None
-        return Resend(
+        return steps.Resend(
             place=NOWHERE,
             of=sent.label,
             amount=None if request.amount == sent.request.amount else _written(request.amount),
@@ -253,7 +240,7 @@ class _Steps:
         raw: dict[str, JsonValue] = {"transaction_id": own_id(id_)} if id_ in self._own_form else {}
         omits_game = request.game_id is None and b"}" in call.exchange.wire.body
         self._sent.setdefault((request.method, id_), _Sent(label, request))
-        kind: type[Bet | Win] = Bet if request.method is Method.BET else Win
+        kind: type[steps.Bet | steps.Win] = steps.Bet if request.method is Method.BET else steps.Win
         return kind(
             place=NOWHERE,
             label=label,
@@ -273,7 +260,7 @@ class _Steps:
         unseen = own_id(id_) if id_ in self._own_form else f"unseen-{label}"
         same = of is not None and id_ in self._stakes and request.amount == self._stakes[id_]
         self._sent[Method.REFUND, id_] = _Sent(label, request)
-        return Refund(
+        return steps.Refund(
             place=NOWHERE,
             label=label,
             of=of,
@@ -295,7 +282,7 @@ class _Steps:
         keys = field_names(self._profile, Method.BET)
         body = _replaced(body, keys[Source.PLAYER], lambda id_, _: "${player}" if id_ in self.names else None)
         body = _replaced(body, keys[Source.TRANSACTION], _own_id_or_number)
-        return Send(
+        return steps.Send(
             place=NOWHERE,
             label="@",
             body=body.encode(),

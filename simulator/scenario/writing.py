@@ -10,27 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from simulator.core import json as exact_json
+from simulator.core import steps
 from simulator.core.calls import FaultKind, FaultSpec
 from simulator.core.json import JsonValue
 from simulator.core.money import format_money, written
-from simulator.core.steps import (
-    MAIN_PLAYER,
-    Balance,
-    Bet,
-    Parallel,
-    Play,
-    PlayerSpec,
-    Refund,
-    Repeat,
-    Resend,
-    Restart,
-    Round,
-    Send,
-    Step,
-    Wait,
-    Win,
-    all_steps,
-)
+from simulator.core.steps import MAIN_PLAYER, PlayerSpec, Step, all_steps
 
 Fields = list[tuple[str, str]]
 """The keys of a step with their values as YAML."""
@@ -41,14 +25,14 @@ _READ_AS_OTHER = frozenset({"true", "false", "null", "yes", "no", "on", "off", "
 
 
 def scenario_text(
-    name: str, steps: Iterable[Step], players: Mapping[str, PlayerSpec], comment: Iterable[str] = ()
+    name: str, played: Iterable[Step], players: Mapping[str, PlayerSpec], comment: Iterable[str] = ()
 ) -> str:
     """Return a scenario file with these steps; each line of the comment stands above it.
 
     Only steps that others name keep their id.
     """
-    steps = tuple(steps)
-    named = {step.of for step in all_steps(steps) if isinstance(step, Resend | Refund)}
+    played = tuple(played)
+    named = {step.of for step in all_steps(played) if isinstance(step, steps.Resend | steps.Refund)}
     lines = [*(f"# {line}".rstrip() for line in comment), f"name: {quoted(name)}"]
     main = players.get(MAIN_PLAYER, PlayerSpec())
     if main != PlayerSpec():
@@ -58,15 +42,15 @@ def scenario_text(
         lines.append("players:")
         lines += [f"  {each}: {_player(spec)}" for each, spec in others.items()]
     lines.append("steps:")
-    lines += [f"  {line}" for step in steps for line in _lines(_unlabelled(step, named))]
+    lines += [f"  {line}" for step in played for line in _lines(_unlabelled(step, named))]
     return "\n".join(lines) + "\n"
 
 
 def _unlabelled(step: Step, named: set[str | None]) -> Step:
     match step:
-        case Repeat() | Parallel():
+        case steps.Repeat() | steps.Parallel():
             return replace(step, steps=tuple(_unlabelled(inner, named) for inner in step.steps))
-        case Bet() | Win() | Refund() if step.label not in named:
+        case steps.Bet() | steps.Win() | steps.Refund() if step.label not in named:
             return replace(step, label="@")
         case _:
             return step
@@ -105,21 +89,21 @@ def _player(spec: PlayerSpec) -> str:
 def _lines(step: Step) -> Iterator[str]:
     """Yield the lines of one step, the first with its dash."""
     match step:
-        case Parallel() | Repeat():
+        case steps.Parallel() | steps.Repeat():
             yield f"- {type(step).__name__.lower()}:"
-            if step.times != 1 or isinstance(step, Repeat):
+            if step.times != 1 or isinstance(step, steps.Repeat):
                 yield f"    times: {step.times}"
             if (
-                isinstance(step, Parallel)
-                and step.in_flight != Parallel(place=step.place, steps=()).in_flight
+                isinstance(step, steps.Parallel)
+                and step.in_flight != steps.Parallel(place=step.place, steps=()).in_flight
             ):
                 yield f"    in_flight: {step.in_flight}"
             yield "    steps:"
             for inner in step.steps:
                 yield from (f"      {line}" for line in _lines(inner))
-        case Restart():
+        case steps.Restart():
             yield "- restart"
-        case Wait():
+        case steps.Wait():
             yield f"- wait: {step.duration_ns // 1_000_000}ms"
         case _:
             fields = list(_fields(step))
@@ -144,40 +128,40 @@ def _braces(fields: Iterable[tuple[str, str]]) -> str:
 def _fields(step: Step) -> Iterator[tuple[str, str]]:
     """Yield the fields of a step that is written on one line."""
     match step:
-        case Bet() | Win():
+        case steps.Bet() | steps.Win():
             yield "amount", written(step.amount)
             yield from _label(step.label)
             yield from _named("game", step.game)
-        case Refund():
+        case steps.Refund():
             yield from _named("of", step.of)
             yield from _named("transaction_id", step.transaction_id)
             if step.amount is not None:
                 yield "amount", written(step.amount)
             yield from _label(step.label)
-        case Resend():
+        case steps.Resend():
             yield "step", step.of or "last"
             if step.times != 1:
                 yield "times", str(step.times)
             if step.amount is not None:
                 yield "amount", written(step.amount)
-        case Balance(is_=amount) if amount is not None:
+        case steps.Balance(is_=amount) if amount is not None:
             yield "is", format_money(amount)
-        case Round() | Play():
+        case steps.Round() | steps.Play():
             yield from _round(step)
-        case Send():
+        case steps.Send():
             yield from _send(step)
     yield from _named("player", getattr(step, "player", None))
-    if isinstance(step, Bet | Win | Refund | Resend) and step.fault is not None:
+    if isinstance(step, steps.Bet | steps.Win | steps.Refund | steps.Resend) and step.fault is not None:
         yield "fault", _fault(step.fault)
-    if isinstance(step, Bet | Win | Refund):
+    if isinstance(step, steps.Bet | steps.Win | steps.Refund):
         if step.raw:
             yield "raw", _braces((key, _json(value)) for key, value in step.raw.items())
         if step.omit:
             yield "omit", f"[{', '.join(sorted(step.omit))}]"
 
 
-def _round(step: Round | Play) -> Iterator[tuple[str, str]]:
-    if isinstance(step, Round):
+def _round(step: steps.Round | steps.Play) -> Iterator[tuple[str, str]]:
+    if isinstance(step, steps.Round):
         yield "bet", written(step.bet)
         if step.win is not None:
             yield "win", written(step.win)
@@ -192,7 +176,7 @@ def _round(step: Round | Play) -> Iterator[tuple[str, str]]:
     yield from _named("game", step.game)
 
 
-def _send(step: Send) -> Iterator[tuple[str, str]]:
+def _send(step: steps.Send) -> Iterator[tuple[str, str]]:
     yield "body", quoted(step.body.decode("utf-8"))
     if step.content_type != "application/json":
         yield "content_type", quoted(step.content_type)
