@@ -492,7 +492,7 @@ def test_a_rate_limit_that_ends_the_run_accuses_nobody(
 ) -> None:
     """The run ends with the limit as its root cause, and goes on waiting for nothing."""
     monkeypatch.setattr("simulator.wire.sender.RETRY_AFTER_S", 0.01)
-    monkeypatch.setattr("simulator.wire.sender.HELD_S_MAX", 0.05)
+    monkeypatch.setattr("simulator.wire.sender.HELD_S_MAX", 0.02)
     monkeypatch.setattr("simulator.wire.sender.RETRY_AFTER_S_MAX", 0.05)
     text = "steps:\n  - repeat: {times: 9, steps: [bet: 1.00, balance, win: 2.00]}\n"
     with serving(Limited()) as endpoint:
