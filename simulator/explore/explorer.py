@@ -32,6 +32,7 @@ from simulator.law.situations import Situation
 from simulator.report.events import RunStarted, ScenarioFinished
 from simulator.report.rerun import rerun_line
 from simulator.scenario.files import load_scenarios
+from simulator.scenario.formatting import tidied
 from simulator.scenario.limits import Limits
 from simulator.settings import RunSettings
 
@@ -263,7 +264,8 @@ class Explorer:
             fails_alone=shown,
             asked=asked,
         )
-        _write_text(file, text_of(session, _title(cause, finding), self._comment(found)))
+        text = text_of(session, _title(cause, finding), self._comment(found))
+        _write_text(file, tidied(text, file.name))
         self._explain(cause)
         self.found.append(found)
         self._listener.found(found)

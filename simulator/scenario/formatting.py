@@ -106,6 +106,11 @@ def formatted(text: str, file: str) -> str:
     return made
 
 
+def tidied(text: str, file: str) -> str:
+    """Return what `scenario_text` made in its canonical form, which only differs where lines are long."""
+    return formatted(text, file) if any(len(line) > WIDTH for line in text.splitlines()) else text
+
+
 def _with_comments(text: str, file: str) -> tuple[list[_Part], list[str]]:
     """Return the documents with their comments, and all comments. Raises CannotFormat."""
     documents, starts = _parsed(text, file)

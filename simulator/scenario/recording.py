@@ -22,6 +22,7 @@ from simulator.core.profiles import Source, WireProfile, field_names
 from simulator.core.steps import DEFAULT_OPENING, MAIN_PLAYER, PlayerSpec, Step
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Method, WebhookRequest
+from simulator.scenario.formatting import tidied
 from simulator.scenario.limits import DEFAULT_GAME
 from simulator.scenario.shapes import COLUMN_PATTERN
 from simulator.scenario.writing import scenario_text
@@ -77,7 +78,7 @@ def recorded_text(records: Iterable[Recorded]) -> str:
         names[record.name] += 1
         name = record.name if names[record.name] == 1 else f"{record.name} ({names[record.name]})"
         documents.append(_document(record, name))
-    return "---\n".join(documents)
+    return tidied("---\n".join(documents), "the record")
 
 
 def _document(record: Recorded, name: str) -> str:
