@@ -19,6 +19,7 @@ class Traffic:
     """What the calls are: `wins`, `refunds`, `repeats`, `lost`, `reads` are shares of all; the rest are bets.
 
     `then_read` is the share of answers that show a later balance, after up to about `lag_max` more effects.
+    The first effect of a call from the number `overwrites` on is overwritten by the next one.
     """
 
     calls: int
@@ -33,6 +34,7 @@ class Traffic:
     then_read: float = 0.0
     lag_max: int = 4
     seed: int = 1
+    overwrites: int | None = None
 
 
 @dataclass
@@ -58,6 +60,8 @@ class _Busy:
         self.answers: dict[tuple[Method, str], int] = {}
         self.bets: list[tuple[str, int]] = []
         self.sent: list[tuple[Method, str, int]] = []
+        self.overwrites = traffic.overwrites
+        self.overwritten: int | None = None
 
     def run(self) -> list[Operation]:
         """Keep `in_flight` calls in flight: each takes effect and is answered at random moments."""
@@ -116,14 +120,18 @@ class _Busy:
             if flight.amount > self.balance:
                 return Outcome.REFUSED, 0
             self.bets.append((flight.id_, flight.amount))
+        before = self.balance
         self.balance += flight.amount if flight.method is not Method.BET else -flight.amount
-        self.answers[key] = self.balance
-        return Outcome.ACCEPTED, self.balance
+        shown = self.answers[key] = self.balance
+        if self.overwrites is not None and flight.number >= self.overwrites:
+            self.overwrites, self.overwritten, self.balance = None, flight.number, before
+        return Outcome.ACCEPTED, shown
 
     def _told(self, flight: _Flight, now: int) -> Operation:
         assert flight.answer is not None
         outcome, balance = flight.answer
         lost = flight.method is not Method.BALANCE and self.chance.random() < self.traffic.lost
+        lost = lost and flight.number != self.overwritten
         read = flight.method is Method.BALANCE
         return Operation(
             index=flight.number,

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 
 from literal_history import LiteralHistory
 from right_wallets import Recipe, history_of, mutate
-from simulator.core.calls import Operation
+from simulator.core.calls import CallForm, Operation
+from simulator.core.findings import Outcome
 from simulator.core.money import Money, money_text
+from simulator.core.webhooks import Method
 from simulator.history.check import HistoryVerdict, check_history
 from simulator.history.operations import ends_quietly, hide_concurrent_balances
 from simulator.history.quick import InTurn
@@ -24,6 +26,13 @@ ATTEMPTS_MAX = 9
 
 IN_TURN = 10_000_000
 """The calls of the histories from this seed on do not overlap, but for those that are sent at one moment."""
+
+
+OPEN_MAX = 5
+"""In longer histories with unanswered calls, losing each effect in turn takes too many orders."""
+
+UNANSWERED = 20_000_000
+"""In the histories from this seed on many calls are not answered, some are sent again, and bets refunded."""
 
 
 @dataclass(frozen=True)
@@ -38,18 +47,23 @@ class Compared:
     verdict: HistoryVerdict
     literal: tuple[str, str, int]
     followed: bool
+    hides_loss: bool | None = None
+    """Whether some effect may be lost although an order explains every answer; None if that was not asked."""
 
     @property
     def agrees(self) -> bool:
         """Whether all say the same, and nothing wrong of a right wallet."""
         said = (str(self.verdict.verdict), str(self.verdict.money), self.verdict.tier)
         right = not self.valid or self.literal[2] <= (2 if self.then_read else 1)
-        return said == self.literal and right and (not self.followed or self.literal[2] == 1)
+        sure = self.verdict.tier != 1 or self.verdict.doubt is not None or not self.hides_loss
+        return said == self.literal and right and sure and (not self.followed or self.literal[2] == 1)
 
 
 def compare(seed: int) -> Compared:
     """Make the history of that seed and judge it twice."""
     chance = random.Random(seed)
+    if seed >= UNANSWERED:
+        return compare_unanswered(seed, chance)
     recipe = Recipe(
         attempts=chance.randint(1, ATTEMPTS_MAX if chance.random() < 0.3 else 6),
         opening=chance.choice((0, 20, 50, 200)),
@@ -77,7 +91,36 @@ def compare(seed: int) -> Compared:
     verdict = check_history(Money(recipe.opening), history, terms=terms, foreign=foreign)
     literal = literal_verdict(recipe.opening, history, terms, foreign)
     followed = terms == Terms() and not foreign and is_followed(recipe.opening, history)
-    return Compared(seed, recipe.opening, history, valid, recipe.then_read, verdict, literal, followed)
+    hides = None
+    if len(history) <= OPEN_MAX and terms == Terms() and not foreign and literal[2] == 1 and is_open(history):
+        hides = hides_loss(recipe.opening, history)
+    return Compared(seed, recipe.opening, history, valid, recipe.then_read, verdict, literal, followed, hides)
+
+
+def compare_unanswered(seed: int, chance: random.Random) -> Compared:
+    """Make a history with many calls without an answer, in half of which an effect is lost, and judge it."""
+    recipe = Recipe(
+        attempts=chance.randint(2, 5),
+        opening=chance.choice((50, 200)),
+        crowding=chance.choice((0.0, 0.1, 0.3, 0.6)),
+        amounts=chance.choice(((10,), (10, 20), (10, 20, 30), (3, 7, 11, 20, 45))),
+        ids=chance.choice((1, 2, 4, 8)),
+        lost=chance.choice((0.2, 0.4, 0.6)),
+        reads=chance.choice((0.0, 0.2)),
+        odd=0.02,
+        last_read=chance.random() < 0.9,
+        loses=chance.random() < 0.5,
+    )
+    history = history_of(recipe, chance)
+    verdict = check_history(Money(recipe.opening), history)
+    literal = literal_verdict(recipe.opening, history, Terms(), frozenset())
+    asked = literal[2] == 1 and is_open(history)
+    hides = hides_loss(recipe.opening, history) if asked else None
+    return Compared(
+        *(seed, recipe.opening, history, not recipe.loses, False, verdict, literal),
+        followed=is_followed(recipe.opening, history),
+        hides_loss=hides,
+    )
 
 
 def is_followed(opening: int, history: Sequence[Operation]) -> bool:
@@ -115,6 +158,51 @@ def literal_verdict(
     return "inconsistent", "right" if ends_quietly(hidden) else "unproven", 3
 
 
+def hides_loss(opening: int, history: Sequence[Operation]) -> bool:
+    """Whether some order explains every answer although one effect was lost before the last balance."""
+    ids = Counter(each.transaction_id for each in history)
+    telling = [
+        each
+        for each in history
+        if each.outcome is Outcome.ACCEPTED and each.balance is not None
+        if each.is_read
+        or (ids[each.transaction_id] == 1 and each.amount and each.form is not CallForm.MALFORMED)
+    ]
+    if not telling:
+        return False
+    last = max(telling, key=lambda each: each.sent_ns)
+    return any(
+        LiteralHistory(opening, history, then_read=False, lost=(each.index, last.index)).has_order()
+        for each in history
+        if each.method.moves_money and each.outcome is Outcome.ACCEPTED and each.ends_ns < last.sent_ns
+    )
+
+
+def is_open(history: Sequence[Operation]) -> bool:
+    """Whether a call that may move money has no answer, and no accepted call with its id tells of it."""
+    return any(
+        each.is_unknown and _may_move(each, history) and not _is_told(each, history) for each in history
+    )
+
+
+def _may_move(operation: Operation, history: Sequence[Operation]) -> bool:
+    others = {each.method for each in history if each.transaction_id == operation.transaction_id}
+    if operation.method is Method.REFUND:
+        return bool(others & {Method.BET, Method.WIN})
+    return operation.method.moves_money and bool(operation.amount)
+
+
+def _is_told(operation: Operation, history: Sequence[Operation]) -> bool:
+    telling = {operation.method, *([Method.REFUND] if operation.method is Method.BET else ())}
+    return any(
+        each.transaction_id == operation.transaction_id
+        and each.method in telling
+        and each.outcome is Outcome.ACCEPTED
+        and (each.method is not Method.REFUND or bool(each.amount))
+        for each in history
+    )
+
+
 def disagreements(seeds: range, counts: Counter[str]) -> Iterator[Compared]:
     """The histories of these seeds that are judged differently; what was compared is added to the counts."""
     for seed in seeds:
@@ -122,6 +210,11 @@ def disagreements(seeds: range, counts: Counter[str]) -> Iterator[Compared]:
         _, money, tier = compared.literal
         counts[f"tier {tier}, money {money}" + (", right wallet" if compared.valid else "")] += 1
         counts["followed call by call"] += compared.followed
+        if compared.hides_loss is not None:
+            said = "doubted" if compared.verdict.doubt else "sure"
+            counts[
+                f"calls without an answer, a loss {'fits' if compared.hides_loss else 'excluded'}: {said}"
+            ] += 1
         if not compared.agrees:
             yield compared
 
@@ -133,12 +226,13 @@ def main(arguments: Sequence[str]) -> int:
     counts: Counter[str] = Counter()
     found = list(disagreements(range(first, first + count), counts))
     found += disagreements(range(IN_TURN + first, IN_TURN + first + count // 4), counts)
+    found += disagreements(range(UNANSWERED + first, UNANSWERED + first + count // 4), counts)
     for compared in found[:3]:
         print(f"seed {compared.seed}: {compared.verdict}\nby every order: {compared.literal}")
         print(f"opening {compared.opening}, made right: {compared.valid}, then read: {compared.then_read}")
         print(*compared.history, sep="\n")
     print(*(f"{number:8,}  {what}" for what, number in sorted(counts.items())), sep="\n")
-    print(f"{count + count // 4:8,}  histories, {len(found)} disagreements")
+    print(f"{count + 2 * (count // 4):8,}  histories, {len(found)} disagreements")
     return 1 if found else 0
 
 

@@ -62,19 +62,24 @@ class LiteralView(WalletState):
 
 
 class Point(NamedTuple):
-    """A place in the search: the wallet, and which operations are done, have arrived, or were seen."""
+    """A place in the search: the wallet, and which operations are done, have arrived, or were seen.
+
+    `lost` is the effect that the next one will overwrite.
+    """
 
     state: State
     done: frozenset[int]
     arrived: frozenset[int]
     seen: frozenset[int]
+    lost: int = 0
 
 
 class LiteralHistory:
     """Is there a total order of all answered operations, and of some unknown ones, that the law allows?
 
     With `then_read`, an accepted answer may show any balance of the time between the effect of its id and its
-    own end; without, the balance that the law says.
+    own end; without, the balance that the law says. The effect of the operation with the index `lost[0]` is
+    overwritten by the next one, and before the operation with the index `lost[1]`.
     """
 
     def __init__(
@@ -85,7 +90,9 @@ class LiteralHistory:
         then_read: bool,
         terms: Terms | None = None,
         foreign: frozenset[int] = frozenset(),
+        lost: tuple[int, int] = (-1, -1),
     ) -> None:
+        self.lost, self.last = lost
         self.operations = [each for each in operations if each.is_read or each.method.moves_money]
         self.then_read = then_read
         self.terms = terms or Terms()
@@ -118,8 +125,12 @@ class LiteralHistory:
         return done and (not self.then_read or operation.is_read or operation.index in point.seen)
 
     def _nexts(self, point: Point) -> Iterator[Point]:
+        if point.lost:
+            state = point.state
+            yield point._replace(state=state._replace(balance=state.balance - point.lost), lost=0)
         for each in self.operations:
-            if each.index in point.done or self._must_wait(each, point):
+            too_early = point.lost and each.index == self.last
+            if each.index in point.done or too_early or self._must_wait(each, point):
                 continue
             if each.is_read:
                 if each.balance == point.state.balance:
@@ -137,11 +148,14 @@ class LiteralHistory:
         state = point.state
         role, branches = self._branches(state, each)
         for branch in branches:
-            if not self._fits(each, branch):
+            if not self._fits(each, branch) or (branch.moves and point.lost):
+                continue
+            lost = branch.moves if each.index == self.lost else point.lost
+            if each.index == self.lost and not lost:
                 continue
             after = _become(state, each, branch, None if _unknown(each) else role)
             seen = point.seen if each.balance is not None and branch.answers is not None else {each.index}
-            yield Point(after, point.done | {each.index}, point.arrived, point.seen | seen)
+            yield Point(after, point.done | {each.index}, point.arrived, point.seen | seen, lost)
 
     def _branches(self, state: State, each: Operation) -> tuple[Role, list[Branch]]:
         if not self.terms.exists:
@@ -222,4 +236,4 @@ def _key(point: Point) -> Any:
         for key, entry in state.entries.items()
     )
     open_bets = frozenset(state.open_bets.items())
-    return state.balance, entries, open_bets, state.refund_seen, point.done, point.arrived, point.seen
+    return state.balance, entries, open_bets, state.refund_seen, *point[1:]

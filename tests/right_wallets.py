@@ -190,6 +190,9 @@ class Recipe:
     bare: float = 0.05
     odd: float = 0.05
     then_read: bool = False
+    last_read: bool = False
+    loses: bool = False
+    """One effect is overwritten by the next one: the wallet is not right."""
 
 
 @dataclass
@@ -208,19 +211,29 @@ def history_of(recipe: Recipe, chance: random.Random) -> list[Operation]:
     lives = [_life(recipe, chance) for _ in calls]
     wallet = RightWallet(recipe.opening, any_dialect(chance))
     answers: dict[int, Answer] = {}
+    loses = recipe.loses
     moments = [(life.effect, chance.random(), "effect", number) for number, life in enumerate(lives)]
     moments += [(life.read, chance.random(), "read", number) for number, life in enumerate(lives)]
     for _, _, kind, number in sorted(moments, key=lambda each: (each[0], each[2] == "read", each[1])):
         each = calls[number]
         if kind == "effect":
             reads = each.method is Method.BALANCE
+            before = wallet.balance
             answers[number] = (Outcome.ACCEPTED, wallet.balance) if reads else _done(wallet, each, chance)
+            if loses and wallet.balance != before and chance.random() < 0.4:
+                wallet.balance, loses = before, False
         elif recipe.then_read and answers[number][0] is Outcome.ACCEPTED and each.method.moves_money:
             answers[number] = (Outcome.ACCEPTED, wallet.balance)
     made = [
         _told(each, life, answers[each.index], recipe, chance)
         for each, life in zip(calls, lives, strict=True)
     ]
+    if recipe.last_read:
+        end = 1 + max((life.answered for life in lives), default=0)
+        read = Operation(
+            len(made), "p", Method.BALANCE, None, None, None, end, end + 1, Outcome.ACCEPTED, None
+        )
+        made.append(replace(read, balance=Money(wallet.balance)))
     return sorted(made, key=lambda each: each.sent_ns)
 
 

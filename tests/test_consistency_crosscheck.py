@@ -6,9 +6,11 @@ from collections import Counter
 
 import pytest
 
-from crosscheck import IN_TURN, compare, disagreements
+from crosscheck import IN_TURN, UNANSWERED, compare, disagreements
 
 HISTORIES = 2_500
+
+OPEN = "calls without an answer, a loss "
 
 
 @pytest.mark.parametrize("part", range(4))
@@ -27,6 +29,14 @@ def test_calls_that_are_followed_one_by_one_are_right() -> None:
     seeds = range(IN_TURN, IN_TURN + HISTORIES // 2)
     assert [compared.seed for compared in disagreements(seeds, counts)] == []
     assert counts["followed call by call"] > HISTORIES // 20
+
+
+def test_a_loss_that_unanswered_calls_may_hide_is_doubted() -> None:
+    """Money is only right if no order explains every answer with any one effect lost."""
+    counts: Counter[str] = Counter()
+    seeds = range(UNANSWERED, UNANSWERED + HISTORIES // 2)
+    assert [compared.seed for compared in disagreements(seeds, counts)] == []
+    assert min(counts[OPEN + "fits: doubted"], counts[OPEN + "excluded: sure"]) > HISTORIES // 40
 
 
 def test_a_first_answer_without_a_balance_is_not_put_anywhere() -> None:

@@ -11,6 +11,7 @@ import pytest
 from benchmarks.busy_wallet import Traffic, history
 from crosscheck import line_of
 from simulator.core.calls import Operation
+from simulator.core.findings import Outcome
 from simulator.core.json import encode
 from simulator.core.money import Money, format_money
 from simulator.core.webhooks import Method
@@ -90,3 +91,63 @@ def test_equal_amounts_without_lost_replies_prove_the_money() -> None:
     assert (verdict.verdict, verdict.proven) == (Consistency.INCONCLUSIVE, True)
     wrong = replace(read, balance=Money(traffic.opening + moved + 100))
     assert check_history(traffic.opening, [*calls, wrong], budget=1).money is MoneyVerdict.WRONG
+
+
+def read_after(calls: Sequence[Operation], balance: int) -> Operation:
+    """A balance read after all of these calls."""
+    end = 1 + max(each.answered_ns or each.sent_ns for each in calls)
+    return replace(
+        calls[0], index=len(calls), method=Method.BALANCE, transaction_id=None, amount=None,
+        sent_ns=end, answered_ns=end + 1, balance=Money(balance),
+    )  # fmt: skip
+
+
+def call(index: int, method: Method, id_: str, shown: int | None, sent: int) -> Operation:
+    """A call of 1.00 that took 5 ns and showed a balance, or was never answered."""
+    outcome = Outcome.UNKNOWN if shown is None else Outcome.ACCEPTED
+    balance = None if shown is None else Money(shown)
+    answered = None if shown is None else sent + 5
+    return Operation(index, "p", method, id_, Money(100), "g", sent, answered, outcome, balance)
+
+
+BET, WIN, REFUND = Method.BET, Method.WIN, Method.REFUND
+
+
+@pytest.mark.parametrize(
+    ("settling", "end", "money"),
+    [
+        (None, 10_000, MoneyVerdict.UNPROVEN),
+        (call(2, BET, "b", 10_000, 20), 10_000, MoneyVerdict.RIGHT),
+        (call(2, BET, "b", None, 20), 10_000, MoneyVerdict.UNPROVEN),
+        (call(2, REFUND, "b", 10_100, 20), 10_100, MoneyVerdict.RIGHT),
+    ],
+    ids=["nothing", "its repeat", "a repeat without an answer", "its refund"],
+)
+def test_an_unanswered_bet_is_settled(settling: Operation | None, end: int, money: MoneyVerdict) -> None:
+    """A bet without an answer may hide that the win was lost, until an accepted call tells of the bet."""
+    calls = [call(0, WIN, "w", 10_100, 0), call(1, BET, "b", None, 10)]
+    calls += [] if settling is None else [settling]
+    assert judged(OPENING, [*calls, read_after(calls, end)]).verdict.money is money
+
+
+def test_answers_from_later_reads_prove_nothing_beside_an_unanswered_call() -> None:
+    """Two wins show one balance, as after a lost update, and a win without an answer explains the sum."""
+    calls = [call(0, WIN, "w", 10_200, 0), call(1, WIN, "v", 10_200, 1), call(2, WIN, "u", None, 2)]
+    [found] = [judged(OPENING, [*calls, read_after(calls, 10_200)])]
+    assert (found.verdict.tier, found.verdict.money, found.rank) == (2, MoneyVerdict.UNPROVEN, 2)
+
+
+@pytest.mark.parametrize("in_flight", [1, 2])
+def test_an_overwritten_effect_in_a_longer_history_is_not_called_right(in_flight: int) -> None:
+    """One call in ten is not answered, some are sent again, and the effect of one is overwritten."""
+    for seed in range(5):
+        traffic = Traffic(
+            *(50, in_flight, (1, 4)),
+            lost=0.1,
+            repeats=0.1,
+            refunds=0.1,
+            opening=OPENING,
+            seed=seed,
+            overwrites=20,
+        )
+        assert judged(traffic.opening, history(traffic)).rank >= 2

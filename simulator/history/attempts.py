@@ -8,6 +8,7 @@ crosscheck in the tests compares what is concluded from them with every order.)
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence, Set
+from typing import NamedTuple
 
 from simulator.core.calls import CallForm, Operation
 from simulator.core.findings import Outcome
@@ -84,12 +85,13 @@ class Attempt:
     `shown` is the balance that has to be explained. `wanted` is the outcome that the law must allow (an
     unanswered attempt that takes effect counts as accepted). A `held` attempt is never taken early, a
     `timed` one not even as a repeat. When an `idle` attempt happens affects other attempts only if it moves
-    money. Attempts with equal `pure` keys are interchangeable.
+    money. Attempts with equal `pure` keys are interchangeable. A `lost` one has an effect that is overwritten
+    by the next.
     """
 
     __slots__ = (
         "amount", "arrived", "born", "deadline", "done", "foreign", "form", "game", "group", "held", "idle",
-        "is_read", "lane", "method", "more_lanes", "moves", "near", "operation", "place", "pure",
+        "is_read", "lane", "lost", "method", "more_lanes", "moves", "near", "operation", "place", "pure",
         "quick_refusal", "request", "seen", "sent", "shown", "timed", "token", "unknown", "wanted",
     )  # fmt: skip
 
@@ -124,6 +126,7 @@ class Attempt:
         self.done = False
         self.seen = False
         self.arrived = False
+        self.lost = False
 
     def reopen(self) -> None:
         """Mark the attempt as not done, and move its lanes back to it."""
@@ -134,6 +137,14 @@ class Attempt:
         for other, place in self.more_lanes or ():
             if other.head > place:
                 other.head = place
+
+
+class Move(NamedTuple):
+    """An attempt that moved the balance in an order that was found, with the balances before and after it."""
+
+    attempt: Attempt
+    before: int
+    after: int
 
 
 class Lane:
@@ -214,6 +225,11 @@ def says_nothing(attempt: Attempt) -> bool:
     return attempt.form is CallForm.MALFORMED or (attempt.method is Method.REFUND and attempt.amount == 0)
 
 
+def shows_present(attempt: Attempt) -> bool:
+    """Return whether the answer shows the balance of its own moment, not that of an earlier answer."""
+    return attempt.shown is not None and certain_move(attempt) is not None and not says_nothing(attempt)
+
+
 def possible_moves(attempts: Sequence[Attempt]) -> set[int]:
     """Return the movements that all attempts of one id may make together."""
     group = attempts[0].group
@@ -287,12 +303,16 @@ def _given_back(
 def _is_refunded_for_sure(
     group: Group, bets: Sequence[Attempt], wins: Sequence[Attempt], refunds: Sequence[Attempt]
 ) -> bool:
-    """Return whether the one bet was answered before a refund of its amount was sent: the stake is back."""
-    if group.known_before or wins or len(bets) != 1 or bets[0].unknown:
+    """Return whether a refund of the one bet's amount was accepted, so that all together move nothing.
+
+    The bet was answered before, so the stake is back; or it was never answered, and then it either was taken
+    before the refund or never is.
+    """
+    if group.known_before or wins or len(bets) != 1:
         return False
     bet = bets[0]
     if bet.foreign or any(each.foreign for each in refunds):
         return False
-    later = all(bet.deadline < each.sent for each in refunds)
+    later = bet.unknown or all(bet.deadline < each.sent for each in refunds)
     same = all(each.amount == bet.amount and each.amount > 0 for each in refunds)
     return later and same and any(not each.unknown for each in refunds)

@@ -7,7 +7,7 @@ the verdict is inconclusive. `Trial` runs the steps: refuters first, then search
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -18,7 +18,7 @@ from simulator.core.calls import Operation
 from simulator.core.findings import Outcome
 from simulator.core.money import Money, format_money
 from simulator.core.webhooks import Method
-from simulator.history.attempts import Attempt
+from simulator.history.attempts import Attempt, Move, possible_steps
 from simulator.history.explain import Explainer, paid_before_its_bet
 from simulator.history.operations import ends_quietly, hide_concurrent_balances, lanes
 from simulator.history.orders import Reach, Visits
@@ -26,6 +26,7 @@ from simulator.history.problem import Case, Start, starts
 from simulator.history.refuters import (
     Refutation,
     degrees,
+    is_unsettled,
     may_be_lost,
     no_loss_fits,
     out_of_reach,
@@ -72,7 +73,8 @@ class HistoryVerdict:
     its own effect and its end. 3: no order explains it. None: not decided. `core` are the operations that
     contradict each other, and `lanes` draws them over time. `final_balances` are those that the wallet may
     have at the end, as far as orders were found. `doubt` is a call whose effect may be lost although an order
-    explains every answer, as calls without an answer would hide it. `proven`: no order explains the answers,
+    explains every answer (or, in tier 2, although the outcomes are right), as calls without an answer would
+    hide it. `proven`: no order explains the answers,
     or it is undecided, but the sum at the end is right, and no lost effect could hide in it.
     """
 
@@ -173,7 +175,7 @@ class _History:
                 return self._money_wrong(wrong)
             strict = self._trial.strict(self._operations, strict.answer)
         if strict.answer is Answer.ORDER:
-            doubt = self._trial.doubt(self._operations, strict.jumps)
+            doubt = None if self._sums_prove else self._trial.doubt(self._operations, strict.path)
             final = _balances(strict)
             return HistoryVerdict(_CONSISTENT, MoneyVerdict.RIGHT, 1, final_balances=final, doubt=doubt)
         then_read = self._trial.then_read(self._operations)
@@ -198,6 +200,7 @@ class _History:
             lanes=lanes(why.core) if why else (),
             final_balances=_balances(then_read),
             proven=not decided and self._sums_prove,
+            doubt=self._trial.any_effect(self._operations) if decided and not self._sums_prove else None,
         )
 
     def _money_wrong(self, why: Refutation | None) -> HistoryVerdict:
@@ -317,6 +320,9 @@ def _without_collector() -> Iterator[None]:
 
 # --- the refuters and searches of one history -----------------------------------------------------
 
+SHORT = 40
+"""In histories up to this length each effect is tried as the one that was lost."""
+
 SMALL = 12
 """Histories up to this length are searched at once, without a proposed order."""
 
@@ -332,8 +338,14 @@ PROPOSED_MAX = 3_000
 WAYS = 8
 """How many walks `Walks` follows side by side at each balance, where nothing is difficult."""
 
-STEPS_MAX = 75
+STEPS_MAX = 100
 """How many steps the walks take in all, for each dead end that the search may meet."""
+
+STEPS_EACH = 2_000
+"""And for each operation."""
+
+LOST_BUDGET = 2_000
+"""How many dead ends a search may meet where calls have no answer and no walk led to the end."""
 
 REACHES = (
     Reach(ways=16, nearest=30, choices=2, skipped=1, hidden=4),
@@ -350,13 +362,13 @@ Refuter = Callable[[int, Sequence[Attempt]], Refutation | None]
 class Found:
     """The result of a search: the final balance of the order that was found, or why there is none.
 
-    `jumps` are the balances before and after each place of the order at which only unanswered calls moved it.
+    `path` is what moved the balance in it.
     """
 
     answer: Answer
     balance: int | None = None
     refutation: Refutation | None = None
-    jumps: tuple[tuple[int, int], ...] = ()
+    path: tuple[Move, ...] = ()
 
 
 class Trial:
@@ -409,13 +421,40 @@ class Trial:
         case = Case(hidden, start, then_read=False, foreign=self._foreign)
         return len(self._starts) == 1 and no_loss_fits(start.balance, case.attempts)
 
-    def doubt(self, operations: Sequence[Operation], jumps: Iterable[tuple[int, int]]) -> Operation | None:
-        """Return a call that may be lost although an order explains every answer; None if none may."""
-        if not any(each.is_unknown and each.method.moves_money for each in operations):
-            return None
+    def doubt(self, operations: Sequence[Operation], path: Sequence[Move]) -> Operation | None:
+        """Return a call that may be lost although an order explains every answer; None if none may.
+
+        Of a short history each call is tried.
+        """
         start = self._starts[0]
         case = Case(operations, start, then_read=False, foreign=self._foreign)
-        return may_be_lost(start.balance, case.attempts, jumps)
+        if not any(map(is_unsettled, case.attempts)):
+            return None
+        if len(operations) > SHORT:
+            return may_be_lost(start.balance, case.attempts, path)
+        suspects = (
+            each for each in case.attempts if each.deadline < case.last_word and possible_steps(each) != {0}
+        )
+        return next((each.operation for each in suspects if self._fits_without(operations, each)), None)
+
+    def any_effect(self, operations: Sequence[Operation]) -> Operation | None:
+        """Return an effect that may be lost if answers may show later balances; None if none may."""
+        case = Case(operations, self._starts[0], then_read=True, foreign=self._foreign)
+        if not any(map(is_unsettled, case.attempts)):
+            return None
+        effects = (each for each in case.attempts if not each.unknown and possible_steps(each) != {0})
+        return next((each.operation for each in effects), None)
+
+    def _fits_without(self, operations: Sequence[Operation], suspect: Attempt) -> bool:
+        """Return whether an order may explain every answer although the effect of that call was lost."""
+        if any(each.held for each in suspect.group.attempts):
+            return True
+        for start in self._starts:
+            case = Case(operations, start, then_read=False, foreign=self._foreign)
+            case.lose(suspect.operation.index)
+            if Search(case, self._terms, min(self._budget, TRIES)).run() is not Answer.NO_ORDER:
+                return True
+        return False
 
     def _refuted(self, operations: Sequence[Operation], refuters: Sequence[Refuter]) -> Refutation | None:
         found = (self.refuted(operations, refuter) for refuter in refuters)
@@ -428,7 +467,7 @@ class Trial:
             for search in self._searches(operations, start, budget, then_read):
                 answer = search.run()
                 if answer is Answer.ORDER:
-                    return Found(answer, search.wallet.balance, jumps=tuple(search.wallet.jumps()))
+                    return Found(answer, search.wallet.balance, path=tuple(search.wallet.path()))
             answers.add(answer)
         return Found(Answer.GAVE_UP if Answer.GAVE_UP in answers else Answer.NO_ORDER)
 
@@ -441,7 +480,10 @@ class Trial:
                 yield from self._proposed(operations, start, REACHES)
                 budget = min(budget, LATER_READS_BUDGET)
             elif budget > QUICK_BUDGET:
-                yield from self._proposed(operations, start, [STEPS_MAX * budget])
+                steps = min(STEPS_MAX * budget, STEPS_EACH * len(operations))
+                yield from self._proposed(operations, start, [steps])
+                if any(each.is_unknown for each in operations):
+                    budget = min(budget, LOST_BUDGET)
         case = Case(operations, start, then_read=then_read, foreign=self._foreign)
         yield Search(case, self._terms, budget)
 

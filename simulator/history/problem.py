@@ -11,13 +11,22 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
+from functools import cached_property
 
 from simulator.core.calls import FOREVER, CallForm, Operation
 from simulator.core.findings import Outcome
 from simulator.core.money import Money
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Method, WebhookRequest
-from simulator.history.attempts import Attempt, Group, Lane, RoundsOfGame, overlapping, says_nothing
+from simulator.history.attempts import (
+    Attempt,
+    Group,
+    Lane,
+    RoundsOfGame,
+    overlapping,
+    says_nothing,
+    shows_present,
+)
 from simulator.law.book import Book, World
 from simulator.law.roles import Applied, Entry, Mark, Pending
 
@@ -63,6 +72,17 @@ class Case:
             self._game(game)
         self._describe()
         self._sort_into_lanes()
+
+    @cached_property
+    def last_word(self) -> int:
+        """Return when the last call was sent whose answer shows the balance of its own moment."""
+        return max((each.sent for each in self.attempts if shows_present(each)), default=-FOREVER)
+
+    def lose(self, index: int) -> None:
+        """Let the effect of the operation with this index be overwritten by the next one."""
+        for attempt in self.attempts:
+            if attempt.operation.index == index:
+                attempt.lost, attempt.pure = True, None
 
     def _group(self, operation: Operation, counted: Counter[str | None]) -> Group:
         id_ = operation.transaction_id

@@ -8,21 +8,25 @@ balances that were shown while no other call was in flight.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from itertools import combinations
 from typing import NamedTuple
 
-from simulator.core.calls import Operation
+from simulator.core.calls import FOREVER, Operation
 from simulator.core.findings import Outcome
 from simulator.core.money import Money, format_change, format_money
 from simulator.core.webhooks import Method
 from simulator.history.attempts import (
     Attempt,
+    Move,
     TooManySums,
     certain_move,
     overlapping,
     possible_moves,
     possible_steps,
     says_nothing,
+    shows_present,
     sums_of,
 )
 from simulator.law.situations import Situation
@@ -236,7 +240,7 @@ def sums(opening: int, attempts: Sequence[Attempt]) -> Refutation | None:
     balance was also answered before it, or never.
     """
     by_sent = sorted(attempts, key=lambda each: each.sent)
-    quiet = sorted((each for each in attempts if _shows_present(each)), key=lambda each: each.deadline)
+    quiet = sorted((each for each in attempts if shows_present(each)), key=lambda each: each.deadline)
     running = _Running(opening)
     last_shown, place, since = opening, 0, 0
     for each in quiet:
@@ -250,11 +254,6 @@ def sums(opening: int, attempts: Sequence[Attempt]) -> Refutation | None:
             return wrong_sum(each, possible, by_sent[since:place], last_shown)
         last_shown, since = each.shown or 0, place
     return None
-
-
-def _shows_present(attempt: Attempt) -> bool:
-    """Return whether the answer shows the balance of its own moment, not that of an earlier answer."""
-    return attempt.shown is not None and certain_move(attempt) is not None and not says_nothing(attempt)
 
 
 class _Running:
@@ -389,39 +388,76 @@ OFTEN = 10
 
 
 FEW = 10
-"""Of so many calls without an answer every selection may have taken effect at one place, of more only one."""
+"""Of so many calls without an answer every selection may have taken effect at one place, of more only two."""
 
 
-def may_be_lost(
-    opening: int, attempts: Sequence[Attempt], jumps: Iterable[tuple[int, int]]
-) -> Operation | None:
+def may_be_lost(opening: int, attempts: Sequence[Attempt], path: Sequence[Move]) -> Operation | None:
     """Return a call whose effect may be lost although an order explains every answer, or None.
 
     That takes calls without an answer that nothing settles: what a lost effect leaves behind looks as if
-    some of them had moved the balance back. `jumps` are the balances before and after each place of the
-    order at which only such calls moved it.
+    some of them had moved the balance back. `path` is what moved the balance in the order that was found.
     """
-    unsettled = [each.moves for each in attempts if each.unknown and each.moves and not _settled(each)]
-    open_moves = {abs(move) for move in unsettled}
-    steps = [each for each in attempts if each.shown is not None and certain_move(each)]
-    if not open_moves or not steps:
+    unsettled = sorted((each for each in attempts if is_unsettled(each)), key=lambda each: each.sent)
+    answered = [each for each in path if not each.attempt.unknown]
+    if not unsettled or not answered:
         return None
-    surplus: Counter[int] = Counter({opening: 1})
-    for each in steps:
-        surplus[each.shown or 0] += 1
-        surplus[(each.shown or 0) - each.moves] -= 1
-    led: defaultdict[int, set[int]] = defaultdict(set)
-    for start, end in jumps:
-        led[start].add(end)
-    able = sums_of([{0, move} for move in unsettled]) if len(unsettled) <= FEW else {0, *unsettled}
-    for each in steps:
-        after, before = each.shown or 0, (each.shown or 0) - each.moves
-        # Without its effect, the same place needs other unanswered calls, or none.
-        if any(end - before in able for end in led[after]) or surplus[after] > 0 > surplus[before]:
-            return each.operation
-    alike = [each for each in steps if abs(each.moves) in open_moves]
-    enough = len(alike) > 1 and len(alike) * OFTEN >= len(steps)
-    return alike[0].operation if led and enough else None
+    left_at: defaultdict[int, list[int]] = defaultdict(list)
+    for each in answered:
+        left_at[each.after].append(each.before)
+    jumps = list(_jumps(opening, path))
+    ends = {jump.end for jump in jumps}
+    for jump in jumps:
+        # Without the effect before it, the same place needs other unanswered calls, or none.
+        able = _able(tuple(each for each in unsettled if each.sent <= jump.until))
+        befores = left_at[jump.start]
+        if any(jump.end - before in able or before in ends for before in befores):
+            return next(each.attempt.operation for each in answered if each.after == jump.start)
+    open_moves = {abs(step) for each in unsettled for step in possible_steps(each)}
+    alike = [each for each in answered if abs(each.after - each.before) in open_moves]
+    enough = len(alike) > 1 and len(alike) * OFTEN >= len(answered)
+    return alike[0].attempt.operation if jumps and enough else None
+
+
+def is_unsettled(attempt: Attempt) -> bool:
+    """Return whether it may have moved money, and no accepted call with its id tells what became of it."""
+    if not attempt.unknown or possible_steps(attempt) == {0}:
+        return False
+    accepted = (each for each in attempt.group.attempts if not each.unknown and _is_accepted(each))
+    telling = {attempt.method, Method.REFUND} if attempt.method is Method.BET else {attempt.method}
+    return not any(each.method in telling for each in accepted)
+
+
+def _is_accepted(attempt: Attempt) -> bool:
+    return attempt.wanted is Outcome.ACCEPTED and not says_nothing(attempt)
+
+
+class _Jump(NamedTuple):
+    """A place where only unanswered calls moved the balance, by the latest moment at which that was."""
+
+    start: int
+    end: int
+    until: int
+
+
+def _jumps(opening: int, path: Sequence[Move]) -> Iterator[_Jump]:
+    here = opening
+    for each in path:
+        if each.attempt.unknown:
+            continue
+        if each.before != here:
+            yield _Jump(here, each.before, each.attempt.deadline)
+        here = each.after
+    if path and path[-1].after != here:
+        yield _Jump(here, path[-1].after, FOREVER)
+
+
+@lru_cache(maxsize=4)
+def _able(attempts: tuple[Attempt, ...]) -> set[int]:
+    """Return by how much these calls may have moved the balance at one place."""
+    steps = [possible_steps(each) | {0} for each in attempts]
+    if len(attempts) <= FEW:
+        return sums_of(steps)
+    return {first + second for one, other in combinations(steps, 2) for first in one for second in other}
 
 
 def no_loss_fits(opening: int, attempts: Sequence[Attempt]) -> bool:
@@ -429,7 +465,7 @@ def no_loss_fits(opening: int, attempts: Sequence[Attempt]) -> bool:
 
     The attempts are those of a history whose concurrent balances are hidden.
     """
-    quiet = [each for each in attempts if _shows_present(each)]
+    quiet = [each for each in attempts if shows_present(each)]
     running = _Running(opening)
     for each in attempts:
         running.add(each)
@@ -437,10 +473,6 @@ def no_loss_fits(opening: int, attempts: Sequence[Attempt]) -> bool:
     if not quiet or possible is None:
         return False
     shown = max(quiet, key=lambda each: each.deadline).shown or 0
-    effects = {each.moves for each in attempts if each.wanted is Outcome.ACCEPTED and not each.unknown}
+    known = (each for each in attempts if not each.unknown)
+    effects = {step for each in known for step in possible_steps(each)}
     return shown in possible and not any(shown + effect in possible for effect in effects - {0})
-
-
-def _settled(attempt: Attempt) -> bool:
-    """Return whether another call with its id was answered, which tells what became of it."""
-    return any(not each.unknown for each in attempt.group.attempts)

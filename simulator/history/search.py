@@ -22,6 +22,7 @@ from simulator.law.book import Terms
 from simulator.law.roles import Applied, Tombstone
 
 Choice = tuple[Step, ...]
+"""A step; none, where the effect that is lost is overwritten."""
 
 _Place = tuple[int, int, bool, Iterator[Choice] | None]
 """Where to go back to: the wallet's mark, the most urgent attempt, whether a choice was tried, the others."""
@@ -68,7 +69,7 @@ class Search:
 
     def _may_go_on(self) -> bool:
         """Return whether this place may lead on, as far as a short look tells."""
-        if not self._wary:
+        if not self._wary or self.wallet.owed:
             return True
         self._wary -= 1
         return is_within_reach(self._urgent_attempt, self.case, self.wallet.balance, self._until)
@@ -105,7 +106,10 @@ class Search:
 
     def _take(self, choice: Choice) -> bool:
         """Take the steps of a choice in turn; return False when one of them is not possible."""
-        self.wallet.take(choice[0])
+        if choice:
+            self.wallet.take(choice[0])
+        else:
+            self.wallet.overwrite()
         return True
 
     # --- without a choice ----------------------------------------------------------------------------
@@ -129,7 +133,8 @@ class Search:
                 break
             urgent += 1
         self._urgent = urgent
-        self._until = answered[urgent].deadline if urgent < len(answered) else FOREVER
+        until = answered[urgent].deadline if urgent < len(answered) else FOREVER
+        self._until = min(until, self.case.last_word - 1) if self.wallet.owed else until
 
     def _take_reads(self) -> bool:
         lane = self.case.reads_at.get(self.wallet.balance)
@@ -175,6 +180,8 @@ class Search:
     def _choices(self) -> Iterator[Choice]:
         """Yield the steps worth trying from here, the most urgent first. Lazy: reads the wallet's state."""
         tried: set[object] = set()
+        if self.wallet.owed:
+            yield ()
         for attempt in self._candidates():
             for step in self.wallet.steps(attempt):
                 assert step.branch is not None

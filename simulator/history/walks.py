@@ -198,7 +198,7 @@ class Walks:
 
     def _longer(self, layer: _Layer) -> _Layer:
         found: _Layer = {}
-        self._left -= len(layer) * (1 + len(self._jumps) // _JUMPS_A_STEP)
+        self._left -= len(layer) * (_STEP_COSTS + len(self._jumps) // _JUMPS_A_STEP)
         for walk in layer.values():
             for longer in self._on(walk):
                 key = longer.balance, longer.token
@@ -240,7 +240,7 @@ class Walks:
         for each in nearer:
             balance = walk.balance + each.moves
             if balance >= 0:
-                cost = each.place if each.deadline < FOREVER else len(self._elements) // 8
+                cost = each.place if each.deadline < FOREVER else len(self._elements) * _JUMP_COSTS
                 yield self._with_loops(_after(walk, each, balance, cost))
 
     def _leading(self, balance: int, able: Sequence[_Element], starts: set[int]) -> list[_Element]:
@@ -266,13 +266,14 @@ class Walks:
 
     def _with_loops(self, walk: _Walk) -> _Walk:
         """Return the walk with everything that only shows the balance where it is."""
-        waiting = self._loops.get(walk.balance, 0) & ~walk.done
-        if not waiting:
-            return walk
-        until = self._until(walk.done)
-        for each in self._in(waiting):
-            if each.sent <= until and (each.needs is None or walk.done & each.needs.bit):
-                walk = _after(walk, each, walk.balance, each.place)
+        loops = self._loops.get(walk.balance, 0)
+        before = -1
+        # An answer that is explained lets those be next that were sent after it.
+        while walk.done != before and (waiting := loops & ~walk.done):
+            before, until = walk.done, self._until(walk.done)
+            for each in self._in(waiting):
+                if each.sent <= until and (each.needs is None or walk.done & each.needs.bit):
+                    walk = _after(walk, each, walk.balance, each.place)
         return walk
 
     def _until(self, done: int) -> int:
@@ -294,6 +295,12 @@ _TOKEN_SEED = 1
 
 _BACK = 8
 """How many elements walks are first taken back that lead nowhere."""
+
+_STEP_COSTS = 4
+
+_JUMP_COSTS = 16
+"""An effect that was not answered counts as much as so many times all elements: a walk that explains the
+answers with few of them is the likelier one."""
 
 _JUMPS_A_STEP = 4
 """How many different effects that were not answered take as long to look at as a step."""

@@ -11,13 +11,15 @@ from typing import NamedTuple
 from simulator.core.calls import CallForm
 from simulator.core.findings import Outcome
 from simulator.core.webhooks import Method, WebhookRequest
-from simulator.history.attempts import Attempt, Group, RoundsOfGame
+from simulator.history.attempts import Attempt, Group, Move, RoundsOfGame
 from simulator.law.book import Terms
 from simulator.law.roles import Applied, Branch, Entry, Mark, Pending, Role, Tombstone, WalletState, role_of
 
 _BALANCE_FACTOR = 0x9E3779B97F4A7C15
 
 _MASK = (1 << 64) - 1
+
+_LOST = 0x5DEECE66D15A4E35
 
 _SLOTS = {Method.BET: "bet", Method.WIN: "win", Method.REFUND: "refund"}
 
@@ -38,11 +40,11 @@ class ModelWallet(WalletState):
     With `then_read`, an answer may show any balance from its own effect until its end, as wallets do that
     commit and read their balance afterwards; otherwise it shows the balance that its effect made. `unseen`
     are then the attempts that took effect, but whose balance has not been there yet; `moved` counts the steps
-    that moved the balance.
+    that moved the balance. `owed` is the effect that the next call will overwrite.
     """
 
     __slots__ = (
-        "_games_matter", "_log", "balance", "current", "games", "hash", "moved", "order", "terms",
+        "_games_matter", "_log", "balance", "current", "games", "hash", "moved", "order", "owed", "terms",
         "then_read", "unseen",
     )  # fmt: skip
 
@@ -62,6 +64,7 @@ class ModelWallet(WalletState):
         self.then_read = then_read
         self.hash = 0
         self.moved = 0
+        self.owed = 0
         self.unseen: dict[Attempt, None] = {}
         self.current: Attempt | None = None
         self._games_matter = any(game.refuses_wins or game.refuses_refunds for game in games.values())
@@ -121,8 +124,13 @@ class ModelWallet(WalletState):
             Step(attempt, role, branch)
             for branch in role.row.allows(self, attempt.request, self.order)
             if branch.outcome is wanted
+            and self._may_move(attempt, branch)
             and (shown is None or branch.answers is None or shown in branch.answers)
         ]
+
+    def _may_move(self, attempt: Attempt, branch: Branch) -> bool:
+        """Return whether it moves money if it is lost, and none before a lost effect is overwritten."""
+        return branch.moves != 0 if attempt.lost else not (self.owed and branch.moves)
 
     def harmless(self, attempt: Attempt, steps: list[Step]) -> Step | None:
         """Return the step that may be taken at once, because taking it later can never be better, or None.
@@ -164,6 +172,8 @@ class ModelWallet(WalletState):
         if self._games_matter:
             self._note(attempt, None if attempt.unknown else role)
         self.balance += branch.moves
+        if attempt.lost:
+            self._owe(branch.moves)
         if self.then_read:
             if branch.moves:
                 self._change(self, "moved", self.moved + 1)
@@ -180,6 +190,15 @@ class ModelWallet(WalletState):
         self._change(attempt, "seen", True)
         self.unseen.pop(attempt, None)
         self._rehash(attempt.token * 3 & _MASK)
+
+    def overwrite(self) -> None:
+        """Take the effect that is lost back, as a wallet does whose next call did not see it."""
+        self._change(self, "balance", self.balance - self.owed)
+        self._owe(0)
+
+    def _owe(self, moves: int) -> None:
+        self._change(self, "owed", moves)
+        self._rehash(_LOST)
 
     def undo_to(self, mark: int) -> None:
         """Undo all changes since that moment."""
@@ -198,20 +217,16 @@ class ModelWallet(WalletState):
                     self.unseen.pop(changed, None)
                 self.balance, self.hash = second, third
 
-    def jumps(self) -> Iterator[tuple[int, int]]:
-        """Yield the balances before and after each place where only unanswered attempts moved it."""
+    def path(self) -> Iterator[Move]:
+        """Yield each attempt that moved the balance, in order, with the balances before and after it."""
         taken = [(each[0], each[1]) for each in self._log if not isinstance(each[1], str)]
-        start: int | None = None
         for place, (attempt, before) in enumerate(taken):
+            assert isinstance(attempt, Attempt)
             assert isinstance(before, int)
             after = taken[place + 1][1] if place + 1 < len(taken) else self.balance
-            if isinstance(attempt, Attempt) and attempt.unknown:
-                start = before if start is None else start
-            elif start is not None and after != before:
-                yield start, before
-                start = None
-        if start is not None and start != self.balance:
-            yield start, self.balance
+            assert isinstance(after, int)
+            if before != after:
+                yield Move(attempt, before, after)
 
     @property
     def identity(self) -> int:
