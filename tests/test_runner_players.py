@@ -127,3 +127,17 @@ def test_a_hook_that_keeps_failing_is_called_three_times_and_told_once(tmp_path:
     assert len(reasons) == 1
     assert "first words" in reasons.pop()
     assert len(calls.read_text("utf-8").splitlines()) <= 3
+
+
+def test_a_hook_that_does_not_end_is_told_with_the_front_of_its_own_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it waits for stands there."""
+    monkeypatch.setattr("simulator.run.players.HOOK_TIMEOUT_S", 0.3)
+    hook = CommandHook(("sh", "-c", "echo waiting for the lock of the queue >&2; exec sleep 60"))
+    file = tmp_path / "own.yaml"
+    file.write_text("steps:\n- bet: 1.00\n- restart:\n- balance: 99.00\n", "utf-8")
+    with serving(SmallWallet()) as endpoint:
+        run = run_against(endpoint, [str(file)], ("1000",), restart_hook=hook)
+    (finished,) = run.finished.values()
+    assert finished.reason.endswith("and was killed: waiting for the lock of the queue")

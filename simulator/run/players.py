@@ -253,7 +253,8 @@ class Hooks:
             while not command.has_ended():
                 self._stop_if_cancelled(mends)
                 if time.monotonic() > deadline:
-                    raise HookFailed(f"the hook {name} did not end in time, and was killed")
+                    late = f"did not end in {self._timeout_s:.0f} s, and was killed"
+                    raise HookFailed(f"the hook {name} {late}{command.words}")
                 if len(command.printed) > MAX_REPLY_BYTES:
                     raise HookFailed(f"the hook {name} printed more than {MAX_REPLY_BYTES:,} bytes")
         except BaseException:
@@ -261,11 +262,10 @@ class Hooks:
             raise
         finally:
             command.close()
-        code, shown = command.code, (command.errors or command.printed).strip()[:SHOWN_BYTES]
+        code = command.code
         if code:
             how = f"exited with {code}" if code > 0 else f"was ended by {_signal_name(-code)}"
-            said = shown.decode("utf-8", "replace")
-            raise HookFailed(f"the hook {name} {how}{': ' if said else ''}{said}")
+            raise HookFailed(f"the hook {name} {how}{command.words}")
         return bytes(command.printed)
 
 
@@ -318,6 +318,12 @@ class _Command:
     def code(self) -> int:
         """Return the exit code, or the negative number of the signal that ended it."""
         return self._process.wait()
+
+    @property
+    def words(self) -> str:
+        """Return the front of its errors, or of what it printed, after a colon; nothing without any."""
+        shown = (self.errors or self.printed).strip()[:SHOWN_BYTES].decode("utf-8", "replace")
+        return f": {shown}" if shown else ""
 
     def has_ended(self) -> bool:
         """Wait a moment for output, and return whether the command has ended and all of its is read.
