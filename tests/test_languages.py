@@ -147,6 +147,18 @@ def test_a_sentence_within_a_sentence_is_said_too(lang: Lang) -> None:
 
 
 @pytest.mark.parametrize("lang", OTHERS)
+def test_sentences_that_were_put_together_are_said_one_by_one(lang: Lang) -> None:
+    one, other = (
+        'game_id: found "game", which is another name',
+        'agent_code: found "agent", which is another name',
+    )
+    words = Words(lang)
+    assert words(f"{one}; {other}") == f"{words(one)}; {words(other)}"
+    assert words(f"{one}\n{other}") == f"{words(one)}\n{words(other)}"
+    assert words(one) != one
+
+
+@pytest.mark.parametrize("lang", OTHERS)
 def test_what_is_not_ours_is_said_as_it_is(lang: Lang) -> None:
     """A wallet's words, and whatever has no translation, stay."""
     words = Words(lang)

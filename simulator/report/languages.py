@@ -247,14 +247,18 @@ def _said(text: str, lang: Lang, depth: int = 0) -> str:
     catalogue = _catalogue(lang)
     if text in catalogue.exact:
         return catalogue.exact[text]
+    between = next((each for each in _BETWEEN if each in text), "")
+    parts = text.split(between) if between else []
+    each_said = [_said(part, lang, depth + 1) for part in parts]
+    if parts and all(one != other for one, other in zip(parts, each_said, strict=True)):
+        # Sentences that were put together, and not one that has a semicolon.
+        return between.join(each_said)
     for sentence in catalogue.patterns:
         found = sentence.values_in(text)
         if found is not None:
             values = {name: _value(name, value, lang, depth + 1) for name, value in found.items()}
             return _filled(sentence.translation, values)
-    between = next((each for each in _BETWEEN if each in text), "")
-    parts = text.split(between) if between else ()
-    return between.join(_said(part, lang, depth + 1) for part in parts) if parts else text
+    return between.join(each_said) if parts else text
 
 
 def _value(name: str, value: str, lang: Lang, depth: int) -> str:
@@ -268,8 +272,12 @@ def _value(name: str, value: str, lang: Lang, depth: int) -> str:
 def _of_calls(names: str, lang: Lang) -> str:
     """Return calls as sentences name them: ``bet b1 of 10.00 (→ 90.00) and win@6 of 2.00``."""
     amounts = re.sub(r" of (\d[\d,]*\.\d\d)", r" \1", names)
-    nouns = re.sub(_NOUNS, lambda noun: _said(noun[0].lower(), lang), amounts)
+    nouns = re.sub(_NOUNS, lambda noun: _like(noun[0], _said(noun[0].lower(), lang)), amounts)
     return nouns.replace(_ALSO, _said(_ALSO, lang))
+
+
+def _like(english: str, other: str) -> str:
+    return other[:1].upper() + other[1:] if english[:1].isupper() else other
 
 
 _NOUNS = r"(?i)\b(?:bet|win|refund|balance read|account details)\b(?!@)"
