@@ -169,7 +169,7 @@ def _number(value: float) -> str:
 
 
 def load_json(result: LoadResult, outcome: LoadOutcome) -> str:
-    """Return the document that load.schema.json describes; docs/load.md explains it."""
+    """Return the document that load.schema.json describes; docs/reports.md explains it."""
     figures, plan = result.figures, result.plan
     written = {
         "exit_code": int(outcome.code),

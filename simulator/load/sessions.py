@@ -103,6 +103,9 @@ class Schedule:
 NOT_THERE_S = 0.2
 """How long a user waits where no connection could be made: a thousand refusals tell no more than one."""
 
+LAST_ATTEMPTS = 2
+"""How often a call without an answer is sent again after the load has ended."""
+
 LATE_S = 0.1
 """A call that is sent this much after it was due counts as late."""
 
@@ -216,6 +219,9 @@ class Sessions:
         except CannotSend:
             # A win of what was bet before, say, after a bet that was refused: the session ends here.
             return
+        except LoadEnded:
+            steps.settle_rest()
+            raise
 
     def read_balances(self) -> None:
         """Read the balance of each player, after which nothing of this user follows."""
@@ -233,6 +239,7 @@ class _Steps:
         self._own = own
         self._script = script
         self._chances = chances
+        self._open: dict[tuple[str, str | None], UnsentCall] = {}
 
     def run(self, steps: Iterable[Step]) -> None:
         """Run steps one after the other. Raises LoadEnded, CannotSend."""
@@ -300,28 +307,55 @@ class _Steps:
     def _call_settled(self, unsent: UnsentCall) -> None:
         self._settle(unsent, self._call(unsent))
 
+    def _note_open(self, unsent: UnsentCall, outcome: Outcome) -> None:
+        """Keep the first call of an id that has no answer until one with that id has."""
+        assert unsent.form.request is not None
+        key = unsent.form.request.player, unsent.form.request.transaction_id
+        if outcome is Outcome.UNKNOWN:
+            self._open.setdefault(key, unsent)
+        else:
+            self._open.pop(key, None)
+
+    def settle_rest(self) -> None:
+        """Settle the calls that still have no answer as the load ends: what they did would stay open."""
+        for unsent in tuple(self._open.values()):
+            again = self._to_settle(unsent)
+            try:
+                for _ in range(LAST_ATTEMPTS):
+                    if self._call_due(again, is_last=True) is not Outcome.UNKNOWN:
+                        break
+            except LoadEnded:
+                # No connection can be made any more.
+                return
+
     def _settle(self, unsent: UnsentCall, outcome: Outcome) -> None:
         """Do as providers do after a money call without an answer: refund a bet, send others again."""
-        request = unsent.form.request
-        if outcome is not Outcome.UNKNOWN or request is None or not request.method.moves_money:
+        if outcome is not Outcome.UNKNOWN or not _moves_money(unsent):
             return
-        again = replace(unsent, fault=None, why=replace(unsent.why, label=f"{unsent.why.label} again"))
-        if request.method is Method.BET:
-            refund = WebhookRequest(Method.REFUND, request.player, request.amount, request.transaction_id)
-            why = replace(unsent.why, label=f"refund of {unsent.why.label}")
-            again = self._script.flow_call(refund, why)
+        again = self._to_settle(unsent)
         for _ in range(FLOW_ATTEMPTS):
             if self._call(again) is not Outcome.UNKNOWN:
                 return
 
-    def _call_due(self, unsent: UnsentCall) -> Outcome:
+    def _to_settle(self, unsent: UnsentCall) -> UnsentCall:
         request = unsent.form.request
-        moves = request is not None and request.method.moves_money
-        disturbance = self._chances.draw() if moves and unsent.fault is None else ""
+        if request is not None and request.method is Method.BET:
+            refund = WebhookRequest(Method.REFUND, request.player, request.amount, request.transaction_id)
+            why = replace(unsent.why, label=f"refund of {unsent.why.label}")
+            return self._script.flow_call(refund, why)
+        return replace(unsent, fault=None, why=replace(unsent.why, label=f"{unsent.why.label} again"))
+
+    def _call_due(self, unsent: UnsentCall, *, is_last: bool = False) -> Outcome:
+        """Send a call that is due, perhaps disturbed; one of the `is_last` calls of a load never is."""
+        request = unsent.form.request
+        moves = _moves_money(unsent)
+        disturbance = self._chances.draw() if moves and unsent.fault is None and not is_last else ""
         if disturbance and disturbance != RESEND:
             unsent = _disturbed(unsent, FaultKind(disturbance))
         call = self._desk.send(unsent)
         self._own.note(call)
+        if moves:
+            self._note_open(unsent, call.outcome)
         if call.nothing_sent and self._desk.ended.wait(NOT_THERE_S):
             raise LoadEnded
         if disturbance == RESEND:
@@ -332,6 +366,10 @@ class _Steps:
         if request is not None and request.method is Method.BET and accepted:
             self._script.accepted_bet(request)
         return call.outcome
+
+
+def _moves_money(unsent: UnsentCall) -> bool:
+    return unsent.form.request is not None and unsent.form.request.method.moves_money
 
 
 def _disturbed(unsent: UnsentCall, kind: FaultKind) -> UnsentCall:
