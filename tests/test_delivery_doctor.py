@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from command_line import simulate
+from command_line import in_process, simulate
 from scripted_server import ACCEPTED, Peer, Script, ScriptedServer, answering, closed_port, once, reply
+from simulator.core.languages import Lang
 from simulator.errors import EndpointUnreachable
+from simulator.report.languages import Words
 from simulator.run.doctor import Check, Health, diagnose
 from simulator.wire.profiles import BETRONTECH
 from simulator.wire.target import make_target
@@ -150,6 +152,13 @@ def test_the_command_prints_the_checks_and_exits_by_what_it_found(tmp_path: Path
     down = simulate("doctor", "--endpoint", f"http://127.0.0.1:{closed_port()}/", folder=tmp_path)
     assert down.returncode == 7
     assert "nothing listens" in down.stdout
+    spoken = in_process(
+        "doctor", "--endpoint", f"http://127.0.0.1:{closed_port()}/", "--lang", "tr", folder=tmp_path
+    )
+    assert spoken.returncode == 7
+    assert Words(Lang.TURKISH)("Your wallet could not be reached.") in spoken.stdout
+    assert "could not be reached" not in spoken.stdout
+    assert "nothing listens" not in spoken.stdout
     assert simulate("doctor", folder=tmp_path).returncode == 4
     foreign = simulate("doctor", "--endpoint", "http://8.8.8.8/", folder=tmp_path)
     assert foreign.returncode == 4

@@ -74,7 +74,7 @@ REFUSED = {
     ),
     "a misspelt report": (
         {"reports": ("junti:a.xml",)},
-        "--report: expected junit, junit-full, json, ndjson, html or markdown before the colon; "
+        "--report: expected junit, junit-full, json, ndjson, html, markdown or gitlab before the colon; "
         'found "junti:a.xml"; did you mean "junit"?',
     ),
     "half a pair": (

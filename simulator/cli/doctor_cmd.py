@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from simulator.cli.options import settings_command
+from simulator.core.languages import Lang
 from simulator.core.secrets import NO_SECRETS, Secrets, mask_url
 from simulator.errors import ExitCode, UsageError
+from simulator.report.languages import ENGLISH, Words
 from simulator.report.text import visible
 from simulator.settings import load_values
 from simulator.settings.rows import CONFIG, Section
-from simulator.settings.table import HOW, TARGET, pick
+from simulator.settings.table import HOW, OUTPUT, TARGET, pick
 from simulator.settings.wire import wire_profile
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ DOCTOR = Section(
             *("allow_hosts", "cacert", "insecure", "proxy"),
         ),
         *pick(HOW.rows, "transaction_id_format", "games"),
+        *pick(OUTPUT.rows, "lang"),
         CONFIG,
     ),
 )
@@ -69,10 +72,11 @@ def command(**flags: Any) -> ExitCode:
     wire = wire_profile(values.get("wire", "betrontech"))
     click.echo(f"{visible(mask_url(values['endpoint']))}\n")
     code, closing = ExitCode.PASSED, dict(_CLOSING)
+    say = Words(values.get("lang") or Lang.ENGLISH)
     urls = (values["endpoint"], values.get("proxy") or "")
     secrets = Secrets(headers=(*values.get("headers", ()), *wire.headers), urls=urls)
     for check in _checks(values, wire):
-        for line in check_lines(check, secrets):
+        for line in check_lines(check, secrets, say):
             click.echo(line)
         if check.health == "odd" and check.name in ("player", "profile"):
             code = ExitCode.INCONCLUSIVE
@@ -80,7 +84,7 @@ def command(**flags: Any) -> ExitCode:
                 closing[code] = _BET_REFUSED
         if check.health == "failed":
             code = ExitCode.FOUND if check.reached else ExitCode.UNREACHABLE
-    click.echo("\n" + closing[code])
+    click.echo("\n" + say(closing[code]))
     return code
 
 
@@ -109,13 +113,13 @@ def _checks(values: Mapping[str, Any], profile: WireProfile) -> Iterator[Check]:
     return diagnose(reach, player, profile, contained=in_container(), bets=True, limits=limits)
 
 
-def check_lines(check: Check, secrets: Secrets = NO_SECRETS) -> list[str]:
+def check_lines(check: Check, secrets: Secrets = NO_SECRETS, say: Words = ENGLISH) -> list[str]:
     """Return the lines of one check: its health, its name, the result, its duration, and a hint."""
     took = "" if check.took_ns is None else f" ({check.took_ns / 1e6:.1f} ms)"
-    lines = [f"{check.health.value:<7} {check.name:<11} {visible(secrets.text(check.detail))}{took}"]
+    lines = [f"{check.health.value:<7} {check.name:<11} {visible(secrets.text(say(check.detail)))}{took}"]
     if check.hint:
         indent = " " * 20
         lines += textwrap.wrap(
-            secrets.text(check.hint), WIDTH, initial_indent=indent, subsequent_indent=indent
+            secrets.text(say(check.hint)), WIDTH, initial_indent=indent, subsequent_indent=indent
         )
     return lines

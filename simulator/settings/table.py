@@ -235,7 +235,7 @@ class RunSettings(Frozen, kw_only=True):
     lang: Lang | None = setting(
         "--lang",
         kinds.choice(Lang),
-        "The language of HTML pages (by default that of the locale) and of the causes that are printed "
+        "The language of HTML pages (by default that of the locale) and of what is printed of causes "
         "(by default English).",
         default=None,
     )
