@@ -9,9 +9,12 @@ import pytest
 
 from command_line import in_process
 from scenario_texts import load, problems, step_problems
+from simulator.core.calls import FaultKind
 from simulator.core.steps import Bet
 from simulator.reference_operator import OperatorSettings
 from simulator.reference_operator.server import OperatorServer
+from simulator.scenario.fault_matrix import fault_matrix
+from small_wallet import SmallWallet, serving
 
 
 def told(folder: Path, text: str, code: int, *flags: str) -> str:
@@ -81,12 +84,50 @@ steps:
     assert 'expected the body to contain {"balance":"99.00"}' in told(tmp_path, swapped, 1)
 
 
+class Quoting(SmallWallet):
+    """Gives each player a name with quotes in it, and keeps what it is told about it."""
+
+    def details(self, player: str) -> dict[str, object]:
+        return {**super().details(player), "name_jogador": 'A "B" \\ C'}
+
+    def call(self, fields: dict[str, object]) -> dict[str, object]:
+        if "seen" in fields:
+            self.seen = fields["seen"]
+        return super().call(fields)
+
+
+def test_what_is_captured_is_the_same_text_in_json(tmp_path: Path) -> None:
+    """Whatever quotes it holds."""
+    (tmp_path / "x.yaml").write_text(
+        "steps:\n  - details: {capture: {name: name_jogador}}\n"
+        '  - send: {json: {method: user_balance, user_id: "${player}", seen: "${name}"}, expect: accepted}\n'
+    )
+    wallet = Quoting()
+    with serving(wallet) as endpoint:
+        done = in_process("run", "x.yaml", "--endpoint", endpoint, "--player", "1000", folder=tmp_path)
+    assert (done.returncode, wallet.seen) == (0, 'A "B" \\ C'), done.stdout
+
+
 def test_a_reply_without_the_field_fails_and_later_steps_say_why(tmp_path: Path) -> None:
     text = 'steps:\n  - bet: {amount: 1.00, capture: {ref: data.ref}}\n  - send: {body: "${ref}"}\n'
     shown = told(tmp_path, text, 1, "--report", "json:r.json")
     assert 'expected the field "data.ref" to capture, the reply has none' in shown
     report = json.loads((tmp_path / "r.json").read_text())
     assert report["scenarios"][0]["outcome"] == "failed"
+
+
+def test_faults_leave_what_is_captured_alone(tmp_path: Path) -> None:
+    """A cell for each money step that captures nothing, and no timeout."""
+    text = """\
+timeout: 30s
+steps:
+  - bet: {amount: 1.00, capture: {b: balance}}
+  - win: 1.00
+  - send: {json: {method: user_balance, user_id: "${player}", seen: "${b}"}}
+"""
+    assert "3 passed" in told(tmp_path, text, 0, "--faults", "lost_reply,timeout")
+    limits = [each.timeout_ns for each in fault_matrix(load(text), [FaultKind.LOST_REPLY])]
+    assert limits == [30_000_000_000, None]
 
 
 def test_a_dry_run_knows_no_reply(tmp_path: Path) -> None:

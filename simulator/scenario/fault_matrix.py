@@ -50,6 +50,8 @@ def _cells(scenario: Scenario, kinds: tuple[FaultKind, ...]) -> Iterator[Scenari
             name=f"{scenario.name} [{cell}]",
             steps=steps(spec),
             finally_=last,
+            # A fault takes its time.
+            timeout_ns=None,
         )
 
 
@@ -77,9 +79,12 @@ class _Put:
 
 
 def _places(steps: tuple[Step, ...]) -> Iterator[tuple[Place, _Put]]:
-    """Yield every money step without a fault, with a function that puts one there."""
+    """Yield every money step without a fault, with a function that puts one there.
+
+    What a step captures is needed later, so that its reply has to be read.
+    """
     for index, step in enumerate(steps):
-        if isinstance(step, _MONEY_STEPS) and step.fault is None:
+        if isinstance(step, _MONEY_STEPS) and step.fault is None and not step.expect.capture:
             yield step.place, _Put(steps, index)
         elif isinstance(step, Parallel | Repeat):
             for place, inner in _places(step.steps):
@@ -92,9 +97,10 @@ def _without_claims(step: Step) -> Step:
         case Repeat() | Parallel():
             return replace(step, steps=tuple(_without_claims(inner) for inner in step.steps))
         case Balance():
-            return replace(step, is_=None, expect=NO_EXPECT)
+            return replace(step, is_=None, expect=replace(NO_EXPECT, capture=step.expect.capture))
         case Bet() | Win() | Refund() | Resend() | Send() | Details():
             either = step.expect.outcome is Expected.EITHER
-            return replace(step, expect=Expect(outcome=Expected.EITHER) if either else NO_EXPECT)
+            outcome = Expected.EITHER if either else None
+            return replace(step, expect=Expect(outcome=outcome, capture=step.expect.capture))
         case _:
             return step

@@ -14,6 +14,7 @@ from random import Random
 from simulator.core.calls import CallForm, Form, UnsentCall, Why
 from simulator.core.findings import Outcome, Phase, Place
 from simulator.core.json import JsonValue
+from simulator.core.json import write as write_json
 from simulator.core.money import ZERO, AllOf, Amount, Drawn, Money, OfLimit, TimesBet, Written, format_money
 from simulator.core.profiles import WireProfile
 from simulator.core.rounds import VOLATILITIES, RoundPlan, draw_spin, play_round
@@ -223,7 +224,7 @@ class Script:
         body = re.sub(OWN_GAME, lambda found: f"{found[1]}{self.game(found[2])}{found[3]}", body)
         if "${id}" in body:
             body = body.replace("${id}", self.new_id(step.label))
-        body = self.filled(body)
+        body = self.filled(body, in_json=body.lstrip()[:1] in ("{", "["))
         raw = spoken(body.encode("utf-8", "surrogateescape"), self._profile)
         own = tuple((name, self.filled(value)) for name, value in step.headers)
         headers = merged_headers(self._profile.headers, own)
@@ -418,12 +419,16 @@ class Script:
             return self.game(self.filled(value)) if value else value
         return self._own_id(value) if key == "transaction_id" else self.filled(value)
 
-    def filled(self, text: str) -> str:
-        """Return a text of the author with what this run fills in. Raises CannotSend."""
+    def filled(self, text: str, *, in_json: bool = False) -> str:
+        """Return a text of the author with what this run fills in. Raises CannotSend.
+
+        `in_json`: what was captured stands within the quotes of a JSON text.
+        """
         text = text.replace("${run}", self.prefix).replace("${number}", str(int(self.prefix, 36)))
         for name in self._to_capture if "${" in text else ():
             if f"${{{name}}}" in text:
-                text = text.replace(f"${{{name}}}", self.captured_value(name))
+                value = self.captured_value(name)
+                text = text.replace(f"${{{name}}}", write_json(value)[1:-1] if in_json else value)
         return text
 
     @cached_property
