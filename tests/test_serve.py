@@ -313,7 +313,8 @@ def test_no_agent_takes_all_threads(tmp_path: Path) -> None:
             (refused, _), *_ = selector.select(60)
         answer = refused.data.getresponse()
         assert answer.status == 409
-        assert b"already wait for your wallet" in answer.read()
+        # In the language of the game.
+        assert json.loads(answer.read())["error"] == "BUSY"
         for each in waiting:
             each.close()
 
