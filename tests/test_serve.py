@@ -20,6 +20,7 @@ from api_client import LAUNCH, encoded
 from command_line import simulate
 from scripted_server import Peer, ScriptedServer
 from served import Answer, Served, exchange, serving
+from simulator.serve.gunicorn import listen
 from simulator.serve.turns import CALLERS_MAX
 
 
@@ -195,7 +196,16 @@ def test_logs_in_json_are_one_object_a_line_without_secrets(tmp_path: Path) -> N
 # --- errors ----------------------------------------------------------------------------------------
 
 
-def test_a_port_that_is_taken_is_said_at_once(tmp_path: Path) -> None:
+def test_a_port_that_a_dying_server_still_holds_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that was killed lets go of its port a moment later."""
+    taken = socket.create_server(("127.0.0.1", 0))
+    port = taken.getsockname()[1]
+    monkeypatch.setattr(time, "sleep", lambda _: taken.close())
+    with listen("127.0.0.1", port) as listener:
+        assert listener.getsockname()[1] == port
+
+
+def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
     """Exit 4, and the flag to choose another."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from command_line import simulate
 from simulator.core.calls import CallForm
 from simulator.core.findings import Outcome
 from simulator.core.money import Money
@@ -215,6 +217,17 @@ def test_a_setting_names_a_shipped_profile_or_a_file(tmp_path: Path) -> None:
         wire_profile(str(file))
     with pytest.raises(ConfigurationError, match="its name is no file name"):
         wire_profile("a\0/b.yaml")
+
+
+def test_a_profile_may_have_a_name_that_is_not_utf_8(tmp_path: Path) -> None:
+    """The file is read, and what is wrong in it is told by its name in ASCII."""
+    name = os.fsdecode(b"own\xff.yaml")
+    Path(tmp_path, name).write_text("nam: own\n")
+    done = simulate(
+        "run", "--endpoint", "http://127.0.0.1:1", "--player", "1", "--wire", name, folder=tmp_path
+    )
+    assert done.returncode == ExitCode.USAGE
+    assert r'own\udcff.yaml:1:1: unknown key "nam"' in done.stderr
 
 
 @given(st.text(st.sampled_from("name: extdrako\n{}[],-&*!'\"|>#%fieldsmethodreply12\t")) | st.text())

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
 from itertools import combinations
 from typing import NamedTuple
 
@@ -388,7 +387,7 @@ OFTEN = 10
 
 
 FEW = 10
-"""Of so many calls without an answer every selection may have taken effect at one place, of more only two."""
+"""Of so many calls without an answer every selection may have taken effect at one place."""
 
 
 def may_be_lost(opening: int, attempts: Sequence[Attempt], path: Sequence[Move]) -> Operation | None:
@@ -401,17 +400,22 @@ def may_be_lost(opening: int, attempts: Sequence[Attempt], path: Sequence[Move])
     answered = [each for each in path if not each.attempt.unknown]
     if not unsettled or not answered:
         return None
-    left_at: defaultdict[int, list[int]] = defaultdict(list)
+    led_to: defaultdict[int, list[Move]] = defaultdict(list)
     for each in answered:
-        left_at[each.after].append(each.before)
+        led_to[each.after].append(each)
     jumps = list(_jumps(opening, path))
-    ends = {jump.end for jump in jumps}
+    ends: defaultdict[int, list[Move | None]] = defaultdict(list)
     for jump in jumps:
-        # Without the effect before it, the same place needs other unanswered calls, or none.
-        able = _able(tuple(each for each in unsettled if each.sent <= jump.until))
-        befores = left_at[jump.start]
-        if any(jump.end - before in able or before in ends for before in befores):
-            return next(each.attempt.operation for each in answered if each.after == jump.start)
+        ends[jump.end].append(jump.next)
+    used = {index for jump in jumps for index in jump.by}
+    for jump in jumps:
+        # Without the effect before it, the same place needs other unanswered calls, or none, or is elsewhere.
+        early = [each for each in unsettled if each.sent <= jump.until]
+        unused = [each for each in early if each.operation.index not in used - jump.by]
+        able = _able(early, unused)
+        for each in led_to[jump.start]:
+            if jump.end - each.before in able or any(other is not each for other in ends[each.before]):
+                return each.attempt.operation
     open_moves = {abs(step) for each in unsettled for step in possible_steps(each)}
     alike = [each for each in answered if abs(each.after - each.before) in open_moves]
     enough = len(alike) > 1 and len(alike) * OFTEN >= len(answered)
@@ -432,32 +436,42 @@ def _is_accepted(attempt: Attempt) -> bool:
 
 
 class _Jump(NamedTuple):
-    """A place where only unanswered calls moved the balance, by the latest moment at which that was."""
+    """A place where only unanswered calls moved the balance, and the move `next` to it.
+
+    `until` is the latest moment at which that was, and `by` holds the indices of these calls.
+    """
 
     start: int
     end: int
     until: int
+    by: frozenset[int]
+    next: Move | None
 
 
 def _jumps(opening: int, path: Sequence[Move]) -> Iterator[_Jump]:
-    here = opening
+    here, by = opening, frozenset[int]()
     for each in path:
         if each.attempt.unknown:
+            by |= {each.attempt.operation.index}
             continue
         if each.before != here:
-            yield _Jump(here, each.before, each.attempt.deadline)
-        here = each.after
+            yield _Jump(here, each.before, each.attempt.deadline, by, each)
+        here, by = each.after, frozenset()
     if path and path[-1].after != here:
-        yield _Jump(here, path[-1].after, FOREVER)
+        yield _Jump(here, path[-1].after, FOREVER, by, None)
 
 
-@lru_cache(maxsize=4)
-def _able(attempts: tuple[Attempt, ...]) -> set[int]:
-    """Return by how much these calls may have moved the balance at one place."""
-    steps = [possible_steps(each) | {0} for each in attempts]
-    if len(attempts) <= FEW:
-        return sums_of(steps)
-    return {first + second for one, other in combinations(steps, 2) for first in one for second in other}
+def _able(early: Sequence[Attempt], unused: Sequence[Attempt]) -> set[int]:
+    """Return by how much unanswered calls may have moved the balance at one place: one, or two unused."""
+    if len(early) <= FEW:
+        return sums_of(possible_steps(each) | {0} for each in early)
+    single = {0}.union(*map(possible_steps, early))
+    return single | {
+        first + second
+        for one, other in combinations(unused, 2)
+        for first in possible_steps(one)
+        for second in possible_steps(other)
+    }
 
 
 def no_loss_fits(opening: int, attempts: Sequence[Attempt]) -> bool:

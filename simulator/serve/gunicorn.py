@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import logging
 import os
@@ -52,6 +53,9 @@ BACKLOG = 1024
 
 KEEPALIVE_S = 60
 
+BUSY_S = 2.0
+"""For how long a port that is taken is tried again."""
+
 # How long a client may be silent within a request, or stop reading within an answer.
 RECEIVE_S = 5
 
@@ -77,21 +81,32 @@ def serve(settings: ServeSettings, ahead: CatalogueAhead | None = None, doctor: 
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket; port 0 takes a free one. Raises UsageError if it cannot listen."""
-    try:
-        family, _, _, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        # Every address means both families; Linux alone would leave that to a setting of the machine.
-        both = str(address[0]) == "::" and socket.has_dualstack_ipv6()
-        listener = socket.create_server(
-            (str(address[0]), port), family=family, backlog=BACKLOG, dualstack_ipv6=both
-        )
-    except OSError as error:
-        reason = error.strerror or error
-        raise UsageError(
-            f"cannot listen on {host} port {port}: {reason}; choose another with --port"
-        ) from None
+    """Return a listening socket; port 0 takes a free one. Raises UsageError if it cannot listen.
+
+    A server that was killed on this port just now may take a moment to end: the port is tried for some time.
+    """
+    given_up = time.monotonic() + BUSY_S
+    while True:
+        try:
+            return _listening(host, port)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or time.monotonic() > given_up:
+                reason = error.strerror or error
+                raise UsageError(
+                    f"cannot listen on {host} port {port}: {reason}; choose another with --port"
+                ) from None
+        time.sleep(BUSY_S / 20)
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family, _, _, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    # Every address means both families; Linux alone would leave that to a setting of the machine.
+    both = str(address[0]) == "::" and socket.has_dualstack_ipv6()
+    listener = socket.create_server(
+        (str(address[0]), port), family=family, backlog=BACKLOG, dualstack_ipv6=both
+    )
     # Accepted connections inherit these timeouts: a stalled client must not hold a thread for ever.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", RECEIVE_S, 0))
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_S, 0))

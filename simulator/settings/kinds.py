@@ -393,6 +393,8 @@ SHARD = ValueKind("K/N", "a part of a whole, such as 1/4", _shard, write=lambda 
 
 TEXT = ValueKind("TEXT", "some text", _text)
 
+PROFILE = ValueKind("TEXT", "the name of a wire profile, or of a file", _text, names_file=True)
+
 TEXTS = many(TEXT)
 
 FILE = ValueKind("FILE", "the name of a file", lambda text: Path(_text(text)), names_file=True)

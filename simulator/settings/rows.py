@@ -105,7 +105,10 @@ def setting(
 
 # Settings that both commands have.
 WIRE = said(
-    "--wire", kinds.TEXT, "The wire profile: the names of the fields, and how they are written.", key="wire"
+    "--wire",
+    kinds.PROFILE,
+    "The wire profile: the names of the fields, and how they are written.",
+    key="wire",
 )
 
 HEADERS = said("--header", kinds.HEADERS, "A header to send with each call.", key="headers")
