@@ -563,3 +563,18 @@ def test_a_user_id_that_resembles_a_players_is_told_as_such(user_id: str) -> Non
 @pytest.mark.parametrize("user_id", ["12345", "123456", "1234", "54321"])
 def test_another_id_is_another_player(user_id: str) -> None:
     assert not resembles(user_id, "12345")
+
+
+def test_when_books_hold_too_many_calls_the_player_who_was_away_for_longest_is_closed() -> None:
+    """Memory is bounded: the account is opened again when the player comes back."""
+    policy = Policy(own_players=False, players_max=100, calls_kept_max=10)
+    away, busy = Driver(MemoryWallet(), policy), Driver(MemoryWallet(), policy, player="p9")
+    busy.referee = away.referee
+    for number in range(6):
+        away.bet(100, f"a{number}")
+    assert away.referee.knows(away.player)
+    for number in range(20):
+        busy.bet(100, f"b{number}")
+    assert not busy.referee.knows(away.player)
+    assert busy.referee.knows("p9")
+    assert away.bet(100, "c").outcome is Outcome.ACCEPTED

@@ -386,15 +386,25 @@ class Account:
         self.shown_before = self.stated = None
 
 
-class Accounts:
-    """The accounts of all players; beyond a limit, the account that was unused for longest is closed."""
+_COUNTED_EACH = 1_000
 
-    def __init__(self, players_max: int | None, traffic: Traffic) -> None:
+
+class Accounts:
+    """The accounts of all players.
+
+    Beyond a limit of players, or of calls in their books, the account that was unused for longest is closed.
+    """
+
+    def __init__(
+        self, players_max: int | None, traffic: Traffic, *, calls_kept_max: int | None = None
+    ) -> None:
         self.ledger = Ledger()
         self.traffic = traffic
         self.opening_reads: dict[str, int] = {}
         self.past: dict[str, Collection[Money]] = {}
         self._players_max = players_max
+        self._calls_kept_max = calls_kept_max
+        self._uncounted = 0
         self._accounts: OrderedDict[str, Account] = OrderedDict()
         self._carried: dict[str, LeftOff] = {}
 
@@ -422,9 +432,23 @@ class Accounts:
         if before is not None:
             account.expect_late(before.late)
         while self._players_max is not None and len(self._accounts) > self._players_max:
-            oldest, _ = self._accounts.popitem(last=False)
-            self.ledger.close(oldest)
+            self._close_oldest()
         return book
+
+    def note_call(self) -> None:
+        """Count a call; once in many, close accounts while their books hold too many."""
+        self._uncounted += 1
+        if self._calls_kept_max is None or self._uncounted < min(_COUNTED_EACH, self._calls_kept_max):
+            return
+        self._uncounted = 0
+        kept = sum(account.calls for account in self._accounts.values())
+        while kept > self._calls_kept_max and len(self._accounts) > 1:
+            kept -= self._close_oldest().calls
+
+    def _close_oldest(self) -> Account:
+        oldest, account = self._accounts.popitem(last=False)
+        self.ledger.close(oldest)
+        return account
 
     def restarted(self) -> None:
         """Note in every account that the wallet was restarted."""

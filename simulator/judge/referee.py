@@ -53,7 +53,7 @@ class Referee:
         self.policy = policy or Policy()
         self._mistakes = Counter() if mistakes is None else mistakes
         self._traffic = traffic or Traffic()
-        self._accounts = Accounts(self.policy.players_max, self._traffic)
+        self._accounts = self._no_accounts()
 
     @property
     def ledger(self) -> Ledger:
@@ -134,7 +134,11 @@ class Referee:
 
     def forget(self) -> None:
         """Close all accounts."""
-        self._accounts = Accounts(self.policy.players_max, self._traffic)
+        self._accounts = self._no_accounts()
+
+    def _no_accounts(self) -> Accounts:
+        policy = self.policy
+        return Accounts(policy.players_max, self._traffic, calls_kept_max=policy.calls_kept_max)
 
     def call(self, call: Call) -> Asking:
         """Judge one bet, win or refund."""
@@ -154,6 +158,7 @@ class Referee:
     def _of_known(self, call: Call, account: Account) -> Asking:
         """Judge a call of a player whose balance is known."""
         ruling = yield from self._case(call).money(account)
+        self._accounts.note_call()
         limit = self.policy.calls_max
         if limit is not None and account.calls >= limit and not account.book.ambiguous:
             self.open(account.player, account.book.balances[0], account.book.terms)

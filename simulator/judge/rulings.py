@@ -27,9 +27,9 @@ class Policy(Frozen, kw_only=True):
     `own_players`: no one else uses these players, and a player without an account does not exist.
     `after_silence`: the balance is also read after a call without an answer. `cents_kept`: a cent was seen
     to move exactly, so the wallet does not count in whole units. The limits on players, on the calls of a
-    book before a new one is begun, and on calls without an answer are None for no limit. `sends_alone`: the
-    driver sends calls of its own where the referee asks for them. `roots_only`: a call that was found wrong
-    accuses its repeats of nothing else.
+    book before a new one is begun, on those of all books together, and on calls without an answer are None
+    for no limit. `sends_alone`: the driver sends calls of its own where the referee asks for them.
+    `roots_only`: a call that was found wrong accuses its repeats of nothing else.
     """
 
     reads: Reads = Reads.AUTO
@@ -38,6 +38,7 @@ class Policy(Frozen, kw_only=True):
     after_silence: bool = True
     players_max: int | None = None
     calls_max: int | None = None
+    calls_kept_max: int | None = None
     unanswered_max: int | None = None
     sends_alone: bool = False
     roots_only: bool = False

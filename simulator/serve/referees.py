@@ -22,6 +22,8 @@ from simulator.judge.rulings import UNREADABLE, Asking, Policy, ReadBalance, Rul
 PLAYERS_MAX = 10_000
 CALLS_MAX = 2000
 """After this many calls a book is closed, and a new one opened at its balance."""
+CALLS_KEPT_MAX = 100_000
+"""Of more calls in all books of an agent (50 MB), those of the player away for longest are forgotten."""
 UNANSWERED_MAX = 8
 """After this many calls without an answer, too many states are possible: a new book is opened."""
 
@@ -31,6 +33,7 @@ _POLICY = Policy(
     after_silence=False,
     players_max=PLAYERS_MAX,
     calls_max=CALLS_MAX,
+    calls_kept_max=CALLS_KEPT_MAX,
     unanswered_max=UNANSWERED_MAX,
 )
 
