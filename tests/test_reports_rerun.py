@@ -50,6 +50,7 @@ WRITTEN: dict[str, Any] = {
     "level": "industry",
     "last_failed": True,
     "quick": True,
+    "shard": "2/4",
     "faults": ("lost_reply,reset", "delay"),
     "jobs": "4",
     "maxfail": "3",
