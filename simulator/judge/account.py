@@ -205,6 +205,7 @@ class Account:
             if made.role.row.is_plain:
                 self.shown_before = None
             self.shown = made.call.balance
+            self.traffic.note_balance(self.player, self.shown)
             self.grounded = True
             self.known_ns = made.call.exchange.sent_ns
             if made.before > made.call.balance == ZERO and made.request.method is Method.BET:
@@ -383,6 +384,7 @@ class Account:
         self.trail.correct(balance)
         self.unconfirmed.clear()
         self.shown = self.based = balance
+        self.traffic.note_balance(self.player, balance)
         self.shown_before = self.stated = None
 
 

@@ -153,7 +153,8 @@ class Judging(Accusing):
         if balance is not None and shown is not None and balance != shown:
             again = yield ReadBalance(player, until=(shown,))
             if again is not None and again.balance == shown:
-                self._wrong_read(player, None, balance, shown, self._call, lags=balance in past)
+                had = balance in past or self._accounts.traffic.had(player, balance)
+                self._wrong_read(player, None, balance, shown, self._call, lags=had)
                 balance = shown
         self._accounts.opening_reads[player] = self._call.exchange.sent_ns
         self._accounts.past[player] = past
@@ -285,6 +286,7 @@ class Judging(Accusing):
                 # The account was opened at a read that was wrong.
                 older = self._accounts.past.get(account.player, ())
                 had = made.before in older or account.trail.had_before(made.before)
+                had = had or account.traffic.had(account.player, made.before)
                 lags = told and before != account.stated and had
                 self._wrong_read(account.player, account, made.before, before, made.call, lags=lags)
                 account.take_in_corrected(made, answered, Money(before - made.before))

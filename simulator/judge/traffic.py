@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterable
 
+from simulator.core.money import Money
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Method, WebhookRequest
 from simulator.law.mistakes import cuts_by_float
@@ -14,6 +15,9 @@ NOTES_KEPT = 2_048
 
 NOTES_OF_A_RUN = 16_384
 """The same for a run: beside a read that is made again and again, others send a thousand calls."""
+
+BALANCES_KEPT = 4_096
+"""How many balances of a player a run keeps, to recognise a read that lags by seconds."""
 
 
 class Passing(Frozen):
@@ -40,6 +44,9 @@ class Traffic:
         self.emptied = False
         self.exact: set[Method] = set()
         self._kept: dict[Method, set[int]] = {}
+        self._balances: defaultdict[str, set[Money]] | None = None
+        if notes_max == NOTES_OF_A_RUN:
+            self._balances = defaultdict(set)
         self._calls: deque[Passing] = deque(maxlen=notes_max)
 
     def note(self, request: WebhookRequest | None, sent_ns: int, answered_ns: int | None = None) -> None:
@@ -56,6 +63,15 @@ class Traffic:
         kept |= {way for way, moved in enumerate(ways) if moved != effect}
         if len(kept) == len(ways):
             self.exact.add(method)
+
+    def note_balance(self, player: str, balance: Money) -> None:
+        """Note a balance that a player had, where a run wants to know it again."""
+        if self._balances is not None and len(self._balances[player]) < BALANCES_KEPT:
+            self._balances[player].add(balance)
+
+    def had(self, player: str, balance: Money) -> bool:
+        """Return whether that was a balance of the player in this run."""
+        return self._balances is not None and balance in self._balances[player]
 
     def disproved(self, methods: Iterable[Method]) -> frozenset[int]:
         """Return the ways of `cuts_by_float` in which calls of all these methods have not lost a cent."""
