@@ -20,7 +20,7 @@ from simulator.reference_operator import OperatorSettings
 from simulator.reference_operator.server import OperatorServer
 from simulator.run.turns import Turns
 from simulator.scenario.files import SUITE_ORDER, load_scenarios
-from small_wallet import Answer, SmallWallet, serving
+from small_wallet import Answer, Fields, SmallWallet, serving
 from suite_runs import run_against
 
 TWICE = "name: The same bet twice\nsteps:\n  - bet: 10.00\n  - resend: last\n"
@@ -178,5 +178,23 @@ def test_a_wallet_that_fails_alone_as_well_is_not_told_so(wrong: OperatorServer,
     for name in "ab":
         (tmp_path / f"{name}.yaml").write_text(TWICE, "utf-8")
     run = run_against(wrong.endpoint, [str(tmp_path)], jobs=2)
+    assert run.end is not None
+    assert not [note for note in run.end.notes if "passed alone" in note]
+
+
+class SaysSuccess(SmallWallet):
+    """Writes the status as a word, which is reported once in a run."""
+
+    def reply(self, value: Fields, status: int = 200) -> Answer:
+        return super().reply({**value, "status": "success"} if value.get("status") == 1 else value, status)
+
+
+def test_what_is_reported_once_is_no_matter_of_players_in_parallel(tmp_path: Path) -> None:
+    """The scenario that met it first passes the second time, whoever plays beside it."""
+    for name in "ab":
+        (tmp_path / f"{name}.yaml").write_text("name: A bet\nsteps: [bet: 7.77]\n", "utf-8")
+    with serving(SaysSuccess()) as endpoint:
+        run = run_against(endpoint, [str(tmp_path)], jobs=2)
+    assert {finding.cause for _, finding in run.errors} == {"form:CON-07:status-text"}
     assert run.end is not None
     assert not [note for note in run.end.notes if "passed alone" in note]
