@@ -23,6 +23,7 @@ from simulator.reference_operator.server import OperatorServer
 from simulator.serve.by_hand import RoundTrouble
 from simulator.serve.clock import Pace
 from simulator.serve.entries import Filter
+from simulator.serve.gunicorn import use_few_arenas
 from simulator.serve.referees import CALLS_MAX
 from simulator.serve.turns import PlayerBusy
 
@@ -124,6 +125,7 @@ def soak(folder: Path, webhooks: int, players: Sequence[str] = PLAYERS) -> Soak:
 
 def main(webhooks: str = str(WEBHOOKS)) -> int:
     """Soak, print what came of it, and return 1 if something is not as it should be."""
+    use_few_arenas()
     with tempfile.TemporaryDirectory() as folder:
         found = soak(Path(folder), int(webhooks))
     memory = ", ".join(f"{kib // 1024} MiB" for kib in found.memory_kib)
