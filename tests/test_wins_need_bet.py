@@ -100,3 +100,31 @@ def test_a_certificate_of_less_than_half_of_its_scenarios_is_not_passed(tmp_path
     assert (document["outcome"], document["exit_code"]) == ("inconclusive", 6)
     assert document["not_proven"][0]["what"] == "the run"
     assert document["not_proven"][0]["why"].startswith("only 1 of 3 scenarios could be judged")
+
+
+class RefusesWins(SmallWallet):
+    """Takes a game for a round, and each round is settled after one win."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
+        self.settled: set[str] = set()
+
+    def call(self, fields: Fields) -> Fields:
+        self.calls += 1
+        return super().call(fields)
+
+    def win(self, player: str, amount: int, transaction_id: str, game: str) -> Fields:
+        if player in self.settled:
+            raise Refusal("ALREADY_SETTLED")
+        self.settled.add(player)
+        return super().win(player, amount, transaction_id, game)
+
+
+def test_a_wallet_that_refuses_wins_is_not_asked_a_thousand_times(tmp_path: Path) -> None:
+    """A stake that is refunded after its refused win takes the player nowhere: the scenario is skipped."""
+    wallet = RefusesWins()
+    run = played(wallet, tmp_path, "player: {balance: 150.00}\nsteps: [bet: 1.00]\n")
+    (finished,) = run.finished.values()
+    assert finished.verdict is Verdict.SKIPPED
+    assert wallet.calls < 100

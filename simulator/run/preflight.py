@@ -340,7 +340,8 @@ class Adjustment:
         chunk = self._context.settings.max_bet
         least = self._context.limits.min_bet or CENT
         for _ in range(ADJUSTING_CALLS_MAX):
-            missing = target - book.balances[0]
+            start = book.balances[0]
+            missing = target - start
             unanswered = self._unanswered
             if missing == 0:
                 return True
@@ -361,7 +362,8 @@ class Adjustment:
             if accepted:
                 continue
             if missing > 0:
-                book = self._refunded(player, book.balances[0], target)
+                # The stake of the win that was refused takes nobody further.
+                book = self._refunded(player, start, target)
                 chunk = self._context.settings.max_bet
             elif chunk is None or chunk <= least:
                 raise CannotReach(_refusal(player, book.balances[0], target))
