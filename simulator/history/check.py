@@ -344,8 +344,10 @@ STEPS_MAX = 100
 STEPS_EACH = 2_000
 """And for each operation."""
 
+LONG = 800
+
 LOST_BUDGET = 2_000
-"""How many dead ends a search may meet where calls have no answer and no walk led to the end."""
+"""How many dead ends a search may meet in longer histories with calls that nothing settles."""
 
 REACHES = (
     Reach(ways=16, nearest=30, choices=2, skipped=1, hidden=4),
@@ -482,9 +484,9 @@ class Trial:
             elif budget > QUICK_BUDGET:
                 steps = min(STEPS_MAX * budget, STEPS_EACH * len(operations))
                 yield from self._proposed(operations, start, [steps])
-                if any(each.is_unknown for each in operations):
-                    budget = min(budget, LOST_BUDGET)
         case = Case(operations, start, then_read=then_read, foreign=self._foreign)
+        if len(operations) > LONG and any(map(is_unsettled, case.attempts)):
+            budget = min(budget, LOST_BUDGET)
         yield Search(case, self._terms, budget)
 
     def _proposed(
