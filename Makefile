@@ -17,7 +17,7 @@ BIN := $(VENV)/bin
 PIP := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check
 LOCKS := requirements.lock requirements-build.lock
 EXPORT := --no-emit-project --no-header --no-annotate --format requirements-txt
-CODE := setup.py $(wildcard betrontech_simulator simulator tests benchmarks examples)
+CODE := $(wildcard setup.py betrontech_simulator simulator tests benchmarks)
 PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 # pytest and its plugins rewrite 500 modules; the bytecode keeps each process from doing it again.
 unexport PYTHONDONTWRITEBYTECODE
