@@ -204,11 +204,18 @@ def test_what_does_not_always_show_is_found_too(name: str, calls_max: int) -> No
 
 
 @pytest.mark.campaign
-@pytest.mark.parametrize("name", ["bet-charged-sometimes-500", "drift"])
-def test_what_no_file_repeats_each_time_has_its_own_name_all_the_same(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "as_well"),
+    [
+        ("bet-charged-sometimes-500", ""),
+        # It loses a cent with every tenth movement, which may be one of 0.00.
+        ("drift", "zero-moved"),
+    ],
+)
+def test_what_no_file_repeats_each_time_has_its_own_name_all_the_same(name: str, as_well: str) -> None:
     """A counter and chance: whether a file fails alone, and how short it gets, is the wallet's."""
     tried = try_wallet(name, 1, 120)
-    assert tried.cause == DEFECTS[name].cause, tried.line
+    assert tried.cause in (DEFECTS[name].cause, as_well), tried.line
 
 
 @pytest.mark.campaign

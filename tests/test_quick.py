@@ -36,6 +36,7 @@ MISSED = {
     "current-player-race",
     "ids-bounded",
     "ids-bounded-at-500",
+    "ids-forgotten-soon",
     "late-win-refused",
     "lost-update-on-refunds",
     "lost-update-once-in-50",
