@@ -130,6 +130,13 @@ def test_an_unanswered_bet_is_settled(settling: Operation | None, end: int, mone
     assert judged(OPENING, [*calls, read_after(calls, end)]).verdict.money is money
 
 
+def test_a_read_at_the_moment_of_an_unanswered_call_leaves_it_open() -> None:
+    """The bet's own answer was right; the balance that the win may explain came back all the same."""
+    calls = [call(0, BET, "b", 9_900, 0), call(1, WIN, "w", None, 10)]
+    read = replace(read_after(calls[:1], 10_000), index=2, sent_ns=10, answered_ns=10)
+    assert judged(OPENING, [*calls, read]).verdict.money is MoneyVerdict.UNPROVEN
+
+
 def test_answers_from_later_reads_prove_nothing_beside_an_unanswered_call() -> None:
     """Two wins show one balance, as after a lost update, and a win without an answer explains the sum."""
     calls = [call(0, WIN, "w", 10_200, 0), call(1, WIN, "v", 10_200, 1), call(2, WIN, "u", None, 2)]

@@ -35,10 +35,16 @@ def hide_concurrent_balances(operations: Sequence[Operation]) -> list[Operation]
 
 
 def ends_quietly(hidden: Sequence[Operation]) -> bool:
-    """Return whether a hidden history shows a balance after the last call that is known to be over."""
-    last = max(
-        (each.ends_ns for each in hidden if each.method.moves_money and not each.is_unknown), default=0
+    """Return whether a hidden history shows a balance after the last call that is known to be over.
+
+    A later read whose balance is hidden may show what was lost since, so it counts as such a call.
+    """
+    over = (
+        each.ends_ns if each.method.moves_money else each.answered_ns or 0
+        for each in hidden
+        if (not each.is_unknown if each.method.moves_money else each.balance is None)
     )
+    last = max(over, default=0)
     shown = (each for each in hidden if each.balance is not None and each.outcome is not Outcome.REFUSED)
     return any(each.sent_ns > last or each.ends_ns == last for each in shown)
 
