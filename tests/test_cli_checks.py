@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from command_line import simulate
+from command_line import in_process, simulate
 from simulator.errors import ExitCode
 from simulator.law.rules import checks, rule, rules
 
@@ -91,6 +91,22 @@ def test_list_filters_as_run_does(tmp_path: Path) -> None:
     assert "read-your-write" not in smoke.stdout
     assert "refunds/" not in smoke.stdout
     assert simulate("list", "-k", "no-such-word", folder=tmp_path).returncode == ExitCode.NOTHING_SELECTED
+
+
+def test_list_takes_the_filters_of_a_run(tmp_path: Path) -> None:
+    """The quick ones, those of a part, and what the configuration says."""
+    (tmp_path / "betrontech-sim.yaml").write_text("tags: [refunds]\n", "utf-8")
+    names = [in_process("list", *flags, folder=tmp_path).stdout for flags in SELECTIONS]
+    assert [len(ids_in(each)) for each in names[:2]] == [14, 6]
+    assert sorted(ids_in(names[2]) + ids_in(names[3])) == sorted(ids_in(names[0]))
+    assert in_process("list", "--shard", "3/2", folder=tmp_path).returncode == ExitCode.USAGE
+
+
+SELECTIONS = [(), ("--quick",), ("--shard", "1/2"), ("--shard", "2/2")]
+
+
+def ids_in(listing: str) -> list[str]:
+    return [line for line in listing.splitlines() if line.startswith("scenarios/")]
 
 
 def test_coverage_prints_the_whole_catalogue_with_scenario_or_reason(tmp_path: Path) -> None:

@@ -11,11 +11,12 @@ import shutil
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
+from simulator.cli.options import settings_command
 from simulator.core.calls import NO_ANSWER
-from simulator.core.findings import Level
 from simulator.core.languages import Lang
 from simulator.core.steps import (
     Scenario,
@@ -27,30 +28,26 @@ from simulator.law.situations import Situation
 from simulator.report.coverage import Covered, coverage
 from simulator.report.languages import REPORTS, Words, lang_of_locale, texts_in
 from simulator.report.text import plural
-from simulator.scenario.files import load_scenarios, select
-from simulator.settings.load import variables
+from simulator.scenario.files import load_scenarios
+from simulator.settings.load import load_values, variables
+from simulator.settings.table import CHOICE, RunSettings
 
 _TITLE_WIDTH = 64
 
 
-@click.command("list")
+@settings_command("list", CHOICE)
 @click.argument("paths", nargs=-1, metavar="[PATH[:LINE]]...")
-@click.option("-k", "--keyword", default="", metavar="WORDS", help="Words of id, name or tags; and, or, not.")
-@click.option(
-    "-t", "--tag", "tags", multiple=True, metavar="TAG", help="Only scenarios with this tag.  [repeatable]"
-)
-@click.option(
-    "--level", type=click.Choice([level.value for level in Level]), help="Only what is at least so binding."
-)
 @click.option("--coverage", "by_check", is_flag=True, help="The catalogue of checks, with what covers each.")
-def list_command(
-    paths: tuple[str, ...], keyword: str, tags: tuple[str, ...], level: str | None, by_check: bool
-) -> ExitCode:
+def list_command(paths: tuple[str, ...], by_check: bool, **flags: Any) -> ExitCode:
     """List the scenarios that a run with the same PATHs and filters would play.
 
     Without PATHs the bundled suite.
     """
-    scenarios = select(load_scenarios(paths), keyword, tags, Level(level) if level else None)
+    # Help and wrong flags do without the suite.
+    from simulator.run.suite import selected
+
+    filters = load_values(CHOICE.rows, flags)
+    scenarios = selected(RunSettings(endpoint="", players=(), paths=paths, **filters))
     lines = _checks(coverage(scenarios)) if by_check else _scenarios(scenarios)
     click.echo("\n".join(lines))
     return ExitCode.PASSED

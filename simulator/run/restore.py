@@ -184,7 +184,7 @@ class Restore:
         try:
             restored = opening.reach(player, opening.read(player), balance)
         except (CannotReach, Stopped) as error:
-            restored, reason = False, f": {error}"
+            restored, reason = False, f": {error}; set it in your wallet before the next run"
         if restored:
             self._back.add(player)
             return ""
