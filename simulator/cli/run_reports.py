@@ -114,29 +114,36 @@ class _InOrder:
     def __init__(self) -> None:
         self._waiting: dict[str, list[Event]] = {}
         self._ended: set[str] = set()
+        self._first: str | None = None
 
-    def on(self, event: Event) -> Iterator[Event]:
+    def on(self, event: Event) -> Iterable[Event]:
         """Return the events whose turn has come."""
         if isinstance(event, RunStarted):
             self._waiting = {scenario_id: [] for scenario_id in event.order}
+            self._first = next(iter(self._waiting), None)
         if isinstance(event, RunFinished):
-            yield from self.rest()
+            return (*self.rest(), event)
         of = _scenario_id(event)
+        if of == self._first and not isinstance(event, ScenarioFinished):
+            return (event,)
         if of not in self._waiting:
-            yield event
-            return
+            return (event,)
         if isinstance(event, ScenarioFinished):
             self._ended.add(of)
-        if of != next(iter(self._waiting)):
+        if of != self._first:
             self._waiting[of].append(event)
-            return
+            return ()
+        return self._from_the_next(event)
+
+    def _from_the_next(self, event: Event) -> Iterator[Event]:
+        """Yield the end of the first scenario, and what those after it have kept until now."""
         yield event
-        while self._waiting and (first := next(iter(self._waiting))) in self._ended:
-            yield from self._waiting.pop(first)
-            if self._waiting:
-                following = next(iter(self._waiting))
-                yield from self._waiting[following]
-                self._waiting[following] = []
+        while self._first in self._ended:
+            yield from self._waiting.pop(self._first)
+            self._first = next(iter(self._waiting), None)
+            if self._first is not None:
+                yield from self._waiting[self._first]
+                self._waiting[self._first] = []
 
     def rest(self) -> Iterator[Event]:
         """Return the events that still wait, when no more will come."""

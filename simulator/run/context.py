@@ -41,6 +41,9 @@ LIMITED_CALLS_MAX = 2
 PAST_KEPT = 16
 """How many past balances of a player are kept, to recognise a read that lags behind."""
 
+EXCHANGES_KEPT = 500
+"""How many of the latest exchanges of a failed scenario are kept; the NDJSON report has all."""
+
 BETS_KEPT = 8
 """How many accepted bets of a player are kept, for adjusting calls to win on or refund."""
 

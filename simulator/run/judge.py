@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
@@ -37,7 +37,7 @@ from simulator.judge.rulings import NO_ANSWER, Asking, Policy, ReadBalance, Read
 from simulator.law.book import Book, Ledger, Terms, TooManyWorlds
 from simulator.law.situations import Situation, breaks_the_law
 from simulator.report.events import LawfulBalance
-from simulator.run.context import RunContext
+from simulator.run.context import EXCHANGES_KEPT, RunContext
 from simulator.wire.writing import write
 
 _LIMITED = (
@@ -117,7 +117,7 @@ class Judge:
         self._referee = Referee(self._findings, policy, context.mistakes, context.traffic)
         self.phase = phase
         self.found: list[Finding] = []
-        self.lawful: list[LawfulBalance] = []
+        self.lawful: deque[LawfulBalance] = deque(maxlen=EXCHANGES_KEPT)
         self.blocked: set[str] = set()
         self.wrong: Counter[str] = Counter()
         self.unproven: list[str] = []

@@ -40,7 +40,7 @@ from simulator.report.events import (
     ScenarioStarted,
     StepFinished,
 )
-from simulator.run.context import RunContext, Stopped
+from simulator.run.context import EXCHANGES_KEPT, RunContext, Stopped
 from simulator.run.judge import FormLog, Judge
 from simulator.run.players import Cast, HookFailed, Hooks, NoPlayer, PlayersLost
 from simulator.run.preflight import GREAT_WIN, CannotReach
@@ -50,9 +50,6 @@ from simulator.scenario.limits import won_by
 from simulator.scenario.script import CannotSend, Script, after, draws
 from simulator.settings import Probe
 from simulator.wire.sender import wait_for
-
-EXCHANGES_KEPT = 500
-"""How many of the latest exchanges of a failed scenario are kept; the NDJSON report has all."""
 
 
 class Ended(Frozen):
@@ -96,7 +93,7 @@ class ScenarioRun:
                 duration_ns=time.perf_counter_ns() - started_ns,
                 exchange_count=len(kept),
                 exchanges=tuple(kept) if shown else (),
-                lawful=tuple(self._judge.lawful[-EXCHANGES_KEPT:]) if shown else (),
+                lawful=tuple(self._judge.lawful) if shown else (),
             )
         )
         return ended
@@ -416,9 +413,10 @@ class Steps:
             self._judge.mild(Situation.SLOW, call, detail=words)
         for message in broken_expectations(expect, call, outcome, self._script.filled):
             self._judge.broken_claim(message, call)
-        for name, text in captured(expect.capture or {}, call):
+        capture = expect.capture
+        for name, text in captured(capture, call) if capture else ():
             if text is None:
-                field = (expect.capture or {})[name]
+                field = capture[name] if capture else name
                 self._judge.broken_claim(f'expected the field "{field}" to capture, the reply has none', call)
             else:
                 self._script.captured[name] = text

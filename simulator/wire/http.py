@@ -13,6 +13,7 @@ import socket
 import ssl
 import struct
 import zlib
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from http.client import BadStatusLine, HTTPException, HTTPResponse, RemoteDisconnected
@@ -160,8 +161,8 @@ class Stream:
         self._at = end
         return line
 
-    def header_lines(self, bytes_max: int) -> list[bytes] | None:
-        """Return the lines up to an empty one, without `\\n`, where all have come and none is folded.
+    def header_block(self, bytes_max: int) -> bytes | None:
+        """Return the lines up to an empty one, in one piece, where all have come and none is folded.
 
         Return None where not, and read nothing: `readline` takes all there is. Call it after a `readline`.
         """
@@ -173,7 +174,7 @@ class Stream:
         if b"\n\n" in block or b"\n " in block or b"\n\t" in block:
             return None
         self._at = end + 3
-        return block.split(b"\n")[1:-1]
+        return block
 
     def read(self, size: int | None = -1) -> bytes:
         """Return exactly `size` bytes, fewer at the end of file; without a size, all that comes."""
@@ -271,8 +272,8 @@ class HttpReply(HTTPResponse):
         super().__init__(cast("socket.socket", _Source(stream)), method=method)
         self._source = stream
         self._http_method = method
-        self.fields: tuple[tuple[str, str], ...] = ()
-        self.by_name: dict[str, str] = {}
+        self.fields: Headers = ()
+        self.by_name: Mapping[str, str] = {}
 
     def begin(self) -> None:
         """Read the head.
@@ -281,14 +282,13 @@ class HttpReply(HTTPResponse):
         """
         for _ in range(INTERIM_MAX):
             version, self.status, self.reason = self._status_line()
-            self.fields = self._header_lines()
+            self.fields, self.by_name = self._header_lines()
             if self.status >= 200:
                 break
         else:
             raise HTTPException(f"more than {INTERIM_MAX} interim answers")
         self.code = self.status
         self.version = version
-        self.by_name = _by_name(self.fields)
         # The part of HTTPResponse that decides about closing asks for headers by name, and for no more.
         self.headers = self.msg = cast("HTTPMessage", self.by_name)
         self._frame()
@@ -301,16 +301,16 @@ class HttpReply(HTTPResponse):
             raise RemoteDisconnected("in the status line")
         return _status(line) if len(line) <= _LINE_KEPT_BYTES_MAX else _status.__wrapped__(line)
 
-    def _header_lines(self) -> tuple[tuple[str, str], ...]:
-        lines = self._source.header_lines(_HEAD_PLAIN_BYTES_MAX)
-        if lines is not None:
-            return tuple(map(_field, lines))
+    def _header_lines(self) -> tuple[Headers, Mapping[str, str]]:
+        block = self._source.header_block(_HEAD_PLAIN_BYTES_MAX)
+        if block is not None:
+            return _fields(block)
         fields: list[tuple[str, str]] = []
         size = 0
         while True:
             line = self._source.readline(HEAD_BYTES_MAX + 1)
             if line in (b"\r\n", b"\n"):
-                return tuple(fields)
+                return tuple(fields), _by_name(fields)
             size += len(line)
             if not line.endswith(b"\n") and size <= HEAD_BYTES_MAX:
                 raise RemoteDisconnected("in the headers")
@@ -383,7 +383,14 @@ def _field(line: bytes) -> tuple[str, str]:
     return name.decode("ascii"), value.strip().decode("latin-1")
 
 
-def _by_name(fields: tuple[tuple[str, str], ...]) -> dict[str, str]:
+@lru_cache(maxsize=64)
+def _fields(block: bytes) -> tuple[Headers, Mapping[str, str]]:
+    """Return the headers of a block of plain lines, in order and by name. Most blocks came before."""
+    fields = tuple(map(_field, block.split(b"\n")[1:-1]))
+    return fields, _by_name(fields)
+
+
+def _by_name(fields: Iterable[tuple[str, str]]) -> dict[str, str]:
     headers: dict[str, str] = {}
     for name, value in fields:
         key = name.lower()
