@@ -257,9 +257,20 @@ def test_a_second_run_on_the_same_player_is_warned_at_its_start(folder: Path) ->
         for line in process.stdout:
             if json.loads(line)["type"] == "step":
                 break
-        said = simulate("run", "short.yaml", *target, endpoint, folder=folder).stdout
+        other = folder / "other"
+        other.mkdir()
+        said = simulate("run", "../short.yaml", *target, endpoint, folder=other).stdout
         assert warning in said.splitlines()[2]
         assert warning not in simulate("run", "short.yaml", *target, elsewhere, folder=folder).stdout
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=SECONDS_MAX)
         assert warning not in simulate("run", "short.yaml", *target, endpoint, folder=folder).stdout
+
+
+def test_a_run_that_cannot_lock_its_players_runs_and_says_it(folder: Path) -> None:
+    (folder / f"betrontech-sim-players-{os.getuid()}").write_text("no folder", "utf-8")
+    with serving(Wallet()) as endpoint:
+        flags = ("--endpoint", endpoint, "--player", "1000")
+        done = simulate("run", "short.yaml", *flags, folder=folder, TMPDIR=str(folder))
+    assert done.returncode == ExitCode.PASSED
+    assert "players cannot be locked in " in done.stdout

@@ -128,12 +128,16 @@ def command(
     settings = load_run_settings(flags)
     # Importing the sender takes most of a start: help and wrong flags do without it.
     from simulator.explore.explorer import Bounds, Explorer
+    from simulator.run.players import PlayerLocks
 
     if seconds is None and sessions is None:
         seconds = FOR_S
     explorer = Explorer(settings, Bounds(seconds, sessions), folder, _Printed(), Path())
     click.echo(f"exploring with --seed {settings.seed}")
-    code = explorer.run()
+    with PlayerLocks(settings.endpoint) as locks:
+        if shared := locks.take(settings.players):
+            click.echo(f"warning: {shared}", err=True)
+        code = explorer.run()
     _sum_up(explorer, code)
     return code
 

@@ -35,6 +35,9 @@ _GAME_TOKEN = r"(/play/+)[^/\"?]+"
 # An amount, or another number of that size, is found in answers by chance, too.
 _AMOUNT = r"[+-]?[0-9]{1,9}([.,][0-9]{1,4})?"
 
+_ROUNDS = 200_000
+"""How slow it is to try passwords against the digest of a URL."""
+
 _OPEN_HEADERS = frozenset({"user-agent", "cache-control", "pragma", "connection", "date", "expect", "via"})
 
 
@@ -63,6 +66,18 @@ def mask_url(url: str) -> str:
     """Return the URL with `***` for a login in it, and for each value in its query."""
     masked = re.sub(_LOGIN, f"{MASK}@", url)
     return re.sub(_QUERY, lambda query: re.sub(_PARAMETER, rf"\1={MASK}", query[0]), masked)
+
+
+def digest_url(url: str) -> str:
+    """Return the URL without its secrets, and with a digest of it all if it has any."""
+    masked = mask_url(url)
+    if masked == url:
+        return url
+    # Imported here because few URLs hold a secret.
+    import hashlib
+
+    digest = hashlib.pbkdf2_hmac("sha256", url.encode(), masked.encode(), _ROUNDS)
+    return f"{masked} {digest.hex()}"
 
 
 def mask_fields(text: str) -> str:

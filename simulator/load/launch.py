@@ -39,9 +39,9 @@ from simulator.load.plan import LoadPlan, MixedSession, players_needed, shipped_
 from simulator.load.record import LINES, mend, players_in
 from simulator.run.context import RunContext, Stopped, context_of, target_of
 from simulator.run.judge import FormLog
-from simulator.run.players import Cast, Hooks, NoPlayer
+from simulator.run.players import Cast, Hooks, NoPlayer, PlayerLocks
 from simulator.run.preflight import Preflight, RootCause
-from simulator.run.restore import Restore, players_in_use
+from simulator.run.restore import Restore
 from simulator.settings import RunSettings
 from simulator.settings.load import variables
 from simulator.wire.sender import Sender, wait_for
@@ -142,15 +142,11 @@ def run_load(settings: RunSettings, options: LoadOptions, say: Say, folder: Path
     calls: list[Call] = []
     context = context_of(settings, lambda event: calls.append(event) if isinstance(event, Call) else None)
     load = _Load(settings, options, context, Restore(context, folder), say, calls)
-    if folder is not None:
-        used = [player for player in settings.players if player in players_in_use(folder, settings.endpoint)]
-        if used:
-            raise UsageError(
-                f"another run uses the same player now: {', '.join(used[:5])}. Neither could be judged; "
-                "let the other run end, or name other players with --player"
-            )
     try:
-        return load.run()
+        with PlayerLocks(settings.endpoint) as locks:
+            if used := locks.take(settings.players):
+                raise UsageError(used)
+            return load.run()
     finally:
         context.close()
 

@@ -1,18 +1,14 @@
 """Play scenarios from a program or a test, and raise with the report where the wallet is wrong.
 
-Several processes may do so at once, as the workers of pytest-xdist do. A player is locked by a file as long
-as it is played with: the system releases the lock of a process that was killed.
+Several processes may do so at once, as the workers of pytest-xdist do: a player is locked as long as it is
+played with.
 """
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import os
-import tempfile
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -23,11 +19,9 @@ from simulator.core.steps import Scenario
 from simulator.errors import ExitCode
 from simulator.report.events import Event, FindingRaised, ScenarioFinished
 from simulator.report.terminal import QUIET, TerminalReport
+from simulator.run.players import PlayerLocks
 from simulator.run.suite import run_scenarios, selected
 from simulator.settings import RunSettings
-
-_AGAIN_S = 0.05
-"""How often it is asked whether a player is free."""
 
 
 class WalletIsWrong(AssertionError):
@@ -116,32 +110,5 @@ def _players_locked(settings: RunSettings, scenarios: Sequence[Scenario]) -> Ite
     needed = [sum(spec.exists for spec in scenario.players.values()) for scenario in scenarios]
     # The whole suite is quicker with more, but a test that takes all would wait for all others.
     wanted = min(max([1, *needed]), len(settings.players))
-    with ExitStack() as locks:
-        yield tuple(_take(settings, wanted, locks))
-
-
-def _take(settings: RunSettings, wanted: int, locks: ExitStack) -> list[str]:
-    folder = Path(tempfile.gettempdir(), f"betrontech-sim-players-{os.getuid()}")
-    folder.mkdir(mode=0o700, exist_ok=True)
-    while True:
-        taken: list[str] = []
-        with ExitStack() as tried:
-            for player in settings.players:
-                if len(taken) < wanted and _locked(folder, settings.endpoint, player, tried):
-                    taken.append(player)
-            if len(taken) == wanted:
-                locks.push(tried.pop_all())
-                return taken
-        # Fewer than it needs: all are free again, so that two tests never wait for each other.
-        time.sleep(_AGAIN_S)
-
-
-def _locked(folder: Path, endpoint: str, player: str, locks: ExitStack) -> bool:
-    name = hashlib.sha256(f"{endpoint}\n{player}".encode()).hexdigest()[:32]
-    with ExitStack() as opened:
-        file = opened.enter_context(Path(folder, name).open("ab"))
-        with suppress(BlockingIOError):
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            locks.push(opened.pop_all())
-            return True
-    return False
+    with PlayerLocks(settings.endpoint) as locks:
+        yield locks.wait_for(settings.players, wanted)

@@ -1,25 +1,32 @@
-"""Give players to scenarios: created by the seed hook, or taken from a pool of user ids. Call the hooks."""
+"""Give players to scenarios: created by the seed hook, or taken from a pool of user ids. Call the hooks.
+
+Two runs with one player would each take the calls of the other for someone else's: a run locks its players.
+"""
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import os
 import signal
+import tempfile
 import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from decimal import Decimal
 from itertools import count
+from pathlib import Path
 
 from simulator.core import json as exact_json
 from simulator.core.json import JsonValue
 from simulator.core.money import format_money
-from simulator.core.secrets import mask_url
+from simulator.core.secrets import digest_url, mask_url
 from simulator.core.steps import PlayerSpec, Scenario
 from simulator.core.webhooks import NoReply, WireRequest
-from simulator.errors import SimulatorError
+from simulator.errors import SimulatorError, UsageError
 from simulator.run.context import Stopped
 from simulator.settings import CommandHook, Hook, HttpHook, RunSettings
 from simulator.wire.sender import Sender
@@ -34,6 +41,71 @@ class NoPlayer(Exception):
 
 class PlayersLost(NoPlayer):
     """Raised if players had no balance any more after an earlier scenario; the message names it."""
+
+
+class PlayerLocks(ExitStack):
+    """Locks players of a wallet, for all processes of this user, until the block ends.
+
+    Each is locked by a file in the folder for temporary files. The system releases the lock of a process that
+    was killed.
+    """
+
+    AGAIN_S = 0.05
+    """How often it is asked whether a player is free."""
+
+    def __init__(self, endpoint: str) -> None:
+        super().__init__()
+        self._folder = Path(tempfile.gettempdir(), f"betrontech-sim-players-{os.getuid()}")
+        self._endpoint = digest_url(endpoint)
+
+    def take(self, players: Sequence[str]) -> str:
+        """Lock those that are free; return a sentence if another run has some, or if none can be locked."""
+        try:
+            used = [player for player in players if not self._locked(player, self)]
+        except OSError as error:
+            return f"{self._trouble(error)}; a run with the same player at the same time would not be noticed"
+        if not used:
+            return ""
+        more = f" and {len(used) - 5} more" if len(used) > 5 else ""
+        return (
+            f"another run uses the same player now: {', '.join(used[:5])}{more}. The calls of both move its "
+            "balance, so neither can judge it; let the other run end, or name another player with --player"
+        )
+
+    def wait_for(self, players: Sequence[str], wanted: int) -> tuple[str, ...]:
+        """Wait until so many are free, and lock them. Raises UsageError if they cannot be locked."""
+        while True:
+            taken: list[str] = []
+            with ExitStack() as tried:
+                for player in players:
+                    try:
+                        if len(taken) < wanted and self._locked(player, tried):
+                            taken.append(player)
+                    except OSError as error:
+                        raise UsageError(self._trouble(error)) from None
+                if len(taken) == wanted:
+                    self.push(tried.pop_all())
+                    return tuple(taken)
+            # Fewer than it needs: all are free again, so that two tests never wait for each other.
+            time.sleep(self.AGAIN_S)
+
+    def _locked(self, player: str, locks: ExitStack) -> bool:
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        named = f"{self._endpoint}\n{player}".encode("utf-8", "surrogateescape")
+        path = self._folder / hashlib.sha256(named).hexdigest()[:32]
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(file)
+            if isinstance(error, BlockingIOError):
+                return False
+            raise
+        locks.callback(os.close, file)
+        return True
+
+    def _trouble(self, error: OSError) -> str:
+        return f"players cannot be locked in {self._folder}: {error.strerror}"
 
 
 class Cast:

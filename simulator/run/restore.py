@@ -22,7 +22,7 @@ from simulator.core.calls import Opening, Why
 from simulator.core.findings import Finding, Phase
 from simulator.core.json import JsonValue
 from simulator.core.money import Money, format_money, parse_written
-from simulator.core.secrets import mask_url
+from simulator.core.secrets import digest_url
 from simulator.core.steps import MAIN_PLAYER, Scenario
 from simulator.core.values import Frozen
 from simulator.errors import UsageError
@@ -231,9 +231,6 @@ FILE_BYTES_MAX = 10_000_000
 
 KILLED, ENDED_EARLY = "was killed", "ended early"
 
-_ROUNDS = 200_000
-"""How slow it is to try passwords against the digest of an endpoint."""
-
 
 class Left(Frozen):
     """The balance that a player must have again. `ended` is what became of the run that moved it."""
@@ -262,7 +259,7 @@ class BalanceFile:
         if self.trouble:
             return
         try:
-            self._key = self._key or _key(self._endpoint)
+            self._key = self._key or digest_url(self._endpoint)
             if self._locked is None:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 self._locked = _written(self._path, self._key, [left])
@@ -311,31 +308,13 @@ def files_left(folder: Path, endpoint: str) -> tuple[list[FoundFile], list[str]]
         found = _found(path)
         if found is None:
             continue
-        own = own or _key(endpoint)
+        own = own or digest_url(endpoint)
         if found.key == own:
             files.append(found)
         else:
             others.add(found.key.split(" ")[0])
             os.close(found.locked)
     return files, sorted(others)
-
-
-def players_in_use(folder: Path, endpoint: str) -> set[str]:
-    """Return the players that other runs against this endpoint, which are going on, must restore."""
-    players = set[str]()
-    for path in _files_in(folder / FOLDER):
-        try:
-            with path.open("rb") as stream:
-                fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lines = path.read_bytes()[:FILE_BYTES_MAX].splitlines()
-            read = [each for each in map(_read, lines) if each is not None]
-            if read and read[0][0] == _key(endpoint):
-                players |= {left.player for _, left in read}
-        except OSError:
-            # It has just ended, or is not ours to read.
-            continue
-    return players
 
 
 def _files_in(folder: Path) -> list[Path]:
@@ -396,18 +375,6 @@ def _line(key: str, left: Left) -> bytes:
         "ended": left.ended,
     }
     return exact_json.write(values).encode("ascii") + b"\n"
-
-
-def _key(endpoint: str) -> str:
-    """Return the name of an endpoint without its secrets: with a digest if it has any."""
-    masked = mask_url(endpoint)
-    if masked == endpoint:
-        return endpoint
-    # Imported here because few endpoints hold a secret.
-    import hashlib
-
-    digest = hashlib.pbkdf2_hmac("sha256", endpoint.encode(), masked.encode(), _ROUNDS)
-    return f"{masked} {digest.hex()}"
 
 
 def _keep(path: Path, locked: int, key: str, lefts: Sequence[Left]) -> bool:

@@ -20,9 +20,9 @@ from simulator.report.causes import Overview
 from simulator.report.events import Event, FindingRaised, RunFinished, RunStarted, ScenarioFinished
 from simulator.run.context import ENOUGH, Stopped, context_of, read_last_failed, target_of
 from simulator.run.judge import FormLog
-from simulator.run.players import Cast, Hooks, NoPlayer
+from simulator.run.players import Cast, Hooks, NoPlayer, PlayerLocks
 from simulator.run.preflight import Preflight, RootCause
-from simulator.run.restore import Restore, files_left, players_in_use
+from simulator.run.restore import Restore, files_left
 from simulator.run.turns import Stage, Turns
 from simulator.scenario.files import load_scenarios, quick_ids, select, shadowed
 from simulator.settings import RunSettings, Shard
@@ -43,9 +43,15 @@ def run_suite(settings: RunSettings, report: Callable[[Event], None], folder: Pa
     """Run what the settings select, tell every event, and return the exit code.
 
     With a `folder`, the balances to restore are kept there, and those that a killed run left are restored.
+    The run locks its players then, and warns if another has them.
     Raises SimulatorError before the first event when nothing can start.
     """
-    return run_scenarios(settings, selected(settings), report, folder)
+    scenarios = selected(settings)
+    if folder is None:
+        return run_scenarios(settings, scenarios, report)
+    with PlayerLocks(settings.endpoint) as locks:
+        shared = locks.take(settings.players)
+        return run_scenarios(settings, scenarios, report, folder, (shared,) if shared else ())
 
 
 def run_scenarios(
@@ -53,8 +59,9 @@ def run_scenarios(
     scenarios: Sequence[Scenario],
     report: Callable[[Event], None],
     folder: Path | None = None,
+    warnings: tuple[str, ...] = (),
 ) -> ExitCode:
-    """Run loaded scenarios in this order, as `run_suite` does."""
+    """Run loaded scenarios in this order, as `run_suite` does; the caller has locked the players."""
     _check_policy(settings)
     if not settings.players and settings.seed_hook is None:
         raise UsageError(
@@ -62,17 +69,7 @@ def run_scenarios(
         )
     # With --wait-for the name may not resolve yet, and waiting is a part of the run.
     sender = None if settings.wait_for_s else Sender(target_of(settings))
-    return _Run(settings, scenarios, sender, report, folder).run()
-
-
-def _shared_players(settings: RunSettings, folder: Path) -> Iterator[str]:
-    """Yield a warning if a run that is going on uses players of this one. Raises UsageError."""
-    players = [each for each in settings.players if each in players_in_use(folder, settings.endpoint)]
-    if players:
-        yield (
-            f"another run uses the same player now: {', '.join(players[:5])}. The calls of both move its "
-            "balance, so neither can judge it; let the other run end, or name another player with --player"
-        )
+    return _Run(settings, scenarios, sender, report, folder, warnings).run()
 
 
 def selected(settings: RunSettings) -> tuple[Scenario, ...]:
@@ -184,6 +181,7 @@ class _Run:
         sender: Sender | None,
         report: Callable[[Event], None],
         folder: Path | None,
+        warnings: tuple[str, ...],
     ) -> None:
         self._settings = settings
         self._scenarios = scenarios
@@ -202,8 +200,8 @@ class _Run:
         self._began = False
         self._only_calls = False
         self._restore = Restore(self._context, folder)
-        self._shared = () if folder is None else tuple(_shared_players(settings, folder))
-        self._notes.extend(self._shared)
+        self._warnings = warnings
+        self._notes.extend(warnings)
 
     def run(self) -> ExitCode:
         started_ns = time.perf_counter_ns()
@@ -292,7 +290,7 @@ class _Run:
             options=target_options(settings),
             selection=selection_options(settings),
             accepted=self._accepted,
-            warnings=self._shared,
+            warnings=self._warnings,
         )
 
     def _preflight(self) -> tuple[str, bool]:
