@@ -154,10 +154,10 @@ class _InOrder:
 
 def _scenario_id(event: Event) -> str | None:
     match event:
-        case ScenarioStarted() | ScenarioFinished():
-            return event.scenario.id
         case Call():
             return event.why.scenario_id
+        case ScenarioStarted() | ScenarioFinished():
+            return event.scenario.id
         case StepFinished() | FindingRaised() | Opening():
             return event.scenario_id
         case _:
@@ -169,6 +169,8 @@ class RunReports:
 
     def __init__(self, outlets: list[_Outlet], watch: Callable[[Event], None] | None = None) -> None:
         self._outlets = outlets
+        self._at_once = [outlet for outlet in outlets if outlet.as_they_come]
+        self._in_order = [outlet for outlet in outlets if not outlet.as_they_come]
         self._watch = watch
         self._order = _InOrder()
         self._begun = False
@@ -178,16 +180,14 @@ class RunReports:
         self._begun = True
         if self._watch is not None:
             self._watch(event)
-        for outlet in self._outlets:
-            if outlet.as_they_come:
-                outlet.on(event)
+        for outlet in self._at_once:
+            outlet.on(event)
         self._pass_on(self._order.on(event))
 
     def _pass_on(self, events: Iterable[Event]) -> None:
         for event in events:
-            for outlet in self._outlets:
-                if not outlet.as_they_come:
-                    outlet.on(event)
+            for outlet in self._in_order:
+                outlet.on(event)
 
     def close(self) -> list[str]:
         """End every report; return a message for each that could not be written.

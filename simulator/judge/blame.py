@@ -10,7 +10,7 @@ from simulator.core.findings import Outcome
 from simulator.core.money import CENT, ZERO, Money, format_change
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Method, Reply, WebhookRequest
-from simulator.law.book import Book, Observation, World
+from simulator.law.book import Book, World
 from simulator.law.mistakes import TAKEN_AGAIN, situation_of
 from simulator.law.roles import (
     REPEATS,
@@ -114,17 +114,6 @@ _VAGUE = frozenset({Situation.ANSWER_BALANCE_WRONG, Situation.BALANCE_READ_WRONG
 def reads_are_wrong(mistakes: Counter[Situation]) -> bool:
     """Return whether reads were seen to lag behind the answers: then none alone proves wrong money."""
     return any(mistakes[each] for each in READS_WRONGLY)
-
-
-def observe(book: Book, call: Call) -> Observation:
-    """Tell the book; of several readings of an oddly written amount the first possible one counts."""
-    form, nothing = call.form, call.nothing_sent
-    judged = book.observe(call.request, form.kind, call.outcome, call.balance, nothing_sent=nothing)
-    for request in form.alternatives:
-        if judged.possible:
-            break
-        judged = book.observe(request, form.kind, call.outcome, call.balance, nothing_sent=nothing)
-    return judged
 
 
 # --- what one call did ------------------------------------------------------------------------------

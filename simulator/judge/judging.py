@@ -17,7 +17,6 @@ from simulator.judge.blame import (
     in_doubt,
     knows,
     meant,
-    observe,
     reads_are_wrong,
 )
 from simulator.judge.explanations import Around
@@ -34,7 +33,7 @@ from simulator.judge.rulings import (
     Reads,
     Ruling,
 )
-from simulator.law.book import Observation, TooManyWorlds
+from simulator.law.book import Book, Observation, TooManyWorlds
 from simulator.law.roles import Kind, Role
 from simulator.law.situations import Situation
 
@@ -61,7 +60,7 @@ class Judging(Accusing):
             # Another attempt without an answer adds nothing to the first one.
             return Ruling(CallVerdict.OPEN, call.outcome, reason=NO_ANSWER)
         try:
-            judged = observe(book, self._call)
+            judged = _observe(book, self._call)
         except TooManyWorlds as error:
             account.lost = str(error)
             return Ruling(CallVerdict.UNJUDGED, call.outcome, reason=account.lost)
@@ -330,7 +329,7 @@ class Judging(Accusing):
         moves = {0, whole_effect(call.request), *(each - made.before for each in possible)}
         if call.outcome is Outcome.REFUSED:
             moves = {0}
-        if not account.take_in_late(balance, moves, lambda book: observe(book, self._call).possible):
+        if not account.take_in_late(balance, moves, lambda book: _observe(book, self._call).possible):
             return False
         account.remember(made)
         self._reason = CAME_LATE
@@ -354,3 +353,14 @@ class Judging(Accusing):
 
 Looking = Generator[ReadBalance, Call | None, None]
 Read = Generator[ReadBalance, Call | None, Call | None]
+
+
+def _observe(book: Book, call: Call) -> Observation:
+    """Tell the book; of several readings of an oddly written amount the first possible one counts."""
+    form, nothing = call.form, call.nothing_sent
+    judged = book.observe(call.request, form.kind, call.outcome, call.balance, nothing_sent=nothing)
+    for request in form.alternatives:
+        if judged.possible:
+            break
+        judged = book.observe(request, form.kind, call.outcome, call.balance, nothing_sent=nothing)
+    return judged

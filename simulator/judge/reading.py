@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from decimal import Decimal
+from functools import lru_cache
 
 from simulator.core.calls import BEYOND_CENTS, Deviation
 from simulator.core.findings import Severity
 from simulator.core.json import JsonValue, NotJson, parse, write
 from simulator.core.money import Money, format_money
 from simulator.core.profiles import MAX_MONEY_DIGITS, MoneyForm
+from simulator.core.secrets import Headers
 from simulator.core.values import Frozen
 from simulator.core.webhooks import COMPRESSIONS, Reply, printable
 
@@ -273,7 +275,8 @@ _RATE_LIMIT_PARTS = (b"limit", b"many", b"throttl")
 _WAIT_MAX_S = 10**6
 
 
-def declares_json(headers: tuple[tuple[str, str], ...]) -> bool:
+@lru_cache(maxsize=64)
+def declares_json(headers: Headers) -> bool:
     """Return whether the content type is the plain one, so that there is nothing to remark on."""
     declared = False
     for name, value in headers:

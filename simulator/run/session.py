@@ -11,6 +11,7 @@ from simulator.core.calls import Call, FaultSpec, KnownAs, Opening, UnsentCall, 
 from simulator.core.findings import Finding, Outcome, Phase, Place, Severity, Verdict
 from simulator.core.money import format_money
 from simulator.core.steps import (
+    NO_EXPECT,
     Balance,
     Bet,
     Block,
@@ -411,12 +412,13 @@ class Steps:
             took_ms = (call.exchange.latency_ns or 0) // 1_000_000
             words = f"answered after {took_ms} ms, the limit is {latency_ms_max} ms"
             self._judge.mild(Situation.SLOW, call, detail=words)
+        if expect is NO_EXPECT:
+            return
         for message in broken_expectations(expect, call, outcome, self._script.filled):
             self._judge.broken_claim(message, call)
-        capture = expect.capture
-        for name, text in captured(capture, call) if capture else ():
+        for name, text in captured(expect.capture or {}, call):
             if text is None:
-                field = capture[name] if capture else name
+                field = (expect.capture or {})[name]
                 self._judge.broken_claim(f'expected the field "{field}" to capture, the reply has none', call)
             else:
                 self._script.captured[name] = text

@@ -60,7 +60,7 @@ class Limits(Frozen):
         """Return the limits that the settings tell."""
         return cls(settings.min_bet, settings.max_win, settings.transaction_id_format, settings.games)
 
-    def game(self, name: str | None) -> str:
+    def game(self, name: str | None = None) -> str:
         """Return the wallet's id of a game that a scenario names; the first one where it names none."""
         return dict(zip(GAMES, self.games, strict=False)).get(name or DEFAULT_GAME, name or DEFAULT_GAME)
 

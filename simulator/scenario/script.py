@@ -119,6 +119,7 @@ class Script:
         self.prefix = prefix
         self.phase = Phase.STEP
         self._limits = limits or Limits()
+        self.game = lru_cache(self._limits.game)
         self._scenario_id = scenario.id
         self._players = players
         self._profile = profile
@@ -318,10 +319,6 @@ class Script:
         if "${" in text:
             return self._own_id(text)
         return self._written_ids.setdefault(text, self._own_id(f"${{run}}-{text}"))
-
-    def game(self, name: str | None = None) -> str:
-        """Return the wallet's id of a game that a scenario names; the first one where it names none."""
-        return self._limits.game(name)
 
     def _own_id(self, text: str) -> str:
         """Return an id of the author's: in the wallet's form, or as it is if its own form is the point."""
