@@ -183,6 +183,25 @@ def test_the_command_prints_the_cause_its_steps_and_the_line_to_run_it_again(tmp
         assert player[0].balance == 100_000
 
 
+def test_an_accepted_cause_is_counted_and_gets_no_file(tmp_path: Path) -> None:
+    (tmp_path / "known.yaml").write_text(
+        "known:\n  - {cause: overdraft, reason: it is mended next week}\n", "utf-8"
+    )
+    with embedded_operator(defects=("insufficient-answered-success",)) as operator:
+        target = ["--endpoint", operator.endpoint, "--player", "1000", "--accept", "known.yaml"]
+        done = simulate("explore", *target, "--sessions", "8", "--seed", "3", folder=tmp_path)
+    assert "known: overdraft, met in " in done.stdout
+    assert done.stdout.splitlines()[-1] == "exit 0: no new error found"
+    assert not any((tmp_path / "explored").iterdir())
+
+
+def test_a_wallet_that_does_not_answer_is_not_called_right(tmp_path: Path) -> None:
+    target = ("--endpoint", "http://127.0.0.1:1/", "--player", "1")
+    done = simulate("explore", *target, folder=tmp_path)
+    assert done.returncode == ExitCode.UNREACHABLE
+    assert done.stdout.splitlines()[-1] == "exit 7: the endpoint never answered, so nothing was judged"
+
+
 def test_an_amount_with_a_leading_zero_may_be_refused(tmp_path: Path) -> None:
     """Explore found this accusation of a right wallet: "05.00" is not written as documented."""
     file = tmp_path / "zero.yaml"

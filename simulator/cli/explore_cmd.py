@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +13,17 @@ import click
 from simulator.cli.options import settings_command
 from simulator.core.findings import Outcome
 from simulator.errors import ExitCode
+from simulator.report.terminal import EXIT_MEANINGS
 from simulator.settings import kinds, load_run_settings
 from simulator.settings.rows import Section
 from simulator.settings.table import HOW, TARGET
 
 if TYPE_CHECKING:
+    from rich.live import Live
+
     from simulator.explore.explorer import Explorer, FoundCause
 
-_OF_FILES = frozenset({"faults", "jobs", "fail_fast", "maxfail", "latency_ms_max"})
+_OF_FILES = frozenset({"faults", "fail_fast", "maxfail", "latency_ms_max"})
 """Settings that only files of scenarios need."""
 
 _EXPLORED = Section(HOW.title, tuple(row for row in HOW.rows if row.name not in _OF_FILES))
@@ -132,9 +136,10 @@ def command(
 
     if seconds is None and sessions is None:
         seconds = FOR_S
-    explorer = Explorer(settings, Bounds(seconds, sessions), folder, _Printed(), Path())
+    printed = _Printed()
+    explorer = Explorer(settings, Bounds(seconds, sessions), folder, printed, Path())
     click.echo(f"exploring with --seed {settings.seed}")
-    with PlayerLocks(settings.endpoint) as locks:
+    with PlayerLocks(settings.endpoint) as locks, closing(printed):
         if shared := locks.take(settings.players):
             click.echo(f"warning: {shared}", err=True)
         code = explorer.run()
@@ -155,28 +160,53 @@ def _say(line: str) -> None:
 
 
 class _Printed:
-    """Prints how exploration goes on."""
+    """Prints how exploration goes on; on a terminal, the table of what was met fills below it."""
+
+    def __init__(self) -> None:
+        self._table: Live | None = None
 
     def explored(self, explorer: Explorer) -> None:
         if sys.stdout.isatty():
-            click.echo(f"  {_progress(explorer)}\r", nl=False)
+            self._draw(f"{_progress(explorer)}\n\n{_table(explorer)}")
 
     def shrinking(self, cause: str, steps: int) -> None:
-        click.echo(f"a session of {steps} calls fails ({cause}); shrinking it")
+        self._say(f"a session of {steps} calls fails ({cause}); shrinking it")
 
     def found(self, found: FoundCause) -> None:
-        click.echo(f"\nerror  {found.finding.rule}  {found.finding.message}")
-        click.echo(f"   = file    {found.file}: {_calls(found.step_count)} of {found.steps_before}")
+        self._say(f"\nerror  {found.finding.rule}  {found.finding.message}")
+        self._say(f"   = file    {found.file}: {_calls(found.step_count)} of {found.steps_before}")
         for line in found.file.read_text("utf-8").splitlines():
             if not line.startswith(("#", "name:")):
-                click.echo(f"     | {line}")
+                self._say(f"     | {line}")
         if found.finding.why:
-            click.echo(f"   = why     {found.finding.why}")
+            self._say(f"   = why     {found.finding.why}")
         if not found.fails_alone:
-            click.echo("   = alone   not shrunk: time was over, or it did not fail again when it ran alone")
+            self._say("   = alone   not shrunk: time was over, or it did not fail again when it ran alone")
         elif found.fails_alone < found.asked:
-            click.echo(f"   = alone   it failed in {found.fails_alone} of {found.asked} runs")
-        click.echo(f"   = rerun   {found.rerun}\n")
+            self._say(f"   = alone   it failed in {found.fails_alone} of {found.asked} runs")
+        self._say(f"   = rerun   {found.rerun}\n")
+
+    def close(self) -> None:
+        """Remove the table: what it shows at the end is printed below everything else."""
+        if self._table is not None:
+            self._table.stop()
+            self._table = None
+
+    def _say(self, line: str) -> None:
+        if self._table is None:
+            click.echo(line)
+        else:
+            self._table.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def _draw(self, text: str) -> None:
+        # Only a terminal pays for importing rich.
+        from rich.live import Live
+        from rich.text import Text
+
+        if self._table is None:
+            self._table = Live(auto_refresh=False, transient=True, redirect_stdout=False)
+            self._table.start()
+        self._table.update(Text(text, no_wrap=True, overflow="ellipsis"), refresh=True)
 
 
 def _calls(count: int) -> str:
@@ -189,17 +219,24 @@ def _progress(explorer: Explorer) -> str:
 
 
 def _sum_up(explorer: Explorer, code: ExitCode) -> None:
-    click.echo(_table(explorer))
-    click.echo(_progress(explorer))
+    if explorer.coverage.cells:
+        click.echo(_table(explorer))
+        click.echo(_progress(explorer))
     for cause, times in sorted(explorer.met_again.items()):
         click.echo(f"known: {cause}, met in {times} sessions")
     for reason, times in Counter(event.reason for event in explorer.undecided).most_common():
         click.echo(f"not decided in {times} sessions: {reason}")
     if explorer.root_cause:
         click.echo(explorer.root_cause)
-    causes = len(explorer.found)
-    found = "no error found" if not causes else f"{causes} {'cause' if causes == 1 else 'causes'} found"
-    click.echo(f"exit {int(code)}: {found}")
+    known = " new" if explorer.met_again else ""
+    if explorer.found:
+        causes = len(explorer.found)
+        meaning = f"{causes}{known} {'cause' if causes == 1 else 'causes'} found"
+    elif code is ExitCode.PASSED:
+        meaning = f"no{known} error found"
+    else:
+        meaning = EXIT_MEANINGS[code]
+    click.echo(f"exit {int(code)}: {meaning}")
 
 
 def _table(explorer: Explorer) -> str:

@@ -114,6 +114,7 @@ class Explorer:
         self.sessions = 0
         self.found: list[FoundCause] = []
         self.known = _known(out)
+        self._accepted: frozenset[str] = frozenset()
         self.met_again: Counter[str] = Counter()
         self.root_cause = ""
 
@@ -163,7 +164,9 @@ class Explorer:
         ran = self._alone.run([scenario for _, scenario in sessions.values()], self.coverage.on)
         self._started = ran.started
         self.coverage.forget_ledgers()
+        assert ran.started is not None
         assert ran.ended is not None
+        self._accepted = frozenset(each.cause for each in ran.started.accepted)
         self.verdicts.update(ran.ended.counts)
         self.calls += ran.ended.calls
         self.undecided += ran.undecided
@@ -196,7 +199,7 @@ class Explorer:
 
     def _failed(self, session: SessionPlan, cause: str, finding: Finding) -> None:
         """Shrink a session that failed, unless its cause is known."""
-        if _file_name(cause) in self.known:
+        if self._knows(cause):
             self.met_again[cause] += 1
             return
         self._unshrunk.setdefault(cause, (session, finding))
@@ -208,11 +211,15 @@ class Explorer:
             shrunk = self._alone.shrink(session, cause)
             if shrunk is None:
                 return
-            if _file_name(shrunk.cause) in self.known:
+            if self._knows(shrunk.cause):
                 self.met_again[shrunk.cause] += 1
             else:
                 self._confirm(shrunk.session, session, shrunk.cause, finding)
             self._explain(cause)
+
+    def _knows(self, cause: str) -> bool:
+        """Return whether the cause is not to be reported: it is accepted, or has a file."""
+        return cause in self._accepted or _file_name(cause) in self.known
 
     def _explain(self, cause: str) -> None:
         """Note that this cause has its file, or follows from one that has: it is not shrunk again."""
