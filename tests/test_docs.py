@@ -11,7 +11,8 @@ from command_line import simulate
 from docs_site import write_site
 from simulator.cli.commands import COMMANDS, group
 from simulator.core.languages import Lang
-from simulator.law.rules import rule_ids
+from simulator.law.rules import rule_ids, words_of
+from simulator.law.situations import Situation
 
 HOME = Path(__file__).parent.parent
 PAGES = [HOME / "README.md", HOME / "CHANGELOG.md", *sorted((HOME / "docs").rglob("*.md"))]
@@ -92,14 +93,17 @@ def test_the_recorded_history_is_judged_as_shown(tmp_path: Path) -> None:
 
 def commands(page: Path) -> list[str]:
     """The command lines and settings that a page shows, without their comments."""
-    blocks = re.findall(r"```(?:console|yaml|text)\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    blocks = re.findall(r"```(?:console|yaml)\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
     return [line.partition("#")[0].rstrip() for block in blocks for line in block.splitlines()]
 
 
 @pytest.mark.parametrize("language", ["tr", "pt-BR"])
 def test_a_readme_in_another_language_shows_the_same_commands(language: str) -> None:
     """What an English reader types, a Turkish and a Brazilian one type, too."""
-    assert commands(HOME / "docs" / f"README.{language}.md") == commands(HOME / "README.md")
+    page = HOME / "docs" / f"README.{language}.md"
+    assert commands(page) == commands(HOME / "README.md")
+    title = words_of(Situation.REPEATED_REFUND_CREDITED_AGAIN, Lang(language)).title
+    assert f"[IDE-03] {title}\n" in page.read_text("utf-8")
 
 
 def test_the_site_has_every_page_and_every_rule(tmp_path: Path) -> None:

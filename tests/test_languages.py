@@ -21,6 +21,7 @@ from simulator.law.rules import rules, words_of
 from simulator.law.situations import Situation
 from simulator.report.certificate import STATEMENT
 from simulator.report.languages import SENTENCES, Words, parts_of, texts_in
+from simulator.report.markdown import AnnotationsReport
 from simulator.report.tally import CUT_SHORT, HEADLINES, open_report, render
 from simulator.report.terminal import TerminalReport
 from simulator.scenario.files import load_scenarios
@@ -36,12 +37,21 @@ SPOKEN = [
 ]
 """Where findings, reasons and errors are made: every sentence of these files is said to people."""
 
+SHOWN = ["report/terminal.py", "report/frame.py", "report/markdown.py"]
+"""What a run prints for people: its fixed words, with `{n}` for each place."""
+
 NOT_SAID = {
     'Bearer realm="BetronTech simulator"',
     "(empty)",
     "{} {}",
     "{} reversed",
     "for the stakes",
+    ", fault {}",
+    "  after {}.{} ms",
+    "  {} no reply: {}, {}",
+    "  {} +{} more headers",
+    "  {} … {} bytes in all",
+    "{}: betrontech-sim explain {}",
     '; did you mean "{}"?',
     "; valid: {}",
 }
@@ -75,7 +85,7 @@ def said(lang: Lang) -> set[str]:
     return {"{}".join(parts_of(each)[0]) for each in texts_in(SENTENCES, lang)}
 
 
-@pytest.mark.parametrize("name", SPOKEN)
+@pytest.mark.parametrize("name", [*SPOKEN, *SHOWN])
 def test_every_sentence_of_findings_has_its_translation(name: str) -> None:
     """One that is missing goes into the files of report/texts/sentences, with names for its places."""
     known = said(Lang.TURKISH) & said(Lang.PORTUGUESE)
@@ -89,6 +99,8 @@ def _is_known(text: str, known: set[str]) -> bool:
     """Whether a sentence is there, or is a part of sentences that are."""
     if text in known or text in NOT_SAID:
         return True
+    if re.search(r"\{\w+\}", text):  # looked up as it is, and then filled in
+        return "{}".join(parts_of(text)[0]) in known
     plain = re.compile(".*".join(map(re.escape, text.split("{}"))))
     return any(plain.search(each) for each in known)
 
@@ -236,6 +248,32 @@ def test_what_a_run_prints_of_its_causes_is_said_in_the_language(lang: Lang) -> 
     assert other.title in stream.getvalue()
     assert other.why in stream.getvalue()
     assert words.title not in stream.getvalue()
+    assert set(re.findall(r"[A-Za-z]{3,}", stream.getvalue())) & FIXED == set()
+
+
+FIXED = {"FAIL", "FAILED", "error", "ledger", "answer", "why", "rerun", "next", "exit", "fix"}
+"""Words of the English report that no command line holds."""
+
+
+@pytest.mark.parametrize("lang", OTHERS)
+def test_a_summary_in_markdown_and_annotations_are_said_in_the_language(lang: Lang) -> None:
+    words, told = words_of(Situation.BET_NOT_TAKEN), StringIO()
+    finding = a_finding(cause=Situation.BET_NOT_TAKEN.value, message=words.title, why=words.why)
+    events = [start(), *ran(a_scenario(), Verdict.FAILED, finding), end(ExitCode.FOUND)]
+    render(open_report("markdown", told, lang), events)
+    render(AnnotationsReport(told, lang=lang), events)
+    assert words_of(Situation.BET_NOT_TAKEN, lang).title in told.getvalue()
+    for english in (words.title, "What happened", "How to fix it", "Run it again", "Where", "Seed", "Met "):
+        assert english not in told.getvalue()
+
+
+@pytest.mark.parametrize("lang", OTHERS)
+def test_what_reports_count_is_not_looked_for_in_what_others_wrote(lang: Lang) -> None:
+    """An author's scenario may be called "Three times"."""
+    words = Words(lang)
+    assert words("Three times") == "Three times"
+    assert words.counted(1, "1 time", "{n} times") != words.counted(1200, "1 time", "{n} times")
+    assert "1,200" in words.counted(1200, "1 time", "{n} times")
 
 
 @pytest.mark.campaign

@@ -239,7 +239,7 @@ def test_what_has_no_room_is_left_out_whole() -> None:
     """A step that has written to its summary before leaves less; no table or block is cut in two."""
     for room in (0, 200, 1_000, 2_500):
         stream = io.StringIO()
-        render(MarkdownReport(stream, room), with_causes(5))
+        render(MarkdownReport(stream, room=room), with_causes(5))
         text = stream.getvalue()
         assert len(text.encode()) <= max(room, 100)
         assert text.count("```") % 2 == 0

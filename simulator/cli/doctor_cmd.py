@@ -12,9 +12,10 @@ from simulator.cli.options import settings_command
 from simulator.core.languages import Lang
 from simulator.core.secrets import NO_SECRETS, Secrets, mask_url
 from simulator.errors import ExitCode, UsageError
-from simulator.report.languages import ENGLISH, Words
+from simulator.report.languages import ENGLISH, Words, lang_of_locale
 from simulator.report.text import visible
 from simulator.settings import load_values
+from simulator.settings.load import variables
 from simulator.settings.rows import CONFIG, Section
 from simulator.settings.table import HOW, OUTPUT, TARGET, pick
 from simulator.settings.wire import wire_profile
@@ -72,7 +73,7 @@ def command(**flags: Any) -> ExitCode:
     wire = wire_profile(values.get("wire", "betrontech"))
     click.echo(f"{visible(mask_url(values['endpoint']))}\n")
     code, closing = ExitCode.PASSED, dict(_CLOSING)
-    say = Words(values.get("lang") or Lang.ENGLISH)
+    say = Words(values.get("lang") or lang_of_locale(variables()))
     urls = (values["endpoint"], values.get("proxy") or "")
     secrets = Secrets(headers=(*values.get("headers", ()), *wire.headers), urls=urls)
     for check in _checks(values, wire):
@@ -113,12 +114,17 @@ def _checks(values: Mapping[str, Any], profile: WireProfile) -> Iterator[Check]:
     return diagnose(reach, player, profile, contained=in_container(), bets=True, limits=limits)
 
 
+HEALTH_WIDTH = {Lang.ENGLISH: 7, Lang.TURKISH: 9, Lang.PORTUGUESE: 8}
+"""Columns for what a check came to."""
+
+
 def check_lines(check: Check, secrets: Secrets = NO_SECRETS, say: Words = ENGLISH) -> list[str]:
     """Return the lines of one check: its health, its name, the result, its duration, and a hint."""
     took = "" if check.took_ns is None else f" ({check.took_ns / 1e6:.1f} ms)"
-    lines = [f"{check.health.value:<7} {check.name:<11} {visible(secrets.text(say(check.detail)))}{took}"]
+    head = f"{say(check.health.value):<{HEALTH_WIDTH[say.lang]}} {say(check.name):<11} "
+    lines = [f"{head}{visible(secrets.text(say(check.detail)))}{took}"]
     if check.hint:
-        indent = " " * 20
+        indent = " " * len(head)
         lines += textwrap.wrap(
             secrets.text(say(check.hint)), WIDTH, initial_indent=indent, subsequent_indent=indent
         )

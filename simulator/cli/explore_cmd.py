@@ -13,7 +13,7 @@ import click
 from simulator.cli.options import settings_command
 from simulator.core.findings import Outcome
 from simulator.errors import ExitCode
-from simulator.report.terminal import EXIT_MEANINGS
+from simulator.report.tally import EXIT_MEANINGS
 from simulator.settings import kinds, load_run_settings
 from simulator.settings.rows import Section
 from simulator.settings.table import HOW, TARGET

@@ -238,7 +238,7 @@ def _outlets(settings: RunSettings) -> list[_Outlet]:
         for target in settings.reports:
             if target.kind is ReportKind.GITHUB:
                 # Its lines stand in the log, and GitHub reads them from both streams.
-                outlets += _for_github(target, log)
+                outlets += _for_github(target, log, page_lang(settings))
         if settings.write_accept is not None:
             outlets.append(_known_causes(settings.write_accept))
     except UsageError:
@@ -249,7 +249,7 @@ def _outlets(settings: RunSettings) -> list[_Outlet]:
 
 
 def page_lang(settings: RunSettings) -> Lang:
-    """Return the language of a run's pages: the one that was asked for, else that of the locale."""
+    """Return the language of what people read of a run: the one asked for, else that of the locale."""
     return settings.lang or lang_of_locale(variables())
 
 
@@ -261,7 +261,7 @@ def _terminal(settings: RunSettings, stream: TextIO) -> _Outlet:
         progress=stream.isatty(),
         verbosity=settings.verbose or (QUIET if settings.quiet else 0),
         reports=_told_of(settings),
-        words=Words(settings.lang or Lang.ENGLISH),
+        words=Words(page_lang(settings)),
     )
     return _Outlet(report, _LOG, stream=stream)
 
@@ -322,7 +322,7 @@ def _file_of(setting: str, path: Path, *, at_once: bool = False) -> WholeFile:
         raise UsageError(f"{setting}: the file cannot be written: {error.strerror}") from None
 
 
-def _for_github(target: ReportTarget, log: TextIO) -> list[_Outlet]:
+def _for_github(target: ReportTarget, log: TextIO, lang: Lang) -> list[_Outlet]:
     """Return annotations in the log, and the summary of the job if its file can be written.
 
     A container may know its name without having it, which must not stop a run that did not ask for it.
@@ -330,13 +330,13 @@ def _for_github(target: ReportTarget, log: TextIO) -> list[_Outlet]:
     # A run loads what it writes.
     from simulator.report.markdown import SUMMARY_BYTES_MAX, AnnotationsReport, MarkdownReport
 
-    outlets = [_Outlet(AnnotationsReport(log, _folder_below(target.top)), _LOG, stream=log)]
+    outlets = [_Outlet(AnnotationsReport(log, _folder_below(target.top), lang), _LOG, stream=log)]
     if target.file != STANDARD_OUTPUT:
         with suppress(OSError):
             file = _Appended(target.file)
             # GitHub drops a summary that is too long; other commands of the step may have written to it.
             room = SUMMARY_BYTES_MAX - file.stream.tell()
-            outlets.append(_Outlet(MarkdownReport(file.stream, room), "the report github", file=file))
+            outlets.append(_Outlet(MarkdownReport(file.stream, lang, room), "the report github", file=file))
     return outlets
 
 

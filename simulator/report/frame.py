@@ -26,6 +26,9 @@ from simulator.report.text import Ink, display_width, shorten, visible
 
 VERDICT_WORDS = {Severity.ERROR: "FAIL", Severity.WARNING: "WARN", Severity.NOTE: "NOTE"}
 
+KEYS = ("ledger", "answer", "why", "check", "curl", "rerun", "seen", "seen as", "also")
+"""What a frame tells of a finding, a line or more each."""
+
 LINES_BEFORE = 2
 
 TRAIL_LENGTH_MAX = 400
@@ -44,33 +47,40 @@ class FrameStyle(Frozen):
     ink: Ink
     width: int | None = None
     started: RunStarted | None = None
+    say: Words = ENGLISH
+
+    def key(self, key: str) -> str:
+        """Return one of KEYS, as wide as the widest of them."""
+        width = max(KEY_WIDTH, *(len(self.say(each)) for each in KEYS))
+        return f"{self.say(key):<{width}}"
 
 
 def frame(sighting: Sighting, style: FrameStyle) -> list[str]:
     """Return all that a report says about one finding."""
     finding, ink = sighting.finding, style.ink
-    word = ink.severity(finding.severity, VERDICT_WORDS[finding.severity])
+    word = ink.severity(finding.severity, style.say(VERDICT_WORDS[finding.severity]))
     # No step made a call that only brings the player to a balance.
     prepared = finding.phase is Phase.PREPARATION
     place = None if prepared else finding.place or (sighting.scenario.place if sighting.scenario else None)
     gutter = max(2, len(str(place.line))) if place else 2
     return [
         f"{word}  {ink.strong(visible(sighting.where))}  {visible(sighting.name)}".rstrip(),
-        headline(finding, ink),
+        headline(finding, style),
         *_source(finding, None if prepared else sighting.scenario, gutter, style),
         *_fact("seen as", visible(sighting.seen_as), gutter, style),
         *(_facts(finding, sighting.scenario, gutter, style)),
     ]
 
 
-def headline(finding: Finding, ink: Ink) -> str:
+def headline(finding: Finding, style: FrameStyle) -> str:
     """Return ``error[REF-03] the repeated refund was credited again``."""
-    return f"{severity_tag(finding, ink)} {ink.strong(visible(finding.message))}"
+    return f"{severity_tag(finding, style)} {style.ink.strong(visible(finding.message))}"
 
 
-def severity_tag(finding: Finding, ink: Ink) -> str:
+def severity_tag(finding: Finding, style: FrameStyle) -> str:
     """Return ``error[REF-03]``."""
-    return ink.severity(finding.severity, f"{finding.severity.value}[{visible(finding.rule)}]")
+    tag = f"{style.say(finding.severity.value)}[{visible(finding.rule)}]"
+    return style.ink.severity(finding.severity, tag)
 
 
 def _source(finding: Finding, scenario: Scenario | None, gutter: int, style: FrameStyle) -> list[str]:
@@ -100,10 +110,11 @@ def _facts(finding: Finding, scenario: Scenario | None, gutter: int, style: Fram
     lines += [f"{'':{gutter}}   {visible(lane)}" for lane in finding.lanes]
     lines += _fact("answer", visible(finding.answer), gutter, style, wrap=False)
     lines += _fact("why", visible(finding.why), gutter, style)
-    lines += _fact("check", visible(hint_of(finding)), gutter, style)
+    lines += _fact("check", visible(style.say(hint_of(finding))), gutter, style)
     curl = visible(finding.curl)
     if len(curl) > CURL_LENGTH_MAX:
-        curl = f"too long for a screen ({len(curl):,} characters); the JSON report has it"
+        long = "too long for a screen ({n} characters); the JSON report has it"
+        curl = style.say(long, n=f"{len(curl):,}")
     lines += _fact("curl", curl, gutter, style, wrap=False)
     if scenario is not None:
         line = rerun_line(style.started, scenario, finding.player)
@@ -115,10 +126,11 @@ def _fact(key: str, text: str, gutter: int, style: FrameStyle, *, wrap: bool = T
     """Return ``= key  text``; what is meant to be copied is never wrapped."""
     if not text.strip():
         return []
-    head = f"{'':{gutter}} {style.ink.hint('=')} {style.ink.strong(f'{key:<{KEY_WIDTH}}')} "
+    told = style.key(key)
+    head = f"{'':{gutter}} {style.ink.hint('=')} {style.ink.strong(told)} "
     if style.width is None or not wrap:
         return [head + text]
-    indent = gutter + 4 + KEY_WIDTH
+    indent = gutter + 4 + len(told)
     room = max(20, style.width - indent)
     parts = textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False)
     return [head + parts[0], *(" " * indent + part for part in parts[1:])]

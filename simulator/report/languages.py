@@ -22,7 +22,14 @@ from simulator.core.languages import Lang, lang_of
 from simulator.core.values import Frozen
 from simulator.law.rules import rules, words_of
 from simulator.law.situations import Situation
-from simulator.report.events import DialectObserved, Event, FindingRaised, RunFinished, ScenarioFinished
+from simulator.report.events import (
+    DialectObserved,
+    Event,
+    FindingRaised,
+    RunFinished,
+    RunStarted,
+    ScenarioFinished,
+)
 
 Texts = Mapping[str, Any]
 
@@ -32,7 +39,8 @@ SENTENCES = REPORTS / "sentences"
 """A JSON file for each language but English: English sentences with `{places}`, and their translations.
 
 A place whose name ends in `_words` holds a sentence, which is translated as well; one that ends in `_any`,
-several values, one of which will do; one that ends in `_call`, names of calls. All others hold data. Braces
+several values, one of which will do; one that ends in `_call`, names of calls; `n` is a number that reports
+count and fill in, so that "{n} calls" is never looked for in what others wrote. All others hold data. Braces
 of the sentence itself are doubled.
 """
 
@@ -40,6 +48,8 @@ NAMES = {Lang.ENGLISH: "English", Lang.TURKISH: "Türkçe", Lang.PORTUGUESE: "Po
 
 _BETWEEN = ("\n", "; ")
 """What stands between sentences that were put together."""
+
+_COUNT = "n"
 
 _WORDS, _ANY, _CALL, _OR, _ALSO = "_words", "_any", "_call", " or ", " and "
 
@@ -89,6 +99,10 @@ class Words(Frozen):
             return _filled(sentence, {name: str(value) for name, value in values.items()})
         return text if self.lang is Lang.ENGLISH else _said(text, self.lang)
 
+    def counted(self, n: int, one: str, many: str, **values: object) -> str:
+        """Return a sentence that counts: `one`, or `many` with its ``{n}`` filled in."""
+        return self(one, **values) if n == 1 else self(many, n=f"{n:,}", **values)
+
     def finding(self, finding: Finding) -> Finding:
         """Return a finding as it reads in the language; what the wallet and the scenario say stays."""
         if self.lang is Lang.ENGLISH:
@@ -112,9 +126,12 @@ class Words(Frozen):
         match event:
             case FindingRaised():
                 return replace(event, finding=self.finding(event.finding))
+            case RunStarted():
+                return replace(event, warnings=tuple(map(self, event.warnings)))
             case ScenarioFinished():
                 findings = tuple(map(self.finding, event.findings))
-                return replace(event, reason=self(event.reason), findings=findings)
+                scenario = replace(event.scenario, name=self(event.scenario.name))
+                return replace(event, scenario=scenario, reason=self(event.reason), findings=findings)
             case DialectObserved():
                 return replace(event, evidence=self(event.evidence))
             case RunFinished():
@@ -209,7 +226,7 @@ def _catalogue(lang: Lang) -> _Catalogue:
     for english, translation in texts_in(SENTENCES, lang).items():
         around, places = parts_of(english)
         exact[english if places else around[0]] = translation if places else parts_of(translation)[0][0]
-        if places:
+        if places and _COUNT not in places:
             patterns.append(_Sentence(around, places, translation))
     patterns.sort(key=lambda each: -sum(map(len, each.around)))
     return _Catalogue(exact, tuple(patterns))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, TextIO
 
+from simulator.report.languages import ENGLISH, Words
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
@@ -15,8 +17,11 @@ APPEARS_AFTER_S = 0.25
 class ProgressBar:
     """A bar under the lines of a run, which appears when the run takes longer than a moment."""
 
-    def __init__(self, stream: TextIO, total: int, *, color: bool, width: int | None) -> None:
+    def __init__(
+        self, stream: TextIO, total: int, *, color: bool, width: int | None, say: Words = ENGLISH
+    ) -> None:
         self._stream = stream
+        self._say = say
         self._total = total
         self._color = color
         self._width = width
@@ -54,7 +59,7 @@ class ProgressBar:
             self._bar = None
 
     def _failed_text(self) -> str:
-        return f"{self._failed} failed" if self._failed else ""
+        return f"{self._failed} {self._say('failed')}" if self._failed else ""
 
     def _appear(self) -> None:
         # rich takes longer to import than a small run takes: only a run that lasts pays for it.
@@ -78,9 +83,9 @@ class ProgressBar:
         self._bar = Progress(
             BarColumn(bar_width=30),
             MofNCompleteColumn(),
-            TextColumn("scenarios"),
+            TextColumn(self._say("scenarios")),
             TimeElapsedColumn(),
-            TextColumn("left"),
+            TextColumn(self._say("left")),
             TimeRemainingColumn(),
             TextColumn("{task.fields[failed]}", style="bold red", markup=False),
             console=console,

@@ -49,6 +49,29 @@ HEADLINES = {
 }
 """The outcome of a run in a sentence, for reports that people look at."""
 
+EXIT_MEANINGS = {
+    ExitCode.PASSED: "no errors found",
+    ExitCode.FOUND: "your wallet does something wrong",
+    ExitCode.INTERRUPTED: "the run was interrupted; what ran is reported",
+    ExitCode.INTERNAL: "the simulator has a bug; your wallet is not to blame",
+    ExitCode.USAGE: "the command, its configuration or a scenario cannot be used",
+    ExitCode.NOTHING_SELECTED: "no scenario was selected",
+    ExitCode.INCONCLUSIVE: "no errors found, but some checks could not be completed",
+    ExitCode.UNREACHABLE: "the endpoint never answered, so nothing was judged",
+}
+"""What an exit code means, as the terminal says it."""
+
+RESULT_WORDS = {
+    ExitCode.PASSED: "PASSED",
+    ExitCode.FOUND: "FAILED",
+    ExitCode.INTERRUPTED: "INTERRUPTED",
+    ExitCode.INTERNAL: "INTERNAL ERROR",
+    ExitCode.USAGE: "UNUSABLE",
+    ExitCode.NOTHING_SELECTED: "NOTHING SELECTED",
+    ExitCode.INCONCLUSIVE: "INCONCLUSIVE",
+    ExitCode.UNREACHABLE: "UNREACHABLE",
+}
+
 NOT_PASSED = (Verdict.FAILED, Verdict.XPASSED, Verdict.INCONCLUSIVE)
 """Verdicts of a scenario to look at."""
 
@@ -78,8 +101,8 @@ class UnknownReport(UsageError):
 def open_report(kind: str, stream: TextIO, lang: Lang = Lang.ENGLISH, folder: str = "") -> Report:
     """Return a report of that kind on a stream, which the caller closes. Raises UnknownReport.
 
-    Only the page has a language: the others are for programs. `folder` leads from the top of a repository to
-    the current folder.
+    Only the page and the summary have a language: the others are for programs. `folder` leads from the top
+    of a repository to the current folder.
     """
     # A run loads what it writes: none of them is on the way to the first webhook of a run without reports.
     match kind:
@@ -102,7 +125,7 @@ def open_report(kind: str, stream: TextIO, lang: Lang = Lang.ENGLISH, folder: st
         case "markdown":
             from simulator.report.markdown import MarkdownReport
 
-            return MarkdownReport(stream)
+            return MarkdownReport(stream, lang)
         case "gitlab":
             from simulator.report.markdown import CodeQualityReport
 

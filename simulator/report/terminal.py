@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Literal, TextIO
 
 from simulator.core.calls import Call
@@ -23,8 +24,8 @@ from simulator.report.frame import FrameStyle, frame, headline, severity_tag, wi
 from simulator.report.languages import ENGLISH, Words
 from simulator.report.progress import ProgressBar
 from simulator.report.rerun import repeat_line, whole_line
-from simulator.report.tally import NOT_PASSED, passed_with_warnings
-from simulator.report.text import Ink, display_width, encodable, plural, visible
+from simulator.report.tally import EXIT_MEANINGS, NOT_PASSED, RESULT_WORDS, passed_with_warnings
+from simulator.report.text import Ink, display_width, duration, encodable, visible
 
 Color = Literal["auto", "always", "never"]
 
@@ -36,10 +37,10 @@ EVERY_FINDING, EVERY_SCENARIO, EVERY_CALL = 1, 2, 3
 _CALM = frozenset({Verdict.PASSED, Verdict.SKIPPED, Verdict.XFAILED, Verdict.BLOCKED})
 
 _WORDS = {
-    Verdict.PASSED: "ok   ",
-    Verdict.FAILED: "FAIL ",
+    Verdict.PASSED: "ok",
+    Verdict.FAILED: "FAIL",
     Verdict.INCONCLUSIVE: "inconclusive",
-    Verdict.SKIPPED: "skip ",
+    Verdict.SKIPPED: "skip",
     Verdict.XFAILED: "xfail",
     Verdict.XPASSED: "XPASS",
 }
@@ -68,7 +69,7 @@ class TerminalReport:
         self._words = words
         self._encoding = getattr(stream, "encoding", None) or "utf-8"
         self._ink = Ink(color == "always" or (color == "auto" and stream.isatty()))
-        self._width = width
+        self._style = FrameStyle(self._ink, width, say=words)
         self._verbosity = verbosity
         self._reports = reports
         self._overview = Overview()
@@ -110,7 +111,7 @@ class TerminalReport:
             self._bar.close()
             self._bar = None
         cut = self._overview.finish()
-        style = FrameStyle(self._ink, self._width, self._overview.started)
+        style = replace(self._style, started=self._overview.started)
         if self._verbosity <= QUIET:
             lines = in_short(self._overview, style)
         else:
@@ -126,13 +127,16 @@ class TerminalReport:
     def _start(self, event: RunStarted) -> None:
         self._endpoint = visible(mask_url(event.endpoint))
         name = self._ink.strong(f"betrontech-sim {event.version}")
-        selected = plural(event.selected, "scenario")
-        self._write(f"{name}  {selected} → {self._endpoint}  seed {event.seed}\n")
+        selected = self._words.counted(event.selected, "1 scenario", "{n} scenarios")
+        seed = f"{self._words('seed')} {event.seed}"
+        self._write(f"{name}  {selected} → {self._endpoint}  {seed}\n")
+        tag = self._ink.severity(Severity.WARNING, self._words("warning"))
         for warning in event.warnings:
-            self._write(f"{self._ink.severity(Severity.WARNING, 'warning')}: {visible(warning)}\n")
+            self._write(f"{tag}: {visible(warning)}\n")
         self._stream.flush()
         if self._wants_bar:
-            self._bar = ProgressBar(self._stream, event.selected, color=self._ink.enabled, width=self._width)
+            colour, width = self._ink.enabled, self._style.width
+            self._bar = ProgressBar(self._stream, event.selected, color=colour, width=width, say=self._words)
 
     def _finish(self, event: ScenarioFinished) -> None:
         # Blocked scenarios come in hundreds with one reason, which the summary gives.
@@ -153,14 +157,14 @@ class TerminalReport:
 
     def _ran(self, event: ScenarioFinished) -> str:
         """Return a line of the running list; a failure says what is wrong, in full the first time."""
-        word = _WORDS[event.verdict]
+        word = f"{self._words(_WORDS[event.verdict]):<5}"
         match event.verdict:
             case Verdict.PASSED if passed_with_warnings(event):
-                word = self._ink.odd("warn ")
+                word = self._ink.odd(f"{self._words('warn'):<5}")
             case Verdict.PASSED:
                 word = self._ink.good(word)
             case Verdict.FAILED if self._overview.only_known(event):
-                word = self._ink.odd("known")
+                word = self._ink.odd(self._words("known"))
             case Verdict.FAILED | Verdict.XPASSED:
                 word = self._ink.bad(word)
             case _:
@@ -170,9 +174,9 @@ class TerminalReport:
         if event.verdict is not Verdict.FAILED or not errors:
             return line
         if errors[0].cause in self._causes_told:
-            return f"{line}  {severity_tag(errors[0], self._ink)}"
+            return f"{line}  {severity_tag(errors[0], self._style)}"
         self._causes_told.add(errors[0].cause)
-        return f"{line}\n       {headline(errors[0], self._ink)}"
+        return f"{line}\n       {headline(errors[0], self._style)}"
 
     def _write(self, line: str) -> None:
         text = encodable(line, self._encoding)
@@ -212,22 +216,26 @@ def in_short(overview: Overview, style: FrameStyle) -> Iterator[str]:
     yield from _frames(errors[:1], style, every=False)
     for causes in (errors[1:], overview.of_severity(Severity.WARNING)):
         yield from (_indexed(cause, style, "") for cause in causes[:FRAMES_MAX])
-        yield from _not_shown(causes, FRAMES_MAX)
-    yield from (_indexed(cause, style, "known ") for cause in overview.known)
-    yield from _rows(style, (("next", step) for step in _next_steps(overview)))
+        yield from _not_shown(causes, FRAMES_MAX, style)
+    yield from (_indexed(cause, style, f"{style.say('known')} ") for cause in overview.known)
+    yield from _rows(style, (("next", step) for step in _next_steps(overview, style.say)))
     yield result_line(overview, style)
 
 
 def _root_cause(overview: Overview, style: FrameStyle) -> Iterator[str]:
     if overview.nothing_ran:
         first, *rest = overview.root_cause.splitlines()
-        yield f"{style.ink.bad('NOT RUN')}  {style.ink.strong(visible(first))}"
+        yield f"{style.ink.bad(style.say('NOT RUN'))}  {style.ink.strong(visible(first))}"
         yield from (f"         {visible(line)}" for line in rest)
         yield ""
     elif overview.gone:
-        yield f"{style.ink.bad('STOPPED')}  {style.ink.strong(visible(overview.root_cause))}"
-        held = overview.counts[Verdict.BLOCKED]
-        yield f"         {plural(held, 'scenario')} did not run; earlier findings may be consequences of that"
+        yield f"{style.ink.bad(style.say('STOPPED'))}  {style.ink.strong(visible(overview.root_cause))}"
+        held = style.say.counted(
+            overview.counts[Verdict.BLOCKED],
+            "1 scenario did not run; earlier findings may be consequences of that",
+            "{n} scenarios did not run; earlier findings may be consequences of that",
+        )
+        yield f"         {held}"
         yield ""
 
 
@@ -237,7 +245,8 @@ def _folders(overview: Overview, style: FrameStyle) -> Iterator[str]:
         return
     width = max(display_width(folder or ".") for folder in overview.folders)
     for folder, counts in overview.folders.items():
-        told = ", ".join(f"{counts[verdict]:,} {verdict.value}" for verdict in COUNT_ORDER if counts[verdict])
+        met = (verdict for verdict in COUNT_ORDER if counts[verdict])
+        told = ", ".join(f"{counts[verdict]:,} {style.say(verdict.value)}" for verdict in met)
         bad = any(counts[verdict] for verdict in NOT_PASSED)
         name = folder or "."
         padded = visible(name) + " " * (width - display_width(name))
@@ -259,32 +268,40 @@ def _index(overview: Overview, style: FrameStyle, *, every: bool) -> Iterator[st
     }
     if len(touched) < 2:
         return
-    extent = f"{plural(len(touched), 'scenario')}, {plural(len(errors), 'cause')} of failure"
-    more = "" if every or len(errors) == 1 else "; the first one in full, -v shows each"
-    yield f"{style.ink.strong(extent)}{style.ink.faint(more)}"
+    scenarios = style.say.counted(len(touched), "1 scenario", "{n} scenarios")
+    causes = style.say.counted(len(errors), "1 cause of failure", "{n} causes of failure")
+    more = "" if every or len(errors) == 1 else style.say("; the first one in full, -v shows each")
+    yield f"{style.ink.strong(f'{scenarios}, {causes}')}{style.ink.faint(more)}"
     if every:
         yield from (_indexed(cause, style, "  ") for cause in errors if cause.may_follow_from is None)
         following = [cause for cause in errors if cause.may_follow_from is not None]
         if following:
-            yield style.ink.faint("  possibly consequences of the above:")
+            yield style.ink.faint(f"  {style.say(_CONSEQUENCES)}")
             yield from (_indexed(cause, style, "    ") for cause in following)
     yield ""
 
 
 def _indexed(cause: Cause, style: FrameStyle, indent: str) -> str:
     finding = cause.shown.finding
-    met = plural(cause.scenario_count, "scenario") if cause.scenario_count else plural(cause.times, "time")
-    return (
-        f"{indent}{severity_tag(finding, style.ink)} {visible(finding.message)}{style.ink.faint(f'  {met}')}"
-    )
+    met = _times(cause.times, style)
+    if cause.scenario_count:
+        met = style.say.counted(cause.scenario_count, "1 scenario", "{n} scenarios")
+    return f"{indent}{severity_tag(finding, style)} {visible(finding.message)}{style.ink.faint(f'  {met}')}"
+
+
+_CONSEQUENCES = "possibly consequences of the above:"
+
+
+def _times(count: int, style: FrameStyle) -> str:
+    return style.say.counted(count, "1 time", "{n} times")
 
 
 def _frames(causes: Sequence[Cause], style: FrameStyle, *, every: bool) -> Iterator[str]:
     for cause in causes:
         yield from frame(cause.shown, style)
         if cause.times > len(cause.sightings):
-            ink = style.ink
-            yield f"   {ink.hint('=')} {ink.strong('seen')}    {plural(cause.times, 'time')}"
+            told = _times(cause.times, style)
+            yield f"   {style.ink.hint('=')} {style.ink.strong(style.key('seen'))} {told}"
         yield from _others(cause, style, len(cause.others) if every else 0)
         yield ""
 
@@ -293,15 +310,15 @@ def _others(cause: Cause, style: FrameStyle, limit: int) -> Iterator[str]:
     others = cause.others
     if not others:
         return
-    more = plural(len(others), "more scenario")
-    yield f"   {style.ink.hint('=')} {style.ink.strong('also')}    in {more}"
+    more = style.say.counted(len(others), "in 1 more scenario", "in {n} more scenarios")
+    yield f"   {style.ink.hint('=')} {style.ink.strong(style.key('also'))} {more}"
     for sighting in others[:limit]:
         yield f"             {_sighted(sighting, cause, style)}"
 
 
 def _sighted(sighting: Sighting, cause: Cause, style: FrameStyle) -> str:
     rule = sighting.seen_as or sighting.finding.rule
-    tag = "" if rule == cause.shown.finding.rule else f"seen as {visible(rule)}: "
+    tag = "" if rule == cause.shown.finding.rule else f"{style.say('seen as')} {visible(rule)}: "
     return f"{visible(sighting.where)}  {style.ink.faint(tag + visible(sighting.name))}"
 
 
@@ -312,19 +329,26 @@ def _briefs(causes: Sequence[Cause], style: FrameStyle, *, every: bool) -> Itera
     for cause in causes[:limit]:
         if cause.may_follow_from is not None and not follows:
             follows = True
-            yield style.ink.faint("possibly consequences of the above:")
+            yield style.ink.faint(style.say(_CONSEQUENCES))
         yield from _brief(cause, style, every=every)
         if every:
             yield ""
-    yield from _not_shown(causes, limit)
+    yield from _not_shown(causes, limit, style)
     if causes and not every:
         yield ""
 
 
-def _not_shown(causes: Sequence[Cause], limit: int) -> Iterator[str]:
+def _not_shown(causes: Sequence[Cause], limit: int, style: FrameStyle) -> Iterator[str]:
     if len(causes) > limit:
-        noun = "cause" if causes[0].severity is Severity.ERROR else causes[0].severity.value
-        yield f"{plural(len(causes) - limit, 'more ' + noun)} not shown; -v shows all"
+        one, many = _NOT_SHOWN[causes[0].severity]
+        yield style.say.counted(len(causes) - limit, one, many)
+
+
+_NOT_SHOWN = {
+    Severity.ERROR: ("1 more cause not shown; -v shows all", "{n} more causes not shown; -v shows all"),
+    Severity.WARNING: ("1 more warning not shown; -v shows all", "{n} more warnings not shown; -v shows all"),
+    Severity.NOTE: ("1 more note not shown; -v shows all", "{n} more notes not shown; -v shows all"),
+}
 
 
 def _brief(cause: Cause, style: FrameStyle, *, every: bool) -> Iterator[str]:
@@ -335,11 +359,12 @@ def _brief(cause: Cause, style: FrameStyle, *, every: bool) -> Iterator[str]:
         yield _indexed(cause, style, "")
         yield f"   {ink.hint('-->')} {visible(sighting.where)}  {ink.faint(visible(finding.label))}".rstrip()
         return
-    often = f"  {plural(cause.times, 'time')}" if cause.times > 1 else ""
-    yield headline(finding, ink) + ink.faint(often)
-    more = f" and {plural(len(cause.others), 'more scenario')}" if cause.others else ""
-    yield f"   {ink.hint('-->')} {_sighted(sighting, cause, style)}{ink.faint(more)}".rstrip()
-    told = (finding.label, finding.answer and f"answer: {finding.answer}", finding.why)
+    often = f"  {_times(cause.times, style)}" if cause.times > 1 else ""
+    yield headline(finding, style) + ink.faint(often)
+    others = style.say.counted(len(cause.others), " and 1 more scenario", " and {n} more scenarios")
+    more = ink.faint(others if cause.others else "")
+    yield f"   {ink.hint('-->')} {_sighted(sighting, cause, style)}{more}".rstrip()
+    told = (finding.label, finding.answer and f"{style.say('answer')}: {finding.answer}", finding.why)
     for text in list(filter(None, told))[: None if every else 2]:
         yield f"       {visible(text)}"
 
@@ -348,11 +373,16 @@ def _known(overview: Overview, style: FrameStyle) -> Iterator[str]:
     """Return the causes that do not fail the run, a line each with the reason."""
     if not overview.known:
         return
-    yield style.ink.strong(f"{plural(len(overview.known), 'known cause')}, accepted by --accept")
+    known = (
+        len(overview.known),
+        "1 known cause, accepted by --accept",
+        "{n} known causes, accepted by --accept",
+    )
+    yield style.ink.strong(style.say.counted(*known))
     for cause in overview.known:
         yield _indexed(cause, style, "  ")
         if (accepted := cause.accepted) is not None:
-            until = f", until {accepted.expires}" if accepted.expires else ""
+            until = style.say(", until {day}", day=accepted.expires) if accepted.expires else ""
             yield f"      {visible(accepted.reason)}{until}"
     yield ""
 
@@ -364,28 +394,6 @@ REASON_SCENARIOS_MAX = 3
 REASONS_MAX = 3
 
 DIALECT_WIDTH = 110
-
-EXIT_MEANINGS = {
-    ExitCode.PASSED: "no errors found",
-    ExitCode.FOUND: "your wallet does something wrong",
-    ExitCode.INTERRUPTED: "the run was interrupted; what ran is reported",
-    ExitCode.INTERNAL: "the simulator has a bug; your wallet is not to blame",
-    ExitCode.USAGE: "the command, its configuration or a scenario cannot be used",
-    ExitCode.NOTHING_SELECTED: "no scenario was selected",
-    ExitCode.INCONCLUSIVE: "no errors found, but some checks could not be completed",
-    ExitCode.UNREACHABLE: "the endpoint never answered, so nothing was judged",
-}
-
-RESULT_WORDS = {
-    ExitCode.PASSED: "PASSED",
-    ExitCode.FOUND: "FAILED",
-    ExitCode.INTERRUPTED: "INTERRUPTED",
-    ExitCode.INTERNAL: "INTERNAL ERROR",
-    ExitCode.USAGE: "UNUSABLE",
-    ExitCode.NOTHING_SELECTED: "NOTHING SELECTED",
-    ExitCode.INCONCLUSIVE: "INCONCLUSIVE",
-    ExitCode.UNREACHABLE: "UNREACHABLE",
-}
 
 # What went wrong stands first: the line may be cut where it is quoted.
 COUNT_ORDER = (
@@ -405,22 +413,22 @@ def closing(
     """Return what follows the findings."""
     yield from _dialect(overview, style) if every else _dialect_in_short(overview, style)
     yield from _reasons(overview, style, every=every)
-    rows = [("note", note) for note in _notes(overview, every=every)]
+    rows = [("note", note) for note in _notes(overview, style, every=every)]
     rows += [("report", f"{kind}: {path}") for kind, path in reports]
-    rows += [("next", step) for step in _next_steps(overview)]
-    rows.append(("exit", f"{int(overview.exit_code)}: {_exit_meaning(overview)}"))
+    rows += [("next", step) for step in _next_steps(overview, style.say)]
+    rows.append(("exit", f"{int(overview.exit_code)}: {_exit_meaning(overview, style.say)}"))
     yield from _rows(style, rows)
     yield result_line(overview, style)
 
 
-def _notes(overview: Overview, *, every: bool) -> Iterator[str]:
+def _notes(overview: Overview, style: FrameStyle, *, every: bool) -> Iterator[str]:
     """Return the notes; unless `every`, those that differ in numbers are one."""
     notes = overview.ended.notes if overview.ended else ()
     alike: dict[str, list[str]] = {}
     for note in notes:
         alike.setdefault(note if every else _without_numbers(note), []).append(note)
     for first, *more in alike.values():
-        yield f"{first} (and {len(more)} more like it; -v shows all)" if more else first
+        yield first + (style.say(" (and {n} more like it; -v shows all)", n=len(more)) if more else "")
 
 
 def _without_numbers(text: str) -> str:
@@ -428,43 +436,41 @@ def _without_numbers(text: str) -> str:
 
 
 def _rows(style: FrameStyle, rows: Iterable[tuple[str, str]]) -> Iterator[str]:
+    width = max(7, *(len(style.say(each)) for each in _ROWS))
     for key, text in rows:
-        yield f"{style.ink.faint(f'{key:<7}')} {visible(text)}"
+        yield f"{style.ink.faint(f'{style.say(key):<{width}}')} {visible(text)}"
+
+
+_ROWS = ("note", "report", "next", "exit")
 
 
 def result_line(overview: Overview, style: FrameStyle) -> str:
     """Return the last line: one word, the counts, and the size of the run."""
-    ink, code = style.ink, overview.exit_code
+    ink, say, code = style.ink, style.say, overview.exit_code
     paint = ink.good if code is ExitCode.PASSED else ink.bad
-    counts = [_count(overview, verdict) for verdict in COUNT_ORDER if overview.counts[verdict]]
-    for severity in (Severity.WARNING, Severity.NOTE):
-        if found := len(overview.of_severity(severity)):
-            counts.append(plural(found, severity.value))
-    size = plural(overview.calls, "call")
+    counts = [_count(overview, verdict, say) for verdict in COUNT_ORDER if overview.counts[verdict]]
+    if found := len(overview.of_severity(Severity.WARNING)):
+        counts.append(say.counted(found, "1 warning", "{n} warnings"))
+    if found := len(overview.of_severity(Severity.NOTE)):
+        counts.append(say.counted(found, "1 note", "{n} notes"))
+    size = say.counted(overview.calls, "1 call", "{n} calls")
     if overview.ended:
-        size += f" in {duration(overview.ended.duration_ns)}"
+        time = duration(overview.ended.duration_ns)
+        size = say.counted(overview.calls, "1 call in {time}", "{n} calls in {time}", time=time)
     if overview.started:
-        size += f", seed {overview.started.seed}"
-    return f"{paint(RESULT_WORDS[code])}  {', '.join(counts) or 'no scenario ran'} {ink.faint(f'({size})')}"
+        size += f", {say('seed')} {overview.started.seed}"
+    told = ", ".join(counts) or say("no scenario ran")
+    return f"{paint(say(RESULT_WORDS[code]))}  {told} {ink.faint(f'({size})')}"
 
 
-def _count(overview: Overview, verdict: Verdict) -> str:
+def _count(overview: Overview, verdict: Verdict, say: Words) -> str:
     """Return ``206 passed (2 with warnings)``."""
-    count = f"{overview.counts[verdict]:,} {verdict.value}"
+    count = f"{overview.counts[verdict]:,} {say(verdict.value)}"
     if verdict is Verdict.FAILED and (known := len(overview.known_failures)):
-        count += f" ({known:,} known)"
+        count += say(" ({n} known)", n=f"{known:,}")
     if verdict is Verdict.PASSED and (warned := overview.passed_with_warnings):
-        count += f" ({warned:,} with {'a warning' if warned == 1 else 'warnings'})"
+        count += say.counted(warned, " (1 with a warning)", " ({n} with warnings)")
     return count
-
-
-def duration(nanoseconds: int) -> str:
-    """Return ``2.31 s``, and from a minute on ``3 min 07 s``."""
-    hundredths = nanoseconds // 10_000_000
-    if hundredths < 6_000:
-        return f"{hundredths // 100}.{hundredths % 100:02d} s"
-    minutes, seconds = divmod(hundredths // 100, 60)
-    return f"{minutes} min {seconds:02d} s"
 
 
 def scenario_place(scenario: Scenario) -> str:
@@ -480,8 +486,8 @@ def _dialect(overview: Overview, style: FrameStyle) -> Iterator[str]:
     ]
     if not knobs:
         return
-    yield style.ink.strong("How your wallet behaves where guides differ.")
-    yield style.ink.faint("All of these are acceptable; use --policy NAME=VALUE to require one.")
+    yield style.ink.strong(style.say("How your wallet behaves where guides differ."))
+    yield style.ink.faint(style.say("All of these are acceptable; use --policy NAME=VALUE to require one."))
     name_width = max(display_width(name) for name, _, _ in knobs)
     value_width = max(display_width(value) for _, value, _ in knobs)
     for name, value, evidence in knobs:
@@ -495,9 +501,8 @@ def _dialect_in_short(overview: Overview, style: FrameStyle) -> Iterator[str]:
     """Return the values alone, in as few lines as hold them."""
     if not overview.dialect:
         return
-    yield style.ink.strong(
-        "How your wallet behaves where guides differ (all acceptable; -v shows how it was seen)"
-    )
+    head = "How your wallet behaves where guides differ (all acceptable; -v shows how it was seen)"
+    yield style.ink.strong(style.say(head))
     told = ", ".join(f"{visible(seen.knob)} {visible(seen.value)}" for seen in overview.dialect.values())
     yield from textwrap.wrap(told, style.width or DIALECT_WIDTH, initial_indent="  ", subsequent_indent="  ")
     yield ""
@@ -508,9 +513,9 @@ def _reasons(overview: Overview, style: FrameStyle, *, every: bool) -> Iterator[
     told = list(_by_reason(overview, every=every))
     limit = len(told) if every else REASONS_MAX
     for verdict, reason, scenarios in told[:limit]:
-        held = style.ink.odd(f"{len(scenarios):,} {verdict.value}")
+        held = style.ink.odd(f"{len(scenarios):,} {style.say(verdict.value)}")
         if overview.nothing_ran and reason == overview.root_cause:
-            yield f"{held}  for the reason above"
+            yield f"{held}  {style.say('for the reason above')}"
             continue
         yield f"{held}  {visible(next(iter(reason.splitlines()), ''))}"
         if not every and verdict not in NOT_PASSED:
@@ -518,9 +523,9 @@ def _reasons(overview: Overview, style: FrameStyle, *, every: bool) -> Iterator[
         for scenario in scenarios[:REASON_SCENARIOS_MAX]:
             yield f"   {scenario_place(scenario)}  {style.ink.faint(visible(scenario.name))}"
         if len(scenarios) > REASON_SCENARIOS_MAX:
-            yield f"   +{len(scenarios) - REASON_SCENARIOS_MAX:,} more"
-    if len(told) > limit:
-        yield f"{plural(len(told) - limit, 'more reason')}; -v shows all"
+            yield f"   {style.say('+{n} more', n=f'{len(scenarios) - REASON_SCENARIOS_MAX:,}')}"
+    if (more := len(told) - limit) > 0:
+        yield style.say.counted(more, "1 more reason; -v shows all", "{n} more reasons; -v shows all")
     if told:
         yield ""
 
@@ -536,51 +541,57 @@ def _by_reason(overview: Overview, *, every: bool) -> Iterator[tuple[Verdict, st
             yield verdict, reason, scenarios
 
 
-def _exit_meaning(overview: Overview) -> str:
+def _exit_meaning(overview: Overview, say: Words) -> str:
     if overview.exit_code is ExitCode.FOUND and not overview.of_severity(Severity.ERROR):
-        return "a scenario that is marked xfail passes"
-    warnings = len(overview.of_severity(Severity.WARNING))
-    told = [plural(len(overview.known), "known cause")] if overview.known else []
-    told += [plural(warnings, "warning")] if warnings else []
+        return say("a scenario that is marked xfail passes")
+    warnings, known = len(overview.of_severity(Severity.WARNING)), len(overview.known)
+    told = [say.counted(known, "1 known cause", "{n} known causes")] if known else []
+    told += [say.counted(warnings, "1 warning", "{n} warnings")] if warnings else []
     more = f" ({', '.join(told)})" if told and overview.exit_code is ExitCode.PASSED else ""
     meaning = EXIT_MEANINGS[overview.exit_code]
-    return (meaning.replace("no errors", "no new errors") if overview.known else meaning) + more
+    return say(meaning.replace("no errors", "no new errors") if known else meaning) + more
 
 
-def _next_steps(overview: Overview) -> list[str]:
+def _next_steps(overview: Overview, say: Words) -> list[str]:
     match overview.exit_code:
         case ExitCode.FOUND:
-            return list(_mend_and_repeat(overview))
+            return list(_mend_and_repeat(overview, say))
         case ExitCode.UNREACHABLE:
-            return [
-                "Is your wallet running, and are the host, port and path in --endpoint correct? "
-                "--wait-for 30s waits for it to start."
-            ]
+            return [say(_NOT_THERE)]
         case ExitCode.INCONCLUSIVE:
-            return ["See the reasons above."]
+            return [say("See the reasons above.")]
         case ExitCode.NOTHING_SELECTED:
-            return ["betrontech-sim list shows what can be selected."]
+            return [say("betrontech-sim list shows what can be selected.")]
         case ExitCode.INTERNAL:
-            return ["Please report it together with this output."]
+            return [say("Please report it together with this output.")]
         case ExitCode.PASSED if overview.started and ("--last-failed", "") in overview.started.selection:
-            return [f"What failed passes now. Run the whole suite: {whole_line(overview.started)}"]
+            passes = "What failed passes now. Run the whole suite: {line}"
+            return [say(passes, line=whole_line(overview.started))]
         case ExitCode.PASSED if overview.started and ("--quick", "") in overview.started.selection:
-            return [
-                "That was a quick look: it finds 99 of the 110 built-in defects that need no hook. Before "
-                f"money flows, run the whole suite: {whole_line(overview.started)}"
-            ]
+            return [say(_QUICK_LOOK, line=whole_line(overview.started))]
         case _:
             return []
 
 
-def _mend_and_repeat(overview: Overview) -> Iterator[str]:
+_NOT_THERE = (
+    "Is your wallet running, and are the host, port and path in --endpoint correct? "
+    "--wait-for 30s waits for it to start."
+)
+
+_QUICK_LOOK = (
+    "That was a quick look: it finds 99 of the 110 built-in defects that need no hook. Before money flows, "
+    "run the whole suite: {line}"
+)
+
+
+def _mend_and_repeat(overview: Overview, say: Words) -> Iterator[str]:
     """Return how the first cause is fixed, and the line that shows whether it is gone."""
     errors = overview.of_severity(Severity.ERROR)
     if not errors:
-        yield "Remove `xfail` from the scenarios that pass now."
+        yield say("Remove `xfail` from the scenarios that pass now.")
         return
     rule = errors[0].shown.finding.rule
     if not rule.startswith("EXP-"):  # the rule of a claim says nothing about what its author expects
-        yield f"How to fix it: betrontech-sim explain {rule}"
+        yield f"{say('How to fix it')}: betrontech-sim explain {rule}"
     if overview.started is not None:
-        yield f"Then: {repeat_line(overview.started, last_failed=not overview.nothing_ran)}"
+        yield f"{say('Then')}: {repeat_line(overview.started, last_failed=not overview.nothing_ran)}"

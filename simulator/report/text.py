@@ -76,6 +76,15 @@ def plural(count: int, noun: str, many: str = "") -> str:
     return f"{count:,} {noun if count == 1 else many or noun + 's'}"
 
 
+def duration(nanoseconds: int) -> str:
+    """Return ``2.31 s``, and from a minute on ``3 min 07 s``."""
+    hundredths = nanoseconds // 10_000_000
+    if hundredths < 6_000:
+        return f"{hundredths // 100}.{hundredths % 100:02d} s"
+    minutes, seconds = divmod(hundredths // 100, 60)
+    return f"{minutes} min {seconds:02d} s"
+
+
 def _escape(match: re.Match[str]) -> str:
     character = match.group()
     code = ord(character)

@@ -235,8 +235,8 @@ class RunSettings(Frozen, kw_only=True):
     lang: Lang | None = setting(
         "--lang",
         kinds.choice(Lang),
-        "The language of HTML pages (by default that of the locale) and of what is printed of causes "
-        "(by default English).",
+        "The language of what people read: what is printed, HTML pages, summaries. By default that of the "
+        "locale.",
         default=None,
     )
     color: Color = setting(
