@@ -20,9 +20,8 @@ from simulator.core.languages import Lang
 from simulator.core.webhooks import Method
 from simulator.report.languages import texts_in
 from simulator.serve.console.exports import code_of
-from simulator.serve.console.frame import POLICY, TEXTS
-from simulator.serve.console.pages import shown_body
-from simulator.serve.console.plots import LEFT, WIDTH, time_axis
+from simulator.serve.console.frame import POLICY, TEXTS, shown_body
+from simulator.serve.console.plots import CANVASES, WIDE, time_axis
 from simulator.serve.entries import Purpose
 
 PAGES = (
@@ -246,15 +245,16 @@ def test_the_axis_is_time_and_leaves_out_an_hour_in_which_nothing_happened() -> 
     assert axis.x(2000) - axis.x(1000) == pytest.approx(second, abs=0.2)
     assert axis.x(3_603_000) - axis.x(3_602_000) == pytest.approx(second, abs=0.2)
     assert axis.x(2000) < axis.breaks[0].x < axis.x(3_602_000)
-    assert axis.x(3_603_000) <= WIDTH
+    assert axis.x(3_603_000) <= WIDE.width
     assert [tick.x for tick in axis.ticks] == sorted({tick.x for tick in axis.ticks})
 
 
 @pytest.mark.parametrize("times", [[5], [5, 5, 5], [0, 1], [0, 10**12], list(range(0, 10**6, 997))])
 def test_the_axis_has_room_for_any_times(times: list[int]) -> None:
-    axis = time_axis(times)
-    assert all(LEFT <= axis.x(at) <= WIDTH for at in times)
-    assert axis.ticks
+    for canvas in CANVASES:
+        axis = time_axis(times, canvas)
+        assert all(canvas.left <= axis.x(at) <= canvas.width for at in times)
+        assert axis.ticks
 
 
 def test_what_is_not_there_says_so_as_a_page(control: Control) -> None:
@@ -318,6 +318,7 @@ def test_every_text_is_used() -> None:
         "filter_",
         "check_",
         "closing_",
+        "level_",
     )
     texts = texts_in(TEXTS, Lang.ENGLISH)
     names = [*(name for name in texts if name != "js"), *texts["js"]]

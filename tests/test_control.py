@@ -338,11 +338,12 @@ def test_calls_that_were_under_way_together_are_lanes() -> None:
         assert plot.took_ns == 45 * ms
         client = control.api.client
         together = client.get("/console/exchange/3").get_data(as_text=True)
-        assert together.count('class="lane accepted"') == 3
+        # Each is drawn for a wide screen and for a phone.
+        assert together.count('class="lane accepted"') == 2 * 3
         assert 'class="lane' not in client.get("/console/exchange/1").get_data(as_text=True)
         assert (
             client.get("/console/player?agent=demo&player=1000").get_data(as_text=True).count('class="lane ')
-            == 3
+            == 2 * 3
         )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from control_client import Control, controlled
+from simulator.core.languages import Lang
+from simulator.serve.console.frame import capital, sentence
 
 
 def resend_bet(control: Control, times: int, player: str = "1000", amount: str = "10.00") -> list[int]:
@@ -101,12 +103,32 @@ def test_the_findings_page_says_how_much_how_to_fix_it_and_where() -> None:
     with controlled("bet-charged-again") as control:
         repeats = resend_bet(control, 2)
         page = control.api.client.get("/console/findings").get_data(as_text=True)
-        for part in ("20.00 too little in all", "How to fix it:", "things that no right wallet does"):
+        for part in ("20.00 too little in all", "How to fix it:", "Errors found in your wallet: "):
             assert part in page
         assert f"/console/exchange/{repeats[-1]}" in page
         assert "No errors found." in control.api.client.get("/console/findings?player=1099").get_data(
             as_text=True
         )
+
+
+def test_a_wallet_that_refuses_every_call_makes_the_url_and_the_player_suspect() -> None:
+    """Nothing is judged then, and findings, verdict and the first page say what to check."""
+    with controlled() as control:
+        control.read("nobody")
+        told = control.get("/verdict")
+        assert (told["verdict"], told["exit_code"]) == ("inconclusive", 6)
+        assert told["reason"] == "your wallet refused every call; check the webhook URL and the player"
+        for path in ("/console/findings", "/console/connect"):
+            page = control.api.client.get(path).get_data(as_text=True)
+            assert "Your wallet refused every call" in page
+            assert "No error has been found" not in page
+
+
+def test_sentences_of_reports_are_sentences_on_a_page() -> None:
+    """They begin with a capital letter of their language, unless a name comes first, and end with a stop."""
+    assert sentence("is the path right?", Lang.TURKISH) == "İs the path right?"
+    assert sentence("user_balance is cached", Lang.ENGLISH) == "user_balance is cached."
+    assert sentence("", Lang.ENGLISH) == ""
 
 
 def test_a_cause_is_said_in_the_language_that_is_asked_for() -> None:
@@ -129,8 +151,9 @@ def test_a_cause_is_said_in_the_language_that_is_asked_for() -> None:
                     each["message"] = cause["occurrences"][0]["message"]
                 assert {**other, **{name: cause[name] for name in sentences}} == cause
         page = client.get("/console/findings", headers={"Accept-Language": "tr"}).get_data(as_text=True)
-        assert asked["tr"]["findings"][0]["title"] in page
-        assert english[0]["title"] not in page
+        title = asked["tr"]["findings"][0]["title"]
+        assert capital(title, Lang.TURKISH) in page
+        assert english[0]["title"][1:] not in page
         refused = client.post("/_sim/findings/dismiss?lang=tr", json={"cause": "x"}).get_json()
         assert (refused["error"], refused["parameter"]) == ("NOT_FOUND", "cause")
         assert '"x"' in refused["message"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from simulator.core.webhooks import NoReplyKind
+
 SHOWN_MAX = 20
 
 QUOTED_MAX = 60
@@ -76,3 +78,24 @@ def status_hint(status: int) -> str:
     if 300 <= status < 400:
         return "redirects are not followed: give the final URL"
     return "your wallet answered with a server error; its own log should say why" if status >= 500 else ""
+
+
+NOT_CONNECTED = (
+    "is your wallet running on that port, and does it listen on that address "
+    "(in a container it must listen on 0.0.0.0)?"
+)
+
+_SILENCES = {
+    NoReplyKind.CONNECT: NOT_CONNECTED,
+    NoReplyKind.TIMEOUT: "your wallet is stuck or slow; --timeout 30s waits longer",
+    NoReplyKind.CLOSED: "your wallet may have crashed on the call; its log should say why",
+    NoReplyKind.RESET: "your wallet may have crashed on the call; its log should say why",
+    NoReplyKind.CUT: "your wallet may have crashed while it answered; its log should say why",
+    NoReplyKind.GARBAGE: "what listens there does not speak HTTP/1.1: is it the right port?",
+    NoReplyKind.OVERSIZED: "a wallet's answer is short: is it the right path?",
+}
+
+
+def silence_hint(kind: NoReplyKind) -> str:
+    """Return what to check when a call got no answer; empty where there is nothing to say."""
+    return _SILENCES.get(kind, "")

@@ -11,7 +11,7 @@ from simulator.core.money import CENT, format_money
 from simulator.core.profiles import WireProfile
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Exchange, Method, NoReply, NoReplyKind, Reply, WebhookRequest
-from simulator.core.words import status_hint
+from simulator.core.words import NOT_CONNECTED, silence_hint, status_hint
 from simulator.errors import EndpointUnreachable
 from simulator.judge.replies import read_reply
 from simulator.run.profile_fit import fitting_profiles, try_bet
@@ -111,10 +111,7 @@ def _connection_hint(target: Target, contained: bool) -> str:
             "host.docker.internal (on Linux with --add-host host.docker.internal:host-gateway), and one in "
             "another container by its service name"
         )
-    return (
-        "is your wallet running on that port, and does it listen on that address "
-        "(in a container it must listen on 0.0.0.0)?"
-    )
+    return NOT_CONNECTED
 
 
 def _answers(sender: Sender, player: str, profile: WireProfile) -> Iterator[Check]:
@@ -135,19 +132,9 @@ def _answers(sender: Sender, player: str, profile: WireProfile) -> Iterator[Chec
     yield _speed([exchange, *more])
 
 
-_ANSWER_HINTS = {
-    NoReplyKind.TIMEOUT: "your wallet is stuck or slow; --timeout 30s waits longer",
-    NoReplyKind.CLOSED: "your wallet may have crashed on the call; its log should say why",
-    NoReplyKind.RESET: "your wallet may have crashed on the call; its log should say why",
-    NoReplyKind.CUT: "your wallet may have crashed while it answered; its log should say why",
-    NoReplyKind.GARBAGE: "what listens there does not speak HTTP/1.1: is it the right port?",
-    NoReplyKind.OVERSIZED: "a wallet's answer is short: is it the right path?",
-}
-
-
 def _unanswered(reply: NoReply, exchange: Exchange) -> Check:
     took_ns = monotonic_ns() - exchange.sent_ns
-    hint = _ANSWER_HINTS.get(reply.kind, "")
+    hint = silence_hint(reply.kind)
     return Check("answer", Health.FAILED, reply.detail, hint, took_ns, reached=reply.answered)
 
 

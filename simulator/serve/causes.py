@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from simulator.core.findings import CallVerdict, Finding, Severity
+from simulator.core.findings import CallVerdict, Finding, Outcome, Severity
 from simulator.core.money import Money
 from simulator.core.values import Frozen
 from simulator.law.rules import rule, rule_ids, words_of
@@ -122,8 +122,16 @@ class SeenCauses:
             return ServedVerdict("failed", 1, "your wallet does what no right wallet does", causes)
         judged = (CallVerdict.RIGHT, CallVerdict.NOTED)
         if not any(self._journal.count(Filter(verdict=each.value)) for each in judged):
-            return ServedVerdict("inconclusive", 6, "no call to your wallet could be judged yet", causes)
+            return ServedVerdict("inconclusive", 6, self._why_unjudged(), causes)
         return ServedVerdict("passed", 0, "every call that could be judged was right", causes)
+
+    def _why_unjudged(self) -> str:
+        accepted, refused = (
+            self._journal.count(Filter(outcome=each)) for each in (Outcome.ACCEPTED, Outcome.REFUSED)
+        )
+        if refused and not accepted:
+            return "your wallet refused every call; check the webhook URL and the player"
+        return "no call to your wallet could be judged yet"
 
     def _cause(self, row: tuple[Any, ...], conditions: list[str], values: list[Value]) -> SeenCause:
         cause, rank, count, first, latest = row
@@ -137,7 +145,7 @@ class SeenCauses:
             title=title_of(finding),
             message=finding.message,
             why=finding.why,
-            fix=rule(finding.rule).fix if finding.rule in rule_ids() else "",
+            fix=fix_of(finding.rule),
             hint=occurrences[0].entry.hint,
             count=count,
             amount=self._amount(mine, with_cause),
@@ -180,6 +188,11 @@ def _as_in_reports(found: Sequence[SeenCause]) -> list[SeenCause]:
     )
     by_key = {each.cause: each for each in found}
     return [replace(by_key[each.key], may_follow_from=each.may_follow_from) for each in causes.ranked()]
+
+
+def fix_of(rule_id: str) -> str:
+    """Return how to fix a wallet that breaks the rule; empty for a rule that is not in the catalogue."""
+    return rule(rule_id).fix if rule_id in rule_ids() else ""
 
 
 def title_of(finding: Finding) -> str:

@@ -24,7 +24,7 @@ from simulator.core.webhooks import (
     WebhookRequest,
     WireRequest,
 )
-from simulator.core.words import call_hint
+from simulator.core.words import call_hint, silence_hint
 from simulator.judge.findings import kept_finding
 from simulator.serve.store import Value
 
@@ -72,9 +72,11 @@ class Entry(Frozen, kw_only=True):
 
     @property
     def hint(self) -> str:
-        """Return what the status of the answer hints at; empty where it says nothing about the cause."""
-        accepted = self.call.outcome is Outcome.ACCEPTED
-        return "" if accepted or self.reply is None else call_hint(self.reply.status)
+        """Return what the answer or its absence hints at; empty where it says nothing about the cause."""
+        reply = self.call.exchange.reply
+        if self.call.outcome is Outcome.ACCEPTED or self.call.exchange.fault:
+            return ""
+        return silence_hint(reply.kind) if isinstance(reply, NoReply) else call_hint(reply.status)
 
     @property
     def agent(self) -> str:

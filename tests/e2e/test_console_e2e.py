@@ -113,7 +113,7 @@ def test_one_exchange_shows_both_sides_and_is_sent_again(browser: Browser, contr
         page.get_by_role("button", name="Send again").click()
         expect(page.locator(".toast.accepted")).to_contain_text("Sent again: accepted")
         page.locator('li.row[data-verdict="wrong"]').click()
-        expect(page.locator("#detail .finding")).to_contain_text("a bet that is sent again is charged again")
+        expect(page.locator("#detail .finding")).to_contain_text("A bet that is sent again is charged again.")
         expect(page.locator("#detail .attempts li")).to_have_count(2)
         with page.expect_download() as saved:
             page.get_by_role("link", name="As scenario").click()

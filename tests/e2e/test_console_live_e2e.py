@@ -152,7 +152,7 @@ def test_an_exchange_that_is_looked_at_shows_what_is_said_of_it_later(
         page.locator(f'li.row[data-number="{number}"]').click()
         detail = page.locator("#detail")
         detail.locator("summary").first.click()
-        expect(detail.locator(".verdict").first).to_have_text("open")
+        expect(detail.locator(".verdict").first).to_have_text("undecided")
         judge(journal, number, CallVerdict.RIGHT)
         expect(detail.locator(".verdict").first).to_have_text("right")
         expect(detail.locator("details").first).to_have_attribute("open", "")

@@ -14,6 +14,7 @@ from typing import Any
 
 from flask import Blueprint, Response, render_template, request
 
+from simulator.core.findings import Outcome, Severity
 from simulator.core.secrets import Secrets, mask_url
 from simulator.core.values import Frozen
 from simulator.core.webhooks import WireRequest, curl_line
@@ -102,18 +103,26 @@ def api_url(state: ServerState) -> str:
 
 
 class ConnectionSteps(Frozen):
-    """How far the connection is: calls to the API, webhooks that were answered, errors that were found."""
+    """How far the connection is: calls to the API, webhooks by their outcome, errors that were found.
+
+    `verdict` is that on the wallet so far.
+    """
 
     api_calls: int
-    webhooks: int
+    accepted: int
+    refused: int
     errors: int
+    verdict: str
 
     @classmethod
     def of(cls, state: ServerState) -> ConnectionSteps:
         delivery = state.delivery
-        errors = sum(each.severity == "error" for each in delivery.causes.all())
-        answered = sum(delivery.journal.count(Filter(outcome=each)) for each in ("accepted", "refused"))
-        return cls(state.api_log.latest, answered, errors)
+        verdict = delivery.causes.verdict()
+        errors = sum(each.severity is Severity.ERROR for each in verdict.causes)
+        accepted, refused = (
+            delivery.journal.count(Filter(outcome=each)) for each in (Outcome.ACCEPTED, Outcome.REFUSED)
+        )
+        return cls(state.api_log.latest, accepted, refused, errors, verdict.verdict)
 
 
 def is_untouched(state: ServerState) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -75,7 +77,10 @@ class Frame(Frozen):
         texts = texts_in(TEXTS, lang)
         return {
             "t": texts,
-            "said": Words(lang),
+            "said": (said := Words(lang)),
+            "capital": lambda text: capital(text, lang),
+            "headline": lambda text: capital(said(text), lang),
+            "sentence": lambda text: sentence(said(text), lang),
             "lang": lang,
             "langs": NAMES,
             "version": __version__,
@@ -105,8 +110,8 @@ def _written(texts: Texts) -> dict[str, Callable[[Any], str]]:
         "money": _money,
         "count": lambda number: f"{number:,}".replace(",", texts["thousands"]),
         "change": lambda amount: format_change(amount) if amount else format_money(amount),
-        "duration": _duration,
-        "span": span_text,
+        "duration": lambda duration_ns: _duration(duration_ns).replace(".", texts["decimal"]),
+        "span": lambda span_ms: span_text(span_ms, texts["units"]),
         "moment": _moment,
         "iso": utc_text,
     }
@@ -120,19 +125,34 @@ def _duration(duration_ns: int | None) -> str:
     if duration_ns is None:
         return ""
     ms = duration_ns / 1e6
+    if ms < 0.05:
+        return "< 0.1 ms"
     return f"{ms:.1f} ms" if ms < 10 else f"{ms:.0f} ms" if ms < 10_000 else f"{ms / 1000:.1f} s"
 
 
-def span_text(span_ms: int) -> str:
+def span_text(span_ms: int, units: str = "d h min s") -> str:
     """Return a length of time in its largest unit that fits, and the next one: ``1 h 30 min``."""
     left, found = span_ms // 1000, []
-    for unit, seconds in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
+    for unit, seconds in zip(units.split(), (86_400, 3600, 60, 1), strict=True):
         count, left = divmod(left, seconds)
         if count:
             found.append(f"{count} {unit}")
         elif found:
             break
     return " ".join(found[:2]) or f"{span_ms} ms"
+
+
+def capital(text: str, lang: Lang) -> str:
+    """Return a text that begins with a capital letter, unless it begins with a name such as user_balance."""
+    first = text.partition(" ")[0]
+    if not text or (not first.isalpha() and "'" not in first):
+        return text
+    return ("İ" if lang is Lang.TURKISH and text[0] == "i" else text[0].upper()) + text[1:]
+
+
+def sentence(text: str, lang: Lang) -> str:
+    """Return a text as a sentence, with a capital letter and a full stop."""
+    return capital(text, lang) + ("" if not text or text[-1] in ".!?…:)" else ".")
 
 
 def _moment(at_ms: int) -> str:
@@ -151,6 +171,76 @@ def _utc(at_ms: int) -> datetime:
     except (OverflowError, ValueError, OSError):
         # The clock was moved beyond the calendar.
         return datetime.max.replace(tzinfo=UTC)
+
+
+# --- bodies, as a person reads them ---------------------------------------------------------------
+
+PIECES_MAX = 4000
+
+CHARS_MAX = 65_536
+
+INDENT = "  "
+
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},:]|[^\s\[\]{},:"]+')
+
+Piece = tuple[str, str]
+"""A kind (key, text, number, word or empty), and its characters."""
+
+
+class Shown(Frozen):
+    """A body in pieces. `whole` is False if it was cut."""
+
+    pieces: tuple[Piece, ...]
+    whole: bool = True
+
+
+def shown_body(body: bytes) -> Shown:
+    """Return JSON with line breaks and all its characters; other text as it is, invalid UTF-8 replaced."""
+    text = body.decode("utf-8", "replace")
+    cut = text[:CHARS_MAX]
+    if len(cut) < len(text) or not _is_json(cut):
+        return Shown((("", cut),), len(cut) == len(text))
+    tokens = _TOKEN.findall(cut)
+    if len(tokens) > PIECES_MAX:
+        return Shown((("", cut),))
+    return Shown(tuple(_laid_out(tokens)))
+
+
+def _is_json(text: str) -> bool:
+    try:
+        # Numbers stay text: one of ten thousand digits is JSON, too.
+        json.loads(text, parse_int=str, parse_float=str)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _laid_out(tokens: list[str]) -> list[Piece]:
+    pieces: list[Piece] = []
+    depth = 0
+    for place, token in enumerate(tokens):
+        after = tokens[place + 1] if place + 1 < len(tokens) else ""
+        if token in ("{", "["):
+            depth += 1
+            empty = after in ("}", "]")
+            pieces.append(("", token if empty else f"{token}\n{INDENT * depth}"))
+        elif token in ("}", "]"):
+            depth -= 1
+            empty = tokens[place - 1] in ("{", "[")
+            pieces.append(("", token if empty else f"\n{INDENT * depth}{token}"))
+        elif token == ",":
+            pieces.append(("", f",\n{INDENT * depth}"))
+        elif token == ":":
+            pieces.append(("", ": "))
+        else:
+            pieces.append((_kind(token, after), token))
+    return pieces
+
+
+def _kind(token: str, after: str) -> str:
+    if token.startswith('"'):
+        return "key" if after == ":" else "text"
+    return "word" if token[0].isalpha() else "number"
 
 
 # --- log in, log out, choose a language -----------------------------------------------------------

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from dataclasses import asdict
 
 from flask import Blueprint, Response, redirect, request
@@ -11,11 +9,11 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from simulator.core.mappings import WHOLE_MAX, Fields
 from simulator.core.money import Money, money_text
-from simulator.core.values import Frozen
 from simulator.core.webhooks import Method
 from simulator.law.rules import UnknownRule, rule
 from simulator.report.languages import REPORTS, texts_in
 from simulator.serve.answers import Denied, ErrorCode, answer
+from simulator.serve.causes import fix_of
 from simulator.serve.console.access import Access
 from simulator.serve.console.connect import PLAYER, add_connect_page, is_untouched
 from simulator.serve.console.control import (
@@ -27,13 +25,12 @@ from simulator.serve.console.control import (
 from simulator.serve.console.control_findings import CAUSE_FILTERS, cause_filter_of
 from simulator.serve.console.explorer import add_explorer_page
 from simulator.serve.console.exports import code_of, request_headers
-from simulator.serve.console.frame import Frame, add_guard, add_login, guard_page
+from simulator.serve.console.frame import Frame, add_guard, add_login, guard_page, shown_body
 from simulator.serve.console.plots import (
+    CANVASES,
     HEIGHT,
-    LEFT,
     STRIP,
     STRIP_SPACE,
-    WIDTH,
     LanePlot,
     balance_plot,
     lane_plot,
@@ -43,7 +40,7 @@ from simulator.serve.console.plots import (
 from simulator.serve.console.requests import add_request_pages
 from simulator.serve.entries import SHARES, Entry, Filter, percentiles
 from simulator.serve.fields import FILTERS, WORDS, filter_of, lang_wanted, query_of, resumed_at
-from simulator.serve.journal import ANSWERED_MAX, Journal
+from simulator.serve.journal import ANSWERED_MAX, Journal, Span
 from simulator.serve.obligations import State
 from simulator.serve.play.seats import Seats
 from simulator.serve.state import ServerState, derived_key
@@ -135,7 +132,7 @@ def add_exchange_page(routes: Blueprint, frame: Frame) -> None:
             code=code_of(entry, state.agents),
             attempts=list(reversed(attempts)),
             overlaps=overlaps_of(entry, journal),
-            width=WIDTH,
+            fixes={each.rule: fix_of(each.rule) for each in entry.findings},
         )
 
 
@@ -168,12 +165,10 @@ def add_player_pages(routes: Blueprint, frame: Frame) -> None:
             agent=agent,
             player=player,
             points=points,
-            plot=balance_plot(points),
-            width=WIDTH,
+            plots=[plot for each in CANVASES if (plot := balance_plot(points, each))],
             height=HEIGHT,
-            left=LEFT,
             strip=STRIP_SPACE + STRIP,
-            overlaps=[lane_plot(each) for each in journal.overlaps(agent, player)[:OVERLAPS_SHOWN]],
+            overlaps=[_lanes(each) for each in journal.overlaps(agent, player)[:OVERLAPS_SHOWN]],
             standing=state.delivery.referees.standing((agent, player)),
         )
 
@@ -208,12 +203,15 @@ def add_finding_pages(routes: Blueprint, frame: Frame) -> None:
     def findings_page() -> Response:
         fields = query_of(request, *CAUSE_FILTERS, *_VIEW)
         causes = delivery.causes.all(**cause_filter_of(fields))
+        verdict = delivery.causes.verdict()
         return frame.page(
             "findings.html",
             causes=causes,
             titles={each.cause: each.title for each in causes},
-            verdict=delivery.causes.verdict(),
+            verdict=verdict,
+            dismissed=len(verdict.causes) - len(delivery.causes.all()),
             wanted={name: fields.text(name, "") for name in CAUSE_FILTERS},
+            agents=[agent.code for agent in frame.state.agents.all()],
         )
 
     @routes.get("/console/undelivered")
@@ -232,19 +230,18 @@ def add_finding_pages(routes: Blueprint, frame: Frame) -> None:
     def latency_page() -> Response:
         fields = query_of(request, *FILTERS, *_VIEW)
         wanted = filter_of(fields)
-        calls = journal.answered(wanted)
+        calls, counts = journal.answered(wanted), journal.latencies(wanted)
         return frame.page(
             "latency.html",
             wanted=asdict(wanted),
             words=WORDS,
+            agents=[agent.code for agent in frame.state.agents.all()],
             latencies=percentiles(calls),
             shares=SHARES,
-            over_time=latency_plot(calls),
+            over_time=[plot for each in CANVASES if (plot := latency_plot(calls, each))],
             most=ANSWERED_MAX,
-            columns=latency_columns(journal.latencies(wanted)),
-            width=WIDTH,
+            columns=[(each, latency_columns(counts, each)) for each in CANVASES],
             height=HEIGHT,
-            left=LEFT,
         )
 
 
@@ -283,12 +280,16 @@ def add_compose_page(routes: Blueprint, frame: Frame) -> None:
         return frame.page("compose.html", values=values, fields=documented, agents=agents)
 
 
-def overlaps_of(entry: Entry, journal: Journal) -> list[LanePlot]:
+def overlaps_of(entry: Entry, journal: Journal) -> list[list[LanePlot]]:
     """Return the calls of the player that were under way together with this one, if there are any."""
     if not entry.request.player:
         return []
     groups = journal.overlaps(entry.agent, entry.request.player, around=entry.number)
-    return [lane_plot(group) for group in groups if entry.number in [each.number for each in group]]
+    return [_lanes(group) for group in groups if entry.number in [each.number for each in group]]
+
+
+def _lanes(group: list[Span]) -> list[LanePlot]:
+    return [lane_plot(group, each) for each in CANVASES]
 
 
 def _is_entered() -> bool:
@@ -323,76 +324,6 @@ def _feed(frame: Frame) -> Feed:
         ]
 
     return Feed(journal, wanted.standing, since, rows, backlog_max=BACKLOG_MAX)
-
-
-# --- bodies, as a person reads them ---------------------------------------------------------------
-
-PIECES_MAX = 4000
-
-CHARS_MAX = 65_536
-
-INDENT = "  "
-
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},:]|[^\s\[\]{},:"]+')
-
-Piece = tuple[str, str]
-"""A kind (key, text, number, word or empty), and its characters."""
-
-
-class Shown(Frozen):
-    """A body in pieces. `whole` is False if it was cut."""
-
-    pieces: tuple[Piece, ...]
-    whole: bool = True
-
-
-def shown_body(body: bytes) -> Shown:
-    """Return JSON with line breaks and all its characters; other text as it is, invalid UTF-8 replaced."""
-    text = body.decode("utf-8", "replace")
-    cut = text[:CHARS_MAX]
-    if len(cut) < len(text) or not _is_json(cut):
-        return Shown((("", cut),), len(cut) == len(text))
-    tokens = _TOKEN.findall(cut)
-    if len(tokens) > PIECES_MAX:
-        return Shown((("", cut),))
-    return Shown(tuple(_laid_out(tokens)))
-
-
-def _is_json(text: str) -> bool:
-    try:
-        # Numbers stay text: one of ten thousand digits is JSON, too.
-        json.loads(text, parse_int=str, parse_float=str)
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
-def _laid_out(tokens: list[str]) -> list[Piece]:
-    pieces: list[Piece] = []
-    depth = 0
-    for place, token in enumerate(tokens):
-        after = tokens[place + 1] if place + 1 < len(tokens) else ""
-        if token in ("{", "["):
-            depth += 1
-            empty = after in ("}", "]")
-            pieces.append(("", token if empty else f"{token}\n{INDENT * depth}"))
-        elif token in ("}", "]"):
-            depth -= 1
-            empty = tokens[place - 1] in ("{", "[")
-            pieces.append(("", token if empty else f"\n{INDENT * depth}{token}"))
-        elif token == ",":
-            pieces.append(("", f",\n{INDENT * depth}"))
-        elif token == ":":
-            pieces.append(("", ": "))
-        else:
-            pieces.append((_kind(token, after), token))
-    return pieces
-
-
-def _kind(token: str, after: str) -> str:
-    if token.startswith('"'):
-        return "key" if after == ":" else "text"
-    return "word" if token[0].isalpha() else "number"
 
 
 # --- the blueprints -------------------------------------------------------------------------------

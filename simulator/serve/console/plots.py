@@ -14,19 +14,37 @@ from simulator.core.values import Frozen
 from simulator.serve.entries import BOUNDS_MS, SHARES, AnsweredCall, LatencyCount, shares_of
 from simulator.serve.journal import BalancePoint, Span
 
-WIDTH, HEIGHT = 960, 300
+HEIGHT = 300
 
-LEFT, RIGHT, TOP, BOTTOM = 92, 12, 14, 34
+RIGHT, TOP, BOTTOM = 12, 14, 34
 
 STRIP, STRIP_SPACE = 64, 34
 
-TICKS = 5
+
+class Canvas(Frozen):
+    """The place of a plot: its width, the room for labels on the left, and how many ticks fit below.
+
+    Lanes have labels of their own: beside the bar from `lane_left` on, or above it, where that is 0.
+    """
+
+    name: str
+    width: int
+    left: int
+    ticks: int
+    lane_left: int
+    lane_height: int
+
+
+WIDE = Canvas("wide", 960, 92, 5, 250, 30)
+
+NARROW = Canvas("narrow", 400, 70, 2, 0, 46)
+"""For a phone, on which the text of a wide plot would be too small to read."""
+
+CANVASES = (WIDE, NARROW)
 
 GRIDS = 4
 
 COLUMNS_MIN = 6
-
-BREAKS_MAX = 6
 
 BREAK_PX = 26.0
 
@@ -77,18 +95,18 @@ class Axis(Frozen):
         return round(x + (x_end - x) * (at_ms - start) / (end - start), 1)
 
 
-def time_axis(times_ms: Sequence[int]) -> Axis:
+def time_axis(times_ms: Sequence[int], canvas: Canvas = WIDE) -> Axis:
     """Return the axis from the first to the last of these times, which are in order."""
     first, last = times_ms[0], max(times_ms[-1], times_ms[0] + 1)
     idle = sorted(((b - a, a, b) for a, b in pairwise(times_ms)), reverse=True)
     left_ms, cut = last - first, []
-    for gap, start, end in idle[:BREAKS_MAX]:
+    for gap, start, end in idle[: canvas.ticks + 1]:
         if gap * 2 < left_ms or left_ms - gap < 1:
             break
         cut.append((start, end))
         left_ms -= gap
-    px_per_ms = (WIDTH - LEFT - RIGHT - 4 - BREAK_PX * len(cut)) / left_ms
-    knots, breaks, x, at = [(first, float(LEFT))], [], float(LEFT), first
+    px_per_ms = (canvas.width - canvas.left - RIGHT - 4 - BREAK_PX * len(cut)) / left_ms
+    knots, breaks, x, at = [(first, float(canvas.left))], [], float(canvas.left), first
     for start, end in sorted(cut):
         x += (start - at) * px_per_ms
         knots += [(start, x)] if start > at else []
@@ -97,12 +115,12 @@ def time_axis(times_ms: Sequence[int]) -> Axis:
         knots.append((end, x))
     if last > at:
         knots.append((last, x + (last - at) * px_per_ms))
-    return Axis(tuple(knots), tuple(breaks), _ticks(knots))
+    return Axis(tuple(knots), tuple(breaks), _ticks(knots, canvas))
 
 
-def _ticks(knots: Sequence[tuple[int, float]]) -> tuple[Tick, ...]:
+def _ticks(knots: Sequence[tuple[int, float]], canvas: Canvas) -> tuple[Tick, ...]:
     """Return ticks at the ends and between, so far from one another that their texts have room."""
-    room = (WIDTH - LEFT) / (TICKS + 1)
+    room = (canvas.width - canvas.left) / (canvas.ticks + 1)
     found = [Tick(round(knots[0][1], 1), knots[0][0])]
     for (start, x), (end, x_end) in pairwise(knots):
         count = int((x_end - x) // room)
@@ -141,9 +159,10 @@ class BalancePlot(Frozen):
     difference: str | None
     zero: float
     strip_grids: tuple[Grid, ...]
+    canvas: Canvas
 
 
-def balance_plot(points: Sequence[BalancePoint]) -> BalancePlot | None:
+def balance_plot(points: Sequence[BalancePoint], canvas: Canvas = WIDE) -> BalancePlot | None:
     """Return the plot of a player's balances over time, or None without any."""
     amounts = [
         amount for point in points for amount in (point.answered, point.expected) if amount is not None
@@ -154,7 +173,7 @@ def balance_plot(points: Sequence[BalancePoint]) -> BalancePlot | None:
     # The margin puts a flat line in the middle.
     margin = max((high - low) // 10, 100)
     low, high = Money(low - margin), Money(high + margin)
-    axis = time_axis([point.at_ms for point in points])
+    axis = time_axis([point.at_ms for point in points], canvas)
     scale = _Scale(low, high, TOP, HEIGHT - BOTTOM)
     both = [
         (axis.x(point.at_ms), point.answered, point.expected)
@@ -172,6 +191,7 @@ def balance_plot(points: Sequence[BalancePoint]) -> BalancePlot | None:
         scale.grids(GRIDS),
         axis,
         *_strip([(x, Money(answered - expected)) for x, answered, expected in both]),
+        canvas,
     )
 
 
@@ -274,7 +294,7 @@ class Column(Frozen):
         return {outcome.value: sum(b.count for b in self.bars if b.outcome is outcome) for outcome in Outcome}
 
 
-def latency_columns(counts: Sequence[LatencyCount]) -> tuple[Column, ...]:
+def latency_columns(counts: Sequence[LatencyCount], canvas: Canvas = WIDE) -> tuple[Column, ...]:
     """Return a column for every class up to the slowest call, with the bars of its outcomes stacked."""
     bounds = (*BOUNDS_MS, None)
     seen = [bounds.index(each.below_ms) for each in counts]
@@ -283,11 +303,11 @@ def latency_columns(counts: Sequence[LatencyCount]) -> tuple[Column, ...]:
     shown = bounds[: max(*seen, COLUMNS_MIN - 1) + 1]
     totals = [sum(each.count for each in counts if each.below_ms == bound) for bound in shown]
     per_call = (HEIGHT - TOP - BOTTOM) / max(totals)
-    step = (WIDTH - LEFT - RIGHT) / len(shown)
+    step = (canvas.width - canvas.left - RIGHT) / len(shown)
     width = min(step * 0.8, 72)
     columns = []
     for place, bound in enumerate(shown):
-        x = LEFT + step * (place + 0.5)
+        x = canvas.left + step * (place + 0.5)
         bottom = float(HEIGHT - BOTTOM)
         bars = []
         for each in counts:
@@ -319,17 +339,18 @@ class LatencyPlot(Frozen):
     paths: tuple[str, ...]
     grids: tuple[Grid, ...]
     axis: Axis
+    canvas: Canvas
 
 
-def latency_plot(calls: Sequence[AnsweredCall]) -> LatencyPlot | None:
+def latency_plot(calls: Sequence[AnsweredCall], canvas: Canvas = WIDE) -> LatencyPlot | None:
     """Return the plot of answered calls, which are in the order of time, or None without any."""
     if not calls:
         return None
-    axis = time_axis([call.sent_ns // 1_000_000 for call in calls])
+    axis = time_axis([call.sent_ns // 1_000_000 for call in calls], canvas)
     buckets: dict[int, list[int]] = {}
     for call in calls:
         x = axis.x(call.sent_ns // 1_000_000)
-        buckets.setdefault(int((x - LEFT) // BUCKET_PX), []).append(call.took_ns)
+        buckets.setdefault(int((x - canvas.left) // BUCKET_PX), []).append(call.took_ns)
     shares = {place: shares_of(sorted(took)) for place, took in buckets.items()}
     low = floor(log10(max(min(each[0] for each in shares.values()), 1)))
     high = max(ceil(log10(max(each[-1] for each in shares.values()) + 1)), low + 1)
@@ -339,12 +360,14 @@ def latency_plot(calls: Sequence[AnsweredCall]) -> LatencyPlot | None:
         return round(TOP + (HEIGHT - TOP - BOTTOM) * above, 1)
 
     def path(share: int) -> str:
-        places = [(LEFT + (place + 0.5) * BUCKET_PX, y_of(each[share])) for place, each in shares.items()]
+        places = [
+            (canvas.left + (place + 0.5) * BUCKET_PX, y_of(each[share])) for place, each in shares.items()
+        ]
         parts = [f"{'L' if place else 'M'}{x} {y}" for place, (x, y) in enumerate(places)]
         return "".join(parts) + ("h4" if len(parts) == 1 else "")
 
     grids = tuple(Grid(y_of(10**power), _decade(power)) for power in range(low, high + 1))
-    return LatencyPlot(tuple(path(share) for share in range(len(SHARES))), grids, axis)
+    return LatencyPlot(tuple(path(share) for share in range(len(SHARES))), grids, axis, canvas)
 
 
 def _decade(power: int) -> str:
@@ -356,8 +379,6 @@ def _decade(power: int) -> str:
 
 
 # --- calls that were under way together -----------------------------------------------------------
-
-LANE_LEFT, LANE_HEIGHT = 250, 30
 
 LANES_MAX = 24
 
@@ -378,20 +399,23 @@ class LanePlot(Frozen):
     height: int
     took_ns: int
     hidden: int
+    canvas: Canvas
 
 
-def lane_plot(group: Sequence[Span]) -> LanePlot:
+def lane_plot(group: Sequence[Span], canvas: Canvas = WIDE) -> LanePlot:
     """Return the lanes of calls that were under way together."""
     start = min(span.sent_ns for span in group)
     took_ns = max(1, max(span.end_ns for span in group) - start)
-    px_per_ns = (WIDTH - LANE_LEFT - RIGHT) / took_ns
+    px_per_ns = (canvas.width - canvas.lane_left - RIGHT) / took_ns
     lanes = [
         CallLane(
             span,
-            round(LANE_LEFT + (span.sent_ns - start) * px_per_ns, 1),
-            place * LANE_HEIGHT + 6,
+            round(canvas.lane_left + (span.sent_ns - start) * px_per_ns, 1),
+            (place + 1) * canvas.lane_height - 24,
             round(max((span.end_ns - span.sent_ns) * px_per_ns, 2), 1),
         )
         for place, span in enumerate(group[:LANES_MAX])
     ]
-    return LanePlot(tuple(lanes), len(lanes) * LANE_HEIGHT + 30, took_ns, len(group) - len(lanes))
+    return LanePlot(
+        tuple(lanes), len(lanes) * canvas.lane_height + 30, took_ns, len(group) - len(lanes), canvas
+    )

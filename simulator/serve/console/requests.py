@@ -12,7 +12,7 @@ from flask import Blueprint, Response, request
 from simulator.core.mappings import WHOLE_MAX, Fields
 from simulator.serve.answers import Denied, ErrorCode, answer
 from simulator.serve.api.log import ApiCall, ApiLog, Wanted
-from simulator.serve.console.frame import Frame, utc_text
+from simulator.serve.console.frame import Frame, shown_body, utc_text
 from simulator.serve.fields import query_of, resumed_at
 from simulator.serve.journal import PAGE_MAX
 from simulator.serve.state import ServerState
@@ -128,7 +128,8 @@ def add_request_pages(routes: Blueprint, frame: Frame) -> None:
         call = log.call(number) if number <= WHOLE_MAX else None
         if call is None:
             return frame.page("not_found.html", status=404)
-        return frame.page("request.html", call=call)
+        body, answer = shown_body(call.body.encode()), shown_body(call.answer.encode())
+        return frame.page("request.html", call=call, body=body, answer=answer)
 
     @routes.get("/console/requests/events")
     def request_events() -> Response:

@@ -36,5 +36,6 @@ switch (document.body.dataset.page) {
     break;
   default:
     // Nothing on the page changes.
+    localTimes(document);
     document.getElementById("live")?.remove();
 }

@@ -26,7 +26,6 @@ export class Region {
     this.#root.addEventListener("change", (event) => {
       if (event.target.closest("#filters")) event.target.form.requestSubmit();
     });
-    this.#showLatest();
     this.#begin(Number(this.#root.dataset.since ?? document.body.dataset.since));
   }
 
@@ -72,13 +71,7 @@ export class Region {
     const kept = this.#root.querySelector("[data-launched]")?.cloneNode(true);
     if (kept) fresh.querySelector("[data-launched]")?.replaceWith(kept);
     this.#root.replaceChildren(...fresh.childNodes);
-    this.#showLatest();
     return true;
-  }
-
-  /** A plot over time that is wider than its place begins with its end. */
-  #showLatest() {
-    for (const plot of this.#root.querySelectorAll("[data-over-time]")) plot.scrollLeft = plot.scrollWidth;
   }
 
   async #clicked(event) {

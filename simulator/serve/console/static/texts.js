@@ -15,7 +15,7 @@ const short = new Intl.DateTimeFormat(lang, {
   second: "2-digit",
   hourCycle: "h23",
 });
-const long = new Intl.DateTimeFormat(lang, { dateStyle: "medium", timeStyle: "medium" });
+const long = new Intl.DateTimeFormat(lang, { dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" });
 export const number = new Intl.NumberFormat(lang);
 
 /** A text with its places filled. */
