@@ -64,6 +64,7 @@ ONLY_IN = {
     "urllib3": ("simulator.wire", "simulator.run.doctor"),
     "gevent": ("simulator.load",),
     "locust": ("simulator.load",),
+    "pyarrow": ("simulator.archive",),
     "pytest": ("simulator.pytest_plugin",),
     "sqlite3": ("simulator.serve.journal", "simulator.serve.store", "simulator.reference_operator"),
     "niquests": (),

@@ -5,11 +5,14 @@ from __future__ import annotations
 import gzip
 import json
 import random
+import re
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import pyarrow
 import pytest
+from pyarrow.parquet import write_table
 
 from command_line import SCRIPT, simulate
 from crosscheck import line_of
@@ -195,6 +198,81 @@ def test_a_table_of_transactions_is_judged_by_its_columns(tmp_path: Path) -> Non
     assert "2 players, 4 calls: 1 consistent, 1 inconsistent" in done.stdout
     (tmp_path / "table.csv").write_text(TABLE.replace("92.50;92.50", "92.50;102.50"))
     assert simulate("judge", "table.csv", "--columns", "map.yaml", folder=tmp_path).returncode == 0
+
+
+def in_cents(text: str) -> str:
+    """The table with money as whole cents."""
+    return re.sub(r"(?<=;)(-?)([0-9]+)(?:\.([0-9]+))?(?=;)", _as_cents, text)
+
+
+def _as_cents(found: re.Match[str]) -> str:
+    return f"{found[1]}{int(found[2]) * 100 + int((found[3] or '').ljust(2, '0'))}"
+
+
+def test_a_table_may_keep_money_as_cents_or_with_zeros_beyond_them(tmp_path: Path) -> None:
+    """DECIMAL(18, 4) and whole cents are the same money; rows that are no calls are skipped."""
+    columns = COLUMNS.replace("rollback: refund", "rollback: refund, login: skip")
+    with_zeros = re.sub(r";(-?[0-9]+\.[0-9]+)(?=;)", r";\g<1>00", TABLE)
+    login = "u1;login;-;-;92.50;92.50;ok;2026-01-31 12:00:02\n"
+    for text, more in ((with_zeros + login, ""), (in_cents(TABLE), "money: cents\n")):
+        (tmp_path / "map.yaml").write_text(columns + more)
+        (tmp_path / "table.csv").write_text(text)
+        done = simulate("judge", "table.csv", "--columns", "map.yaml", folder=tmp_path)
+        assert done.returncode == 1, done.stderr
+        assert "2 players, 4 calls: 1 consistent, 1 inconsistent" in done.stdout
+        assert "92.50" in done.stdout
+
+
+def parquet(file: Path, **columns: pyarrow.Array) -> None:
+    """Write the table as a warehouse exports it: decimals, times, and texts that occur often by number."""
+    rows = [line.split(";") for line in TABLE.splitlines()]
+    table = {name: pyarrow.array([row[place] for row in rows[1:]]) for place, name in enumerate(rows[0])}
+    for name in ("amount", "before", "after"):
+        table[name] = table[name].cast(pyarrow.decimal128(18, 4))
+    table["booked"] = table["booked"].cast(pyarrow.timestamp("ns"))
+    table["kind"] = table["kind"].dictionary_encode()
+    write_table(pyarrow.table({**table, **columns}), file)
+
+
+def test_a_table_in_parquet_is_judged_as_the_same_one_in_csv(tmp_path: Path) -> None:
+    (tmp_path / "map.yaml").write_text(COLUMNS)
+    (tmp_path / "table.csv").write_text(TABLE)
+    parquet(tmp_path / "table.parquet")
+    of_csv, of_parquet = (
+        simulate("judge", name, "--columns", "map.yaml", folder=tmp_path).stdout
+        for name in ("table.csv", "table.parquet")
+    )
+    assert "u1: inconsistent" in of_parquet
+    # The first line of a CSV file names its columns.
+    assert of_parquet == of_csv.replace("table.csv:2", "table.parquet:1")
+
+
+def test_without_pyarrow_a_parquet_file_says_what_to_install(tmp_path: Path) -> None:
+    (tmp_path / "map.yaml").write_text(COLUMNS)
+    parquet(tmp_path / "table.parquet")
+    (tmp_path / "pyarrow.py").write_text("raise ImportError")
+    done = simulate(
+        "judge", "table.parquet", "--columns", "map.yaml", folder=tmp_path, PYTHONPATH=str(tmp_path)
+    )
+    assert done.returncode == 4
+    assert 'pip install "betrontech-simulator[parquet]"' in done.stderr
+
+
+def test_money_as_floating_point_numbers_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "map.yaml").write_text(COLUMNS)
+    parquet(tmp_path / "table.parquet", after=pyarrow.array([90.0, 6.0, 92.5, 92.5]))
+    done = simulate("judge", "table.parquet", "--columns", "map.yaml", folder=tmp_path)
+    assert done.returncode == 4
+    assert 'the column "after" holds floating point numbers, which do not keep cents' in done.stderr
+
+
+def test_a_parquet_file_that_is_cut_is_told(tmp_path: Path) -> None:
+    (tmp_path / "map.yaml").write_text(COLUMNS)
+    parquet(tmp_path / "table.parquet")
+    (tmp_path / "cut.parquet").write_bytes((tmp_path / "table.parquet").read_bytes()[:-20])
+    done = simulate("judge", "cut.parquet", "--columns", "map.yaml", folder=tmp_path)
+    assert done.returncode == 4
+    assert "cut.parquet: the Parquet file cannot be read" in done.stderr
 
 
 @pytest.mark.parametrize(

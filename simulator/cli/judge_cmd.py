@@ -32,7 +32,7 @@ _CODES = (ExitCode.PASSED, ExitCode.PASSED, ExitCode.INCONCLUSIVE, ExitCode.FOUN
 @click.option(
     "--columns",
     metavar="MAP.yaml",
-    help="Read CSV tables of your own transactions; MAP.yaml names their columns.",
+    help="Read tables of your own transactions, CSV or Parquet; MAP.yaml names their columns.",
 )
 @click.option(
     "-j",
