@@ -182,6 +182,23 @@ def test_a_wallet_that_fails_alone_as_well_is_not_told_so(wrong: OperatorServer,
     assert not [note for note in run.end.notes if "passed alone" in note]
 
 
+class Overloaded(Confused):
+    """Answers such bets with an error of the server, which is reported once in a run."""
+
+    def answer(self, http_method: str, content_type: str, body: bytes) -> Answer:
+        met, answer = self.met, super().answer(http_method, content_type, body)
+        return answer if met or b'"7.77"' not in body else self.reply({"error": "OVERLOADED"}, 500)
+
+
+def test_what_is_reported_once_and_not_met_alone_is_told_so_too(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / f"{name}.yaml").write_text("name: A bet\nsteps: [bet: 7.77]\n", "utf-8")
+    with serving(Overloaded()) as endpoint:
+        run = run_against(endpoint, [str(tmp_path)], jobs=2)
+    assert run.end is not None
+    assert len([note for note in run.end.notes if "passed alone afterwards" in note]) == 1
+
+
 class SaysSuccess(SmallWallet):
     """Writes the status as a word, which is reported once in a run."""
 

@@ -369,19 +369,19 @@ class _Run:
         from simulator.run.session import ScenarioRun  # not for the preflight, as above
 
         least: dict[str, ScenarioFinished] = {}
-        # These are reported once, so a scenario that met one would pass now in any case.
-        told_once = self._forms.times()
         for event in sorted(self._tally.new_failures.values(), key=lambda each: each.exchange_count):
-            causes = [each.cause for each in event.findings if each.cause not in told_once]
-            if causes and not has_burst(event.scenario.steps):
-                least.setdefault(causes[0], event)
-        tried = [event.scenario for event in list(least.values())[:TRIED_ALONE_MAX]]
+            if event.findings and not has_burst(event.scenario.steps):
+                least.setdefault(event.findings[0].cause, event)
         self._only_calls = True
         passed = []
-        for number, scenario in enumerate(tried, len(self._scenarios) + 1):
-            run = ScenarioRun(scenario, number, self._context, self._cast, self._hooks, self._forms)
-            if run.run().verdict is Verdict.PASSED:
-                passed.append(scenario.id)
+        for number, (cause, event) in enumerate(
+            list(least.items())[:TRIED_ALONE_MAX], len(self._scenarios) + 1
+        ):
+            run = ScenarioRun(event.scenario, number, self._context, self._cast, self._hooks, self._forms)
+            # What is reported once fails no second scenario, but is counted.
+            times = self._forms.times().get(cause)
+            if run.run().verdict is Verdict.PASSED and self._forms.times().get(cause) == times:
+                passed.append(event.scenario.id)
         self._only_calls = False
         if passed:
             failed = f"{', '.join(passed)} failed while {self._settings.jobs} scenarios ran at once"
