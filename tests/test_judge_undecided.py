@@ -158,3 +158,54 @@ def test_an_overwritten_effect_in_a_longer_history_is_not_called_right(in_flight
             overwrites=20,
         )
         assert judged(traffic.opening, history(traffic)).rank >= 2
+
+
+ENOUGH = Money(100_000)
+
+
+def play_that_was_disturbed(rounds: int, chance: random.Random) -> list[Operation]:
+    """Two sessions of one player, as `serve` plays them while it and its connections are killed.
+
+    All bets are of 1.00. What was not answered may take effect later. It is settled while others go on: a bet
+    by its refund, a win by its repeat, after one attempt or several. In the end the balance is read.
+    """
+    sent: list[tuple[float, Operation, bool]] = []
+    for session in "ab":
+        now = 0
+        for number in range(rounds):
+            bet, win = f"bet-{session}{number}", f"win-{session}{number}"
+            won = replace(call(0, WIN, win, None, 0), amount=Money(chance.choice((0, 0, 100, 250))))
+            lost = chance.random() < 0.25
+            rest = [call(0, REFUND, bet, None, 0)] if lost else [won]
+            tried = [call(0, BET, bet, None, 0)] + rest * chance.choice((1, 1, 2, 3))
+            begun = now
+            for place, each in enumerate(tried):
+                answered = place == len(tried) - 1 or (place == 0 and not lost)
+                applied = answered or chance.random() < 0.5
+                begun += chance.randint(1, 4)
+                end = begun + chance.randint(4, 16)
+                until, outcome = (end, Outcome.ACCEPTED) if answered else (None, Outcome.UNKNOWN)
+                timed = replace(each, sent_ns=begun, answered_ns=until, outcome=outcome)
+                sent.append((chance.uniform(begun, end if answered else end + 30), timed, applied))
+                now = end if place < 2 else now
+                begun = end + (chance.randint(0, 150) if place else 0)
+    effects: dict[tuple[Method, str | None], int] = {}
+    balance, calls = ENOUGH, list[Operation]()
+    for _, each, applied in sorted(sent, key=lambda each: each[0]):
+        key = each.method, each.transaction_id
+        if applied and key not in effects:
+            stake = effects.get((BET, each.transaction_id), 0)
+            moves = {BET: -100, WIN: int(each.amount or 0), REFUND: -stake}[each.method]
+            effects[key] = 0 if (REFUND, each.transaction_id) in effects else moves
+            balance = Money(balance + effects[key])
+        shown = balance if each.answered_ns else None
+        calls.append(replace(each, index=len(calls), balance=shown))
+    return [*calls, read_after(calls, balance)]
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_what_was_settled_after_every_kill_is_decided(seed: int) -> None:
+    """A refund tells whether its bet took effect, also where only its repeat was answered."""
+    verdict = check_history(ENOUGH, play_that_was_disturbed(100, random.Random(seed)))
+    assert (verdict.verdict, verdict.money) == (Consistency.CONSISTENT, MoneyVerdict.RIGHT)
+    assert verdict.doubt is None

@@ -35,8 +35,8 @@ class _Kind(Enum):
     JUMP = auto()
     """It moves any balance by its amount: its own effect was never answered."""
     EITHER = auto()
-    """A refund: a step if its bet, which was never answered, took effect; otherwise a loop, and the bet never
-    takes effect."""
+    """A refund: a step, or a jump if its own effect was never answered, if its bet, which was never answered,
+    took effect; otherwise it moves nothing, and the bet never takes effect."""
 
 
 class _Element:
@@ -92,12 +92,12 @@ def _of_one_id(attempts: Sequence[Attempt], bet: _Element | None) -> Iterator[_E
     known = sorted((each for each in attempts if not each.unknown), key=lambda each: each.deadline)
     refunds = first.method is Method.REFUND
     moves = first.moves if not refunds or bet is not None or first.group.bet is not None else 0
+    unsure = bool(known) and refunds and bet is not None and bet.kind is _Kind.JUMP
     if len(attempts) == 1 and first.shown is not None:
-        unsure = refunds and bet is not None and bet.kind is _Kind.JUMP
         kind = _Kind.EITHER if unsure else _Kind.STEP if moves else _Kind.LOOP
         yield _Element(first, kind, moves, bet)
         return
-    effect = _Element(first, _Kind.JUMP, moves, bet)
+    effect = _Element(first, _Kind.EITHER if unsure else _Kind.JUMP, moves, bet)
     effect.before = None
     effect.deadline = known[0].deadline if known else FOREVER
     if moves:
@@ -146,7 +146,7 @@ class Walks:
         self._loops: defaultdict[int, int] = defaultdict(int)
         self._steps: defaultdict[int, defaultdict[int, int]] = defaultdict(lambda: defaultdict(int))
         self._jumps: defaultdict[int, int] = defaultdict(int)
-        self._idle_refunds: defaultdict[int, int] = defaultdict(int)
+        self._idle_refunds: defaultdict[int | None, int] = defaultdict(int)
         self._starts: dict[int, set[int]] = {}
         self._sort()
 
@@ -161,14 +161,14 @@ class Walks:
                 # Of these, one is as good as another of its kind.
                 kind = each.kind, before, each.moves, each.deadline == FOREVER
             each.token = tokens[kind]
-            if each.kind is _Kind.JUMP:
+            if before is None:
                 self._jumps[each.moves] |= each.bit
-            elif before is not None and each.kind is _Kind.LOOP:
+            elif each.kind is _Kind.LOOP:
                 self._loops[before] |= each.bit
-            elif before is not None:
+            else:
                 self._steps[before][before + each.moves] |= each.bit
-                if each.kind is _Kind.EITHER:
-                    self._idle_refunds[before + each.moves] |= each.bit
+            if each.kind is _Kind.EITHER:
+                self._idle_refunds[None if before is None else before + each.moves] |= each.bit
 
     def order(self) -> list[Attempt] | None:
         """Return the attempts in an order that may explain the history, or None."""
@@ -216,8 +216,8 @@ class Walks:
             if step is not None:
                 leads_on = True
                 yield self._with_loops(_after(walk, step, walk.balance + step.moves, step.place))
-        idle = self._idle_refunds.get(walk.balance, 0) & ~walk.done
-        for each in self._in(idle):
+        idle = self._idle_refunds.get(walk.balance, 0) | self._idle_refunds.get(None, 0)
+        for each in self._in(idle & ~walk.done):
             assert each.needs is not None
             if each.sent <= until and not walk.done & each.needs.bit:
                 walk_on = _after(walk, each, walk.balance, each.place)
@@ -337,11 +337,11 @@ def _cost(walk: _Walk) -> int:
 
 
 def _attempts(walk: _Walk) -> list[Attempt]:
-    """Return the attempts of a walk that may move the balance, in its order."""
+    """Return the attempts of a walk that are no reads, in its order."""
     order: list[Attempt] = []
     rest: _Walk | None = walk
     while rest is not None and rest.last is not None:
-        if rest.last.kind is not _Kind.LOOP:
+        if not rest.last.attempt.is_read:
             order.append(rest.last.attempt)
         rest = rest.earlier
     order.reverse()
