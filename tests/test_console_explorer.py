@@ -11,9 +11,11 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from api_client import Api
+from control_client import controlled
+from simulator.core.languages import Lang
 from simulator.serve.api.routes import OPENAPI_FILE as API_FILE
 from simulator.serve.console.control import OPENAPI_FILE as CONTROL_FILE
-from simulator.serve.console.explorer import example_of
+from simulator.serve.console.explorer import documents, example_of
 
 DOCUMENTS = {"/api": json.loads(API_FILE.read_bytes()), "/_sim": json.loads(CONTROL_FILE.read_bytes())}
 
@@ -61,3 +63,13 @@ def test_the_body_that_a_form_begins_with_has_its_required_fields(content: dict[
 def test_it_needs_the_admin_token_like_every_page() -> None:
     reply = Api(admin_token="t").client.get("/console/explorer", headers={"Accept": "text/html"})
     assert reply.headers["Location"].startswith("/console/login?next=%2Fconsole%2Fexplorer")
+
+
+@pytest.mark.parametrize("lang", [Lang.TURKISH, Lang.PORTUGUESE])
+def test_what_a_call_does_is_said_in_the_language_of_the_page(lang: Lang) -> None:
+    with controlled() as control:
+        page = control.api.client.get("/console/explorer", headers={"Accept-Language": lang})
+    shown = re.findall(r"</code> <span>(.+?)</span></summary>", page.get_data(as_text=True))
+    english = {call.summary for document in documents() for call in document.operations}
+    assert len(shown) > 30
+    assert english & set(map(html.unescape, shown)) == set()

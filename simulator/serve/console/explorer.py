@@ -45,11 +45,15 @@ def add_explorer_page(routes: Blueprint, frame: Frame) -> None:
     @routes.get("/console/explorer")
     def explorer_page() -> Response:
         query_of(request)
-        documents = (
-            _document(API_FILE, "/api", "/openapi.json"),
-            _document(CONTROL_FILE, "/_sim", "/_sim/openapi.json"),
-        )
-        return frame.page("explorer.html", documents=documents)
+        return frame.page("explorer.html", documents=documents())
+
+
+def documents() -> tuple[CallList, ...]:
+    """Return the calls of both OpenAPI files."""
+    return (
+        _document(API_FILE, "/api", "/openapi.json"),
+        _document(CONTROL_FILE, "/_sim", "/_sim/openapi.json"),
+    )
 
 
 @cache
@@ -71,7 +75,7 @@ def _operation(method: str, path: str, described: Schema, parts: Schema) -> List
     return ListedCall(
         method=method.upper(),
         path=path,
-        summary=described.get("summary", ""),
+        summary=described.get("summary", "").rstrip(".").replace("`", ""),
         description=described.get("description", ""),
         parameters=tuple({**each, "schema": _resolved(each["schema"], parts)} for each in parameters),
         example="" if body is None else json.dumps(body, indent=2, ensure_ascii=False),

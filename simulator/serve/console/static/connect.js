@@ -2,7 +2,7 @@
 
 import { copyText, failed } from "./detail.js";
 import { Problem, call, lines, part } from "./server.js";
-import { localTimes, texts, toast } from "./texts.js";
+import { localTimes, number, texts, toast } from "./texts.js";
 
 const NUMBERS = new Set(["status", "latency_ms", "first"]);
 const FLAGS = new Set(["real_time"]);
@@ -81,7 +81,7 @@ function row(told) {
   box.innerHTML = `<svg aria-hidden="true"><use href="#i-${icon}"/></svg><b></b><span></span><small></small><p></p>`;
   box.children[1].textContent = texts[`check_${told.name}`] ?? told.name;
   box.children[2].textContent = told.detail;
-  box.children[3].textContent = told.took_ms === null ? "" : `${told.took_ms} ms`;
+  box.children[3].textContent = told.took_ms === null ? "" : `${number.format(told.took_ms)} ms`;
   box.children[4].textContent = told.hint;
   return box;
 }

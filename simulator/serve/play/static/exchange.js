@@ -12,6 +12,7 @@ const clock = new Intl.DateTimeFormat(boot.lang, {
   fractionalSecondDigits: 3,
   hourCycle: "h23",
 });
+const number = new Intl.NumberFormat(boot.lang);
 
 /** An element with a class and text. */
 function made(tag, className, text) {
@@ -47,7 +48,7 @@ function summaryOf(entry) {
   outcome.append(icon, WORDS[`outcome_${entry.outcome}`]);
   const second = made("span", "more");
   second.append(made("time", "", clock.format(entry.at_ms)));
-  if (entry.duration_ms !== null) second.append(made("span", "", `${entry.duration_ms} ms`));
+  if (entry.duration_ms !== null) second.append(made("span", "", `${number.format(entry.duration_ms)} ms`));
   if (entry.attempt > 1) second.append(made("span", "", fill(WORDS.attempt, { attempt: entry.attempt })));
   if (entry.fault) second.append(made("span", "fault", fill(WORDS.fault, { fault: entry.fault })));
   if (entry.balance !== null) second.append(made("span", "", `→ ${entry.balance}`));
