@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64encode
 from collections import Counter
 from pathlib import Path
 from random import Random
@@ -256,6 +257,18 @@ def test_the_balance_before_is_read_said_or_assumed(tmp_path: Path) -> None:
 
 
 CURLS = {
+    "as a browser copies it for cmd": (
+        'curl ^"http://127.0.0.1:9/hook^" ^\n  -H ^"content-type: application/json^" ^\n'
+        r'  --data-raw ^"^{^\^"method^\^":^\^"user_balance^\^",^\^"user_id^\^":^\^"' + "é'1" + r'^\^"^}^"'
+    ),
+    "in a substitution, beside a comment, with its answer in a file": (
+        """R=$(curl -s http://h/#top -d '{"method":"user_balance","user_id":"é\'"\'"\'1"}' > a 2>&1) # { """
+    ),
+    "with its flags in one word": """curl -sSXPOST -sd '{"method":"user_balance","user_id":"é\'"\'"\'1"}' http://h""",
+    "with flags that are not known": (
+        """curl --new-flag x http://h -d '{"method":"user_balance","user_id":"é\'"\'"\'1"}' | jq ."""
+    ),
+    "from an echo": """echo '{"method":"user_balance","user_id":"é\'"\'"\'1"}' | curl http://h -d @-""",
     "as a browser copies it": (
         "curl 'http://127.0.0.1:9/hook' \\\n  -H 'content-type: application/json' \\\n"
         '  --data-raw $\'{"method":"user_balance","user_id":"\\u00e9\\\'1"}\' \\\n  --compressed'
@@ -280,13 +293,48 @@ def test_curl_is_read_as_a_shell_reads_it(tmp_path: Path, line: str) -> None:
     assert (steps(text), "Player é'1, 1 recorded call" in text) == (["balance"], True)
 
 
+def test_each_curl_of_a_line_is_a_call_and_its_name_in_a_sentence_is_none(tmp_path: Path) -> None:
+    """Words beside it are other programs'; our own reports write what begins with @ raw."""
+    one, two = (f"""'{{"method":"user_balance","user_id":"{id_}"}}'""" for id_ in (1000, 1001))
+    line = f"curl http://h -d {one} && curl http://h -d {two} --next http://h --data-raw @odd"
+    (tmp_path / "calls.sh").write_text(f'echo "we use curl here"\n{line}\n')
+    assert steps(record("calls.sh", tmp_path)) == ["balance", "balance", 'send: {body: "@odd"}']
+
+
+def test_bodies_in_base64_and_an_archive_of_one_long_line_are_read(tmp_path: Path) -> None:
+    archive = json.loads(har(READ, replies=({"status": 1, "balance": "64.00"},)))
+    entry = archive["log"]["entries"][1]
+    for part in (entry["request"]["postData"], entry["response"]["content"]):
+        part |= {"text": b64encode(part["text"].encode()).decode(), "encoding": "base64"}
+    archive["log"]["comment"] = "x" * (9 << 20)
+    (tmp_path / "a.har").write_text(json.dumps(archive))
+    text = record("a.har", tmp_path)
+    assert (steps(text), load(text)[0].players["player"].balance) == (["balance"], 6400)
+
+
+def test_times_that_no_clock_shows_are_no_fault_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "long.har").write_text(har(READ).replace("12.25", "1e999999999"))
+    (tmp_path / "early.har").write_text(
+        har(READ).replace("2026-01-31T12:00:01.000+00:00", "0001-01-01T00:00:00")
+    )
+    assert steps(record("long.har", tmp_path)) == ["balance"]
+    assert "startedDateTime must be a time like" in record("early.har", tmp_path, code=4)
+
+
 REFUSED = {
     "nothing": ("", "nothing", 5, "holds no call of a player"),
     "prose": ("hello\n", "prose", 4, "prose:1: expected a JSON object"),
     "an archive of a page": (har(), "page.har", 5, "none of its 1 request is a webhook"),
     "an archive without its list": ('{"log": {}}', "x.har", 4, '"log", "entries"'),
     "a body in another file": ("curl http://h/ -d @body.json", "c.sh", 4, "write it into the line"),
+    "a body of standard input": ("curl http://h/ -d @- <<E\n{}\nE\n", "c.sh", 4, "comes from standard input"),
     "a quote that is not closed": ("curl http://h/ -d '{", "c.sh", 4, "c.sh:1: this line cannot be read"),
+    "its line below longer ones": (
+        "curl http://h \\\n -d '{}'\ncurl http://h \\\n -d @x",
+        "c.sh",
+        4,
+        "c.sh:3: the body is in another file",
+    ),
     "a bad line": ('{"type":"exchange","method":"refund"}', "x.ndjson", 4, "x.ndjson:1: sent_ns"),
 }
 
@@ -306,3 +354,4 @@ def test_another_player_a_closed_port_and_an_existing_file_are_refused(tmp_path:
     assert "is `betrontech-sim serve` running?" in record("http://127.0.0.1:9", tmp_path, code=7)
     assert "--force writes over it" in record("a.har", tmp_path, "-o", "a.har", code=4)
     assert "amount" in record("a.har", tmp_path, "--balance", "x", code=4)
+    assert "http://***@[::1 is no address" in record("http://me:secret@[::1", tmp_path, code=4)

@@ -76,8 +76,8 @@ class LineSource:
         """Return how many of its bytes have been read."""
         return self._counted.done if self._counted else 0
 
-    def blocks(self) -> Iterator[bytes]:
-        """Yield the whole file in blocks that end at the end of a line. Raises UsageError for a long line."""
+    def blocks(self, longest: int = LINE_BYTES_MAX) -> Iterator[bytes]:
+        """Yield the whole file in blocks of whole lines. Raises UsageError for a line that is longer."""
         with self._opened() as stream:
             rest = b""
             lines = 1
@@ -92,8 +92,8 @@ class LineSource:
                     lines += head.count(b"\n") + 1
                 else:
                     rest += block
-                if len(rest) > LINE_BYTES_MAX:
-                    raise UsageError(f"{self.name}:{lines}: a line has at most {LINE_BYTES_MAX:,} bytes")
+                if len(rest) > longest:
+                    raise UsageError(f"{self.name}:{lines}: a line has at most {longest:,} bytes")
             if rest:
                 yield rest + b"\n"
 

@@ -135,7 +135,8 @@ def _read(name: str) -> str:
     """Return the text of a file or of standard input, plain or compressed. Raises UsageError."""
     source = LineSource(name)
     blocks, length = [], 0
-    for block in source.blocks():
+    # An archive may be one line.
+    for block in source.blocks(CHARACTERS_MAX):
         blocks.append(block)
         length += len(block)
         if length > CHARACTERS_MAX:
@@ -143,7 +144,7 @@ def _read(name: str) -> str:
     try:
         return b"".join(blocks).decode("utf-8")
     except UnicodeDecodeError as error:
-        raise UsageError(f"{name}: byte {error.start + 1:,} is not UTF-8, so this is no record") from None
+        raise UsageError(f"{name}: byte {error.start + 1:,} is not UTF-8; save it as UTF-8") from None
 
 
 def _fetched(url: str, token: str | None) -> str:
@@ -151,12 +152,12 @@ def _fetched(url: str, token: str | None) -> str:
     # Files need no client of HTTP.
     from http.client import HTTPConnection, HTTPException, HTTPSConnection
 
-    parts = urlsplit(url)
     shown = mask_url(url)
     try:
+        parts = urlsplit(url)
         port = parts.port
-    except ValueError:
-        raise UsageError(f"{shown} has no valid port") from None
+    except ValueError as error:
+        raise UsageError(f"{shown} is no address: {error}") from None
     if not parts.hostname:
         raise UsageError(f"{shown} names no host; write it like http://127.0.0.1:8080")
     kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
@@ -167,7 +168,7 @@ def _fetched(url: str, token: str | None) -> str:
             "GET", quote(parts.path.rstrip("/")) + "/_sim/journal/export.ndjson", headers=headers
         )
         reply = connection.getresponse()
-        body = reply.read(CHARACTERS_MAX)
+        body = reply.read(CHARACTERS_MAX + 1)
     except (OSError, HTTPException) as error:
         raise EndpointUnreachable(
             f"no answer from {shown}: {error}; is `betrontech-sim serve` running?"
@@ -183,6 +184,8 @@ def _fetched(url: str, token: str | None) -> str:
             f"{shown} answered HTTP {reply.status} to the request for its journal; is it the address of "
             "`betrontech-sim serve`, and not that of your wallet?"
         )
+    if len(body) > CHARACTERS_MAX:
+        raise UsageError(f"{shown}: a record has at most {CHARACTERS_MAX:,} bytes")
     return body.decode("utf-8", "replace")
 
 

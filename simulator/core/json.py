@@ -77,7 +77,7 @@ def parse(text: str) -> Parsed:
     except _Twins:
         return _parse_with_twins(text)
     except json.JSONDecodeError as error:
-        raise NotJson(f"{error.msg} at character {error.pos}") from None
+        raise NotJson(f"{error.msg.removesuffix(' at')} at character {error.pos}") from None
     except _NoSuchNumber as error:
         raise NotJson(str(error)) from None
     except RecursionError:

@@ -61,7 +61,8 @@ def player_record(
     """Return the record of one player, who belongs to an agent unless that is empty."""
     of = f" of {agent}" if agent else ""
     count = sum(is_of_a_step(call) for call in calls)
-    name = f"Player {user_id}{of}, {count} recorded {'call' if count == 1 else 'calls'}"
+    who = f"Player {user_id}" if user_id else "No player"
+    name = f"{who}{of}, {count} recorded {'call' if count == 1 else 'calls'}"
     return Recorded(name, calls, {} if opening is None else {user_id: opening}, None, profile)
 
 
@@ -229,10 +230,6 @@ class _Steps:
             else self.names[request.player] or MAIN_PLAYER,
             fault=_fault(call),
         )
-
-    def _other(self, request: WebhookRequest, sent: WebhookRequest) -> str | None:
-        """Return the player of a call that was sent before for another player, otherwise None."""
-        return None if request.player == sent.player else self.names[request.player] or MAIN_PLAYER
 
     def _bet_or_win(self, call: Call) -> Step:
         request, id_ = call.request, call.request.transaction_id or ""
