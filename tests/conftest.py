@@ -27,6 +27,8 @@ settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
 # In a job of GitHub Actions a run has one report more; the tests of that report ask for it.
 os.environ.pop("GITHUB_ACTIONS", None)
+# What is printed follows the locale; tests read it in English.
+os.environ["LC_ALL"] = "C.UTF-8"
 SCREENSHOTS = Path(__file__).parent.parent / "reports" / "screenshots"
 
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from command_line import simulate
+from control_client import controlled
 from docs_site import write_site
 from simulator.cli.commands import COMMANDS, group
 from simulator.core.languages import Lang
 from simulator.law.rules import rule_ids, words_of
 from simulator.law.situations import Situation
+from simulator.reference_operator.server import OperatorServer
 
 HOME = Path(__file__).parent.parent
 PAGES = [HOME / "README.md", HOME / "CHANGELOG.md", *sorted((HOME / "docs").rglob("*.md"))]
@@ -68,6 +72,46 @@ def test_every_target_of_make_exists(page: Path) -> None:
     targets = set(re.findall(r"^([a-z0-9-]+):", (HOME / "Makefile").read_text("utf-8"), re.MULTILINE))
     code = "\n".join(re.findall(r"`[^`\n]+`|^\$ .*$", page.read_text("utf-8"), re.MULTILINE))
     assert set(_MAKE.findall(code)) <= targets
+
+
+NOT_RUN = {
+    "serve": "runs until it is stopped; tests of serve start it",
+    "operator": "runs until it is stopped; tests of the example wallet start it",
+    "explore": "minutes; tests of explore run the same with fewer seconds",
+    "load": "many processes; tests of load run the same with fewer",
+    "mutants": "every defect; make campaigns runs it",
+    "run scenarios --watch": "runs until it is stopped; tests of --watch stop it",
+}
+"""Commands that no test here waits for, and why."""
+
+
+def lines_to_copy() -> Iterator[str]:
+    """The command lines of README and docs that end by themselves, in their order."""
+    for page in PAGES:
+        text = re.sub(r"\\\n\s*", " ", page.read_text("utf-8"))
+        for line in re.findall(r"^\$ betrontech-sim (.+)$", text, re.MULTILINE):
+            copied = line.partition("  #")[0].strip()
+            if not page.name.startswith("README.") or page.parent == HOME:
+                yield from () if any(copied.startswith(each) for each in NOT_RUN) else (copied,)
+
+
+def test_every_command_of_the_docs_that_ends_runs(tmp_path: Path) -> None:
+    """As it is printed, in its order, against the example wallet; of the suite only what is quick runs."""
+    scenario = re.search(r"```yaml\n(name: Lost reply.*?)```", PAGES[0].read_text("utf-8"), re.DOTALL)
+    assert scenario is not None
+    (tmp_path / "lost-reply.yaml").write_text(scenario[1], "utf-8")
+    with OperatorServer() as wallet, controlled() as control:
+        control.spin(control.seat())
+        for line in lines_to_copy():
+            ours = re.sub(r"http://localhost:[89]000/betrontech_api", wallet.endpoint, line)
+            ours = ours.replace("http://127.0.0.1:8080", control.played.url).partition(" > ")[0]
+            whole = NARROWED if re.match(r"run (-|$)", ours) else ()
+            target = {"BETRONTECH_SIM_ENDPOINT": wallet.endpoint, "BETRONTECH_SIM_PLAYER": "1000"}
+            done = simulate(*shlex.split(ours), *whole, folder=tmp_path, **target)
+            assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+
+
+NARROWED = ("bundled:latency",)
 
 
 def test_the_readme_names_every_command() -> None:

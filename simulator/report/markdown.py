@@ -205,7 +205,7 @@ class AnnotationsReport:
         return workflow_command(kind, message or title, {**where, "title": title})
 
 
-_TOLD = ("What happened", "Expected", "Found", "How to fix it")
+_TOLD = ("What happened", "Expected", "Found", "Check first", "How to fix it")
 
 _MORE = (
     "1 more finding: see the summary of this job",
