@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from simulator.cli.mutants_cmd import embedded_operator, settings_for
 from simulator.core.findings import Phase, Verdict
 from simulator.errors import ExitCode
 from small_wallet import Answer, Fields, Refusal, SmallWallet, serving
-from suite_runs import ONE, causes, played, run_against
+from suite_runs import ONE, causes, played, run_against, run_with
 
 # --- before the suite ------------------------------------------------------------------------------
 
@@ -201,6 +203,18 @@ ROUND = "steps:\n  - bet: 5.00\n  - win: 7.00\n"
 def test_the_figures_name_the_mistake(wallet: SmallWallet, text: str, cause: str, tmp_path: Path) -> None:
     """One cause, and the one that it is."""
     assert causes(played(wallet, tmp_path, text)) == {cause}
+
+
+@pytest.mark.parametrize("amounts", [("10.00", "10.00"), ("10.00", "7.00")], ids=["alike", "different"])
+def test_two_bets_that_are_never_charged_are_not_one_that_is_paid(
+    amounts: tuple[str, str], tmp_path: Path
+) -> None:
+    """The balance has risen since the first answer; both answers show a charge that never was."""
+    file = tmp_path / "bets.yaml"
+    file.write_text("steps:\n" + "".join(f"  - bet: {amount}\n" for amount in amounts))
+    with embedded_operator(defects=("bet-answered-not-charged",)) as operator:
+        run = run_with(replace(settings_for(operator), paths=(str(file),)))
+    assert causes(run) == {"bet-not-taken"}
 
 
 class ChargesBothCopies(SmallWallet):

@@ -134,13 +134,19 @@ class Alone:
         self._folder = folder
         self._ends_s = ends_s
         self._rng = Random(settings.seed)
+        self._unshared = False
         self.best: Shrunk | None = None
 
     def run(self, scenarios: Sequence[Scenario], also: Callable[[Event], None] | None = None) -> Ran:
         """Run scenarios. Raises Interrupted."""
         ran = Ran(also)
-        if run_scenarios(self._settings, scenarios, ran.on, self._folder) is ExitCode.INTERRUPTED:
+        code = run_scenarios(
+            self._settings, scenarios, ran.on, self._folder, unshared=self._unshared and also is None
+        )
+        if code is ExitCode.INTERRUPTED:
             raise Interrupted
+        # A run that accuses the wallet has looked whether somebody else moves its players.
+        self._unshared = self._unshared or ran.first is not None
         return ran
 
     def shrink(self, session: SessionPlan, cause: str) -> Shrunk | None:

@@ -13,12 +13,14 @@ from simulator.core.webhooks import Method
 from simulator.judge.account import Account, Accounts
 from simulator.judge.blame import (
     READS_WRONGLY,
+    Culprit,
     Made,
     culprit,
     expected,
     kept_name,
     known_culprit,
     missing_effect,
+    pretended,
     reads_are_wrong,
     telling,
     what_it_did,
@@ -74,16 +76,7 @@ class Accusing:
         may_be = of_answer(book, around, made, balance)
         self._doubted = Situation.STALE_READ in may_be.own and actual not in possible
         told = telling(book, made, balance)
-        situation = what_it_did(book, made, balance)
-        known = known_culprit(book, account.unconfirmed, gap, self._mistakes)
-        if known is not None and self._mistakes[situation] >= self._mistakes[known.situation]:
-            known = None
-        ignored = what_it_did(book, made, made.before)
-        if known is None and situation not in self._mistakes and ignored in self._mistakes:
-            # It had no effect, like earlier calls.
-            rest = gap + possible[0] - made.before
-            known_rest = known_culprit(book, account.unconfirmed, rest, self._mistakes)
-            situation = ignored if known_rest else situation
+        situation, known = self._what_it_did(account, made, possible[0], balance)
         lost = None if told else missing_effect(book, account.unconfirmed, gap)
         if known is not None:
             lost = known.made
@@ -105,6 +98,28 @@ class Accusing:
         wrong = call.balance if actual is None or actual in possible else actual
         self._accuse(account, situation, call, self._facts(account, possible, wrong), may_be)
         account.overrule(made, balance)
+
+    def _what_it_did(
+        self, account: Account, made: Made, due: Money, balance: Money
+    ) -> tuple[Situation, Culprit | None]:
+        """Name what the call did, and the earlier call whose mistake, seen before, explains it if one does.
+
+        `due` is the balance that a right wallet has after it.
+        """
+        book, earlier = account.book, account.unconfirmed
+        situation = what_it_did(book, made, balance)
+        known = known_culprit(book, earlier, balance - due, self._mistakes)
+        if known is not None and self._mistakes[situation] < self._mistakes[known.situation]:
+            return situation, known
+        if situation not in self._mistakes:
+            ignored = what_it_did(book, made, made.before)
+            alike = ignored in self._mistakes and known_culprit(
+                book, earlier, balance - made.before, self._mistakes
+            )
+            if alike or pretended(book, earlier, made, due, balance):
+                # It had no effect, like earlier calls.
+                return ignored, None
+        return situation, None
 
     def _is_no_fault(self, account: Account, made: Made, balance: Money, *, told: bool) -> bool:
         """Return whether another hand explains it, or that the account is not active; note which."""

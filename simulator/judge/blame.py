@@ -234,6 +234,20 @@ def missing_effect(book: Book, unconfirmed: Iterable[Made], gap: int) -> Made | 
     return None
 
 
+def pretended(book: Book, unconfirmed: Iterable[Made], made: Made, due: Money, balance: Money) -> bool:
+    """Return whether this call and all that no read has confirmed were answered as if they had taken effect.
+
+    The answer shows the effect that the wallet's balance lacks, and that balance is the one from before them
+    all. `due` is the balance that a right wallet has after this call, which the book must not have.
+    """
+    effect = due - made.before
+    shown = made.call.balance
+    if shown is None or not effect or shown - balance != effect:
+        return False
+    earlier = sum(each.effect(book) for each in unconfirmed)
+    return bool(earlier) and balance == made.before - earlier
+
+
 class Culprit(Frozen):
     """The call that explains a wrong balance, and what it did."""
 

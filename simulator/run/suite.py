@@ -60,8 +60,13 @@ def run_scenarios(
     report: Callable[[Event], None],
     folder: Path | None = None,
     warnings: tuple[str, ...] = (),
+    *,
+    unshared: bool = False,
 ) -> ExitCode:
-    """Run loaded scenarios in this order, as `run_suite` does; the caller has locked the players."""
+    """Run loaded scenarios in this order, as `run_suite` does; the caller has locked the players.
+
+    `unshared`: an earlier run has shown that nobody else moves them, so that this one need not look again.
+    """
     _check_policy(settings)
     if not settings.players and settings.seed_hook is None:
         raise UsageError(
@@ -69,7 +74,7 @@ def run_scenarios(
         )
     # With --wait-for the name may not resolve yet, and waiting is a part of the run.
     sender = None if settings.wait_for_s else Sender(target_of(settings))
-    return _Run(settings, scenarios, sender, report, folder, warnings).run()
+    return _Run(settings, scenarios, sender, report, folder, warnings, unshared=unshared).run()
 
 
 def selected(settings: RunSettings) -> tuple[Scenario, ...]:
@@ -182,6 +187,8 @@ class _Run:
         report: Callable[[Event], None],
         folder: Path | None,
         warnings: tuple[str, ...],
+        *,
+        unshared: bool,
     ) -> None:
         self._settings = settings
         self._scenarios = scenarios
@@ -196,6 +203,7 @@ class _Run:
         if settings.shard is not None:
             self._notes.append(f"this is shard {settings.shard}: the other shards run the other scenarios")
         self._context = context_of(settings, self._observed(report))
+        self._context.traffic.unshared = unshared
         self._cast = Cast(settings, self._hooks, self._context.run)
         self._began = False
         self._only_calls = False
