@@ -107,7 +107,10 @@ STEP_SLIPS = {
         "- bet: {amount: 1.00, id: first}\n- resend: frist",
         '2:11 no step is called "frist"; did you mean "first"?',
     ),
-    "no label at all": ("- bet: 1.00\n- refund: b1", '2:11 no step is called "b1"; no step has an id'),
+    "no label at all": (
+        "- bet: 1.00\n- refund: b1",
+        '2:11 no step is called "b1"; no step has an id: write bet: {amount: 10.00, id: b1}',
+    ),
     "misspelt last": (
         "- bet: {amount: 1.00, id: b1}\n- resend: lst",
         '2:11 no step is called "lst"; did you mean "last"?',

@@ -71,7 +71,10 @@ def raw_problem(data: bytes) -> str:
 BROKEN = {
     "nothing": (b"", "1:1 the file holds no scenario"),
     "comments alone": (b"# nothing\n---\n", "1:1 the file holds no scenario"),
-    "a list": (b"- balance\n", "1:1 a scenario is a mapping with steps; found a list"),
+    "a list": (
+        b"- balance\n",
+        '1:1 a scenario is a mapping with steps; found a list; write "steps:" above it',
+    ),
     "a word": (b"steps\n", '1:1 a scenario is a mapping with steps; found "steps"'),
     "Latin-1": (b"name: caf\xe9\nsteps: [balance]\n", "1:10 byte 0xe9 is not UTF-8; save the file as UTF-8"),
     "UTF-16": ("steps: [balance]".encode("utf-16"), "1:1 byte 0xff is not UTF-8; save the file as UTF-8"),

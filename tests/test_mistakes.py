@@ -95,6 +95,50 @@ MISTAKES: dict[str, tuple[str, str, str, str]] = {
         "steps:\n  - set: {balance: 50.00}\n  - bet: 1.00\n",
         *("set", "unknown step", "player: {balance: 50.00}"),
     ),
+    "a condition": (
+        "steps:\n  - if: {balance: 5.00}\n    then: [bet: 1.00]\n",
+        *("if", "unknown step", "expect: either"),
+    ),
+    "a field of the reply among what is expected": (
+        "steps:\n  - bet: {amount: 5.00, expect: {status: 1}}\n",
+        *("status", "unknown key", "body: {status: 1}"),
+    ),
+    "a win that names its bet": (
+        "steps:\n  - bet: {amount: 5.00, id: b1}\n  - win: {amount: 5.00, of: b1}\n",
+        *("of", "unknown key", "a win names no bet"),
+    ),
+    "a fault with several keys": (
+        "steps:\n  - bet: {amount: 5.00, fault: {kind: delay, ms: 300}}\n",
+        *("{kind: delay, ms: 300}", "fault has one key", "{delay: 500ms}"),
+    ),
+    "a fault by its kind": (
+        "steps:\n  - bet: {amount: 5.00, fault: {kind: reset}}\n",
+        *("kind", "unknown key", "a fault is one word"),
+    ),
+    "a column without braces": (
+        "steps:\n  - bet: $amount\n",
+        *("$amount", "is not an amount", "a column is written ${amount}"),
+    ),
+    "a list of players": (
+        "players: [alice, bob]\nsteps: [balance]\n",
+        *("[alice, bob]", "expected a mapping of names", "such as {guest: {}}"),
+    ),
+    "steps without their key": (
+        "- bet: 5.00\n- balance\n",
+        *("- bet: 5.00", "a scenario is a mapping with steps", 'write "steps:" above it'),
+    ),
+    "a comma that is missing": (
+        "steps:\n  - bet: {amount: 5.00 id: b1}\n",
+        *(":", "not valid YAML", "a comma is missing"),
+    ),
+    "a colon that the line above lacks": (
+        "name A bet\nsteps: [balance]\n",
+        *(":", "not valid YAML", "a missing colon in the one above"),
+    ),
+    "a label where no step has one": (
+        "steps:\n  - bet: 5.00\n  - refund: b1\n",
+        *("b1", "no step has an id", "bet: {amount: 10.00, id: b1}"),
+    ),
     "a word of a bank": (
         "steps:\n  - withdraw: 5.00\n",
         *("withdraw", "unknown step", "money is taken by bet: 10.00"),

@@ -8,7 +8,7 @@ caller declares its keys; the messages are the same for all.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
@@ -71,7 +71,8 @@ def raised(wrong: Wrong) -> None:
 class Keys(Generic[Key]):
     """The keys of one kind of mapping. `what` names the mapping in messages; `names` None allows any key.
 
-    `is_open` ignores unknown keys. `elsewhere` are keys of other places, to suggest for a misspelt one.
+    `is_open` ignores unknown keys. `elsewhere` are keys of other places, to suggest for a misspelt one;
+    `instead` says of keys that are expected here, and are none, what to write.
     `name_of` returns the name of a key, or raises Wrong for one that has none.
     """
 
@@ -83,6 +84,7 @@ class Keys(Generic[Key]):
         *,
         is_open: bool = False,
         elsewhere: Iterable[str] = (),
+        instead: Mapping[str, str] | None = None,
         name_of: Callable[[Key], str] = str,
     ) -> None:
         self.what = what
@@ -90,6 +92,7 @@ class Keys(Generic[Key]):
         self.required = tuple(required)
         self._is_open = is_open
         self._elsewhere = tuple(elsewhere)
+        self._instead = instead or {}
         self._name_of = name_of
 
     def gather(
@@ -123,7 +126,7 @@ class Keys(Generic[Key]):
         return found
 
     def _unknown(self, key: Key, name: str) -> Wrong:
-        hint = did_you_mean_or_valid(name, [*(self.names or ()), *self._elsewhere])
+        hint = self._instead.get(name) or did_you_mean_or_valid(name, [*(self.names or ()), *self._elsewhere])
         return Wrong(key, f'unknown key "{shortened(name)}" in {self.what}', hint, Mistake.UNKNOWN)
 
 

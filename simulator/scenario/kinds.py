@@ -106,6 +106,9 @@ def read_amount(text: str, use: AmountUse) -> Amount:
     if _NEGATIVE.fullmatch(text):
         hint = f'; to send it all the same, replace the value: raw: {{amount: "{text}"}}'
         raise ValueError(f'amount must be at least 0.00, found "{text}"{hint}')
+    column = re.fullmatch(r"\$\(?(\w+)\)?|\{\{ ?(\w+) ?\}\}", text, re.ASCII)
+    if column is not None:
+        raise ValueError(f'"{text[:60]}" is not an amount; a column is written ${{{column[1] or column[2]}}}')
     again = (
         f"; a call that is sent again is resend: {text[:40]}"
         if text[:1].isalpha() and _LABEL.fullmatch(text)
@@ -487,6 +490,8 @@ _DELAY_FIELDS = Record("fault", [Field("delay", DURATION, "Waited before the fir
 
 def _read_fault(node: Node, draft: Draft) -> FaultSpec:
     if type(node) is MappingNode:
+        if len(node.value) > 1:
+            raise Wrong(node, 'fault has one key, "delay", or is one word; write {delay: 500ms} or reset')
         values = _DELAY_FIELDS.read(node, draft)
         return FaultSpec(FaultKind.DELAY, values.get("delay") or 0)
     kind: FaultKind = _FAULT_WORD.read(node, draft)

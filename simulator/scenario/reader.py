@@ -108,7 +108,8 @@ def _documents(source: SourceFile) -> Iterator[_Document]:
     names: set[str] = set()
     for index, node in enumerate(nodes):
         if type(node) is not MappingNode:
-            source.problems.add(node, f"a scenario is a mapping with steps; found {noun_of(node)}")
+            above = '; write "steps:" above it' if isinstance(node, SequenceNode) else ""
+            source.problems.add(node, f"a scenario is a mapping with steps; found {noun_of(node)}{above}")
             continue
         first = node.start_mark.line + 1 if index else 1
         last = nodes[index + 1].start_mark.line if index + 1 < len(nodes) else max(first, len(source.lines))

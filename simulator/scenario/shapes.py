@@ -61,6 +61,21 @@ class Field(NamedTuple):
         return self.attribute or self.name
 
 
+_ONE_FAULT = "a fault is one word, such as lost_reply, or {delay: 500ms}"
+
+_INSTEAD = {
+    "expect": {
+        "status": "a field of the reply is body: {status: 1}, the status of HTTP is http: 200",
+        "error": 'a field of the reply is body: {error: "…"}, or contains: {error: …}',
+    },
+    "win": dict.fromkeys(
+        ("of", "bet", "round", "transaction_id"), "a win names no bet: it belongs to its player and game"
+    ),
+    "fault": dict.fromkeys(("kind", "type", "name", "ms"), _ONE_FAULT),
+}
+"""What authors look for in a mapping, and what is written instead."""
+
+
 class Record:
     """A mapping with known keys. `elsewhere` are keys of other places, which a misspelt key may be."""
 
@@ -69,7 +84,10 @@ class Record:
         self.fields = tuple(fields)
         self._readers = {field.name: (field.target, field.kind.read) for field in self.fields}
         required = (field.name for field in self.fields if field.required)
-        self._keys = Keys(name, self._readers, required, name_of=key_name, elsewhere=elsewhere)
+        instead = _INSTEAD.get(name)
+        self._keys = Keys(
+            name, self._readers, required, name_of=key_name, elsewhere=elsewhere, instead=instead
+        )
 
     def read(self, node: Node, draft: YamlFile, at: Node | None = None) -> dict[str, Any]:
         """Return the values by attribute. Every problem is noted; a missing key is shown at the node `at`.
@@ -261,7 +279,8 @@ class Draft(YamlFile):
         ]
         if near and reference.step == "resend":
             near.append("last")
-        hint = did_you_mean_or_valid(written, near) if near else "; no step has an id"
+        no_id = "; no step has an id: write bet: {amount: 10.00, id: " + written + "}"
+        hint = did_you_mean_or_valid(written, near) if near else no_id
         if _AMOUNT.fullmatch(written):
             example = f"bet: {{amount: {written}, id: b1}}, then {reference.step}: b1"
             hint = f"; it names a step by its id, not by an amount: {example}"

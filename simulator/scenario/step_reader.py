@@ -150,6 +150,9 @@ _OTHER_WORDS = {
     **dict.fromkeys(("request", "post", "http", "call"), "any bytes are sent by send: {body: …}"),
     **dict.fromkeys(("concurrent", "together", "race"), "calls at the same moment are parallel: […]"),
     **dict.fromkeys(("include", "import", "call_file"), "the steps of another file are use: file.yaml"),
+    **dict.fromkeys(
+        ("if", "when", "unless"), "there are no conditions: what your wallet may choose is expect: either"
+    ),
 }
 """What the kinds of steps of other tools are here."""
 
@@ -184,6 +187,8 @@ def _note_several_keys(item: MappingNode, draft: Draft) -> None:
         raise Wrong(item, "the step is empty")
     first, second = item.value[0][0], item.value[1][0]
     kind = KINDS.get(first.value) if isinstance(first, ScalarNode) else None
+    if kind is None and first.value in _OTHER_WORDS:
+        return  # which is told, and keys of such a step are no second mistake
     inner = kind is not None and any(field.name == second.value for field in kind.record.fields)
     if kind is not None and inner:
         field = kind.scalar.name if kind.scalar else ""

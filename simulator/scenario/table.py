@@ -492,7 +492,10 @@ _PLAYER_SCHEMA = either(PLAYER_FIELDS.schema(), {"type": "null"})
 MAIN_PLAYER_KIND = NodeKind(_read_main_player, _PLAYER_SCHEMA)
 
 _MORE_PLAYERS = mapping_of(
-    "players", "a mapping of names", NodeKind(_player_spec, _PLAYER_SCHEMA), _refused_player
+    "players",
+    "a mapping of names, such as {guest: {}}",
+    NodeKind(_player_spec, _PLAYER_SCHEMA),
+    _refused_player,
 )
 
 PLAYERS = NodeKind(

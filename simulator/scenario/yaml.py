@@ -185,10 +185,15 @@ _HINTS = (
     (r"cannot start any token", r"[@`%]", 'text that begins with "@", "`" or "%" needs quotes'),
     (r".", r"\$\{", 'inside { } and [ ] a column needs quotes: "${name}"'),
     (r"mapping values are not allowed", r":.*: ", 'text with ": " in it needs quotes'),
-    (r"mapping values are not allowed", r"", "look at the indentation of this line and the one above"),
+    (
+        r"mapping values are not allowed",
+        r"",
+        "look at the indentation of this line, and for a missing colon in the one above",
+    ),
     (r"undefined alias", r"", "text that begins with * needs quotes"),
     (r"expected key|<block end>|expected '-'", r"", "look at the indentation of this line and the one above"),
     (r"end of stream|unexpected end", r"", "a quote is not closed"),
+    (r"expected ',' or", r"[\[{].*[\]}]", "a comma is missing, or a bracket"),
     (r"expected node content|expected ',' or", r"[\[{]", "a bracket is not closed"),
     (r"expected ',' or", r"", "a bracket that begins in a line above is not closed"),
 )
