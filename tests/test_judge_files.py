@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import random
 import re
 import subprocess
+import sys
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -25,6 +28,8 @@ from simulator.history.files import Histories, JudgedHistory
 from simulator.judge.recorded import as_played
 
 Line = dict[str, object]
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
 
 OPENING: Line = {"type": "opening", "player": "p1", "balance": "100.00"}
 BET: Line = {
@@ -296,3 +301,32 @@ def test_a_mistake_in_the_columns_is_told(tmp_path: Path, old: str, new: str, me
     done = simulate("judge", "table.csv", "--columns", "map.yaml", folder=tmp_path)
     assert done.returncode == 4, done.stdout
     assert message in " ".join(done.stderr.split())
+
+
+@pytest.mark.campaign
+def test_a_cluster_judges_the_parts_and_then_together_who_shares_ids(tmp_path: Path) -> None:
+    """The example for Dask, on this machine: two players of one id are in different parts at first."""
+    other: Line = {**BET, "player": "p2", "balance": "100.00", "sent_ns": 21, "answered_ns": 29}
+    wrong: Line = {**BET, "player": "p3", "transaction_id": "b3", "balance": "95.00"}
+    openings = [{**OPENING, "player": f"p{number}"} for number in (1, 2, 3)]
+    (tmp_path / "a.ndjson").write_text(text_of(*openings, BET))
+    (tmp_path / "b.ndjson").write_text(text_of(other, wrong))
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / "dask" / "judge.py", "shared", "a.ndjson", "b.ndjson"],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": f"{Path(SCRIPT).parent}{os.pathsep}{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    alone = json.loads((tmp_path / "shared" / "parts" / part_of("p2") / "verdicts.json").read_text())
+    assert alone["players"]["p2"]["verdict"] == "inconsistent"
+    assert done.stdout.splitlines()[-1] == "3 players, 1 not consistent", done.stderr
+    assert "p3: inconsistent, money wrong" in done.stdout
+    assert done.returncode == 1
+
+
+def part_of(player: str) -> str:
+    """The part that the example gives to a player without an agent."""
+    return str(zlib.crc32(f"/{player}".encode()) % 64)
