@@ -86,8 +86,18 @@ def test_a_wrong_wallet_shows_our_frame_and_nothing_of_our_stack(wrong: str, tmp
     assert "error[IDE-03] a refund that is sent again is paid again" in done.stdout
     assert "balance: expected" in done.stdout
     assert f"rerun   betrontech-sim run --endpoint {wrong}" in done.stdout
-    for ours in ("simulator/", "Traceback", "assertions.py"):
+    assert re.search(r"^FAILED evening.* - error\[IDE-03\] ", done.stdout, re.MULTILINE)
+    for ours in ("simulator/", "Traceback", "assertions.py", "--last-failed"):
         assert ours not in done.stdout
+
+
+def test_a_scenario_of_the_bundled_suite_is_called_so(wrong: str, tmp_path: Path) -> None:
+    """The line that repeats it works in every folder."""
+    one = ("--betrontech-scenarios", "bundled", "-k", "repeated-refund")
+    done = run_pytest(tmp_path, *wallet(wrong), *one)
+    assert done.returncode == 1, done.stderr
+    assert "FAIL  bundled:idempotency/repeated-refund.yaml:7 " in done.stdout
+    assert "--player 1000 bundled:idempotency/repeated-refund.yaml " in done.stdout
 
 
 def test_a_fixture_plays_steps_against_the_wallet_that_the_tests_start(wrong: str, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ import pytest
 
 from simulator.core.steps import Scenario
 from simulator.errors import SimulatorError
+from simulator.pytest_plugin import BUNDLED
 from simulator.pytest_plugin.runs import WalletUnderTest
 from simulator.run.assertions import NotProven, WalletIsWrong
-from simulator.scenario.files import load_scenarios
+from simulator.scenario.files import bundled_suite, load_scenarios
 
 
 class ScenarioFile(pytest.File):
@@ -22,7 +24,7 @@ class ScenarioFile(pytest.File):
     def collect(self) -> Iterator[pytest.Item]:
         """Return a test for each scenario. A file that cannot be read is an error with the place in it."""
         try:
-            scenarios = load_scenarios((os.path.relpath(self.path),))
+            scenarios = load_scenarios((_path(self.path),))
         except SimulatorError as error:
             raise self.CollectError(str(error)) from None
         for scenario in scenarios:
@@ -48,12 +50,25 @@ class ScenarioTest(pytest.Function):
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> Any:  # type: ignore[override]
         """Show the report and nothing of the plugin's own stack."""
         if isinstance(excinfo.value, WalletIsWrong | NotProven | SimulatorError):
-            return str(excinfo.value).strip()
+            return _cause_first(str(excinfo.value).strip())
         return super().repr_failure(excinfo)
 
     def reportinfo(self) -> tuple[os.PathLike[str], int, str]:
         """Return file, line from 0 and title."""
         return self.path, self.scenario.place.line - 1, self.scenario.name
+
+
+def _path(path: Path) -> str:
+    """Return how a run names the file: one of the bundled suite by its folder there."""
+    suite = bundled_suite()
+    if path.is_relative_to(suite):
+        return f"{BUNDLED}:{path.relative_to(suite).as_posix()}"
+    return os.path.relpath(path)
+
+
+def _cause_first(report: str) -> str:
+    """Return the report with what is wrong in its first line, which pytest's own summary shows."""
+    return re.sub(r"\A(.*)\n(\S+\[[A-Z]{3}-\d+\] .*)$", r"\2\n\1", report, count=1, flags=re.MULTILINE)
 
 
 def _name(scenario: Scenario, path: Path) -> str:

@@ -52,6 +52,7 @@ class TerminalReport:
     `color` "auto" paints when the stream is a terminal. `width` is in columns; None wraps nothing.
     `verbosity` -1 is `-q`, 1 to 3 are `-v` to `-vvv`. `progress` shows a bar, and above it what fails: for a
     terminal only, and not with `-q` or `-vv`. `reports` are the (kind, path) of the files written beside it.
+    Without `repeats` no line runs again what failed.
     """
 
     def __init__(
@@ -64,8 +65,10 @@ class TerminalReport:
         progress: bool = False,
         reports: Sequence[tuple[str, str]] = (),
         words: Words = ENGLISH,
+        repeats: bool = True,
     ) -> None:
         self._stream = stream
+        self._repeats = repeats
         self._words = words
         self._encoding = getattr(stream, "encoding", None) or "utf-8"
         self._ink = Ink(color == "always" or (color == "auto" and stream.isatty()))
@@ -113,7 +116,7 @@ class TerminalReport:
         cut = self._overview.finish()
         style = replace(self._style, started=self._overview.started)
         if self._verbosity <= QUIET:
-            lines = in_short(self._overview, style)
+            lines = in_short(self._overview, style, repeats=self._repeats)
         else:
             for event in cut:
                 self._finish(event)
@@ -209,7 +212,7 @@ def summary(
     yield from closing(overview, style, reports, every=every)
 
 
-def in_short(overview: Overview, style: FrameStyle) -> Iterator[str]:
+def in_short(overview: Overview, style: FrameStyle, *, repeats: bool = True) -> Iterator[str]:
     """Return what `-q` shows: the first cause, the others on a line each, what to do next, the last line."""
     errors = overview.of_severity(Severity.ERROR)
     yield from _root_cause(overview, style)
@@ -218,7 +221,7 @@ def in_short(overview: Overview, style: FrameStyle) -> Iterator[str]:
         yield from (_indexed(cause, style, "") for cause in causes[:FRAMES_MAX])
         yield from _not_shown(causes, FRAMES_MAX, style)
     yield from (_indexed(cause, style, f"{style.say('known')} ") for cause in overview.known)
-    yield from _rows(style, (("next", step) for step in _next_steps(overview, style.say)))
+    yield from _rows(style, (("next", each) for each in _next_steps(overview, style.say, repeats=repeats)))
     yield result_line(overview, style)
 
 
@@ -364,8 +367,8 @@ def _brief(cause: Cause, style: FrameStyle, *, every: bool) -> Iterator[str]:
     others = style.say.counted(len(cause.others), " and 1 more scenario", " and {n} more scenarios")
     more = ink.faint(others if cause.others else "")
     yield f"   {ink.hint('-->')} {_sighted(sighting, cause, style)}{more}".rstrip()
-    told = (finding.label, finding.answer and f"{style.say('answer')}: {finding.answer}", finding.why)
-    for text in list(filter(None, told))[: None if every else 2]:
+    answer = finding.answer and f"{style.say('answer')}: {finding.answer}"
+    for text in list(filter(None, (finding.label, answer, finding.why)))[: None if every else 2]:
         yield f"       {visible(text)}"
 
 
@@ -552,10 +555,10 @@ def _exit_meaning(overview: Overview, say: Words) -> str:
     return say(meaning.replace("no errors", "no new errors") if known else meaning) + more
 
 
-def _next_steps(overview: Overview, say: Words) -> list[str]:
+def _next_steps(overview: Overview, say: Words, *, repeats: bool = True) -> list[str]:
     match overview.exit_code:
         case ExitCode.FOUND:
-            return list(_mend_and_repeat(overview, say))
+            return list(_mend_and_repeat(overview, say))[: None if repeats else 1]
         case ExitCode.UNREACHABLE:
             return [say(_NOT_THERE)]
         case ExitCode.INCONCLUSIVE:

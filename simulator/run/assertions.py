@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from simulator.core.findings import Severity, Verdict
+from simulator.core.languages import Lang
 from simulator.core.steps import Scenario
 from simulator.errors import ExitCode
 from simulator.report.events import Event, FindingRaised, ScenarioFinished
+from simulator.report.languages import Words
 from simulator.report.terminal import QUIET, TerminalReport
 from simulator.run.players import PlayerLocks
 from simulator.run.suite import run_scenarios, selected
@@ -75,7 +77,8 @@ def play(scenarios: Sequence[Scenario], settings: RunSettings, folder: Path) -> 
     # What failed is the wallet: pytest shows the test that asked, and not this function.
     __tracebackhide__ = True
     shown, told = StringIO(), Told()
-    report = TerminalReport(shown, color="never", verbosity=QUIET)
+    words = Words(settings.lang or Lang.ENGLISH)
+    report = TerminalReport(shown, color="never", verbosity=QUIET, words=words, repeats=False)
 
     def on(event: Event) -> None:
         told.on(event)
