@@ -35,6 +35,7 @@ from simulator.run.suite import run_scenarios
 from simulator.scenario.reader import load_text
 from simulator.scenario.writing import scenario_text
 from simulator.settings import RunSettings
+from simulator.wire.patience import Patience
 
 ASKS_MAX = 6
 """How often a session is asked for a cause that it does not always show."""
@@ -134,19 +135,25 @@ class Alone:
         self._folder = folder
         self._ends_s = ends_s
         self._rng = Random(settings.seed)
-        self._unshared = False
+        self._patience = Patience()
         self.best: Shrunk | None = None
 
-    def run(self, scenarios: Sequence[Scenario], also: Callable[[Event], None] | None = None) -> Ran:
-        """Run scenarios. Raises Interrupted."""
+    def run(
+        self,
+        scenarios: Sequence[Scenario],
+        also: Callable[[Event], None] | None = None,
+        *,
+        again: bool = False,
+    ) -> Ran:
+        """Run scenarios; `again`: for a cause that was met before. Raises Interrupted."""
         ran = Ran(also)
         code = run_scenarios(
-            self._settings, scenarios, ran.on, self._folder, unshared=self._unshared and also is None
+            self._settings, scenarios, ran.on, self._folder, patience=self._patience if again else None
         )
         if code is ExitCode.INTERRUPTED:
             raise Interrupted
         # A run that accuses the wallet has looked whether somebody else moves its players.
-        self._unshared = self._unshared or ran.first is not None
+        self._patience.unshared = self._patience.unshared or ran.first is not None
         return ran
 
     def shrink(self, session: SessionPlan, cause: str) -> Shrunk | None:
@@ -220,7 +227,7 @@ class Alone:
                 return
 
     def _alone(self, session: SessionPlan) -> Ran:
-        return self.run([scenario_of(session, "session.yaml")])
+        return self.run([scenario_of(session, "session.yaml")], again=True)
 
     def _shows(self, session: SessionPlan, aim: Aim) -> bool:
         """Return whether the session, run alone, names the cause first. Raises OutOfTime."""

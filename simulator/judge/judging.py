@@ -302,7 +302,7 @@ class Judging(Accusing):
         A read that lags comes to a balance that is lawful or was there before, and a wallet that books late
         moves it by the amount of a call. Once single calls have shown a mistake, no more reads are spent.
         """
-        if not self._policy.sends_alone or self._mistakes or account.traffic.unshared:
+        if not self._policy.sends_alone or self._mistakes:
             return False
         player = account.player
         first = yield from self._ask(player)

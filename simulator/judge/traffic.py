@@ -37,13 +37,11 @@ class Traffic:
 
     `stored`: a call was seen to take effect, by what came after its own answer. `emptied`: a bet of a whole
     balance was taken. `exact` are the methods whose calls kept a cent that a float would have lost.
-    `unshared`: it is known already that nobody else moves the players.
     """
 
     def __init__(self, notes_max: int = NOTES_KEPT) -> None:
         self.stored = False
         self.emptied = False
-        self.unshared = False
         self.exact: set[Method] = set()
         self._kept: dict[Method, set[int]] = {}
         self._balances: defaultdict[str, set[Money]] | None = None

@@ -357,7 +357,7 @@ class Judge:
 
     def _read(self, wanted: ReadBalance, place: Place) -> Call | None:
         """Read once, or until one of the wanted balances is shown, as far as the run has patience."""
-        if wanted.idle:
+        if wanted.idle and not self._context.patience.unshared:
             self._context.pause(IDLE_S)
         if not wanted.until:
             return self._placed(self.ask_balance(wanted.player, place))

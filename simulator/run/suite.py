@@ -27,6 +27,7 @@ from simulator.run.turns import Stage, Turns
 from simulator.scenario.files import load_scenarios, quick_ids, select, shadowed
 from simulator.settings import RunSettings, Shard
 from simulator.settings.load import selection_options, target_options
+from simulator.wire.patience import Patience
 from simulator.wire.sender import Sender
 from simulator.wire.target import Target
 
@@ -61,11 +62,11 @@ def run_scenarios(
     folder: Path | None = None,
     warnings: tuple[str, ...] = (),
     *,
-    unshared: bool = False,
+    patience: Patience | None = None,
 ) -> ExitCode:
     """Run loaded scenarios in this order, as `run_suite` does; the caller has locked the players.
 
-    `unshared`: an earlier run has shown that nobody else moves them, so that this one need not look again.
+    `patience` is what earlier runs against this wallet have left: they may have waited in vain.
     """
     _check_policy(settings)
     if not settings.players and settings.seed_hook is None:
@@ -74,7 +75,7 @@ def run_scenarios(
         )
     # With --wait-for the name may not resolve yet, and waiting is a part of the run.
     sender = None if settings.wait_for_s else Sender(target_of(settings))
-    return _Run(settings, scenarios, sender, report, folder, warnings, unshared=unshared).run()
+    return _Run(settings, scenarios, sender, report, folder, warnings, patience or Patience()).run()
 
 
 def selected(settings: RunSettings) -> tuple[Scenario, ...]:
@@ -187,8 +188,7 @@ class _Run:
         report: Callable[[Event], None],
         folder: Path | None,
         warnings: tuple[str, ...],
-        *,
-        unshared: bool,
+        patience: Patience,
     ) -> None:
         self._settings = settings
         self._scenarios = scenarios
@@ -203,7 +203,7 @@ class _Run:
         if settings.shard is not None:
             self._notes.append(f"this is shard {settings.shard}: the other shards run the other scenarios")
         self._context = context_of(settings, self._observed(report))
-        self._context.traffic.unshared = unshared
+        self._context.patience = patience
         self._cast = Cast(settings, self._hooks, self._context.run)
         self._began = False
         self._only_calls = False

@@ -15,10 +15,14 @@ FRUITLESS_MAX = 5
 
 
 class Patience:
-    """Counts the waits of one run or agent. Threads may share it: losing a count does no harm."""
+    """Counts the waits of an agent, a run or several runs. Threads may share it: a lost count does no harm.
+
+    `unshared`: it is known already that nobody else moves the players.
+    """
 
     def __init__(self) -> None:
         self._left = FRUITLESS_MAX
+        self.unshared = False
 
     def await_balance(self, read: Callable[[], Money | None], wanted: Collection[Money]) -> Money | None:
         """Read until one of the wanted balances is shown; None when it never was."""
