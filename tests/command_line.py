@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from contextlib import chdir, redirect_stderr, redirect_stdout
-from io import StringIO
+from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 
 from simulator.cli.commands import run_to_the_end
@@ -39,13 +39,15 @@ def simulate(*arguments: str, folder: Path, **variables: str) -> subprocess.Comp
     return done
 
 
-def in_process(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a command as `simulate` does, without the second that a process takes."""
-    told, complained = StringIO(), StringIO()
+def in_process(*arguments: str, folder: Path, terminal: str = "utf-8") -> subprocess.CompletedProcess[str]:
+    """Run a command as `simulate` does, without the second that a process takes, on such a terminal."""
+    told, complained = TextIOWrapper(BytesIO(), terminal, newline="\n"), StringIO()
     with chdir(folder), redirect_stdout(told), redirect_stderr(complained):
         code = run_to_the_end(arguments)
+    told.flush()
     assert code != ExitCode.INTERNAL, complained.getvalue()
-    return subprocess.CompletedProcess(arguments, code, told.getvalue(), complained.getvalue())
+    printed = told.detach().getvalue().decode()
+    return subprocess.CompletedProcess(arguments, code, printed, complained.getvalue())
 
 
 def start(*arguments: str, folder: Path, merged: bool = False) -> subprocess.Popen[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -155,6 +156,8 @@ LEFT = {
     "a directive": ("%YAML 1.1\n---\nsteps: []\n", "directives"),
     "a key of several lines": ("? |\n  a\n: b\n", "a key is one word"),
     "a text with a digit": ("description: |2\n   a\n", "keeps its form"),
+    "lists within lists": (f"steps: {'[' * 99}{']' * 99}\n", "nested more than 50 deep"),
+    "keys within keys": ("".join(f"{' ' * n}a:\n" for n in range(9_999)), "nested more than 50 deep"),
 }
 
 
@@ -192,6 +195,44 @@ SPELLED = {
 def test_how_a_file_is_written(text: str, made: str) -> None:
     assert formatted(text, "x.yaml") == made
     assert formatted(made, "x.yaml") == made
+
+
+def test_a_file_that_cannot_be_read_keeps_no_other_from_its_form(tmp_path: Path) -> None:
+    for name, data in (
+        ("a", b"steps:  []\n"),
+        ("b", b"steps: [\n"),
+        ("c", b"\xff\n"),
+        ("d", b"steps:  []\n"),
+    ):
+        (tmp_path / f"{name}.yaml").write_bytes(data)
+    done = in_process("fmt", ".", folder=tmp_path)
+    assert (done.returncode, done.stdout) == (4, "changed  a.yaml\nchanged  d.yaml\n")
+    assert "b.yaml:2:1: not valid YAML" in done.stderr
+    assert "c.yaml is not UTF-8" in done.stderr
+
+
+STDIN = {
+    "formatted": ((), "name:  kuş\n".encode(), 0, "name: kuş\n"),
+    "asked": (("--check",), b"name:  a\n", 1, ""),
+    "asked, and as it should be": (("--check",), b"name: a\n", 0, ""),
+    "no UTF-8": ((), "name:  kuş\n".encode("iso-8859-9"), 4, ""),
+    "beside a file": (("a.yaml",), b"", 4, ""),
+}
+
+
+@pytest.mark.parametrize(("flags", "data", "code", "printed"), STDIN.values(), ids=STDIN.keys())
+def test_standard_input_keeps_its_encoding(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    flags: tuple[str, ...],
+    data: bytes,
+    code: int,
+    printed: str,
+) -> None:
+    """Whatever encoding the terminal has: an editor gives UTF-8, and takes it."""
+    monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(data)))
+    done = in_process("fmt", "-", *flags, folder=tmp_path, terminal="iso-8859-9")
+    assert (done.returncode, done.stdout) == (code, printed), done.stderr
 
 
 def test_files_change_unless_only_asked(tmp_path: Path) -> None:

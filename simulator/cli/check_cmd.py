@@ -10,7 +10,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from itertools import count, islice
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from urllib.parse import quote
 
 import click
@@ -342,48 +342,71 @@ def _claims(step: Step) -> Iterator[str]:
 def fmt(paths: tuple[str, ...], only_check: bool, diff: bool) -> ExitCode:
     """Write scenario files in their canonical form, with their comments.
 
-    PATH is a file, a folder, or - for standard input. Steps stand on one line where they fit, keys in the
-    order of docs/scenario-format.md. What a file says does not change.
+    PATH is a file, a folder, or - for standard input, whose canonical form goes to standard output. Steps
+    stand on one line where they fit, keys in the order of docs/scenario-format.md. What a file says does not
+    change. A file that cannot be read does not keep the others from being formatted.
     """
-    # The loader's tables and the parser are not needed for help.
-    from simulator.scenario.formatting import formatted
-
     if paths == ("-",):
-        text = sys.stdin.buffer.read().decode("utf-8", "replace")
-        made = formatted(text, "standard input")
-        click.echo(_diff("standard input", text, made) if diff else made, nl=False)
-        return ExitCode.FOUND if made != text and (only_check or diff) else ExitCode.PASSED
+        return _format_input(only_check, diff)
+    if "-" in paths:
+        raise UsageError("- is standard input, which is formatted alone; leave out the other PATHs")
     files = files_with_parts(paths)
     if not files:
         raise NothingSelected(f"there is no scenario file in {', '.join(paths)}")
-    changed = []
+    keeps = only_check or diff
+    would = "would change" if keeps else "changed"
+    changed, failed = 0, []
     for shown, file in files:
         try:
-            text = file.read_bytes().decode("utf-8")
-            made = formatted(text, shown)
-            if made == text:
-                continue
-            changed.append(shown)
-            if diff:
-                click.echo(_diff(shown, text, made), nl=False)
-            elif not only_check:
-                mode = file.stat().st_mode
-                write_whole(file, made)
-                file.chmod(mode)
-        except UnicodeDecodeError:
-            raise UsageError(f"{shown} is not UTF-8; save it as UTF-8") from None
-        except OSError as error:
-            raise UsageError(f"{shown} cannot be written: {error.strerror or error}") from None
-    keeps = only_check or diff
-    for shown in () if diff else changed:
-        click.echo(f"{'would change' if keeps else 'changed'}  {shown}")
-    told = (
-        f"{plural(len(changed), 'file')} {'would change' if keeps else 'changed'}"
-        if changed
-        else "nothing to change"
-    )
+            changes = _format_file(shown, file, diff=diff, keeps=keeps)
+        except UsageError as error:
+            failed.append(str(error))
+            continue
+        changed += bool(changes)
+        if changes and not diff:
+            click.echo(f"{would}  {shown}")
+    told = f"{plural(changed, 'file')} {would}" if changed else "nothing to change"
     click.echo(f"{told}, {plural(len(files), 'file')} read", err=True)
+    if failed:
+        raise UsageError("\n".join(failed))
     return ExitCode.FOUND if keeps and changed else ExitCode.PASSED
+
+
+def _format_input(only_check: bool, diff: bool) -> ExitCode:
+    text, made = _formatted("standard input", sys.stdin.buffer.read())
+    shown = _diff("standard input", text, made) if diff else "" if only_check else made
+    # As it came: in UTF-8, whatever the terminal has.
+    click.echo(shown.encode(), nl=False)
+    return ExitCode.FOUND if made != text and (only_check or diff) else ExitCode.PASSED
+
+
+def _format_file(shown: str, file: Path, *, diff: bool, keeps: bool) -> bool:
+    """Format a file, or show how it would change; return whether it does. Raises UsageError."""
+    try:
+        text, made = _formatted(shown, file.read_bytes())
+        if made == text:
+            return False
+        if diff:
+            click.echo(_diff(shown, text, made), nl=False)
+        elif not keeps:
+            mode = file.stat().st_mode
+            write_whole(file, made)
+            file.chmod(mode)
+    except OSError as error:
+        raise UsageError(f"{shown} cannot be written: {error.strerror or error}") from None
+    return True
+
+
+def _formatted(shown: str, data: bytes) -> tuple[str, str]:
+    """Return a text as it is, and in its canonical form. Raises UsageError."""
+    # The loader's tables and the parser are not needed for help.
+    from simulator.scenario.formatting import formatted
+
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise UsageError(f"{shown} is not UTF-8; save it as UTF-8") from None
+    return text, formatted(text, shown)
 
 
 def _diff(name: str, text: str, made: str) -> str:

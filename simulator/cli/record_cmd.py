@@ -120,7 +120,8 @@ def _no_other_file(path: str) -> bytes:
 
 def _write(output: str, text: str) -> None:
     if output == "-":
-        click.echo(text, nl=False)
+        # A scenario file is UTF-8, whatever the terminal has.
+        click.echo(text.encode(), nl=False)
         return
     try:
         write_whole(Path(output), text)

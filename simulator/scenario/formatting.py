@@ -18,6 +18,7 @@ import yaml
 from simulator.errors import UsageError
 from simulator.scenario.table import KINDS, SCENARIO_FIELDS, StepKind
 from simulator.scenario.writing import in_quotes
+from simulator.scenario.yaml import DEPTH_MAX
 
 WIDTH = 110
 """A collection that would be wider is written on lines of its own."""
@@ -73,8 +74,7 @@ class _Part:
         if not self.is_collection:
             return True
         return not self.tail and all(
-            not any(lead.before) and lead.after is None and lead.is_bare and value.is_bare
-            for lead, value in self.entries
+            not any(lead.before) and lead.after is None and value.is_bare for lead, value in self.entries
         )
 
 
@@ -152,7 +152,7 @@ def _index(mark: Any) -> int:
     return index
 
 
-def _part(event: Any, events: Iterator[Any], text: str, file: str) -> _Part:
+def _part(event: Any, events: Iterator[Any], text: str, file: str, depth: int = 0) -> _Part:
     start, end = event.start_mark, event.end_mark
     raw = text[start.index : end.index]
     made = _Part(
@@ -161,6 +161,8 @@ def _part(event: Any, events: Iterator[Any], text: str, file: str) -> _Part:
     if isinstance(event, yaml.AliasEvent):
         made.value = None
         return made
+    if depth > DEPTH_MAX:
+        raise CannotFormat(f"{file}:{start.line + 1}: nested more than {DEPTH_MAX} deep")
     if event.tag is not None:
         raise CannotFormat(f"{file}:{start.line + 1}: the tag {event.tag} has no meaning in a scenario")
     if isinstance(event, yaml.ScalarEvent):
@@ -173,11 +175,11 @@ def _part(event: Any, events: Iterator[Any], text: str, file: str) -> _Part:
     made.one_line = bool(event.flow_style)
     made.value = [] if isinstance(event, yaml.SequenceStartEvent) else _Pairs()
     while not isinstance(event := next(events), yaml.SequenceEndEvent | yaml.MappingEndEvent):
-        item = _part(event, events, text, file)
+        item = _part(event, events, text, file, depth + 1)
         if isinstance(made.value, _Pairs):
             if not isinstance(item.value, str) or item.style in _BLOCK_TEXT or "\n" in item.value:
                 raise CannotFormat(f"{file}:{item.line + 1}: a key is one word")
-            made.value.append((item, _part(next(events), events, text, file)))
+            made.value.append((item, _part(next(events), events, text, file, depth + 1)))
         else:
             made.value.append(item)
     end = event.end_mark
