@@ -47,10 +47,13 @@ def wrong() -> Iterator[str]:
         yield server.endpoint
 
 
-def run_pytest(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def run_pytest(
+    folder: Path, *arguments: str, cached: bool = False, **variables: str
+) -> subprocess.CompletedProcess[str]:
     """Run pytest as a project of a user does, in that folder."""
+    unused = UNUSED if cached else ("-p", "no:cacheprovider", *UNUSED)
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *UNUSED, *arguments],
+        [sys.executable, "-m", "pytest", *unused, *arguments],
         cwd=folder,
         env=environment(**variables),
         capture_output=True,
@@ -89,6 +92,28 @@ def test_a_wrong_wallet_shows_our_frame_and_nothing_of_our_stack(wrong: str, tmp
     assert re.search(r"^FAILED evening.* - error\[IDE-03\] ", done.stdout, re.MULTILINE)
     for ours in ("simulator/", "Traceback", "assertions.py", "--last-failed"):
         assert ours not in done.stdout
+
+
+def test_what_failed_last_runs_again_alone(wrong: str, tmp_path: Path) -> None:
+    """A row of cases, too: -x and --lf are those of pytest."""
+    (tmp_path / "rows.betrontech.yaml").write_text(ROWS)
+    where = (*wallet(wrong), "rows.betrontech.yaml")
+    first = run_pytest(tmp_path, *where, "-x", cached=True)
+    assert "1 failed, 1 passed" in first.stdout
+    again = run_pytest(tmp_path, *where, "--lf", cached=True)
+    assert "1 failed, 3 deselected" in again.stdout
+    assert "rows[second]" in again.stdout
+
+
+ROWS = """
+name: Rows
+cases: {first: {of: b2}, second: {of: b1}, third: {of: b1}, fourth: {of: b2}}
+steps:
+  - bet: {amount: 10.00, id: b1}
+  - bet: {amount: 10.00, id: b2}
+  - refund: b1
+  - refund: "${of}"
+"""
 
 
 def test_a_scenario_of_the_bundled_suite_is_called_so(wrong: str, tmp_path: Path) -> None:
