@@ -19,7 +19,7 @@ from jsonschema import Draft202012Validator
 import load_lab
 import simulator.report
 import small_wallet
-from command_line import simulate
+from command_line import in_process, simulate
 from simulator.cli.load_cmd import command
 from small_wallet import Answer, Fields, SmallWallet
 
@@ -153,12 +153,24 @@ def test_calls_that_are_disturbed_on_purpose_are_judged_and_are_no_errors(tmp_pa
         (["--faults", "lost_reply=1"], "expected a share like 0.5%"),
         (["--max-errors", "1"], "expected a share like 0.5%"),
         (["--think", "3s..1s"], "the range ends before it begins"),
+        (["--faults", "reset=60%,timeout=60%"], "more than 100% of the calls"),
+        (["--faults", "reset=1%,reset=2%"], "reset is named twice"),
+        (["--mix", "slots.yaml=1,slots.yaml=2"], "is named twice; give it one weight"),
+        (["--ramp", "2s"], "not all users would ever play"),
+        (["--report", "json:-", "--report", "html:-"], "two reports cannot both be written to -"),
+        (["--worker", "127.0.0.1", "--users", "2"], "--users is for the master"),
+        (["--master", "--worker", "127.0.0.1"], "not both"),
+        (["--worker", "5557"], "expected an address such as"),
+        (["--master", "--workers", "auto"], "--workers 8"),
+        (["--master", "a..b"], "nothing can listen at a..b:5557: "),
+        (["--config", "none.yaml"], "none.yaml cannot be read"),
     ],
 )
 def test_bad_input_gets_a_sentence_before_anything_is_sent(
     tmp_path: Path, flags: list[str], said: str
 ) -> None:
-    done = load("http://127.0.0.1:1/w", tmp_path, *flags)
+    target = ("--endpoint", "http://127.0.0.1:1/w", "--player", "1000", "--player", "1001")
+    done = in_process("load", *target, "--for", "700ms", *flags, folder=tmp_path)
     assert done.returncode == 4
     assert said in done.stderr
 

@@ -30,12 +30,16 @@ from simulator.report.languages import REPORTS, Words, lang_of_locale, texts_in
 from simulator.report.text import plural
 from simulator.scenario.files import load_scenarios
 from simulator.settings.load import load_values, variables
+from simulator.settings.rows import CONFIG, Section
 from simulator.settings.table import CHOICE, RunSettings
 
 _TITLE_WIDTH = 64
 
 
-@settings_command("list", CHOICE)
+_LISTED = Section(CHOICE.title, (*CHOICE.rows, CONFIG))
+
+
+@settings_command("list", _LISTED)
 @click.argument("paths", nargs=-1, metavar="[PATH[:LINE]]...")
 @click.option("--coverage", "by_check", is_flag=True, help="The catalogue of checks, with what covers each.")
 def list_command(paths: tuple[str, ...], by_check: bool, **flags: Any) -> ExitCode:
@@ -46,7 +50,7 @@ def list_command(paths: tuple[str, ...], by_check: bool, **flags: Any) -> ExitCo
     # Help and wrong flags do without the suite.
     from simulator.run.suite import selected
 
-    filters = load_values(CHOICE.rows, flags)
+    filters = load_values(_LISTED.rows, flags)
     scenarios = selected(RunSettings(endpoint="", players=(), paths=paths, **filters))
     lines = _checks(coverage(scenarios)) if by_check else _scenarios(scenarios)
     click.echo("\n".join(lines))

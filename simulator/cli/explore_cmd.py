@@ -15,7 +15,7 @@ from simulator.core.findings import Outcome
 from simulator.errors import ExitCode
 from simulator.report.tally import EXIT_MEANINGS
 from simulator.settings import kinds, load_run_settings
-from simulator.settings.rows import Section
+from simulator.settings.rows import CONFIG, Section
 from simulator.settings.table import HOW, TARGET
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _OF_FILES = frozenset({"faults", "fail_fast", "maxfail", "latency_ms_max"})
 """Settings that only files of scenarios need."""
 
-_EXPLORED = Section(HOW.title, tuple(row for row in HOW.rows if row.name not in _OF_FILES))
+_EXPLORED = Section(HOW.title, (*(row for row in HOW.rows if row.name not in _OF_FILES), CONFIG))
 
 FOR_S = 60.0
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from simulator.cli.judge_cmd import processors, summary_text
 from simulator.cli.options import settings_command
@@ -19,8 +20,8 @@ from simulator.core.values import Frozen
 from simulator.errors import ExitCode, UsageError
 from simulator.report.text import plural, visible
 from simulator.settings import kinds, load_run_settings
-from simulator.settings.rows import Section
-from simulator.settings.table import HOW, TARGET
+from simulator.settings.rows import CONFIG, Section
+from simulator.settings.table import HOW, TARGET, pick
 
 if TYPE_CHECKING:
     from simulator.load.figures import Percentiles
@@ -28,25 +29,12 @@ if TYPE_CHECKING:
     from simulator.load.outcome import LoadCause, LoadOutcome
     from simulator.settings import RunSettings
 
-_LOADED = Section(
-    "How it is judged",
-    tuple(
-        row
-        for row in HOW.rows
-        if row.name
-        in {
-            "seed",
-            "strict",
-            "min_bet",
-            "max_win",
-            "max_bet",
-            "transaction_id_format",
-            "games",
-            "time_scale",
-            "reports",
-        }
-    ),
+_JUDGED = pick(
+    HOW.rows,
+    *("seed", "strict", "min_bet", "max_win", "max_bet", "transaction_id_format", "games", "time_scale"),
 )
+
+_LOADED = Section("How it is judged", (*_JUDGED, CONFIG))
 
 _WALLET = Section(
     TARGET.title,
@@ -122,26 +110,34 @@ def _rate(_context: click.Context, _parameter: click.Parameter, text: str | None
     return rate
 
 
+AUTO = 0
+"""The number of workers that stands for one for each processor."""
+
+
 def _workers(_context: click.Context, _parameter: click.Parameter, text: str) -> int:
     if text == "auto":
-        return processors()
+        return AUTO
     if not text.isdecimal() or not 1 <= int(text) <= WORKERS_MAX:
         raise click.BadParameter(f'expected auto or a number from 1 to {WORKERS_MAX:,}, found "{text}"')
     return int(text)
 
 
 def _address(_context: click.Context, parameter: click.Parameter, text: str | None) -> tuple[str, int] | None:
-    """Read HOST, HOST:PORT or [IPv6]:PORT; a web page may have its port alone."""
+    """Read HOST, HOST:PORT or [IPv6]:PORT; where this process listens, a port may stand alone."""
     if text is None:
         return None
     host, colon, port = text.rpartition(":")
-    if parameter.name == "web" and text.isdecimal():
-        host, colon, port = "127.0.0.1", ":", text
+    if text.isdecimal():
+        host, colon, port = _LISTENS.get(parameter.name or "", ""), ":", text
     elif not colon or "]" in port or (":" in host and "[" not in host):
         host, port = text, str(PORT)
     if not port.isdecimal() or not 0 <= int(port) <= 65535 or not host:
         raise click.BadParameter(f'expected an address such as 10.0.0.5 or 10.0.0.5:{PORT}, found "{text}"')
     return host.strip("[]"), int(port)
+
+
+_LISTENS = {"web": "127.0.0.1", "master": "0.0.0.0"}
+"""Where a process listens if only a port is named."""
 
 
 def _errors(_context: click.Context, _parameter: click.Parameter, text: str | None) -> float | None:
@@ -156,13 +152,15 @@ def _errors(_context: click.Context, _parameter: click.Parameter, text: str | No
 def _reports(
     _context: click.Context, _parameter: click.Parameter, texts: tuple[str, ...]
 ) -> tuple[tuple[str, str], ...]:
-    found = []
+    found: dict[str, str] = {}
     for text in texts:
         kind, _, name = text.partition(":")
         if kind not in ("html", "json") or not name:
             raise click.BadParameter(f'expected html:FILE or json:FILE, found "{text}"')
-        found.append((kind, name))
-    return tuple(found)
+        if name in found:
+            raise click.BadParameter(f"two reports cannot both be written to {name}")
+        found[name] = kind
+    return tuple((kind, name) for name, kind in found.items())
 
 
 @settings_command("load", _WALLET, _LOADED)
@@ -267,12 +265,14 @@ def command(**flags: Any) -> ExitCode:
 
     check_installed()
     asked = _Asked(**{name: flags.pop(name) for name in _Asked.__slots__})
+    _refuse_contradictions(asked)
+    workers = asked.workers or processors()
     with ExitStack() as stack:
         folder = _folder(asked.records, stack)
         if asked.worker is not None:
-            return _work(asked.worker, asked.workers, folder, asked.records, flags)
+            return _work(asked.worker, workers, folder, asked.records, flags)
         settings = load_run_settings(flags)
-        options = _options(asked, settings, folder)
+        options = _options(asked, settings, folder, workers)
         progress = Progress(options.seconds, apart=any(name == "-" for _, name in asked.reports))
         progress.say(f"loading with --seed {settings.seed}")
         result = run_load(settings, options, progress, Path())
@@ -299,7 +299,28 @@ def _write(kind: str, name: str, result: LoadResult, outcome: LoadOutcome) -> bo
     return False
 
 
-def _options(asked: _Asked, settings: RunSettings, folder: Path) -> LoadOptions:
+_OF_WORKERS = frozenset({"worker", "workers", "records"})
+
+
+def _refuse_contradictions(asked: _Asked) -> None:
+    """Raise UsageError for flags that would mean nothing beside others."""
+    context = click.get_current_context()
+    if asked.worker is not None and asked.master is not None:
+        raise UsageError("a process is the master (--master) or a worker (--worker), not both")
+    if asked.worker is not None:
+        for option in context.command.params:
+            given = context.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
+            if given and option.name in _Asked.__slots__ and option.name not in _OF_WORKERS:
+                raise UsageError(
+                    f"{option.opts[-1]} is for the master: a worker (--worker) gets its plan from there"
+                )
+    if asked.master is not None and asked.workers == AUTO:
+        raise UsageError("how many workers of other machines shall --master wait for? --workers 8")
+    if (asked.ramp or 0.0) > (asked.seconds or FOR_S):
+        raise UsageError("--ramp is longer than the load (--for), so that not all users would ever play")
+
+
+def _options(asked: _Asked, settings: RunSettings, folder: Path, workers: int) -> LoadOptions:
     from simulator.load.launch import LoadOptions  # not for help, as above
     from simulator.load.plan import DEFAULT_MIX, read_disturbances, read_mix
 
@@ -318,7 +339,7 @@ def _options(asked: _Asked, settings: RunSettings, folder: Path) -> LoadOptions:
         think_s=asked.think,
         disturbances=tuple((each.name, each.share) for each in read_disturbances(asked.faults)),
         share=asked.share,
-        workers=asked.workers,
+        workers=workers,
         master=asked.master,
         web=asked.web,
         judges=processors(),
@@ -463,9 +484,10 @@ def _print(result: LoadResult, outcome: LoadOutcome) -> None:
         click.echo("\n" + "\n".join(_cause(cause)))
     if len(outcome.causes) > CAUSES_SHOWN:
         click.echo(f"and {len(outcome.causes) - CAUSES_SHOWN:,} more causes; the reports have all")
-    if result.found is not None and result.found.ranks:
+    if result.figures is not None and result.found is not None and result.found.ranks:
         found = result.found
-        click.echo(f"\n{summary_text(result.players, found.calls, found.ranks, found.shared)}")
+        # Players whom no user took have no call.
+        click.echo(f"\n{summary_text(len(result.figures.clocks), found.calls, found.ranks, found.shared)}")
     for note in result.notes:
         click.echo(f"note: {note}")
     click.echo(f"exit {int(outcome.code)}: {outcome.why}")

@@ -64,8 +64,9 @@ class SettingsCommand(click.Command):
         first = self.sections[0].rows[0]
         formatter.write_paragraph()
         formatter.write_text(
-            f"Each flag is also an environment variable ({first.flag} is {first.variable}) and a key of "
-            "betrontech-sim.yaml. Flags override the environment, the environment overrides the file."
+            f"Each flag above these Options is also an environment variable ({first.flag} is "
+            f"{first.variable}) and a key of betrontech-sim.yaml. Flags override the environment, the "
+            "environment overrides the file."
         )
 
 

@@ -138,7 +138,6 @@ class Work:
         self.without_players = 0
         self.failure: SimulatorError | None = None
         self._environment = environment
-        self._started_s = time()
         secrets = secrets_of(settings, profile)
         self.desk = Desk(
             settings, profile, secrets, self.sender, self.recorder, self.schedule, self.ended, self._observe

@@ -110,7 +110,6 @@ class LoadResult(Frozen, kw_only=True):
     plan: LoadPlan | None = None
     workers: tuple[WorkerRecord, ...] = ()
     found: Verdicts | None = None
-    players: int = 0
     figures: Figures | None = None
     closing_reads: int = 0
     interrupted: bool = False
@@ -178,9 +177,9 @@ def _check_address(flag: str, host: str, port: int) -> None:
         with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
             pass
     except OSError as error:
-        raise UsageError(
-            f"{flag}: nothing can listen at {host}:{port}: {os.strerror(error.errno or 0)}"
-        ) from None
+        # Those of names are no errors of the system, and others say the address once more.
+        reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+        raise UsageError(f"{flag}: nothing can listen at {host}:{port}: {reason}") from None
 
 
 class _Load:
@@ -270,7 +269,7 @@ class _Load:
         self._say("judging", {})
         figures = figures_of([each.file for each in workers if each.file is not None])
         sources = [LineSource(str(file)) for file in files]
-        found, players = judge_files(
+        found, _ = judge_files(
             sources,
             lambda _what, share, _count: self._say("judged", {"share": share}),
             processes=options.judges,
@@ -283,7 +282,6 @@ class _Load:
             plan=plan,
             workers=tuple(workers),
             found=found,
-            players=players,
             figures=figures,
             closing_reads=closing_reads,
             interrupted=interrupted,

@@ -13,6 +13,7 @@ from simulator.load.outcome import Collision, LoadCause, LoadOutcome
 from simulator.load.plan import LoadPlan
 from simulator.report.html import lanes_plot, svg
 from simulator.report.pages import rendered
+from simulator.report.text import plural
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 616, 12, 156
 
@@ -81,7 +82,8 @@ def _facts(result: LoadResult) -> dict[str, object]:
     )
     return {
         "Endpoint": plan.endpoint,
-        "Users": f"{plan.users:,} for {len(plan.players):,} players, by {len(result.workers)} workers",
+        "Users": f"{plan.users:,} for {plural(len(plan.players), 'player')}, "
+        f"by {plural(len(result.workers), 'worker')}",
         "Duration": f"{plan.seconds:g} s, of which {plan.ramp_s:g} s to reach all users",
         "Rate": rate,
         "Pause": "none" if plan.think_s == (0, 0) else f"{plan.think_s[0]:g} to {plan.think_s[1]:g} s",

@@ -7,7 +7,7 @@ each worker.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from random import Random
@@ -115,14 +115,18 @@ def read_mix(text: str) -> list[MixedSession]:
 
     A name without a folder that is no file here is one of those that are shipped.
     """
-    sessions = []
+    sessions: list[MixedSession] = []
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, equals, written = part.rpartition("=")
         if not equals:
             name, written = part, "1"
         if not written.isdecimal() or not 1 <= int(written) <= WEIGHT_MAX:
             raise UsageError(f'--mix {part}: expected a weight like 8 after "=", found "{written}"')
-        sessions += [MixedSession(_playable(scenario), int(written)) for scenario in _scenarios(name)]
+        found = [MixedSession(_playable(scenario), int(written)) for scenario in _scenarios(name)]
+        twice = {each.scenario.id for each in sessions} & {each.scenario.id for each in found}
+        if twice:
+            raise UsageError(f"--mix {part}: {min(twice)} is named twice; give it one weight")
+        sessions += found
     if not sessions:
         raise UsageError("--mix: expected scenario files with weights, such as slots.yaml=8,crash.yaml=2")
     return sessions
@@ -188,14 +192,20 @@ def players_needed(mix: Sequence[MixedSession]) -> int:
 # --- disturbances ---------------------------------------------------------------------------------
 
 
-def read_disturbances(text: str) -> Iterator[Disturbance]:
-    """Yield what ``lost_reply=1%,resend=0.5%`` says. Raises UsageError."""
+def read_disturbances(text: str) -> list[Disturbance]:
+    """Return what ``lost_reply=1%,resend=0.5%`` says. Raises UsageError."""
+    found: dict[str, Disturbance] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, _, share = part.partition("=")
         if name not in DISTURBANCES:
             known = ", ".join(DISTURBANCES)
             raise UsageError(f'--faults: "{name}" is none of {known}{did_you_mean(name, DISTURBANCES)}')
-        yield Disturbance(name, read_share(share, f"--faults {name}"))
+        if name in found:
+            raise UsageError(f"--faults: {name} is named twice; give it one share")
+        found[name] = Disturbance(name, read_share(share, f"--faults {name}"))
+    if sum(each.share for each in found.values()) > 1:
+        raise UsageError("--faults: the shares are more than 100% of the calls together")
+    return list(found.values())
 
 
 def read_share(text: str, where: str) -> float:
