@@ -15,6 +15,7 @@ MODULES = (
     "transport",
     "reading",
     "steps",
+    "suite",
     "start",
     "loader",
     "memory",

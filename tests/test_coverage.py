@@ -46,7 +46,7 @@ PROOFS: dict[str, tuple[str, Wallet]] = {
     "CON-17": ("contract/chunked-body", broken_timing.KnowsNoChunks),
     "MON-01": ("money/one-cent", broken_money.LosesFractions),
     "MON-02": ("money/tenths", broken_money.CountsInFloats),
-    "MON-03": ("money/thousand-cents", "drift"),
+    "MON-03": ("money/many-cents", "drift"),
     "MON-04": ("money/no-binary-fractions", "float-balance"),
     "MON-05": ("money/seven-digits", "thousands-separators"),
     "MON-06": ("money/ways-to-write-ten", broken_money.ReadsDigitsOnly),

@@ -88,6 +88,22 @@ def test_what_is_tagged_long_begins_first_when_several_players_are_worked(tmp_pa
     assert ended.index("The long one") < 10
 
 
+def test_who_needs_two_players_is_not_overtaken_until_the_end(tmp_path: Path) -> None:
+    """Players that become free are kept for the scenario that has waited longest."""
+    documents = [f"name: {number}\nsteps: [bet: 1.00, win: 1.00]\n" for number in range(60)]
+    documents.insert(
+        10,
+        "name: The pair\nplayers: {other: {}}\nsteps: [bet: 1.00, bet: {amount: 1.00, player: other}]\n",
+    )
+    file = tmp_path / "own.yaml"
+    file.write_text("---\n".join(documents), "utf-8")
+    with serving(SmallWallet()) as endpoint:
+        run = run_against(endpoint, [str(file)], PLAYERS[:2], jobs=2)
+    ended = [event.scenario.name for event in run.finished.values()]
+    assert len(ended) == 61
+    assert ended.index("The pair") <= 13
+
+
 def test_nobody_waits_for_a_scenario_that_cannot_restart_the_wallet(tmp_path: Path) -> None:
     """Without a hook it is skipped, and it comes last: a thousand slow calls do not hold up the others."""
     documents = ["name: The long one\ntags: [long]\nsteps: [repeat: {times: 200, steps: [bet: 0.01]}]\n"]

@@ -38,7 +38,7 @@ SHOWN_BY = {
     "win-appended-to-balance": "contract/win-answer.yaml",
     "balance-column-overflow": "money/jackpot.yaml",
     "large-win-capped": "money/big-win-is-paid-whole.yaml",
-    "drift": "money/thousand-cents.yaml",
+    "drift": "money/many-cents.yaml",
     "win-credited-net": "contract/win-answer.yaml",
     "balance-in-cents": "contract/balance-format.yaml",
     "insufficient-funds-accepted": "funds/one-cent-too-much.yaml",

@@ -58,6 +58,12 @@ def test_workers_take_the_longest_of_a_folder_first_and_hostile_input_last() -> 
     assert taken(Turns(SCENARIOS, jobs=1)) == ["short", "long", "restarts", "hostile", "after"]
 
 
+def test_what_may_outlast_all_else_begins_first_whatever_its_folder() -> None:
+    scenarios = [of("money", "short", 90), of("rounds", "longest", 300), of("timeouts", "long", 200)]
+    assert taken(Turns(scenarios, jobs=2)) == ["longest", "long", "short"]
+    assert taken(Turns(scenarios, jobs=1)) == ["short", "longest", "long"]
+
+
 def test_a_pause_counts_as_the_calls_that_it_lasts() -> None:
     place = Place("scenarios/money/pause.yaml", 1)
     pause = replace(a_scenario(place.file), steps=(Wait(place=place, duration_ns=2_000_000_000),))

@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from decimal import Decimal
@@ -122,6 +122,7 @@ class Cast:
         self._blocked: set[str] = set()
         self._lost = ""
         self._changed = threading.Condition()
+        self._line: deque[object] = deque()
 
     @property
     def seeded(self) -> bool:
@@ -145,13 +146,28 @@ class Cast:
         }
         if self._seed_hook is not None:
             return ghosts | {name: self._make(self._seed_hook, specs[name]) for name in real}
-        with self._changed:
-            self._changed.wait_for(lambda: len(self._free) >= len(real) or self._usable < len(real))
+        if not real:
+            return ghosts
+        with self._changed, self._in_turn() as is_first:
+            self._changed.wait_for(
+                lambda: (is_first() and len(self._free) >= len(real)) or self._usable < len(real)
+            )
             if self._usable < len(real) and self._lost:
                 raise PlayersLost(self._lost)
             if self._usable < len(real):
                 raise NoPlayer("too few players are left: some could not be unblocked")
             return ghosts | {name: self._free.popleft() for name in real}
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[Callable[[], bool]]:
+        """Stand in line for players: who needs several would never find them free together otherwise."""
+        place = object()
+        self._line.append(place)
+        try:
+            yield lambda: self._line[0] is place
+        finally:
+            self._line.remove(place)
+            self._changed.notify_all()
 
     def block(self, player: str) -> None:
         """Block a player until the scenario returns it. Raises NoPlayer."""

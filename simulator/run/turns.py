@@ -14,6 +14,9 @@ from simulator.core.steps import Parallel, Play, Repeat, Resend, Round, Scenario
 HOSTILE = "hostile-input"
 """The folder of scenarios that may harm a wallet: they begin when all others have ended."""
 
+LONG_CALLS = 100
+"""A scenario of so many calls may outlast all that begins after it: it begins before shorter ones."""
+
 CALLS_OF_A_ROUND = 3
 
 _WAIT_AS_A_CALL_NS = 10_000_000
@@ -22,7 +25,8 @@ _WAIT_AS_A_CALL_NS = 10_000_000
 class Turns:
     """Gives scenarios to workers, each with its number in the run, from 1. Thread-safe.
 
-    With several workers the longest of a folder come first, so that no worker ends long after the others.
+    With several workers the longest of all come first, and then the longest of each folder, so that no worker
+    ends long after the others.
     After `cut`, scenarios behind that number are held, and those before it still run.
     """
 
@@ -78,8 +82,9 @@ def _longest_first(numbered: Iterable[tuple[int, Scenario]]) -> list[tuple[int, 
 
     def key(item: tuple[int, Scenario]) -> tuple[bool, bool, int, bool, int, int]:
         number, each = item
-        alone, folder = "restart" in each.needs, folders[each.place.file.rpartition("/")[0]]
-        return _is_hostile(each), alone, folder, "long" not in each.tags, -_length(each.steps), number
+        alone, length = "restart" in each.needs, _length(each.steps)
+        folder = 0 if length >= LONG_CALLS else folders[each.place.file.rpartition("/")[0]]
+        return _is_hostile(each), alone, folder, "long" not in each.tags, -length, number
 
     return sorted(listed, key=key)
 
