@@ -239,6 +239,20 @@ def test_what_other_tools_captured_passes_on_a_right_wallet(tmp_path: Path) -> N
     run("again", tmp_path)
 
 
+def test_pauses_are_waited_again_if_they_are_wanted(tmp_path: Path) -> None:
+    """As long as it was, so that a wallet that forgets is found."""
+    (tmp_path / "s.yaml").write_text(
+        "steps:\n  - bet: {amount: 1.00, id: b1}\n  - wait: 1800ms\n  - resend: b1\n  - balance\n"
+    )
+    run("s.yaml", tmp_path, "--report", "ndjson:calls.ndjson")
+    assert "wait" not in record("calls.ndjson", tmp_path)
+    record("calls.ndjson", tmp_path, "--pauses", "-o", "again.yaml")
+    [waited] = re.findall(r"wait: (\d+)ms", (tmp_path / "again.yaml").read_text())
+    assert 1700 <= int(waited) < 60_000
+    run("again.yaml", tmp_path)
+    run("again.yaml", tmp_path, defects=("ids-forgotten-soon",), code=1)
+
+
 def test_the_balance_before_is_read_said_or_assumed(tmp_path: Path) -> None:
     """By the first read, by --balance, by an answer, or the default; a guess says so."""
     (tmp_path / "read.har").write_text(har(READ, BET, replies=({"status": 1, "balance": "64.00"},)))

@@ -54,6 +54,7 @@ _FETCH_S = 30.0
     metavar="AMOUNT",
     help="The balance before the first call, where the record does not hold it.",
 )
+@click.option("--pauses", is_flag=True, help="Wait between calls as long as was waited, up to a minute.")
 @click.option(
     "--wire",
     default=BETRONTECH.name,
@@ -72,6 +73,7 @@ def command(
     force: bool,
     players: tuple[str, ...],
     balance: str | None,
+    pauses: bool,
     wire: str,
     token: str | None,
 ) -> ExitCode:
@@ -93,8 +95,7 @@ def command(
     text = _fetched(source, token) if source.startswith(("http://", "https://")) else _read(source)
     records, others = _records(text, source, profile)
     records = _chosen(records, players, source)
-    if opening is not None:
-        records = [replace(record, otherwise=opening) for record in records]
+    records = [replace(record, otherwise=opening, pauses=pauses) for record in records]
     file = recorded_text(records)
     # What is written must be readable: a bug here must not become a file.
     count = len(load_text(file.encode(), output, _no_other_file))

@@ -45,7 +45,7 @@ class Recorded(Frozen):
     """The calls of one scenario to be, oldest first, and the balances of its players before them, if known.
 
     `otherwise` is the balance of players whose balance is not known, None to assume one. `profile` is the one
-    in which the bytes are written.
+    in which the bytes are written. `pauses`: what was waited between calls is waited again.
     """
 
     name: str
@@ -53,6 +53,7 @@ class Recorded(Frozen):
     openings: Mapping[str, Money] = field(default_factory=dict)
     otherwise: Money | None = None
     profile: WireProfile = BETRONTECH
+    pauses: bool = False
 
 
 def player_record(
@@ -141,6 +142,9 @@ _LETTERS = {Method.BET: "b", Method.WIN: "w", Method.REFUND: "r"}
 _REPEATED = frozenset(FaultKind) - {FaultKind.DELAY}
 """The faults that a step can repeat; the length of a delay is not recorded."""
 
+_PAUSE_NS_MIN, _PAUSE_NS_MAX = 250_000_000, 60_000_000_000
+"""A shorter pause is the time that a call takes; nobody waits for a longer one."""
+
 _COLUMN = re.compile(COLUMN_PATTERN)
 
 
@@ -157,6 +161,7 @@ class _Steps:
     def __init__(self, record: Recorded) -> None:
         self._calls = sorted(filter(is_of_a_step, record.calls), key=lambda call: call.exchange.sent_ns)
         self._profile = record.profile
+        self._pauses = record.pauses
         self.names = _names(self._calls)
         self.left_out = 0
         self._own_form = _ids_in_own_form(self._calls)
@@ -176,7 +181,13 @@ class _Steps:
     def steps(self) -> list[Step]:
         """Return the steps; calls that overlap are sent together."""
         made: list[Step] = []
+        ended_ns: int | None = None
         for together in _overlapping(_pairs_as_one(self._calls)):
+            pause_ns = together[0].exchange.sent_ns - ended_ns if self._pauses and ended_ns is not None else 0
+            if pause_ns >= _PAUSE_NS_MIN:
+                whole = min(pause_ns, _PAUSE_NS_MAX) // 10_000_000 * 10_000_000
+                made.append(steps.Wait(place=NOWHERE, duration_ns=whole))
+            ended_ns = max(each.exchange.answered_ns or each.exchange.sent_ns for each in together)
             found = [step for call in together for step in self._steps_of(call)]
             blocks = [step for step in found if isinstance(step, steps.Block)]
             calls = [step for step in found if not isinstance(step, steps.Block)]
