@@ -57,7 +57,7 @@ class Timeout(Fault):
             time.sleep(min(IGNORED_S, stream.remaining_s()))
         except OSError:
             _injected("the reply was to be ignored, and the call broke before")
-        _injected(f"we stopped waiting after {IGNORED_S * 1000:.0f} ms on purpose (fault timeout)")
+        _injected(f"the simulator stopped waiting after {IGNORED_S * 1000:.0f} ms on purpose (fault timeout)")
 
 
 class Reset(Fault):
@@ -71,7 +71,9 @@ class Reset(Fault):
         except OSError:
             _injected("the call was to be reset, and broke before")
         stream.reset()
-        _injected(f"we reset the connection after {half} of {len(message.body)} bytes (fault reset)")
+        _injected(
+            f"the simulator reset the connection after {half} of {len(message.body)} bytes (fault reset)"
+        )
 
 
 class Duplicate(Fault):
