@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from control_client import Control
@@ -43,3 +44,14 @@ def live(page: Page) -> None:
 def rows(page: Page) -> Any:
     """The rows of the journal."""
     return page.locator("li.row")
+
+
+def barriers(page: Page) -> list[str]:
+    """What axe finds on the page that keeps people from using it: the serious and the critical."""
+    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    return [
+        f"{each['id']}: {node['html'][:200]}"
+        for each in found
+        if each["impact"] in ("serious", "critical")
+        for node in each["nodes"]
+    ]

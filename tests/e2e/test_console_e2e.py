@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from console_page import DESKTOP, live, page_of, rows
+from console_page import DESKTOP, barriers, live, page_of, rows
 from control_client import Control, controlled
 from journal_entries import an_entry
 from simulator.serve.entries import COLUMNS
@@ -32,6 +32,10 @@ PAGES = (
     "/console/latency",
     "/console/connect",
     "/console/exchange/1",
+    "/console/requests",
+    "/console/explorer",
+    "/console/compose",
+    "/console/rules/IDE-01",
 )
 MANY = 100_000
 
@@ -272,7 +276,7 @@ def test_the_console_speaks_the_browsers_language(
 def test_every_page_fits_its_screen(
     browser: Browser, control: Control, screenshots: Path, viewport: dict[str, int], scheme: str
 ) -> None:
-    """Nothing is wider than the screen; a picture of each page is kept to be looked at."""
+    """Nothing is wider than the screen or a barrier; a picture of each page is kept to be looked at."""
     path = control.seat()
     for _ in range(12):
         control.spin(path, "5.00")
@@ -285,6 +289,9 @@ def test_every_page_fits_its_screen(
             expect(page.locator("#main")).to_be_visible()
             width = page.evaluate("document.documentElement.scrollWidth")
             assert width <= viewport["width"], place
+            assert page.locator("main").count() == 1, place
+            # What a page holds is the same on a phone, and looking at it takes time.
+            assert viewport is PHONE or barriers(page) == [], place
             name = re.sub(r"\W+", "-", place.partition("?")[0]).strip("-") or "journal"
             page.screenshot(path=screenshots / f"{name}-{kind}.png")
         page.goto("/")
