@@ -98,6 +98,7 @@ def test_the_balances_of_a_right_wallet_are_drawn_beside_those_of_the_wallet(tmp
     assert [call.balance for call in event.exchanges][-1] == Money(105_00)
     page = told("html", [start(), event, end(ExitCode.FOUND)])
     assert page.count('<path class="lawful" d="M') == 1
+    assert ">1000.00</text>" not in page, "how the player came to the balance of the scenario is not drawn"
 
 
 def test_calls_that_were_in_flight_together_are_drawn_as_bars() -> None:

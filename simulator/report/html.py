@@ -15,7 +15,7 @@ from typing import TextIO
 from markupsafe import Markup
 
 from simulator.core.calls import Call
-from simulator.core.findings import Finding, Severity
+from simulator.core.findings import Finding, Phase, Severity
 from simulator.core.languages import Lang
 from simulator.core.money import Money, format_money
 from simulator.core.secrets import mask_url
@@ -194,20 +194,23 @@ def _chunks(rows: Iterable[_Row]) -> Iterator[list[_Row]]:
 
 
 def _balance_plots(event: ScenarioFinished, say: Words) -> list[tuple[str, Markup]]:
-    """Return a plot for each player: the balances that the wallet stated, and those of a right wallet."""
+    """Return a plot for each player: the balances that the wallet stated, and those of a right wallet.
+
+    It begins with the last call that brought the player to the balance with which the scenario begins.
+    """
     wallet: dict[str, list[_Point]] = {}
     for index, call in enumerate(event.exchanges):
         if call.player is not None and call.balance is not None:
             line = call.why.place.line if call.why.place else 0
-            point = _Point(index, call.balance, call.request.method.noun, line)
-            wallet.setdefault(call.player, []).append(point)
+            points = wallet.setdefault(call.player, [])
+            if call.why.phase is Phase.PREPARATION:
+                points.clear()
+            points.append(_Point(index, call.balance, call.request.method.noun, line))
     return [
-        (
-            player,
-            _balance_plot(points, _expected(event.findings, player, points), _lawful(event, player), say),
-        )
+        (player, _balance_plot(points, _expected(event.findings, player, points), right, say))
         for player, points in wallet.items()
         if len(points) > 1
+        for right in ([each for each in _lawful(event, player) if each.index >= points[0].index],)
     ]
 
 
