@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from simulator.core.findings import Verdict
 from simulator.errors import ExitCode
-from small_wallet import Fields, SmallWallet
+from small_wallet import OPENING_CENTS, Fields, SmallWallet
 from suite_runs import causes, played
 
 REFUND = "steps:\n  - bet: {amount: 5.00, id: b1}\n  - refund: b1\n"
@@ -66,6 +67,26 @@ def test_reads_that_are_behind_are_not_taken_for_money(kind: type[SmallWallet], 
     run = played(kind(), tmp_path, *texts)
     assert run.exit_code is ExitCode.FOUND
     assert causes(run) <= {"stale-read", "read-contradicts-answers"}
+
+
+class PaysWinsAgain(CachesReads):
+    """Its reads are cached, and a win that is sent again is credited again."""
+
+    def win(self, player: str, amount: int, transaction_id: str, game: str) -> Fields:
+        self.applied.pop((player, "win", transaction_id), None)
+        return super().win(player, amount, transaction_id, game)
+
+
+def test_reads_that_are_behind_hide_no_other_mistake(tmp_path: Path) -> None:
+    """After some scenarios the answers are judged by themselves, and players are prepared by them, too."""
+    again = "steps:\n  - bet: 5.00\n  - win: {amount: 7.00, id: w}\n  - resend: w\n"
+    wallet = PaysWinsAgain()
+    run = played(wallet, tmp_path, ROUND, ROUND, ROUND, again, "player: {balance: 70.00}\n" + ROUND)
+    assert causes(run) == {"stale-read", "repeated-win-credited-again"}
+    *_, last = run.finished.values()
+    assert last.verdict is Verdict.INCONCLUSIVE
+    assert "only its answers were judged" in last.reason
+    assert wallet.balances["1000"] == OPENING_CENTS
 
 
 class ShowsNeighbour(SmallWallet):

@@ -244,6 +244,7 @@ def test_a_rate_limit_is_waited_for_and_told_and_no_call_is_judged_by_it(
     assert run.end is not None
     (note,) = (note for note in run.end.notes if "rate of calls" in note)
     assert note.startswith("your wallet limited the rate of calls ")
+    assert note.endswith(f"it answered HTTP {refusal.status} {refusal.body.decode()}")
 
 
 class BookingLimiting(SmallWallet):

@@ -194,6 +194,13 @@ def test_contradictions_are_refused() -> None:
     assert "--insecure" in message_of(insecure=True, cacert="a.pem")
 
 
+def test_a_game_that_is_given_twice_is_refused() -> None:
+    """Scenarios that play in two games would play in one, and say nothing of it."""
+    assert message_of(games=("a", "b", "a")).startswith(
+        '--game: "a" is given twice; expected different games'
+    )
+
+
 # --- secrets ---------------------------------------------------------------------------------------
 
 SECRET = "s3cr3t-s3cr3t"

@@ -201,7 +201,8 @@ class Accusing:
     ) -> None:
         """Report a read that was wrong: it lags, or it shows a balance that was never this player's."""
         if lags is None:
-            lags = account is not None and account.trail.had(wrong) and current != account.stated
+            had = account is not None and account.trail.had(wrong) and current != account.stated
+            lags = had or (self._policy.answers_only and self._accounts.traffic.had(player, wrong))
         trail = "" if account is None else account.trail.line
         facts = MoneyFacts(player, (current,), wrong, trail)
         situation = Situation.STALE_READ if lags else Situation.READ_CONTRADICTS

@@ -6,6 +6,7 @@ wrong together with others, too, and no lock is missing then.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import zip_longest
@@ -16,7 +17,15 @@ from simulator.core.findings import Finding, Outcome, Severity
 from simulator.core.money import Money
 from simulator.core.webhooks import Method, WebhookRequest
 from simulator.judge.account import Account, Accounts
-from simulator.judge.blame import READS_WRONGLY, Stake, known_mistake, lawful_sum, one_call, stakes_in
+from simulator.judge.blame import (
+    READS_WRONGLY,
+    Stake,
+    known_mistake,
+    lawful_sum,
+    one_call,
+    reads_are_wrong,
+    stakes_in,
+)
 from simulator.judge.explanations import Around, of_burst, or_never_stored
 from simulator.judge.findings import MayBe, MoneyFacts
 from simulator.judge.judging import Judging
@@ -109,7 +118,9 @@ class BurstJudging(Judging):
             return None
         if verdict.situation is None:
             return None
-        known = known_mistake(account.book, calls, gap, self._mistakes)
+        verdict, mistakes = self._without_late_reads(account.book, calls, verdict)
+        assert verdict.situation is not None
+        known = known_mistake(account.book, calls, gap, mistakes)
         named = known or one_call(account.book, calls, gap)
         after: Money | None = None
         shown: tuple[Finding, ...] = ()
@@ -130,6 +141,20 @@ class BurstJudging(Judging):
         self._accused.add(account.player)
         account.blame(self._call)
         return after
+
+    def _without_late_reads(
+        self, book: Book, calls: Sequence[Operation], verdict: HistoryVerdict
+    ) -> tuple[HistoryVerdict, Counter[Situation]]:
+        """Return the verdict on calls that no order explains, and the mistakes that may explain them instead.
+
+        Where reads lag, they do, unless the answers contradict each other whatever reads have shown.
+        """
+        if not reads_are_wrong(self._mistakes):
+            return verdict, self._mistakes
+        _, answers = explained(book, [call for call in calls if call.method.moves_money], None)
+        if answers.tier != _UNEXPLAINED or answers.situation is None:
+            return verdict, self._mistakes
+        return answers, Counter({each: n for each, n in self._mistakes.items() if each not in READS_WRONGLY})
 
     def _may_be(
         self,
@@ -156,7 +181,7 @@ class BurstJudging(Judging):
         if not self._policy.sends_alone:
             return None, ()
         # Only a read after each call tells which of them is wrong.
-        policy = replace(self._policy, reads=Reads.ALWAYS)
+        policy = self._policy if self._policy.answers_only else replace(self._policy, reads=Reads.ALWAYS)
         accounts = Accounts(None, self._accounts.traffic)
         accounts.open(account.player, balance, account.book.terms, None)
         stakes = (*account.stakes_before, *stakes_in(account.book), *_stakes(calls))

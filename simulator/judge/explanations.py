@@ -135,8 +135,11 @@ def _of_answer_in(book: Book, world: World, earlier: _Slips, made: Made, balance
                 found.add(mistake)
     if request.method is Method.BET:
         found |= _of_funds(earlier, role, call.outcome, request.amount or 0, world.balance, balance)
-    if found & {_S.CENT_OFF, _S.ODD_AMOUNT_WRONG}:
-        # Of small amounts, a wrong share is a cent.
+    if role is Role.UNAFFORDABLE_BET and call.outcome is Outcome.ACCEPTED and not moved:
+        # A wallet that takes no money for any bet takes none for this one.
+        found.add(NOTHING_DONE[Method.BET])
+    if found & {_S.CENT_OFF, _S.ODD_AMOUNT_WRONG, _S.HUNDREDFOLD}:
+        # Of small amounts, a wrong share is a cent; any share may come to a hundredth.
         found.add(OTHER_AMOUNT[request.method])
     known = world.entry(request.method, request.transaction_id or "")
     first = known.amount if isinstance(known, Applied) else None

@@ -92,6 +92,10 @@ class Judging(Accusing):
         """Read the balance, and take an answer without a clear status for what it says if that can be held
         against a read; without one the call stays open.
         """
+        stated = self._call.balance
+        if self._policy.answers_only and account.book.terms.exists and stated is not None:
+            self._call = self._call.settled(meant(account.book, self._call, stated))
+            return None
         if not account.book.terms.exists or self._policy.reads is Reads.NEVER:
             return None
         read = yield from self._readable(account.player, None)
@@ -271,7 +275,8 @@ class Judging(Accusing):
             # Nothing is sent meanwhile: if a later read agrees with the answer, reads lag behind the answers;
             # a wallet that books later than it answers comes to the right balance by itself.
             late = yield from self._ask(account.player, tuple(each for each in wanted if each is not None))
-            if answered in wanted and answered is not None and late is not None and late.balance == answered:
+            agrees = answered is not None and late is not None and late.balance == answered
+            if agrees and answered is not None and answered in wanted and not self._policy.answers_only:
                 self._wrong_read(account.player, account, actual, answered, made.call)
                 account.take_in_corrected(made, answered, Money(answered - possible[0]))
                 return
@@ -281,7 +286,8 @@ class Judging(Accusing):
             # A wallet that stores nothing answers a repeat or a refund as if its bet had never been.
             fresh = made.role.row.kind in (Kind.BET, Kind.WIN) or account.calls == 0
             told = fresh and before in (account.shown_before, account.stated)
-            if told or (reads_are_wrong(self._mistakes) and not account.unconfirmed):
+            opened_wrongly = reads_are_wrong(self._mistakes) and not self._policy.answers_only
+            if told or (opened_wrongly and not account.unconfirmed):
                 # The account was opened at a read that was wrong.
                 older = self._accounts.past.get(account.player, ())
                 had = made.before in older or account.trail.had_before(made.before)

@@ -29,7 +29,8 @@ class Policy(Frozen, kw_only=True):
     to move exactly, so the wallet does not count in whole units. The limits on players, on the calls of a
     book before a new one is begun, on those of all books together, and on calls without an answer are None
     for no limit. `sends_alone`: the driver sends calls of its own where the referee asks for them.
-    `roots_only`: a call that was found wrong accuses its repeats of nothing else.
+    `roots_only`: a call that was found wrong accuses its repeats of nothing else. `answers_only`: reads were
+    seen to lag, so accounts are opened at what answers have shown.
     """
 
     reads: Reads = Reads.AUTO
@@ -42,6 +43,7 @@ class Policy(Frozen, kw_only=True):
     unanswered_max: int | None = None
     sends_alone: bool = False
     roots_only: bool = False
+    answers_only: bool = False
 
 
 class ReadBalance(Frozen):

@@ -17,7 +17,7 @@ from simulator.core.findings import Finding, Outcome, Phase, Verdict
 from simulator.core.money import ZERO, Money, format_money
 from simulator.core.profiles import WireProfile
 from simulator.core.secrets import Secrets
-from simulator.core.webhooks import Exchange, Method, NoReply, NoReplyKind, WebhookRequest
+from simulator.core.webhooks import Exchange, Method, NoReply, NoReplyKind, WebhookRequest, answer_line
 from simulator.judge.replies import read_call
 from simulator.judge.traffic import NOTES_OF_A_RUN, Traffic
 from simulator.law.roles import KNOBS
@@ -37,6 +37,9 @@ SILENT_CALLS_MAX = 5
 
 LIMITED_CALLS_MAX = 2
 """How often a call that a rate limit refused is sent again before its answer counts."""
+
+LAGGING_MIN = 3
+"""In so many scenarios, and in half of all, reads must have been wrong before only answers are judged."""
 
 PAST_KEPT = 16
 """How many past balances of a player are kept, to recognise a read that lags behind."""
@@ -66,7 +69,7 @@ class RunContext:
     the other have shown; `traffic` keeps the latest money calls. `cents_kept`: the preflight has seen a cent
     move exactly. `slowest_ns` is how long the slowest answer took; `cancelled`: calls were ended under way,
     and the wallet may still apply them. `destroyed`, by player, says which scenario left no amount for a
-    balance.
+    balance. `reads_lag`: most scenarios have met reads that were wrong.
     """
 
     def __init__(
@@ -102,6 +105,8 @@ class RunContext:
         self.cancelled = False
         self.destroyed: dict[str, str] = {}
         self.patience = Patience()
+        self.reads_lag = False
+        self._read_wrongly = self._played = 0
         self.rate_limit = RateLimit()
         self.limited: set[bytes] = set()
         self.largest_bet = ZERO
@@ -138,6 +143,14 @@ class RunContext:
             f"your wallet takes bets of {format_money(least)} and more, and none of 0.01: this was taken for "
             f"its limit, as --min-bet {format_money(least)} says it"
         )
+
+    def note_reads(self, *, wrong: bool) -> None:
+        """Note whether a scenario that ended has met reads that were wrong."""
+        with self._lock:
+            self._played += 1
+            self._read_wrongly += wrong
+            lag = self._read_wrongly >= LAGGING_MIN and 2 * self._read_wrongly >= self._played
+            self.reads_lag = self.reads_lag or lag
 
     def stop(self, reason: str) -> None:
         """Let every scenario end at its next call."""
@@ -217,7 +230,7 @@ class RunContext:
         if unsent.why.scenario_id in self.kept:
             self.kept[unsent.why.scenario_id].append(call)
         if reading.busy:
-            self.rate_limit.note(reading.retry_after_s, alone=alone)
+            self.rate_limit.note(reading.retry_after_s, alone=alone, said=answer_line(exchange))
         self._keep_bet(call)
         self._watch_silence(exchange)
         return call

@@ -30,7 +30,7 @@ from simulator.core.webhooks import (
     curl_line,
     merged_headers,
 )
-from simulator.judge.blame import READS_WRONGLY
+from simulator.judge.blame import READS_WRONGLY, reads_are_wrong
 from simulator.judge.findings import Findings, MoneyFacts, has_cause
 from simulator.judge.referee import Referee
 from simulator.judge.rulings import NO_ANSWER, Asking, Policy, ReadBalance, Reads, Ruling, Wanting
@@ -47,6 +47,8 @@ _LIMITED = (
 
 
 Said = TypeVar("Said")
+
+READS_LAG = "your wallet's balance reads lag behind its answers, so only its answers were judged"
 
 WRONG_CALLS_MAX = 3
 """After how many calls with wrong money a player takes no further part in a scenario.
@@ -88,6 +90,7 @@ class Judge:
     `wrong` counts the calls with wrong money by player; those with too many are `blocked`. `unanswered` are
     those with a call that got no usable answer without an injected fault: later claims may fail because of
     that alone. `phase` is the part of the run. A call that no step made has the scenario's place.
+    `answers_only`: the wallet's reads lag, so that its answers are judged by what they show themselves.
     """
 
     def __init__(
@@ -112,8 +115,14 @@ class Judge:
             curl=self.curl,
             answer=answer_line,
         )
-        reads = Reads(settings.probe.value)
-        policy = Policy(reads=reads, cents_kept=context.cents_kept, sends_alone=True, roots_only=True)
+        self.answers_only = context.reads_lag
+        policy = Policy(
+            reads=Reads.NEVER if self.answers_only else Reads(settings.probe.value),
+            cents_kept=context.cents_kept,
+            sends_alone=True,
+            roots_only=True,
+            answers_only=self.answers_only,
+        )
         self._referee = Referee(self._findings, policy, context.mistakes, context.traffic)
         self.phase = phase
         self.found: list[Finding] = []
@@ -126,6 +135,7 @@ class Judge:
         self._held: list[Call] = []
         self._holding = False
         self._limited = False
+        self._waited_s = 0.0
 
     @property
     def ledger(self) -> Ledger:
@@ -133,6 +143,11 @@ class Judge:
         return self._referee.ledger
 
     # --- players -----------------------------------------------------------------------------------
+
+    def answered_balance(self, player: str) -> Money | None:
+        """Return the balance that answers have shown last, where reads lag; None if it must be read."""
+        known = self.answers_only and not self._context.cancelled
+        return self._context.shown.get(player) if known else None
 
     def opening_balance(self, player: str, call: Call) -> Money | None:
         """Return the balance that a scenario begins with, from its first read; None if that shows none."""
@@ -224,7 +239,11 @@ class Judge:
     def read(self, player: str, place: Place, *, purpose: str = "probe") -> Money | None:
         """Read a balance with nothing in flight and judge it; return the one that the wallet has."""
         self._holding = True
-        first = self.ask_balance(player, place, purpose)
+        first = self.settled_read(player, place, purpose)
+        if first is None and self.answers_only:
+            self.unproven.append(f"line {place.line}: {READS_LAG}")
+            return None
+        first = first or self.ask_balance(player, place, purpose)
         self._judged(self._referee.read(self._placed(first)), player, place)
         balances = self._referee.balances(player)
         return balances[0] if len(balances) == 1 else None
@@ -249,6 +268,20 @@ class Judge:
         call = self._context.call(UnsentCall(request, wire, form, why))
         self.note_reply(call)
         return call
+
+    def settled_read(self, player: str, place: Place, purpose: str = "probe") -> Call | None:
+        """Read a balance as late, and as often, as reads were seen to lag; None if they never come right.
+
+        Where they do not lag, it is None, too.
+        """
+        wait_s = self._context.patience.settling_s() if self.answers_only else None
+        if wait_s is None:
+            return None
+        self._context.pause(wait_s)
+        self._waited_s = wait_s
+        for _ in range(self._context.patience.reads - 1):
+            self.ask_balance(player, place, purpose)
+        return self.ask_balance(player, place, purpose)
 
     # --- telling -----------------------------------------------------------------------------------
 
@@ -360,14 +393,19 @@ class Judge:
         if wanted.idle and not self._context.patience.unshared:
             self._context.pause(IDLE_S)
         if not wanted.until:
-            return self._placed(self.ask_balance(wanted.player, place))
+            call = self.settled_read(wanted.player, place)
+            if call is None and not self.answers_only:
+                call = self.ask_balance(wanted.player, place)
+            return None if call is None else self._placed(call)
         latest: list[Call] = []
 
         def read() -> Money | None:
             latest.append(self.ask_balance(wanted.player, place))
             return latest[-1].reading.balance
 
-        self._context.patience.await_balance(read, wanted.until)
+        context = self._context
+        lags = reads_are_wrong(context.mistakes)
+        context.patience.await_balance(read, wanted.until, lags=lags, waited_s=self._waited_s)
         return self._placed(latest[-1]) if latest else None
 
     def _take(self, ruling: Ruling, player: str, place: Place) -> None:

@@ -324,8 +324,12 @@ class Adjustment:
 
     def read(self, player: str) -> Money:
         """Return the player's balance before any change. Raises CannotReach."""
+        answered = self._judge.answered_balance(player)
+        if answered is not None:
+            return answered
         for _ in range(2):
-            call = self._judge.ask_balance(player, self._place, self._why.purpose)
+            call = self._judge.settled_read(player, self._place, self._why.purpose)
+            call = call or self._judge.ask_balance(player, self._place, self._why.purpose)
             balance = self._judge.opening_balance(player, call)
             if balance is not None:
                 return balance
@@ -348,7 +352,10 @@ class Adjustment:
             if missing > 0 or -missing < least:
                 # What is less than a bet too much is taken back by the smallest bet, after a win of the rest.
                 gap = missing if missing > 0 else least + missing
-                accepted = self._win(player, Money(gap), book.balances[0])
+                accepted = self._win(player, Money(gap), start)
+                if self._why.phase is Phase.END and book.balances[0] <= start:
+                    # To restore it, a win that is not credited is of no more use than one that is refused.
+                    accepted = False
             else:
                 chunk = Money(min(-missing, chunk or -missing))
                 accepted = self._call(Method.BET, player, chunk)

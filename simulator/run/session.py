@@ -33,6 +33,7 @@ from simulator.core.steps import (
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Method
 from simulator.errors import EndpointUnreachable
+from simulator.judge.blame import READS_WRONGLY
 from simulator.law.book import Book, Ledger, Terms, TooManyWorlds
 from simulator.law.situations import Situation
 from simulator.report.events import (
@@ -42,7 +43,7 @@ from simulator.report.events import (
     StepFinished,
 )
 from simulator.run.context import EXCHANGES_KEPT, RunContext, Stopped
-from simulator.run.judge import FormLog, Judge
+from simulator.run.judge import READS_LAG, FormLog, Judge
 from simulator.run.players import Cast, HookFailed, Hooks, NoPlayer, PlayersLost
 from simulator.run.preflight import GREAT_WIN, CannotReach
 from simulator.run.preflight import Adjustment as OpeningCalls
@@ -84,6 +85,8 @@ class ScenarioRun:
         )
         ended = Ended(Verdict.BLOCKED, held) if held else self._ended()
         del context.kept[scenario.id]
+        if not held:
+            context.note_reads(wrong=any(each.cause in READS_WRONGLY for each in self._judge.found))
         shown = context.settings.full or ended.verdict not in (Verdict.PASSED, Verdict.SKIPPED)
         context.emit(
             ScenarioFinished(
@@ -197,7 +200,7 @@ class ScenarioRun:
 
     def _last_reads(self) -> None:
         """Check at the end that the wallet has the sum of the answers."""
-        if self._context.settings.probe is Probe.NEVER:
+        if self._context.settings.probe is Probe.NEVER or self._judge.answers_only:
             return
         last = (self._scenario.finally_ or self._scenario.steps)[-1].place
         for player, book in self._ledger.books.items():
@@ -210,6 +213,8 @@ class ScenarioRun:
             return Ended(Verdict.XFAILED if failed else Verdict.XPASSED, self._scenario.xfail)
         if failed:
             return Ended(Verdict.FAILED)
+        if self._judge.answers_only and not unproven:
+            unproven = READS_LAG
         return Ended(Verdict.INCONCLUSIVE, unproven) if unproven else Ended(Verdict.PASSED)
 
 

@@ -71,6 +71,7 @@ def load_run_settings(
     if values.get("verbose") and values.get("quiet"):
         raise ConfigurationError("--verbose and --quiet contradict each other; give one of them")
     _refuse_trust_twice(values)
+    _refuse_game_twice(values)
     _require_target(values)
     if values.get("color", Color.AUTO) is Color.AUTO and colour_refused(environment):
         values["color"] = Color.NEVER
@@ -165,6 +166,16 @@ def _refuse_trust_twice(values: Mapping[str, Any]) -> None:
         raise ConfigurationError(
             "--insecure accepts any certificate, so --cacert means nothing; give one of them"
         )
+
+
+def _refuse_game_twice(values: Mapping[str, Any]) -> None:
+    games = values.get("games", ())
+    for number, game in enumerate(games):
+        if game in games[:number]:
+            raise ConfigurationError(
+                f'--game: "{game}" is given twice; expected different games, since some scenarios play in '
+                "several"
+            )
 
 
 def _require_target(values: Mapping[str, Any]) -> None:

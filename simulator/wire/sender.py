@@ -262,8 +262,8 @@ class RateLimit:
     """Holds the next call back after a wallet said that there are too many, and lets calls go out more slowly
     from there on. It is thread-safe.
 
-    `times` is how often it said so, `held_s` how long calls were held back for that in all, `between_s` the
-    seconds from one call to the next.
+    `times` is how often it said so, `said` its first answer, `held_s` how long calls were held back for that
+    in all, `between_s` the seconds from one call to the next.
     """
 
     def __init__(self, *, clock: Callable[[], float] = monotonic) -> None:
@@ -276,15 +276,17 @@ class RateLimit:
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self.times = 0
+        self.said = ""
         self.held_s = 0.0
 
-    def note(self, retry_after_s: float | None, *, alone: bool = True) -> None:
-        """Take in an answer that said so, and how long to wait if it said that.
+    def note(self, retry_after_s: float | None, *, alone: bool = True, said: str = "") -> None:
+        """Take in an answer that `said` so, and how long to wait if it said that.
 
         A call that was sent `alone` shows that calls follow each other too fast, one of a burst does not.
         """
         with self._lock:
             self.times += 1
+            self.said = self.said or said
             now = self._clock()
             if alone and now >= self._until:
                 self._slow_down(now)
@@ -337,7 +339,7 @@ class RateLimit:
         times = "once" if self.times == 1 else f"{self.times:,} times"
         return [
             f"your wallet limited the rate of calls {times}, and the run waited {self.held_s:.0f} s for it; "
-            "lift the limit for this address"
+            f"lift the limit for this address; it answered {self.said}"
         ]
 
     def end(self) -> None:
