@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import resource
+import signal
 import subprocess
 import sys
 import threading
@@ -21,6 +24,11 @@ import simulator.report
 import small_wallet
 from command_line import in_process, simulate
 from simulator.cli.load_cmd import command
+from simulator.core.calls import CallForm, Form, UnsentCall, Why
+from simulator.core.webhooks import Method, WebhookRequest, WireRequest
+from simulator.errors import UsageError
+from simulator.load.job import Job
+from simulator.load.record import SLOT_BYTES, SLOTS, Recorder
 from small_wallet import Answer, Fields, SmallWallet
 
 EXAMPLES = Path(__file__).parent.parent / "examples" / "load"
@@ -173,6 +181,115 @@ def test_bad_input_gets_a_sentence_before_anything_is_sent(
     done = in_process("load", *target, "--for", "700ms", *flags, folder=tmp_path)
     assert done.returncode == 4
     assert said in done.stderr
+
+
+class Tired(SmallWallet):
+    """Answers so many calls, and then none."""
+
+    def __init__(self, calls: int) -> None:
+        super().__init__()
+        self.left = calls
+
+    def answer_fields(self, fields: Fields) -> Answer:
+        self.left -= 1
+        return super().answer_fields(fields) if self.left > 0 else Answer(503, b"no more")
+
+
+def test_a_wallet_whose_balances_cannot_be_read_at_the_end_is_not_called_right(tmp_path: Path) -> None:
+    with small_wallet.serving(Tired(60)) as endpoint:
+        done = load(endpoint, tmp_path)
+    assert done.returncode == 6, done.stdout + done.stderr
+    assert "exit 6: the balance of 2 players could not be read at the end" in done.stdout
+
+
+def test_a_record_that_finds_no_room_says_so(tmp_path: Path) -> None:
+    """Room for more calls at once than before is wanted, and the disk has none."""
+    recorder = Recorder(tmp_path, "worker-1")
+    request = WebhookRequest(Method.BALANCE, "1000")
+    unsent = UnsentCall(
+        request, WireRequest(b"{}"), Form(CallForm.CANONICAL, request), Why(None, "step", "balance")
+    )
+    for _ in range(SLOTS):
+        recorder.under_way(unsent)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (SLOTS * SLOT_BYTES, before[1]))
+    try:
+        with pytest.raises(UsageError, match="a call cannot be recorded: File too large"):
+            recorder.under_way(unsent)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        recorder.close()
+
+
+class Abandoned:
+    """A worker's process whose master is gone when it would hand over its record."""
+
+    pid = 1
+
+    def __init__(self, job: Job, told: Any) -> None:
+        self.name, self.done, self.failed = "", None, False
+        (job.folder / "worker-1.ndjson").write_text("the record\n")
+        told.put((self, {"type": "plan", "name": "worker-1", "file": "f"}))
+        told.put((self, {"type": "error", "code": 3, "text": "the master does not take its record"}))
+        told.put((self, None))
+
+    def end(self) -> None:
+        """It has ended."""
+
+
+def test_a_record_that_the_master_did_not_take_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simulator.load.launch._Process", Abandoned)
+    done = in_process("load", "--endpoint", "http://127.0.0.1:1/w", "--worker", "127.0.0.1", folder=tmp_path)
+    assert (done.returncode, (tmp_path / "worker-1.ndjson").read_text()) == (6, "the record\n")
+    assert "worker-1 has ended: the master does not take its record" in done.stdout
+    assert "the master has not got worker-1.ndjson" in done.stdout
+
+
+HANDING_OVER = """
+import os, sys, types, zlib
+from pathlib import Path
+os.environ["LOCUST_SKIP_MONKEY_PATCH"] = "1"
+from simulator.load.engine import LoadMaster
+told = types.SimpleNamespace(register_message=lambda *_: None, send_message=lambda *_: None, clients={})
+job = types.SimpleNamespace(plan=types.SimpleNamespace(players=()), workers=2, folder=Path(sys.argv[1]))
+master = LoadMaster(job, told)
+master.names.update(a="worker-1", b="worker-2")
+for client, parts in (("a", 2), ("b", 1)):
+    for part in range(parts):
+        sent = types.SimpleNamespace(node_id=client, data={"bytes": zlib.compress(b"half ")})
+        master._chunk(None, sent)
+master._done(None, types.SimpleNamespace(node_id="a", data={}))
+master.remove_parts()
+"""
+
+
+@pytest.mark.campaign
+def test_a_record_that_did_not_come_whole_is_none(tmp_path: Path) -> None:
+    """Its worker still has it, and half of it would be judged with the clock of another machine."""
+    subprocess.run([sys.executable, "-c", HANDING_OVER, str(tmp_path)], check=True)
+    assert {each.name: each.read_text() for each in tmp_path.iterdir()} == {"worker-1.ndjson": "half half "}
+
+
+@pytest.mark.campaign
+def test_the_only_process_that_calls_may_be_killed(tmp_path: Path) -> None:
+    """What it has recorded is judged, and the balances are put back."""
+    wallet = SmallWallet()
+    with small_wallet.serving(wallet) as endpoint:
+        target = ("--endpoint", endpoint, "--player", "1000", "--player", "1001", "--for", "1m")
+        running = load_lab.Load(tmp_path / "killed", *target, "--records", "calls")
+        pid = running.process.pid
+        while (record := tmp_path / "killed/calls/worker-1.ndjson").exists() is False or not (
+            record.read_bytes().count(b"\n") > 50
+        ):
+            assert running.process.poll() is None, running.log.read_text()
+            threading.Event().wait(load_lab.LOOK_S)
+        os.kill(int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0]), signal.SIGKILL)
+        report = running.ended()
+    assert (report["exit_code"], report["workers"][0]["killed"]) == (6, True)
+    assert report["accounted"]["judged"] > 50
+    assert set(wallet.balances.values()) == {SmallWallet().balances["1000"]}
 
 
 @pytest.mark.campaign

@@ -365,7 +365,7 @@ def _work(
 
     players = flags.get("players") or ("of-the-master",)
     settings = load_run_settings({**flags, "players": players})
-    left = work_for(settings, folder, *master, workers, Progress())
+    left, interrupted = work_for(settings, folder, *master, workers, Progress())
     for file in left:
         kept = Path(file.name)
         if folder == asked_for:
@@ -373,6 +373,8 @@ def _work(
         else:
             shutil.move(file, kept)
         click.echo(f"the master has not got {kept}: judge it together with the --records of the master")
+    if interrupted:
+        return ExitCode.INTERRUPTED
     return ExitCode.INCONCLUSIVE if left else ExitCode.PASSED
 
 
@@ -458,6 +460,7 @@ _SAID: dict[str, Callable[[Mapping[str, Any]], str]] = {
         f"  {facts['worker']} (process {facts['pid']}) has ended before its time: "
         "its unanswered calls count as unknown"
     ),
+    "failed": lambda facts: f"  {facts['worker']} has ended: {visible(facts['text'])}",
     "judging": lambda _facts: "judging",
     "restoring": lambda facts: f"putting back {plural(facts['players'], 'balance')}",
     "done": lambda facts: "".join(

@@ -16,6 +16,7 @@ import sys
 import zlib
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 from socket import gethostname
 from time import monotonic, time
 from typing import Any
@@ -34,10 +35,10 @@ from simulator.core.calls import Call
 from simulator.core.findings import Outcome
 from simulator.core.secrets import mask_url
 from simulator.core.webhooks import NoReply, NoReplyKind, Reply
-from simulator.errors import EndpointUnreachable, SimulatorError
+from simulator.errors import EndpointUnreachable, SimulatorError, UsageError
 from simulator.load.job import FIRST_WORKER, Job
 from simulator.load.plan import LoadPlan, MixedSession, read_plan, sessions_of
-from simulator.load.record import LINES, Recorder
+from simulator.load.record import LINES, PART, Recorder
 from simulator.load.sessions import Desk, LoadEnded, Schedule, Sessions, UserPlayers
 from simulator.run.context import secrets_of, target_of
 from simulator.settings.wire import wire_profile
@@ -369,6 +370,15 @@ class LoadMaster:
             return True
         return node is None and monotonic() - self.heard_s[client] > SILENT_S
 
+    def remove_parts(self) -> None:
+        """Remove records that did not come whole: their workers still have them."""
+        for client in self.names:
+            self._handed_over(client).unlink(missing_ok=True)
+
+    def _handed_over(self, client: str) -> Path:
+        """Return where the record of a worker elsewhere is gathered until all of it is here."""
+        return self._job.folder / f"{self.names[client]}{PART}"
+
     def _plan_wanted(self, environment: Environment, msg: Any, **_: Any) -> None:  # noqa: ARG002  # Locust's
         client, said = msg.node_id, msg.data
         wrong = _misfit(said, self._plan)
@@ -390,12 +400,15 @@ class LoadMaster:
 
     def _chunk(self, environment: Environment, msg: Any, **_: Any) -> None:  # noqa: ARG002  # Locust's
         self.heard_s[msg.node_id] = monotonic()
-        with (self._job.folder / f"{self.names[msg.node_id]}{LINES}").open("ab") as file:
+        with self._handed_over(msg.node_id).open("ab") as file:
             file.write(zlib.decompress(msg.data["bytes"]))
         self._runner.send_message(CHUNK_TAKEN, None, msg.node_id)
 
     def _done(self, environment: Environment, msg: Any, **_: Any) -> None:  # noqa: ARG002  # Locust's
         self.summaries[msg.node_id] = msg.data
+        handed_over = self._handed_over(msg.node_id)
+        if handed_over.exists():
+            handed_over.rename(handed_over.with_suffix(LINES))
         self._runner.send_message(DONE, None, msg.node_id)
 
     def _refused(self, environment: Environment, msg: Any, **_: Any) -> None:  # noqa: ARG002  # Locust's
@@ -433,6 +446,7 @@ def _master(job: Job) -> None:
         client not in master.summaries and not master.lost(client) for client in master.names
     ):
         gevent.sleep(LOOK_S)
+    master.remove_parts()
     workers = [
         {"worker": name, "host": master.hosts[client], **(master.summaries.get(client) or {"lost": True})}
         for client, name in master.names.items()
@@ -489,7 +503,7 @@ class LoadWorker:
         with self.work.recorder.file.open("rb") as file:
             while block := file.read(CHUNK_BYTES):
                 if not self._taken.acquire(timeout=SILENT_S):
-                    raise SimulatorError(f"the master does not take the record: it stays in {file.name}")
+                    raise SimulatorError("the master does not take its record any more")
                 self._runner.send_message(CHUNK, {"bytes": zlib.compress(block, 1)})
 
     def players(self) -> UserPlayers | None:
@@ -550,7 +564,7 @@ def _worker(job: Job) -> None:
     worker = LoadWorker(job, runner, environment)
     while worker.work is None or not worker.work.stopped.is_set():
         if worker.refused.ready():
-            raise SimulatorError(f"the master refused this worker: {worker.refused.get()}")
+            raise UsageError(f"the master refused this worker: {worker.refused.get()}")
         if stop.wait(LOOK_S) or (worker.work is not None and worker.work.failure is not None):
             break
     if worker.work is None:

@@ -28,6 +28,9 @@ _KIND = re.compile(rb'"no_reply":\{"kind":"(?P<kind>[a-z]+)","detail":"(?P<detai
 
 _INJECTED = b"injected"
 
+LAST_READ = b"end"
+"""The purpose of the balance read with which a user ends."""
+
 _SECOND_NS = 1_000_000_000
 
 _LEAST_S = 0.1
@@ -56,7 +59,8 @@ class Moment(Frozen):
 class Figures(Frozen, kw_only=True):
     """All figures of one load. `by_method` is by the noun of the call.
 
-    `clocks` holds for each player its worker, and when the load began by that worker's clock.
+    `clocks` holds for each player its worker, and when the load began by that worker's clock. `unread` are
+    the players whose last balance read has no answer, or was not sent.
     """
 
     calls: int
@@ -70,6 +74,7 @@ class Figures(Frozen, kw_only=True):
     by_method: tuple[tuple[str, int, Percentiles | None], ...]
     moments: tuple[Moment, ...]
     clocks: Mapping[str, tuple[str, int]]
+    unread: tuple[str, ...]
 
     @property
     def calls_per_s(self) -> float:
@@ -101,6 +106,7 @@ class _Count:
         self._reasons: Counter[str] = Counter()
         self._first_ns = self._last_ns = 0
         self._played: dict[bytes | None, tuple[str, int]] = {}
+        self._read: set[bytes | None] = set()
         self.refused = self.disturbed = self.details = 0
 
     def add(self, file: Path, lines: Iterable[bytes]) -> None:
@@ -111,10 +117,12 @@ class _Count:
             if match is None:
                 offset_ns = _clock(line, offset_ns)
                 continue
-            player, method, sent, answered, outcome, _, fault, http = match.groups()
+            player, method, sent, answered, outcome, purpose, fault, http = match.groups()
             at_ns = int(sent) + offset_ns
             if player not in self._played:
                 self._played[player] = file.stem, offset_ns
+            if purpose == LAST_READ and outcome == b"accepted":
+                self._read.add(player)
             end_ns = int(answered) + offset_ns if answered else at_ns
             self._first_ns = min(self._first_ns or at_ns, at_ns)
             self._last_ns = max(self._last_ns, end_ns)
@@ -139,7 +147,7 @@ class _Count:
             found = _KIND.search(line)
             if found is None or found["kind"] == _INJECTED:
                 return
-            reason = str(exact_json.parse(f'"{found["detail"].decode()}"').value)
+            reason = _text(b'"' + found["detail"] + b'"')
         self._failed[second] += 1
         self._reasons[reason] += 1
 
@@ -165,10 +173,11 @@ class _Count:
             ),
             moments=tuple(self._moments(seconds, width)),
             clocks={
-                str(exact_json.parse(player.decode()).value): (worker, self._first_ns - offset_ns)
+                _text(player): (worker, self._first_ns - offset_ns)
                 for player, (worker, offset_ns) in self._played.items()
                 if player is not None
             },
+            unread=tuple(_text(each) for each in self._played if each is not None and each not in self._read),
         )
 
     def _moments(self, seconds: Sequence[int], width: int) -> Iterable[Moment]:
@@ -195,6 +204,10 @@ _NOUNS = {
     b"user_balance": "balance read",
     b"account_details": "account details",
 }
+
+
+def _text(quoted: bytes) -> str:
+    return str(exact_json.parse(quoted.decode()).value)
 
 
 def _clock(line: bytes, before: int) -> int:

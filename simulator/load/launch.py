@@ -34,7 +34,7 @@ from simulator.core.steps import MAIN_PLAYER, PlayerSpec
 from simulator.core.values import Frozen
 from simulator.errors import EndpointUnreachable, SimulatorError, UsageError
 from simulator.load.figures import Figures, figures_of
-from simulator.load.job import Job
+from simulator.load.job import FIRST_WORKER, Job
 from simulator.load.plan import LoadPlan, MixedSession, players_needed, shipped_as
 from simulator.load.record import LINES, mend, players_in
 from simulator.run.context import RunContext, Stopped, context_of, target_of
@@ -337,7 +337,7 @@ def _plan(settings: RunSettings, options: LoadOptions, run: str, balances: Mappi
 class _Process:
     """One process of the engine. What it tells goes to a queue, with None at its end."""
 
-    def __init__(self, job: object, told: queue.Queue[tuple[_Process, dict[str, Any] | None]]) -> None:
+    def __init__(self, job: Job, told: queue.Queue[tuple[_Process, dict[str, Any] | None]]) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "simulator.load"],
             stdin=subprocess.PIPE,
@@ -347,6 +347,8 @@ class _Process:
             # Ctrl-C is for this process: it stops the others.
             process_group=0,
         )
+        self.role = job.role
+        self.failed = False
         self.name = ""
         self.done: dict[str, Any] | None = None
         self._told = told
@@ -415,9 +417,14 @@ class _Engine:
                 interrupted = True
                 first.stop()
                 self._listen(first, time.monotonic() + STOP_S)
-            if first.done is None:
-                raise SimulatorError("the engine ended without its result")
-            return [self._record(each) for each in first.done["workers"]], interrupted
+        if first.done is None and self._options.master is not None:
+            raise SimulatorError("the engine ended without its result; the workers keep their records")
+        if first.done is None:
+            # It was killed. What has been recorded here is as good as before.
+            told = [{"worker": each.name, "lost": True} for each in self._processes if each.role != "master"]
+        else:
+            told = first.done["workers"]
+        return [self._record(each) for each in told], interrupted
 
     @contextmanager
     def _ending(self) -> Iterator[None]:
@@ -432,18 +439,22 @@ class _Engine:
         options, settings = self._options, self._settings
         common: dict[str, Any] = {"folder": options.folder, "settings": settings, "workers": options.workers}
         if options.master is None and options.workers == 1:
-            return self._process(Job(role="local", plan=self._plan, web=options.web, **common))
+            local = self._process(Job(role="local", plan=self._plan, web=options.web, **common))
+            self._until(local, "started")
+            local.name = FIRST_WORKER
+            return local
         host, port = options.master or ("127.0.0.1", 0)
         master = self._process(
             Job(role="master", plan=self._plan, host=host, port=port, web=options.web, **common)
         )
         ready = self._until(master, "ready")
+        master.name = "the master"
         for _ in range(options.workers if options.master is None else 0):
             self._process(Job(role="worker", host="127.0.0.1", port=ready["port"], **common))
         self._say("waiting", {"workers": options.workers, "port": ready["port"]})
         return master
 
-    def _process(self, job: object) -> _Process:
+    def _process(self, job: Job) -> _Process:
         process = _Process(job, self._told)
         self._processes.append(process)
         return process
@@ -518,34 +529,44 @@ def _lines_in(file: Path) -> int:
         return sum(block.count(b"\n") for block in iter(lambda: stream.read(1 << 20), b"")) - 1
 
 
-def work_for(settings: RunSettings, folder: Path, host: str, port: int, workers: int, say: Say) -> list[Path]:
-    """Work for a master elsewhere until its load is over; return the records that it did not get.
+def work_for(
+    settings: RunSettings, folder: Path, host: str, port: int, workers: int, say: Say
+) -> tuple[list[Path], bool]:
+    """Work for a master elsewhere until its load is over.
 
-    Those are of workers that were killed here: their calls on the way have no answer. Raises SimulatorError.
+    Return the records that it did not get, and whether an interrupt ended the work. Those records are of
+    workers that were killed, or whose master did not take them; calls on the way have no answer. Raises
+    SimulatorError where no load began.
     """
     check_installed()
     told: queue.Queue[tuple[_Process, dict[str, Any] | None]] = queue.Queue()
     job = Job(role="worker", folder=folder, settings=settings, host=host, port=port, hands_over=True)
     processes = [_Process(job, told) for _ in range(workers)]
     say("connecting", {"host": host, "port": port, "workers": workers})
+    interrupted = False
     try:
         _work(processes, told, say)
     except KeyboardInterrupt:
+        interrupted = True
         for each in processes:
             each.stop()
-        _work([each for each in processes if each.done is None], told, say)
-        raise
+        with suppress(KeyboardInterrupt):
+            _work([each for each in processes if each.done is None], told, say, stopped=True)
     finally:
         for each in processes:
             each.end()
     left = [folder / f"{each.name}{LINES}" for each in processes if each.done is None and each.name]
     for file in left:
         mend(file)
-    return left
+    return left, interrupted
 
 
 def _work(
-    processes: Sequence[_Process], told: queue.Queue[tuple[_Process, dict[str, Any] | None]], say: Say
+    processes: Sequence[_Process],
+    told: queue.Queue[tuple[_Process, dict[str, Any] | None]],
+    say: Say,
+    *,
+    stopped: bool = False,
 ) -> None:
     going = set(processes)
     while going:
@@ -553,8 +574,14 @@ def _work(
         match message:
             case None:
                 going.discard(teller)
-                if teller.done is None:
+                if not teller.name and not stopped:
+                    raise SimulatorError("a process of the engine ended before it was ready")
+                if teller.done is None and teller.name and not teller.failed:
                     say("killed", {"worker": teller.name, "pid": teller.pid})
+            case {"type": "error"} if teller.name:
+                # The others go on, and its record is kept.
+                teller.failed = True
+                say("failed", {"worker": teller.name, "text": message["text"]})
             case {"type": "error"}:
                 raise _raised(message)
             case {"type": "plan", "name": name}:

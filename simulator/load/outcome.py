@@ -12,6 +12,7 @@ from simulator.history.files import JudgedHistory
 from simulator.law.rules import rule_of, words_of
 from simulator.load.figures import Figures
 from simulator.load.launch import LoadResult
+from simulator.report.text import plural
 
 _SEVERITIES = (Severity.WARNING, Severity.WARNING, Severity.WARNING, Severity.ERROR)
 
@@ -138,8 +139,11 @@ def _code(
     if result.interrupted:
         return ExitCode.INTERRUPTED, "interrupted; nothing wrong was found in what was recorded"
     killed = [each.name for each in result.workers if each.killed]
+    # What killed workers did not read was read here.
+    unread = [player for player in figures.unread if figures.clocks[player][0] not in killed]
     doubts = {
         "no call was sent": not figures.calls,
+        f"the balance of {plural(len(unread), 'player')} could not be read at the end": bool(unread),
         "not every history could be decided": bool(found.ranks[UNDECIDED]),
         f"{', '.join(killed)} ended early, so the load was smaller than asked for": bool(killed),
         "not every call is accounted for": not accounted,

@@ -12,6 +12,7 @@ import mmap
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from errno import ENOSPC
 from pathlib import Path
 from time import monotonic_ns, time_ns
 
@@ -36,7 +37,7 @@ LINES_HELD = 16
 
 _LENGTH_BYTES = 4
 
-LINES, SLOTS_ENDING = ".ndjson", ".under-way"
+LINES, SLOTS_ENDING, PART = ".ndjson", ".under-way", ".part"
 
 
 class Recorder:
@@ -49,7 +50,7 @@ class Recorder:
         try:
             self._lines = os.open(self.file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
             self._slots_file = self.file.with_suffix(SLOTS_ENDING).open("w+b")
-            self._slots_file.truncate(SLOT_BYTES * SLOTS)
+            _make_room(self._slots_file.fileno(), SLOT_BYTES * SLOTS)
             self._slots = mmap.mmap(self._slots_file.fileno(), SLOT_BYTES * SLOTS)
         except OSError as error:
             raise UsageError(f"{folder}: calls cannot be recorded there: {error.strerror}") from None
@@ -117,8 +118,11 @@ class Recorder:
 
     def _more(self) -> int:
         count = len(self._slots) // SLOT_BYTES
-        self._slots_file.truncate(2 * count * SLOT_BYTES)
-        self._slots.resize(2 * count * SLOT_BYTES)
+        try:
+            _make_room(self._slots_file.fileno(), 2 * count * SLOT_BYTES)
+            self._slots.resize(2 * count * SLOT_BYTES)
+        except OSError as error:
+            raise UsageError(f"{self.file}: a call cannot be recorded: {error.strerror}") from None
         self._free.extend(range(2 * count - 1, count, -1))
         return count
 
@@ -130,6 +134,17 @@ class Recorder:
                 data = data[os.write(self._lines, data) :]
         except OSError as error:
             raise UsageError(f"{self.file}: a call cannot be recorded: {error.strerror}") from None
+
+
+def _make_room(file: int, size: int) -> None:
+    """Give a file blocks on the disk: a page of a mapped file without them kills who writes to it."""
+    os.ftruncate(file, size)
+    try:
+        os.posix_fallocate(file, 0, size)
+    except (AttributeError, OSError) as error:
+        # Not every system, nor every kind of file system, can do it.
+        if isinstance(error, OSError) and error.errno == ENOSPC:
+            raise
 
 
 # --- what a worker that was killed has left -------------------------------------------------------

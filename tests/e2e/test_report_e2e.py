@@ -58,6 +58,7 @@ LOADED = LoadResult(
         WorkerRecord(name="w", killed=True),
     ),
     figures=Figures(
+        unread=(),
         calls=900,
         seconds=9.0,
         errors=3,
