@@ -84,7 +84,8 @@ export class Journal {
     this.#count();
     if (news.some((each) => each.number === this.#detail.number)) this.#detail.refresh();
     const { newest } = this.#rows;
-    const isBusy = this.#isBusy(news.filter((each) => each.number > newest).length);
+    // What waits above and was judged since is told once more, and is not new.
+    const isBusy = this.#isBusy(news.filter((each) => each.number > newest && !this.#held.has(each.number)).length);
     // Who reads further down is not pushed about: what is new waits above. So it does where too much comes to be read.
     if (this.#rows.isBeginning || (this.#rows.isAtTop && this.#held.size === 0 && !isBusy)) {
       this.#rows.take(news);
