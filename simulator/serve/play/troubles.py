@@ -106,6 +106,7 @@ def armed_json(armed: Armed) -> dict[str, Any]:
         "lose_reply": FaultKind.LOST_REPLY,
         "reset": FaultKind.RESET,
         "timeout": FaultKind.TIMEOUT,
+        "at_once": FaultKind.DUPLICATE,
     }
     return {
         **{name: armed.next_fault is kind for name, kind in faults.items()},
@@ -153,6 +154,7 @@ TROUBLES: dict[str, Make] = {
     "lose_reply": _fault(FaultKind.LOST_REPLY),
     "reset": _fault(FaultKind.RESET),
     "timeout": _fault(FaultKind.TIMEOUT),
+    "at_once": _fault(FaultKind.DUPLICATE),
     "slow": _slow,
     "duplicate": _duplicate,
     "refund_last": _refund_last,
