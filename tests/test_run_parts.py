@@ -107,10 +107,10 @@ class Watching:
 
 
 @contextmanager
-def watching(folder: Path, endpoint: str) -> Iterator[Watching]:
-    """`run --watch` of a folder, ended at the end."""
-    flags = ("--endpoint", endpoint, "--player", "1000", "--watch", "-q")
-    watched = Watching(start("run", "scenarios", *flags, folder=folder, merged=True))
+def watching(folder: Path, endpoint: str, path: str = "scenarios", *more: str) -> Iterator[Watching]:
+    """`run --watch` of a folder or file, ended at the end."""
+    flags = ("--endpoint", endpoint, "--player", "1000", "--watch", "-q", *more)
+    watched = Watching(start("run", path, *flags, folder=folder, merged=True))
     try:
         yield watched
     finally:
@@ -142,6 +142,39 @@ def test_a_changed_file_runs_again_and_an_interrupt_ends_it_with_the_balance_put
             watched.until("watching")
             assert watched.interrupt() == 0
         assert balance(operator) == "1000.00"
+
+
+def test_files_of_settings_and_of_odd_paths_are_watched_and_a_folder_may_go_and_come_back(
+    tmp_path: Path,
+) -> None:
+    """Packages beside the scenarios are not looked into; another file that takes the place is a change."""
+    for folder in ("own/parts", "own/node_modules/a"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "_x.yaml").write_text("steps: [balance]\n")
+    text = "name: one\nsteps: [bet: 1.00]\n---\nname: two\nsteps: [bet: 2.00]\n"
+    (tmp_path / "own" / "a.yml").write_text(text)
+    (tmp_path / "settings.yaml").write_text("seed: 1\n")
+    with (
+        OperatorServer(OperatorSettings(opening_balance="1000.00")) as operator,
+        watching(tmp_path, operator.endpoint, "own/a.yml#two", "--config", "settings.yaml") as watched,
+    ):
+        watched.until("watching 3 files and your wallet")
+        (tmp_path / "settings.yaml").write_text("seed: 12\n")
+        watched.until("settings.yaml has changed")
+        watched.until("watching")
+        (tmp_path / "new").write_text(text.replace("2.00", "33.00"))
+        (tmp_path / "new").rename(tmp_path / "own" / "a.yml")
+        watched.until("own/a.yml has changed")
+        watched.until("watching")
+        (tmp_path / "own").rename(tmp_path / "gone")
+        watched.until("own/a.yml is gone")
+        watched.until("there is no file or folder own/a.yml")
+        watched.until("watching 1 file and")
+        (tmp_path / "gone").rename(tmp_path / "own")
+        watched.until("own/a.yml is new")
+        watched.until("PASSED  1 passed")
+        watched.until("watching 3 files")
+        assert watched.interrupt() == 0
 
 
 @contextmanager

@@ -5,8 +5,12 @@ With `--watch` again and again: when a file of scenarios or settings changes, an
 
 from __future__ import annotations
 
+import os
+import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +20,7 @@ from simulator.cli.options import settings_command
 from simulator.errors import EndpointUnreachable, ExitCode, SimulatorError
 from simulator.report.text import plural
 from simulator.settings import load_run_settings
-from simulator.settings.rows import CONFIG_FILE
+from simulator.settings.load import config_file
 from simulator.settings.table import RUN_SECTIONS
 
 if TYPE_CHECKING:
@@ -25,7 +29,11 @@ if TYPE_CHECKING:
 ASKED_EVERY_S = 0.3
 """How often --watch looks at the files, and whether your wallet is there."""
 
-WATCHED_MAX = 10_000
+LOOKED_AT_MAX = 10_000
+"""So many names in its folders are looked at: a project may hold a hundred thousand."""
+
+NOT_LOOKED_INTO = frozenset({"node_modules", "venv", "vendor", "__pycache__"})
+"""Folders beside those that begin with a dot: they hold much, and no scenario of yours."""
 
 
 @settings_command("run", *RUN_SECTIONS)
@@ -66,7 +74,7 @@ def _watched(flags: dict[str, Any], paths: tuple[str, ...], settings: RunSetting
     """
     code = ExitCode.INTERRUPTED
     while True:
-        seen = _stamps(paths, settings.write_accept)
+        seen = _stamps(flags, paths, settings)
         try:
             settings = load_run_settings(flags, paths)
             code = _run(settings)
@@ -79,22 +87,28 @@ def _watched(flags: dict[str, Any], paths: tuple[str, ...], settings: RunSetting
         try:
             what = f"watching {plural(len(seen), 'file')} and your wallet"
             click.echo(f"\n{what}; Ctrl-C ends it", err=True)
-            changed = _change(paths, settings, seen, was_there=code is not ExitCode.UNREACHABLE)
+            was_there = code is not ExitCode.UNREACHABLE
+            changed = _change(partial(_stamps, flags, paths, settings), settings, seen, was_there=was_there)
         except KeyboardInterrupt:
             return code
         click.echo(f"\n{changed}: running again\n", err=True)
 
 
+_ENDINGS = (".yaml", ".yml")
+
 Stamps = dict[str, tuple[int, int]]
 """When each file was changed, and its size."""
 
 
-def _change(paths: Sequence[str], settings: RunSettings, seen: Stamps, *, was_there: bool) -> str:
+def _change(stamps: Callable[[], Stamps], settings: RunSettings, seen: Stamps, *, was_there: bool) -> str:
     """Wait for a change, and return it in words. `was_there`: the wallet answered in the last run."""
+    now = seen
     while True:
+        before = now
         time.sleep(ASKED_EVERY_S)
-        now = _stamps(paths, settings.write_accept)
-        if now != seen:
+        now = stamps()
+        # An editor may write in steps, and put a new file in the place of the old one.
+        if now != seen and now == before:
             first = min(name for name in {*now, *seen} if now.get(name) != seen.get(name))
             if first not in now:
                 return f"{first} is gone"
@@ -106,28 +120,36 @@ def _change(paths: Sequence[str], settings: RunSettings, seen: Stamps, *, was_th
         was_there = is_there
 
 
-def _stamps(paths: Sequence[str], written: Path | None) -> Stamps:
-    """Return the state of the files that a run reads: those of its folders, and the configuration.
-
-    `written` is a file that the run itself writes.
-    """
-    files = {Path(CONFIG_FILE)}
-    for given in paths:
-        path = Path(given)
-        named = path if path.exists() else Path(given.rpartition(".yaml")[0] + ".yaml")
-        folder = named if named.is_dir() else named.parent
-        for number, file in enumerate(folder.rglob("*.y*ml") if named.exists() else ()):
-            if number >= WATCHED_MAX:
-                break
-            files.add(file)
+def _stamps(flags: Mapping[str, Any], paths: Sequence[str], settings: RunSettings) -> Stamps:
+    """Return the state of the files that a run reads: those of its folders, and those of its settings."""
+    files = {config_file(flags), *_in_folders(paths)}
+    if settings.accept is not None:
+        files.add(settings.accept)
+    if settings.wire.endswith(_ENDINGS):
+        files.add(Path(settings.wire))
     stamps = {}
-    for file in files - {written}:
-        try:
+    # The run itself writes the file of --write-accept.
+    for file in files - {settings.write_accept}:
+        with suppress(OSError):
             state = file.stat()
-        except OSError:
-            continue
-        stamps[str(file)] = (state.st_mtime_ns, state.st_size)
+            stamps[str(file)] = (state.st_mtime_ns, state.st_size)
     return stamps
+
+
+def _in_folders(paths: Sequence[str]) -> Iterator[Path]:
+    """Yield the YAML files of the folders that the PATHs name, or whose files they name."""
+    left = LOOKED_AT_MAX
+    for given in paths:
+        # What follows a file selects in it, and a pattern is of files.
+        named = re.sub(r"(\.ya?ml)[:#\[].*", r"\1", given)
+        is_file = re.search(r"\.ya?ml$|[*?]", named) is not None
+        start = Path(re.split(r"[*?]", named)[0] + "x").parent if is_file else Path(named)
+        for folder, folders, names in os.walk(start):
+            folders[:] = [name for name in folders if name[0] != "." and name not in NOT_LOOKED_INTO]
+            left -= len(folders) + len(names)
+            yield from (Path(folder, name) for name in names if name.endswith(_ENDINGS))
+            if left < 0:
+                return
 
 
 def _answers(settings: RunSettings) -> bool:

@@ -115,6 +115,13 @@ def _for_gitlab(
     )
 
 
+def config_file(flags: Flags, environment: Mapping[str, str] | None = None) -> Path:
+    """Return the configuration file that these flags and variables name, which may not be there."""
+    environment = variables() if environment is None else environment
+    layers = flag_layer((CONFIG,), flags), environment_layer((CONFIG,), environment)
+    return Path(resolve((CONFIG,), *layers).get(CONFIG.name, CONFIG_FILE))
+
+
 def _file_layer(rows: tuple[Setting, ...], named: Path | None) -> Layer:
     path = Path(CONFIG_FILE) if named is None else named
     if named is None and not path.exists():
