@@ -348,5 +348,19 @@ def test_mistakes_as_sarif_are_valid_and_have_their_places(tmp_path: Path, text:
     assert places == ([("a%20b.yaml", 3, 17), ("a%20b.yaml", 4, 16)] if code else [])
 
 
+def test_files_are_named_from_the_top_of_a_repository_on_github(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the step has a working directory of its own; a file elsewhere has a URL."""
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(tmp_path / "repository"))
+    folder = tmp_path / "repository" / "tests"
+    folder.mkdir(parents=True)
+    assert "::error file=tests/a b.yaml,line=3" in checked(folder, "github")
+    assert '"uri": "tests/a%20b.yaml"' in checked(folder, "sarif")
+    (tmp_path / "c.yaml").write_text(WRONG)
+    elsewhere = in_process("check", "--format", "sarif", str(tmp_path / "c.yaml"), folder=folder).stdout
+    assert f'"uri": "{(tmp_path / "c.yaml").as_uri()}"' in elsewhere
+
+
 def test_a_table_has_no_other_format(tmp_path: Path) -> None:
     assert "leave out one" in in_process("check", "--show", "--format", "json", folder=tmp_path).stderr

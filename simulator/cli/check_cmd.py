@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from itertools import count, islice
@@ -39,6 +40,7 @@ from simulator.scenario.dry_run import RUN, DryCall, DryRun
 from simulator.scenario.files import Loaded, files_with_parts
 from simulator.scenario.script import draws
 from simulator.scenario.yaml import Problem
+from simulator.settings.load import variables
 from simulator.settings.wire import wire_profile
 from simulator.wire.profiles import BETRONTECH
 
@@ -61,7 +63,7 @@ SEED = 1
     "form",
     type=click.Choice(FORMATS),
     default="text",
-    help="Compared mistakes are written: text, JSON, annotations of GitHub, or SARIF.  [default: text]",
+    help="How mistakes are written: as text, JSON, annotations of GitHub, or SARIF.  [default: text]",
 )
 @click.option("--show", is_flag=True, help="Print the calls that a run would make: a dry run.")
 @click.option("-v", "--verbose", is_flag=True, help="With --show: the body of each request, too.")
@@ -138,7 +140,7 @@ def _as_annotations(loaded: Loaded) -> str:
             "error",
             problem.message,
             {
-                "file": problem.place.file,
+                "file": _from_top(problem.place.file),
                 "line": str(problem.place.line),
                 "col": str(problem.place.column),
                 "endColumn": str(problem.place.column + problem.place.width),
@@ -147,6 +149,13 @@ def _as_annotations(loaded: Loaded) -> str:
         )
         for problem in loaded.problems
     )
+
+
+def _from_top(shown: str) -> str:
+    """Return a file's name from the top of the repository, where GitHub looks for it."""
+    top = variables().get("GITHUB_WORKSPACE")
+    path = Path(os.path.normpath(Path.cwd() / shown))
+    return path.relative_to(top).as_posix() if top and path.is_relative_to(top) else shown
 
 
 SARIF_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -182,7 +191,8 @@ def _sarif_result(problem: Problem) -> dict[str, object]:
     }
     if problem.source_line is not None:
         region["snippet"] = {"text": problem.source_line}
-    file = {"uri": quote(PurePath(place.file).as_posix())}
+    path = PurePath(_from_top(place.file))
+    file = {"uri": path.as_uri() if path.is_absolute() else quote(path.as_posix())}
     return {
         "ruleId": "scenario",
         "ruleIndex": 0,
