@@ -172,6 +172,7 @@ def test_calls_that_are_disturbed_on_purpose_are_judged_and_are_no_errors(tmp_pa
         (["--master", "--workers", "auto"], "--workers 8"),
         (["--master", "a..b"], "nothing can listen at a..b:5557: "),
         (["--config", "none.yaml"], "none.yaml cannot be read"),
+        (["--report", "html:.", "--users", "2"], "--report html:.: Is a directory"),
     ],
 )
 def test_bad_input_gets_a_sentence_before_anything_is_sent(

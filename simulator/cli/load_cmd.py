@@ -15,7 +15,7 @@ from click.core import ParameterSource
 
 from simulator.cli.judge_cmd import processors, summary_text
 from simulator.cli.options import settings_command
-from simulator.cli.output import write_whole
+from simulator.cli.output import WholeFile
 from simulator.core.values import Frozen
 from simulator.errors import ExitCode, UsageError
 from simulator.report.text import plural, visible
@@ -274,29 +274,42 @@ def command(**flags: Any) -> ExitCode:
         settings = load_run_settings(flags)
         options = _options(asked, settings, folder, workers)
         progress = Progress(options.seconds, apart=any(name == "-" for _, name in asked.reports))
+        # A report that cannot be written is told before the load, not after it.
+        files = {name: _opened(kind, name, stack) for kind, name in asked.reports if name != "-"}
         progress.say(f"loading with --seed {settings.seed}")
         result = run_load(settings, options, progress, Path())
         thresholds = Thresholds(asked.max_p95, asked.max_p99, asked.max_errors)
         outcome = outcome_of(result, thresholds, strict=settings.strict)
-        to_screen = [_write(*target, result, outcome) for target in asked.reports]
-        if not any(to_screen):
+        if all(name != "-" for _, name in asked.reports):
             _print(result, outcome)
+        for kind, name in asked.reports:
+            _write(kind, name, files.get(name), result, outcome)
         return outcome.code
 
 
-def _write(kind: str, name: str, result: LoadResult, outcome: LoadOutcome) -> bool:
-    """Write a report, and return whether it went to standard output."""
+def _opened(kind: str, name: str, stack: ExitStack) -> WholeFile:
+    """Open the file of a report, which is removed unless it is kept. Raises UsageError."""
+    try:
+        file = WholeFile(Path(name))
+    except OSError as error:
+        raise UsageError(f"--report {kind}:{name}: {error.strerror or error}") from None
+    stack.callback(file.give_up)
+    return file
+
+
+def _write(kind: str, name: str, file: WholeFile | None, result: LoadResult, outcome: LoadOutcome) -> None:
+    """Write a report to its file, or to standard output."""
     from simulator.load.page import load_html, load_json  # not for help, as above
 
     text = load_html(result, outcome) if kind == "html" else load_json(result, outcome)
-    if name == "-":
+    if file is None:
         click.echo(text, nl=False)
-        return True
+        return
     try:
-        write_whole(Path(name), text)
+        file.stream.write(text)
+        file.keep()
     except OSError as error:
         raise UsageError(f"--report {kind}:{name}: {error.strerror or error}") from None
-    return False
 
 
 _OF_WORKERS = frozenset({"worker", "workers", "records"})
