@@ -178,6 +178,17 @@ def test_fail_fast_stops_at_the_first() -> None:
     assert load(maxfail="3").maxfail == 3
 
 
+def test_what_is_nearer_to_the_user_overrules_its_opposite() -> None:
+    """-v is no contradiction to a file that says quiet, nor --maxfail to one that says fail_fast."""
+    assert load(file="fail_fast: true", maxfail="3").maxfail == 3
+    assert load(file="maxfail: 3", fail_fast=True).maxfail == 1
+    loud = load({"BETRONTECH_SIM_VERBOSE": "2"}, "quiet: true")
+    assert (loud.verbose, loud.quiet) == (2, False)
+    calm = load({"BETRONTECH_SIM_VERBOSE": "2"}, quiet=True)
+    assert (calm.verbose, calm.quiet) == (0, True)
+    assert not load(file="insecure: true", cacert="a.pem").insecure
+
+
 def test_one_file_holds_the_settings_of_run_and_of_serve() -> None:
     """The two commands share what is the operator's, and each has its own seed."""
     file = "seed: 5\ntimeout: 2s\nserve: {seed: 6, port: 9999, with_operator: yes}\n"

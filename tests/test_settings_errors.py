@@ -140,6 +140,11 @@ def test_a_mistake_in_the_file_is_shown_with_its_place(file: str, expected: str)
     assert expected in text
 
 
+def test_a_list_is_called_a_list() -> None:
+    """Of more than single values is only what stands where a list of them may."""
+    assert message_of(file="jobs: [1]").endswith("found a list")
+
+
 def test_a_file_that_is_not_there_is_named() -> None:
     """--config with a wrong name says so."""
     assert message_of(config="nowhere.yaml").startswith("the configuration file nowhere.yaml cannot be read")
@@ -192,6 +197,9 @@ def test_contradictions_are_refused() -> None:
     """Two settings that cannot both hold are not silently put in order."""
     assert "--verbose and --quiet" in message_of(verbose=True, quiet=True)
     assert "--insecure" in message_of(insecure=True, cacert="a.pem")
+    assert "--fail-fast is --maxfail 1" in message_of(fail_fast=True, maxfail="3")
+    assert "--min-bet is above --max-bet" in message_of(min_bet="5", max_bet="2")
+    assert '"late_bet" is given twice' in message_of(policy=("late_bet=any", "late_bet=refused"))
 
 
 def test_a_game_that_is_given_twice_is_refused() -> None:

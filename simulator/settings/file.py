@@ -13,7 +13,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from simulator.core.mappings import Wrong
 from simulator.errors import ConfigurationError
 from simulator.scenario.shapes import Field, NodeKind, Record, YamlFile
-from simulator.scenario.yaml import EnoughProblems, ProblemList, bytes_of, compose, decode, is_empty
+from simulator.scenario.yaml import EnoughProblems, ProblemList, bytes_of, compose, decode, is_empty, noun_of
 from simulator.settings.load import Given
 from simulator.settings.rows import Setting
 
@@ -96,7 +96,8 @@ def _items(row: Setting, node: Node, yaml_file: YamlFile) -> tuple[Given, ...]:
             items = [(f"{key.value}{row.kind.joiner}{value.value}", value) for key, value in node.value]
         case _:
             what = "one or a list of" if row.is_list else "one"
-            raise Wrong(node, f'"{row.key}" takes {what} {row.kind.metavar}; found {_shape(node)}')
+            shape = _shape(node) if row.is_list else noun_of(node)
+            raise Wrong(node, f'"{row.key}" takes {what} {row.kind.metavar}; found {shape}')
     marks = [(text, item.start_mark) for text, item in items]
     file = yaml_file.problems.file
     return tuple(Given(text, f"{file}:{mark.line + 1}:{mark.column + 1}: {row.key}") for text, mark in marks)

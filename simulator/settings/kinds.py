@@ -339,7 +339,11 @@ def _flat(items: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
 
 
 def _mapping(items: Sequence[tuple[str, str]]) -> Mapping[str, str]:
-    return dict(items)
+    found: dict[str, str] = {}
+    for name, value in items:
+        if found.setdefault(name, value) != value:
+            raise Unfit(f'"{name}" is given twice, with different values')
+    return found
 
 
 def many(kind: ValueKind) -> ValueKind:

@@ -50,7 +50,23 @@ def load_values(
     written = _file_layer(rows, resolve((CONFIG,), typed, set_outside).get(CONFIG.name))
     values = resolve(rows, typed, set_outside, written)
     values.pop(CONFIG.name, None)
+    _overrule(values, typed, set_outside, written)
     return values
+
+
+_OPPOSITES = (("verbose", "quiet"), ("insecure", "cacert"), ("fail_fast", "maxfail"))
+
+
+def _overrule(values: dict[str, Any], *layers: Layer) -> None:
+    """Drop each setting whose opposite a stronger layer names: the flag -v is louder than a file."""
+    for pair in _OPPOSITES:
+        ranks = {
+            name: next(rank for rank, layer in enumerate(layers) if layer.get(name))
+            for name in pair
+            if values.get(name)
+        }
+        if len(set(ranks.values())) > 1:
+            del values[max(ranks, key=lambda name: ranks[name])]
 
 
 def load_run_settings(
@@ -66,8 +82,10 @@ def load_run_settings(
     """
     environment = variables() if environment is None else environment
     values = load_values(RUN, flags, environment)
-    if values.pop("fail_fast", False):
-        values["maxfail"] = 1
+    if values.pop("fail_fast", False) and values.setdefault("maxfail", 1) != 1:
+        raise ConfigurationError("--fail-fast is --maxfail 1, and --maxfail is not; give one of them")
+    if "min_bet" in values and "max_bet" in values and values["min_bet"] > values["max_bet"]:
+        raise ConfigurationError("--min-bet is above --max-bet, so that your wallet could take no bet")
     if values.get("verbose") and values.get("quiet"):
         raise ConfigurationError("--verbose and --quiet contradict each other; give one of them")
     _refuse_trust_twice(values)
