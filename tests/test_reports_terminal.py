@@ -422,3 +422,12 @@ def test_an_operator_that_stopped_answering_is_told_first() -> None:
     text = told("terminal", [*events, end(ExitCode.FOUND, root_cause=gone, gone=True)])
     assert text.index(f"STOPPED  {gone}") < text.index("error[IDE-03]", text.index("STOPPED"))
     assert "1 scenario did not run" in text
+
+
+def test_a_matter_of_form_has_one_rule_whichever_scenario_shows_it() -> None:
+    """So that a list of known causes, and the next run, call it the same."""
+    finding = a_finding(rule="INS-02", cause="form:CON-03:http-500", message="HTTP 500")
+    text = told("terminal", [start(), *ran(a_scenario(), Verdict.FAILED, finding), end(ExitCode.FOUND)])
+    assert "error[CON-03] HTTP 500" in text
+    assert "= seen as INS-02" in text
+    assert "explain CON-03" in text

@@ -111,6 +111,8 @@ def _group(rule: str) -> str:
 
 def _canonical(cause: str, rule: str) -> str:
     """Return the rule of a cause, whatever scenario met it: one of its own."""
+    if cause.startswith("form:"):
+        return cause.split(":")[1]
     if not breaks_the_law(cause) or rule in own_rules(Situation(cause)):
         return rule
     return rule_of(Situation(cause))
