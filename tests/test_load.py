@@ -203,6 +203,14 @@ def test_a_wallet_whose_balances_cannot_be_read_at_the_end_is_not_called_right(t
     assert "exit 6: the balance of 2 players could not be read at the end" in done.stdout
 
 
+def test_a_load_in_which_no_money_moved_proves_nothing(tmp_path: Path) -> None:
+    """The first call would be due after a hundred seconds."""
+    with small_wallet.serving(SmallWallet()) as endpoint:
+        done = load(endpoint, tmp_path, "--rate", "0.01")
+    assert done.returncode == 6, done.stdout + done.stderr
+    assert "exit 6: no bet, win or refund was sent" in done.stdout
+
+
 def test_a_record_that_finds_no_room_says_so(tmp_path: Path) -> None:
     """Room for more calls at once than before is wanted, and the disk has none."""
     recorder = Recorder(tmp_path, "worker-1")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from simulator.core.calls import Operation
 from simulator.core.findings import Severity
 from simulator.core.values import Frozen
+from simulator.core.webhooks import Method
 from simulator.errors import ExitCode
 from simulator.history.files import JudgedHistory
 from simulator.law.rules import rule_of, words_of
@@ -71,6 +72,8 @@ class LoadCause(Frozen):
 
 
 UNDECIDED = 2
+
+MONEY_CALLS = frozenset({Method.BET.noun, Method.WIN.noun, Method.REFUND.noun})
 
 
 class LoadOutcome(Frozen, kw_only=True):
@@ -142,7 +145,7 @@ def _code(
     # What killed workers did not read was read here.
     unread = [player for player in figures.unread if figures.clocks[player][0] not in killed]
     doubts = {
-        "no call was sent": not figures.calls,
+        "no bet, win or refund was sent": not any(noun in MONEY_CALLS for noun, _, _ in figures.by_method),
         f"the balance of {plural(len(unread), 'player')} could not be read at the end": bool(unread),
         "not every history could be decided": bool(found.ranks[UNDECIDED]),
         f"{', '.join(killed)} ended early, so the load was smaller than asked for": bool(killed),
