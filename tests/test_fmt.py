@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
@@ -195,6 +196,13 @@ SPELLED = {
 def test_how_a_file_is_written(text: str, made: str) -> None:
     assert formatted(text, "x.yaml") == made
     assert formatted(made, "x.yaml") == made
+
+
+def test_a_pipe_is_no_file_to_format(tmp_path: Path) -> None:
+    """It would wait for a writer for ever."""
+    os.mkfifo(tmp_path / "a.yaml")
+    done = in_process("fmt", ".", folder=tmp_path)
+    assert (done.returncode, "a.yaml cannot be formatted: it is no regular file" in done.stderr) == (4, True)
 
 
 def test_a_file_that_cannot_be_read_keeps_no_other_from_its_form(tmp_path: Path) -> None:

@@ -158,3 +158,8 @@ def test_any_reason_is_read_as_it_was_written(tmp_path: Path, text: str) -> None
     file = tmp_path / "k.yaml"
     file.write_text(known_text([KnownCause(cause="a", reason=text)]), "utf-8")
     assert read_known(file)[0].reason == text.replace("\n", "\\n")
+
+
+def test_a_file_without_an_end_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="/dev/zero cannot be read: it is no regular file"):
+        read_known(Path("/dev/zero"))

@@ -39,7 +39,7 @@ from simulator.report.text import display_width, plural, visible
 from simulator.scenario.dry_run import RUN, DryCall, DryRun
 from simulator.scenario.files import Loaded, files_with_parts
 from simulator.scenario.script import draws
-from simulator.scenario.yaml import Problem
+from simulator.scenario.yaml import BYTES_MAX, Problem, bytes_of
 from simulator.settings.load import variables
 from simulator.settings.wire import wire_profile
 from simulator.wire.profiles import BETRONTECH
@@ -393,7 +393,7 @@ def _format_input(only_check: bool, diff: bool) -> ExitCode:
 def _format_file(shown: str, file: Path, *, diff: bool, keeps: bool) -> bool:
     """Format a file, or show how it would change; return whether it does. Raises UsageError."""
     try:
-        text, made = _formatted(shown, file.read_bytes())
+        text, made = _formatted(shown, bytes_of(file))
         if made == text:
             return False
         if diff:
@@ -403,7 +403,7 @@ def _format_file(shown: str, file: Path, *, diff: bool, keeps: bool) -> bool:
             write_whole(file, made)
             file.chmod(mode)
     except OSError as error:
-        raise UsageError(f"{shown} cannot be written: {error.strerror or error}") from None
+        raise UsageError(f"{shown} cannot be formatted: {error.strerror or error}") from None
     return True
 
 
@@ -412,6 +412,8 @@ def _formatted(shown: str, data: bytes) -> tuple[str, str]:
     # The loader's tables and the parser are not needed for help.
     from simulator.scenario.formatting import formatted
 
+    if len(data) > BYTES_MAX:
+        raise UsageError(f"{shown} is too large: at most {BYTES_MAX:,} bytes are read")
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:

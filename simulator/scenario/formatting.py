@@ -288,11 +288,12 @@ def _comments(text: str) -> list[_Comment]:
         if isinstance(token, yaml.ScalarToken | yaml.AnchorToken | yaml.AliasToken)
     ]
     found, at = [], 0
+    line, counted = 0, 0
     for start, end in [*spans, (len(text), len(text))]:
         for match in re.finditer("#[^\n]*", text[at:start]):
             index = at + match.start()
             before = text[text.rfind("\n", 0, index) + 1 : index]
-            line = text.count("\n", 0, index)
+            line, counted = line + text.count("\n", counted, index), index
             found.append(_Comment(match[0].rstrip(), index, line, len(before), not before.strip()))
         at = max(at, end)
     return found

@@ -18,7 +18,7 @@ from simulator.core.words import shortened
 from simulator.errors import ConfigurationError
 from simulator.scenario.kinds import REASON, TEXT, text_of
 from simulator.scenario.shapes import Field, NodeKind, Record, YamlFile
-from simulator.scenario.yaml import EnoughProblems, ProblemList, compose, decode, is_empty, noun_of
+from simulator.scenario.yaml import EnoughProblems, ProblemList, bytes_of, compose, decode, is_empty, noun_of
 
 CAUSES_MAX = 1_000
 
@@ -73,7 +73,7 @@ _FILE = Record(
 def read_known(path: Path) -> tuple[KnownCause, ...]:
     """Return the known causes of a file, in its order. Raises ConfigurationError with every problem found."""
     try:
-        data = path.read_bytes()
+        data = bytes_of(path)
     except OSError as error:
         raise ConfigurationError(
             f"the file of known causes {path} cannot be read: {error.strerror}"
