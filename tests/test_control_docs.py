@@ -27,22 +27,36 @@ def test_the_table_has_every_call() -> None:
     assert found == wanted
 
 
+EXAMPLES = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+
+
+def run(example: str, url: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run an example by a shell, as a reader does; what is not done fails, and the shell with it."""
+    return subprocess.run(
+        ["sh", "-c", "set -e\n" + example.replace("curl -s", "curl -sS --fail-with-body")],
+        cwd=folder,
+        env={"PATH": "/usr/bin:/bin", "SIM": url},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_the_script_of_a_ci_job_fails_for_a_wallet_that_pays_a_repeated_win(tmp_path: Path) -> None:
+    [script] = [example for example in EXAMPLES if "exit_code" in example]
+    with controlled("win-paid-twice") as control:
+        done = run(script, control.played.url, tmp_path)
+    assert done.returncode == 1
+    assert "balance after a win of 5.00 and five stakes of 1.00: expected" in done.stderr
+
+
 def test_every_example_works(tmp_path: Path) -> None:
     """Run by a shell in the page's order, none answers with an error."""
     opened = 0
     with controlled() as control:
-        for example in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL):
-            # What is not done fails, and the shell with it.
-            script = "set -e\n" + example.replace("curl -s", "curl -sS --fail-with-body")
-            done = subprocess.run(
-                ["sh", "-c", script],
-                cwd=tmp_path,
-                env={"PATH": "/usr/bin:/bin", "SIM": control.played.url},
-                capture_output=True,
-                text=True,
-                timeout=60,
-                check=False,
-            )
+        for example in EXAMPLES:
+            done = run(example, control.played.url, tmp_path)
             assert done.returncode == 0, f"{example}\n{done.stdout}\n{done.stderr}"
             for token in re.findall(r'/play/([^"*]+)"', done.stdout):
                 assert control.api.client.get(f"/play/{token}").status_code == 200
