@@ -6,7 +6,7 @@ from typing import Any
 
 from control_client import Control, controlled
 from simulator.core.languages import Lang
-from simulator.serve.console.frame import capital, sentence
+from simulator.serve.console.frame import capital, linked, sentence
 
 
 def resend_bet(control: Control, times: int, player: str = "1000", amount: str = "10.00") -> list[int]:
@@ -122,6 +122,12 @@ def test_a_wallet_that_refuses_every_call_makes_the_url_and_the_player_suspect()
             page = control.api.client.get(path).get_data(as_text=True)
             assert "Your wallet refused every call" in page
             assert "No error has been found" not in page
+
+
+def test_rules_that_a_fix_names_are_a_click_away() -> None:
+    assert linked("As IDE-01, for <wins>. XYZ-99") == (
+        'As <a href="/console/rules/IDE-01">IDE-01</a>, for &lt;wins&gt;. XYZ-99'
+    )
 
 
 def test_sentences_of_reports_are_sentences_on_a_page() -> None:

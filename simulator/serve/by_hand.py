@@ -63,11 +63,15 @@ class HandDelivery(Frozen, kw_only=True):
             return self._deliver_owed(owed, agent)
 
     def send_last_again(self, session: GameSession, method: Method | None = None) -> Delivered:
-        """Send the session's last bet, win or refund, or the last of that method, again, same bytes."""
+        """Send the session's last bet, win or refund, or the last of that method, again, same bytes.
+
+        A win of 0.00 is sent again only if it is asked for by its method: paid twice, it shows nothing.
+        """
         word = "" if method is None else method.value
         wanted = Filter(agent=session.launch.agent.code, session=session.id, method=word)
         for entry in self.journal.latest(wanted):
-            if entry.request.method.moves_money:
+            request = entry.request
+            if request.method.moves_money and (request.amount or method is not None):
                 return self.resend(entry.number)
         raise UsageError(f"session {session.id}: there is no webhook of it yet that could be sent again")
 

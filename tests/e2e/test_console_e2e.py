@@ -260,6 +260,28 @@ def test_a_game_is_launched_from_the_console_and_demo_calls_no_wallet(
         expect(page.get_by_role("cell", name="over")).to_be_visible()
 
 
+def test_who_has_fixed_the_wallet_starts_over(browser: Browser, control: Control) -> None:
+    """The findings lead to an empty server, once the question is answered; agents stay."""
+    control.read()
+    number = control.bet("10.00")["exchanges"][0]
+    control.do("POST", f"/journal/{number}/resend")
+    with page_of(browser, control, "/console/findings") as page:
+        expect(page.locator(".finding")).to_have_count(1)
+        page.once("dialog", lambda dialog: dialog.accept())
+        page.get_by_role("button", name="Start over").click()
+        expect(page.locator(".finding")).to_have_count(0)
+        expect(page.get_by_text("No call to your wallet could be judged yet.")).to_be_visible()
+    assert len(control.get("/agents")["agents"]) == 1
+
+
+def test_the_player_that_a_wallet_knows_is_launched_next(browser: Browser, control: Control) -> None:
+    with page_of(browser, control, "/console/connect") as page:
+        page.get_by_label("Player").fill("1042")
+        page.get_by_role("button", name="Test").click()
+        page.get_by_role("link", name="Launch a game").click()
+        expect(page.get_by_label("Player")).to_have_value("1042")
+
+
 @pytest.mark.parametrize(("locale", "word"), [("tr-TR", "Günlük"), ("pt-BR", "Diário"), ("en-GB", "Journal")])
 def test_the_console_speaks_the_browsers_language(
     browser: Browser, control: Control, locale: str, word: str

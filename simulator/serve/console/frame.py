@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from flask import Blueprint, Response, g, get_template_attribute, redirect, render_template, request
+from markupsafe import Markup, escape
 from werkzeug.wrappers import Response as BaseResponse
 
 from simulator import __version__
@@ -18,6 +19,7 @@ from simulator.core.languages import Lang
 from simulator.core.mappings import Wrong
 from simulator.core.money import Money, format_change, format_money
 from simulator.core.values import Frozen
+from simulator.law.rules import rule_ids
 from simulator.report.languages import NAMES, Texts, Words, texts_in
 from simulator.serve.answers import Denied, ErrorCode, Part, denied_field
 from simulator.serve.console.access import Access, put_cookie
@@ -31,6 +33,8 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+
+_RULE_ID = re.compile(r"\b([A-Z]{3}-\d\d)\b")
 
 _HEADERS = {
     "Content-Security-Policy": POLICY,
@@ -81,6 +85,7 @@ class Frame(Frozen):
             "capital": lambda text: capital(text, lang),
             "headline": lambda text: capital(said(text), lang),
             "sentence": lambda text: sentence(said(text), lang),
+            "linked": linked,
             "lang": lang,
             "langs": NAMES,
             "version": __version__,
@@ -153,6 +158,16 @@ def capital(text: str, lang: Lang) -> str:
 def sentence(text: str, lang: Lang) -> str:
     """Return a text as a sentence, with a capital letter and a full stop."""
     return capital(text, lang) + ("" if not text or text[-1] in ".!?…:)" else ".")
+
+
+def linked(text: str) -> Markup:
+    """Return a text in which every id of a rule leads to the rule's page."""
+    ids = rule_ids()
+    parts = [
+        Markup('<a href="/console/rules/{}">{}</a>').format(part, part) if part in ids else escape(part)
+        for part in _RULE_ID.split(text)
+    ]
+    return Markup("").join(parts)
 
 
 def _moment(at_ms: int) -> str:

@@ -179,7 +179,7 @@ def add_session_page(routes: Blueprint, frame: Frame) -> None:
 
     @routes.get("/console/sessions")
     def sessions_page() -> Response:
-        query_of(request, *_VIEW)
+        player = query_of(request, "player", *_VIEW).text("player", "")
         sessions = state.sessions.all()
         latest = sessions[-SESSIONS_SHOWN:]
         shown = [session_json(each, state) for each in reversed(latest)]
@@ -187,6 +187,8 @@ def add_session_page(routes: Blueprint, frame: Frame) -> None:
             "sessions.html",
             sessions=shown,
             session_count=len(sessions),
+            # Whom one tried last is whom one tries next.
+            player=player or (sessions[-1].launch.player if sessions else PLAYER),
             paths={each.id: f"/play/{each.token}" for each in latest},
             agents=state.agents.all(),
             games=state.catalogue.games[:SESSIONS_SHOWN],

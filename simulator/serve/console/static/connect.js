@@ -67,6 +67,9 @@ async function test(root, form) {
   const { webhook_url, player } = Object.fromEntries(new FormData(form));
   const asked = { agent: root.dataset.agent, webhook_url: webhook_url.trim(), player };
   for await (const told of lines("/console/connect/test", asked)) list.append(row(told));
+  // The game that is launched next is played by the player whom the wallet knows.
+  const launch = root.querySelector("[data-launch-link]");
+  launch.href = `/console/sessions?player=${encodeURIComponent(player)}`;
 }
 
 function row(told) {

@@ -76,12 +76,15 @@ export class Region {
 
   async #clicked(event) {
     const button = event.target.closest("button");
-    if (!button || !(button.dataset.end || button.dataset.deliver || button.dataset.dismiss)) return;
+    if (!button || !(button.dataset.end || button.dataset.deliver || button.dataset.dismiss || button.dataset.reset)) return;
+    if (button.dataset.reset && !confirm(button.dataset.reset)) return;
     button.disabled = true;
     try {
       if (button.dataset.end) {
         await call("DELETE", `/_sim/sessions/${encodeURIComponent(button.dataset.end)}`);
         toast(texts.ended);
+      } else if (button.dataset.reset) {
+        await call("POST", "/_sim/reset");
       } else if (button.dataset.dismiss) {
         await call("POST", "/_sim/findings/dismiss", { cause: button.dataset.dismiss });
         toast(texts.dismissed);
