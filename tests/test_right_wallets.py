@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from simulator.errors import ExitCode
 from small_wallet import PLAYERS, Fields, Refusal, SmallWallet, serving
-from suite_runs import run_against
+from suite_runs import played, run_against
 
 
 class CallsWinsOff(SmallWallet):
@@ -52,5 +54,21 @@ def test_a_wallet_that_serves_one_connection_at_a_time_is_not_accused() -> None:
     paths = [f"scenarios/concurrency/{name}.yaml" for name in wanted]
     with serving(SmallWallet(), one_at_a_time=True) as endpoint:
         run = run_against(endpoint, paths, PLAYERS, timeout_s=2.0)
+    assert run.findings == {}
+    assert run.exit_code is ExitCode.PASSED
+
+
+@pytest.mark.parametrize("fault", ["", ", fault: lost_reply"], ids=["answered", "reply-lost"])
+def test_calls_at_once_do_not_make_the_calls_before_them_unknown(fault: str, tmp_path: Path) -> None:
+    """A refund without an answer leaves two states, and both know the bet after it: its refund is due."""
+    text = f"""\
+steps:
+  - refund: {{transaction_id: nobodys, amount: 3.43, fault: lost_reply}}
+  - bet: {{amount: 19.91, id: early}}
+  - parallel: {{times: 10, steps: [bet: 0.50..3.00]}}
+  - refund: {{of: early{fault}}}
+  - balance
+"""
+    run = played(SmallWallet(), tmp_path, text, timeout_s=30.0)
     assert run.findings == {}
     assert run.exit_code is ExitCode.PASSED

@@ -209,6 +209,7 @@ class Book:
         An id that got no answer may or may not be in that balance. Raises TooManyWorlds.
         """
         unanswered: dict[Key, Operation] = {}
+        settled: set[Key] = set()
         calls = tuple(calls)
         self._count_open_bets(calls)
         for call in calls:
@@ -220,11 +221,13 @@ class Book:
                 self.played.win(call.game_id, self._order)
             if call.outcome is Outcome.ACCEPTED:
                 self._know(call.method, call.transaction_id, self._applied(call, balance))
+                settled.add(key)
             elif call.outcome is Outcome.UNKNOWN:
                 unanswered.setdefault(key, call)
-            else:
-                self._facts[call.method].setdefault(call.transaction_id, Mark.REFUSED)
-        worlds = [World(self, balance, {})]
+            elif not any(world.entry(*key) for world in self.worlds):
+                self._facts[call.method][call.transaction_id] = Mark.REFUSED
+        # What is known of earlier calls differs between worlds, and stays so.
+        worlds = self._without(settled, balance)
         for key, call in unanswered.items():
             if isinstance(self.fact(*key), Applied):
                 continue
@@ -236,6 +239,16 @@ class Book:
                 World(self, balance, {**world.delta, key: entry}) for world in worlds for entry in either
             ]
         self._settle(worlds)
+
+    def _without(self, settled: Collection[Key], balance: int) -> list[World]:
+        """Return the worlds at another balance, without what they know of ids that are settled now."""
+        for key in settled:
+            self._pendings.pop(key, None)
+        found = [
+            World(self, balance, {key: entry for key, entry in each.delta.items() if key not in settled})
+            for each in self.worlds
+        ]
+        return list({world.identity(): world for world in found}.values())
 
     def _count_open_bets(self, calls: Sequence[Operation]) -> None:
         """Update which bets are open after a burst; a bet that may have been refunded in it is not."""
