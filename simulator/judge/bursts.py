@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import zip_longest
+from itertools import product, zip_longest
 from typing import TYPE_CHECKING
 
 from simulator.core.calls import Call, Operation
 from simulator.core.findings import Finding, Outcome, Severity
 from simulator.core.money import Money
 from simulator.core.webhooks import Method, WebhookRequest
-from simulator.judge.account import Account, Accounts
+from simulator.judge.account import Account, Accounts, whole_effect
 from simulator.judge.blame import (
     READS_WRONGLY,
     Stake,
@@ -31,7 +31,7 @@ from simulator.judge.findings import MayBe, MoneyFacts
 from simulator.judge.judging import Judging
 from simulator.judge.rulings import NO_READ, Asking, Reads, SendAlone, Wanting
 from simulator.law.book import Book, TooManyWorlds
-from simulator.law.mistakes import cut_by_float
+from simulator.law.mistakes import cut_by_float, cuts_by_float
 from simulator.law.roles import Applied, Mark, Tombstone
 from simulator.law.situations import Situation
 
@@ -43,6 +43,9 @@ SEARCH_BUDGET = 3_000
 
 ALONE_MAX = 24
 """How many calls are sent one after another to find out whether single calls explain a burst."""
+
+NEAR = 30
+"""By so many cents the amount of a call that is sent alone may differ, to see whether a float loses one."""
 
 IDS_OF_A_KIND = 2
 """How many ids that were used in the same way are tried alone: a mistake may depend on the amount."""
@@ -238,7 +241,34 @@ def alone_again(
     stakes = sum(each.amount or 0 for each in wanted if each.method is Method.BET)
     if stakes > balance:
         yield WebhookRequest(Method.WIN, calls[0].player, Money(stakes - balance), "for the stakes")
+    if all(len(each) == 1 for each in chosen):
+        wanted = list(_telling_first(wanted, max(stakes, balance)))
     yield from wanted
+
+
+def _telling_first(requests: Sequence[WebhookRequest], balance: int) -> Iterator[WebhookRequest]:
+    """Yield calls of different ids that lead to balances of which a float would lose a cent.
+
+    Such balances lie close together: the amounts may be some cents more or less.
+    """
+    left = list(requests)
+    while left:
+        following, amount = left[0], left[0].amount or 0
+        for off, each in product(sorted(range(-NEAR, NEAR + 1), key=abs), left):
+            near = replace(each, amount=Money((each.amount or 0) + off))
+            if (near.amount or 0) > 0 and _loses_a_cent(balance, whole_effect(near)):
+                following, amount = each, near.amount or 0
+                break
+        left.remove(following)
+        called = replace(following, amount=Money(amount))
+        balance += whole_effect(called)
+        yield called
+
+
+def _loses_a_cent(before: int, effect: int) -> bool:
+    """Return whether a balance before or after a call is one that a float loses a cent of when it is cut."""
+    *_, read, written = cuts_by_float(before, effect)
+    return (read, written) != (effect, effect)
 
 
 def _by_id(calls: Sequence[Operation]) -> dict[str, list[Operation]]:
