@@ -10,8 +10,8 @@ from simulator.core.findings import Verdict
 from simulator.core.money import Money
 from simulator.errors import ExitCode
 from simulator.settings import CommandHook
-from small_wallet import PLAYERS, Fields, Refusal, SmallWallet, serving
-from suite_runs import SuiteRun, run_against
+from small_wallet import OPENING_CENTS, PLAYERS, Fields, Refusal, SmallWallet, serving
+from suite_runs import SuiteRun, played, run_against
 
 LIMIT = Money(500_00)
 
@@ -157,3 +157,72 @@ def test_a_hook_that_does_not_end_is_told_with_the_front_of_its_own_words(
         run = run_against(endpoint, [str(file)], ("1000",), restart_hook=hook)
     (finished,) = run.finished.values()
     assert finished.reason.endswith("and was killed: waiting for the lock of the queue")
+
+
+class LosesAtMost(SmallWallet):
+    """Refuses bets of a player who has lost a limit, as laws on gambling ask for."""
+
+    limit = 60_00
+
+    def bet(self, player: str, amount: int, transaction_id: str, game: str) -> Fields:
+        known = (player, "bet", transaction_id) in self.applied
+        if not known and self.balances[player] - amount < OPENING_CENTS - self.limit:
+            raise Refusal("LOSS_LIMIT")
+        return super().bet(player, amount, transaction_id, game)
+
+
+def test_a_player_whose_bets_are_all_refused_from_some_point_on_is_given_up_early(tmp_path: Path) -> None:
+    """A limit on losses is no mistake: the run ends with what your wallet answered, and restores the balance."""
+    wallet = LosesAtMost()
+    bets = "steps:\n  - bet: 30.00\n  - bet: 25.00\n  - bet: 20.00\n"
+    run = played(wallet, tmp_path, bets, *["steps: [bet: 1.00]\n"] * 9)
+    assert (run.exit_code, run.errors) == (ExitCode.INCONCLUSIVE, [])
+    first, *others = run.finished.values()
+    assert first.verdict is Verdict.INCONCLUSIVE
+    assert {event.verdict for event in others} == {Verdict.BLOCKED}
+    assert all('{"status": 0, "error": "LOSS_LIMIT"' in event.reason for event in run.finished.values())
+    assert wallet.balances["1000"] == OPENING_CENTS
+
+
+def test_a_limit_that_keeps_players_from_being_prepared_ends_the_run_early(tmp_path: Path) -> None:
+    """Some scenarios in a row are enough to know that the wallet takes no bet of that player."""
+    wallet = LosesAtMost()
+    run = played(wallet, tmp_path, *["player: {balance: 10.00}\nsteps: [bet: 1.00]\n"] * 9)
+    assert run.exit_code is ExitCode.INCONCLUSIVE
+    verdicts = [event.verdict for event in run.finished.values()]
+    assert verdicts[-5:] == [Verdict.BLOCKED] * 5
+    assert set(verdicts[:-5]) <= {Verdict.SKIPPED, Verdict.BLOCKED}
+    assert wallet.balances["1000"] == OPENING_CENTS
+
+
+class RefusesBetsOf(SmallWallet):
+    """Takes no bet of 20.00, for no reason."""
+
+    def bet(self, player: str, amount: int, transaction_id: str, game: str) -> Fields:
+        if amount == 20_00:
+            raise Refusal("NO")
+        return super().bet(player, amount, transaction_id, game)
+
+
+def test_a_bet_that_is_refused_alone_stays_a_mistake(tmp_path: Path) -> None:
+    """Smaller bets are taken that add up to it, so nothing limits the player."""
+    run = played(RefusesBetsOf(), tmp_path, "steps:\n  - bet: 30.00\n  - bet: 20.00\n")
+    assert {finding.cause for _, finding in run.errors} == {"bet-refused"}
+
+
+class Excludes(SmallWallet):
+    """One player has excluded himself."""
+
+    def bet(self, player: str, amount: int, transaction_id: str, game: str) -> Fields:
+        if player == "1001":
+            raise Refusal("SELF_EXCLUDED")
+        return super().bet(player, amount, transaction_id, game)
+
+
+def test_a_second_player_who_may_not_play_is_named() -> None:
+    """The first one could, so neither a header nor the profile is missing."""
+    with serving(Excludes()) as endpoint:
+        run = run_against(endpoint)
+    assert run.exit_code is ExitCode.INCONCLUSIVE
+    assert run.end is not None
+    assert "is player 1001 blocked, excluded or limited?" in run.end.root_cause

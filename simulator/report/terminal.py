@@ -221,6 +221,7 @@ def in_short(overview: Overview, style: FrameStyle, *, repeats: bool = True) -> 
         yield from (_indexed(cause, style, "") for cause in causes[:FRAMES_MAX])
         yield from _not_shown(causes, FRAMES_MAX, style)
     yield from (_indexed(cause, style, f"{style.say('known')} ") for cause in overview.known)
+    yield from _reasons(overview, style, every=False) if overview.exit_code is ExitCode.INCONCLUSIVE else ()
     yield from _rows(style, (("next", each) for each in _next_steps(overview, style.say, repeats=repeats)))
     yield result_line(overview, style)
 
@@ -538,8 +539,7 @@ def _by_reason(overview: Overview, *, every: bool) -> Iterator[tuple[Verdict, st
     for verdict in EXPLAINED:
         alike: dict[str, tuple[str, list[Scenario]]] = {}
         for reason, scenarios in overview.reasons.get(verdict, {}).items():
-            key = reason if every else _without_numbers(reason)
-            alike.setdefault(key, (reason, []))[1].extend(scenarios)
+            alike.setdefault(reason if every else _without_numbers(reason), (reason, []))[1].extend(scenarios)
         for reason, scenarios in sorted(alike.values(), key=lambda each: -len(each[1])):
             yield verdict, reason, scenarios
 

@@ -69,7 +69,9 @@ class RunContext:
     the other have shown; `traffic` keeps the latest money calls. `cents_kept`: the preflight has seen a cent
     move exactly. `slowest_ns` is how long the slowest answer took; `cancelled`: calls were ended under way,
     and the wallet may still apply them. `destroyed`, by player, says which scenario left no amount for a
-    balance. `reads_lag`: most scenarios have met reads that were wrong.
+    balance, or no bet that the wallet takes. `closed` counts the scenarios in a row before which it took
+    none, `drained` how often smaller bets were tried in vain to find that out. `reads_lag`: most scenarios
+    have met reads that were wrong.
     """
 
     def __init__(
@@ -104,6 +106,8 @@ class RunContext:
         self.slowest_ns = 0
         self.cancelled = False
         self.destroyed: dict[str, str] = {}
+        self.closed: Counter[str] = Counter()
+        self.drained = 0
         self.patience = Patience()
         self.reads_lag = False
         self._read_wrongly = self._played = 0

@@ -59,6 +59,9 @@ The ledger goes on from the balance that the wallet has, so that one mistake doe
 IDLE_S = 0.5
 """How long nothing is sent to find out whether somebody else moves the balance."""
 
+DRAINED_MAX = 2
+"""How often in a run a refused bet is followed by smaller ones, to find out whether any is taken."""
+
 Send = Callable[[WebhookRequest], Call]
 """Sends one call with nothing else in flight."""
 
@@ -91,6 +94,7 @@ class Judge:
     those with a call that got no usable answer without an injected fault: later claims may fail because of
     that alone. `phase` is the part of the run. A call that no step made has the scenario's place.
     `answers_only`: the wallet's reads lag, so that its answers are judged by what they show themselves.
+    `drain` takes an amount from a player with bets; it returns why the wallet takes none, or nothing.
     """
 
     def __init__(
@@ -136,6 +140,8 @@ class Judge:
         self._holding = False
         self._limited = False
         self._waited_s = 0.0
+        self._asked: WebhookRequest | None = None
+        self.drain: Callable[[str, Money], str] | None = None
 
     @property
     def ledger(self) -> Ledger:
@@ -184,11 +190,12 @@ class Judge:
         if call.outcome is Outcome.UNKNOWN and call.balance is None and call.exchange.fault is None:
             self.unanswered.add(request.player)
         self._limited = call.exchange.wire.body in self._context.limited
+        self._asked = request
         try:
             asking = self._referee.call(self._placed(call))
             return self._judged(asking, request.player, self._place_of(call)).outcome
         finally:
-            self._limited = False
+            self._limited, self._asked = False, None
 
     def hostile_call(self, call: Call) -> None:
         """Judge bytes that are no webhook: whatever the answer, no player's balance moves."""
@@ -413,6 +420,8 @@ class Judge:
         if ruling.verdict is CallVerdict.RIGHT and ruling.expected is not None and ruling.dialect is None:
             self._note_shown(player, ruling.expected)
             return
+        if self._takes_no_bets(ruling, place):
+            return
         for finding in ruling.findings:
             self._tell_once(finding)
             if finding.cause == Situation.BALANCE_DESTROYED.value and finding.player:
@@ -436,6 +445,28 @@ class Judge:
             self._note_shown(player, balances[0])
         elif balances:
             self._context.shown.pop(player, None)
+
+    def _takes_no_bets(self, ruling: Ruling, place: Place) -> bool:
+        """Return whether the bet was refused like all others of its player from now on, the smallest, too.
+
+        Such as a limit on what a player may lose in a day: no mistake of this call.
+        """
+        bet, context = self._asked, self._context
+        refused = any(each.cause == Situation.BET_REFUSED.value for each in ruling.findings)
+        if bet is None or bet.amount is None or self.drain is None or not refused:
+            return False
+        if bet.amount > context.largest_bet or context.drained >= DRAINED_MAX:
+            return False
+        context.drained += 1
+        # Its money moves outside this scenario's ledger.
+        self.blocked.add(bet.player)
+        reason = self.drain(bet.player, bet.amount)
+        if not reason:
+            return False
+        context.drained = 0
+        context.destroyed[bet.player] = f"blocked by {self._scenario_id}: {reason}"
+        self.unproven.append(f"line {place.line}: {reason}")
+        return True
 
     def _note_shown(self, player: str, balance: Money) -> None:
         self._context.shown[player] = balance

@@ -220,7 +220,9 @@ class Preflight:
         reply = call.exchange.reply
         if isinstance(reply, NoReply):
             raise RootCause("\n".join(filter(None, (f"{what} got no usable answer: {reply.detail}", effect))))
-        hint = status_hint(reply.status) or ("" if effect else self._hint(call, player, before))
+        # A wallet that has shown the balance, and names an error, has let the call in.
+        hint = "" if before is not None and call.reading.error_code else status_hint(reply.status)
+        hint = hint or ("" if effect else self._hint(call, player, before))
         answer = answer_line(call.exchange)
         answered = f"{what} for player {player} was answered {answer}"
         lines = (answered, effect, hint, self._judge.curl(call.exchange.wire))
@@ -241,6 +243,11 @@ class Preflight:
         return f"and yet the balance went from {format_money(before)} to {format_money(after)} ({moved})"
 
     def _hint(self, call: Call, player: str, before: Money | None) -> str:
+        if before is not None and self._checked > 1:
+            return (
+                f"your wallet has taken such a call of another player: is player {player} blocked, excluded "
+                "or limited? name another with --player"
+            )
         if before is not None:
             return self._wire_hint(player, before)
         if call.reading.outcome is Outcome.REFUSED:
@@ -311,6 +318,19 @@ class CannotReach(Exception):
     """Raised if the balance cannot be reached; the message is why the scenario is skipped."""
 
 
+class TakesNoBets(CannotReach):
+    """Raised if a player has money, and not even the smallest bet is taken; `reason` says so."""
+
+    def __init__(self, player: str, answer: str, message: str) -> None:
+        super().__init__(message)
+        self.player = player
+        self.reason = (
+            f"your wallet refuses each bet of player {player} from here on, the smallest, too, and answers "
+            f"{answer}: does it limit what a player may lose, stake or play? Lift that limit, or name "
+            "another player with --player"
+        )
+
+
 class Adjustment:
     """Adjusts balances for a scenario with ordinary calls, judged like all others; refusals are allowed."""
 
@@ -321,6 +341,7 @@ class Adjustment:
         self._why = why
         self._place = place
         self._unanswered = 0
+        self._answer = ""
 
     def read(self, player: str) -> Money:
         """Return the player's balance before any change. Raises CannotReach."""
@@ -373,7 +394,7 @@ class Adjustment:
                 book = self._refunded(player, start, target)
                 chunk = self._context.settings.max_bet
             elif chunk is None or chunk <= least:
-                raise CannotReach(_refusal(player, book.balances[0], target))
+                raise TakesNoBets(player, self._answer, _refusal(player, book.balances[0], target))
             else:
                 chunk = Money(max(chunk // 2, least))
         raise CannotReach(_refusal(player, book.balances[0], target))
@@ -454,6 +475,7 @@ class Adjustment:
         unsent = replace(self._script.flow_call(request, self._why), form=Form(CallForm.OPTIONAL, request))
         call = self._context.call(unsent)
         outcome = self._judge.money_call(call)
+        self._answer = answer_line(call.exchange)
         self._unanswered += call.reading.outcome is Outcome.UNKNOWN and call.reading.balance is None
         if method is Method.BET and outcome is Outcome.ACCEPTED:
             self._script.accepted_bet(request)

@@ -6,10 +6,11 @@ import time
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 
 from simulator.core.calls import Call, FaultSpec, KnownAs, Opening, UnsentCall, Why
 from simulator.core.findings import Finding, Outcome, Phase, Place, Severity, Verdict
-from simulator.core.money import format_money
+from simulator.core.money import Money, format_money
 from simulator.core.steps import (
     NO_EXPECT,
     Balance,
@@ -45,13 +46,16 @@ from simulator.report.events import (
 from simulator.run.context import EXCHANGES_KEPT, RunContext, Stopped
 from simulator.run.judge import READS_LAG, FormLog, Judge
 from simulator.run.players import Cast, HookFailed, Hooks, NoPlayer, PlayersLost
-from simulator.run.preflight import GREAT_WIN, CannotReach
+from simulator.run.preflight import GREAT_WIN, CannotReach, TakesNoBets
 from simulator.run.preflight import Adjustment as OpeningCalls
 from simulator.scenario.expecting import broken_expectations, captured
 from simulator.scenario.limits import won_by
 from simulator.scenario.script import CannotSend, Script, after, draws
 from simulator.settings import Probe
 from simulator.wire.sender import wait_for
+
+CLOSED_MAX = 3
+"""Before so many scenarios in a row a wallet must have taken no bet of a player to be asked for no more."""
 
 
 class Ended(Frozen):
@@ -119,12 +123,41 @@ class ScenarioRun:
             return Ended(Verdict.SKIPPED, str(error))
         try:
             return self._verdict(self._played(players))
+        except TakesNoBets as error:
+            found = self._verdict("")
+            return found if found.verdict is Verdict.FAILED else self._closed(error)
         except (CannotReach, NoPlayer) as error:
             # Findings count even if the wallet then stops giving usable answers.
             found = self._verdict("")
             return found if found.verdict is Verdict.FAILED else Ended(Verdict.SKIPPED, str(error))
         finally:
             self._cast.give_back(players.values(), self._context.destroyed)
+
+    def _closed(self, error: TakesNoBets) -> Ended:
+        """Skip the scenario; after some in a row no other one gets that player."""
+        context, player = self._context, error.player
+        context.closed[player] += 1
+        if context.closed[player] >= CLOSED_MAX:
+            context.destroyed[player] = f"blocked by {self._scenario.id}: {error.reason}"
+        return Ended(Verdict.SKIPPED, str(error))
+
+    def _drained(self, script: Script, player: str, amount: Money) -> str:
+        """Take an amount from a player with bets; return why the wallet takes none any more, or nothing.
+
+        Nothing that happens meanwhile is a finding of the scenario.
+        """
+        scenario, context = self._scenario, self._context
+        why = Why(scenario.id, "adjust", "opening", scenario.place, phase=Phase.PREPARATION)
+        judge = Judge(context, scenario, FormLog(), lambda _finding: None, Phase.PREPARATION)
+        bets = OpeningCalls(context, judge, script, why, scenario.place)
+        try:
+            balance = bets.read(player)
+            bets.reach(player, balance, Money(balance - amount))
+        except TakesNoBets as error:
+            return error.reason
+        except CannotReach:
+            return ""
+        return ""
 
     def _missing(self) -> str | None:
         """Return the needs of this scenario that the wallet does not meet."""
@@ -147,6 +180,7 @@ class ScenarioRun:
             draws(self._context.settings.seed, self._scenario.id),
             self._context.limits,
         )
+        self._judge.drain = partial(self._drained, script)
         try:
             self._judge.phase = script.phase = Phase.PREPARATION
             if not self._opened(players, script):
@@ -190,6 +224,7 @@ class ScenarioRun:
                 return False
             if balance != spec.balance and not opening.reach(player, balance, spec.balance):
                 return False
+            context.closed.pop(player, None)
             if spec.blocked:
                 self._cast.block(player)
             settings = context.settings

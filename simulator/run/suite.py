@@ -409,6 +409,7 @@ class _Run:
             return ExitCode.UNREACHABLE
         if (
             verdicts[Verdict.INCONCLUSIVE]
+            or verdicts[Verdict.BLOCKED]
             or not self._tally.proven()
             or self._context.stopping
             or self._unjudged()
@@ -422,8 +423,9 @@ class _Run:
         if self._context.stopping or 2 * skipped <= len(self._scenarios):
             return ""
         reason, count = self._tally.skipped.most_common(1)[0]
+        judged = len(self._scenarios) - skipped - self._tally.verdicts[Verdict.BLOCKED]
         return (
-            f"only {len(self._scenarios) - skipped} of {len(self._scenarios)} scenarios could be judged; "
+            f"only {judged} of {len(self._scenarios)} scenarios could be judged; "
             f"{count} {'was' if count == 1 else 'were'} skipped: {reason}"
         )
 
