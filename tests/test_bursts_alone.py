@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,13 @@ from simulator.core.calls import Operation
 from simulator.core.findings import Outcome
 from simulator.core.money import Money
 from simulator.core.webhooks import Method
+from simulator.errors import ExitCode
 from simulator.history.check import check_history
 from simulator.judge.recorded import first_mistake
 from simulator.law.situations import Situation
 from simulator.reference_operator import OperatorSettings
+from small_wallet import Fields, Refusal, SmallWallet
+from suite_runs import causes, played
 
 TRIES = 20
 
@@ -158,3 +162,44 @@ def test_a_lane_is_named_by_the_step_that_it_repeats(tmp_path: Path) -> None:
     refunds = [lane for lane in lanes if "refund" in lane]
     assert any("refund r1 again of 10.00" in lane for lane in refunds)
     assert all("refund r1 of 10.00" in lane or "refund r1 again of 10.00" in lane for lane in refunds)
+
+
+class TurnsAway(SmallWallet):
+    """Refuses every second call that comes beside another one of its player, and takes it when it is alone.
+
+    With `for_good` it refuses such a call then, too.
+    """
+
+    def __init__(self, *, for_good: bool = False) -> None:
+        super().__init__()
+        self.sent: Counter[str] = Counter()
+        self.for_good = for_good
+
+    def call(self, fields: Fields) -> Fields:
+        amount = str(fields.get("amount"))
+        if amount == "3.00":
+            self.sent["all"] += 1
+            self.sent[str(fields["transaction_id"])] += 1
+            again = self.sent[str(fields["transaction_id"])] > 1
+            if self.for_good or (self.sent["all"] % 2 == 0 and not again):
+                raise Refusal("ISLEM_DEVAM_EDIYOR")
+        return super().call(fields)
+
+
+TOGETHER = "steps:\n  - bet: 1.00\n  - parallel: {times: 4, steps: [bet: 3.00, win: 3.00]}\n"
+
+
+def test_calls_that_a_lock_turns_away_are_sent_again_alone(tmp_path: Path) -> None:
+    """Nothing is wrong with the money; the note says what a provider would have to do."""
+    run = played(TurnsAway(), tmp_path, TOGETHER)
+    assert (run.exit_code, run.errors) == (ExitCode.PASSED, [])
+    assert run.end is not None
+    (note,) = (note for note in run.end.notes if "turned away" in note)
+    assert "ISLEM_DEVAM_EDIYOR" in note
+
+
+def test_calls_that_are_refused_alone_as_well_are_a_mistake(tmp_path: Path) -> None:
+    """No lock explains it."""
+    run = played(TurnsAway(for_good=True), tmp_path, TOGETHER)
+    assert causes(run) <= {"bet-refused", "win-refused"}
+    assert run.exit_code is ExitCode.FOUND

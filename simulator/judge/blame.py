@@ -362,12 +362,14 @@ def one_call(book: Book, calls: Sequence[Operation], gap: int) -> tuple[Operatio
     another one of them has, too, may have raced with that one.
     """
     ids = Counter(call.transaction_id for call in calls)
-    staked = sum(call.amount or 0 for call in calls if call.method is Method.BET)
+    accepted = {call.transaction_id for call in calls if call.outcome is not Outcome.REFUSED}
+    staked = sum({c.transaction_id: c.amount or 0 for c in calls if c.method is Method.BET}.values())
     if gap and abs(gap) <= max(1, len(calls) // 10) and not _is_made_of_effects(gap, calls):
         # Now and then a call is off by a cent.
         return calls[-1], Situation.CENT_OFF
     for call in calls:
-        if not call.method.moves_money or call.transaction_id is None or ids[call.transaction_id] > 1:
+        id_ = call.transaction_id
+        if not call.method.moves_money or id_ is None or (ids[id_] > 1 and id_ in accepted):
             continue
         role, amount = book.role(call.request, call.form), call.amount or 0
         stake = stake_of(book.worlds[0], call.request)

@@ -71,7 +71,8 @@ class RunContext:
     and the wallet may still apply them. `destroyed`, by player, says which scenario left no amount for a
     balance, or no bet that the wallet takes. `closed` counts the scenarios in a row before which it took
     none, `drained` how often smaller bets were tried in vain to find that out. `reads_lag`: most scenarios
-    have met reads that were wrong.
+    have met reads that were wrong. `refused_beside` are the answers of calls that were refused beside others,
+    and taken alone.
     """
 
     def __init__(
@@ -108,6 +109,7 @@ class RunContext:
         self.destroyed: dict[str, str] = {}
         self.closed: Counter[str] = Counter()
         self.drained = 0
+        self.refused_beside: list[str] = []
         self.patience = Patience()
         self.reads_lag = False
         self._read_wrongly = self._played = 0
@@ -147,6 +149,22 @@ class RunContext:
             f"your wallet takes bets of {format_money(least)} and more, and none of 0.01: this was taken for "
             f"its limit, as --min-bet {format_money(least)} says it"
         )
+
+    def turned_away(self, call: Call) -> None:
+        """Note a call that was refused beside others of its player, and taken alone."""
+        with self._lock:
+            self.refused_beside.append(answer_line(call.exchange))
+
+    def of_calls_turned_away(self) -> list[str]:
+        """Return the note about such calls, if there were any."""
+        times = len(self.refused_beside)
+        if not times:
+            return []
+        return [
+            f"your wallet turned away {times:,} of the calls that came together with others of their player, "
+            "and took each of them when it was sent again: a provider that does not send them again would "
+            f"lose wins and refunds; it answered {self.refused_beside[0]}"
+        ]
 
     def note_reads(self, *, wrong: bool) -> None:
         """Note whether a scenario that ended has met reads that were wrong."""

@@ -394,6 +394,9 @@ class Adjustment:
                 book = self._refunded(player, start, target)
                 chunk = self._context.settings.max_bet
             elif chunk is None or chunk <= least:
+                if book.balances[0] <= least:
+                    # It may be the bet of a whole balance that is refused.
+                    raise CannotReach(_refusal(player, book.balances[0], target))
                 raise TakesNoBets(player, self._answer, _refusal(player, book.balances[0], target))
             else:
                 chunk = Money(max(chunk // 2, least))

@@ -238,7 +238,7 @@ class _Run:
         # Not for the bundled suite, in which many scenarios have a single call on purpose.
         if self._settings.paths:
             self._notes.extend(context.open_bets.in_words())
-        self._notes.extend((*context.found, *context.rate_limit.in_words()))
+        self._notes.extend((*context.found, *context.of_calls_turned_away(), *context.rate_limit.in_words()))
         if self._tally.overview is not None:
             self._tally.overview.finish()
             self._notes.extend(_not_met(self._tally.overview.not_met()))
