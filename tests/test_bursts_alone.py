@@ -10,13 +10,15 @@ import pytest
 
 from simulator import OperatorServer
 from simulator.cli import main
-from simulator.core.calls import Operation
+from simulator.core.calls import Operation, Reading, Why, recorded_call
 from simulator.core.findings import Outcome
 from simulator.core.money import Money
-from simulator.core.webhooks import Method
+from simulator.core.webhooks import Method, WebhookRequest
 from simulator.errors import ExitCode
 from simulator.history.check import check_history
+from simulator.judge.findings import Findings
 from simulator.judge.recorded import first_mistake
+from simulator.judge.referee import Referee
 from simulator.law.situations import Situation
 from simulator.reference_operator import OperatorSettings
 from small_wallet import Fields, Refusal, SmallWallet
@@ -203,3 +205,31 @@ def test_calls_that_are_refused_alone_as_well_are_a_mistake(tmp_path: Path) -> N
     run = played(TurnsAway(for_good=True), tmp_path, TOGETHER)
     assert causes(run) <= {"bet-refused", "win-refused"}
     assert run.exit_code is ExitCode.FOUND
+
+
+@pytest.mark.parametrize(("after", "cause"), [(100_00, "concurrent-wrong"), (93_00, "late-bet-taken")])
+def test_a_stake_that_came_back_is_no_late_bet(after: int, cause: str) -> None:
+    """A refund answers the balance before it; the money after it shows whether the bet was taken as well."""
+    table = [
+        (Method.BET, 0, 5, 93_00),
+        (Method.REFUND, 4, 20, after),
+        (Method.REFUND, 6, 21, 93_00),
+        (Method.REFUND, 22, 30, after),
+    ]
+    calls = [
+        Operation(n, "p", method, "b", Money(7_00), "G", sent, answered, Outcome.ACCEPTED, Money(balance))
+        for n, (method, sent, answered, balance) in enumerate(table)
+    ]
+    request = WebhookRequest(Method.BALANCE, "p")
+    read = recorded_call(request, Reading(Outcome.ACCEPTED, Money(after)), Why(None, ""))
+    referee = Referee(Findings())
+    referee.open("p", Money(100_00))
+    judging = referee.burst("p", calls, read)
+    next(judging)
+    ruling = None
+    while ruling is None:
+        try:
+            judging.send(read)
+        except StopIteration as ended:
+            ruling = ended.value
+    assert [finding.cause for finding in ruling.findings] == [cause]

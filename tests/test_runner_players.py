@@ -172,7 +172,7 @@ class LosesAtMost(SmallWallet):
 
 
 def test_a_player_whose_bets_are_all_refused_from_some_point_on_is_given_up_early(tmp_path: Path) -> None:
-    """A limit on losses is no mistake: the run ends with the answer of your wallet, and restores the money."""
+    """A limit on losses is no mistake: the run ends with the wallet's answer, and restores the money."""
     wallet = LosesAtMost()
     bets = "steps:\n  - bet: 30.00\n  - bet: 25.00\n  - bet: 20.00\n"
     run = played(wallet, tmp_path, bets, *["steps: [bet: 1.00]\n"] * 9)

@@ -122,12 +122,12 @@ class BurstJudging(Judging):
         if verdict.situation is None:
             return None
         verdict, mistakes = self._without_late_reads(account.book, calls, verdict)
-        assert verdict.situation is not None
+        situation, told = _fitting(verdict, gap)
         known = known_mistake(account.book, calls, gap, mistakes)
         named = known or one_call(account.book, calls, gap)
         after: Money | None = None
         shown: tuple[Finding, ...] = ()
-        raced = named is None and verdict.situation in _RACES
+        raced = named is None and situation in _RACES
         # A cent may be lost now and then, or by each call: only more calls tell.
         cent_off = known is None and named is not None and named[1] is Situation.CENT_OFF
         if (raced or cent_off) and balance is not None:
@@ -135,11 +135,10 @@ class BurstJudging(Judging):
             after, shown = yield from self._alone(account, calls, balance, of_a_kind)
         self._found.extend(shown)
         if not shown:
-            may_be = self._may_be(account, calls, gap, balance, named, verdict.situation)
-            trail = account.trail.line
-            facts = MoneyFacts(account.player, (), None, trail, verdict.explanation, verdict.lanes)
+            may_be = self._may_be(account, calls, gap, balance, named, situation)
+            facts = MoneyFacts(account.player, (), None, account.trail.line, told, verdict.lanes)
             method = None if named is None else named[0].method
-            situation = verdict.situation if named is None else named[1]
+            situation = situation if named is None else named[1]
             self._found.append(findings.money(situation, call, facts, method, may_be=may_be))
         self._accused.add(account.player)
         account.blame(self._call)
@@ -203,6 +202,18 @@ class BurstJudging(Judging):
         alone = accounts.get(account.player)
         after = None if alone is None or alone.lost else alone.book.balances[0]
         return after, tuple(shown)
+
+
+def _fitting(verdict: HistoryVerdict, gap: int) -> tuple[Situation, str]:
+    """Return the situation that a verdict names, and its words, as far as they fit the money that is missing.
+
+    A bet that was taken in spite of its refund leaves money missing. Where none is, an answer between the two
+    was wrong.
+    """
+    assert verdict.situation is not None
+    if verdict.situation is Situation.LATE_BET_TAKEN and not gap:
+        return Situation.CONCURRENT_WRONG, verdict.explanation.partition(". ")[0] + "."
+    return verdict.situation, verdict.explanation
 
 
 def _stakes(calls: Sequence[Operation]) -> Iterator[Stake]:

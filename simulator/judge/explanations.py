@@ -221,6 +221,9 @@ def of_burst(book: Book, around: Around, calls: Collection[Operation], gap: int,
     if gap and any(effects[Method.REFUND]):
         # A refund that undoes more than its bet is off by what the calls beside it have moved.
         found.add(_S.REFUND_WRONG_AMOUNT)
+    if vague and not gap:
+        # The money came right, and calls that raced may have shown what was there in between.
+        found |= {_S.LOST_UPDATE, _S.DOUBLE_EFFECT}
     if vague:
         accepted = [call for call in calls if call.outcome is Outcome.ACCEPTED and call.method.moves_money]
         found |= {OTHER_AMOUNT[call.method] for call in accepted}
