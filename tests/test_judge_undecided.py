@@ -209,3 +209,28 @@ def test_what_was_settled_after_every_kill_is_decided(seed: int) -> None:
     verdict = check_history(ENOUGH, play_that_was_disturbed(100, random.Random(seed)))
     assert (verdict.verdict, verdict.money) == (Consistency.CONSISTENT, MoneyVerdict.RIGHT)
     assert verdict.doubt is None
+
+
+def crowd(calls: int, in_flight: int, chance: random.Random) -> list[Operation]:
+    """Bets and wins of 1.00, so many at a time: each is sent when another one was answered."""
+    free = [chance.randint(0, 500) for _ in range(in_flight)]
+    sent: list[tuple[float, Operation]] = []
+    for number in range(calls):
+        lane = free.index(min(free))
+        begun = free[lane] + chance.randint(1, 50)
+        end = free[lane] = begun + chance.randint(100, 2_100)
+        made = call(number, chance.choice((BET, WIN)), f"c{number}", None, begun)
+        made = replace(made, answered_ns=end, outcome=Outcome.ACCEPTED)
+        sent.append((chance.uniform(begun, end), made))
+    balance, found = ENOUGH, list[Operation]()
+    for _, each in sorted(sent, key=lambda each: each[0]):
+        balance = Money(balance + (100 if each.method is WIN else -100))
+        found.append(replace(each, balance=balance))
+    return found
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_crowd_of_equal_amounts_is_decided(seed: int) -> None:
+    """An order is followed only as long as what must come next is within its reach."""
+    verdict = check_history(ENOUGH, crowd(600, 80, random.Random(seed)))
+    assert verdict.verdict is Consistency.CONSISTENT

@@ -15,7 +15,10 @@ import random
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from enum import Enum, auto
+from functools import reduce
 from heapq import nsmallest
+from itertools import islice
+from operator import or_
 from typing import NamedTuple
 
 from simulator.core.calls import FOREVER, CallForm
@@ -111,6 +114,8 @@ class _Walk(NamedTuple):
     """The beginning of a walk: `done` is a mask of its elements; `last` is the last, `earlier` the rest.
 
     `cost` is the sum of the ranks of its elements: the earlier a call was answered, the lower its rank.
+    `gaps` says how often calls without an answer must still have moved the balance up (or, if below zero,
+    down) between each two neighbours of all balances that were shown.
     """
 
     cost: int
@@ -119,6 +124,7 @@ class _Walk(NamedTuple):
     done: int
     last: _Element | None
     earlier: _Walk | None
+    gaps: tuple[int, ...] = ()
 
 
 _Layer = dict[tuple[int, int], _Walk]
@@ -148,7 +154,16 @@ class Walks:
         self._jumps: defaultdict[int, int] = defaultdict(int)
         self._idle_refunds: defaultdict[int | None, int] = defaultdict(int)
         self._starts: dict[int, set[int]] = {}
+        self._jumps_by_gaps: dict[tuple[int, ...], dict[int, list[tuple[int, int]]]] = {}
         self._sort()
+        self._sent_by = list(self._masks_by_deadline())
+        self._refunds = {each.needs: each for each in self._elements if each.kind is _Kind.EITHER}
+        self._wild = self._jumps_anywhere()
+        shown = {each.before for each in self._elements if each.before is not None}
+        after = {each.before + each.moves for each in self._elements if each.before is not None}
+        self._order_of = {
+            balance: place for place, balance in enumerate(sorted({self._opening} | shown | after))
+        }
 
     def _sort(self) -> None:
         chance = random.Random(_TOKEN_SEED)
@@ -175,7 +190,7 @@ class Walks:
         if 2 * sum(each.kind is _Kind.JUMP for each in self._elements) > len(self._elements):
             # The balances that answers show are what leads a walk.
             return None
-        first = self._with_loops(_Walk(0, self._opening, 0, 0, None, None))
+        first = self._with_loops(_Walk(0, self._opening, 0, 0, None, None, self._gaps()))
         layers: list[_Layer] = [{(first.balance, first.token): first}]
         back, ways, until, furthest = _BACK, self._ways, -1, 0
         while self._left > 0:
@@ -186,8 +201,10 @@ class Walks:
                     return _attempts(walk)
             longer = self._longer(layers[-1])
             if longer:
-                layers.append(_best(longer, ways if self._thorough else self._ways))
-                continue
+                layers.append(self._best(longer, ways if self._thorough else self._ways))
+                if layers[-1]:
+                    continue
+                layers.pop()
             again = furthest and here <= furthest + _BACK // 2
             back, ways = (back * 2, ways * 2) if again else (_BACK, self._ways * 4)
             until, furthest = here, max(furthest, here)
@@ -237,11 +254,15 @@ class Walks:
         nearer = [each for each in able if walk.balance + each.moves in starts]
         if together:
             nearer = self._leading(walk.balance, able, starts) or nearer
+        urgent = (~walk.done & (walk.done + 1)).bit_length() - 1
         for each in nearer:
             balance = walk.balance + each.moves
-            if balance >= 0:
-                cost = each.place if each.deadline < FOREVER else len(self._elements) * _JUMP_COSTS
-                yield self._with_loops(_after(walk, each, balance, cost))
+            if balance < 0:
+                continue
+            gaps, fills = self._filled(walk, each)
+            cost = each.place if each.deadline < FOREVER else len(self._elements) * _JUMP_COSTS
+            jumped = _after(walk, each, balance, min(cost, urgent + _FILL_COSTS) if fills else cost)
+            yield self._with_loops(jumped._replace(gaps=gaps))
 
     def _leading(self, balance: int, able: Sequence[_Element], starts: set[int]) -> list[_Element]:
         """Return those that lead to a start with one other of them at most, in difficult places with two."""
@@ -253,6 +274,134 @@ class Walks:
                 return found
             sums = {some + more for some in sums for more in moves}
         return []
+
+    def _gaps(self) -> tuple[int, ...]:
+        """Return how often the answered steps leave a way between two neighbouring balances untravelled.
+
+        The end is the balance that was shown last, after all else; without one, there are no gaps to tell.
+        """
+        answered = self._elements[: self._answered]
+        end = max(answered, key=lambda each: each.sent, default=None)
+        if end is None or end.before is None or not self._jumps:
+            return ()
+        if any(each.deadline >= end.sent for each in answered if each is not end):
+            return ()
+        gaps = [0] * len(self._order_of)
+        self._travel(gaps, self._opening, end.before + end.moves, 1)
+        for each in answered:
+            if each.before is not None and each.kind is _Kind.STEP:
+                self._travel(gaps, each.before, each.before + each.moves, -1)
+        return tuple(gaps)
+
+    def _travel(self, gaps: list[int], start: int, end: int, times: int) -> int:
+        """Count the way from one balance to another; return by how much the gaps shrink."""
+        low, high = self._order_of.get(min(start, end)), self._order_of.get(max(start, end))
+        if low is None or high is None:
+            return 0
+        shrunk = 0
+        up = times if end > start else -times
+        for place in range(low, high):
+            shrunk += abs(gaps[place]) - abs(gaps[place] + up)
+            gaps[place] += up
+        return shrunk
+
+    def _filled(self, walk: _Walk, jump: _Element) -> tuple[tuple[int, ...], bool]:
+        """Return the gaps after a jump, and whether it made them smaller.
+
+        A bet whose refund shows a balance commits that refund to a step.
+        """
+        if not walk.gaps:
+            return walk.gaps, False
+        gaps = list(walk.gaps)
+        shrunk = self._travel(gaps, walk.balance, walk.balance + jump.moves, -1)
+        refund = self._refunds.get(jump)
+        if refund is not None and refund.before is not None:
+            shrunk += self._travel(gaps, refund.before, refund.before + refund.moves, -1)
+        return tuple(gaps), shrunk > 0
+
+    def _best(self, layer: _Layer, ways: int) -> _Layer:
+        """Return the cheapest walks of each balance from which urgent elements are within reach."""
+        by_balance: defaultdict[int, list[_Walk]] = defaultdict(list)
+        for walk in layer.values():
+            by_balance[walk.balance].append(walk)
+        kept: list[_Walk] = []
+        for found in by_balance.values():
+            kept += islice(filter(self._reaches_urgent, sorted(found, key=_cost)), ways)
+        if len(kept) > ways * _WALKS_MAX:
+            kept = nsmallest(ways * _WALKS_MAX, kept, key=_cost)
+        return {(walk.balance, walk.token): walk for walk in kept}
+
+    # --- what is within reach -------------------------------------------------------------------------
+
+    def _masks_by_deadline(self) -> Iterator[int]:
+        """Yield for each answered element the mask of all that were sent by its deadline."""
+        by_sent = iter(sorted(self._elements, key=lambda each: each.sent))
+        mask, later = 0, next(by_sent, None)
+        for each in self._elements[: self._answered]:
+            while later is not None and later.sent <= each.deadline:
+                mask, later = mask | later.bit, next(by_sent, None)
+            yield mask
+
+    def _jumps_anywhere(self) -> int:
+        """Return the mask of the jumps that may lead away from all gaps and all balances that were shown.
+
+        These are the settled ones, as bets with their refunds, which end where they began; and all, where
+        they are so different that two of them may lead anywhere.
+        """
+        jumps = reduce(or_, self._jumps.values(), 0)
+        if len(self._jumps) > _FEW_JUMPS:
+            return jumps
+        refunded = sum(bet.bit for bet in self._refunds if bet is not None)
+        return refunded | jumps & self._all_answered
+
+    def _reaches_urgent(self, walk: _Walk) -> bool:
+        """Return whether elements that were sent in time lead to those that must come soon."""
+        self._left -= _LOOK_COSTS
+        reached = {walk.balance}
+        for place in islice(_places(~walk.done & self._all_answered), _AHEAD):
+            each = self._elements[place]
+            idle = each.before + each.moves if each.kind is _Kind.EITHER and each.before is not None else None
+            if each.before is None or each.before in reached or idle in reached:
+                continue
+            free = self._sent_by[place] & ~walk.done
+            if self._wild & free:
+                return True
+            self._reach(walk, reached, free)
+            if each.before not in reached and idle not in reached:
+                return False
+        return True
+
+    def _reach(self, walk: _Walk, reached: set[int], free: int) -> None:
+        """Add all balances to which free elements lead from those."""
+        jumps = self._jumps_from(walk.gaps)
+        ahead = list(reached)
+        while ahead:
+            here = ahead.pop()
+            ways = self._steps[here].items() if here in self._steps else ()
+            for there, mask in (*ways, *jumps.get(here, ())):
+                if there not in reached and mask & free:
+                    reached.add(there)
+                    ahead.append(there)
+
+    def _jumps_from(self, gaps: tuple[int, ...]) -> dict[int, list[tuple[int, int]]]:
+        """Return, by balance, where jumps may lead that fill gaps, and the masks of those jumps."""
+        found = self._jumps_by_gaps.get(gaps)
+        if found is None:
+            if len(self._jumps_by_gaps) > _GAPS_MAX:
+                self._jumps_by_gaps.clear()
+            found = self._jumps_by_gaps[gaps] = {}
+            for here in self._order_of:
+                ways = [(here + moves, mask) for moves, mask in self._jumps.items()]
+                found[here] = [each for each in ways if self._may_jump(gaps, here, each[0])]
+        return found
+
+    def _may_jump(self, gaps: tuple[int, ...], start: int, end: int) -> bool:
+        """Return whether a jump leads to a balance that was shown, and fills gaps where they are known."""
+        low, high = self._order_of.get(min(start, end)), self._order_of.get(max(start, end))
+        if low is None or high is None:
+            return False
+        between = gaps[low:high]
+        return not between or (min(between) > 0 if end > start else max(between) < 0)
 
     def _starting(self, until: int) -> set[int]:
         """Return the balances from which an element starts that may be next."""
@@ -296,16 +445,29 @@ _TOKEN_SEED = 1
 _BACK = 8
 """How many elements walks are first taken back that lead nowhere."""
 
+_AHEAD = 64
+"""So many of the elements that must come next have to be within reach of a walk."""
+
 _STEP_COSTS = 4
+
+_LOOK_COSTS = 12
+
+_FEW_JUMPS = 6
+"""With so few different jumps, one that leads to no balance that was shown is not looked at."""
 
 _JUMP_COSTS = 16
 """An effect that was not answered counts as much as so many times all elements: a walk that explains the
 answers with few of them is the likelier one."""
 
+_FILL_COSTS = 200
+"""An effect that was not answered, but fills a gap, counts as much as an element so much less urgent."""
+
 _JUMPS_A_STEP = 4
 """How many different effects that were not answered take as long to look at as a step."""
 
 _STARTS_MAX = 200
+
+_GAPS_MAX = 500
 
 _SUMS_MAX = 60
 """Of more calls without an answer than this, no three are tried together."""
@@ -316,20 +478,7 @@ _WALKS_MAX = 50
 
 def _after(walk: _Walk, each: _Element, balance: int, cost: int) -> _Walk:
     token = walk.token + each.token & _MASK
-    return _Walk(walk.cost + cost, balance, token, walk.done | each.bit, each, walk)
-
-
-def _best(layer: _Layer, ways: int) -> _Layer:
-    """Return the cheapest walks of each balance, and of those the cheapest."""
-    if len(layer) <= ways:
-        return layer
-    by_balance: defaultdict[int, list[_Walk]] = defaultdict(list)
-    for walk in layer.values():
-        by_balance[walk.balance].append(walk)
-    kept = [walk for found in by_balance.values() for walk in nsmallest(ways, found, key=_cost)]
-    if len(kept) > ways * _WALKS_MAX:
-        kept = nsmallest(ways * _WALKS_MAX, kept, key=_cost)
-    return {(walk.balance, walk.token): walk for walk in kept}
+    return _Walk(walk.cost + cost, balance, token, walk.done | each.bit, each, walk, walk.gaps)
 
 
 def _cost(walk: _Walk) -> int:
