@@ -26,6 +26,49 @@ MIGRATED = (
 )
 
 
+LARAVEL = Path("/usr/share/php/Illuminate")
+"""Where Debian has Laravel, version 8, without a project of its own."""
+
+AROUND_THE_CONTROLLER = r"""<?php
+require_once 'Illuminate/autoload.php';
+require_once 'Illuminate/Foundation/helpers.php';
+use Illuminate\Container\Container;
+use Illuminate\Http\{JsonResponse, Request};
+error_reporting(E_ALL & ~E_DEPRECATED);
+$database = new Illuminate\Database\Capsule\Manager;
+$database->addConnection(['driver' => 'sqlite', 'database' => __DIR__ . '/wallet.sqlite']);
+$app = Container::getInstance();
+$app->instance('db', $database->getDatabaseManager());
+$app->bind(Illuminate\Contracts\Routing\ResponseFactory::class, fn () => new class {
+    public function json($body, $status = 200) { return new JsonResponse($body, $status); }
+});
+Illuminate\Support\Facades\Facade::setFacadeApplication($app);
+eval('namespace App\Http\Controllers; class Controller extends \Illuminate\Routing\Controller {}');
+require __DIR__ . '/app/Http/Controllers/WalletController.php';
+(new App\Http\Controllers\WalletController)(Request::capture())->send();
+"""
+"""What a project does around its controller, as far as the controller needs it."""
+
+DATABASE = """
+$db = new PDO('sqlite:wallet.sqlite');
+foreach (explode(';', file_get_contents('schema.sql')) as $each) { trim($each) && $db->exec($each); }
+$db->exec("INSERT INTO player VALUES ('1000', 100000)");
+"""
+
+
+def write_laravel(folder: Path) -> None:
+    """Write the controller of the page, the table of the page, and what is around them."""
+    php = re.search(r"```php\n(<\?php.*?)```", PAGE.partition("\n## Laravel\n")[2], re.DOTALL)
+    sql = re.search(r"```sql\n(.*?)```", PAGE, re.DOTALL)
+    assert php is not None
+    assert sql is not None
+    controllers = folder / "app/Http/Controllers"
+    controllers.mkdir(parents=True)
+    (controllers / "WalletController.php").write_text(php[1], "utf-8")
+    (folder / "schema.sql").write_text(sql[1], "utf-8")
+    (folder / "index.php").write_text(AROUND_THE_CONTROLLER, "utf-8")
+
+
 def write_listings(folder: Path, section: str) -> None:
     """Write the files of a section, which are called as their first line says."""
     text = PAGE.partition(f"\n{section}\n")[2]
@@ -57,17 +100,24 @@ def commands(section: str, port: int) -> list[Sequence[str]]:
         case "### Django":
             serve = [sys.executable, "-m", "django", "runserver", str(port), "--noreload"]
             return [[sys.executable, "-c", MIGRATED], serve]
+        case "## Laravel":
+            if shutil.which("php") is None or not LARAVEL.is_dir():
+                pytest.skip(f"there is no PHP with Laravel in {LARAVEL}")
+            return [["php", "-r", DATABASE], ["php", "-S", f"127.0.0.1:{port}", "index.php"]]
         case _:
             return [[node(), "wallet.mjs", str(port)]]
 
 
 @pytest.mark.campaign
-@pytest.mark.parametrize("section", ["### FastAPI", "### Django", "## Node"])
+@pytest.mark.parametrize("section", ["### FastAPI", "### Django", "## Node", "## Laravel"])
 def test_a_wallet_of_the_page_is_right(tmp_path: Path, section: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as found:
         port = found.getsockname()[1]
     *prepared, started = commands(section, port)
-    write_listings(tmp_path, section)
+    if section == "## Laravel":
+        write_laravel(tmp_path)
+    else:
+        write_listings(tmp_path, section)
     variables = environment(DJANGO_SETTINGS_MODULE="project", PYTHONPATH=str(tmp_path))
     for each in prepared:
         subprocess.run(each, cwd=tmp_path, env=variables, check=True, timeout=SECONDS_MAX)
