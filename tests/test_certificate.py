@@ -131,7 +131,10 @@ def test_a_run_that_did_not_come_to_its_end_is_no_certificate() -> None:
 
 def test_certify_writes_both_files_and_ends_like_a_run(tmp_path: Path) -> None:
     """Through the installed script, and all of the suite whatever the configuration selects."""
-    (tmp_path / "betrontech-sim.yaml").write_text("tags: [smoke]\nfail_fast: true\npolicy: {zero_win: any}\n")
+    (tmp_path / "betrontech-sim.yaml").write_text(
+        "tags: [smoke]\nfail_fast: true\npolicy: {zero_win: any}\n"
+        "limits: {min_bet: 0.01, max_win: 999999999.99}\n"
+    )
     with serving(SmallWallet()) as endpoint:
         players = [word for player in PLAYERS for word in ("--player", player)]
         done = simulate(
@@ -142,7 +145,9 @@ def test_certify_writes_both_files_and_ends_like_a_run(tmp_path: Path) -> None:
     assert document["exit_code"] == 0
     assert document["complete"] is True
     assert {group["name"] for group in document["groups"]} >= {"contract", "money", "refunds"}
-    assert document["run"]["conditions"]["policy"] == "zero_win=any"
+    conditions = document["run"]["conditions"]
+    assert conditions["policy"] == "zero_win=any"
+    assert (conditions["smallest bet"], conditions["largest win"]) == ("0.01", "999999999.99")
     assert sum(document["run"]["counts"].values()) == document["run"]["scenarios"]
     page = (tmp_path / "paper/certificate.html").read_text("utf-8")
     assert "</html>" in page

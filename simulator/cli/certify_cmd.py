@@ -13,7 +13,7 @@ import click
 
 from simulator.cli.options import settings_command
 from simulator.cli.output import WholeFile
-from simulator.core.money import format_money
+from simulator.core.money import Money, format_money
 from simulator.core.webhooks import IdFormat
 from simulator.errors import ExitCode, UsageError
 from simulator.settings import Probe, RunSettings, load_run_settings
@@ -80,7 +80,7 @@ def _conditions(settings: RunSettings) -> dict[str, str]:
     hooks = {"seed": settings.seed_hook, "restart": settings.restart_hook, "block": settings.block_hook}
     pinned = ", ".join(f"{knob}={value}" for knob, value in settings.policy.items())
     latency = settings.latency_ms_max
-    limit, ids = settings.max_bet, str(settings.transaction_id_format)
+    ids = str(settings.transaction_id_format)
     given = {
         "players": str(len(settings.players)),
         "in parallel": str(settings.jobs),
@@ -89,7 +89,9 @@ def _conditions(settings: RunSettings) -> dict[str, str]:
         "policy": pinned,
         "faults": ", ".join(fault.value for fault in settings.faults),
         "slowest answer allowed": "" if latency is None else f"{latency} ms",
-        "limit of a bet": "" if limit is None else format_money(limit),
+        "limit of a bet": _money(settings.max_bet),
+        "smallest bet": _money(settings.min_bet),
+        "largest win": _money(settings.max_win),
         "transaction ids": "" if settings.transaction_id_format == IdFormat() else ids,
         "games": ", ".join(settings.games),
         "warnings count as errors": "yes" if settings.strict else "",
@@ -98,6 +100,10 @@ def _conditions(settings: RunSettings) -> dict[str, str]:
         "certificate of the server": "not checked" if settings.insecure else "",
     }
     return {name: value for name, value in given.items() if value}
+
+
+def _money(limit: Money | None) -> str:
+    return "" if limit is None else format_money(limit)
 
 
 @contextmanager
