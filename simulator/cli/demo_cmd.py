@@ -57,7 +57,9 @@ class DemoFailed(SimulatorError):
     show_default=True,
     help="Folder for the reports.",
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="Seed of both runs.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True, help="Seed of both runs."
+)
 @click.option("--keep", is_flag=True, help="Keep the game open at the end, to play, until Ctrl-C.")
 def command(folder: Path, seed: int, keep: bool) -> ExitCode:
     """Judge a correct wallet, then one with a defect; then play a game through the API."""

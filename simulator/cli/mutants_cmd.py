@@ -68,7 +68,12 @@ class Hunt:
 @click.command("mutants")
 @click.argument("names", nargs=-1, metavar="[DEFECT]...")
 @click.option("-j", "--jobs", type=click.IntRange(1, 64), default=4, help="Scenarios to run in parallel.")
-@click.option("--seed", type=int, default=0, help="Seed of the runs and of the defects that use chance.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**31 - 1),
+    default=0,
+    help="Seed of the runs and of the defects that use chance.",
+)
 @click.option(
     "--whole", is_flag=True, help="Run the whole suite for each defect, not only to the first finding."
 )
