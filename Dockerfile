@@ -28,7 +28,7 @@ RUN /opt/betrontech-sim/bin/pip install --no-build-isolation --no-deps --no-inde
     && python3 -m compileall -q -j 0 /opt/betrontech-sim/lib
 
 FROM ${BASE_IMAGE}
-ARG VERSION=0.1.0
+ARG VERSION=0.2.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="BetronTech simulator" \
       org.opencontainers.image.description="Offline simulator of the BetronTech casino-game API; independent of BetronTech" \

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from simulator.settings import RunSettings as RunSettings
 
 # A constant, because importlib.metadata costs milliseconds at every start; a test holds it to pyproject.toml.
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "ExitCode": "simulator.errors",
