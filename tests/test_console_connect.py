@@ -104,6 +104,21 @@ def test_a_test_of_another_url_says_what_is_wrong_with_it(control: Control) -> N
     assert not [each for each in control.get("/journal")["exchanges"] if each["player"] == "nobody"]
 
 
+def test_a_webhook_url_is_saved_and_tested_with_the_secret_that_the_page_masks() -> None:
+    """The page shows `token=***`; who saves or tests what it shows, keeps the secret."""
+    with controlled() as fresh:
+        url = f"{fresh.played.operator.endpoint}?token=s3cret"
+        fresh.do("PATCH", "/agents/demo", {"webhook_url": url})
+        masked = url.replace("s3cret", "***")
+        assert f'value="{masked}"' in page(fresh)
+        assert checks(fresh, webhook_url=masked)[-1] == {"closing": "works"}
+        fresh.do("PATCH", "/agents/demo", {"webhook_url": masked})
+        agent = fresh.api.state.agents.of_code("demo")
+        assert agent is not None
+        assert agent.target is not None
+        assert agent.target.url == url
+
+
 def test_the_pages_say_that_the_clock_is_ahead_and_the_ladder_can_be_changed() -> None:
     with controlled() as fresh:
         assert "is 2 h ahead" not in page(fresh, "/console/players")

@@ -26,7 +26,7 @@ from simulator.serve.answers import Denied, ErrorCode, answer
 from simulator.serve.api.faults import ApiFaultKind, ApiRoute
 from simulator.serve.api.routes import OPENAPI_FILE
 from simulator.serve.clock import LADDERS, Pace
-from simulator.serve.console.control_agents import agent_named, count_json
+from simulator.serve.console.control_agents import agent_named, count_json, unmasked
 from simulator.serve.console.exports import literal, php_literal
 from simulator.serve.console.frame import Frame
 from simulator.serve.entries import Filter
@@ -65,7 +65,7 @@ def add_connect_page(routes: Blueprint, frame: Frame) -> None:
             snippets={} if agent is None else snippets(state, agent, _HIDDEN_TOKEN, _HIDDEN_KEY),
             webhooks=[] if agent is None else webhook_examples(agent),
             steps=ConnectionSteps.of(state),
-            player=PLAYER,
+            player=latest_player(state),
             profiles=list(PROFILES),
             faults=[count_json(each) for each in state.faults.all()],
             fault_kinds=list(ApiFaultKind),
@@ -86,6 +86,7 @@ def add_connect_page(routes: Blueprint, frame: Frame) -> None:
         fields = body_of(request, "agent", "webhook_url", "player")
         agent = agent_named(fields.filled("agent"), state)
         url, player = fields.text("webhook_url", "", length_max=2000), fields.filled("player")
+        url = unmasked(url, agent.target.url if agent.target else None)
         if not places.acquire(blocking=False):
             raise Denied(ErrorCode.PLACES_TAKEN)
         told = Response(
@@ -123,6 +124,12 @@ class ConnectionSteps(Frozen):
             delivery.journal.count(Filter(outcome=each)) for each in (Outcome.ACCEPTED, Outcome.REFUSED)
         )
         return cls(state.api_log.latest, accepted, refused, errors, verdict.verdict)
+
+
+def latest_player(state: ServerState) -> str:
+    """Return the player of the latest session: whom one tried last is whom one tries next."""
+    sessions = state.sessions.all()
+    return sessions[-1].launch.player if sessions else PLAYER
 
 
 def is_untouched(state: ServerState) -> bool:

@@ -128,7 +128,12 @@ def _url(fields: Fields, default: str | None) -> str | None:
     """Return the webhook URL; an empty text removes it."""
     if "webhook_url" not in fields:
         return default
-    return _read(fields, "webhook_url", ENDPOINT, length_max=2000) or None
+    return unmasked(_read(fields, "webhook_url", ENDPOINT, length_max=2000), default) or None
+
+
+def unmasked(url: str, known: str | None) -> str:
+    """Return the known URL where this one is how pages show it, with its secrets masked."""
+    return known if known is not None and url == mask_url(known) else url
 
 
 def _headers(fields: Fields, default: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:

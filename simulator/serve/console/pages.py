@@ -15,7 +15,7 @@ from simulator.report.languages import REPORTS, texts_in
 from simulator.serve.answers import Denied, ErrorCode, answer
 from simulator.serve.causes import fix_of
 from simulator.serve.console.access import Access
-from simulator.serve.console.connect import PLAYER, add_connect_page, is_untouched
+from simulator.serve.console.connect import PLAYER, add_connect_page, is_untouched, latest_player
 from simulator.serve.console.control import (
     PlayerRow,
     control_blueprint,
@@ -187,8 +187,7 @@ def add_session_page(routes: Blueprint, frame: Frame) -> None:
             "sessions.html",
             sessions=shown,
             session_count=len(sessions),
-            # Whom one tried last is whom one tries next.
-            player=player or (sessions[-1].launch.player if sessions else PLAYER),
+            player=player or latest_player(state),
             paths={each.id: f"/play/{each.token}" for each in latest},
             agents=state.agents.all(),
             games=state.catalogue.games[:SESSIONS_SHOWN],
@@ -275,9 +274,10 @@ def add_compose_page(routes: Blueprint, frame: Frame) -> None:
         values |= {"method": Method.BET, "game_id": state.catalogue.games[0].id}
         if entry is not None:
             sent = entry.request
-            values = {"agent": entry.agent, "method": sent.method, "user_id": sent.player}
-            values |= {"amount": money_text(sent.amount) or "", "transaction_id": sent.transaction_id or ""}
-            values["game_id"] = sent.game_id or ""
+            known = {"amount": money_text(sent.amount), "game_id": sent.game_id}
+            values |= {"agent": entry.agent, "method": sent.method, "user_id": sent.player}
+            values |= {name: value for name, value in known.items() if value}
+            values["transaction_id"] = sent.transaction_id or ""
         documented = {method.value: list(DOCUMENTED_FIELDS[method]) for method in Method}
         return frame.page("compose.html", values=values, fields=documented, agents=agents)
 
