@@ -6,6 +6,8 @@ import json
 import os
 import signal
 import stat
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from simulator.errors import ExitCode
 from simulator.report.events import Event, RunFinished, StepFinished
 from simulator.run.suite import run_suite
 from simulator.settings import RunSettings
-from small_wallet import OPENING_CENTS, Fields, Refusal, SmallWallet, serving
+from small_wallet import OPENING_CENTS, Answer, Fields, Refusal, SmallWallet, serving
 
 KEPT = Path(".betrontech-sim", "balances")
 PAUSED = "player: {balance: 100.00}\nsteps:\n- bet: 10.00\n- wait: 10m\n"
@@ -150,6 +152,38 @@ def test_the_balances_of_a_run_that_goes_on_are_its_own(folder: Path) -> None:
         assert (done.returncode, wallet.balances["1000"]) == (0, OPENING_CENTS - 10_00)
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=SECONDS_MAX)
+    assert wallet.balances["1000"] == OPENING_CENTS
+    assert kept(folder) == []
+
+
+class Limits(SmallWallet):
+    """Turns every call away after a bet of 10.00, `until` a moment."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held, self.until = threading.Event(), float("inf")
+
+    def answer_fields(self, fields: Fields) -> Answer:
+        if self.held.is_set() and time.monotonic() < self.until:
+            return Answer(429, b"")
+        if fields.get("amount") == "10.00":
+            self.held.set()
+        return super().answer_fields(fields)
+
+
+def test_an_interrupt_while_a_rate_limit_holds_the_run_waits_for_it_once_more(folder: Path) -> None:
+    """What the run was waiting for ends at once; the balance is put back as soon as the limit allows it."""
+    wallet = Limits()
+    (folder / "bets.yaml").write_text("steps:\n- bet: 10.00\n- bet: 5.00\n- bet: 5.00\n")
+    with serving(wallet) as endpoint:
+        target = ("--endpoint", endpoint, "--player", "1000")
+        process = start("run", "bets.yaml", *target, folder=folder)
+        assert wallet.held.wait(SECONDS_MAX)
+        wallet.until = time.monotonic() + 0.7
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=SECONDS_MAX)
+    assert process.returncode == ExitCode.INTERRUPTED, output + errors
+    assert "were not put back" not in output
     assert wallet.balances["1000"] == OPENING_CENTS
     assert kept(folder) == []
 

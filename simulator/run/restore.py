@@ -141,6 +141,8 @@ class Restore:
         """Restore after an interrupt; calls in flight when the time is up are given up, and noted."""
         if not self._before:
             return []
+        if self._context.rate_limit.left_s > HURRY_S:
+            return self.left_as_it_is()
         timer = threading.Timer(HURRY_S, self._give_up)
         timer.start()
         try:
@@ -155,11 +157,11 @@ class Restore:
         finally:
             timer.cancel()
             timer.join()
-        if self._given_up:
+        if self._given_up or notes:
             return self.left_as_it_is()
         if self._file is not None:
-            self._file.end({each: b for each, b in self._before.items() if each not in self._back})
-        return [*notes, *self._file_trouble()]
+            self._file.end({})
+        return self._file_trouble()
 
     def _all(self, at_once: int = 1) -> list[str]:
         """Bring every player back, so many at once; returns a note for each that is not."""
@@ -194,6 +196,7 @@ class Restore:
     def _give_up(self) -> None:
         self._given_up = True
         self._context.ending = False
+        self._context.rate_limit.end()
         self._context.sender.cancel()
 
     def _opening(self, player: str, prefix: str, phase: Phase) -> Adjustment:

@@ -317,9 +317,19 @@ class RateLimit:
             self._ended.wait(min(calls * self.between_s, REST_S_MAX))
 
     def allow_more(self) -> None:
-        """Let calls be held back for a while more, such as those that put balances back."""
+        """Let calls be held back for a while more, such as those that put balances back, also after `end`.
+
+        Calls that were given up while they waited have left their turn.
+        """
         with self._lock:
             self._held_max_s = max(self._held_max_s, self.held_s + RETRY_AFTER_S_MAX)
+            self._next = 0.0
+            self._ended.clear()
+
+    @property
+    def left_s(self) -> float:
+        """Return how long the next call will be held back."""
+        return max(0.0, self._until - self._clock())
 
     def _slow_down(self, now: float) -> None:
         """Let calls go out at four fifths of the rate at which the wallet has taken them."""
