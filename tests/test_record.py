@@ -15,6 +15,7 @@ import pytest
 from command_line import in_process
 from control_client import Control, controlled
 from scenario_texts import load
+from simulator.core.steps import Parallel
 from simulator.core.webhooks import WireRequest, curl_line
 from simulator.explore.alone import text_of
 from simulator.explore.grammar import Means, make_session
@@ -137,7 +138,9 @@ def test_a_server_with_a_token_asks_for_it(tmp_path: Path) -> None:
 # --- files of other tools -------------------------------------------------------------------------
 
 
-def body(method: str, id_: str | None = None, amount: object = None, **more: object) -> dict[str, object]:
+def body(
+    method: str, id_: str | int | None = None, amount: object = None, **more: object
+) -> dict[str, object]:
     """The JSON of a webhook of player 1000."""
     asked = {"amount": amount, "transaction_id": id_} if id_ else {}
     game = {"game_id": "SLOT_001"} if method == "transaction_bet" else {}
@@ -213,6 +216,22 @@ SENT: dict[str, tuple[tuple[object, ...], list[str]]] = {
             ODD_STEP.replace("t-2", "t-1"),
         ],
     ),
+    "numbers that end alike, and a short one": (
+        tuple(body("transaction_win", id_, 5) for id_ in (5001001, 6002001, 5001001, 5)),
+        [ODD_STEP.replace('"${run}-t-2"', f"${{number}}{end}") for end in ("001", "002", "001", "005")],
+    ),
+    "a bet without its game, and a long id": (
+        (
+            json.dumps(body("transaction_bet", "t-1", "5.00")).replace(', "game_id": "SLOT_001"', ""),
+            {**body("transaction_bet", "t-2", "5.00"), "game_id": None},
+            body("transaction_bet", "é" * 50, "5.00"),
+        ),
+        [
+            "bet: {amount: 5.00, omit: [game_id]}",
+            "bet: {amount: 5.00, raw: {game_id: null}}",
+            f'bet: {{amount: 5.00, raw: {{transaction_id: "${{run}}-{"é" * 42}"}}}}',
+        ],
+    ),
     "no JSON at all": (
         (READ, '{"method":"user_balance"'),
         ["balance", """send: {body: '{"method":"user_balance"'}"""],
@@ -230,6 +249,30 @@ def test_an_archive_and_lines_of_curl_are_read(
     text = record("traffic", tmp_path)
     assert steps(text) == expected
     assert "of-nobody" not in text
+
+
+def exchange(number: int, sent: int, answered: int | None, **more: object) -> str:
+    """A line of a record: a bet of the scenario that was run."""
+    call = {"type": "exchange", "scenario": "a ${x}", "transaction_id": f"t{number}", "amount": "1.00"}
+    call |= {"player": "1000", "method": "transaction_bet", "game_id": "SLOT_001", "outcome": "accepted"}
+    return json.dumps({**call, "sent_ns": sent, "answered_ns": answered, "balance": "9.00", **more})
+
+
+def test_calls_at_once_are_sent_at_once_and_as_many_of_them(tmp_path: Path) -> None:
+    """What looks like a column in a name is none; a win that the wallet forgot leaves no debt before it."""
+    forgot = {"method": "transaction_win", "amount": "20.00", "scenario": "forgot"}
+    lines = [
+        *(exchange(number, sent, sent + 10) for number, sent in enumerate((1, 8, 15, 40, 41, 42))),
+        exchange(7, 60, 61, **forgot),
+    ]
+    (tmp_path / "a.ndjson").write_text("\n".join(lines))
+    one, two = load(record("a.ndjson", tmp_path))
+    assert one.name == "As recorded: a $ {x}"
+    assert [(len(step.steps), step.in_flight) for step in one.steps if isinstance(step, Parallel)] == [
+        (3, 2),
+        (3, 3),
+    ]
+    assert two.players["player"].balance == 0
 
 
 def test_what_other_tools_captured_passes_on_a_right_wallet(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
+from itertools import count
 from unicodedata import normalize
 
 from simulator.core import steps
@@ -165,6 +166,7 @@ class _Steps:
         self.names = _names(self._calls)
         self.left_out = 0
         self._own_form = _ids_in_own_form(self._calls)
+        self._own_ids = _OwnIds()
         self._bets: dict[str, str] = {}
         self._stakes: dict[str, Money | None] = {}
         self._sent: dict[tuple[Method, str], _Sent] = {}
@@ -246,8 +248,11 @@ class _Steps:
         request, id_ = call.request, call.request.transaction_id or ""
         first = (request.method, id_) not in self._sent
         label = self._bets[id_] if request.method is Method.BET and first else self._label(request.method)
-        raw: dict[str, JsonValue] = {"transaction_id": own_id(id_)} if id_ in self._own_form else {}
-        omits_game = request.game_id is None and b"}" in call.exchange.wire.body
+        raw: dict[str, JsonValue] = {"transaction_id": self._own_ids.of(id_)} if id_ in self._own_form else {}
+        body = call.exchange.wire.body
+        omits_game = request.game_id is None and b"}" in body
+        if omits_game and field_names(self._profile, request.method)[Source.GAME].encode() in body:
+            raw["game_id"], omits_game = None, False
         self._sent.setdefault((request.method, id_), _Sent(label, request))
         kind: type[steps.Bet | steps.Win] = steps.Bet if request.method is Method.BET else steps.Win
         return kind(
@@ -266,7 +271,7 @@ class _Steps:
         label = self._label(Method.REFUND)
         won = self._sent.get((Method.WIN, id_))
         of = self._bets.get(id_) or (won.label if won else None)
-        unseen = own_id(id_) if id_ in self._own_form else f"unseen-{label}"
+        unseen = self._own_ids.of(id_) if id_ in self._own_form else f"unseen-{label}"
         same = of is not None and id_ in self._stakes and request.amount == self._stakes[id_]
         self._sent[Method.REFUND, id_] = _Sent(label, request)
         return steps.Refund(
@@ -290,7 +295,7 @@ class _Steps:
             return None
         keys = field_names(self._profile, Method.BET)
         body = _replaced(body, keys[Source.PLAYER], lambda id_, _: "${player}" if id_ in self.names else None)
-        body = _replaced(body, keys[Source.TRANSACTION], _own_id_or_number)
+        body = _replaced(body, keys[Source.TRANSACTION], self._own_ids.of_json)
         return steps.Send(
             place=NOWHERE,
             label="@",
@@ -311,17 +316,38 @@ _RUN_LENGTH = 8
 """So long is what the beginning of an own id becomes, or shorter."""
 
 
-def own_id(id_: str) -> str:
-    """Return an id of the same form that only the run has in which it is sent."""
+class _OwnIds:
+    """Ids that only the run has in which they are sent: each of the same form, and different ones stay so."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, str] = {}
+        self._taken: set[str] = set()
+
+    def of(self, id_: str, form: str = "") -> str:
+        """Return what stands for an id; `form` is an id of the form that it shall have, if not its own."""
+        if id_ not in self._by_id:
+            own = next(each for each in _in_its_form(form or id_) if each not in self._taken)
+            self._by_id[id_] = own
+            self._taken.add(own)
+        return self._by_id[id_]
+
+    def of_json(self, id_: str, is_number: bool) -> str | None:
+        """Return what stands for an id in a body, None for an empty one."""
+        if is_number and len(id_) < len("1000"):
+            # It stays a number, which has no zeros in front.
+            return self.of(f"the number {id_}", f"1{id_:0>3}")
+        return self.of(id_) if id_ else None
+
+
+def _in_its_form(id_: str) -> Iterator[str]:
+    """Yield ids of the same form, the one that resembles it most first."""
     if re.fullmatch(r"\d{4,}", id_, re.ASCII):
         zeros = id_[: len(id_) - len(id_.lstrip("0"))]
-        return f"{zeros}${{number}}{id_[-3:]}"
+        yield from (f"{zeros}${{number}}{(int(id_[-3:]) + more) % 1000:03}" for more in range(1000))
+        yield from (f"{zeros}${{number}}{more}" for more in count(1000))
     # A long one keeps its length, which may be the point.
-    return f"${{run}}-{id_ if len(id_) <= _LONG_ID else id_[_RUN_LENGTH:]}"
-
-
-def _own_id_or_number(id_: str, is_number: bool) -> str | None:
-    return own_id(id_.zfill(4) if is_number else id_) if id_ else None
+    yield f"${{run}}-{id_ if len(id_) <= _LONG_ID else id_[_RUN_LENGTH:]}"
+    yield from (f"${{run}}-{id_}{more}" for more in count())
 
 
 def _replaced(body: str, key: str, new: Callable[[str, bool], str | None]) -> str:
