@@ -150,6 +150,16 @@ def test_a_readme_in_another_language_shows_the_same_commands(language: str) -> 
     assert f"[IDE-03] {title}\n" in page.read_text("utf-8")
 
 
+@pytest.mark.parametrize("language", ["tr", "pt-BR"])
+def test_the_page_about_running_says_the_same_in_another_language(language: str) -> None:
+    """Its commands, its settings, its hooks and, within a section, its flags; only details are left out."""
+    page, english = HOME / f"docs/running.{language}.md", HOME / "docs/running.md"
+    assert commands(page) == commands(english)
+    mine, theirs = (set(_FLAG.findall(each.read_text("utf-8"))) for each in (page, english))
+    assert mine - theirs <= {"--lang", "--level", "--policy", "--coverage"}
+    assert theirs <= mine
+
+
 def test_the_site_has_every_page_and_every_rule(tmp_path: Path) -> None:
     """In its navigation, with an anchor for each rule and language; `make docs` finds dead links."""
     write_site(tmp_path / "site")
