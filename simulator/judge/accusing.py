@@ -243,7 +243,7 @@ class Accusing:
 
     def _plausible(self, account: Account, may_be: MayBe, methods: Collection[Method]) -> MayBe:
         """Return what may explain a finding about such calls, less what others like them have disproved."""
-        if self._policy.cents_kept:
+        if self._policy.cents_kept or account.traffic.cents_kept:
             may_be = may_be.without(Situation.FRACTION_DROPPED)
         return may_be.without(Situation.CENTS_CUT) if account.traffic.exact.issuperset(methods) else may_be
 

@@ -202,12 +202,19 @@ def _named(book: Book, made: Made, role: Role, moved: Money | None, stake: Money
     if situation is Situation.OVERDRAFT and moved == ZERO and _was_refused(book, made.request):
         # It is taken for a repeat of a bet that was accepted.
         return Situation.REPEAT_OF_REFUSED_WRONG
-    if situation in _IGNORED and book.knows_alike(made.request.transaction_id or ""):
+    if situation in _IGNORED and _is_taken_for_another(book, made.request):
         return Situation.SHARED_ID_SWALLOWED
     if made.call.exchange.fault != FaultKind.DUPLICATE.value:
         return situation
     twice = moved is not None and made.request.amount and abs(moved) == 2 * made.request.amount
     return Situation.DOUBLE_EFFECT if twice or situation in TAKEN_AGAIN.values() else situation
+
+
+def _is_taken_for_another(book: Book, request: WebhookRequest) -> bool:
+    """Return whether a bet or win took effect before whose id this call has, or one that is much like it."""
+    id_ = request.transaction_id or ""
+    other = Method.WIN if request.method is Method.BET else Method.BET
+    return isinstance(book.fact(other, id_), Applied) or book.knows_alike(id_)
 
 
 def _was_refused(book: Book, bet: WebhookRequest) -> bool:

@@ -179,6 +179,9 @@ def of_read(book: Book, around: Around, balance: Money) -> MayBe:
         if moving and last.call.outcome is Outcome.ACCEPTED and last.effect(book) + off == due:
             # The wallet had the choice, and the answer does not show what it chose.
             found.add(_S.ANSWER_BALANCE_WRONG)
+        if last.role is Role.UNAFFORDABLE_BET and last.call.outcome is Outcome.UNKNOWN and off == due:
+            # Nobody has seen whether it was accepted.
+            found |= {_S.OVERDRAFT, _S.OVERDRAFT_REFUSED_BUT_TAKEN}
     return MayBe(frozenset(found), frozenset(elsewhere))
 
 
@@ -224,13 +227,25 @@ def of_burst(book: Book, around: Around, calls: Collection[Operation], gap: int,
     if vague and not gap:
         # The money came right, and calls that raced may have shown what was there in between.
         found |= {_S.LOST_UPDATE, _S.DOUBLE_EFFECT}
+    found |= _of_bets_beyond(calls, book.balances[0], gap)
     if vague:
-        accepted = [call for call in calls if call.outcome is Outcome.ACCEPTED and call.method.moves_money]
-        found |= {OTHER_AMOUNT[call.method] for call in accepted}
-        staked = sum(call.amount or 0 for call in accepted if call.method is Method.BET)
-        if staked > book.balances[0]:
-            found.add(_S.OVERDRAFT)
+        found |= {
+            OTHER_AMOUNT[call.method]
+            for call in calls
+            if call.outcome is Outcome.ACCEPTED and call.method.moves_money
+        }
     return MayBe(frozenset(found), frozenset(elsewhere))
+
+
+def _of_bets_beyond(calls: Iterable[Operation], balance: int, gap: int) -> set[Situation]:
+    """Return what explains a gap by bets that were taken although the money for all was not there."""
+    bets = [call for call in calls if call.method is Method.BET]
+    found: set[Situation] = set()
+    if sum(bet.amount or 0 for bet in bets if bet.outcome is Outcome.ACCEPTED) > balance:
+        found.add(_S.OVERDRAFT)
+    if _add_up([-(bet.amount or 0) for bet in bets if bet.outcome is Outcome.REFUSED], gap):
+        found |= {_S.BET_REFUSED_BUT_TAKEN, _S.OVERDRAFT_REFUSED_BUT_TAKEN}
+    return found
 
 
 def or_never_stored(account: Account, situation: Situation, may_be: MayBe, balance: Money | None) -> MayBe:

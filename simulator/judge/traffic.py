@@ -37,12 +37,14 @@ class Traffic:
 
     `stored`: a call was seen to take effect, by what came after its own answer. `emptied`: a bet of a whole
     balance was taken. `exact` are the methods whose calls kept a cent that a float would have lost.
+    `cents_kept`: a call was seen to move a balance by single cents.
     """
 
     def __init__(self, notes_max: int = NOTES_KEPT) -> None:
         self.stored = False
         self.emptied = False
         self.exact: set[Method] = set()
+        self.cents_kept = False
         self._kept: dict[Method, set[int]] = {}
         self._balances: defaultdict[str, set[Money]] | None = None
         if notes_max == NOTES_OF_A_RUN:
@@ -56,6 +58,8 @@ class Traffic:
 
     def note_exact(self, method: Method, before: int, effect: int) -> None:
         """Note that a call moved a balance exactly, as a read has shown."""
+        if effect % 10:
+            self.cents_kept = True
         if not effect or method in self.exact:
             return
         ways = cuts_by_float(before, effect)

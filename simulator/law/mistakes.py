@@ -91,7 +91,9 @@ def _refund(outcome: Outcome, size: Money, stake: Money, moved: Money) -> S:
         return S.REFUND_DEBITED
     if moved > stake:
         # It pays what was asked for, or the stake twice; any other amount is not from this refund.
-        asked = moved in (size, 2 * stake) or not stake
+        if moved == size > stake:
+            return S.REFUND_OVER_STAKE
+        asked = moved == 2 * stake or not stake
         return _other_amount(moved, stake, S.REFUND_OVER_STAKE if asked else S.REFUND_WRONG_AMOUNT)
     if outcome is Outcome.REFUSED:
         return S.REFUND_REFUSED_BUT_CREDITED if moved else S.REFUND_REFUSED
