@@ -17,9 +17,10 @@ from delivery_calls import BET, SHORT_S, WIRE, answer, no_reply
 from scripted_server import ACCEPTED, Peer, Script, ScriptedServer, answering, closed_port, once, reply
 from simulator.core.calls import FaultKind, FaultSpec
 from simulator.core.webhooks import NoReplyKind
-from simulator.errors import ConfigurationError, UsageError
+from simulator.errors import ConfigurationError, ExitCode, UsageError
 from simulator.wire.sender import Sender
 from simulator.wire.target import make_target
+from suite_runs import run_against
 
 _NEW_CERTIFICATE = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="certificates are made with openssl")
@@ -120,6 +121,21 @@ def test_https_to_a_server_without_tls_and_http_to_one_with_are_told_apart(local
         why = no_reply(sender.call(BET, WIRE))
         assert (why.kind, why.answered) == (NoReplyKind.SCHEME, True)
         assert "did you mean https://?" in why.detail
+
+
+def test_a_server_that_closes_plain_http_without_a_word_is_asked_for_tls(local: Certificate) -> None:
+    """The run has a finding that says what to write, instead of a wallet that cannot be reached."""
+
+    def silent(peer: Peer) -> None:
+        peer.request()
+
+    with ScriptedServer(answering(reply()), local.server) as server:
+        run = run_against(server.url(), players=("1000",))
+        assert run.end is not None
+        assert (run.exit_code, "did you mean https://?" in run.end.root_cause) == (ExitCode.FOUND, True)
+    with ScriptedServer(silent) as server:
+        run = run_against(server.url(), players=("1000",))
+        assert run.exit_code is ExitCode.UNREACHABLE
 
 
 def test_a_handshake_that_never_ends_does_not_outlive_the_time_to_connect(local: Certificate) -> None:

@@ -15,10 +15,18 @@ from simulator.core.findings import Finding, Outcome, Phase, Place, Severity
 from simulator.core.money import CENT, ZERO, Money, format_change, format_money
 from simulator.core.secrets import mask_url
 from simulator.core.steps import MAIN_PLAYER, Scenario
-from simulator.core.webhooks import Method, NoReply, Reply, WebhookRequest, WireRequest, answer_line
+from simulator.core.webhooks import (
+    Method,
+    NoReply,
+    NoReplyKind,
+    Reply,
+    WebhookRequest,
+    WireRequest,
+    answer_line,
+)
 from simulator.core.words import status_hint
 from simulator.errors import EndpointUnreachable
-from simulator.judge.replies import every_call
+from simulator.judge.replies import every_call, read_call
 from simulator.law.book import Book
 from simulator.law.situations import Situation
 from simulator.report.events import FindingRaised
@@ -26,6 +34,7 @@ from simulator.run.context import RunContext
 from simulator.run.judge import FormLog, Judge
 from simulator.run.profile_fit import WHOLE_UNIT, fitting_profiles
 from simulator.scenario.script import Script
+from simulator.wire.sender import wants_tls
 from simulator.wire.writing import OpenRound, write
 
 PLACE = Place("preflight", 1)
@@ -65,6 +74,8 @@ class Preflight:
     def balance(self, player: str) -> Money:
         """Return the player's balance. Raises RootCause, EndpointUnreachable."""
         call = self._read_answered(player).for_unknown_player
+        if not _is_answered(call):
+            call = self._or_wants_tls(call)
         if not _is_answered(call):
             raise EndpointUnreachable(self._unreachable(call))
         self._answered = True
@@ -119,6 +130,19 @@ class Preflight:
         for call in calls[:-1] if answered else ():
             self._judge.note_form(call)
         return answered[-1] if answered else calls[-1]
+
+    def _or_wants_tls(self, call: Call) -> Call:
+        """Return the call, with that as its answer where a server closes plain HTTP and speaks TLS.
+
+        Some servers close such a connection without a word.
+        """
+        reply, context = call.exchange.reply, self._context
+        closed = isinstance(reply, NoReply) and reply.kind in (NoReplyKind.CLOSED, NoReplyKind.RESET)
+        why = wants_tls(context.sender.target) if closed else None
+        if why is None:
+            return call
+        exchange = replace(call.exchange, reply=why)
+        return read_call(exchange, call.form, call.why, context.profile, context.secrets)
 
     def _check_endpoint(self, call: Call, player: str) -> None:
         """Raise RootCause where other calls get the same answer: then it says nothing of the player."""

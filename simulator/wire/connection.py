@@ -256,7 +256,7 @@ class WebhookAdapter(BaseAdapter):
         reply.begin()
         body = reply.whole_body(target.max_reply_bytes)
         if reply.status == 400 and target.endpoint.scheme == "http" and _WANTS_TLS.search(body):
-            raise _wants_tls(target.endpoint)
+            raise speaks_tls(target.endpoint)
         if broke:
             reply.will_close = True
         return reply, body
@@ -399,7 +399,8 @@ def _no_tls(error: OSError, endpoint: Endpoint) -> CallFailed:
     return CallFailed(NoReplyKind.TLS, sentence, answered=answered)
 
 
-def _wants_tls(endpoint: Endpoint) -> CallFailed:
+def speaks_tls(endpoint: Endpoint) -> CallFailed:
+    """Return why a call in plain HTTP has no answer from a server that takes TLS alone."""
     sentence = f"{endpoint.place} speaks TLS, and the call was plain HTTP; did you mean https://?"
     return CallFailed(NoReplyKind.SCHEME, sentence, answered=True)
 
@@ -428,7 +429,7 @@ def _no_whole_answer(error: Exception, target: Target, stream: Stream, *, reused
         case BadStatusLine():
             line = str(error.args[0])
             if line.startswith(("\x15\x03", "\x16\x03")):
-                return _wants_tls(target.endpoint)
+                return speaks_tls(target.endpoint)
             kind = NoReplyKind.GARBAGE
             sentence = f"the answer does not begin like HTTP: {line.rstrip()[:60]!r}"
         case HTTPException():

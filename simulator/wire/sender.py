@@ -17,7 +17,14 @@ from requests import Response
 from simulator.core.calls import FaultSpec
 from simulator.core.webhooks import Exchange, NoReply, NoReplyKind, Reply, WebhookRequest, WireRequest
 from simulator.errors import EndpointUnreachable
-from simulator.wire.connection import CallFailed, Route, WebhookAdapter, WebhookCall, WebhookSession
+from simulator.wire.connection import (
+    CallFailed,
+    Route,
+    WebhookAdapter,
+    WebhookCall,
+    WebhookSession,
+    speaks_tls,
+)
 from simulator.wire.faults import fault_of
 from simulator.wire.http import Head, HttpReply, Manner, Message, Whole, head_of
 from simulator.wire.target import Target
@@ -355,6 +362,17 @@ class RateLimit:
     def end(self) -> None:
         """End all waiting, now and later. Safe in a signal handler."""
         self._ended.set()
+
+
+def wants_tls(target: Target) -> NoReply | None:
+    """Return that a server takes TLS alone, if the target is plain HTTP and TLS succeeds there; else None."""
+    if target.endpoint.scheme != "http":
+        return None
+    sender = Sender(replace(target, endpoint=replace(target.endpoint, scheme="https"), insecure=True))
+    try:
+        return speaks_tls(target.endpoint).no_reply if sender.reach() is None else None
+    finally:
+        sender.close()
 
 
 class DirectSender(Sender):
