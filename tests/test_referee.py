@@ -362,6 +362,12 @@ def test_what_is_not_judged_says_why() -> None:
     older = answered(bet, Outcome.ACCEPTED, Money(9000), fresh=False)
     ruling = play.judge(referee.call(older))
     assert (ruling.verdict, ruling.reason) == (CallVerdict.UNJUDGED, SENT_BEFORE)
+    # A call without an answer that the book does not know loses the balance until the next one is shown.
+    win = WebhookRequest(Method.WIN, "p1", Money(2000), "w0", GAME)
+    play.judge(referee.call(answered(win, Outcome.UNKNOWN, fresh=False)))
+    later = WebhookRequest(Method.BET, "p1", Money(1000), "b2", GAME)
+    opening = play.judge(referee.call(answered(later, Outcome.ACCEPTED, Money(8000))))
+    assert (opening.verdict, opening.reason) == (CallVerdict.UNJUDGED, SENT_BEFORE)
 
 
 @pytest.mark.parametrize("applied", [False, True], ids=["the win came late", "the win was there before"])

@@ -215,14 +215,14 @@ class Referee:
         accepted = call.outcome is Outcome.ACCEPTED
         if self.policy.own_players and account is None:
             return self._stranger(call) if accepted else Ruling(CallVerdict.RIGHT, call.outcome)
+        # An account that is opened again has lost nothing any more.
+        reason = account.lost if account is not None else NOT_OPENED
         if accepted and call.balance is not None:
             self.open(call.request.player, call.balance)
             opened = self._accounts.get(call.request.player)
             if opened is not None:
                 opened.note_settled(call.request)
-        return Ruling(
-            CallVerdict.UNJUDGED, call.outcome, reason=account.lost if account is not None else NOT_OPENED
-        )
+        return Ruling(CallVerdict.UNJUDGED, call.outcome, reason=reason)
 
     def _of_unknown(self, call: Call, account: Account | None) -> Ruling:
         """Judge a call for a player who does not exist, as its sender knows: it must not be accepted."""
