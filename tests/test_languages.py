@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from html import unescape
 from io import StringIO
 from pathlib import Path
@@ -19,7 +20,8 @@ from simulator.core.words import call_hint
 from simulator.errors import ExitCode
 from simulator.law.rules import rules, words_of
 from simulator.law.situations import Situation
-from simulator.report.certificate import STATEMENT
+from simulator.report.certificate import STATEMENT, Certificate
+from simulator.report.events import ScenarioFinished
 from simulator.report.languages import SENTENCES, Words, parts_of, texts_in
 from simulator.report.markdown import AnnotationsReport
 from simulator.report.tally import CUT_SHORT, HEADLINES, open_report, render
@@ -296,9 +298,24 @@ def test_what_reports_count_is_not_looked_for_in_what_others_wrote(lang: Lang) -
     assert "1,200" in words.counted(1200, "1 time", "{n} times")
 
 
-@pytest.mark.campaign
 @pytest.mark.parametrize("lang", OTHERS)
 def test_every_bundled_scenario_has_its_name(lang: Lang) -> None:
-    """One that is missing is shown in English until it stands in report/texts/sentences."""
-    words = Words(lang)
-    assert [each.name for each in load_scenarios(()) if words(each.name) == each.name] == []
+    """One that is missing is shown in English until it is in texts/sentences; none is said by halves."""
+    words, known = Words(lang), texts_in(SENTENCES, lang)
+    for each in load_scenarios(()):
+        name, _, row = each.name.partition(" [")
+        assert name in known, each.name
+        assert words(each.name) == known[name] + (f" [{row}" if row else "")
+
+
+@pytest.mark.parametrize("lang", OTHERS)
+def test_what_a_certificate_leaves_open_is_said_in_the_language(lang: Lang) -> None:
+    """Checks by their titles, reasons of scenarios after their verdict."""
+    certificate = Certificate("3.x", {}, lang)
+    reason = "line 5: expected the answer to show 100.00, found no readable balance"
+    for event in (start(), *ran(a_scenario(), Verdict.INCONCLUSIVE), end(ExitCode.INCONCLUSIVE)):
+        certificate.on(replace(event, reason=reason) if isinstance(event, ScenarioFinished) else event)
+    shown = unescape(re.sub(r"<style>.*?</style>", "", certificate.texts()[0], flags=re.DOTALL))
+    assert rules(lang)["CON-16"].title in shown
+    for english in (rules()["CON-16"].title, "inconclusive:", "expected", "readable"):
+        assert english not in shown

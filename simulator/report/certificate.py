@@ -281,10 +281,21 @@ class CallLog:
 def page(document: dict[str, Any], lang: Lang = Lang.ENGLISH) -> str:
     """Return the certificate as a whole HTML document, without scripts. What came from outside is escaped."""
     words, outcome = Words(lang), str(document["outcome"])
+    title = words(_VERDICT_WORDS.get(outcome, outcome))
+    left = [_said(each["what"], each["why"], words) for each in document["not_proven"]]
     return rendered(
-        "certificate.html",
-        {**document, "title": words(_VERDICT_WORDS.get(outcome, outcome)), "marks": _MARKS},
-        words,
+        "certificate.html", {**document, "title": title, "marks": _MARKS, "not_proven": left}, words
+    )
+
+
+def _said(what: str, why: str, words: Words) -> JsonObject:
+    """Return what was left open in the language: a rule by its title, a scenario's reason by its verdict."""
+    rule, _, title = what.partition(" ")
+    verdict, colon, reason = why.partition(": ")
+    judged = colon and verdict in set(Verdict)
+    return _open(
+        f"{rule} {words(title)}" if rule in rules() else words(what),
+        f"{words(verdict)}: {words(reason)}" if judged else words(why),
     )
 
 

@@ -208,7 +208,10 @@ class _Sentence(Frozen):
 
 
 def _is_plain(place: tuple[str, str]) -> bool:
-    return place[0].endswith((_WORDS, _ANY, _CALL)) or " " not in place[1]
+    name, text = place
+    if name.endswith(_ANY):
+        return all(" " not in each for each in text.split(_OR))
+    return name.endswith((_WORDS, _CALL)) or " " not in text
 
 
 class _Catalogue(Frozen):
