@@ -1,7 +1,7 @@
 # The targets install what they need into .venv; you need python3 (3.11 or newer), pip and make.
 PYTHON ?= python3
 # Tests run in this many processes, since many wait for sockets and browsers; 0 is one process without xdist.
-WORKERS ?= 3
+WORKERS ?= 4
 # Which part of its wallets `make explore-lab` takes: 1/4 is every fourth from the first.
 PART ?= 1/1
 # How many random histories `make crosscheck` compares.

@@ -16,6 +16,7 @@ MODULES = (
     "reading",
     "steps",
     "suite",
+    "explore",
     "start",
     "loader",
     "memory",
