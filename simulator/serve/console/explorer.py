@@ -45,7 +45,8 @@ def add_explorer_page(routes: Blueprint, frame: Frame) -> None:
     @routes.get("/console/explorer")
     def explorer_page() -> Response:
         query_of(request)
-        return frame.page("explorer.html", documents=documents())
+        agents = [agent.code for agent in frame.state.agents.all()]
+        return frame.page("explorer.html", documents=documents(), agents=agents)
 
 
 def documents() -> tuple[CallList, ...]:

@@ -1,5 +1,7 @@
 // The explorer: a form for each call, sent as written; the answer is shown as it came.
 
+import { failed } from "./detail.js";
+import { call as control } from "./server.js";
 import { texts } from "./texts.js";
 
 const authorization = document.getElementById("authorization");
@@ -44,6 +46,25 @@ async function send(form) {
   }
 }
 
+/** Put a fresh access token of an agent into the field, as its code would get one. */
+async function authenticate(button) {
+  button.disabled = true;
+  try {
+    const { token, secret_key } = await control("POST", "/console/connect/credentials", { agent: button.dataset.tokenOf });
+    const pair = String.fromCharCode(...new TextEncoder().encode(`${token}:${secret_key}`));
+    const headers = { Authorization: `Bearer ${btoa(pair)}` };
+    const reply = await fetch("/api/auth/authentication", { method: "POST", headers, cache: "no-store" });
+    authorization.value = `Bearer ${(await reply.json()).access_token}`;
+  } catch (error) {
+    failed(error);
+  } finally {
+    button.disabled = false;
+  }
+}
+
+for (const button of document.querySelectorAll("[data-token-of]")) {
+  button.addEventListener("click", () => authenticate(button));
+}
 for (const form of document.querySelectorAll("form[data-path]")) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
