@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from console_page import barriers
 from play_server import PlayServer, play_server, seed_where
 from scripted_server import ScriptedServer, answering, reply
 from simulator.core.rounds import Spin
@@ -462,6 +463,7 @@ def test_the_game_is_looked_at(
         page.locator("#journal > li > details > summary").first.click()
         page.screenshot(path=screenshots / f"play-{name}-panel.png", full_page=True)
         assert page.evaluate(PALE) == []
+        assert barriers(page) == []
 
 
 def test_the_panel_chooses_what_a_round_brings_and_sends_a_win_twice(open_game: Open) -> None:
