@@ -184,6 +184,13 @@ def test_a_player_whose_bets_are_all_refused_from_some_point_on_is_given_up_earl
     assert wallet.balances["1000"] == OPENING_CENTS
 
 
+def test_bets_together_that_meet_such_a_limit_are_no_mistake_either(tmp_path: Path) -> None:
+    """What is refused beside others is refused alone, and so is every smaller bet."""
+    bets = "steps:\n  - bet: 40.00\n  - parallel: {times: 4, steps: [bet: 9.00]}\n"
+    run = played(LosesAtMost(), tmp_path, bets)
+    assert (run.exit_code, run.errors) == (ExitCode.INCONCLUSIVE, [])
+
+
 def test_a_limit_that_keeps_players_from_being_prepared_ends_the_run_early(tmp_path: Path) -> None:
     """Some scenarios in a row are enough to know that the wallet takes no bet of that player."""
     wallet = LosesAtMost()

@@ -233,7 +233,10 @@ class Judge:
             self.note_reply(call)
             return call
 
+        refused = (each for each in calls if each.outcome is Outcome.REFUSED and each.method is Method.BET)
+        self._asked = next((each.request for each in refused), None)
         ruling = self._judged(self._referee.burst(player, calls, at), player, place, alone)
+        self._asked = None
         # After calls that raced nobody knows which of them took effect.
         self.blocked |= ruling.accused
 
@@ -452,7 +455,9 @@ class Judge:
         Such as a limit on what a player may lose in a day: no mistake of this call.
         """
         bet, context = self._asked, self._context
-        refused = any(each.cause == Situation.BET_REFUSED.value for each in ruling.findings)
+        causes = {each.cause for each in ruling.findings}
+        causes |= {other.cause for each in ruling.findings for other in each.may_be}
+        refused = Situation.BET_REFUSED.value in causes
         if bet is None or bet.amount is None or self.drain is None or not refused:
             return False
         if bet.amount > context.largest_bet or context.drained >= DRAINED_MAX:
