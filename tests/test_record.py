@@ -21,6 +21,7 @@ from simulator.explore.alone import text_of
 from simulator.explore.grammar import Means, make_session
 from simulator.reference_operator import OperatorSettings
 from simulator.reference_operator.server import OperatorServer
+from simulator.scenario.writing import quoted
 
 DEFECT = "bet-charged-again"
 
@@ -113,6 +114,14 @@ def test_a_run_against_a_wrong_wallet_is_recorded_as_one_that_fails_there(tmp_pa
     record("seen.ndjson", tmp_path, "-o", "again.yaml")
     run("again.yaml", tmp_path)
     run("again.yaml", tmp_path, defects=("ids-fold-case",), code=1)
+
+
+def test_an_attack_by_the_user_id_stays_one(tmp_path: Path) -> None:
+    """An ordinary player who does not exist would show another mistake."""
+    attack = """{"method":"user_balance","user_id":"' OR '1'='1"}"""
+    (tmp_path / "made.yaml").write_text(f"steps:\n  - bet: 1.00\n  - send: {{body: {quoted(attack)}}}\n")
+    run("made.yaml", tmp_path, "--report", "ndjson:seen.ndjson")
+    assert steps(record("seen.ndjson", tmp_path)) == ["bet: 1.00", f"send: {{body: {quoted(attack)}}}"]
 
 
 def test_whatever_is_played_can_be_recorded(tmp_path: Path) -> None:

@@ -367,7 +367,7 @@ def _replaced(body: str, key: str, new: Callable[[str, bool], str | None]) -> st
 def _is_typed(call: Call) -> bool:
     """Return whether a step of its own kind writes the call as it was."""
     request = call.request
-    if call.form.request is None or call.form.kind is CallForm.MALFORMED:
+    if call.form.request is None or call.form.kind is CallForm.MALFORMED or _is_odd_stranger(call):
         return False
     if call.form.kind is CallForm.ODD:
         # What was written by hand may be as ordinary as any.
@@ -378,9 +378,20 @@ def _is_typed(call: Call) -> bool:
     return not request.method.moves_money or None not in (request.amount, request.transaction_id)
 
 
+def _is_odd_stranger(call: Call) -> bool:
+    """Return whether the form of a user id that nobody has is the point, as in an attack."""
+    return (
+        call.why.account is KnownAs.UNKNOWN
+        and call.player is not None
+        and ORDINARY_ID.fullmatch(call.player) is None
+    )
+
+
 def _names(calls: Sequence[Call]) -> dict[str, str | None]:
     """Return a name for each user id; None is the main player."""
-    ids = dict.fromkeys(call.player for call in calls if call.player is not None)
+    ids = dict.fromkeys(
+        call.player for call in calls if call.player is not None and not _is_odd_stranger(call)
+    )
     return {id_: None if number == 0 else f"player{number + 1}" for number, id_ in enumerate(ids)}
 
 
