@@ -216,6 +216,8 @@ def test_what_is_not_answered_is_owed_until_it_is() -> None:
             assert control.get("/journal/wait?method=refund&count=1&timeout_ms=20000")["timed_out"] is False
             control.api.state.delivery.drained(0.3)
         (given_up,) = control.get("/obligations")["undelivered"]
+        page = control.api.client.get("/console/undelivered").get_data(as_text=True)
+        assert "Nothing listens at 127.0.0.1:9 (connection refused)." in page
         control.do("PATCH", "/agents/demo", {"webhook_url": url})
         control.do("POST", f"/obligations/{given_up['number']}/deliver")
         assert control.get("/obligations")["counts"] == {"pending": 0, "undelivered": 0}

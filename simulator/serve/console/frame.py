@@ -157,7 +157,7 @@ def capital(text: str, lang: Lang) -> str:
 
 def sentence(text: str, lang: Lang) -> str:
     """Return a text as a sentence, with a capital letter and a full stop."""
-    return capital(text, lang) + ("" if not text or text[-1] in ".!?…:)" else ".")
+    return capital(text, lang) + ("" if not text or text[-1] in ".!?…:" else ".")
 
 
 def linked(text: str) -> Markup:

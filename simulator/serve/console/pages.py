@@ -41,7 +41,7 @@ from simulator.serve.console.requests import add_request_pages
 from simulator.serve.entries import SHARES, Entry, Filter, percentiles
 from simulator.serve.fields import FILTERS, WORDS, filter_of, lang_wanted, query_of, resumed_at
 from simulator.serve.journal import ANSWERED_MAX, Journal, Span
-from simulator.serve.obligations import State
+from simulator.serve.obligations import Obligation, State
 from simulator.serve.play.seats import Seats
 from simulator.serve.state import ServerState, derived_key
 from simulator.serve.streams import Feed, Row
@@ -218,11 +218,12 @@ def add_finding_pages(routes: Blueprint, frame: Frame) -> None:
     @routes.get("/console/undelivered")
     def undelivered_page() -> Response:
         query_of(request, *_VIEW)
-        pending, undelivered = delivery.pending(), delivery.undelivered()
+        pending, undelivered = delivery.pending()[:ROWS], delivery.undelivered()[:ROWS]
         return frame.page(
             "undelivered.html",
-            pending=pending[:ROWS],
-            undelivered=undelivered[:ROWS],
+            pending=pending,
+            undelivered=undelivered,
+            latest={each.number: _latest_attempt(each, journal) for each in (*pending, *undelivered)},
             pending_count=delivery.owing(State.DUE),
             now_ms=frame.state.clock.now_ms(),
         )
@@ -244,6 +245,11 @@ def add_finding_pages(routes: Blueprint, frame: Frame) -> None:
             columns=[(each, latency_columns(counts, each)) for each in CANVASES],
             height=HEIGHT,
         )
+
+
+def _latest_attempt(owed: Obligation, journal: Journal) -> Entry | None:
+    same = Filter(agent=owed.agent, method=owed.method.value, transaction_id=owed.transaction_id)
+    return next(iter(journal.latest(same, limit=1)), None)
 
 
 def add_rule_page(routes: Blueprint, frame: Frame) -> None:
