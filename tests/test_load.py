@@ -169,6 +169,8 @@ def test_calls_that_are_disturbed_on_purpose_are_judged_and_are_no_errors(tmp_pa
         (["--worker", "127.0.0.1", "--users", "2"], "--users is for the master"),
         (["--master", "--worker", "127.0.0.1"], "not both"),
         (["--worker", "5557"], "expected an address such as"),
+        (["--web", "0"], "expected an address such as"),
+        (["--max-p95", "0"], 'expected a duration above zero, found "0"'),
         (["--master", "--workers", "auto"], "--workers 8"),
         (["--master", "a..b"], "nothing can listen at a..b:5557: "),
         (["--config", "none.yaml"], "none.yaml cannot be read"),

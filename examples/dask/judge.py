@@ -30,7 +30,7 @@ def player_of(line: Line) -> str:
 
 def lines_of(file: str) -> Iterator[tuple[str, Line]]:
     with Path(file).open(encoding="utf-8") as text:
-        for each in text:
+        for each in filter(str.strip, text):
             yield each, json.loads(each)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from simulator.cli.options import settings_command
+from simulator.cli.options import reader_of, settings_command
 from simulator.core.findings import Outcome
 from simulator.errors import ExitCode
 from simulator.report.tally import EXIT_MEANINGS
@@ -35,17 +35,6 @@ LAB_S = 120.0
 LAB_SEED = 1
 
 
-def _seconds(_context: click.Context, _parameter: click.Parameter, text: str | None) -> float | None:
-    if text is None:
-        return None
-    kind = kinds.DURATION_ABOVE_ZERO_S
-    try:
-        seconds: float = kind.parse(text)
-    except ValueError as error:
-        raise click.BadParameter(f'{str(error) or f"expected {kind.expects}"}, found "{text}"') from None
-    return seconds
-
-
 def _part(_context: click.Context, _parameter: click.Parameter, text: str) -> tuple[int, int]:
     number, _, count = text.partition("/")
     if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
@@ -58,7 +47,7 @@ def _part(_context: click.Context, _parameter: click.Parameter, text: str) -> tu
     "--for",
     "seconds",
     metavar="DURATION",
-    callback=_seconds,
+    callback=reader_of(kinds.DURATION_ABOVE_ZERO_S),
     help="How long to explore.  [default: 60s, without --sessions]",
 )
 @click.option(

@@ -14,7 +14,7 @@ import click
 from click.core import ParameterSource
 
 from simulator.cli.judge_cmd import processors, summary_text
-from simulator.cli.options import settings_command
+from simulator.cli.options import read_as, reader_of, settings_command
 from simulator.cli.output import WholeFile
 from simulator.core.values import Frozen
 from simulator.errors import ExitCode, UsageError
@@ -73,26 +73,13 @@ class _Asked(Frozen, kw_only=True):
     reports: tuple[tuple[str, str], ...]
 
 
-def _duration(_context: click.Context, _parameter: click.Parameter, text: str | None) -> float | None:
-    return None if text is None else _parsed(kinds.DURATION_ABOVE_ZERO_S, text)
-
-
-def _milliseconds(_context: click.Context, _parameter: click.Parameter, text: str | None) -> int | None:
-    return None if text is None else int(_parsed(kinds.DURATION_MS, text))
-
-
-def _parsed(kind: kinds.ValueKind, text: str) -> float:
-    try:
-        value: float = kind.parse(text)
-    except ValueError as error:
-        raise click.BadParameter(f'{str(error) or f"expected {kind.expects}"}, found "{text}"') from None
-    return value
+_duration, _milliseconds = reader_of(kinds.DURATION_ABOVE_ZERO_S), reader_of(kinds.DURATION_MS)
 
 
 def _pause(_context: click.Context, _parameter: click.Parameter, text: str) -> tuple[float, float]:
     least, dots, most = text.partition("..")
-    low = _parsed(kinds.DURATION_S, least)
-    high = _parsed(kinds.DURATION_S, most) if dots else low
+    low = read_as(kinds.DURATION_S, least)
+    high = read_as(kinds.DURATION_S, most) if dots else low
     if high < low:
         raise click.BadParameter(f'the range ends before it begins, found "{text}"')
     return low, high
@@ -131,7 +118,9 @@ def _address(_context: click.Context, parameter: click.Parameter, text: str | No
         host, colon, port = _LISTENS.get(parameter.name or "", ""), ":", text
     elif not colon or "]" in port or (":" in host and "[" not in host):
         host, port = text, str(PORT)
-    if not port.isdecimal() or not 0 <= int(port) <= 65535 or not host:
+    # A master may take any free port, which it prints.
+    least = 0 if parameter.name == "master" else 1
+    if not port.isdecimal() or not least <= int(port) <= 65535 or not host:
         raise click.BadParameter(f'expected an address such as 10.0.0.5 or 10.0.0.5:{PORT}, found "{text}"')
     return host.strip("[]"), int(port)
 

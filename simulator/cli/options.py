@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from simulator.settings.kinds import ValueKind
 from simulator.settings.rows import Section, Setting
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -41,6 +42,19 @@ class SettingOption(click.Option):
         if self.setting.default is not None and not (self.setting.is_switch or self.setting.is_counted):
             notes.append(f"default: {self.setting.default}")
         return flags, self.setting.help + (f"  [{', '.join(notes)}]" if notes else "")
+
+
+def read_as(kind: ValueKind, text: str) -> Any:
+    """Return the value of an option that is no setting. Raises BadParameter."""
+    try:
+        return kind.parse(text)
+    except ValueError as error:
+        raise click.BadParameter(f'{str(error) or f"expected {kind.expects}"}, found "{text}"') from None
+
+
+def reader_of(kind: ValueKind) -> Callable[[click.Context, click.Parameter, str | None], Any]:
+    """Return the callback of such an option, whose value is None where it is not given."""
+    return lambda _context, _parameter, text: None if text is None else read_as(kind, text)
 
 
 class SettingsCommand(click.Command):
