@@ -284,6 +284,19 @@ def test_calls_at_once_are_sent_at_once_and_as_many_of_them(tmp_path: Path) -> N
     assert two.players["player"].balance == 0
 
 
+def test_a_player_is_blocked_where_it_was_and_what_has_no_bytes_is_told(tmp_path: Path) -> None:
+    lines = [
+        exchange(1, 1, 2),
+        exchange(2, 3, 4, account="blocked"),
+        exchange(3, 5, 6, account="blocked"),
+        exchange(4, 7, 8, method=None, transaction_id=None, amount=None, game_id=None, form="malformed"),
+    ]
+    (tmp_path / "a.ndjson").write_text("\n".join(lines))
+    text = record("a.ndjson", tmp_path)
+    assert steps(text) == ["bet: 1.00", "block", "bet: 1.00", "bet: 1.00"]
+    assert "# Left out, since a scenario file cannot hold their bytes: 1 of the recorded calls." in text
+
+
 def test_what_other_tools_captured_passes_on_a_right_wallet(tmp_path: Path) -> None:
     for number, (bodies, _) in enumerate(SENT.values()):
         (tmp_path / "traffic").write_text(har(*bodies))
