@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import simulator
+from simulator.core.languages import Lang
 from simulator.core.webhooks import Method
 from simulator.law.rules import GROUPS, Rule, UnknownRule, checks, rule, rule_ids, rule_of, rules, words_of
 from simulator.law.situations import Situation
@@ -50,6 +51,17 @@ def test_each_rule_explains_itself(each: Rule) -> None:
         assert len(text) >= 10
         assert text.endswith((".", ")", "?"))
         assert "  " not in text
+
+
+ENGLISH = re.compile(r"\b(?:the|The|a|of|and|our|Our|All|on|from)\b")
+
+
+@pytest.mark.parametrize("lang", [Lang.TURKISH, Lang.PORTUGUESE])
+def test_who_asks_for_a_rule_is_said_in_every_language(lang: Lang) -> None:
+    """Names and codes stay as they are; a source that is a sentence has its translation."""
+    found = rules(lang)
+    stayed = {id for id, each in rules().items() if found[id].source == each.source}
+    assert {id for id in stayed if ENGLISH.search(found[id].source)} == set()
 
 
 def test_no_two_rules_have_the_same_title_or_meaning() -> None:
