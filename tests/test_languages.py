@@ -189,6 +189,7 @@ def test_sentences_that_were_put_together_are_said_one_by_one(lang: Lang) -> Non
     words = Words(lang)
     assert words(f"{one}; {other}") == f"{words(one)}; {words(other)}"
     assert words(f"{one}\n{other}") == f"{words(one)}\n{words(other)}"
+    assert words(f"{one}\ncurl -s http://h") == f"{words(one)}\ncurl -s http://h"
     assert words(one) != one
 
 

@@ -63,8 +63,9 @@ def frame(sighting: Sighting, style: FrameStyle) -> list[str]:
     prepared = finding.phase is Phase.PREPARATION
     place = None if prepared else finding.place or (sighting.scenario.place if sighting.scenario else None)
     gutter = max(2, len(str(place.line))) if place else 2
+    where = sighting.where if sighting.scenario else style.say(sighting.where)
     return [
-        f"{word}  {ink.strong(visible(sighting.where))}  {visible(sighting.name)}".rstrip(),
+        f"{word}  {ink.strong(visible(where))}  {visible(sighting.name)}".rstrip(),
         headline(finding, style),
         *_source(finding, None if prepared else sighting.scenario, gutter, style),
         *_fact("seen as", visible(sighting.seen_as), gutter, style),

@@ -270,8 +270,9 @@ def _said(text: str, lang: Lang, depth: int = 0) -> str:
     between = next((each for each in _BETWEEN if each in text), "")
     parts = text.split(between) if between else []
     each_said = [_said(part, lang, depth + 1) for part in parts]
-    if parts and all(one != other for one, other in zip(parts, each_said, strict=True)):
-        # Sentences that were put together, and not one that has a semicolon.
+    lines = between == _BETWEEN[0]
+    if parts and (lines or all(one != other for one, other in zip(parts, each_said, strict=True))):
+        # Lines, or sentences that were put together, and not one that has a semicolon.
         return between.join(each_said)
     for sentence in catalogue.patterns:
         found = sentence.values_in(text)
