@@ -17,8 +17,9 @@ from simulator.core.calls import CallForm, Operation
 from simulator.core.findings import Outcome
 from simulator.core.money import Money, money_text
 from simulator.core.webhooks import Method
-from simulator.history.check import HistoryVerdict, check_history
+from simulator.history.check import TRIES, HistoryVerdict, Trial, check_history
 from simulator.history.operations import ends_quietly, hide_concurrent_balances
+from simulator.history.problem import Start
 from simulator.history.quick import InTurn
 from simulator.law.book import Terms
 
@@ -47,6 +48,7 @@ class Compared:
     verdict: HistoryVerdict
     literal: tuple[str, str, int]
     followed: bool
+    pieced: bool
     hides_loss: bool | None = None
     """Whether some effect may be lost although an order explains every answer; None if that was not asked."""
 
@@ -56,7 +58,8 @@ class Compared:
         said = (str(self.verdict.verdict), str(self.verdict.money), self.verdict.tier)
         right = not self.valid or self.literal[2] <= (2 if self.then_read else 1)
         sure = self.verdict.tier != 1 or self.verdict.doubt is not None or not self.hides_loss
-        return said == self.literal and right and sure and (not self.followed or self.literal[2] == 1)
+        found = self.followed or self.pieced
+        return said == self.literal and right and sure and (not found or self.literal[2] == 1)
 
 
 def compare(seed: int) -> Compared:
@@ -90,11 +93,15 @@ def compare(seed: int) -> Compared:
         valid, foreign = False, frozenset(each.index for each in history if chance.random() < 0.4)
     verdict = check_history(Money(recipe.opening), history, terms=terms, foreign=foreign)
     literal = literal_verdict(recipe.opening, history, terms, foreign)
-    followed = terms == Terms() and not foreign and is_followed(recipe.opening, history)
+    plain = terms == Terms() and not foreign
+    followed = plain and is_followed(recipe.opening, history)
+    pieced = plain and is_pieced(recipe.opening, history)
     hides = None
     if len(history) <= OPEN_MAX and terms == Terms() and not foreign and literal[2] == 1 and is_open(history):
         hides = hides_loss(recipe.opening, history)
-    return Compared(seed, recipe.opening, history, valid, recipe.then_read, verdict, literal, followed, hides)
+    return Compared(
+        *(seed, recipe.opening, history, valid, recipe.then_read, verdict, literal, followed, pieced, hides)
+    )
 
 
 def compare_unanswered(seed: int, chance: random.Random) -> Compared:
@@ -119,6 +126,7 @@ def compare_unanswered(seed: int, chance: random.Random) -> Compared:
     return Compared(
         *(seed, recipe.opening, history, not recipe.loses, False, verdict, literal),
         followed=is_followed(recipe.opening, history),
+        pieced=is_pieced(recipe.opening, history),
         hides_loss=hides,
     )
 
@@ -127,6 +135,12 @@ def is_followed(opening: int, history: Sequence[Operation]) -> bool:
     """Whether the calls, as lines of a file, are right for the judge that takes them one after the other."""
     in_turn = InTurn(opening, 1)
     return all(in_turn.takes(line_of(each), each.player) for each in history)
+
+
+def is_pieced(opening: int, history: Sequence[Operation]) -> bool:
+    """Whether an order is found in pieces, as those of long histories are looked for."""
+    trial = Trial([Start(opening)], Terms(), (), TRIES)
+    return any(trial.in_pieces(history, size) for size in (1, 2))
 
 
 def line_of(each: Operation) -> dict[str, object]:
@@ -210,6 +224,7 @@ def disagreements(seeds: range, counts: Counter[str]) -> Iterator[Compared]:
         _, money, tier = compared.literal
         counts[f"tier {tier}, money {money}" + (", right wallet" if compared.valid else "")] += 1
         counts["followed call by call"] += compared.followed
+        counts["found in pieces"] += compared.pieced
         if compared.hides_loss is not None:
             said = "doubted" if compared.verdict.doubt else "sure"
             counts[

@@ -150,6 +150,8 @@ def campaign(
 
 def main(seed: str = "1", slow_s: str = str(SLOW_S)) -> int:
     """End all runs, print what came of them, and return 1 if something is not as it should be."""
+    # A shell starts what it runs in the background with interrupts ignored, and the runs would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     numbers = [*(SIGNALS[each % len(SIGNALS)] for each in range(INTERRUPTED)), *[signal.SIGKILL] * KILLED]
     with tempfile.TemporaryDirectory() as folder:
         ends = campaign(Path(folder), numbers, int(seed), CALLS_MAX, float(slow_s))

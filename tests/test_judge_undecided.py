@@ -234,3 +234,12 @@ def test_a_crowd_of_equal_amounts_is_decided(seed: int) -> None:
     """An order is followed only as long as what must come next is within its reach."""
     verdict = check_history(ENOUGH, crowd(600, 80, random.Random(seed)))
     assert verdict.verdict is Consistency.CONSISTENT
+
+
+def test_a_long_history_is_judged_in_pieces_and_one_lost_effect_in_it_is_found() -> None:
+    """Each piece begins where the order of the one before has led."""
+    calls = crowd(3_200, 8, random.Random(1))
+    assert check_history(ENOUGH, calls).verdict is Consistency.CONSISTENT
+    gain = 100 if calls[1_599].method is WIN else -100
+    later = [replace(each, balance=Money(int(each.balance or 0) - gain)) for each in calls[1_600:]]
+    assert check_history(ENOUGH, [*calls[:1_600], *later], budget=10).verdict is not Consistency.CONSISTENT

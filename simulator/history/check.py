@@ -33,7 +33,7 @@ from simulator.history.refuters import (
     overdrafts,
     sums,
 )
-from simulator.history.search import Answer, Proposed, Search
+from simulator.history.search import Answer, Pieces, Proposed, Search
 from simulator.history.walks import Walks
 from simulator.law.book import Book, Terms
 from simulator.law.situations import Situation
@@ -175,7 +175,9 @@ class _History:
                 return self._money_wrong(wrong)
             strict = self._trial.strict(self._operations, strict.answer)
         if strict.answer is Answer.ORDER:
-            doubt = None if self._sums_prove else self._trial.doubt(self._operations, strict.path)
+            settled = not any(each.is_unknown for each in self._operations if each.method.moves_money)
+            sure = settled or self._sums_prove
+            doubt = None if sure else self._trial.doubt(self._operations, strict.path)
             final = _balances(strict)
             return HistoryVerdict(_CONSISTENT, MoneyVerdict.RIGHT, 1, final_balances=final, doubt=doubt)
         then_read = self._trial.then_read(self._operations)
@@ -344,6 +346,8 @@ STEPS_MAX = 100
 STEPS_EACH = 2_000
 """And for each operation."""
 
+PIECE = 500
+
 LONG = 800
 
 LOST_BUDGET = 2_000
@@ -384,7 +388,31 @@ class Trial:
 
     def quick(self, operations: Sequence[Operation]) -> Found:
         """Look for an order that explains every answer, almost without trying alternatives."""
-        return self._search(operations, min(self._budget, QUICK_BUDGET), then_read=False)
+        found = self.in_pieces(operations) if len(operations) > PROPOSED_MAX else None
+        return found or self._search(operations, min(self._budget, QUICK_BUDGET), then_read=False)
+
+    def in_pieces(self, operations: Sequence[Operation], size: int = PIECE) -> Found | None:
+        """Look for an order of a long history in pieces of about that size; None if none was found."""
+        start = self._starts[0]
+        if len(self._starts) > 1 or not Pieces.suits(operations, start):
+            return None
+        balance = Pieces(operations, start, self._piece, size).balance()
+        return None if balance is None else Found(Answer.ORDER, balance)
+
+    def _piece(
+        self, piece: Sequence[Operation], start: Start, recurring: Collection[str], horizon: int
+    ) -> Search | None:
+        def case() -> Case:
+            foreign = self._foreign
+            return Case(piece, start, then_read=False, foreign=foreign, recurring=recurring, horizon=horizon)
+
+        search = Search(case(), self._terms, QUICK_BUDGET)
+        if search.run() is Answer.ORDER:
+            return search
+        walked = case()
+        order = Walks(walked, WAYS, STEPS_EACH * len(piece)).order()
+        search = Proposed(walked, self._terms, order or ())
+        return search if order is not None and search.run() is Answer.ORDER else None
 
     def strict(self, operations: Sequence[Operation], known: Answer = Answer.GAVE_UP) -> Found:
         """Look for an order that explains every answer. `known` is what the quick search has found."""

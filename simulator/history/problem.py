@@ -40,7 +40,8 @@ class Case:
     `idlers`: attempts that may have to be taken as soon as possible; `idlers_at`: those that need a certain
     balance. `movers`: attempts that may happen at any balance. `unknowns`: attempts that may never happen;
     `arrivals`: those of them that affect others even then. `shows_at`, only with `then_read`: by the
-    balance that is shown.
+    balance that is shown. `recurring` are ids of later calls, which are not among these operations, and
+    attempts that are not over at the `horizon` need not be explained: their answers may tell of such calls.
     """
 
     def __init__(
@@ -50,8 +51,12 @@ class Case:
         *,
         then_read: bool,
         foreign: Collection[int] = (),
+        recurring: Collection[str] = (),
+        horizon: int = FOREVER,
     ) -> None:
         self.start = start
+        self.horizon = horizon
+        self._recurring = recurring
         self.then_read = then_read
         self.games: dict[str | None, RoundsOfGame] = {}
         self.groups: dict[str, Group] = {}
@@ -92,7 +97,7 @@ class Case:
         if group is not None:
             return group
         known = [self.start.entry(method, id_) for method in _MONEY]
-        if counted[id_] == 1 and known == [None, None, None]:
+        if counted[id_] == 1 and known == [None, None, None] and id_ not in self._recurring:
             return _LONELY
         group = self.groups[id_] = Group(len(self.groups))
         group.bet, group.win, group.refund = known
@@ -154,7 +159,7 @@ class Case:
         self.unknowns = Lane(unknowns)
         stepping = {id(each): each for found in effects.values() for each in found}
         self.steps = Lane(sorted(stepping.values(), key=_sent))
-        answered = [each for each in self.attempts if not each.unknown]
+        answered = [each for each in self.attempts if not each.unknown and each.deadline < self.horizon]
         self.arrivals = Lane([each for each in unknowns if not each.group.lonely])
         self.by_deadline = sorted(answered, key=lambda each: each.deadline)
 
@@ -300,6 +305,25 @@ def _possible_moves(attempt: Attempt) -> set[int]:
 # --- where a history starts -----------------------------------------------------------------------
 
 
+class Earlier:
+    """What earlier calls of the same history have left of their ids; other ids do not stand for these."""
+
+    def __init__(self) -> None:
+        self.entries: dict[tuple[Method, str], Entry] = {}
+
+    def entry(self, method: Method, transaction_id: str) -> Entry | None:
+        """Return what is known of that id."""
+        return self.entries.get((method, transaction_id))
+
+    def used_otherwise(self, _request: WebhookRequest) -> bool:
+        """Return False: an id that stands for another call has an entry."""
+        return False
+
+    def used_by_another(self, _request: WebhookRequest) -> bool:
+        """Return False: the history tells which ids are foreign."""
+        return False
+
+
 class Start(Frozen):
     """One state that a wallet may be in when a history begins: its balance, and the ids and games it knows.
 
@@ -310,7 +334,7 @@ class Start(Frozen):
     order: int = 0
     games: Mapping[str | None, tuple[int, int]] = field(default_factory=dict)
     pending: tuple[Operation, ...] = ()
-    world: World | None = None
+    world: World | Earlier | None = None
 
     def entry(self, method: Method, transaction_id: str) -> Entry | None:
         """Return what is known of that id."""

@@ -8,18 +8,21 @@ which attempt to try first, and the search that only tries one proposed order.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import gc
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from enum import StrEnum
 from itertools import islice
 
-from simulator.core.calls import FOREVER
+from simulator.core.calls import FOREVER, Operation
 from simulator.core.findings import Outcome
 from simulator.core.money import Money
+from simulator.core.webhooks import Method
 from simulator.history.attempts import Attempt, TooManySums, certain_move, possible_steps, sums_of
-from simulator.history.problem import Case
+from simulator.history.problem import Case, Earlier, Start
 from simulator.history.wallet import ModelWallet, Step
 from simulator.law.book import Terms
-from simulator.law.roles import Applied, Tombstone
+from simulator.law.roles import Applied, Pending, Tombstone
 
 Choice = tuple[Step, ...]
 """A step; none, where the effect that is lost is overwritten."""
@@ -358,3 +361,74 @@ class Proposed(Search):
         expected = [each for each in steps if each.branch and each.branch.moves == attempt.moves]
         for step in (expected or steps)[:1]:
             yield (step,)
+
+
+# --- long histories, piece by piece ---------------------------------------------------------------
+
+
+class Pieces:
+    """Looks for an order of a long history in pieces, so that it needs no more memory than for one.
+
+    `find` searches one piece, up to a moment at which its last calls are not over. Only the first half of the
+    order is kept, so that it leads on. Where the pieces have an order, so has the history; where not, nothing
+    is proven.
+    """
+
+    def __init__(
+        self,
+        operations: Sequence[Operation],
+        start: Start,
+        find: Callable[[Sequence[Operation], Start, Collection[str], int], Search | None],
+        size: int,
+    ) -> None:
+        self._later = iter(sorted(operations, key=lambda each: each.sent_ns))
+        self._start = start
+        self._find = find
+        self._size = size
+        self._left = Counter(each.transaction_id for each in operations if each.transaction_id is not None)
+        self._recurring = {id_ for id_, count in self._left.items() if count > 1}
+        self._earlier = Earlier()
+
+    @staticmethod
+    def suits(operations: Sequence[Operation], start: Start) -> bool:
+        """Return whether each piece only has to know the balance and the ids before it."""
+        return start.world is None and not any(
+            each.method.moves_money
+            and (each.is_unknown or (each.outcome is Outcome.REFUSED and each.method is not Method.BET))
+            for each in operations
+        )
+
+    def balance(self) -> int | None:
+        """Return the balance at the end of an order, or None where no order was found."""
+        piece: list[Operation] = []
+        start = self._start
+        while True:
+            ahead = self._size + len(piece)
+            more = list(islice(self._later, ahead))
+            piece += more
+            last = len(more) < ahead
+            search = self._find(piece, start, self._recurring, FOREVER if last else more[-1].sent_ns)
+            if search is None or last:
+                return None if search is None else search.wallet.balance
+            search.wallet.undo_to(search.wallet.mark_after(more[len(more) // 2].sent_ns))
+            kept = [each.operation for each in search.case.attempts if not each.done]
+            if len(kept) == len(piece):
+                return None
+            self._keep(search.case, piece, kept)
+            start = Start(search.wallet.balance, search.wallet.order, world=self._earlier)
+            piece = kept
+            # What a search holds refers to itself, and the collector is off while histories are judged.
+            del search
+            gc.collect(0)
+
+    def _keep(self, case: Case, piece: Sequence[Operation], kept: Sequence[Operation]) -> None:
+        """Keep what is known of the ids that will be needed again."""
+        self._left.subtract(each.transaction_id for each in piece if each.transaction_id is not None)
+        self._left.update(each.transaction_id for each in kept if each.transaction_id is not None)
+        for id_, group in case.groups.items():
+            for method in (Method.BET, Method.WIN, Method.REFUND):
+                entry = group.entry(method)
+                if self._left[id_] and entry is not None and not isinstance(entry, Pending):
+                    self._earlier.entries[method, id_] = entry
+                else:
+                    self._earlier.entries.pop((method, id_), None)

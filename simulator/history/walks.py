@@ -76,6 +76,9 @@ def _elements(case: Case) -> list[_Element]:
         found += of_id
         if of_id:
             effects[key, method] = of_id[0]
+    for element in found:
+        if element.deadline >= case.horizon:
+            element.deadline = FOREVER
     found.sort(key=lambda element: element.deadline)
     for place, element in enumerate(found):
         element.place, element.bit = place, 1 << place

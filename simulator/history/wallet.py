@@ -200,6 +200,17 @@ class ModelWallet(WalletState):
         self._change(self, "owed", moves)
         self._rehash(_LOST)
 
+    def mark_after(self, moment: int) -> int:
+        """Return the mark after the last step of an attempt that had to be over before that moment."""
+        steps = [place for place, each in enumerate(self._log) if not isinstance(each[1], str)]
+        due = -1
+        for place in steps:
+            attempt = self._log[place][0]
+            assert isinstance(attempt, Attempt)
+            if attempt.deadline < moment:
+                due = place
+        return next((place for place in steps if place > due), len(self._log))
+
     def undo_to(self, mark: int) -> None:
         """Undo all changes since that moment."""
         log = self._log
