@@ -6,6 +6,8 @@ import json
 import os
 import signal
 import stat
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -308,3 +310,25 @@ def test_a_run_that_cannot_lock_its_players_runs_and_says_it(folder: Path) -> No
         done = simulate("run", "short.yaml", *flags, folder=folder, TMPDIR=str(folder))
     assert done.returncode == ExitCode.PASSED
     assert "players cannot be locked in " in done.stdout
+
+
+MANY_PLAYERS = """
+import resource, socket, sys
+from simulator.run.players import PlayerLocks
+soft, hard = map(int, sys.argv[1:3])
+resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+with PlayerLocks("http://many.test/") as locks:
+    print(locks.take([str(number) for number in range(200)]))
+    socket.socket().close()
+"""
+
+
+@pytest.mark.parametrize(
+    ("hard", "said"), [(4_000, ""), (100, "Too many open files (ulimit -n allows more)")]
+)
+def test_more_players_than_files_may_be_open(hard: int, said: str) -> None:
+    """The soft limit is raised; where that is not allowed it is told, and the run can open files still."""
+    program = [sys.executable, "-c", MANY_PLAYERS, "64", str(hard)]
+    done = subprocess.run(program, capture_output=True, text=True, check=True)
+    assert said in done.stdout
+    assert bool(done.stdout.strip()) == bool(said)

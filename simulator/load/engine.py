@@ -41,6 +41,7 @@ from simulator.load.plan import LoadPlan, MixedSession, read_plan, sessions_of
 from simulator.load.record import LINES, PART, Recorder
 from simulator.load.sessions import Desk, LoadEnded, Schedule, Sessions, UserPlayers
 from simulator.run.context import secrets_of, target_of
+from simulator.run.players import allow_files
 from simulator.settings.wire import wire_profile
 from simulator.wire.sender import DirectSender
 
@@ -126,6 +127,8 @@ class Work:
         self, job: Job, plan: LoadPlan, environment: Environment, name: str, workers: int = 1
     ) -> None:
         settings, profile = job.settings, wire_profile(job.settings.wire)
+        # Each user has a connection.
+        allow_files(plan.users)
         self.plan = plan
         self.mix: list[MixedSession] = sessions_of(plan)
         self.ended = Event()

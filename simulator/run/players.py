@@ -5,9 +5,11 @@ Two runs with one player would each take the calls of the other for someone else
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
+import resource
 import signal
 import tempfile
 import threading
@@ -60,9 +62,12 @@ class PlayerLocks(ExitStack):
 
     def take(self, players: Sequence[str]) -> str:
         """Lock those that are free; return a sentence if another run has some, or if none can be locked."""
+        allow_files(len(players))
         try:
             used = [player for player in players if not self._locked(player, self)]
         except OSError as error:
+            # The run needs files, too.
+            self.close()
             return f"{self._trouble(error)}; a run with the same player at the same time would not be noticed"
         if not used:
             return ""
@@ -74,6 +79,7 @@ class PlayerLocks(ExitStack):
 
     def wait_for(self, players: Sequence[str], wanted: int) -> tuple[str, ...]:
         """Wait until so many are free, and lock them. Raises UsageError if they cannot be locked."""
+        allow_files(wanted)
         while True:
             taken: list[str] = []
             with ExitStack() as tried:
@@ -105,7 +111,25 @@ class PlayerLocks(ExitStack):
         return True
 
     def _trouble(self, error: OSError) -> str:
-        return f"players cannot be locked in {self._folder}: {error.strerror}"
+        more = " (ulimit -n allows more)" if error.errno == errno.EMFILE else ""
+        return f"players cannot be locked in {self._folder}: {error.strerror}{more}"
+
+
+FILES_BESIDE = 1_000
+
+
+def allow_files(count: int) -> None:
+    """Let this process, and those that it starts, open so many files beside what it needs anyway.
+
+    Many systems begin with a limit of 1,024 or 256, which each process may raise by itself.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count + FILES_BESIDE
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class Cast:
