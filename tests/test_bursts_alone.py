@@ -11,7 +11,7 @@ import pytest
 from simulator import OperatorServer
 from simulator.cli import main
 from simulator.core.calls import Operation, Reading, Why, recorded_call
-from simulator.core.findings import Outcome
+from simulator.core.findings import Finding, Outcome
 from simulator.core.money import Money
 from simulator.core.webhooks import Method, WebhookRequest
 from simulator.errors import ExitCode
@@ -207,6 +207,21 @@ def test_calls_that_are_refused_alone_as_well_are_a_mistake(tmp_path: Path) -> N
     assert run.exit_code is ExitCode.FOUND
 
 
+def judged_together(calls: list[Operation], after: int, known: Situation | None = None) -> list[Finding]:
+    """What is found in calls of one player that overlapped, with 100.00 before and a balance after them."""
+    request = WebhookRequest(Method.BALANCE, "p")
+    read = recorded_call(request, Reading(Outcome.ACCEPTED, Money(after)), Why(None, ""))
+    referee = Referee(Findings(), mistakes=Counter() if known is None else Counter([known]))
+    referee.open("p", Money(100_00))
+    judging = referee.burst("p", calls, read)
+    next(judging)
+    while True:
+        try:
+            judging.send(read)
+        except StopIteration as ended:
+            return list(ended.value.findings)
+
+
 @pytest.mark.parametrize(("after", "cause"), [(100_00, "concurrent-wrong"), (93_00, "late-bet-taken")])
 def test_a_stake_that_came_back_is_no_late_bet(after: int, cause: str) -> None:
     """A refund answers the balance before it; the money after it shows whether the bet was taken as well."""
@@ -220,16 +235,15 @@ def test_a_stake_that_came_back_is_no_late_bet(after: int, cause: str) -> None:
         Operation(n, "p", method, "b", Money(7_00), "G", sent, answered, Outcome.ACCEPTED, Money(balance))
         for n, (method, sent, answered, balance) in enumerate(table)
     ]
-    request = WebhookRequest(Method.BALANCE, "p")
-    read = recorded_call(request, Reading(Outcome.ACCEPTED, Money(after)), Why(None, ""))
-    referee = Referee(Findings())
-    referee.open("p", Money(100_00))
-    judging = referee.burst("p", calls, read)
-    next(judging)
-    ruling = None
-    while ruling is None:
-        try:
-            judging.send(read)
-        except StopIteration as ended:
-            ruling = ended.value
-    assert [finding.cause for finding in ruling.findings] == [cause]
+    assert [finding.cause for finding in judged_together(calls, after)] == [cause]
+
+
+def test_a_cent_that_is_off_in_between_may_have_been_cut() -> None:
+    """A wallet that cuts cents may lose one and win it back: only an answer shows it then."""
+    calls = [
+        Operation(n, "p", Method.BET, f"b{n}", Money(amount), "G", n, 10 + n, Outcome.ACCEPTED, Money(shown))
+        for n, (amount, shown) in enumerate([(5_00, 95_01), (3_00, 92_00)])
+    ]
+    (finding,) = judged_together(calls, 92_00, known=Situation.CENT_OFF)
+    assert finding.cause == "cent-off"
+    assert {"cents-cut", "money-kept-as-float"} <= {other.cause for other in finding.may_be}

@@ -173,6 +173,9 @@ class BurstJudging(Judging):
         moved = {each.method for each in calls if each.method.moves_money} | account.methods_in_question
         around = Around(account.in_question, self._beside, disproved=account.traffic.disproved(moved))
         may_be = of_burst(account.book, around, calls, gap, vague=vague)
+        if situation is Situation.CENT_OFF and not gap:
+            # Only an answer in between was off: what cuts cents may have made good what it had lost.
+            may_be = may_be.also(Situation.CENTS_CUT, Situation.MONEY_KEPT_AS_FLOAT)
         may_be = or_never_stored(account, situation, self._plausible(account, may_be, moved), balance)
         return may_be.also(*(READS_WRONGLY if situation in READS_WRONGLY else ()))
 
