@@ -110,6 +110,7 @@ def test_calls_that_were_in_flight_together_are_drawn_as_bars() -> None:
     assert page.count('<rect class="lane"') == 1
     assert page.count('<rect class="open"') == 1
     assert "bet@5 of 3.91</text>" in page
+    assert "win@6 is the win that line 6 of the scenario sends" in page
     other = a_finding(lanes=("something else",))
     page = told("html", [start(), *ran(a_scenario(), Verdict.FAILED, other), end(ExitCode.FOUND)])
     assert '<pre class="lanes">something else</pre>' in page
