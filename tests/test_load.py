@@ -10,7 +10,9 @@ import signal
 import subprocess
 import sys
 import threading
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -23,11 +25,26 @@ import load_lab
 import simulator.report
 import small_wallet
 from command_line import in_process, simulate
+from simulator.archive.following import Verdicts
 from simulator.cli.load_cmd import command
-from simulator.core.calls import CallForm, Form, UnsentCall, Why
-from simulator.core.webhooks import Method, WebhookRequest, WireRequest
+from simulator.core.call_lines import call_object, line_text
+from simulator.core.calls import Call, CallForm, Form, Reading, UnsentCall, Why
+from simulator.core.findings import Outcome
+from simulator.core.money import Money
+from simulator.core.webhooks import (
+    Exchange,
+    Method,
+    NoReply,
+    NoReplyKind,
+    Reply,
+    WebhookRequest,
+    WireRequest,
+)
 from simulator.errors import UsageError
+from simulator.load.figures import Figures, Percentiles, figures_of
 from simulator.load.job import Job
+from simulator.load.launch import LoadResult, WorkerRecord
+from simulator.load.outcome import Thresholds, outcome_of
 from simulator.load.record import SLOT_BYTES, SLOTS, Recorder
 from small_wallet import Answer, Fields, SmallWallet
 
@@ -184,6 +201,82 @@ def test_bad_input_gets_a_sentence_before_anything_is_sent(
     done = in_process("load", *target, "--for", "700ms", *flags, folder=tmp_path)
     assert done.returncode == 4
     assert said in done.stderr
+
+
+def recorded(number: int, took_ms: int | None, fault: str | None = None) -> str:
+    """The line of a bet that was sent in second `number` of a worker's clock."""
+    request = WebhookRequest(Method.BET, "1000", Money(100), f"t{number}", "SLOT_001")
+    sent = number * 1_000_000_000
+    answered = None if took_ms is None else sent + took_ms * 1_000_000
+    reply = Reply(200, (), b"") if took_ms is not None else NoReply(NoReplyKind.TIMEOUT, "no answer in time")
+    exchange = Exchange(request, WireRequest(b"{}"), reply, sent, answered, fault=fault)
+    outcome = Outcome.ACCEPTED if took_ms is not None else Outcome.UNKNOWN
+    form = Form(CallForm.CANONICAL, request)
+    return line_text("exchange", call_object(Call(exchange, Reading(outcome), form, Why(None, "step"))))
+
+
+def test_the_figures_are_those_of_the_records(tmp_path: Path) -> None:
+    """Of two workers whose clocks differ; what was disturbed on purpose is no answer and no error."""
+    for worker, clock, numbers in (("a", 0, range(1, 61)), ("b", 1_000, range(1_061, 1_101))):
+        lines = [f'{{"type":"worker","monotonic_ns":{clock * 10**9},"unix_ns":5000000000}}\n']
+        lines += [recorded(number, number % 1_000) for number in numbers]
+        (tmp_path / f"{worker}.ndjson").write_text("".join(lines))
+    with (tmp_path / "b.ndjson").open("a") as more:
+        more.write(
+            recorded(1_101, None) + recorded(1_102, 900, "duplicate") + recorded(1_103, None, "timeout")
+        )
+    figures = figures_of([tmp_path / "a.ndjson", tmp_path / "b.ndjson"])
+    assert figures.latencies == Percentiles(100, 50.0, 95.0, 99.0, 100.0)
+    assert (figures.calls, figures.errors, figures.disturbed) == (103, 1, 2)
+    assert figures.reasons == (("no answer in time", 1),)
+    assert round(figures.seconds) == 102
+    assert figures.clocks == {"1000": ("a", 1_000_000_000)}
+    assert figures.unread == ("1000",)
+    assert [each.calls_per_s for each in figures.moments[1:4]] == [1.0, 1.0, 1.0]
+
+
+WORKED = WorkerRecord(name="worker-1", file=Path("f"), sent=10, recorded=10)
+
+COUNTED = Figures(
+    calls=10, seconds=1.0, errors=1, refused=0, disturbed=0, details=0, reasons=(), moments=(),
+    latencies=Percentiles(9, 1.0, 20.0, 30.0, 40.0), by_method=(("bet", 10, None),),
+    clocks={"1000": ("worker-1", 0)}, unread=(),
+)  # fmt: skip
+
+JUDGED = Verdicts(ranks=Counter({0: 1}), calls=10)
+
+CAME_OF_IT: dict[str, tuple[dict[str, Any], dict[str, Any], int, str]] = {
+    "right": ({}, {}, 0, "the money is right"),
+    "wrong money": ({"found": Verdicts(ranks=Counter({3: 1, 2: 1}), calls=10)}, {}, 1, "wrong under load"),
+    "a warning": ({"found": Verdicts(ranks=Counter({1: 1}), calls=10)}, {}, 0, "the money is right"),
+    "a warning, strictly": (
+        {"found": Verdicts(ranks=Counter({1: 1}), calls=10)}, {"strict": True}, 1, "warnings count as errors",
+    ),
+    "undecided": ({"found": Verdicts(ranks=Counter({2: 1}), calls=10)}, {}, 6, "could be decided"),
+    "as slow as allowed": ({}, {"p95_ms": 20, "p99_ms": 30, "error_share": 0.1}, 0, "the money is right"),
+    "slow": ({}, {"p99_ms": 29}, 1, "p99 is 30.0 ms, --max-p99 allows 29 ms"),
+    "errors": ({}, {"error_share": 0.05}, 1, "10.00% of the calls got no usable answer"),
+    "interrupted": ({"interrupted": True}, {}, 2, "interrupted"),
+    "wrong, and interrupted": (
+        {"interrupted": True, "found": Verdicts(ranks=Counter({3: 1}), calls=10)}, {}, 1, "wrong under load",
+    ),
+    "one call too few was recorded": ({"workers": (replace(WORKED, sent=11),)}, {}, 6, "accounted for"),
+    "one call too few was judged": ({"found": Verdicts(ranks=Counter({0: 1}), calls=9)}, {}, 6, "accounted"),
+    "a worker was killed": ({"workers": (replace(WORKED, sent=None, killed=True),)}, {}, 6, "ended early"),
+    "no player for a user": ({"workers": (replace(WORKED, without_players=1),)}, {}, 6, "no player left"),
+    "a balance was not read": ({"figures": replace(COUNTED, unread=("1000",))}, {}, 6, "could not be read"),
+    "nothing was judged": ({"found": None, "why": "no answer", "unreachable": True}, {}, 7, "no answer"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("result", "asked", "code", "why"), CAME_OF_IT.values(), ids=CAME_OF_IT.keys())
+def test_what_came_of_a_load_decides_its_exit_code(
+    result: dict[str, Any], asked: dict[str, Any], code: int, why: str
+) -> None:
+    limits = Thresholds(**{name: most for name, most in asked.items() if name != "strict"})
+    base = LoadResult(workers=(WORKED,), figures=COUNTED, found=JUDGED)
+    outcome = outcome_of(replace(base, **result), limits, strict="strict" in asked)
+    assert (outcome.code, why in outcome.why) == (code, True), outcome.why
 
 
 class Tired(SmallWallet):
