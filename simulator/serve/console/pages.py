@@ -196,24 +196,40 @@ def add_session_page(routes: Blueprint, frame: Frame) -> None:
 
 
 def add_finding_pages(routes: Blueprint, frame: Frame) -> None:
-    """Add the pages of findings, undelivered calls and latencies."""
+    """Add the page of findings, and the page of a rule, to which they link."""
     delivery = frame.state.delivery
-    journal = delivery.journal
 
     @routes.get("/console/findings")
     def findings_page() -> Response:
         fields = query_of(request, *CAUSE_FILTERS, *_VIEW)
         causes = delivery.causes.all(**cause_filter_of(fields))
         verdict = delivery.causes.verdict()
+        wanted = {name: fields.text(name, "") for name in CAUSE_FILTERS}
         return frame.page(
             "findings.html",
             causes=causes,
             titles={each.cause: each.title for each in causes},
             verdict=verdict,
-            dismissed=len(verdict.causes) - len(delivery.causes.all()),
-            wanted={name: fields.text(name, "") for name in CAUSE_FILTERS},
+            dismissed=len(verdict.causes) - len(delivery.causes.all() if any(wanted.values()) else causes),
+            wanted=wanted,
             agents=[agent.code for agent in frame.state.agents.all()],
         )
+
+    @routes.get("/console/rules/<rule_id>")
+    def rule_page(rule_id: str) -> Response:
+        query_of(request, *_VIEW)
+        lang = lang_wanted(request)
+        try:
+            shown = rule(rule_id, lang)
+        except UnknownRule:
+            return frame.page("not_found.html", status=404)
+        return frame.page("rule.html", rule=shown, words=texts_in(REPORTS, lang))
+
+
+def add_call_pages(routes: Blueprint, frame: Frame) -> None:
+    """Add the pages of undelivered calls and of latencies."""
+    delivery = frame.state.delivery
+    journal = delivery.journal
 
     @routes.get("/console/undelivered")
     def undelivered_page() -> Response:
@@ -250,20 +266,6 @@ def add_finding_pages(routes: Blueprint, frame: Frame) -> None:
 def _latest_attempt(owed: Obligation, journal: Journal) -> Entry | None:
     same = Filter(agent=owed.agent, method=owed.method.value, transaction_id=owed.transaction_id)
     return next(iter(journal.latest(same, limit=1)), None)
-
-
-def add_rule_page(routes: Blueprint, frame: Frame) -> None:
-    """Add the page of a rule, to which findings link."""
-
-    @routes.get("/console/rules/<rule_id>")
-    def rule_page(rule_id: str) -> Response:
-        query_of(request, *_VIEW)
-        lang = lang_wanted(request)
-        try:
-            shown = rule(rule_id, lang)
-        except UnknownRule:
-            return frame.page("not_found.html", status=404)
-        return frame.page("rule.html", rule=shown, words=texts_in(REPORTS, lang))
 
 
 def add_compose_page(routes: Blueprint, frame: Frame) -> None:
@@ -368,7 +370,7 @@ def page_blueprint(state: ServerState, access: Access) -> Blueprint:
     add_player_pages(routes, frame)
     add_session_page(routes, frame)
     add_finding_pages(routes, frame)
-    add_rule_page(routes, frame)
+    add_call_pages(routes, frame)
     add_request_pages(routes, frame)
     add_explorer_page(routes, frame)
     add_connect_page(routes, frame)
