@@ -29,17 +29,28 @@ from simulator.cli.run_reports import open_reports
 from simulator.errors import ExitCode, SimulatorError
 from simulator.reference_operator import DEFECTS
 from simulator.report.events import Event, RunFinished, RunStarted
+from simulator.report.languages import ENGLISH, Words, lang_of_locale
 from simulator.run.suite import run_suite
 from simulator.settings import ReportKind, ReportTarget, RunSettings
+from simulator.settings.load import variables
 
 DEFECT = "refund-paid-twice"
 
-_CLOSING = """Next, try it yourself in two terminals; the rerun lines above work then, too:
-  {program} operator --port {port} --defect {defect}
-  {program} run --endpoint {endpoint} --player 1000
-To judge your own wallet, give its --endpoint and a --player that it knows.
-To play the game in your browser:
-  {program} demo --keep"""
+_DIALECT = "This is how the wallet behaves where integration guides differ; all of it is acceptable:"
+
+_AS_IT_SHOULD = "That run ends with exit code 1, as it should. The reports of both runs are in {folder}/."
+
+_OTHER_HALF = "The other half of an integration: your code calls the API, and games send you webhooks."
+
+_CLOSING = (
+    "",
+    "Next, try it yourself in two terminals; the rerun lines above work then, too:",
+    "  {program} operator --port {port} --defect {defect}",
+    "  {program} run --endpoint {endpoint} --player 1000",
+    "To judge your own wallet, give its --endpoint and a --player that it knows.",
+    "To play the game in your browser:",
+    "  {program} demo --keep",
+)
 
 _SUFFIXES = {ReportKind.JUNIT: "xml", ReportKind.JSON: "json", ReportKind.NDJSON: "ndjson"}
 
@@ -63,35 +74,34 @@ class DemoFailed(SimulatorError):
 @click.option("--keep", is_flag=True, help="Keep the game open at the end, to play, until Ctrl-C.")
 def command(folder: Path, seed: int, keep: bool) -> ExitCode:
     """Judge a correct wallet, then one with a defect; then play a game through the API."""
-    click.echo("1. The bundled suite runs against the example wallet, which is correct.\n")
+    say = Words(lang_of_locale(variables()))
+    click.echo(f"1. {say('The bundled suite runs against the example wallet, which is correct.')}\n")
     with embedded_operator() as operator:
         right = _run(
             settings_for(operator, jobs=4, seed=seed, reports=_targets(folder / "right"), quiet=True)
         )
     _expect(right, ExitCode.PASSED)
-    click.echo(
-        "\n   This is how the wallet behaves where integration guides differ; all of it is acceptable:"
-    )
+    click.echo(f"\n   {say(_DIALECT)}")
     for shown in right.dialect:
-        click.echo(f"   {shown.knob:<17} {shown.value:<11} {shown.evidence}")
-    click.echo(f"\n2. The same wallet has one defect now, {DEFECT}:")
-    click.echo(f"   {DEFECTS[DEFECT].description}\n")
+        click.echo(f"   {shown.knob:<17} {shown.value:<11} {say(shown.evidence)}")
+    click.echo(f"\n2. {say('The same wallet has one defect now, {defect}:', defect=DEFECT)}")
+    click.echo(f"   {say(DEFECTS[DEFECT].description)}\n")
     with embedded_operator(defects=(DEFECT,)) as operator:
         again = {"port": operator.http.port, "endpoint": operator.endpoint, "defect": DEFECT}
         wrong = _run(
             settings_for(operator, jobs=4, seed=seed, reports=_targets(folder / "defect"), quiet=True)
         )
     _expect(wrong, ExitCode.FOUND)
-    click.echo(
-        f"\nThat run ends with exit code 1, as it should. The reports of both runs are in {folder}/.\n"
-    )
-    click.echo("3. The other half of an integration: your code calls the API, and games send you webhooks.\n")
+    click.echo(f"\n{say(_AS_IT_SHOULD, folder=folder)}\n")
+    click.echo(f"3. {say(_OTHER_HALF)}\n")
     with served_simulator() as url:
-        game_url = play_through(url)
+        game_url = play_through(url, say)
         if keep:
-            click.echo(f"\nPlay it yourself: {game_url}\nThe game stays open until Ctrl-C.")
+            click.echo(f"\n{say('Play it yourself: {url}', url=game_url)}")
+            click.echo(say("The game stays open until Ctrl-C."))
             threading.Event().wait()
-    click.echo("\n" + _CLOSING.format(program=_program(), **again))
+    for line in _CLOSING:
+        click.echo(line.format(program=_program(), **again) if line.startswith(("  ", "\n")) else say(line))
     return ExitCode.PASSED
 
 
@@ -168,14 +178,15 @@ def served_simulator() -> Iterator[str]:
         process.wait(_STOP_S)
 
 
-def play_through(url: str) -> str:
+def play_through(url: str, say: Words = ENGLISH) -> str:
     """Authenticate, list, launch a game and play some rounds, printing each step; return the game's URL."""
     pair = f"{AGENT['token']}:{AGENT['secret_key']}".encode()
     token = _call(f"{url}/api/auth/authentication", base64.b64encode(pair).decode(), b"")["access_token"]
-    click.echo("   POST /api/auth/authentication   an access token for an hour")
+    click.echo(f"   POST /api/auth/authentication   {say('an access token for an hour')}")
     providers = _call(f"{url}/api/games/provider", token)["data"]
     games = _call(f"{url}/api/games/all", token)["data"]
-    click.echo(f"   GET  /api/games/provider, /all  {len(providers)} providers, {len(games)} games")
+    found = say("{providers} providers, {games} games", providers=len(providers), games=len(games))
+    click.echo(f"   GET  /api/games/provider, /all  {found}")
     game = games[0]
     query = urlencode(
         {
@@ -191,10 +202,11 @@ def play_through(url: str) -> str:
     game_url = str(_call(f"{url}/api/games/game_launch?{query}", token)["game_url"])
     click.echo(f"   GET  /api/games/game_launch     {game['name']}")
     opened = _call(f"{game_url}/open", None, b"{}")
-    click.echo(f"   the game asks your wallet       balance {_balance(opened)}")
+    click.echo(f"   {say('the game asks your wallet'):<31} {say('balance')} {_balance(opened)}")
     for number in range(1, ROUNDS + 1):
         spun = _call(f"{game_url}/spin", None, json.dumps({"stake": STAKE}).encode())
-        click.echo(f"   {f'round {number}, a bet of {STAKE}':<31} balance {_balance(spun)}")
+        played = say("round {number}, a bet of {stake}", number=number, stake=STAKE)
+        click.echo(f"   {played:<31} {say('balance')} {_balance(spun)}")
     return game_url
 
 
