@@ -335,19 +335,24 @@ def test_the_balance_before_is_read_said_or_assumed(tmp_path: Path) -> None:
     assert found == [(6400, False), (5000, True), (10_000, True), (1234, False)]
 
 
+READ_QUOTED = """'{"method":"user_balance","user_id":"é\'"\'"\'1"}'"""
+
 CURLS = {
     "as a browser copies it for cmd": (
         'curl ^"http://127.0.0.1:9/hook^" ^\n  -H ^"content-type: application/json^" ^\n'
         r'  --data-raw ^"^{^\^"method^\^":^\^"user_balance^\^",^\^"user_id^\^":^\^"' + "é'1" + r'^\^"^}^"'
     ),
     "in a substitution, beside a comment, with its answer in a file": (
-        """R=$(curl -s http://h/#top -d '{"method":"user_balance","user_id":"é\'"\'"\'1"}' > a 2>&1) # { """
+        "R=$(curl -s http://h/#top -d " + READ_QUOTED + " > a 2>&1) # { "
     ),
-    "with its flags in one word": """curl -sSXPOST -sd '{"method":"user_balance","user_id":"é\'"\'"\'1"}' http://h""",
-    "with flags that are not known": (
-        """curl --new-flag x http://h -d '{"method":"user_balance","user_id":"é\'"\'"\'1"}' | jq ."""
+    "with its flags in one word": "curl -sSXPOST -sd " + READ_QUOTED + " http://h",
+    "with flags that are not known": ("curl --new-flag x http://h -d " + READ_QUOTED + " | jq ."),
+    "in backquotes": "R=`curl -s http://h -d " + READ_QUOTED + "`\nls `pwd`",
+    "with quotes as Windows PowerShell needs them": (
+        r"""curl.exe -d '{\"method\":\"user_balance\",\"user_id\":\"é'"'"'1\"}' http://h"""
     ),
-    "from an echo": """echo '{"method":"user_balance","user_id":"é\'"\'"\'1"}' | curl http://h -d @-""",
+    "as PowerShell has it": ("curl.exe http://h `\r\n  --request POST `\r\n  -d " + READ_QUOTED),
+    "from an echo": "echo " + READ_QUOTED + " | curl http://h -d @-",
     "as a browser copies it": (
         "curl 'http://127.0.0.1:9/hook' \\\n  -H 'content-type: application/json' \\\n"
         '  --data-raw $\'{"method":"user_balance","user_id":"\\u00e9\\\'1"}\' \\\n  --compressed'

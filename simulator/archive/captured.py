@@ -143,8 +143,8 @@ _WORD = re.compile(
     r"""
     (?P<between> \s+ | (?<!\S)\#[^\n]* )
     | (?P<redirection> [<>]+&? | &> )
-    | (?P<operator> [()|&;] )
-    | (?P<word> (?: [^\s'"\\$()|&;<>]+ | \\. | '[^']*' | "(?:[^"\\]|\\.)*" | \$'(?:[^'\\]|\\.)*' | \$ )+ )
+    | (?P<operator> [()|&;`] )
+    | (?P<word> (?: [^\s'"\\$()|&;<>`]+ | \\. | '[^']*' | "(?:[^"\\]|\\.)*" | \$'(?:[^'\\]|\\.)*' | \$ )+ )
     """,
     re.DOTALL | re.VERBOSE,
 )
@@ -206,11 +206,16 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
         begun = begun or number
         waiting += ("\n" if waiting else "") + line
         whole = _joined(waiting)
-        if not line.endswith(("\\", "^", "`")) and _end_of_words(whole) == len(whole):
+        if not _goes_on(line) and _end_of_words(whole) == len(whole):
             yield begun, whole
             waiting, begun = "", 0
     if waiting:
         yield begun, _joined(waiting)
+
+
+def _goes_on(line: str) -> bool:
+    """Return whether a shell reads the next line, too; two backquotes are a substitution of bash."""
+    return line.endswith(("\\", "^")) or (line.endswith("`") and line.count("`") % 2 == 1)
 
 
 def _joined(lines: str) -> str:
@@ -309,6 +314,9 @@ class _Options:
         return next((each for each in self._addresses if "://" in each), next(iter(self._addresses), ""))
 
     def _take(self, flag: str, value: str) -> None:
+        if value.startswith('{\\"'):
+            # So Windows PowerShell hands quotes on to a program; no JSON begins like that.
+            value = value.replace('\\"', '"')
         if flag == "--data-raw":
             self.bodies.append(value)
         elif flag in _DATA:
