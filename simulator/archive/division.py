@@ -10,8 +10,9 @@ import re
 import zlib
 from array import array
 from collections.abc import Iterable, Sequence
+from io import BytesIO
 from pathlib import Path
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import BinaryIO, NamedTuple, Protocol, runtime_checkable
 
 from simulator.archive.sources import LineSource, Progress
 from simulator.core.json import NotJson, parse
@@ -59,12 +60,16 @@ class Portion(NamedTuple):
     file: Path | None = None
 
     def loaded(self) -> Portion:
-        """Return the part with its lines in memory."""
+        """Return the part with the numbers of its lines in memory."""
         if self.file is None:
             return self
         numbers: array[int] = array("Q")
         numbers.frombytes(self.file.with_suffix(".numbers").read_bytes())
-        return self._replace(text=self.file.read_bytes(), numbers=numbers, file=None)
+        return self._replace(numbers=numbers)
+
+    def opened(self) -> BinaryIO:
+        """Return a stream of its lines."""
+        return BytesIO(self.text) if self.file is None else self.file.open("rb")
 
 
 @runtime_checkable

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from heapq import merge
+from itertools import accumulate
 from json.decoder import JSONDecoder
 from json.scanner import make_scanner
 from typing import Any, NoReturn, cast
@@ -71,18 +73,20 @@ class Followed:
 
 @dataclass(slots=True)
 class _Player:
-    rows: list[int] = field(default_factory=list)
+    rows: array[int] = field(default_factory=lambda: array("Q"))
     in_turn: InTurn | None = None
     over: list[InTurn] = field(default_factory=list)
     for_checker: bool = False
-    codes: set[int] = field(default_factory=set)
+    codes: array[int] = field(default_factory=lambda: array("q"))
 
-    def add_codes(self) -> None:
-        """Add the codes of the ids that were followed."""
+    def all_codes(self) -> set[int]:
+        """Return the codes of all ids, also of those that were followed."""
+        codes = set(self.codes)
         for each in (*self.over, *filter(None, (self.in_turn,))):
             bets, wins = each.ids()
-            self.codes.update(map(hash, bets))
-            self.codes.update(~hash(each) for each in wins)
+            codes.update(map(hash, bets))
+            codes.update(~hash(each) for each in wins)
+        return codes
 
 
 def follow(part: Portion, places: Places, *, keep: bool, is_sure: bool) -> Followed:
@@ -90,17 +94,18 @@ def follow(part: Portion, places: Places, *, keep: bool, is_sure: bool) -> Follo
 
     Raises Misplaced if a line does.
     """
-    follower = _Follower(part, places, keep, is_sure or part.of == 1)
-    try:
-        follower.read()
-        follower.finish()
-    except BadLine as error:
-        follower.found.error = follower.number, str(error)
-    return follower.found
+    with _Lines(part, places) as lines:
+        follower = _Follower(part, lines, places, keep, is_sure or part.of == 1)
+        try:
+            follower.read()
+            follower.finish()
+        except BadLine as error:
+            follower.found.error = follower.number, str(error)
+        return follower.found
 
 
 class _Follower:
-    def __init__(self, part: Portion, places: Places, keep: bool, is_sure: bool) -> None:
+    def __init__(self, part: Portion, lines: _Lines, places: Places, keep: bool, is_sure: bool) -> None:
         self.found = Followed()
         self.number = 0
         self._part = part
@@ -108,8 +113,8 @@ class _Follower:
         self._keep = keep
         self._is_sure = is_sure
         self._players: dict[Player, _Player] = {}
-        self._hostile: list[int] = []
-        self._lines = _lines(part, places)
+        self._hostile: array[int] = array("Q")
+        self._lines = lines
 
     def read(self) -> None:
         """Read all lines, and follow each player as far as that is possible."""
@@ -132,7 +137,7 @@ class _Follower:
                 player.for_checker = True
                 code = code_of(value)
                 if code is not None:
-                    player.codes.add(code)
+                    player.codes.append(code)
 
     def _unusual(self, row: int, line: str) -> None:
         """Read a line that is no call of a known player, or is written in an unusual way."""
@@ -154,7 +159,7 @@ class _Follower:
         player.for_checker = True
         player.rows.append(row)
         if isinstance(call, Call) and call.request.transaction_id is not None:
-            player.codes.add(_code(call.request.method.value, call.request.transaction_id))
+            player.codes.append(_code(call.request.method.value, call.request.transaction_id))
 
     def _opens(self, row: int, value: Mapping[str, object]) -> bool:
         user, agent = value.get("player"), value.get("agent")
@@ -178,25 +183,25 @@ class _Follower:
 
     def finish(self) -> None:
         """Count what was followed to its end, and have the rest checked."""
-        found, rows = self.found, list(self._hostile)
+        found, rows = self.found, [self._hostile]
         found.names = list(self._players)
         for name, player in self._players.items():
             if player.for_checker:
-                rows += player.rows
+                rows.append(player.rows)
             else:
                 self._count(name, player)
         found.players += sum(not each.for_checker for each in self._players.values())
-        checked = self._checked(sorted(rows))
+        checked = self._checked(merge(*rows))
         for name, player in self._players.items():
-            player.add_codes()
+            codes = player.all_codes()
             if name in checked:
                 verdicts = checked.pop(name)
                 if any(map(is_suspect, verdicts)):
-                    found.suspects[name] = verdicts, frozenset(player.codes)
+                    found.suspects[name] = verdicts, frozenset(codes)
                     continue
                 for each in verdicts:
                     found.verdicts.add(each, keep=self._keep)
-            found.codes.extend(player.codes)
+            found.codes.extend(codes)
 
     def _checked(self, rows: Iterable[int]) -> dict[Player, list[JudgedHistory]]:
         histories = Histories(self._places)
@@ -237,21 +242,21 @@ def lines_of(
 
     Bytes that are no webhook are among them: they concern every player.
     """
-    lines = _lines(part, places)
-    rows: dict[Player | None, list[int]] = {}
-    users: set[Player | None] = {None, *wanted}
-    for row, line in enumerate(lines):
-        value = _parsed(line)
-        if value is None or value.get("type") not in ("opening", "exchange"):
-            continue
-        user, method = value.get("player"), value.get("method")
-        is_hostile = method is None and value.get("type") == "exchange"
-        player = None if is_hostile else (str(value.get("agent") or ""), str(user))
-        rows.setdefault(player, []).append(row)
-        if player not in users and code_of(value) in codes:
-            users.add(player)
-    chosen = sorted(row for player in users for row in rows.get(player, ()))
-    return [(part.numbers[row], lines[row]) for row in chosen]
+    with _Lines(part, places) as lines:
+        rows: dict[Player | None, list[int]] = {}
+        users: set[Player | None] = {None, *wanted}
+        for row, line in enumerate(lines):
+            value = _parsed(line)
+            if value is None or value.get("type") not in ("opening", "exchange"):
+                continue
+            user, method = value.get("player"), value.get("method")
+            is_hostile = method is None and value.get("type") == "exchange"
+            player = None if is_hostile else (str(value.get("agent") or ""), str(user))
+            rows.setdefault(player, []).append(row)
+            if player not in users and code_of(value) in codes:
+                users.add(player)
+        chosen = sorted(row for player in users for row in rows.get(player, ()))
+        return [(part.numbers[row], lines[row]) for row in chosen]
 
 
 def is_suspect(judged: JudgedHistory) -> bool:
@@ -269,16 +274,38 @@ def _code(method: object, id_: str) -> int:
     return ~hash(id_) if method == "transaction_win" else hash(id_)
 
 
-def _lines(part: Portion, places: Places) -> list[str]:
-    """Return the lines of a part as text. Raises UsageError for bytes that are none."""
-    try:
-        lines = part.text.replace(b"\r\n", b"\n").decode().split("\n")
-    except UnicodeDecodeError as error:
-        number = part.numbers[part.text.count(b"\n", 0, error.start)]
-        found = part.text[error.start]
-        raise UsageError(f"{places.of(number)}: expected UTF-8 text, found byte {found:#x}") from None
-    lines.pop()
-    return lines
+class _Lines:
+    """The lines of a part as text, one at a time: the part is long, and nearly every line is read once."""
+
+    def __init__(self, part: Portion, places: Places) -> None:
+        self._numbers = part.numbers
+        self._places = places
+        self._stream = part.opened()
+        self._starts = array("Q", accumulate(map(len, self._stream), initial=0))
+
+    def __enter__(self) -> _Lines:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._stream.close()
+
+    def __iter__(self) -> Iterator[str]:
+        self._stream.seek(0)
+        for row, line in enumerate(self._stream):
+            yield self._decoded(row, line)
+
+    def __getitem__(self, row: int) -> str:
+        self._stream.seek(self._starts[row])
+        return self._decoded(row, self._stream.readline())
+
+    def _decoded(self, row: int, line: bytes) -> str:
+        """Return a line without its end. Raises UsageError for bytes that are no text."""
+        try:
+            text = line.decode()
+        except UnicodeDecodeError as error:
+            place, found = self._places.of(self._numbers[row]), line[error.start]
+            raise UsageError(f"{place}: expected UTF-8 text, found byte {found:#x}") from None
+        return text[: -2 if text.endswith("\r\n") else -1]
 
 
 def _refuse(_text: str) -> NoReturn:

@@ -346,7 +346,7 @@ STEPS_MAX = 100
 STEPS_EACH = 2_000
 """And for each operation."""
 
-PIECE = 500
+PIECE = 250
 
 LONG = 800
 

@@ -155,12 +155,14 @@ class _Unknown:
 class _Use:
     """When a player first sent an id, and when a call with it was first accepted (FOREVER: never).
 
-    `latest` is what the latest of them asked for.
+    `method` and `amount` are what the latest of them asked for.
     """
 
+    player: Player
     sent: int
     accepted: int
-    latest: tuple[Method, Money | None]
+    method: Method
+    amount: Money | None
 
 
 class Histories:
@@ -174,7 +176,8 @@ class Histories:
         self._places = Places(((1, places),)) if isinstance(places, str) else places
         self._segments: dict[Player, _Segment] = {}
         self._unknown: dict[Player, _Unknown] = {}
-        self._users: dict[tuple[str, Method, str], dict[Player, _Use]] = {}
+        self._users: dict[tuple[str, Method], dict[str, _Use | dict[Player, _Use]]] = {}
+        """Who used an id, by agent and method. Nearly all ids have one user."""
         self._counts_per_player: set[str] = set()
         """The agents whose wallet applies an id for each player that uses it."""
         self._open: list[tuple[JudgedHistory, JudgedHistory]] = []
@@ -237,12 +240,25 @@ class Histories:
         if segment.unanswered is None and _is_unanswered(call):
             segment.unanswered = call.number, call
         if operation.transaction_id is not None and operation.outcome is not Outcome.REFUSED:
-            users = self._users.setdefault((agent, *_key(operation)), {})
-            asked = operation.method, operation.amount
-            use = users.setdefault(player, _Use(operation.sent_ns, FOREVER, asked))
-            use.latest = asked
+            use = self._use(player, operation)
+            use.method, use.amount = operation.method, operation.amount
             if operation.outcome is Outcome.ACCEPTED:
                 use.accepted = min(use.accepted, operation.ends_ns)
+
+    def _use(self, player: Player, operation: Operation) -> _Use:
+        """Return what is known of the player's use of the operation's id, which may be its first."""
+        method, id_ = _key(operation)
+        ids = self._users.setdefault((player[0], method), {})
+        users = ids.get(id_)
+        if isinstance(users, _Use) and users.player == player:
+            return users
+        new = _Use(player, operation.sent_ns, FOREVER, operation.method, operation.amount)
+        if users is None:
+            ids[id_] = new
+            return new
+        if isinstance(users, _Use):
+            users = ids[id_] = {users.player: users}
+        return users.setdefault(player, new)
 
     def _add_hostile(self, call: Call) -> None:
         """Keep bytes that are no webhook for each player whose balance they must not have moved."""
@@ -296,7 +312,7 @@ class Histories:
             opening,
             tuple(operations),
             frozenset(each.transaction_id or "" for each in operations if self._is_second(agent, each)),
-            tuple(use.latest for each in operations for use in self._others(agent, each)),
+            tuple((use.method, use.amount) for each in operations for use in self._others(agent, each)),
             agent=agent,
             unanswered=unanswered,
             phase=segment.phase,
@@ -342,8 +358,10 @@ class Histories:
 
     def _others(self, agent: str, operation: Operation) -> Iterator[_Use]:
         if operation.transaction_id is not None and operation.method.moves_money:
-            users = self._users.get((agent, *_key(operation)), {})
-            yield from (use for player, use in users.items() if player != (agent, operation.player))
+            method, id_ = _key(operation)
+            users = self._users.get((agent, method), {}).get(id_)
+            uses = users.values() if isinstance(users, dict) else filter(None, (users,))
+            yield from (use for use in uses if use.player != (agent, operation.player))
 
 
 def _judged(
