@@ -429,6 +429,11 @@ def test_the_examples_for_containers_start_a_master_and_its_workers_with_flags_t
     assert sorted("--master" in each for each in flags) == sorted("--worker" in each for each in flags)
 
 
+def test_no_swarm_restarts_a_load_that_serves_nothing() -> None:
+    services = yaml.safe_load((EXAMPLES / "compose.yaml").read_text("utf-8"))["services"]
+    assert [each["healthcheck"] for each in services.values()] == [{"disable": True}] * 2
+
+
 def test_only_the_engine_is_patched_by_gevent() -> None:
     """The process of the command, which judges and restores with threads, never imports it, nor Locust."""
     program = (
