@@ -81,6 +81,19 @@ def test_a_scenario_file_is_a_test_and_each_row_of_its_cases_is_one(right: str, 
     assert "3 passed" in done.stdout
 
 
+def test_one_test_is_run_alone_and_a_folder_with_all_scenarios(right: str, tmp_path: Path) -> None:
+    """An editor that runs one test would play the whole suite as well."""
+    (tmp_path / "pytest.ini").write_text("[pytest]\nbetrontech_scenarios = suite\n")
+    for folder, file, text in (
+        ("suite", "a.yaml", SCENARIO),
+        ("own", "test_one.py", "def test_one(): pass\n"),
+    ):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / file).write_text(text)
+    for asked, passed in (("own/test_one.py", 1), ("own/test_one.py::test_one", 1), ("own", 2)):
+        assert f"{passed} passed" in run_pytest(tmp_path, *wallet(right), asked).stdout, asked
+
+
 def test_a_wrong_wallet_shows_our_frame_and_nothing_of_our_stack(wrong: str, tmp_path: Path) -> None:
     """What a terminal of `run` shows, with the line that repeats it."""
     (tmp_path / "evening.betrontech.yaml").write_text(SCENARIO)

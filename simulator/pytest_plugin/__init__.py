@@ -49,6 +49,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Make pytest look into the folders of scenarios that were named."""
     config.addinivalue_line("markers", "betrontech: a scenario that is played against your wallet")
+    if _is_of_single_tests(config) and not config.getoption("--betrontech-scenarios"):
+        return
     for path in _named(config):
         if str(path) not in config.args:
             config.args.append(str(path))
@@ -112,6 +114,12 @@ def betrontech_serve(tmp_path: Path, betrontech_endpoint: str | None) -> Iterato
 
     with serving(tmp_path, betrontech_endpoint) as served:
         yield served
+
+
+def _is_of_single_tests(config: pytest.Config) -> bool:
+    """Return whether pytest was asked for certain files or tests, as an editor asks: it wants no others."""
+    folder, asked = config.invocation_params.dir, [each.partition("::")[0] for each in config.args]
+    return bool(asked) and all((folder / each).is_file() for each in asked)
 
 
 def _named(config: pytest.Config) -> list[Path]:
