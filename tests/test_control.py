@@ -359,6 +359,8 @@ def test_a_reset_begins_anew(control: Control) -> None:
     assert control.get("/findings")["findings"] == []
 
 
+LARGE = {"method": "transaction_bet", "user_id": "1000", "amount": "9" * 16, "game_id": "SLOT_001"}
+
 WRONG: dict[str, tuple[str, str, object, int, str]] = {
     "unknown query field": ("GET", "/journal?plyer=1", None, 422, "FIELD_UNKNOWN"),
     "query field twice": ("GET", "/journal?player=1&player=2", None, 422, "FIELD_REPEATED"),
@@ -376,6 +378,7 @@ WRONG: dict[str, tuple[str, str, object, int, str]] = {
     "a list as body": ("POST", "/clock/advance", [1], 400, "BODY_UNREADABLE"),
     "half a character": ("POST", "/sessions", {"player": "\ud800"}, 422, "FIELD_INVALID"),
     "status without its kind": ("POST", "/faults", {"kind": "reset", "status": 500}, 422, "FIELD_INVALID"),
+    "more money than there is": ("POST", "/webhooks", {"webhook": LARGE}, 422, "FIELD_INVALID"),
     "two whens": ("POST", "/faults", {"kind": "reset", "first": 1, "every": 2}, 422, "FIELD_INVALID"),
 }
 

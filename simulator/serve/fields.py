@@ -202,10 +202,20 @@ def _webhook(method: Method, fields: Fields, new_id: str) -> WebhookRequest:
     return WebhookRequest(method, player, amount, own_id, fields.filled("game_id"))
 
 
+DIGITS_MAX = 15
+
+
+def amount_in(text: str) -> Money:
+    """Return the amount that a request names. Raises ValueError for what is none, or more than any money."""
+    if len(text.partition(".")[0]) > DIGITS_MAX:
+        raise ValueError(f"it has more than {DIGITS_MAX} digits before the point")
+    return parse_written(text)
+
+
 def _amount(value: Any) -> Money:
     if not isinstance(value, str):
         raise ValueError
-    amount = parse_written(value)
+    amount = amount_in(value)
     if amount < ZERO:
         raise ValueError("it must not be negative")
     return amount

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from simulator.core.calls import FaultKind
 from simulator.core.mappings import WHOLE_MAX, Fields, Wrong
-from simulator.core.money import ZERO, Money, format_money, parse_written
+from simulator.core.money import ZERO, Money, format_money
 from simulator.core.rounds import VOLATILITIES, Spin, bonus_spin
 from simulator.core.webhooks import Method
 from simulator.errors import SimulatorError, UsageError
 from simulator.serve.accounts import Session
 from simulator.serve.answers import Denied, ErrorCode
 from simulator.serve.by_hand import Armed, RoundTrouble
+from simulator.serve.fields import amount_in
 from simulator.serve.turns import PlayerBusy
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def forced_spin(fields: Fields, stake: Money, seat: Seat) -> Spin | None:
 
 
 def _won(value: Any) -> Money:
-    amount = parse_written(str(value).removeprefix("win ").strip())
+    amount = amount_in(str(value).removeprefix("win ").strip())
     if amount <= ZERO:
         raise ValueError
     return amount
