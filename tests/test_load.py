@@ -429,6 +429,29 @@ def test_the_examples_for_containers_start_a_master_and_its_workers_with_flags_t
     assert sorted("--master" in each for each in flags) == sorted("--worker" in each for each in flags)
 
 
+SCHEDULE = """
+from gevent.event import Event
+from simulator.load.sessions import LoadEnded, Schedule
+ended = Event()
+rising = Schedule(100.0, 10.0, ended)
+print([round(rising._due_s(number), 3) for number in (0, 125, 500, 600)])
+behind = Schedule(1000.0, 0.0, ended)
+behind._started -= 5
+behind.wait(2)
+print(behind.late, round(behind.late_s_max))
+ended.set()
+try:
+    Schedule(0.01, 0.0, ended).wait()
+except LoadEnded:
+    print("ended")
+"""
+
+
+def test_calls_are_due_at_the_rate_which_rises_first_and_those_behind_it_are_late() -> None:
+    done = subprocess.run([sys.executable, "-c", SCHEDULE], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["[0.0, 5.0, 10.0, 11.0]", "2 5", "ended"]
+
+
 def test_no_swarm_restarts_a_load_that_serves_nothing() -> None:
     services = yaml.safe_load((EXAMPLES / "compose.yaml").read_text("utf-8"))["services"]
     assert [each["healthcheck"] for each in services.values()] == [{"disable": True}] * 2
