@@ -281,7 +281,7 @@ class Judging(Accusing):
                 account.take_in_corrected(made, answered, Money(answered - possible[0]))
                 return
             actual = actual if late is None or late.balance is None else late.balance
-        if answered is not None and len(possible) == 1:
+        if answered is not None and len(possible) == 1 and actual not in possible:
             before = Money(made.before + answered - possible[0])
             # A wallet that stores nothing answers a repeat or a refund as if its bet had never been.
             fresh = made.role.row.kind in (Kind.BET, Kind.WIN) or account.calls == 0
