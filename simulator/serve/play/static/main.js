@@ -92,6 +92,7 @@ async function tellSettled() {
   const notice = byId("notice");
   if (spinning || notice.hidden || !PROMISED.has(notice.dataset.problem) || !settled) return;
   notice.hidden = true;
+  wins.hush();
   say(settled);
   announce(settled);
 }

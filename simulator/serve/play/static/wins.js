@@ -35,12 +35,18 @@ export class Wins {
     say(words(parts[0]));
     if (parts.length === 1) return;
     let turn = 0;
+    this.say = say;
     this.turning = setInterval(() => {
       const part = parts[turn % parts.length];
       this.#mark([part]);
-      say(words(part));
+      this.say(words(part));
       turn += 1;
     }, ROUND_MS);
+  }
+
+  /** Show on, but leave the words to what is told now. */
+  hush() {
+    this.say = () => {};
   }
 
   #mark(parts) {
