@@ -221,10 +221,10 @@ def test_answers_that_show_the_balance_before_a_bet_are_not_held_against_the_rea
     """The reads before and after agree with the bet: only its answer does not."""
     file = tmp_path / "bets.yaml"
     others = (
-        "players: {other: {balance: 31.00}}\nsteps:\n  - bet: {amount: 5.00, id: b1}\n"
+        "name: one\nplayers: {other: {balance: 31.00}}\nsteps:\n  - bet: {amount: 5.00, id: b1}\n"
         "  - resend: {step: b1, player: other}\n  - bet: {amount: 5.00, player: other}\n"
     )
-    file.write_text(f"{others}---\nsteps: [bet: 8.63]\n")
+    file.write_text(f"{others}---\nname: two\nsteps: [bet: 8.63]\n")
     with embedded_operator(defects=("stale-balance-after-bet",)) as operator:
         run = run_with(replace(settings_for(operator), paths=(str(file),)))
     assert causes(run) <= {"answer-balance-wrong", "balance-read-wrong"}
