@@ -238,6 +238,12 @@ def test_a_stake_that_came_back_is_no_late_bet(after: int, cause: str) -> None:
     assert [finding.cause for finding in judged_together(calls, after)] == [cause]
 
 
+def test_one_call_of_a_player_is_no_race() -> None:
+    """Beside it were calls of others alone: its money is right, and its answer shows another balance."""
+    bet = Operation(0, "p", Method.BET, "b", Money(5_00), "G", 0, 9, Outcome.ACCEPTED, Money(77_00))
+    assert [finding.cause for finding in judged_together([bet], 95_00)] == ["answer-balance-wrong"]
+
+
 def test_a_cent_that_is_off_in_between_may_have_been_cut() -> None:
     """A wallet that cuts cents may lose one and win it back: only an answer shows it then."""
     calls = [

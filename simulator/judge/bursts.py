@@ -122,7 +122,7 @@ class BurstJudging(Judging):
         if verdict.situation is None:
             return None
         verdict, mistakes = self._without_late_reads(account.book, calls, verdict)
-        situation, told = _fitting(verdict, gap)
+        situation, told = _fitting(verdict, calls, gap)
         known = known_mistake(account.book, calls, gap, mistakes)
         named = known or one_call(account.book, calls, gap)
         after: Money | None = None
@@ -207,13 +207,16 @@ class BurstJudging(Judging):
         return after, tuple(shown)
 
 
-def _fitting(verdict: HistoryVerdict, gap: int) -> tuple[Situation, str]:
+def _fitting(verdict: HistoryVerdict, calls: Sequence[Operation], gap: int) -> tuple[Situation, str]:
     """Return the situation that a verdict names, and its words, as far as they fit the money that is missing.
 
     A bet that was taken in spite of its refund leaves money missing. Where none is, an answer between the two
-    was wrong.
+    was wrong. One call alone races with none of its player's.
     """
     assert verdict.situation is not None
+    moving = [call for call in calls if call.method.moves_money]
+    if verdict.situation is Situation.CONCURRENT_WRONG and len(moving) == 1 and not gap:
+        return Situation.ANSWER_BALANCE_WRONG, verdict.explanation
     if verdict.situation is Situation.LATE_BET_TAKEN and not gap:
         return Situation.CONCURRENT_WRONG, verdict.explanation.partition(". ")[0] + "."
     return verdict.situation, verdict.explanation
