@@ -54,9 +54,11 @@ class Load:
         folder.mkdir(parents=True)
         self.folder = folder
         self.log = folder / "log"
+        # A worker has nothing to report.
+        reports = () if "--worker" in flags else ("--report", f"json:{folder / 'load.json'}")
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
-                [*on, SCRIPT, "load", *flags, "--report", f"json:{folder / 'load.json'}"],
+                [*on, SCRIPT, "load", *flags, *reports],
                 cwd=folder, env=environment(PYTHONUNBUFFERED="1"), stdin=subprocess.DEVNULL, stdout=log,
                 stderr=subprocess.STDOUT, text=True,
             )  # fmt: skip
