@@ -355,9 +355,15 @@ def _add_up(effects: Iterable[int], wanted: int) -> bool:
 
     Many sums are the bits of a number, one for each cent.
     """
-    some = [effect for effect in effects if effect]
-    lowest = sum(effect for effect in some if effect < 0)
-    highest = sum(effect for effect in some if effect > 0)
+    some: list[int] = []
+    left = [effect for effect in effects if effect]
+    lowest = highest = 0
+    while len(some) != len(left):
+        some = left
+        lowest = sum(effect for effect in some if effect < 0)
+        highest = sum(effect for effect in some if effect > 0)
+        # Nothing makes up for these: a jackpot beside small wins is no part of a small sum.
+        left = [each for each in some if (lowest + each <= wanted if each > 0 else highest + each >= wanted)]
     if not wanted or not lowest <= wanted <= highest:
         return False
     if len(some) <= _FEW:
