@@ -26,6 +26,7 @@ from simulator.core.secrets import digest_url
 from simulator.core.steps import MAIN_PLAYER, Scenario
 from simulator.core.values import Frozen
 from simulator.errors import UsageError
+from simulator.law.book import TooManyWorlds
 from simulator.run.context import STATE_FILE, RunContext, Stopped
 from simulator.run.judge import FormLog, Judge
 from simulator.run.preflight import PLACE, Adjustment, CannotReach
@@ -129,7 +130,7 @@ class Restore:
                 return True, ""
             self._context.emit(Opening(scenario_id=None, player=left.player, balance=now))
             done, reason = opening.reach(left.player, now, left.balance), "your wallet moved wrong amounts"
-        except (CannotReach, Stopped) as error:
+        except (CannotReach, Stopped, TooManyWorlds) as error:
             done, reason = False, str(error)
         if done:
             was = f"player {left.player} was left at {format_money(now)} by a run that {left.ended}"
@@ -185,7 +186,7 @@ class Restore:
         reason = ""
         try:
             restored = opening.reach(player, opening.read(player), balance)
-        except (CannotReach, Stopped) as error:
+        except (CannotReach, Stopped, TooManyWorlds) as error:
             restored, reason = False, f": {error}; set it in your wallet before the next run"
         if restored:
             self._back.add(player)
