@@ -153,7 +153,7 @@ class Call(Frozen):
         if not isinstance(reply, Reply) or reading.balance is not None or reading.ambiguous:
             return False
         own = reply.status < 300 or (reply.status >= 500 and not reply.is_of_gateway)
-        return own and reading.outcome is Outcome.UNKNOWN
+        return own and reading.outcome is Outcome.UNKNOWN and not reading.busy
 
     @property
     def nothing_sent(self) -> bool:
