@@ -167,42 +167,37 @@ def test_a_lane_is_named_by_the_step_that_it_repeats(tmp_path: Path) -> None:
 
 
 class TurnsAway(SmallWallet):
-    """Refuses every second call that comes beside another one of its player, and takes it when it is alone.
+    """Turns every second call away that comes beside others of its player, and takes it when it is alone."""
 
-    With `for_good` it refuses such a call then, too.
-    """
-
-    def __init__(self, *, for_good: bool = False) -> None:
+    def __init__(self, error: str) -> None:
         super().__init__()
         self.sent: Counter[str] = Counter()
-        self.for_good = for_good
+        self.error = error
 
     def call(self, fields: Fields) -> Fields:
-        amount = str(fields.get("amount"))
-        if amount == "3.00":
+        if str(fields.get("amount")) == "3.00":
             self.sent["all"] += 1
             self.sent[str(fields["transaction_id"])] += 1
-            again = self.sent[str(fields["transaction_id"])] > 1
-            if self.for_good or (self.sent["all"] % 2 == 0 and not again):
-                raise Refusal("ISLEM_DEVAM_EDIYOR")
+            if self.sent["all"] % 2 == 0 and self.sent[str(fields["transaction_id"])] == 1:
+                raise Refusal(self.error)
         return super().call(fields)
 
 
 TOGETHER = "steps:\n  - bet: 1.00\n  - parallel: {times: 4, steps: [bet: 3.00, win: 3.00]}\n"
 
 
-def test_calls_that_a_lock_turns_away_are_sent_again_alone(tmp_path: Path) -> None:
+def test_calls_of_which_there_are_too_many_at_once_are_sent_again_alone(tmp_path: Path) -> None:
     """Nothing is wrong with the money; the note says what a provider would have to do."""
-    run = played(TurnsAway(), tmp_path, TOGETHER)
+    run = played(TurnsAway("TOO_MANY_REQUESTS"), tmp_path, TOGETHER)
     assert (run.exit_code, run.errors) == (ExitCode.PASSED, [])
     assert run.end is not None
     (note,) = (note for note in run.end.notes if "turned away" in note)
-    assert "ISLEM_DEVAM_EDIYOR" in note
+    assert "TOO_MANY_REQUESTS" in note
 
 
-def test_calls_that_are_refused_alone_as_well_are_a_mistake(tmp_path: Path) -> None:
-    """No lock explains it."""
-    run = played(TurnsAway(for_good=True), tmp_path, TOGETHER)
+def test_a_refusal_is_a_mistake_although_the_call_came_beside_others(tmp_path: Path) -> None:
+    """No provider sends a win again that was refused: the player would never get it."""
+    run = played(TurnsAway("ISLEM_DEVAM_EDIYOR"), tmp_path, TOGETHER)
     assert causes(run) <= {"bet-refused", "win-refused"}
     assert run.exit_code is ExitCode.FOUND
 

@@ -129,42 +129,24 @@ class Bursts:
         ]
 
     def _sent_again(self, answered: Sequence[tuple[Planned, Call]]) -> list[tuple[Planned, Call]]:
-        """Send calls again, one after the other, that were refused and must not be; return all calls.
+        """Send calls again, one after the other, of which the wallet said that it has too many; return all.
 
-        A wallet may turn a call away while another one of the player is under way. Where it takes the same
-        call alone, what the first one did is as open as without an answer.
+        A wallet may say so of a call while another one of the player is under way, and what the first attempt
+        did stays open. A refusal is final, as it is for a provider.
         """
         found: list[tuple[Planned, Call]] = []
         later: list[tuple[Planned, Call]] = []
-        refused = self._refused_although_due([call for _, call in answered])
         for planned, call in answered:
-            found.append((planned, call))
-            if call not in refused:
+            if not call.reading.busy:
+                found.append((planned, call))
                 continue
+            found.append((replace(planned, expect=Expect()), call))
             again = self._context.call(planned.call)
             self._judge.note_reply(again)
-            if again.outcome is Outcome.REFUSED:
-                # So it is another reason, for the others as well.
-                refused = []
-            else:
-                found[-1] = (replace(planned, expect=Expect()), call.settled(Outcome.UNKNOWN))
+            if again.outcome is Outcome.ACCEPTED:
                 self._context.turned_away(call)
             later.append((planned, again))
         return found + later
-
-    def _refused_although_due(self, calls: Sequence[Call]) -> list[Call]:
-        """Return the calls that no right wallet turns away when it gets them one after the other."""
-        found: list[Call] = []
-        for book in self._real_books():
-            own = [(call, call.form.request) for call in calls]
-            asked = [(call, each) for call, each in own if each is not None and each.player == book.player]
-            bets = {each.transaction_id: each.amount or 0 for _, each in asked if each.method is Method.BET}
-            for call, each in asked:
-                short = each.method is Method.BET and sum(bets.values()) > book.balances[0]
-                due = each.method.moves_money and book.role(each, call.form.kind).row.must and not short
-                if call.reading.busy or (call.outcome is Outcome.REFUSED and due):
-                    found.append(call)
-        return found
 
     def _claims(self, planned: Planned, call: Call) -> None:
         if planned.expect != Expect() and planned.call.fault is None:

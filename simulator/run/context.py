@@ -71,8 +71,8 @@ class RunContext:
     and the wallet may still apply them. `destroyed`, by player, says which scenario left no amount for a
     balance, or no bet that the wallet takes. `closed` counts the scenarios in a row before which it took
     none, `drained` how often smaller bets were tried in vain to find that out. `reads_lag`: most scenarios
-    have met reads that were wrong. `refused_beside` are the answers of calls that were refused beside others,
-    and taken alone.
+    have met reads that were wrong. `refused_beside` are the answers of calls that were turned away beside
+    others, and taken alone.
     """
 
     def __init__(
@@ -151,7 +151,7 @@ class RunContext:
         )
 
     def turned_away(self, call: Call) -> None:
-        """Note a call that was refused beside others of its player, and taken alone."""
+        """Note a call that was turned away beside others of its player, and taken alone."""
         with self._lock:
             self.refused_beside.append(answer_line(call.exchange))
 
