@@ -227,7 +227,7 @@ def test_what_does_not_always_show_is_found_too(name: str, calls_max: int) -> No
     ("name", "as_well"),
     [
         ("bet-charged-sometimes-500", ""),
-        # It loses a cent with every tenth movement, which may be one of 0.00.
+        # It loses a cent with every hundredth movement, which may be one of 0.00.
         ("drift", "zero-moved"),
     ],
 )
