@@ -297,7 +297,25 @@ def test_what_reports_count_is_not_looked_for_in_what_others_wrote(lang: Lang) -
     words = Words(lang)
     assert words("Three times") == "Three times"
     assert words.counted(1, "1 time", "{n} times") != words.counted(1200, "1 time", "{n} times")
-    assert "1,200" in words.counted(1200, "1 time", "{n} times")
+    assert "1.200" in words.counted(1200, "1 time", "{n} times")
+
+
+@pytest.mark.parametrize("lang", OTHERS)
+def test_counts_and_seconds_of_a_run_have_the_marks_of_the_language(lang: Lang) -> None:
+    """A reader of Turkish or Portuguese takes 1,204 for one and a bit."""
+    stream = StringIO()
+    report = TerminalReport(stream, color="never", words=Words(lang))
+    render(report, [start(), *ran(a_scenario(), Verdict.PASSED) * 1204, end(ExitCode.PASSED)])
+    last = stream.getvalue().splitlines()[-1]
+    assert "1.204" in last
+    assert "2,31 s" in last
+
+
+@pytest.mark.parametrize("lang", OTHERS)
+def test_the_balances_that_a_run_left_are_told_whole_in_the_language(lang: Lang) -> None:
+    note = "the run ended early, so the balances before it were not put back: 1000 (50.00), 1001 (7.00)"
+    assert "1000 (50.00), 1001 (7.00)" in Words(lang)(note)
+    assert "balances" not in Words(lang)(note)
 
 
 @pytest.mark.parametrize("lang", OTHERS)

@@ -115,7 +115,7 @@ def _facts(finding: Finding, scenario: Scenario | None, gutter: int, style: Fram
     curl = visible(finding.curl)
     if len(curl) > CURL_LENGTH_MAX:
         long = "too long for a screen ({n} characters); the JSON report has it"
-        curl = style.say(long, n=f"{len(curl):,}")
+        curl = style.say(long, n=style.say.number(len(curl)))
     lines += _fact("curl", curl, gutter, style, wrap=False)
     if scenario is not None:
         line = rerun_line(style.started, scenario, finding.player)

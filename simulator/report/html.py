@@ -153,8 +153,10 @@ class HtmlReport:
         return {
             "Endpoint": mask_url(started.endpoint),
             "Started": started.started_at,
-            "Duration": f"{ended.duration_ns // 1_000_000 / 1000:.1f} s" if ended else self._say("cut short"),
-            "Calls": f"{self._tally.calls:,}",
+            "Duration": self._say.measure(f"{ended.duration_ns // 1_000_000 / 1000:.1f} s")
+            if ended
+            else self._say("cut short"),
+            "Calls": self._say.number(self._tally.calls),
             "Wire profile": started.wire,
             "Seed": started.seed,
             "Version": f"betrontech-sim {started.version}",
@@ -367,6 +369,6 @@ def _latency_plot(latencies: Mapping[int, int], say: Words) -> Markup:
         )
         if bars[kind]:
             content += Markup('<text x="{}" y="{}" text-anchor="middle">{}</text>').format(
-                middle, top - 5, f"{bars[kind]:,}"
+                middle, top - 5, say.number(bars[kind])
             )
     return svg(say("Number of answers by the time that they took"), content)

@@ -101,7 +101,15 @@ class Words(Frozen):
 
     def counted(self, n: int, one: str, many: str, **values: object) -> str:
         """Return a sentence that counts: `one`, or `many` with its ``{n}`` filled in."""
-        return self(one, **values) if n == 1 else self(many, n=f"{n:,}", **values)
+        return self(one, **values) if n == 1 else self(many, n=self.number(n), **values)
+
+    def number(self, n: int) -> str:
+        """Return a whole number with the language's separator of thousands: 1,204 is 1.204 in others."""
+        return f"{n:,}" if self.lang is Lang.ENGLISH else f"{n:,}".replace(",", ".")
+
+    def measure(self, text: str) -> str:
+        """Return a measure with the language's decimal mark; money stays as it is on the wire."""
+        return text if self.lang is Lang.ENGLISH else text.replace(".", ",")
 
     def finding(self, finding: Finding) -> Finding:
         """Return a finding as it reads in the language; what the wallet and the scenario say stays."""

@@ -128,7 +128,7 @@ class MarkdownReport:
             cells = (scenario.name, str(scenario.place), self._say(verdict.value), what or reason)
             rows.append((number, scenario.place.file, scenario.place.line, cells))
         lines = [f"| {' | '.join(map(_cell, cells))} |\n" for *_, cells in sorted(rows)[:ROWS_MAX]]
-        more = self._say("and {n} more.", n=f"{len(rows) - ROWS_MAX:,}")
+        more = self._say("and {n} more.", n=self._say.number(len(rows) - ROWS_MAX))
         left_out = f"\n{more}\n" if len(rows) > ROWS_MAX else ""
         names = map(self._say, ("Scenario", "Where", "Verdict", "What is wrong"))
         head = f"| {' | '.join(names)} |\n|---|---|---|---|\n"
@@ -141,8 +141,10 @@ class MarkdownReport:
             return
         facts = {
             "Endpoint": mask_url(started.endpoint),
-            "Calls": f"{self._tally.calls:,}",
-            "Duration": f"{ended.duration_ns / 1e9:.1f} s" if ended else self._say("cut short"),
+            "Calls": self._say.number(self._tally.calls),
+            "Duration": self._say.measure(f"{ended.duration_ns / 1e9:.1f} s")
+            if ended
+            else self._say("cut short"),
             "Seed": str(started.seed),
             "Version": f"betrontech-sim {started.version}",
         }
@@ -312,14 +314,14 @@ def _fenced(text: str, say: Words) -> str:
     """Return a block of code that no line of the text ends."""
     if len(text) > CURL_LENGTH_MAX:
         long = "too long for a summary ({n} characters); the JSON report has it"
-        text = say(long, n=f"{len(text):,}")
+        text = say(long, n=say.number(len(text)))
     longest = max(map(len, re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}\n{visible_lines(text)}\n{fence}"
 
 
 def _counts(tally: Overview, say: Words) -> str:
-    counts = [f"**{count:,}** {say(name)}" for name, count in tally.counts_by_name.items() if count]
+    counts = [f"**{say.number(count)}** {say(name)}" for name, count in tally.counts_by_name.items() if count]
     if found := len(tally.of_severity(Severity.ERROR)):
         counts.append(say.counted(found, "1 kind of error", "{n} kinds of errors"))
     if found := len(tally.of_severity(Severity.WARNING)):

@@ -250,7 +250,7 @@ def _folders(overview: Overview, style: FrameStyle) -> Iterator[str]:
     width = max(display_width(folder or ".") for folder in overview.folders)
     for folder, counts in overview.folders.items():
         met = (verdict for verdict in COUNT_ORDER if counts[verdict])
-        told = ", ".join(f"{counts[verdict]:,} {style.say(verdict.value)}" for verdict in met)
+        told = ", ".join(f"{style.say.number(counts[verdict])} {style.say(verdict.value)}" for verdict in met)
         bad = any(counts[verdict] for verdict in NOT_PASSED)
         name = folder or "."
         padded = visible(name) + " " * (width - display_width(name))
@@ -459,7 +459,7 @@ def result_line(overview: Overview, style: FrameStyle) -> str:
         counts.append(say.counted(found, "1 note", "{n} notes"))
     size = say.counted(overview.calls, "1 call", "{n} calls")
     if overview.ended:
-        time = duration(overview.ended.duration_ns)
+        time = say.measure(duration(overview.ended.duration_ns))
         size = say.counted(overview.calls, "1 call in {time}", "{n} calls in {time}", time=time)
     if overview.started:
         size += f", {say('seed')} {overview.started.seed}"
@@ -469,9 +469,9 @@ def result_line(overview: Overview, style: FrameStyle) -> str:
 
 def _count(overview: Overview, verdict: Verdict, say: Words) -> str:
     """Return ``206 passed (2 with warnings)``."""
-    count = f"{overview.counts[verdict]:,} {say(verdict.value)}"
+    count = f"{say.number(overview.counts[verdict])} {say(verdict.value)}"
     if verdict is Verdict.FAILED and (known := len(overview.known_failures)):
-        count += say(" ({n} known)", n=f"{known:,}")
+        count += say(" ({n} known)", n=say.number(known))
     if verdict is Verdict.PASSED and (warned := overview.passed_with_warnings):
         count += say.counted(warned, " (1 with a warning)", " ({n} with warnings)")
     return count
@@ -517,7 +517,7 @@ def _reasons(overview: Overview, style: FrameStyle, *, every: bool) -> Iterator[
     told = list(_by_reason(overview, every=every))
     limit = len(told) if every else REASONS_MAX
     for verdict, reason, scenarios in told[:limit]:
-        held = style.ink.odd(f"{len(scenarios):,} {style.say(verdict.value)}")
+        held = style.ink.odd(f"{style.say.number(len(scenarios))} {style.say(verdict.value)}")
         if overview.nothing_ran and reason == overview.root_cause:
             yield f"{held}  {style.say('for the reason above')}"
             continue
@@ -527,7 +527,7 @@ def _reasons(overview: Overview, style: FrameStyle, *, every: bool) -> Iterator[
         for scenario in scenarios[:REASON_SCENARIOS_MAX]:
             yield f"   {scenario_place(scenario)}  {style.ink.faint(visible(scenario.name))}"
         if len(scenarios) > REASON_SCENARIOS_MAX:
-            yield f"   {style.say('+{n} more', n=f'{len(scenarios) - REASON_SCENARIOS_MAX:,}')}"
+            yield f"   {style.say.counted(len(scenarios) - REASON_SCENARIOS_MAX, '+1 more', '+{n} more')}"
     if (more := len(told) - limit) > 0:
         yield style.say.counted(more, "1 more reason; -v shows all", "{n} more reasons; -v shows all")
     if told:

@@ -72,10 +72,11 @@ class Restore:
         notes = self._file_trouble()
         if not left:
             return notes
-        balances = ", ".join(f"{player} had {format_money(b)}" for player, b in [*left.items()][:5])
-        more = f" and {len(left) - 5} more" if len(left) > 5 else ""
+        balances = ", ".join(f"{player} ({format_money(b)})" for player, b in [*left.items()][:5])
+        more = ", …" if len(left) > 5 else ""
         then = "; the next run or betrontech-sim restore puts them back" if on_disk else ""
-        return [*notes, f"the run ended early, so balances were not put back: {balances}{more}{then}"]
+        told = f"the run ended early, so the balances before it were not put back: {balances}{more}{then}"
+        return [*notes, told]
 
     def at_the_end(self, *, hopeless: bool, in_hurry: bool, at_once: int = 1) -> list[str]:
         """Restore every player if possible, `at_once` of them at a time; return notes.
