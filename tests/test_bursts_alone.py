@@ -133,6 +133,39 @@ def test_a_bet_that_is_refused_while_another_is_in_flight_needs_no_order_if_ther
     assert (None if named is None else named.finding.cause) == cause
 
 
+ACCEPTED, REFUSED = Outcome.ACCEPTED, Outcome.REFUSED
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "after", "cause"),
+    [
+        ((REFUSED, ACCEPTED), 500, "repeat-of-refused-wrong"),
+        ((ACCEPTED, REFUSED), 500, "repeat-of-refused-wrong"),
+        ((ACCEPTED, ACCEPTED), 500, "overdraft"),
+        ((ACCEPTED, ACCEPTED), -200, "overdraft"),
+        ((ACCEPTED, ACCEPTED), 0, "overdraft"),
+        ((REFUSED, REFUSED), -200, "overdraft-refused-but-taken"),
+        ((REFUSED, REFUSED), 500, None),
+    ],
+)
+def test_a_bet_that_no_order_can_pay_for_needs_no_race(
+    outcomes: tuple[Outcome, Outcome], after: int, cause: str | None
+) -> None:
+    """The balance is 5.00 and nothing is credited, so a bet of 7.00 is refused whichever copy comes first."""
+    balance = Money(after)
+    operations = [
+        Operation(0, "p", Method.BET, "b1", Money(700), "g", 0, 40, outcomes[0], _shown(outcomes[0], after)),
+        Operation(1, "p", Method.BET, "b1", Money(700), "g", 10, 50, outcomes[1], _shown(outcomes[1], after)),
+        Operation(2, "p", Method.BALANCE, None, None, None, 60, 70, ACCEPTED, balance),
+    ]
+    named = first_mistake(Money(500), operations)
+    assert (None if named is None else named.finding.cause) == cause
+
+
+def _shown(outcome: Outcome, balance: int) -> Money | None:
+    return Money(balance) if outcome is ACCEPTED else None
+
+
 def test_a_bet_that_a_lock_refuses_is_no_race_although_its_refund_came_beside_it() -> None:
     """That it was taken, and paid back by the refund, would explain the sum as well."""
     operations = [

@@ -344,9 +344,17 @@ class RefundsCents(SmallWallet):
         return answer if known or stake is None else self.move(player, 100 * amount - stake)
 
 
+class CapsWins(SmallWallet):
+    """A win pays 10,000.00 at the most, which of a million is a hundredth."""
+
+    def win(self, player: str, amount: int, transaction_id: str, game: str) -> Fields:
+        return super().win(player, min(amount, 1_000_000), transaction_id, game)
+
+
 @pytest.mark.parametrize(
     ("wallet", "texts", "cause"),
     [
+        (CapsWins(), ["[win: 16.28, win: 1000000.00]"], "win-wrong-amount"),
         (CachesReads(), ["[bet: 10.00, win: 5.00]", "[bet: 2.00]", "[bet: 1.00]"], "stale-read"),
         (BooksWinsLate(), ["[bet: 10.00, win: 5.00, bet: 1.00]"], "answer-balance-wrong"),
         (AnswersWinsFirst(), ["[bet: 10.00, win: 5.00]", "[bet: 10.00, win: 5.00, bet: 1.00]"], "stale-read"),

@@ -30,7 +30,7 @@ from simulator.judge.explanations import Around, of_answer, of_read, or_never_st
 from simulator.judge.findings import NO_OTHER, Findings, MayBe, MoneyFacts
 from simulator.judge.rulings import Policy, Ruling, ruled
 from simulator.law.book import Book
-from simulator.law.mistakes import mild_mistake
+from simulator.law.mistakes import OTHER_AMOUNT, mild_mistake
 from simulator.law.situations import Situation
 
 
@@ -228,6 +228,9 @@ class Accusing:
     ) -> None:
         request = call.request
         may_be = self._plausible(account, may_be, {request.method, *account.methods_in_question})
+        if situation is Situation.HUNDREDFOLD and request.method in account.traffic.unscaled:
+            # A cap or a share happens to be a hundredth; what counts in cents does so each time.
+            situation, may_be = OTHER_AMOUNT[request.method], may_be.without(Situation.HUNDREDFOLD)
         situation = self._noted(account, situation, request.method, facts)
         if self._policy.roots_only and account.found_otherwise(request, situation):
             return

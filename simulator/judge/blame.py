@@ -329,7 +329,10 @@ def lawful_sum(book: Book, calls: Iterable[Operation], balance: Money) -> Money:
 
     Calls without an answer count where that comes nearer to `balance`. The book must not have them.
     """
-    made = {(call.method, call.transaction_id): call for call in calls if call.method.moves_money}
+    moving = [call for call in calls if call.method.moves_money]
+    # Of calls with one id, the accepted one counts.
+    moving.sort(key=lambda call: (call.outcome is Outcome.ACCEPTED, call.outcome is Outcome.UNKNOWN))
+    made = {(call.method, call.transaction_id): call for call in moving}
     total = int(book.balances[0])
     doubtful = []
     for (method, transaction_id), call in made.items():
@@ -374,6 +377,9 @@ def one_call(book: Book, calls: Sequence[Operation], gap: int) -> tuple[Operatio
     if gap and abs(gap) <= max(1, len(calls) // 10) and not _is_made_of_effects(gap, calls):
         # Now and then a call is off by a cent.
         return calls[-1], Situation.CENT_OFF
+    beyond = _bet_beyond_all(book, calls, gap)
+    if beyond is not None:
+        return beyond
     for call in calls:
         id_ = call.transaction_id
         if not call.method.moves_money or id_ is None or (ids[id_] > 1 and id_ in accepted):
@@ -386,6 +392,34 @@ def one_call(book: Book, calls: Sequence[Operation], gap: int) -> tuple[Operatio
         moved = role.row.kind is Kind.IDLE and gap != 0 and abs(gap) == amount
         if moved and call.outcome is not Outcome.UNKNOWN:
             return call, situation_of(role, call.outcome, call.amount, Money(gap), stake)
+    return None
+
+
+def _bet_beyond_all(book: Book, calls: Sequence[Operation], gap: int) -> tuple[Operation, Situation] | None:
+    """Return a bet that was accepted or charged although no order of the calls leaves the money for it.
+
+    `gap` is what the wallet has too much after all of them; an accepted bet counts as charged.
+    """
+    # More than there can be where calls are repeated; a bet is called too large only beyond that.
+    credits = sum(call.amount or 0 for call in calls if call.method in (Method.WIN, Method.REFUND))
+    stakes = sum(stake_of(book.worlds[0], call.request) or 0 for call in calls)
+    most = max(world.balance for world in book.with_late_arrivals()) + credits + stakes
+    refused: set[str] = set()
+    # What was refused comes first: of two calls with one id, the other one is called its repeat.
+    for bet in sorted(calls, key=lambda each: each.outcome is not Outcome.REFUSED):
+        id_, amount = bet.transaction_id, bet.amount or 0
+        plain = bet.method is Method.BET and bet.form is not CallForm.MALFORMED
+        if not plain or id_ is None or amount <= most:
+            continue
+        known = book.fact(Method.BET, id_)
+        if isinstance(known, Applied | Pending) or isinstance(book.fact(Method.REFUND, id_), Tombstone):
+            continue
+        if bet.outcome is Outcome.ACCEPTED:
+            remembered = gap == amount and (id_ in refused or known is Mark.REFUSED)
+            return bet, Situation.REPEAT_OF_REFUSED_WRONG if remembered else Situation.OVERDRAFT
+        if bet.outcome is Outcome.REFUSED and gap == -amount:
+            return bet, Situation.OVERDRAFT_REFUSED_BUT_TAKEN
+        refused.add(id_)
     return None
 
 

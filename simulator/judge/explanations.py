@@ -241,9 +241,14 @@ def _of_bets_beyond(calls: Iterable[Operation], balance: int, gap: int) -> set[S
     """Return what explains a gap by bets that were taken although the money for all was not there."""
     bets = [call for call in calls if call.method is Method.BET]
     found: set[Situation] = set()
-    if sum(bet.amount or 0 for bet in bets if bet.outcome is Outcome.ACCEPTED) > balance:
+    accepted = [bet for bet in bets if bet.outcome is Outcome.ACCEPTED]
+    refused = [bet for bet in bets if bet.outcome is Outcome.REFUSED]
+    if sum(bet.amount or 0 for bet in accepted) > balance:
         found.add(_S.OVERDRAFT)
-    if _add_up([-(bet.amount or 0) for bet in bets if bet.outcome is Outcome.REFUSED], gap):
+        if not gap and {bet.transaction_id for bet in accepted} & {bet.transaction_id for bet in refused}:
+            # What is charged although it is refused is a repeat when it comes again.
+            found.add(_S.OVERDRAFT_REFUSED_BUT_TAKEN)
+    if _add_up([-(bet.amount or 0) for bet in refused], gap):
         found |= {_S.BET_REFUSED_BUT_TAKEN, _S.OVERDRAFT_REFUSED_BUT_TAKEN}
     return found
 

@@ -37,7 +37,8 @@ class Traffic:
 
     `stored`: a call was seen to take effect, by what came after its own answer. `emptied`: a bet of a whole
     balance was taken. `exact` are the methods whose calls kept a cent that a float would have lost.
-    `cents_kept`: a call was seen to move a balance by single cents.
+    `cents_kept`: a call was seen to move a balance by single cents. `unscaled` are the methods whose calls
+    moved a balance by what they asked, and not by a hundred times as much or a hundredth.
     """
 
     def __init__(self, notes_max: int = NOTES_KEPT) -> None:
@@ -45,6 +46,7 @@ class Traffic:
         self.emptied = False
         self.exact: set[Method] = set()
         self.cents_kept = False
+        self.unscaled: set[Method] = set()
         self._kept: dict[Method, set[int]] = {}
         self._balances: defaultdict[str, set[Money]] | None = None
         if notes_max == NOTES_OF_A_RUN:
@@ -60,6 +62,8 @@ class Traffic:
         """Note that a call moved a balance exactly, as a read has shown."""
         if effect % 10:
             self.cents_kept = True
+        if effect:
+            self.unscaled.add(method)
         if not effect or method in self.exact:
             return
         ways = cuts_by_float(before, effect)
