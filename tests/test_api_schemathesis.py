@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from api_client import encoded
+from described import operations, probe
 from served import serving
 from simulator.serve.api.routes import OPENAPI_FILE
 from test_serve_php import authenticated, json_of
@@ -25,19 +25,19 @@ def access(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]
         assert "Traceback" not in server.log.read_text()
 
 
-SCHEMA = schemathesis.openapi.from_path(str(OPENAPI_FILE))
-
-
-@SCHEMA.parametrize()
-@settings(max_examples=50, suppress_health_check=list(HealthCheck), derandomize=True)
-def test_the_server_keeps_its_description(case: schemathesis.Case[Any], access: tuple[str, str]) -> None:
+@pytest.mark.parametrize("operation", operations(OPENAPI_FILE))
+def test_the_server_keeps_its_description(operation: str, access: tuple[str, str]) -> None:
     """Requests in and out of the description, all of schemathesis' checks."""
     url, token = access
-    launch = case.path.endswith("game_launch")
-    credentials = encoded() if case.path.startswith("/auth") else token
-    # Random texts are nobody's agent code and secret key: a launch with them is refused, as it has to be.
-    case.call_and_validate(
-        base_url=f"{url}/api",
-        headers={"Authorization": f"Bearer {credentials}"},
-        excluded_checks=[positive_data_acceptance] if launch else [],
-    )
+
+    def ask(case: schemathesis.Case[Any]) -> None:
+        launch = case.path.endswith("game_launch")
+        credentials = encoded() if case.path.startswith("/auth") else token
+        # Random texts are nobody's agent code and secret key: a launch with them is refused, as it has to be.
+        case.call_and_validate(
+            base_url=f"{url}/api",
+            headers={"Authorization": f"Bearer {credentials}"},
+            excluded_checks=[positive_data_acceptance] if launch else [],
+        )
+
+    probe(OPENAPI_FILE, operation, ask, examples=50)

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, settings
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from api_client import Api
+from described import operations, probe
 from served import serving
 from simulator.serve.answers import Part, codes_of
 from simulator.serve.api.faults import ApiFaultKind, ApiRoute
@@ -66,18 +66,18 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         assert "Traceback" not in server.log.read_text()
 
 
-SCHEMA = schemathesis.openapi.from_path(str(OPENAPI_FILE))
-
-
-@SCHEMA.parametrize()
-@settings(max_examples=40, suppress_health_check=list(HealthCheck), derandomize=True)
-def test_the_server_keeps_its_description(case: schemathesis.Case[Any], url: str) -> None:
+@pytest.mark.parametrize("operation", operations(OPENAPI_FILE))
+def test_the_server_keeps_its_description(operation: str, url: str) -> None:
     """Requests in and out of the description: no 5xx but a 503 that says so, no answer of another shape."""
-    if case.path in ("/journal/wait", "/requests/wait"):
-        # Nobody waits for what a random filter asks.
-        case.query["timeout_ms"] = 0
-    # Which hosts can be called depends on the machine, so no schema can tell which URLs a wallet may have.
-    unsure = case.path in ("/agents", "/agents/{code}")
-    case.call_and_validate(
-        base_url=f"{url}/_sim", excluded_checks=[positive_data_acceptance] if unsure else None
-    )
+
+    def ask(case: schemathesis.Case[Any]) -> None:
+        if case.path in ("/journal/wait", "/requests/wait"):
+            # Nobody waits for what a random filter asks.
+            case.query["timeout_ms"] = 0
+        # Which hosts can be called depends on the machine: no schema can tell which URLs a wallet may have.
+        unsure = case.path in ("/agents", "/agents/{code}")
+        case.call_and_validate(
+            base_url=f"{url}/_sim", excluded_checks=[positive_data_acceptance] if unsure else None
+        )
+
+    probe(OPENAPI_FILE, operation, ask, examples=40)
