@@ -272,6 +272,13 @@ def test_one_call_of_a_player_is_no_race() -> None:
     assert [finding.cause for finding in judged_together([bet], 95_00)] == ["answer-balance-wrong"]
 
 
+def test_an_answer_that_contradicts_nothing_but_a_read_may_be_right() -> None:
+    """Where reads lag, so may the one with which the calls began."""
+    bet = Operation(0, "p", Method.BET, "b", Money(5_00), "G", 0, 9, Outcome.ACCEPTED, Money(77_00))
+    (finding,) = judged_together([bet], 95_00)
+    assert "stale-read" in {other.cause for other in finding.may_be}
+
+
 def test_a_cent_that_is_off_in_between_may_have_been_cut() -> None:
     """A wallet that cuts cents may lose one and win it back: only an answer shows it then."""
     calls = [

@@ -7,13 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from referee_driver import GAME, Driver, MemoryWallet, answered
+from simulator.core.calls import Call
 from simulator.core.findings import CallVerdict, Outcome, Severity
 from simulator.core.money import Money
 from simulator.core.webhooks import Method, WebhookRequest
 from simulator.judge.account import LeftOff, PlayerStanding
 from simulator.judge.findings import Findings
 from simulator.judge.referee import Referee
-from simulator.judge.rulings import NO_READ, NOT_OPENED, SENT_BEFORE, Policy
+from simulator.judge.rulings import NO_READ, NOT_OPENED, SENT_BEFORE, Policy, ReadBalance, Reads
 from simulator.law.likeness import resembles
 
 SERVING = Policy(own_players=False, after_silence=False, unanswered_max=8, calls_max=2000, players_max=100)
@@ -257,6 +258,24 @@ def test_reads_that_lag_are_named_and_accuse_no_money(policy: Policy) -> None:
     assert set(play.causes) == {"stale-read"}
     assert play.standing.difference == 0
     assert play.standing.law == (Money(play.wallet.balance),)
+
+
+class ReadsForLong(Driver):
+    """Whatever caches the reads does so for longer than anybody waits."""
+
+    def _answer(self, wanted: ReadBalance) -> Call:  # noqa: ARG002  # overrides
+        return self.shown()
+
+
+def test_a_read_that_shows_what_was_answered_before_the_call_is_late_again() -> None:
+    """The first read was believed; the next answer, and the read after it, go on from what it denied."""
+    behind = {600_00: 1000_00, 200_00: 600_00}
+    play = ReadsForLong(MemoryWallet(), Policy(reads=Reads.ALWAYS), lag=behind.__getitem__)
+    play.bet(400_00, "b1")
+    play.bet(400_00, "b2")
+    believed, late = play.findings
+    assert "stale-read" in {other.cause for other in believed.may_be}
+    assert late.cause == "stale-read"
 
 
 class AnswersBalanceBefore(MemoryWallet):

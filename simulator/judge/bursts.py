@@ -53,6 +53,8 @@ IDS_OF_A_KIND = 2
 _UNEXPLAINED = 3
 """The tier of a history that no order explains."""
 
+_VAGUE = frozenset({Situation.CONCURRENT_WRONG, Situation.ANSWER_BALANCE_WRONG})
+
 _RACES = frozenset({Situation.LOST_UPDATE, Situation.DOUBLE_EFFECT, Situation.CONCURRENT_WRONG})
 
 
@@ -177,7 +179,9 @@ class BurstJudging(Judging):
             # Only an answer in between was off: what cuts cents may have made good what it had lost.
             may_be = may_be.also(Situation.CENTS_CUT, Situation.MONEY_KEPT_AS_FLOAT)
         may_be = or_never_stored(account, situation, self._plausible(account, may_be, moved), balance)
-        return may_be.also(*(READS_WRONGLY if situation in READS_WRONGLY else ()))
+        # Which calls raced is not known, and only reads have shown the balance before them.
+        ungrounded = situation in _VAGUE and not (account.grounded or self._policy.answers_only)
+        return may_be.also(*(READS_WRONGLY if situation in READS_WRONGLY or ungrounded else ()))
 
     def _alone(
         self, account: Account, calls: Sequence[Operation], balance: Money, of_a_kind: int

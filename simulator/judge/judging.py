@@ -281,12 +281,15 @@ class Judging(Accusing):
                 account.take_in_corrected(made, answered, Money(answered - possible[0]))
                 return
             actual = actual if late is None or late.balance is None else late.balance
-        if answered is not None and len(possible) == 1 and actual not in possible:
+        # A read that shows what was answered before this call lags behind both answers.
+        unlike = actual not in possible or (actual is not None and actual == account.shown_before)
+        if answered is not None and len(possible) == 1 and unlike:
             before = Money(made.before + answered - possible[0])
             # A wallet that stores nothing answers a repeat or a refund as if its bet had never been.
             fresh = made.role.row.kind in (Kind.BET, Kind.WIN) or account.calls == 0
             told = fresh and before in (account.shown_before, account.stated)
-            opened_wrongly = reads_are_wrong(self._mistakes) and not self._policy.answers_only
+            reads_lag = reads_are_wrong(self._mistakes) and not self._policy.answers_only
+            opened_wrongly = reads_lag and actual not in possible
             if told or (opened_wrongly and not account.unconfirmed):
                 # The account was opened at a read that was wrong.
                 older = self._accounts.past.get(account.player, ())
