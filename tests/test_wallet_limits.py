@@ -132,6 +132,35 @@ def test_a_smallest_bet_that_nobody_told_is_found_and_is_no_mistake(tmp_path: Pa
     assert wallet.balances["1000"] == 100_00
 
 
+class StakesInSteps(SmallWallet):
+    """Bets that are no multiple of 0.10 are refused."""
+
+    def bet(self, player: str, amount: int, transaction_id: str, game: str) -> Fields:
+        if amount % 10:
+            raise Refusal("STAKE_STEP")
+        return super().bet(player, amount, transaction_id, game)
+
+
+def test_steps_of_bets_that_nobody_told_are_found_and_are_no_mistake(tmp_path: Path) -> None:
+    """Balances are reached and amounts are drawn in these steps; what needs another bet is skipped."""
+    wallet = StakesInSteps()
+    odd = "player: {balance: 99.66}\nsteps: [bet: 0.10..0.39, win: 0.04, bet: 1.20]\n"
+    run = played(wallet, tmp_path, odd, odd, "steps: [bet: 0.55]\n")
+    assert run.exit_code is ExitCode.PASSED
+    assert not run.findings
+    (skipped,) = run.with_verdict(Verdict.SKIPPED)
+    assert run.finished[skipped].reason == "needs a bet of 0.55: your wallet takes multiples of 0.10"
+    assert run.end is not None
+    assert any("0.10 and more, in multiples of 0.10, and none of 0.01" in note for note in run.end.notes)
+    assert wallet.balances["1000"] == 100_00
+
+
+def test_cents_that_are_left_do_not_mean_that_no_bet_is_taken(tmp_path: Path) -> None:
+    """A wallet that refuses fractions still takes whole units: the scenarios with these are played."""
+    run = played(WholeUnits(), tmp_path, *["steps: [bet: 1.00, win: 2.34]\n", "steps: [bet: 5.00]\n"] * 2)
+    assert not any("each bet" in ended.reason for ended in run.finished.values())
+
+
 def test_a_wallet_that_refuses_fractions_has_no_smallest_bet(tmp_path: Path) -> None:
     """1.01 is more than 1.00, and it is refused all the same: that is the mistake."""
     run = played(WholeUnits(), tmp_path, "steps: [bet: 1.20]\n")

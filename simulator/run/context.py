@@ -14,7 +14,7 @@ from secrets import token_hex
 
 from simulator.core.calls import Call, UnsentCall
 from simulator.core.findings import Finding, Outcome, Phase, Verdict
-from simulator.core.money import ZERO, Money, format_money
+from simulator.core.money import CENT, ZERO, Money, format_money
 from simulator.core.profiles import WireProfile
 from simulator.core.secrets import Secrets
 from simulator.core.webhooks import Exchange, Method, NoReply, NoReplyKind, WebhookRequest, answer_line
@@ -142,9 +142,16 @@ class RunContext:
         with self._lock:
             self.report(event)
 
-    def found_least_bet(self, least: Money) -> None:
-        """Note the wallet's smallest bet, which the preflight has found."""
-        self.limits = replace(self.limits, min_bet=least, found=True)
+    def found_least_bet(self, least: Money, step: Money = CENT) -> None:
+        """Note the wallet's smallest bet, and by how much others may be more, as the preflight has found."""
+        self.limits = replace(self.limits, min_bet=least, found=True, bet_step=step)
+        if step != CENT:
+            self.found.append(
+                f"your wallet takes bets of {format_money(least)} and more, in multiples of "
+                f"{format_money(step)}, and none of 0.01: this was taken for its limit, and scenarios with "
+                "other bets are skipped"
+            )
+            return
         self.found.append(
             f"your wallet takes bets of {format_money(least)} and more, and none of 0.01: this was taken for "
             f"its limit, as --min-bet {format_money(least)} says it"

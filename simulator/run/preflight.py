@@ -40,9 +40,9 @@ from simulator.wire.writing import OpenRound, write
 PLACE = Place("preflight", 1)
 
 LEAST_BETS = tuple(map(Money, (5, 10, 20, 25, 50)))
-"""The usual smallest bets under 1.00."""
+"""The usual smallest bets under 1.00, and the usual steps of bets."""
 
-LEAST_BETS_COST = Money(sum(LEAST_BETS) + WHOLE_UNIT + CENT)
+LEAST_BETS_COST = Money(3 * WHOLE_UNIT)
 
 TRIES = 3
 """How often an endpoint is called before it counts as unreachable."""
@@ -185,7 +185,8 @@ class Preflight:
     def _least_bet(self, player: str, balance: Money, script: Script) -> Money:
         """Find your wallet's smallest bet, which is over 0.01 and not over 1.00; return the balance after it.
 
-        It is a limit only if a bet of a cent more is taken; otherwise the wallet refuses fractions.
+        It is a limit only if a bet of a cent, or of a usual step, more is taken; otherwise the wallet refuses
+        fractions.
         """
 
         def takes(amount: Money) -> bool:
@@ -197,8 +198,11 @@ class Preflight:
             return taken
 
         least = next(filter(takes, LEAST_BETS), WHOLE_UNIT)
-        if takes(Money(least + CENT)):
-            self._context.found_least_bet(least)
+        step = next(
+            (step for step in (CENT, *LEAST_BETS) if step <= least and takes(Money(least + step))), None
+        )
+        if step is not None:
+            self._context.found_least_bet(least, step)
         return balance
 
     def _win(self, player: str, balance: Money, script: Script) -> None:
@@ -387,16 +391,17 @@ class Adjustment:
         """
         book = self._judge.open(player, balance)
         chunk = self._context.settings.max_bet
-        least = self._context.limits.min_bet or CENT
+        limits = self._context.limits
+        least = limits.min_bet or CENT
         for _ in range(ADJUSTING_CALLS_MAX):
             start = book.balances[0]
             missing = target - start
             unanswered = self._unanswered
             if missing == 0:
                 return True
-            if missing > 0 or -missing < least:
-                # What is less than a bet too much is taken back by the smallest bet, after a win of the rest.
-                gap = missing if missing > 0 else least + missing
+            # What is no bet, or less than one, is taken back by the next larger one, after a win of the rest.
+            gap = missing if missing > 0 else limits.next_bet(max(-missing, least)) + missing
+            if gap:
                 accepted = self._win(player, Money(gap), start)
                 if self._why.phase is Phase.END and book.balances[0] <= start:
                     # To restore it, a win that is not credited is of no more use than one that is refused.
@@ -418,13 +423,16 @@ class Adjustment:
                 book = self._refunded(player, start, target)
                 chunk = self._context.settings.max_bet
             elif chunk is None or chunk <= least:
-                if book.balances[0] <= least:
-                    # It may be the bet of a whole balance that is refused.
+                if book.balances[0] <= least or self._takes_units(player, book.balances[0]):
+                    # It may be the bet of a whole balance that is refused, or of less than a unit.
                     raise CannotReach(_refusal(player, book.balances[0], target))
                 raise TakesNoBets(player, self._answer, _refusal(player, book.balances[0], target))
             else:
-                chunk = Money(max(chunk // 2, least))
+                chunk = max(limits.next_bet(chunk // 2), least)
         raise CannotReach(_refusal(player, book.balances[0], target))
+
+    def _takes_units(self, player: str, balance: Money) -> bool:
+        return balance >= WHOLE_UNIT and self._call(Method.BET, player, WHOLE_UNIT)
 
     def sees_bets_for(self, player: str, balance: Money, won: Money) -> Money:
         """Return the balance after bets have shown that they can take back what a scenario wins.
@@ -444,7 +452,8 @@ class Adjustment:
                 raise CannotReach(
                     _not_taken_back(won, f"did not take a bet of {format_money(context.refused_bet)}")
                 )
-            stake = Money(min(max(context.largest_bet * 10, GREAT_WIN // BETS_BACK_MAX), enough))
+            stake = min(max(context.largest_bet * 10, GREAT_WIN // BETS_BACK_MAX), enough)
+            stake = context.limits.next_bet(stake)
             if not self._win(player, stake, book.balances[0]) or player in self._judge.blocked:
                 break
             if self._call(Method.BET, player, stake):

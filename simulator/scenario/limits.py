@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Protocol
 
-from simulator.core.money import AllOf, Amount, Drawn, Money, Written, format_money
+from simulator.core.money import CENT, AllOf, Amount, Drawn, Money, Written, format_money
 from simulator.core.steps import (
     Bet,
     Expect,
@@ -21,7 +21,7 @@ from simulator.core.steps import (
     all_steps,
 )
 from simulator.core.values import Frozen
-from simulator.core.webhooks import IdFormat
+from simulator.core.webhooks import IdFormat, Method, WebhookRequest
 
 DEFAULT_GAME = "SLOT_001"
 
@@ -46,7 +46,7 @@ class Limits(Frozen):
     """The smallest bet, the largest win, the form of transaction ids and the games that a wallet takes.
 
     `games` stand for those that scenarios name, one by one; none means that the wallet knows these.
-    `found`: the run itself has found the smallest bet.
+    `found`: the run itself has found the smallest bet, and `bet_step` where bets are multiples of that.
     """
 
     min_bet: Money | None = None
@@ -54,6 +54,7 @@ class Limits(Frozen):
     ids: IdFormat = IdFormat()
     games: tuple[str, ...] = ()
     found: bool = False
+    bet_step: Money = CENT
 
     @classmethod
     def of(cls, settings: _LimitSettings) -> Limits:
@@ -71,9 +72,19 @@ class Limits(Frozen):
 
     def within(self, low: int, high: int) -> tuple[int, int]:
         """Return the part of a range that may be bet and won; all of it where there is none."""
-        least = max(low, self.min_bet or low)
+        least = self.next_bet(max(low, self.min_bet or low))
         most = min(high, self.max_win or high)
+        most -= most % self.bet_step
         return (least, most) if least <= most else (low, high)
+
+    def next_bet(self, amount: int) -> Money:
+        """Return the smallest multiple of the step that is no smaller than an amount."""
+        return Money(amount + -amount % self.bet_step)
+
+    def lets_refuse(self, request: WebhookRequest) -> bool:
+        """Return whether a bet is none of the step, or a call is about a game that a wallet may not know."""
+        off = request.method is Method.BET and (request.amount or 0) % self.bet_step != 0
+        return off or (request.method is not Method.REFUND and request.game_id not in self.known_games)
 
     def prevents(self, scenario: Scenario) -> str:
         """Return why a scenario cannot be played within the limits, or nothing."""
@@ -93,9 +104,21 @@ class Limits(Frozen):
             if self.min_bet is not None and least is not None and 0 < least < self.min_bet:
                 told = "your wallet takes none under" if self.found else "--min-bet is"
                 return f"needs a bet of {format_money(least)}: {told} {format_money(self.min_bet)}"
+            if least is not None and self._is_between_steps(bet, least):
+                each = format_money(self.bet_step)
+                return f"needs a bet of {format_money(least)}: your wallet takes multiples of {each}"
             if self.max_win is not None and most is not None and most > self.max_win:
                 return f"needs a win of {format_money(most)}: --max-win is {format_money(self.max_win)}"
         return ""
+
+    def _is_between_steps(self, bet: Amount | None, stated: Money) -> bool:
+        """Return whether a bet is no multiple of the step, and none can be drawn."""
+        match bet:
+            case Drawn(low=low, high=high):
+                return self.next_bet(low) > high
+            case AllOf(plus=plus):
+                return (stated + plus) % self.bet_step != 0
+        return stated % self.bet_step != 0
 
 
 def won_by(scenario: Scenario) -> Money:

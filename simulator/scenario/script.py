@@ -348,7 +348,7 @@ class Script:
         """Draw an amount that was not drawn before, if possible: equal ones hide which call a race lost."""
         low, high = self._limits.within(low, high)
         for _ in range(DRAWS_MAX):
-            drawn = Money(self._rng.randint(low, high))
+            drawn = Money(self._rng.randrange(low, high + 1, self._limits.bet_step))
             if drawn not in self._drawn:
                 break
         self._drawn.add(drawn)
@@ -378,8 +378,7 @@ class Script:
         return UnsentCall(request, write(request, self._profile), Form(CallForm.CANONICAL, request), why)
 
     def _form(self, request: WebhookRequest) -> CallForm:
-        known = request.method is Method.REFUND or request.game_id in self._games
-        return CallForm.CANONICAL if known else CallForm.OPTIONAL
+        return CallForm.OPTIONAL if self._limits.lets_refuse(request) else CallForm.CANONICAL
 
     def _write(
         self,
