@@ -1,7 +1,7 @@
 # The targets install what they need into .venv; you need python3 (3.11 or newer), pip and make.
 PYTHON ?= python3
-# Tests run in this many processes, since many wait for sockets and browsers; 0 is one process without xdist.
-WORKERS ?= 4
+# Tests run in this many processes, since most of their time is waiting; 0 is one process without xdist.
+WORKERS ?= 6
 # Which part of its wallets `make explore-lab` takes: 1/4 is every fourth from the first.
 PART ?= 1/1
 # How many random histories `make crosscheck` compares.
@@ -74,6 +74,8 @@ fuzz: $(VENV)/.dev ## feed 20,000 mutated scenarios, histories, profiles, config
 interrupts: $(VENV)/.dev ## interrupt 30 runs and kill 10 at random moments, and see each balance put back
 	$(BIN)/python tests/interrupts.py
 
+# Exploring is work; it waits less than tests do.
+explore-lab: WORKERS = 4
 explore-lab: $(VENV)/.dev ## let explore find each defect of money by itself, and nothing in ten right wallets
 	$(BIN)/betrontech-sim explore --against-operator --part $(PART) --at-once $(WORKERS)
 	$(BIN)/betrontech-sim explore --against-operator --part $(PART) --at-once $(WORKERS) --for 3m \
