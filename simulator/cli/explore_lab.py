@@ -47,7 +47,12 @@ class Tried:
         """Return whether this is what explore promises."""
         if not self.is_defect:
             return not self.cause
-        return bool(self.alone[0]) and self.right_passes and self.step_count <= CALLS_MAX
+        return self.fails_alone and self.right_passes and self.step_count <= CALLS_MAX
+
+    @property
+    def fails_alone(self) -> bool:
+        """Return whether the file alone fails more often than not: chance is in some wallets."""
+        return 2 * self.alone[0] > self.alone[1]
 
     @property
     def line(self) -> str:
@@ -145,7 +150,7 @@ def try_all(
 def _figures(tried: Sequence[Tried]) -> str:
     found = [each for each in tried if each.cause]
     short = sum(each.step_count <= CALLS_MAX for each in found)
-    alone = sum(bool(each.alone[0]) for each in found)
+    alone = sum(each.fails_alone for each in found)
     right = sum(each.right_passes for each in found)
     own = sum(each.cause in (DEFECTS[each.name].cause, *DEFECTS[each.name].also) for each in found)
     share = 100 * len(found) / len(tried)

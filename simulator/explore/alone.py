@@ -49,8 +49,11 @@ CONFIRMED_TIMES = 3
 REPEATED_TIMES = 20
 """So often the calls of a session are repeated where it does not show its cause often."""
 
-STEADIER_FACTORS = (1, 2, 4, 10)
-"""By these factors more is repeated so that a file fails each time that it runs."""
+STEADIER_FACTORS = (1, 2, 4, 10, 40)
+"""By these factors more is repeated so that a file fails each time that it runs, even of one bet in ten."""
+
+TIMES_MAX = 100
+"""More often than that nothing is repeated, or sent together, by such a factor."""
 
 VARIANTS = 3
 """With so many other amounts a session runs where its amounts leave open what is wrong."""
@@ -218,13 +221,29 @@ class Alone:
         Shrinking(aim.session, shows).run()
 
     def _make_steadier(self, aim: Aim) -> None:
-        """Repeat more what does not always show its cause, until it does three times in a row."""
+        """Repeat more what does not always show its cause, until it shows each time, or else most often.
+
+        What shows it each time is made plain once more: by chance a call needed what was special of it.
+        """
         assert self.best is not None
+        steps, most = self.best.session.steps, 0
         for factor in STEADIER_FACTORS:
-            more = replace(self.best.session, steps=tuple(_more(self.best.session.steps, factor)))
-            if all(self._shows(more, aim) for _ in range(CONFIRMED_TIMES)):
-                self.best = replace(self.best, session=more)
+            more = replace(self.best.session, steps=tuple(_more(steps, factor)))
+            shown = sum(self._shows(more, aim) for _ in range(CONFIRMED_TIMES))
+            if shown > most:
+                most, self.best = shown, replace(self.best, session=more)
+            if shown == CONFIRMED_TIMES:
+                self._make_plainer(more, aim)
                 return
+
+    def _make_plainer(self, session: SessionPlan, aim: Aim) -> None:
+        def shows(plainer: SessionPlan) -> bool:
+            if not all(self._shows(plainer, aim) for _ in range(CONFIRMED_TIMES)):
+                return False
+            self.best = Shrunk(plainer, aim.cause, steady=False)
+            return True
+
+        Shrinking(session, shows).make_plain()
 
     def _alone(self, session: SessionPlan) -> Ran:
         return self.run([scenario_of(session, "session.yaml")], again=True)
@@ -254,7 +273,10 @@ def _more(steps: Sequence[Step], factor: int) -> Iterator[Step]:
         yield Repeat(place=NOWHERE, times=factor, steps=tuple(steps))
         return
     for step in steps:
-        yield replace(step, times=step.times * factor) if isinstance(step, Repeat | Parallel) else step
+        if isinstance(step, Repeat | Parallel):
+            yield replace(step, times=max(step.times, min(step.times * factor, TIMES_MAX)))
+        else:
+            yield step
 
 
 def _is_clear(cause: str, finding: Finding) -> bool:

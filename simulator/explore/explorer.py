@@ -21,6 +21,7 @@ from simulator.explore.alone import (
     Alone,
     Interrupted,
     OutOfTime,
+    Shrunk,
     scenario_of,
     step_count,
     text_of,
@@ -214,7 +215,7 @@ class Explorer:
             if self._knows(shrunk.cause):
                 self.met_again[shrunk.cause] += 1
             else:
-                self._confirm(shrunk.session, session, shrunk.cause, finding)
+                self._confirm(shrunk, session, finding)
             self._explain(cause)
 
     def _knows(self, cause: str) -> bool:
@@ -235,12 +236,13 @@ class Explorer:
             smaller = best.session if best is not None and best.cause == cause else session
             self._keep(smaller, session, cause, finding, 0, 0)
 
-    def _confirm(self, session: SessionPlan, before: SessionPlan, cause: str, finding: Finding) -> None:
+    def _confirm(self, shrunk: Shrunk, before: SessionPlan, finding: Finding) -> None:
         """Write the file, run it alone, and keep it if it names the cause."""
+        session, cause = shrunk.session, shrunk.cause
         file = self._file(cause)
         _write_text(file, text_of(session, _title(cause, finding)))
         (scenario,) = load_scenarios([str(file)])
-        asked = ASKS_MAX if has_burst(session.steps) else CONFIRMED_TIMES
+        asked = CONFIRMED_TIMES if shrunk.steady and not has_burst(session.steps) else ASKS_MAX
         ran = [self._alone.run([scenario]) for _ in range(asked)]
         shown = [each.first[1] for each in ran if each.first is not None and each.first[0] == cause]
         if shown:
@@ -281,12 +283,17 @@ class Explorer:
         return self._out / f"{_file_name(cause)}.yaml"
 
     def _comment(self, found: FoundCause) -> list[str]:
-        return [
+        comment = [
             f"Found by betrontech-sim explore --seed {self._settings.seed}, and shrunk from "
             f"{found.steps_before} calls to {found.step_count}.",
             f"{found.finding.rule}: {found.finding.message}",
             f"To run it again: {found.rerun}",
         ]
+        if found.fails_alone < found.asked:
+            comment.append(
+                f"It depends on chance: run alone, it failed {found.fails_alone} times of {found.asked}."
+            )
+        return comment
 
 
 _READ_ONLY = SessionPlan({MAIN_PLAYER: PlayerSpec()}, (Balance(place=NOWHERE),))

@@ -49,6 +49,8 @@ _FAULT_SHARE = 0.12
 
 _ODD_AMOUNTS: tuple[JsonValue, ...] = (
     "-10.00",
+    "-10.00",
+    "-1.00",
     "1,00",
     "1,000.00",
     "1.000,50",
@@ -68,6 +70,11 @@ _ODD_AMOUNTS: tuple[JsonValue, ...] = (
     ["1.00"],
 )
 
+_LATE = steps.Wait(place=NOWHERE, duration_ns=2_000_000_000)
+"""A pause in which a cache that keeps ids for seconds forgets them."""
+
+_LATE_SHARE = 0.06
+
 _EDGES = (1, 29, 57, 99, 110, 240, 435, 841, 1000, 1234)
 """Amounts in cents at which binary fractions and cut cents show."""
 
@@ -79,6 +86,7 @@ _PADDINGS = (8, 16, 26, 44, 56, 110, 118, 180, 230)
 _RESEMBLING_IDS = (
     ("${run}-abc", "${run}-ABC"),
     ("${number}", "0${number}"),
+    ("${number}", "0${number}"),
     ("${run}-end", "${run}-end "),
     ("${run}-end", " ${run}-end"),
     ("${run}-1", "${run}-1.0"),
@@ -89,6 +97,8 @@ _RESEMBLING_IDS = (
 )
 
 _RESEMBLING_PLAYERS = (
+    "${wide_player}",
+    "${wide_player}",
     "${player}abc",
     "${player}\\u200b",
     "\\ufeff${player}",
@@ -197,6 +207,11 @@ class _Draft:
         if isinstance(step, steps.Win):
             self.wins.append(step)
 
+    def wait(self) -> None:
+        """Let time pass, seldom, before what is late then."""
+        if self.rng.random() < _LATE_SHARE:
+            self.add(_LATE)
+
     def bet(self, amount: Amount | None = None) -> steps.Bet:
         return steps.Bet(
             place=NOWHERE,
@@ -255,6 +270,7 @@ def _late_win(draft: _Draft) -> None:
     other_game = rng.choice([each for each in GAMES if each != (bet.game or DEFAULT_GAME)])
     for _ in range(rng.choice((0, 1, 3))):
         draft.add(replace(draft.bet(money(100)), game=other_game, player=bet.player))
+    draft.wait()
     draft.add(replace(draft.win(), game=bet.game, player=bet.player))
 
 
@@ -290,6 +306,7 @@ def _early_refund(draft: _Draft) -> None:
     """Let a refund overtake its bet."""
     bet = replace(draft.bet(draft.small()), fault=None)
     draft.add(draft.refund(bet))
+    draft.wait()
     draft.add(bet)
 
 
@@ -306,6 +323,7 @@ def _resend(draft: _Draft) -> None:
         step = replace(step, player=rng.choice(list(draft.players)))
     elif roll < 0.45:
         step = replace(step, times=rng.randint(2, 3))
+    draft.wait()
     draft.add(step)
 
 

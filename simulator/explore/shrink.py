@@ -51,6 +51,11 @@ class Shrinking:
             if self.best == before:
                 return
 
+    def make_plain(self) -> None:
+        """Simplify calls and players, and leave what is repeated as often as it is."""
+        self._try_each(_plain)
+        self._try_each(_players)
+
     def _try(self, session: SessionPlan) -> bool:
         """Take the session if it is another one and shows the cause."""
         session = repaired(session)
