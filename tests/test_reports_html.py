@@ -8,14 +8,25 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from report_stories import REFUND_FILE, RUN, a_finding, a_scenario, an_exchange, end, ran, start, told
+from report_stories import (
+    ENDPOINT,
+    REFUND_FILE,
+    RUN,
+    a_finding,
+    a_scenario,
+    an_exchange,
+    end,
+    ran,
+    start,
+    told,
+)
 from simulator.core.findings import Place, Verdict
 from simulator.core.money import Money
 from simulator.errors import ExitCode
 from simulator.reference_operator import OperatorSettings
 from simulator.reference_operator.server import OperatorServer
 from simulator.report.events import Event, ScenarioFinished
-from simulator.report.html import PLOTS_MAX
+from simulator.report.html import PLOTS_MAX, PLOTS_OPEN
 from suite_runs import run_against
 
 
@@ -44,6 +55,13 @@ def test_a_cause_shows_evidence_cost_cure_and_the_line_that_repeats_it() -> None
         assert heading in page
 
 
+def test_the_top_says_what_was_judged_and_leads_to_every_section() -> None:
+    page = told("html", RUN)
+    top = page.partition('id="wrong"')[0]
+    assert all(text in top for text in (ENDPOINT, "2025-01-31T09:30:00+00:00", "0 calls", "2.3 s"))
+    assert set(re.findall(r'<section id="(\w+)"', page)) == set(re.findall(r'<a href="#(\w+)">', top))
+
+
 def test_a_run_that_was_cut_short_is_a_whole_page() -> None:
     page = told("html", RUN[:2])
     assert "The run was interrupted" in page
@@ -64,6 +82,8 @@ def test_five_thousand_scenarios_that_fail_stay_a_small_file() -> None:
     assert len(page) < 10_000_000
     assert page.count("<tr data-verdict") == 5000
     assert 0 < page.count('<path d="M') <= PLOTS_MAX
+    seen_at_once = page.partition('id="balances"')[2].partition("<details>")[0]
+    assert seen_at_once.count('<figure class="balance">') == PLOTS_OPEN
 
 
 def test_only_the_call_that_a_finding_is_about_gets_the_expected_balance() -> None:

@@ -32,6 +32,9 @@ from simulator.report.tally import HEADLINES, NOT_PASSED, OUTCOMES, passed_with_
 PLOTS_MAX = 200
 """So many scenarios have a plot of their balance: a run in which all fail stays a file that opens at once."""
 
+PLOTS_OPEN = 6
+"""So many are seen at once; the others open with a click."""
+
 SCENARIOS_OF_A_CAUSE = 20
 
 ROWS_OF_A_TABLE = 100
@@ -129,6 +132,7 @@ class HtmlReport:
             "known": len(tally.known),
             "warnings": len(tally.of_severity(Severity.WARNING)),
             "plots": self._plots,
+            "plots_open": PLOTS_OPEN,
             "latency": _latency_plot(self._latencies, self._say),
             "percentiles": _percentiles(self._latencies),
             "dialect": list(tally.dialect.values()),

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from http.client import HTTPConnection
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from playwright.sync_api import Browser, expect
 from console_page import DESKTOP, barriers, live, page_of, rows
 from control_client import Control, controlled
 from journal_entries import an_entry
-from simulator.serve.entries import COLUMNS
+from simulator.serve.entries import BOUNDS_MS, COLUMNS
 from simulator.serve.streams import STREAMS_MAX
 
 pytestmark = pytest.mark.e2e
@@ -320,6 +321,21 @@ def test_every_page_fits_its_screen(
         page.locator(f'li.row[data-number="{wrong}"]').click()
         expect(page.locator("#detail .finding")).to_be_visible()
         page.screenshot(path=screenshots / f"console-detail-{kind}.png")
+
+
+def test_latencies_of_all_kinds_have_room_for_their_labels_on_a_phone(
+    browser: Browser, control: Control
+) -> None:
+    journal = control.api.state.delivery.journal
+    for bound_ms in (*BOUNDS_MS, 9_999):
+        journal.record(an_entry(took_ns=bound_ms * 999_999))
+    with page_of(browser, control, "/console/latency", viewport=PHONE) as page:
+        labels = [each.bounding_box() for each in page.locator(".plot.narrow").last.locator("text").all()]
+    assert len(labels) == 2 * len((*BOUNDS_MS, None)) + 1
+    for one, other in combinations(filter(None, labels), 2):
+        beside = one["x"] + one["width"] <= other["x"] or other["x"] + other["width"] <= one["x"]
+        above = one["y"] + one["height"] / 2 <= other["y"] or other["y"] + other["height"] / 2 <= one["y"]
+        assert beside or above, (one, other)
 
 
 def test_the_explorer_sends_a_call_and_shows_its_answer(
