@@ -10,10 +10,9 @@ from simulator.core.calls import Call, CallForm, Operation, Reading, Why, record
 from simulator.core.findings import Finding, Outcome
 from simulator.core.money import Money
 from simulator.core.webhooks import Method, WebhookRequest
-from simulator.judge.account import PlayerStanding
 from simulator.judge.findings import Findings
 from simulator.judge.referee import Referee
-from simulator.judge.rulings import Asking, Policy, ReadBalance, Ruling
+from simulator.judge.rulings import Asking, PlayerStanding, Policy, ReadBalance, Ruling
 
 GAME = "SLOT_001"
 

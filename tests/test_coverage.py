@@ -18,7 +18,7 @@ import broken_timing
 from campaigns import sampled
 from simulator.cli.mutants_cmd import embedded_operator, settings_for
 from simulator.core.money import Money
-from simulator.report.coverage import coverage
+from simulator.law.rules import coverage
 from simulator.scenario.files import load_scenarios
 from simulator.settings import RunSettings
 from small_wallet import PLAYERS, SmallWallet, serving

@@ -19,8 +19,8 @@ from simulator.run.context import STATE_FILE, read_last_failed
 from simulator.scenario.yaml import BYTES_MAX
 from simulator.settings import CommandHook
 from simulator.settings.file import read_file
+from simulator.settings.load import wire_profile
 from simulator.settings.table import RUN
-from simulator.settings.wire import wire_profile
 from simulator.wire.sender import Sender
 from simulator.wire.target import MAX_REPLY_BYTES, make_target
 from small_wallet import SmallWallet, serving

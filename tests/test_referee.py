@@ -11,10 +11,18 @@ from simulator.core.calls import Call
 from simulator.core.findings import CallVerdict, Outcome, Severity
 from simulator.core.money import Money
 from simulator.core.webhooks import Method, WebhookRequest
-from simulator.judge.account import LeftOff, PlayerStanding
 from simulator.judge.findings import Findings
 from simulator.judge.referee import Referee
-from simulator.judge.rulings import NO_READ, NOT_OPENED, SENT_BEFORE, Policy, ReadBalance, Reads
+from simulator.judge.rulings import (
+    NO_READ,
+    NOT_OPENED,
+    SENT_BEFORE,
+    LeftOff,
+    PlayerStanding,
+    Policy,
+    ReadBalance,
+    Reads,
+)
 from simulator.law.likeness import resembles
 
 SERVING = Policy(own_players=False, after_silence=False, unanswered_max=8, calls_max=2000, players_max=100)

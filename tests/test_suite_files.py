@@ -9,8 +9,7 @@ import pytest
 from simulator.core.findings import Level
 from simulator.core.money import Drawn
 from simulator.core.steps import Bet, Parallel, Scenario, Win
-from simulator.law.rules import Rule, checks, rule
-from simulator.report.coverage import coverage
+from simulator.law.rules import Rule, checks, coverage, rule
 from simulator.scenario.reader import load_text
 
 SUITE = Path(__file__).parent.parent / "scenarios"

@@ -20,7 +20,7 @@ from simulator.core.webhooks import Method, Reply, WebhookRequest
 from simulator.errors import ConfigurationError, ExitCode, UsageError
 from simulator.judge.replies import read_reply
 from simulator.scenario.profile_file import load_profile
-from simulator.settings.wire import wire_profile
+from simulator.settings.load import wire_profile
 from simulator.wire.forms import form_of
 from simulator.wire.profiles import BETRONTECH, DRAKON
 from simulator.wire.writing import read_request, spoken, write

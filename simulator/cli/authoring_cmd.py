@@ -23,9 +23,8 @@ from simulator.core.steps import (
 )
 from simulator.core.webhooks import Method
 from simulator.errors import ExitCode, UsageError
-from simulator.law.rules import Rule, checks, rule, rule_of, rules
+from simulator.law.rules import Covered, Rule, checks, coverage, rule, rule_of, rules
 from simulator.law.situations import Situation
-from simulator.report.coverage import Covered, coverage
 from simulator.report.languages import REPORTS, Words, lang_of_locale, texts_in
 from simulator.report.text import plural
 from simulator.scenario.files import load_scenarios

@@ -40,8 +40,7 @@ from simulator.scenario.dry_run import RUN, DryCall, DryRun
 from simulator.scenario.files import Loaded, files_with_parts
 from simulator.scenario.script import draws
 from simulator.scenario.yaml import BYTES_MAX, Problem, bytes_of
-from simulator.settings.load import variables
-from simulator.settings.wire import wire_profile
+from simulator.settings.load import variables, wire_profile
 from simulator.wire.profiles import BETRONTECH
 
 FORMATS = ("text", "json", "github", "sarif")

@@ -15,10 +15,9 @@ from simulator.errors import ExitCode, UsageError
 from simulator.report.languages import ENGLISH, Words, lang_of_locale
 from simulator.report.text import visible
 from simulator.settings import load_values
-from simulator.settings.load import variables
+from simulator.settings.load import variables, wire_profile
 from simulator.settings.rows import CONFIG, Section
 from simulator.settings.table import HOW, OUTPUT, TARGET, pick
-from simulator.settings.wire import wire_profile
 
 if TYPE_CHECKING:
     from simulator.core.profiles import WireProfile

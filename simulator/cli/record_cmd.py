@@ -24,7 +24,7 @@ from simulator.report.text import plural
 from simulator.scenario.kinds import read_money
 from simulator.scenario.reader import load_text
 from simulator.scenario.recording import Recorded, is_of_a_step, player_record, recorded_text
-from simulator.settings.wire import wire_profile
+from simulator.settings.load import wire_profile
 from simulator.wire.profiles import BETRONTECH
 
 CALLS_MAX = 100_000

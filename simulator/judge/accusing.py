@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from simulator.core.calls import Call
-from simulator.core.findings import Finding, Outcome
+from simulator.core.findings import CallVerdict, Finding, Outcome, Severity
 from simulator.core.money import Money
 from simulator.core.webhooks import Method
 from simulator.judge.account import Account, Accounts
@@ -28,34 +28,27 @@ from simulator.judge.blame import (
 )
 from simulator.judge.explanations import Around, of_answer, of_read, or_never_stored
 from simulator.judge.findings import NO_OTHER, Findings, MayBe, MoneyFacts
-from simulator.judge.rulings import Policy, Ruling, ruled
+from simulator.judge.rulings import NO_ANSWER, Policy, Ruling
 from simulator.law.book import Book
 from simulator.law.mistakes import OTHER_AMOUNT, mild_mistake
 from simulator.law.situations import Situation
 
 
+@dataclass(eq=False)
 class Accusing:
     """What was found so far about one call, and whom it accuses. It asks for no reads."""
 
-    def __init__(
-        self,
-        findings: Findings,
-        policy: Policy,
-        accounts: Accounts,
-        call: Call,
-        mistakes: Counter[Situation],
-    ) -> None:
-        self._mistakes = mistakes
-        self._findings = findings
-        self._policy = policy
-        self._accounts = accounts
-        self._call = call
-        self._found: list[Finding] = []
-        self._accused: set[str] = set()
-        self._reason = ""
-        self._expected: Money | None = None
-        self._last_read: Call | None = None
-        self._doubted = False
+    _findings: Findings
+    _policy: Policy
+    _accounts: Accounts
+    _call: Call
+    _mistakes: Counter[Situation]
+    _found: list[Finding] = field(default_factory=list)
+    _accused: set[str] = field(default_factory=set)
+    _reason: str = ""
+    _expected: Money | None = None
+    _last_read: Call | None = None
+    _doubted: bool = False
 
     def _accuse_by_answer(
         self,
@@ -283,6 +276,20 @@ class Accusing:
     ) -> Ruling:
         known = account is not None and account.book.terms.exists
         balances = account.book.balances if account is not None and known else ()
-        due = (self._expected, balances[0] if len(balances) == 1 else None)
-        ruling = ruled(self._found, outcome, due, frozenset(self._accused), self._reason, dialect)
-        return replace(ruling, doubted=True) if self._doubted else ruling
+        after = balances[0] if len(balances) == 1 else None
+        reason = self._reason
+        wrong = any(finding.severity is Severity.ERROR for finding in self._found)
+        if wrong:
+            verdict = CallVerdict.WRONG
+        elif self._found:
+            verdict = CallVerdict.NOTED
+        elif outcome is Outcome.UNKNOWN or reason:
+            verdict, reason = CallVerdict.OPEN, reason or NO_ANSWER
+        else:
+            verdict = CallVerdict.RIGHT
+        # After a mistake, what was due before it.
+        expected = self._expected if wrong else after
+        accused = frozenset(self._accused)
+        return Ruling(
+            verdict, outcome, expected, tuple(self._found), accused, reason, dialect, doubted=self._doubted
+        )

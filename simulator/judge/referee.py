@@ -15,7 +15,7 @@ from simulator.core.calls import Call, CallForm, KnownAs, Operation
 from simulator.core.findings import CallVerdict, Outcome
 from simulator.core.money import CENT, ZERO, Money
 from simulator.core.webhooks import Method, WebhookRequest
-from simulator.judge.account import Account, Accounts, LeftOff, PlayerStanding
+from simulator.judge.account import Account, Accounts, Traffic
 from simulator.judge.bursts import BurstJudging
 from simulator.judge.findings import Findings, MoneyFacts
 from simulator.judge.judging import Judging
@@ -24,12 +24,13 @@ from simulator.judge.rulings import (
     NOT_OPENED,
     UNREADABLE,
     Asking,
+    LeftOff,
+    PlayerStanding,
     Policy,
     ReadBalance,
     Reads,
     Ruling,
 )
-from simulator.judge.traffic import Traffic
 from simulator.law.book import Book, Ledger, Terms
 from simulator.law.likeness import resembles
 from simulator.law.situations import Situation

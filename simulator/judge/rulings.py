@@ -1,14 +1,14 @@
-"""The data that the referee and its drivers exchange besides calls: policies, reads and rulings."""
+"""The data that the referee and its drivers exchange besides calls: policies, reads, rulings, standings."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from enum import StrEnum
 from typing import TypeVar
 
 from simulator.core.calls import Call
-from simulator.core.findings import CallVerdict, Finding, Outcome, Severity
-from simulator.core.money import Money
+from simulator.core.findings import CallVerdict, Finding, Outcome
+from simulator.core.money import ZERO, Money
 from simulator.core.values import Frozen
 from simulator.core.webhooks import WebhookRequest
 
@@ -87,25 +87,32 @@ class Ruling(Frozen):
     doubted: bool = False
 
 
-def ruled(
-    found: Sequence[Finding],
-    outcome: Outcome,
-    balances: tuple[Money | None, Money | None],
-    accused: frozenset[str],
-    reason: str,
-    dialect: tuple[str, str, str] | None,
-) -> Ruling:
-    """Return the ruling on a call; `balances` are the one that was due before it went wrong, and after it."""
-    wrong = any(finding.severity is Severity.ERROR for finding in found)
-    if wrong:
-        verdict = CallVerdict.WRONG
-    elif found:
-        verdict = CallVerdict.NOTED
-    elif outcome is Outcome.UNKNOWN or reason:
-        verdict, reason = CallVerdict.OPEN, reason or NO_ANSWER
-    else:
-        verdict = CallVerdict.RIGHT
-    return Ruling(verdict, outcome, balances[not wrong], tuple(found), accused, reason, dialect)
+class PlayerStanding(Frozen):
+    """A player's balances: the wallet's, if known, the right one, and the difference.
+
+    `law` holds one balance, or several while a call has no answer. `difference` is the amount by which the
+    wallet has too much, or too little if negative. `wrong` counts the wrong calls; `since` is the number of
+    the first.
+    """
+
+    law: tuple[Money, ...]
+    wallet: Money | None
+    difference: Money = ZERO
+    wrong: int = 0
+    since: int | None = None
+
+
+class LeftOff(Frozen):
+    """What was known of a player's wallet before the account is opened.
+
+    `difference`, `wrong` and `since` are as in `PlayerStanding`. `late` are the calls that never got an
+    answer: each may take effect at any later moment.
+    """
+
+    difference: Money = ZERO
+    wrong: int = 0
+    since: int | None = None
+    late: tuple[WebhookRequest, ...] = ()
 
 
 Said = TypeVar("Said", covariant=True)

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator.core.findings import Level
+from simulator.core.steps import Scenario
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Method
 from simulator.core.words import did_you_mean, did_you_mean_or_valid
@@ -370,3 +371,31 @@ rule = _BUNDLED.rule
 rule_of = _BUNDLED.rule_of
 own_rules = _BUNDLED.own_rules
 words_of = _BUNDLED.words_of
+
+
+# --- which checks the scenarios cover --------------------------------------------------------------
+
+
+class Covered(Frozen):
+    """One check of the catalogue. `files` name the scenario files that cover it, each once, in order.
+
+    `reason` says why there are none; it is empty where there are some.
+    """
+
+    rule: Rule
+    files: tuple[str, ...]
+    reason: str
+
+
+def coverage(scenarios: Iterable[Scenario]) -> tuple[Covered, ...]:
+    """Return what covers each check of the catalogue, in its order."""
+    files: dict[str, dict[str, None]] = {}
+    for scenario in scenarios:
+        for rule_id in scenario.covers:
+            files.setdefault(rule_id, {})[scenario.place.file] = None
+    return tuple(_covered(rule, tuple(files.get(rule.id, ()))) for rule in checks())
+
+
+def _covered(rule: Rule, files: tuple[str, ...]) -> Covered:
+    reason = "" if files else rule.no_scenario or "no scenario covers it yet"
+    return Covered(rule, files, reason)

@@ -42,7 +42,7 @@ from simulator.load.record import LINES, PART, Recorder
 from simulator.load.sessions import Desk, LoadEnded, Schedule, Sessions, UserPlayers
 from simulator.run.context import secrets_of, target_of
 from simulator.run.players import allow_files
-from simulator.settings.wire import wire_profile
+from simulator.settings.load import wire_profile
 from simulator.wire.sender import DirectSender
 
 TICK_S = 1.0

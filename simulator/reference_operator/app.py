@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 import simulator.reference_operator.defects
 import simulator.reference_operator.dialects  # noqa: F401  (imported to fill the registries)
-from simulator.reference_operator.cents import write_cents
+from simulator.reference_operator.calls import write_cents
 from simulator.reference_operator.database import Player
 from simulator.reference_operator.operator import InvalidSetting, Operator
 from simulator.reference_operator.settings import OperatorSettings

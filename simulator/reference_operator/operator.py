@@ -6,8 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 
-from simulator.reference_operator.calls import METHODS
-from simulator.reference_operator.cents import read_cents
+from simulator.reference_operator.calls import METHODS, read_cents
 from simulator.reference_operator.database import Database, Player
 from simulator.reference_operator.settings import OperatorSettings
 from simulator.reference_operator.switches import (

@@ -30,8 +30,8 @@ from simulator.reference_operator.calls import (
     MoneyCall,
     ReceivedCall,
     RefusedCall,
+    read_cents,
 )
-from simulator.reference_operator.cents import read_cents
 from simulator.reference_operator.database import Books, Database, Effect, Player
 
 ACTIVE = 1

@@ -23,8 +23,8 @@ from simulator.reference_operator.calls import (
     CallRefused,
     ReceivedCall,
     RefusedCall,
+    write_cents,
 )
-from simulator.reference_operator.cents import write_cents
 from simulator.reference_operator.wallet import Wallet
 
 JSON_TYPE = "application/json"

@@ -12,21 +12,22 @@ from dataclasses import replace
 from pathlib import Path
 from secrets import token_hex
 
-from simulator.core.calls import Call, UnsentCall
-from simulator.core.findings import Finding, Outcome, Phase, Verdict
+from simulator.core.calls import Call, Opening, UnsentCall
+from simulator.core.findings import Finding, Outcome, Phase, Severity, Verdict
 from simulator.core.money import CENT, ZERO, Money, format_money
 from simulator.core.profiles import WireProfile
 from simulator.core.secrets import Secrets
 from simulator.core.webhooks import Exchange, Method, NoReply, NoReplyKind, WebhookRequest, answer_line
+from simulator.judge.account import NOTES_OF_A_RUN, Traffic
 from simulator.judge.replies import read_call
-from simulator.judge.traffic import NOTES_OF_A_RUN, Traffic
 from simulator.law.roles import KNOBS
 from simulator.law.situations import Situation
+from simulator.report.causes import Overview
 from simulator.report.events import DialectObserved, Event, FindingRaised, RunFinished, ScenarioFinished
 from simulator.scenario.limits import Limits
 from simulator.scenario.yaml import bytes_of
 from simulator.settings import HttpHook, RunSettings
-from simulator.settings.wire import wire_profile
+from simulator.settings.load import wire_profile
 from simulator.wire.patience import Patience
 from simulator.wire.sender import CallInterrupted, RateLimit, Sender
 from simulator.wire.target import Target, make_target
@@ -58,8 +59,9 @@ class Stopped(Exception):
 class RunContext:
     """One run: its settings, the sender, and the stream of events.
 
-    `emit` is thread-safe. `run` is the random part of this run's transaction ids. `kept` holds the latest
-    exchanges of every running scenario. `stopping` is why no scenario may send calls any more; while
+    `emit` is thread-safe. `tally` counts what the exit code depends on; with `only_calls`, other events are
+    neither counted nor reported. `run` is the random part of this run's transaction ids. `kept` holds the
+    latest exchanges of every running scenario. `stopping` is why no scenario may send calls any more; while
     `ending`, only the restoring of balances may. `shown`, by player, is the last balance that the wallet
     showed and continued from, as far as it is known; `past` are those before, and `contradicted` is what the
     last answers showed where a read then showed another balance. `bets`, by player, are the latest accepted
@@ -82,13 +84,16 @@ class RunContext:
         profile: WireProfile,
         run: str,
         report: Callable[[Event], None],
+        accepts: bool = False,
     ) -> None:
         self.settings = settings
         self.profile = profile
         self.limits = Limits.of(settings)
         self.run = run
         self.secrets = secrets_of(settings, profile)
-        self.report = report
+        self.tally = RunTally(accepts)
+        self.only_calls = False
+        self._report = report
         self.dialect = DialectLog()
         self.kept: dict[str, deque[Call]] = {}
         self.calls = 0
@@ -140,7 +145,13 @@ class RunContext:
         """Pass an event to the reports, one at a time."""
         event = without_secrets(event, self.secrets) if self.secrets.any_known else event
         with self._lock:
-            self.report(event)
+            self._tell(event)
+
+    def _tell(self, event: Event) -> None:
+        if self.only_calls and not isinstance(event, Call | Opening):
+            return
+        self.tally.on(event)
+        self._report(event)
 
     def found_least_bet(self, least: Money, step: Money = CENT) -> None:
         """Note the wallet's smallest bet, and by how much others may be more, as the preflight has found."""
@@ -255,7 +266,7 @@ class RunContext:
         self.traffic.note(unsent.request, exchange.sent_ns, exchange.answered_ns)
         with self._lock:
             self.calls += 1
-            self.report(call)
+            self._tell(call)
         if unsent.why.scenario_id in self.kept:
             self.kept[unsent.why.scenario_id].append(call)
         if reading.busy:
@@ -292,13 +303,16 @@ class RunContext:
                 self.stop(f"your wallet stopped answering: {exchange.reply.detail}")
 
 
-def context_of(settings: RunSettings, report: Callable[[Event], None]) -> RunContext:
-    """Return the state of a new run."""
+def context_of(
+    settings: RunSettings, report: Callable[[Event], None], *, accepts: bool = False
+) -> RunContext:
+    """Return the state of a new run; `accepts`: some causes are known, and do not fail it."""
     return RunContext(
         settings=settings,
         profile=wire_profile(settings.wire),
         run=token_hex(3),
         report=report,
+        accepts=accepts,
     )
 
 
@@ -314,6 +328,52 @@ def target_of(settings: RunSettings) -> Target:
         insecure=settings.insecure,
         proxy=settings.proxy,
     )
+
+
+# --- verdicts ------------------------------------------------------------------------------------
+
+
+class RunTally:
+    """Collects from the events what the exit code depends on.
+
+    Only a run that accepts causes keeps its findings, since the findings of all decide which causes they are.
+    """
+
+    def __init__(self, accepts: bool) -> None:
+        self.verdicts: Counter[Verdict] = Counter()
+        self.skipped: Counter[str] = Counter()
+        self.new_failures: dict[str, ScenarioFinished] = {}
+        self.error_found = False
+        self.overview = Overview() if accepts else None
+
+    def on(self, event: Event) -> None:
+        """Take in one event."""
+        if self.overview is not None:
+            self.overview.on(event)
+        if isinstance(event, ScenarioFinished):
+            self.verdicts[event.verdict] += 1
+            known = self.overview is not None and self.overview.only_known(event)
+            if event.verdict is Verdict.FAILED and not known:
+                self.new_failures[event.scenario.id] = event
+            if event.verdict is Verdict.SKIPPED:
+                self.skipped[event.reason] += 1
+        elif isinstance(event, FindingRaised) and event.scenario_id is None:
+            self.error_found |= event.finding.severity is Severity.ERROR
+
+    def found(self) -> bool:
+        """Return whether anything is wrong with the wallet that the run does not accept."""
+        if self.verdicts[Verdict.XPASSED]:
+            return True
+        if self.overview is None:
+            return bool(self.verdicts[Verdict.FAILED]) or self.error_found
+        return bool(self.overview.of_severity(Severity.ERROR)) or (
+            self.verdicts[Verdict.FAILED] > len(self.overview.known_failures)
+        )
+
+    def proven(self) -> bool:
+        """Return whether any scenario has shown what it was expected to show."""
+        known = bool(self.overview and self.overview.known_failures)
+        return known or bool(self.verdicts[Verdict.PASSED] or self.verdicts[Verdict.XFAILED])
 
 
 # --- secrets --------------------------------------------------------------------------------------

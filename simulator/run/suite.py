@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import simulator
-from simulator.core.calls import Call, Opening
-from simulator.core.findings import KnownCause, Severity, Verdict
+from simulator.core.findings import KnownCause, Verdict
 from simulator.core.secrets import mask_url
 from simulator.core.steps import PlayerSpec, Scenario, has_burst
 from simulator.core.words import did_you_mean
 from simulator.errors import EndpointUnreachable, ExitCode, NothingSelected, SimulatorError, UsageError
 from simulator.law.roles import KNOBS
-from simulator.report.causes import Overview
-from simulator.report.events import Event, FindingRaised, RunFinished, RunStarted, ScenarioFinished
+from simulator.report.events import Event, RunFinished, RunStarted, ScenarioFinished
 from simulator.run.context import ENOUGH, Stopped, context_of, read_last_failed, target_of
 from simulator.run.judge import FormLog
 from simulator.run.players import Cast, Hooks, NoPlayer, PlayerLocks
@@ -137,48 +134,6 @@ def put_back_what_was_left(settings: RunSettings, folder: Path, say: Callable[[s
     return ExitCode.INCONCLUSIVE if still else ExitCode.PASSED
 
 
-class _Tally:
-    """Collects from the events what the exit code depends on.
-
-    Only a run that accepts causes keeps its findings, since the findings of all decide which causes they are.
-    """
-
-    def __init__(self, accepts: bool) -> None:
-        self.verdicts: Counter[Verdict] = Counter()
-        self.skipped: Counter[str] = Counter()
-        self.new_failures: dict[str, ScenarioFinished] = {}
-        self.error_found = False
-        self.overview = Overview() if accepts else None
-
-    def on(self, event: Event) -> None:
-        if self.overview is not None:
-            self.overview.on(event)
-        if isinstance(event, ScenarioFinished):
-            self.verdicts[event.verdict] += 1
-            known = self.overview is not None and self.overview.only_known(event)
-            if event.verdict is Verdict.FAILED and not known:
-                self.new_failures[event.scenario.id] = event
-            if event.verdict is Verdict.SKIPPED:
-                self.skipped[event.reason] += 1
-        elif isinstance(event, FindingRaised) and event.scenario_id is None:
-            self.error_found |= event.finding.severity is Severity.ERROR
-
-    def found(self) -> bool:
-        """Return whether anything is wrong with the wallet that the run does not accept."""
-        if self.verdicts[Verdict.XPASSED]:
-            return True
-        if self.overview is None:
-            return bool(self.verdicts[Verdict.FAILED]) or self.error_found
-        return bool(self.overview.of_severity(Severity.ERROR)) or (
-            self.verdicts[Verdict.FAILED] > len(self.overview.known_failures)
-        )
-
-    def proven(self) -> bool:
-        """Return whether any scenario has shown what it was expected to show."""
-        known = bool(self.overview and self.overview.known_failures)
-        return known or bool(self.verdicts[Verdict.PASSED] or self.verdicts[Verdict.XFAILED])
-
-
 class _Run:
     def __init__(
         self,
@@ -194,7 +149,6 @@ class _Run:
         self._scenarios = scenarios
         self._sender = sender
         self._accepted, expired = _known(settings)
-        self._tally = _Tally(accepts=bool(self._accepted))
         self._forms = FormLog()
         self._hooks = Hooks(settings)
         self._turns = Turns(scenarios, settings.jobs)
@@ -202,11 +156,11 @@ class _Run:
         self._notes = [*shadowed(settings.paths), *expired]
         if settings.shard is not None:
             self._notes.append(f"this is shard {settings.shard}: the other shards run the other scenarios")
-        self._context = context_of(settings, self._observed(report))
+        self._context = context_of(settings, report, accepts=bool(self._accepted))
+        self._tally = self._context.tally
         self._context.patience = patience
         self._cast = Cast(settings, self._hooks, self._context.run)
         self._began = False
-        self._only_calls = False
         self._restore = Restore(self._context, folder)
         self._warnings = warnings
         self._notes.extend(warnings)
@@ -272,15 +226,6 @@ class _Run:
             notes=tuple(filter(None, (self._unjudged(), *self._notes))),
             times=self._forms.times(),
         )
-
-    def _observed(self, report: Callable[[Event], None]) -> Callable[[Event], None]:
-        def on(event: Event) -> None:
-            if self._only_calls and not isinstance(event, Call | Opening):
-                return
-            self._tally.on(event)
-            report(event)
-
-        return on
 
     def _started(self) -> RunStarted:
         settings = self._settings
@@ -380,7 +325,7 @@ class _Run:
         for event in sorted(self._tally.new_failures.values(), key=lambda each: each.exchange_count):
             if event.findings and not has_burst(event.scenario.steps):
                 least.setdefault(event.findings[0].cause, event)
-        self._only_calls = True
+        self._context.only_calls = True
         passed = []
         for number, (cause, event) in enumerate(
             list(least.items())[:TRIED_ALONE_MAX], len(self._scenarios) + 1
@@ -390,7 +335,7 @@ class _Run:
             times = self._forms.times().get(cause)
             if run.run().verdict is Verdict.PASSED and self._forms.times().get(cause) == times:
                 passed.append(event.scenario.id)
-        self._only_calls = False
+        self._context.only_calls = False
         if passed:
             failed = f"{', '.join(passed)} failed while {self._settings.jobs} scenarios ran at once"
             self._notes.append(

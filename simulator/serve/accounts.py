@@ -28,7 +28,7 @@ from simulator.errors import ConfigurationError, SimulatorError, UsageError
 from simulator.serve.catalogue import Catalogue, Game
 from simulator.serve.store import make_private_folder
 from simulator.settings import AgentSettings, ServeSettings
-from simulator.settings.wire import wire_profile
+from simulator.settings.load import wire_profile
 
 if TYPE_CHECKING:
     from simulator.serve.delivery import RoundDelivery

@@ -14,7 +14,7 @@ from simulator.core.findings import CallVerdict, Finding, Outcome
 from simulator.core.money import ZERO, Money
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Method, NoReplyKind, WebhookRequest
-from simulator.judge.account import LeftOff
+from simulator.judge.rulings import LeftOff
 from simulator.serve.entries import (
     INSERT,
     NOT_ANSWERED,

@@ -14,10 +14,9 @@ from simulator.core.findings import CallVerdict, Finding
 from simulator.core.money import Money
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Exchange, Reply
-from simulator.judge.account import LeftOff, PlayerStanding
 from simulator.judge.findings import Findings
 from simulator.judge.referee import Referee
-from simulator.judge.rulings import UNREADABLE, Asking, Policy, ReadBalance, Ruling
+from simulator.judge.rulings import UNREADABLE, Asking, LeftOff, PlayerStanding, Policy, ReadBalance, Ruling
 
 PLAYERS_MAX = 10_000
 CALLS_MAX = 2000

@@ -11,10 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from simulator.core.profiles import WireProfile
 from simulator.core.secrets import is_open, mask_url
 from simulator.core.values import Frozen
 from simulator.core.words import did_you_mean
-from simulator.errors import ConfigurationError
+from simulator.errors import ConfigurationError, UsageError
 from simulator.settings.kinds import (
     AUTO,
     JOBS_MAX,
@@ -27,6 +28,7 @@ from simulator.settings.kinds import (
 )
 from simulator.settings.rows import CONFIG, CONFIG_FILE, DEBUG, ENVIRONMENT_PREFIX, Setting
 from simulator.settings.table import ALL, CHOICE, HOW, RUN, SERVE, TARGET, RunSettings, ServeSettings
+from simulator.wire.profiles import profile_named
 
 VERBOSE_MAX = 3
 
@@ -356,6 +358,36 @@ def shown(row: Setting, text: str) -> str:
     cut = text if len(text) <= SHOWN_MAX else text[:SHOWN_MAX] + "…"
     # JSON's escapes keep the message on one line, whatever was typed.
     return json.dumps(cut, ensure_ascii=any(0xD800 <= ord(letter) <= 0xDFFF for letter in cut))
+
+
+# --- the wire profile ------------------------------------------------------------------------------
+
+_PROFILE_SUFFIXES = (".yaml", ".yml")
+
+
+def wire_profile(named: str) -> WireProfile:
+    """Return the bundled profile with that name, or the file's if the name has a folder or ends in .yaml.
+
+    Raises UsageError for an unknown name, ConfigurationError for a file that cannot be used.
+    """
+    path = Path(named)
+    if path.suffix not in _PROFILE_SUFFIXES and path.name == named:
+        try:
+            return profile_named(named)
+        except UsageError as error:
+            raise UsageError(f"{error} (a profile of your own is a .yaml file)") from None
+    # A run with a shipped profile needs no YAML for it.
+    from simulator.scenario.profile_file import load_profile
+    from simulator.scenario.yaml import bytes_of, decode
+
+    try:
+        text, problems = decode(bytes_of(path), named)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "its name is no file name"
+        raise ConfigurationError(f"the wire profile {named} cannot be read: {reason}") from None
+    if problems.found:
+        raise ConfigurationError(problems.without_source())
+    return load_profile(text, named)
 
 
 # --- back to a command line -----------------------------------------------------------------------

@@ -13,8 +13,9 @@ from simulator.reference_operator.calls import (
     MoneyCall,
     ReceivedCall,
     RefusedCall,
+    read_cents,
+    write_cents,
 )
-from simulator.reference_operator.cents import read_cents, write_cents
 from simulator.reference_operator.database import Books, Database, Player
 from simulator.reference_operator.switches import DefectKind, defect
 from simulator.reference_operator.wallet import Wallet, refusal

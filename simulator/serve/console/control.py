@@ -16,7 +16,7 @@ from simulator.core.mappings import WHOLE_MAX, Wrong, one_of
 from simulator.core.money import format_money, money_text
 from simulator.core.values import Frozen
 from simulator.errors import UsageError
-from simulator.judge.account import PlayerStanding
+from simulator.judge.rulings import PlayerStanding
 from simulator.report.languages import Words
 from simulator.serve.accounts import Session, SessionKind
 from simulator.serve.answers import Denied, ErrorCode, Part, answer, answer_in, denied_field
