@@ -12,6 +12,7 @@ A *finding* is not an error: what a wallet does wrong is data (`simulator.core.f
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import IntEnum
 
 
@@ -46,6 +47,10 @@ class ConfigurationError(UsageError):
 
 class ScenarioError(UsageError):
     """A scenario file cannot be used; the message holds every problem, framed."""
+
+    def framed(self, say: Callable[[str], str] = str) -> str:
+        """Return the problems in their frames; `say` translates what is ours."""
+        return say(str(self))
 
 
 class NothingSelected(SimulatorError):

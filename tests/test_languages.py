@@ -27,6 +27,7 @@ from simulator.report.markdown import AnnotationsReport
 from simulator.report.tally import CUT_SHORT, HEADLINES, open_report, render
 from simulator.report.terminal import TerminalReport
 from simulator.scenario.files import load_scenarios
+from test_loader_errors import SCENARIO_SLIPS, STEP_SLIPS
 
 ROOT = Path(__file__).parent.parent / "simulator"
 
@@ -316,6 +317,17 @@ def test_the_balances_that_a_run_left_are_told_whole_in_the_language(lang: Lang)
     note = "the run ended early, so the balances before it were not put back: 1000 (50.00), 1001 (7.00)"
     assert "1000 (50.00), 1001 (7.00)" in Words(lang)(note)
     assert "balances" not in Words(lang)(note)
+
+
+@pytest.mark.parametrize("lang", OTHERS)
+@pytest.mark.parametrize("expected", [told for _, told in (STEP_SLIPS | SCENARIO_SLIPS).values()])
+def test_what_an_author_gets_wrong_is_said_in_the_language(expected: str, lang: Lang) -> None:
+    """The sentence and what helps; keys, words and values of the file stay as they are written there."""
+    message = expected.partition(" ")[2]
+    told = Words(lang)(message)
+    assert all(part not in told for part in message.split("; ")), told
+    quoted = re.findall(r'"[^"]*"', message)
+    assert [each for each in quoted if each not in told and not each.startswith('"the ')] == []
 
 
 @pytest.mark.parametrize("lang", OTHERS)

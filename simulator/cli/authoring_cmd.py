@@ -15,8 +15,9 @@ from typing import Any
 
 import click
 
-from simulator.cli.options import settings_command
+from simulator.cli.options import LANG_HELP, settings_command
 from simulator.core.calls import NO_ANSWER
+from simulator.core.findings import Level
 from simulator.core.languages import Lang
 from simulator.core.steps import (
     Scenario,
@@ -26,16 +27,12 @@ from simulator.errors import ExitCode, UsageError
 from simulator.law.rules import Covered, Rule, checks, coverage, rule, rule_of, rules
 from simulator.law.situations import Situation
 from simulator.report.languages import REPORTS, Words, lang_of_locale, texts_in
-from simulator.report.text import plural
 from simulator.scenario.files import load_scenarios
 from simulator.settings.load import load_values, variables
 from simulator.settings.rows import CONFIG, Section
-from simulator.settings.table import CHOICE, RunSettings
+from simulator.settings.table import CHOICE, OUTPUT, RunSettings, pick
 
-_TITLE_WIDTH = 64
-
-
-_LISTED = Section(CHOICE.title, (*CHOICE.rows, CONFIG))
+_LISTED = Section(CHOICE.title, (*CHOICE.rows, *pick(OUTPUT.rows, "lang"), CONFIG))
 
 
 @settings_command("list", _LISTED)
@@ -51,31 +48,40 @@ def list_command(paths: tuple[str, ...], by_check: bool, **flags: Any) -> ExitCo
 
     filters = load_values(_LISTED.rows, flags)
     scenarios = selected(RunSettings(endpoint="", players=(), paths=paths, **filters))
-    lines = _checks(coverage(scenarios)) if by_check else _scenarios(scenarios)
+    say = Words(filters.get("lang") or lang_of_locale(variables()))
+    lines = _checks(coverage(scenarios), say) if by_check else _scenarios(scenarios, say)
     click.echo("\n".join(lines))
     return ExitCode.PASSED
 
 
-def _scenarios(scenarios: Sequence[Scenario]) -> list[str]:
+def _scenarios(scenarios: Sequence[Scenario], say: Words) -> list[str]:
     lines = []
     for each in scenarios:
-        about = [each.level.value, " ".join(each.covers), *(f"#{tag}" for tag in each.tags)]
-        lines += [each.id, f"    {each.name}", f"    {'  '.join(filter(None, about))}"]
-    return [*lines, "", plural(len(scenarios), "scenario")]
+        about = [say(each.level.value), " ".join(each.covers), *(f"#{tag}" for tag in each.tags)]
+        lines += [each.id, f"    {say(each.name)}", f"    {'  '.join(filter(None, about))}"]
+    return [*lines, "", say.counted(len(scenarios), "1 scenario", "{n} scenarios")]
 
 
-def _checks(rows: Sequence[Covered]) -> list[str]:
+def _checks(rows: Sequence[Covered], say: Words) -> list[str]:
     lines: list[str] = []
     group = ""
+    titles, levels = (
+        {row.rule.id: say(row.rule.title) for row in rows},
+        {level: say(level) for level in Level},
+    )
+    width, level_width = max(map(len, titles.values())), max(map(len, levels.values()))
     for row in rows:
         if row.rule.group != group:
             group = row.rule.group
             lines.append("")
-        what = f"{row.rule.id}  {row.rule.level.value:<10}  {row.rule.title:<{_TITLE_WIDTH}}"
+        what = f"{row.rule.id}  {levels[row.rule.level]:<{level_width}}  {titles[row.rule.id]:<{width}}"
         more = f" (+{len(row.files) - 1})" if len(row.files) > 1 else ""
-        lines.append(f"{what}  {row.files[0]}{more}" if row.files else f"{what}  open: {row.reason}")
+        lines.append(
+            f"{what}  {row.files[0]}{more}" if row.files else f"{what}  {say(f'open: {row.reason}')}"
+        )
     covered = sum(bool(row.files) for row in rows)
-    return [*lines[1:], "", f"{covered} of {len(rows)} checks covered, {len(rows) - covered} open"]
+    told = f"{covered} of {len(rows)} checks covered, {len(rows) - covered} open"
+    return [*lines[1:], "", say(told)]
 
 
 # --- explain --------------------------------------------------------------------------------------
@@ -90,7 +96,7 @@ _WIDTH_MAX = 100
 @click.option(
     "--lang",
     type=click.Choice([lang.value for lang in Lang]),
-    help="The language.  [default: that of your locale, or en]",
+    help=LANG_HELP,
 )
 def explain_command(names: tuple[str, ...], lang: str | None) -> ExitCode:
     """Explain rules, as a finding names them; without any, list all.
@@ -154,7 +160,7 @@ def tested_by(rule_id: str) -> tuple[str, ...]:
 
 def _list(listed: list[Rule], language: Lang) -> None:
     for each in listed:
-        click.echo(f"{each.id}  {each.level.value:<10}  {each.title}")
+        click.echo(f"{each.id}  {Words(language)(each.level.value):<12}  {each.title}")
     if len(listed) > len(checks()):
         click.echo("\n" + texts_in(REPORTS, language)["explain_hint"])
 

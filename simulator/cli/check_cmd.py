@@ -17,8 +17,10 @@ from urllib.parse import quote
 import click
 
 from simulator import __version__
+from simulator.cli.options import LANG_HELP
 from simulator.cli.output import write_whole
 from simulator.core.calls import CallForm, FaultKind, FaultSpec
+from simulator.core.languages import Lang
 from simulator.core.money import format_money, written
 from simulator.core.profiles import WireProfile
 from simulator.core.steps import (
@@ -34,6 +36,7 @@ from simulator.core.steps import (
     Wait,
 )
 from simulator.errors import ExitCode, NothingSelected, UsageError
+from simulator.report.languages import Words, lang_of_locale
 from simulator.report.markdown import workflow_command
 from simulator.report.text import display_width, plural, visible
 from simulator.scenario.dry_run import RUN, DryCall, DryRun
@@ -73,8 +76,15 @@ SEED = 1
     help=f"With --show: draw amounts as a run with this seed does.  [default: {SEED}]",
 )
 @click.option("--wire", metavar="NAME", help="With --show: the wire profile.  [default: betrontech]")
+@click.option("--lang", type=click.Choice([lang.value for lang in Lang]), help=LANG_HELP)
 def check(
-    paths: tuple[str, ...], form: str, show: bool, verbose: bool, seed: int | None, wire: str | None
+    paths: tuple[str, ...],
+    form: str,
+    show: bool,
+    verbose: bool,
+    seed: int | None,
+    wire: str | None,
+    lang: str | None,
 ) -> ExitCode:
     """Check scenario files and report every mistake; nothing is sent.
 
@@ -94,11 +104,12 @@ def check(
     if form != "text":
         click.echo(_FORMATS[form](loaded), nl=False)
         return ExitCode.USAGE if loaded.problems else ExitCode.PASSED
+    say = Words(Lang(lang) if lang else lang_of_locale(variables()))
     for problem in loaded.problems:
-        click.echo(f"{problem}\n")
+        click.echo(f"{problem.framed(say)}\n")
     if loaded.problems:
         places = {problem.place.file for problem in loaded.problems}
-        click.echo(f"{plural(len(loaded.problems), 'problem')} in {plural(len(places), 'file')}")
+        click.echo(say(f"{plural(len(loaded.problems), 'problem')} in {plural(len(places), 'file')}"))
         return ExitCode.USAGE
     if show:
         for scenario in loaded.scenarios:
@@ -108,9 +119,8 @@ def check(
             f"amounts are drawn as with --seed {SEED if seed is None else seed}."
         )
         return ExitCode.PASSED
-    click.echo(
-        f"{plural(len(loaded.scenarios), 'scenario')} in {plural(len(loaded.files), 'file')}, all valid"
-    )
+    held = f"{plural(len(loaded.scenarios), 'scenario')} in {plural(len(loaded.files), 'file')}"
+    click.echo(say(f"{held}, all valid"))
     return ExitCode.PASSED
 
 

@@ -10,7 +10,7 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from io import TextIOWrapper
@@ -85,11 +85,11 @@ def _exit_code(arguments: Sequence[str]) -> int:
         error.show()
         return ExitCode.USAGE
     except ScenarioError as error:
-        # Its problems are already framed, each with a heading.
-        _say(str(error))
+        # Its problems are framed, each with a heading.
+        _say(error.framed(_words(arguments)))
         return error.exit_code
     except SimulatorError as error:
-        _say(f"Error: {error}")
+        _say(_words(arguments)(f"Error: {error}"))
         return error.exit_code
     except (KeyboardInterrupt, click.Abort, EOFError):
         _say("Interrupted.")
@@ -143,6 +143,19 @@ def _say(text: str) -> None:
     # Where standard error is closed, there is no reader.
     with suppress(OSError):
         click.echo(text, err=True)
+
+
+def _words(arguments: Sequence[str]) -> Callable[[str], str]:
+    """Return what says an error in the reader's language: that of `--lang`, or of the locale."""
+    # Imported here because only errors need them.
+    from simulator.core.languages import lang_of
+    from simulator.report.languages import Words, lang_of_locale
+    from simulator.settings.load import variables
+
+    given = [*arguments, ""]
+    asked = [each.removeprefix("--lang=") for each in given if each.startswith("--lang=")]
+    asked += [given[place + 1] for place, each in enumerate(arguments) if each == "--lang"]
+    return Words(lang_of(asked[-1]) if asked else lang_of_locale(variables()))
 
 
 def _debug_by_variable() -> bool:

@@ -12,6 +12,9 @@ from simulator.settings.rows import Section, Setting
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
+LANG_HELP = "The language.  [default: that of your locale, or en]"
+"""Of a command that is no run: it needs no configuration."""
+
 
 class SettingOption(click.Option):
     """The option of one setting. Its value stays the text that was typed, for `settings` to read."""

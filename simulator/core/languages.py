@@ -14,8 +14,8 @@ class Lang(StrEnum):
 
 
 def lang_of(code: str) -> Lang:
-    """Return the language of a code such as tr_TR or pt_BR; English for any other."""
-    match code.strip().replace("_", "-").casefold().partition("-")[0]:
+    """Return the language of a code such as tr_TR, pt-BR or tr.UTF-8; English for any other."""
+    match code.strip().replace("_", "-").replace(".", "-").casefold().partition("-")[0]:
         case "tr":
             return Lang.TURKISH
         case "pt":

@@ -38,8 +38,9 @@ REPORTS = Path(__file__).with_name("texts")
 SENTENCES = REPORTS / "sentences"
 """A JSON file for each language but English: English sentences with `{places}`, and their translations.
 
-A place whose name ends in `_words` holds a sentence, which is translated as well; one that ends in `_any`,
-several values, one of which will do; one that ends in `_call`, names of calls; `n` is a number that reports
+A place whose name ends in `_words` holds a sentence, which is translated as well; one that ends in `_name`,
+a sentence or a word of the file format, which stays; one that ends in `_any`, several values, one of which
+will do; one that ends in `_call`, names of calls; `n` is a number that reports
 count and fill in, so that "{n} calls" is never looked for in what others wrote. All others hold data. Braces
 of the sentence itself are doubled.
 """
@@ -51,7 +52,7 @@ _BETWEEN = ("\n", "; ")
 
 _COUNT = "n"
 
-_WORDS, _ANY, _CALL, _OR, _ALSO = "_words", "_any", "_call", " or ", " and "
+_WORDS, _NAME, _ANY, _CALL, _OR, _ALSO = "_words", "_name", "_any", "_call", " or ", " and "
 
 _TELLING = 12
 
@@ -62,8 +63,8 @@ _DEPTH_MAX = 3
 
 _ACCEPTED_MAX = 20
 
-_VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")
-"""What names the language of messages, the first that is set first (POSIX, 8.2)."""
+_VARIABLES = ("BETRONTECH_SIM_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
+"""What names the language of messages, the first that is set first: ours, then those of POSIX, 8.2."""
 
 
 @cache
@@ -219,7 +220,7 @@ def _is_plain(place: tuple[str, str]) -> bool:
     name, text = place
     if name.endswith(_ANY):
         return all(" " not in each for each in text.split(_OR))
-    return name.endswith((_WORDS, _CALL)) or " " not in text
+    return name.endswith((_WORDS, _NAME, _CALL)) or " " not in text
 
 
 class _Catalogue(Frozen):
@@ -291,7 +292,9 @@ def _said(text: str, lang: Lang, depth: int = 0) -> str:
 
 
 def _value(name: str, value: str, lang: Lang, depth: int) -> str:
-    if name.endswith(_WORDS):
+    if name.endswith(_WORDS) and _ARROW in value:
+        return Words(lang).trail(value)
+    if name.endswith(_WORDS) or (name.endswith(_NAME) and " " in value):
         return _said(value, lang, depth)
     if name.endswith(_CALL):
         return _of_calls(value, lang)

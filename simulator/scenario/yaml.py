@@ -7,7 +7,7 @@ decides its type, so that `NO`, `1.10` and `012` stay text.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from errno import EINVAL
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -273,8 +273,13 @@ class Problem(NamedTuple):
     source_line: str | None = None
 
     def __str__(self) -> str:
-        """Return the problem in its frame: the sentence, the line of the file, and the caret."""
-        head = f"error: {self.place.file}:{self.place.line}:{self.place.column}: {self.message}"
+        """Return the problem in its frame."""
+        return self.framed()
+
+    def framed(self, say: Callable[[str], str] = str) -> str:
+        """Return the sentence, the line of the file, and the caret; `say` translates what is ours."""
+        where = f"{self.place.file}:{self.place.line}:{self.place.column}"
+        head = f"{say('error')}: {where}: {say(self.message)}"
         if self.source_line is None:
             return head
         number = str(self.place.line)
@@ -289,10 +294,14 @@ class ScenarioFileError(ScenarioError):
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
-        shown = [str(problem) for problem in self.problems[:SHOWN_MAX]]
+        super().__init__(self.framed())
+
+    def framed(self, say: Callable[[str], str] = str) -> str:
+        """Return the problems in their frames, a screenful of them; `say` translates what is ours."""
+        shown = [problem.framed(say) for problem in self.problems[:SHOWN_MAX]]
         if len(self.problems) > SHOWN_MAX:
-            shown.append(f"… and {len(self.problems) - SHOWN_MAX} more problems")
-        super().__init__("\n\n".join(shown))
+            shown.append(say(f"… and {len(self.problems) - SHOWN_MAX} more problems"))
+        return "\n\n".join(shown)
 
 
 class EnoughProblems(Exception):
