@@ -8,6 +8,9 @@ PART ?= 1/1
 HISTORIES ?= 100000
 # How many webhooks `make soak` plays.
 WEBHOOKS ?= 200000
+# How many random sessions `make random-sessions` plays against each wallet, and the seed that chooses them.
+SESSIONS ?= 40
+SEED ?= 1
 # How long each part of `make load-lab` loads.
 SECONDS_EACH ?= 60
 # How many mutated inputs of each kind `make fuzz` feeds.
@@ -23,10 +26,10 @@ PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test campaigns retest lint check format bench e2e crosscheck causes explore-lab load-lab soak fuzz interrupts house docs container lock clean
+.PHONY: help demo serve test campaigns retest lint check format bench e2e crosscheck causes explore-lab load-lab soak fuzz random-sessions interrupts house docs container lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.runtime ## judge a correct wallet, then one with a defect, and play a game
 	$(BIN)/betrontech-sim demo
@@ -70,6 +73,9 @@ soak: $(VENV)/.dev ## play 200,000 webhooks with faults of all kinds, and see th
 
 fuzz: $(VENV)/.dev ## feed 20,000 mutated scenarios, histories, profiles, configurations, replies and requests each
 	$(BIN)/python tests/fuzz.py $(INPUTS)
+
+random-sessions: $(VENV)/.dev ## play random sessions against each right wallet and each defect: none is called what it is not
+	$(BIN)/python tests/random_sessions.py $(SESSIONS) $(SEED)
 
 interrupts: $(VENV)/.dev ## interrupt 30 runs and kill 10 at random moments, and see each balance put back
 	$(BIN)/python tests/interrupts.py

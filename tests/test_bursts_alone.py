@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,7 @@ SINGLE = {
     "refund-without-tombstone": ("bet-and-its-refund", "late-bet-taken"),
     "refund-pays-last-stake": ("refunds-of-many-bets", "refund-wrong-amount"),
     "drift": ("fifty-bets", "cent-off"),
+    "insufficient-answered-success": ("two-bets-one-balance", "overdraft"),
 }
 
 
@@ -175,6 +177,35 @@ def test_a_bet_that_a_lock_refuses_is_no_race_although_its_refund_came_beside_it
         Operation(3, "p", Method.BALANCE, None, None, None, 40, 50, Outcome.ACCEPTED, Money(10000)),
     ]
     assert check_history(Money(10000), operations).situation is Situation.BET_REFUSED
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_of_four_refunds_that_started_from_one_balance_only_the_last_one_stays(answered: bool) -> None:
+    """Their answers may show it or no balance at all: three effects are missing together."""
+    stakes, opening, left = (100, 137, 174, 211), 10_000, 10_000 - 622
+    shown = [opening - sum(stakes[: number + 1]) for number in range(4)]
+    bets = [
+        Operation(
+            n, "p", Method.BET, f"b{n}", Money(stakes[n]), "g", 10 * n, 10 * n + 5, ACCEPTED, Money(shown[n])
+        )
+        for n in range(4)
+    ]
+    refunds = [
+        replace(
+            bets[n],
+            index=4 + n,
+            method=Method.REFUND,
+            sent_ns=50 + n,
+            answered_ns=90 + n,
+            balance=Money(left + stakes[n]) if answered else None,
+        )
+        for n in range(4)
+    ]
+    after = Money(left + stakes[-1])
+    read = Operation(8, "p", Method.BALANCE, None, None, None, 100, 110, ACCEPTED, after)
+    verdict = check_history(Money(opening), [*bets, *refunds, read])
+    assert verdict.situation is Situation.LOST_UPDATE
+    assert "of 4 accepted calls only refund b3 of 2.11 took effect" in verdict.explanation.lower()
 
 
 FOUR_REFUNDS = """\

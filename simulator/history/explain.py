@@ -203,6 +203,17 @@ def _none_of_its_kind(operations: Sequence[Operation], suspect: Operation) -> _R
     return Situation.LOST_UPDATE, sentence, without
 
 
+def _only_one_of_its_kind(operations: Sequence[Operation], suspect: Operation) -> _Repair | None:
+    """Suppose that calls which started from one balance overwrote each other, and this one wrote last."""
+    method = suspect.method
+    others = [
+        each for each in operations if each.method is method and _is_accepted(each) and each is not suspect
+    ]
+    without = [each for each in operations if each not in others]
+    sentence = f"of {len(others) + 1} accepted {method.noun}s only {suspect.name} took effect"
+    return Situation.LOST_UPDATE, sentence, without
+
+
 def _twice(operations: Sequence[Operation], suspect: Operation) -> _Repair | None:
     sentence = f"{suspect.name} took effect twice"
     return Situation.DOUBLE_EFFECT, sentence, [*operations, _again(suspect)]
@@ -251,6 +262,7 @@ MISTAKES: tuple[
     (_is_refused, _refused_and_done),
     (_is_accepted, _no_effect),
     (_is_accepted, _none_of_its_kind),
+    (_is_accepted, _only_one_of_its_kind),
     (_is_accepted, _twice),
     (_is_accepted, _for_nothing),
     (_shows, _odd_answer),

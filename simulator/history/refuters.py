@@ -346,12 +346,22 @@ def _culprits(moving: Sequence[Attempt], off: int) -> tuple[Situation, str, list
         kind = [each for each in acting if each.method is method]
         if len(kind) > 1 and sum(each.moves for each in kind) == -off:
             return situation, f"none of the {method.noun}s took effect, although they were accepted", kind
+    for alike in (acting, *([each for each in acting if each.method is method] for method, _ in _ALL_LOST)):
+        total = sum(each.moves for each in alike)
+        last = next((each for each in alike if total - each.moves == -off), None)
+        if last is not None and len(alike) > _TWO:
+            sentence = f"of {len(alike)} accepted calls only {last.operation.name} took effect"
+            others = [each for each in alike if each is not last]
+            return Situation.LOST_UPDATE, sentence, [last, *others[:2]]
     refused = [each for each in moving if each.wanted is Outcome.REFUSED and each.moves == off][:1]
     if refused:
         sentence = f"{refused[0].operation.name} was refused and yet took effect"
         return Situation.CONCURRENT_WRONG, sentence, refused
     return Situation.CONCURRENT_WRONG, "", []
 
+
+_TWO = 2
+"""Of two calls, the one that is lost explains a gap by itself."""
 
 _ALL_LOST = (
     (Method.REFUND, Situation.REFUND_NOT_CREDITED),

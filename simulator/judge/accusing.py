@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from simulator.core.calls import Call
 from simulator.core.findings import CallVerdict, Finding, Outcome, Severity
-from simulator.core.money import Money
+from simulator.core.money import CENT, Money
 from simulator.core.webhooks import Method
 from simulator.judge.account import Account, Accounts
 from simulator.judge.blame import (
@@ -221,9 +221,8 @@ class Accusing:
     ) -> None:
         request = call.request
         may_be = self._plausible(account, may_be, {request.method, *account.methods_in_question})
-        if situation is Situation.HUNDREDFOLD and request.method in account.traffic.unscaled:
-            # A cap or a share happens to be a hundredth; what counts in cents does so each time.
-            situation, may_be = OTHER_AMOUNT[request.method], may_be.without(Situation.HUNDREDFOLD)
+        if request.method in account.traffic.unscaled:
+            situation, may_be = self._in_proportion(situation, may_be, request.method, facts)
         situation = self._noted(account, situation, request.method, facts)
         if self._policy.roots_only and account.found_otherwise(request, situation):
             return
@@ -236,6 +235,19 @@ class Accusing:
         self._found.append(self._findings.money(situation, call, facts, request.method, about, may_be))
         self._accused.add(account.player)
         account.blame(call)
+
+    def _in_proportion(
+        self, situation: Situation, may_be: MayBe, method: Method, facts: MoneyFacts
+    ) -> tuple[Situation, MayBe]:
+        """Return what a wrong amount is called where calls of that method moved what they asked before."""
+        if situation is Situation.HUNDREDFOLD:
+            # A cap or a share happens to be a hundredth; what counts in cents does so each time.
+            return OTHER_AMOUNT[method], may_be.without(Situation.HUNDREDFOLD)
+        near = facts.found is not None and any(abs(facts.found - each) == CENT for each in facts.expected)
+        if near and situation is OTHER_AMOUNT[method] and Situation.CENT_OFF in may_be.own:
+            # Of a bet of one cent, a cent is as much again.
+            return Situation.CENT_OFF, may_be
+        return situation, may_be
 
     def _plausible(self, account: Account, may_be: MayBe, methods: Collection[Method]) -> MayBe:
         """Return what may explain a finding about such calls, less what others like them have disproved."""

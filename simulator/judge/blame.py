@@ -204,6 +204,8 @@ def _named(book: Book, made: Made, role: Role, moved: Money | None, stake: Money
         return Situation.REPEAT_OF_REFUSED_WRONG
     if situation in _IGNORED and _is_taken_for_another(book, made.request):
         return Situation.SHARED_ID_SWALLOWED
+    if situation is Situation.REFUND_NOT_CREDITED and _is_refunded_by_another(book, made.request):
+        return Situation.SHARED_ID_SWALLOWED
     if made.call.exchange.fault != FaultKind.DUPLICATE.value:
         return situation
     twice = moved is not None and made.request.amount and abs(moved) == 2 * made.request.amount
@@ -215,6 +217,12 @@ def _is_taken_for_another(book: Book, request: WebhookRequest) -> bool:
     id_ = request.transaction_id or ""
     other = Method.WIN if request.method is Method.BET else Method.BET
     return isinstance(book.fact(other, id_), Applied) or book.knows_alike(id_)
+
+
+def _is_refunded_by_another(book: Book, request: WebhookRequest) -> bool:
+    """Return whether another player has sent a refund with this id, of which this one is no repeat."""
+    others = (other for other in book.ids.books.values() if other is not book)
+    return any(other.fact(Method.REFUND, request.transaction_id or "") is not None for other in others)
 
 
 def _was_refused(book: Book, bet: WebhookRequest) -> bool:

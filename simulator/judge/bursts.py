@@ -238,7 +238,8 @@ def alone_again(
 ) -> Iterator[WebhookRequest]:
     """Yield calls like those that overlapped, to be sent one after another, with the ids that they had.
 
-    Of the ids that were used in the same way, so many are tried.
+    Of the ids that were used in the same way, so many are tried. Where the bets came to more than there was,
+    a bet over the balance comes last.
 
     The driver gives each id a new one. An id that was known before comes with the call that made it known,
     and a bet and its refund come in both orders. The calls of one id do not follow each other at once: what
@@ -265,6 +266,10 @@ def alone_again(
     if all(len(each) == 1 for each in chosen):
         wanted = list(_telling_first(wanted, max(stakes, balance)))
     yield from wanted
+    bets = [call for each in _by_id(calls).values() for call in each[:1] if call.method is Method.BET]
+    if sum(bet.amount or 0 for bet in bets) > book.balances[0]:
+        all_money = stakes + balance + sum(each.amount or 0 for each in wanted)
+        yield replace(bets[0].request, amount=Money(all_money), transaction_id="beyond the balance")
 
 
 def _telling_first(requests: Sequence[WebhookRequest], balance: int) -> Iterator[WebhookRequest]:

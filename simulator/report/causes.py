@@ -265,11 +265,14 @@ def _options(findings: Sequence[Finding], named: Mapping[str, int]) -> list[set[
     amounts of many calls always add up to what is missing. A race explains only what calls together did.
     """
     raced = {key for key in _TWO_CALLS if named[key]}
+    missing = {(finding.cause, off) for finding in findings for off in _off(finding)}
     all_of = [
         {finding.cause}.union(
             other.cause
             for other in finding.may_be
-            if not other.elsewhere or named[other.cause] >= _SEEN_ELSEWHERE
+            if not other.elsewhere
+            or named[other.cause] >= _SEEN_ELSEWHERE
+            or any((other.cause, -off) in missing for off in _off(finding))
         )
         for finding in findings
     ]
@@ -284,7 +287,18 @@ def _options(findings: Sequence[Finding], named: Mapping[str, int]) -> list[set[
 
 
 _SEEN_ELSEWHERE = 3
-"""How often a mistake must have been found for what is missing there to explain what is too much here."""
+"""How often a mistake must have been found for what is missing there to explain what is too much here.
+
+Once is enough where just as much is missing.
+"""
+
+
+def _off(finding: Finding) -> tuple[int, ...]:
+    """Return by how much the balance is off, where one balance was expected and another one found."""
+    if finding.found is None or len(finding.expected) != 1:
+        return ()
+    return (finding.found - finding.expected[0],)
+
 
 _TWO_CALLS = frozenset({Situation.LOST_UPDATE.value, Situation.DOUBLE_EFFECT.value})
 """Races of which the calls are known."""

@@ -219,6 +219,7 @@ class RepeatAnswers500(Wallet):
     DefectKind.SEQUENTIAL,
     IDEMPOTENCY,
     cause="answer-balance-wrong",
+    also=("shared-id-swallowed",),
 )
 class AnswerOfAnotherPlayer(Wallet):
     def find_effect(self, books: Books, call: MoneyCall, method: str) -> Effect | None:

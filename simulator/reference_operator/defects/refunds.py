@@ -122,6 +122,7 @@ class RefundRestoresBalance(Wallet):
     DefectKind.SEQUENTIAL,
     REFUNDS,
     cause="refund-wrong-amount",
+    also=("refund-debited",),
 )
 class RefundTakesWinBack(Wallet):
     def refund_bet(self, books: Books, player: Player, refund: MoneyCall, bet: Effect) -> Answer:
