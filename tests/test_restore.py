@@ -31,12 +31,12 @@ AGAIN = "player 1000 was left at 90.00 by a run that was killed; it has 100.00 a
 
 
 class Wallet(SmallWallet):
-    """A right wallet that can be told to refuse what gives a player money."""
+    """A right wallet that can be told to refuse what gives a player so much money, or more."""
 
-    refuses = False
+    refuses_from = 10**9
 
     def move(self, player: str, cents: int) -> Fields:
-        if self.refuses and cents > 0:
+        if cents >= self.refuses_from:
             raise Refusal("CLOSED")
         return super().move(player, cents)
 
@@ -98,7 +98,7 @@ def test_a_balance_that_cannot_be_put_back_is_kept(folder: Path) -> None:
     wallet = Wallet()
     with serving(wallet) as endpoint:
         stopped(folder, endpoint, signal.SIGKILL)
-        wallet.refuses = True
+        wallet.refuses_from = 1
         refused = simulate("restore", "--endpoint", endpoint, folder=folder)
         assert refused.returncode == 6
         assert refused.stdout.startswith(
@@ -106,11 +106,33 @@ def test_a_balance_that_cannot_be_put_back_is_kept(folder: Path) -> None:
         )
         run = simulate("run", "short.yaml", "--endpoint", endpoint, "--player", "1001", folder=folder)
         assert "player 1000 had 100.00 before a run that was killed" in " ".join(run.stdout.split())
-        wallet.refuses = False
+        wallet.refuses_from = Wallet.refuses_from
         done = simulate("restore", "--endpoint", endpoint, folder=folder)
     assert done.returncode == 0
     assert "it has 100.00 again" in done.stdout
     assert wallet.balances["1000"] == OPENING_CENTS
+
+
+@pytest.mark.parametrize("refuses_from", [1, 50])
+def test_what_a_run_could_not_put_back_waits_for_restore(folder: Path, refuses_from: int) -> None:
+    """The first run says so; the next one leaves the player as it is, and keeps the older balance."""
+    wallet = Wallet()
+    wallet.refuses_from = refuses_from
+    (folder / "bet.yaml").write_text("player: {balance: 100.00}\nsteps:\n- bet: 10.00\n", "utf-8")
+    with serving(wallet) as endpoint:
+        flags = ("--endpoint", endpoint, "--player", "1000", "bet.yaml")
+        first = simulate("run", *flags, folder=folder)
+        assert "betrontech-sim restore" in first.stdout
+        assert [json.loads(line)["balance"] for line in kept(folder)] == ["100.00"]
+        wallet.refuses_from = Wallet.refuses_from
+        wallet.balances["1000"] = 80_00
+        second = simulate("run", *flags, folder=folder)
+        assert (second.returncode, "betrontech-sim restore" in second.stdout) == (0, False), second.stdout
+        assert wallet.balances["1000"] == 80_00
+        done = simulate("restore", "--endpoint", endpoint, folder=folder)
+    assert "was left at 80.00 by a run that could not put it back; it has 100.00 again" in done.stdout
+    assert wallet.balances["1000"] == OPENING_CENTS
+    assert kept(folder) == []
 
 
 def test_a_balance_that_is_there_already_takes_no_bet(folder: Path) -> None:

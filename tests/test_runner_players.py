@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from simulator.core.findings import Verdict
 from simulator.core.money import Money
 from simulator.errors import ExitCode
 from simulator.settings import CommandHook
-from small_wallet import OPENING_CENTS, PLAYERS, Fields, Refusal, SmallWallet, serving
+from small_wallet import OPENING_CENTS, PLAYERS, Answer, Fields, Refusal, SmallWallet, serving
 from suite_runs import SuiteRun, played, run_against
 
 LIMIT = Money(500_00)
@@ -29,6 +31,25 @@ class IdsOfAll(SmallWallet):
         if self.owners.setdefault(str(fields.get("transaction_id", player)), player) != player:
             raise Refusal("DOUBLED_TRANSACTION")
         return super().call(fields)
+
+
+class Meeting(SmallWallet):
+    """Answers the first read of each player but the first only once all of them are under way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.balances = {str(number): 100_00 for number in range(1000, 1004)}
+        self.all_there = threading.Barrier(len(self.balances) - 1)
+        self.came: set[str] = set()
+
+    def answer(self, http_method: str, content_type: str, body: bytes) -> Answer:
+        player = str(json.loads(body)["user_id"])
+        if player != "1000" and player not in self.came:
+            self.came.add(player)
+            self.lock.release()
+            self.all_there.wait()
+            self.lock.acquire()
+        return super().answer(http_method, content_type, body)
 
 
 class LimitedBets(SmallWallet):
@@ -55,6 +76,11 @@ def one_bet(wallet: SmallWallet, folder: Path, **settings: object) -> SuiteRun:
 def test_no_player_is_asked_with_an_id_of_another(tmp_path: Path) -> None:
     """Where ids are unique across players, the tenth player can be used as the first can."""
     assert one_bet(IdsOfAll(), tmp_path).exit_code is ExitCode.PASSED
+
+
+def test_players_are_checked_at_once_where_scenarios_run_at_once(tmp_path: Path) -> None:
+    """A slow wallet is not asked for one after the other."""
+    assert one_bet(Meeting(), tmp_path, jobs=4).exit_code is ExitCode.PASSED
 
 
 @pytest.mark.parametrize("named", [None, LIMIT])

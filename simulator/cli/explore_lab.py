@@ -51,8 +51,8 @@ class Tried:
 
     @property
     def fails_alone(self) -> bool:
-        """Return whether the file alone fails more often than not: chance is in some wallets."""
-        return 2 * self.alone[0] > self.alone[1]
+        """Return whether the file alone fails at least every second time: chance is in some wallets."""
+        return 0 < self.alone[1] <= 2 * self.alone[0]
 
     @property
     def line(self) -> str:

@@ -30,10 +30,11 @@ RESTORE = Section(
 
 @settings_command("restore", RESTORE)
 def command(**flags: Any) -> ExitCode:
-    """Put back the balances that a run has left because it was killed.
+    """Put back the balances that a run has left: it was killed, or your wallet refused what it takes.
 
     A run writes the balances of its players to .betrontech-sim/balances in the current folder before it moves
-    them. The next run against the same endpoint puts them back as well. It takes ordinary bets and wins.
+    them. The next run against the same endpoint puts back what a killed run left, too; what your wallet
+    refused waits for this command. It takes ordinary bets and wins.
 
     \b
     betrontech-sim restore --endpoint http://localhost:9000/betrontech_api

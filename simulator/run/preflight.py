@@ -11,7 +11,7 @@ from random import Random
 from typing import NoReturn
 
 from simulator.core.calls import NO_ANSWER, Call, CallForm, Form, Opening, UnsentCall, Why
-from simulator.core.findings import Finding, Outcome, Phase, Place, Severity
+from simulator.core.findings import Finding, Outcome, Phase, Place
 from simulator.core.money import CENT, ZERO, Money, format_change, format_money
 from simulator.core.secrets import mask_url
 from simulator.core.steps import MAIN_PLAYER, Scenario
@@ -60,15 +60,15 @@ class RootCause(Exception):
 class Preflight:
     """Sends the four calls that show whether a player can be used: read, bet 0.01, win 0.01, read.
 
-    Only the fact that they are answered counts: the scenarios find and report wrong money.
+    Only the fact that they are answered counts: the scenarios find and report wrong money. `number` is how
+    many players were checked before.
     """
 
-    def __init__(self, context: RunContext, forms: FormLog) -> None:
+    def __init__(self, context: RunContext, forms: FormLog, number: int = 0) -> None:
         self._context = context
         self._scenario = Scenario(id="preflight", name="Preflight", place=PLACE, steps=())
-        self.errors: list[Finding] = []
-        self._checked = 0
-        self._answered = False
+        self._number = number
+        self._answered = number > 0
         self._judge = Judge(context, self._scenario, forms, self._tell, Phase.PREFLIGHT)
 
     def balance(self, player: str) -> Money:
@@ -89,8 +89,7 @@ class Preflight:
         # The record of a run that ends here can then be judged as well.
         self._context.emit(Opening(scenario_id=None, player=player, balance=balance))
         # Each player has ids of its own, since some wallets accept an id from one player only.
-        prefix = f"{self._context.run}y{self._checked:x}"
-        self._checked += 1
+        prefix = f"{self._context.run}y{self._number:x}"
         script = Script(
             self._scenario,
             {MAIN_PLAYER: player},
@@ -105,13 +104,12 @@ class Preflight:
         self._win(player, left, script)
         # A column of whole units may stand behind answers with cents.
         stored = self.balance(player) == self._context.shown.get(player)
-        self._context.cents_kept |= self._exact and stored
+        if self._exact and stored:
+            self._context.cents_kept = True
 
     # --- inside ------------------------------------------------------------------------------------
 
     def _tell(self, finding: Finding) -> None:
-        if finding.severity is Severity.ERROR:
-            self.errors.append(finding)
         self._context.emit(FindingRaised(scenario_id=None, finding=finding))
 
     def _read(self, player: str, method: Method = Method.BALANCE) -> Call:
@@ -271,7 +269,7 @@ class Preflight:
         return f"and yet the balance went from {format_money(before)} to {format_money(after)} ({moved})"
 
     def _hint(self, call: Call, player: str, before: Money | None) -> str:
-        if before is not None and self._checked > 1:
+        if before is not None and self._number:
             return (
                 f"your wallet has taken such a call of another player: is player {player} blocked, excluded "
                 "or limited? name another with --player"
@@ -403,7 +401,7 @@ class Adjustment:
             gap = missing if missing > 0 else limits.next_bet(max(-missing, least)) + missing
             if gap:
                 accepted = self._win(player, Money(gap), start)
-                if self._why.phase is Phase.END and book.balances[0] <= start:
+                if self._why.phase in (Phase.END, Phase.PREFLIGHT) and book.balances[0] <= start:
                     # To restore it, a win that is not credited is of no more use than one that is refused.
                     accepted = False
             else:

@@ -13,6 +13,7 @@ import os
 import stat
 import threading
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -65,16 +66,19 @@ class Restore:
     def left_as_it_is(self, *, kept: bool = True) -> list[str]:
         """Return a note for a run that ended early: which players were not restored, and their balances.
 
-        If `kept`, the next run against the endpoint restores them.
+        If `kept`, the next run against the endpoint restores them, else only the command does.
         """
         left = {player: balance for player, balance in self._before.items() if player not in self._back}
-        on_disk = self._file is not None and self._file.end(left if kept else {})
+        on_disk = self._file is not None and (
+            self._file.end(left) if kept else self._file.end(left.keys() - self._left_before(), COULD_NOT)
+        )
         notes = self._file_trouble()
         if not left:
             return notes
         balances = ", ".join(f"{player} ({format_money(b)})" for player, b in [*left.items()][:5])
         more = ", …" if len(left) > 5 else ""
-        then = "; the next run or betrontech-sim restore puts them back" if on_disk else ""
+        who = "the next run or betrontech-sim restore puts" if kept else "betrontech-sim restore puts"
+        then = f"; {who} them back" if on_disk else ""
         told = f"the run ended early, so the balances before it were not put back: {balances}{more}{then}"
         return [*notes, told]
 
@@ -92,15 +96,16 @@ class Restore:
         notes = self._all(at_once)
         if self._context.gone:
             return [*notes, *self.left_as_it_is()]
-        # What the wallet itself made impossible has been said, and would fail again.
-        if self._file is not None:
-            self._file.end({})
+        # What the wallet itself made impossible would fail again in the next run: it takes a command.
+        left = self._before.keys() - self._back - self._left_before()
+        if self._file is not None and self._file.end(left, COULD_NOT):
+            notes.append(TRY_AGAIN)
         return [*notes, *self._file_trouble()]
 
-    def put_back_what_was_left(self) -> list[str]:
+    def put_back_what_was_left(self, *, asked: bool = False) -> list[str]:
         """Restore the players that earlier runs against this endpoint have left; return a note for each.
 
-        What cannot be restored stays on disk.
+        Those that a run tried to restore in vain only if `asked`. What cannot be restored stays on disk.
         """
         if self._folder is None:
             return []
@@ -110,7 +115,7 @@ class Restore:
         except UsageError as error:
             return [str(error)]
         try:
-            for number, left in enumerate(_oldest(files)):
+            for number, left in enumerate(_oldest(files, asked=asked)):
                 done, note = self._put_back(left, number)
                 notes += [note] if note else []
                 settled |= {left.player} if done else set()
@@ -120,6 +125,18 @@ class Restore:
         return notes
 
     # --- inside ------------------------------------------------------------------------------------
+
+    def _left_before(self) -> set[str]:
+        """Return the players of whom an older balance is kept; a later one would not be asked for."""
+        if self._folder is None:
+            return set()
+        try:
+            files, _ = files_left(self._folder, self._context.settings.endpoint)
+        except UsageError:
+            return set()
+        for file in files:
+            file.drop(())
+        return {left.player for file in files for left in file.lefts}
 
     def _put_back(self, left: Left, number: int) -> tuple[bool, str]:
         """Restore one player of an earlier run; return whether it has its balance, and a note if it moved."""
@@ -215,11 +232,12 @@ class Restore:
         return [] if self._file is None or not self._file.trouble else [self._file.trouble]
 
 
-def _oldest(files: Sequence[FoundFile]) -> list[Left]:
+def _oldest(files: Sequence[FoundFile], *, asked: bool) -> list[Left]:
     """Return the oldest balance of each player: a later one was read after the first run had moved it."""
     oldest: dict[str, Left] = {}
     for left in sorted((each for file in files for each in file.lefts), key=lambda each: each.read_at):
-        oldest.setdefault(left.player, left)
+        if asked or left.ended != COULD_NOT:
+            oldest.setdefault(left.player, left)
     return list(oldest.values())
 
 
@@ -234,7 +252,9 @@ FOLDER = STATE_FILE.parent / "balances"
 
 FILE_BYTES_MAX = 10_000_000
 
-KILLED, ENDED_EARLY = "was killed", "ended early"
+KILLED, ENDED_EARLY, COULD_NOT = "was killed", "ended early", "could not put it back"
+
+TRY_AGAIN = "betrontech-sim restore tries again to put back the balances that this run could not"
 
 
 class Left(Frozen):
@@ -276,14 +296,14 @@ class BalanceFile:
                 "after a kill they are not put back"
             )
 
-    def end(self, left: Collection[str]) -> bool:
-        """Keep only the players that are left, for a later run; return whether they are on disk."""
+    def end(self, left: Collection[str], ended: str = ENDED_EARLY) -> bool:
+        """Keep only the players that are left, for later; return whether they are on disk."""
         if self._locked is None:
             return False
         kept = [each for player, each in self._lefts.items() if player in left]
-        ended = [Left(each.player, each.balance, each.read_at, ENDED_EARLY) for each in kept]
+        lefts = [replace(each, ended=ended) for each in kept]
         locked, self._locked = self._locked, None
-        return _keep(self._path, locked, self._key, ended) and bool(kept)
+        return _keep(self._path, locked, self._key, lefts) and bool(kept)
 
 
 class FoundFile(Frozen):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import simulator
@@ -123,7 +125,7 @@ def put_back_what_was_left(settings: RunSettings, folder: Path, say: Callable[[s
         context.sender = Sender(target_of(settings))
         if (failure := context.sender.reach()) is not None:
             raise EndpointUnreachable(f"no answer from {endpoint}: {failure.detail}; nothing was put back")
-        notes = Restore(context, folder).put_back_what_was_left()
+        notes = Restore(context, folder).put_back_what_was_left(asked=True)
     finally:
         context.close()
     for note in notes or ["Each player has its balance already."]:
@@ -160,7 +162,6 @@ class _Run:
         self._tally = self._context.tally
         self._context.patience = patience
         self._cast = Cast(settings, self._hooks, self._context.run)
-        self._began = False
         self._restore = Restore(self._context, folder)
         self._warnings = warnings
         self._notes.extend(warnings)
@@ -179,7 +180,11 @@ class _Run:
                 self._work(self._alone_again, 1)
             in_hurry = context.stopping == INTERRUPTED
             hopeless = bool(root_cause) and not in_hurry
-            self._notes.extend(self._restore.at_the_end(hopeless=hopeless, in_hurry=in_hurry))
+            # A wallet with an error may confuse players that play at once.
+            at_once = 1 if self._tally.found() else self._settings.jobs
+            self._notes.extend(
+                self._restore.at_the_end(hopeless=hopeless, in_hurry=in_hurry, at_once=at_once)
+            )
         except KeyboardInterrupt:
             context.stop(INTERRUPTED)
             self._notes.extend(self._restore.left_as_it_is())
@@ -248,27 +253,46 @@ class _Run:
 
     def _preflight(self) -> tuple[str, bool]:
         """Return the root cause for which nothing can run, or an empty text; and whether no answer came."""
-        preflight = Preflight(self._context, self._forms)
         settings = self._settings
         try:
             self._context.sender = self._sender or Sender(_waited_for(settings))
-            for player in settings.players or self._cast.take({"player": PlayerSpec()}).values():
-                balance = preflight.balance(player)
-                if not self._began:
-                    # Not sooner: only now it is known that the wallet answers.
-                    self._began = True
-                    self._notes.extend(self._restore.put_back_what_was_left())
-                    balance = preflight.balance(player) if self._notes else balance
-                if not self._cast.seeded:
-                    self._restore.remember(player, balance)
-                preflight.check(player, balance)
+            first, *others = settings.players or self._cast.take({"player": PlayerSpec()}).values()
+            self._check(0, first)
+            left = deque(enumerate(others, start=1))
+            if left:
+                self._work(partial(self._check_all, left), min(settings.jobs, len(left)))
         except EndpointUnreachable as error:
             return str(error), True
         except (RootCause, NoPlayer, Stopped) as error:
             return str(error), False
         except KeyboardInterrupt:
             return INTERRUPTED, False
-        return "", False
+        return self._context.stopping, False
+
+    def _check_all(self, left: deque[tuple[int, str]]) -> None:
+        """Check players until none is left, or one cannot be used."""
+        while not self._context.stopping:
+            try:
+                number, player = left.popleft()
+            except IndexError:
+                return
+            try:
+                self._check(number, player)
+            except Exception:
+                left.clear()
+                raise
+
+    def _check(self, number: int, player: str) -> None:
+        """Remember the balance of a player, and check that it may play."""
+        preflight = Preflight(self._context, self._forms, number)
+        balance = preflight.balance(player)
+        if not number:
+            # Not sooner: only now it is known that the wallet answers.
+            self._notes.extend(self._restore.put_back_what_was_left())
+            balance = preflight.balance(player) if self._notes else balance
+        if not self._cast.seeded:
+            self._restore.remember(player, balance)
+        preflight.check(player, balance)
 
     def _work(self, worker: Callable[[], None], jobs: int) -> None:
         """Let so many workers work until nothing is left; Ctrl-C ends the calls under way."""

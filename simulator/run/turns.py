@@ -14,7 +14,7 @@ from simulator.core.steps import Parallel, Play, Repeat, Resend, Round, Scenario
 HOSTILE = "hostile-input"
 """The folder of scenarios that may harm a wallet: they begin when all others have ended."""
 
-LONG_CALLS = 100
+LONG_CALLS = 30
 """A scenario of so many calls may outlast all that begins after it: it begins before shorter ones."""
 
 CALLS_OF_A_ROUND = 3
