@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -243,6 +244,45 @@ def test_a_mistake_in_what_is_written_or_shown_has_one_cause(
 ) -> None:
     """A sum that is cut, a column without cents behind answers that have them, another balance than due."""
     assert [each.key for each in errors(wallet, *folders)] == [cause]
+
+
+class CutsIds(SmallWallet):
+    """Its column for ids has 10 characters and loses the rest."""
+
+    def transaction_of(self, fields: Fields) -> str:
+        return super().transaction_of(fields)[:10]
+
+
+class CastsIds(SmallWallet):
+    """Makes integers of ids, as `(int) $id` does: what does not begin with digits is 0."""
+
+    def transaction_of(self, fields: Fields) -> str:
+        digits = re.match("[0-9]*", super().transaction_of(fields))
+        return "0" if digits is None else digits[0] or "0"
+
+
+@pytest.mark.parametrize("wallet", [CutsIds(), CastsIds()], ids=lambda wallet: type(wallet).__name__)
+def test_ids_of_a_run_that_a_wallet_takes_for_the_same_are_one_cause(wallet: SmallWallet) -> None:
+    """Bets that are not taken, wins that are not paid and refunds of another stake are all of it."""
+    assert [each.key for each in errors(wallet, "ordering", "rounds")] == ["shared-id-swallowed"]
+
+
+class LosesEverySecond(SmallWallet):
+    """Every second bet and win is answered as if it were new, and has no effect."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.times = 0
+
+    def move(self, player: str, cents: int) -> Fields:
+        self.times += 1
+        return super().move(player, cents if self.times % 2 else 0)
+
+
+def test_calls_without_effect_are_not_blamed_on_ids_that_the_wallet_tells_apart() -> None:
+    """Others with ids as much alike had theirs."""
+    found = {each.key for each in errors(LosesEverySecond(), "ordering", "rounds")}
+    assert found == {"bet-not-taken", "win-not-credited"}
 
 
 class FreeBets(SmallWallet):

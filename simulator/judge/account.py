@@ -19,6 +19,7 @@ from simulator.core.webhooks import Method, WebhookRequest
 from simulator.judge.blame import Made, Stake, expected, likely_world
 from simulator.judge.rulings import LeftOff, PlayerStanding
 from simulator.law.book import Answered, Book, Ledger, Terms, World
+from simulator.law.likeness import ToldApart
 from simulator.law.mistakes import cuts_by_float
 from simulator.law.roles import Branch, Mark
 from simulator.law.situations import Situation
@@ -113,8 +114,9 @@ class Traffic:
         self.unscaled: set[Method] = set()
         self._kept: dict[Method, set[int]] = {}
         self._balances: defaultdict[str, set[Money]] | None = None
+        self._ids: ToldApart | None = None
         if notes_max == NOTES_OF_A_RUN:
-            self._balances = defaultdict(set)
+            self._balances, self._ids = defaultdict(set), ToldApart()
         self._calls: deque[Passing] = deque(maxlen=notes_max)
 
     def note(self, request: WebhookRequest | None, sent_ns: int, answered_ns: int | None = None) -> None:
@@ -135,6 +137,22 @@ class Traffic:
         kept |= {way for way, moved in enumerate(ways) if moved != effect}
         if len(kept) == len(ways):
             self.exact.add(method)
+
+    def note_sent(self, request: WebhookRequest) -> None:
+        """Note the id of a call that was sent, where a run wants to know them; one thread for each player."""
+        if self._ids is not None and request.transaction_id is not None:
+            self._ids.note_sent(_owner(request), request.transaction_id)
+
+    def note_effect(self, request: WebhookRequest) -> None:
+        """Note that a bet or win was answered, or read, as if it had taken effect."""
+        if self._ids is not None and request.method is not Method.REFUND:
+            self._ids.note_effect(_owner(request), request.transaction_id or "")
+
+    def confuses(self, request: WebhookRequest) -> bool:
+        """Return whether the wallet may have taken a call for another one of that player, by its id."""
+        if self._ids is None or request.transaction_id is None:
+            return False
+        return self._ids.confuses(_owner(request), request.transaction_id)
 
     def note_balance(self, player: str, balance: Money) -> None:
         """Note a balance that a player had, where a run wants to know it again."""
@@ -263,6 +281,7 @@ class Account:
         elif made.call.outcome is Outcome.ACCEPTED and made.call.balance is not None:
             if made.role.row.is_plain:
                 self.shown_before = None
+                self.traffic.note_effect(made.request)
             self.shown = made.call.balance
             self.traffic.note_balance(self.player, self.shown)
             self.grounded = True
@@ -546,6 +565,11 @@ def whole_effect(request: WebhookRequest) -> int:
     """Return by how much a call moves the balance, if it takes effect."""
     amount = request.amount or 0
     return -amount if request.method is Method.BET else amount
+
+
+def _owner(request: WebhookRequest) -> tuple[str, bool]:
+    """Return whose ids a call's id belongs to: a refund has that of its bet."""
+    return request.player, request.method is Method.WIN
 
 
 def _key(request: WebhookRequest) -> tuple[bool, str]:

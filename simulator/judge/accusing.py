@@ -12,6 +12,7 @@ from simulator.core.money import CENT, Money
 from simulator.core.webhooks import Method
 from simulator.judge.account import Account, Accounts
 from simulator.judge.blame import (
+    ID_CONFUSED,
     READS_WRONGLY,
     Culprit,
     Made,
@@ -223,6 +224,8 @@ class Accusing:
         may_be = self._plausible(account, may_be, {request.method, *account.methods_in_question})
         if request.method in account.traffic.unscaled:
             situation, may_be = self._in_proportion(situation, may_be, request.method, facts)
+        if situation in ID_CONFUSED and account.traffic.confuses(request):
+            may_be = may_be.also(Situation.SHARED_ID_SWALLOWED)
         situation = self._noted(account, situation, request.method, facts)
         if self._policy.roots_only and account.found_otherwise(request, situation):
             return

@@ -107,6 +107,24 @@ def kept_name(situation: Situation, method: Method, off: int, known: Collection[
 
 
 _IGNORED = frozenset({Situation.BET_NOT_TAKEN, Situation.WIN_NOT_CREDITED})
+
+ID_CONFUSED = _IGNORED | {
+    Situation.BET_REFUSED,
+    Situation.CENT_OFF,
+    Situation.LATE_BET_TAKEN,
+    Situation.MONEY_KEPT_AS_FLOAT,
+    Situation.OVERDRAFT,
+    Situation.REPEAT_OF_REFUSED_WRONG,
+    Situation.REFUND_NOT_CREDITED,
+    Situation.REFUND_WRONG_AMOUNT,
+    Situation.REFUND_OVER_STAKE,
+    Situation.UNKNOWN_REFUND_CREDITED,
+    Situation.WIN_ID_REFUND_CREDITED,
+    Situation.REFUSED_BET_REFUND_CREDITED,
+    Situation.ANSWER_BALANCE_WRONG,
+}
+"""What it looks like where a wallet takes a call for an earlier one, whose id is much like its own."""
+
 READS_WRONGLY = (Situation.STALE_READ, Situation.READ_CONTRADICTS)
 _VAGUE = frozenset({Situation.ANSWER_BALANCE_WRONG, Situation.BALANCE_READ_WRONG})
 

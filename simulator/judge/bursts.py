@@ -179,6 +179,8 @@ class BurstJudging(Judging):
             # Only an answer in between was off: what cuts cents may have made good what it had lost.
             may_be = may_be.also(Situation.CENTS_CUT, Situation.MONEY_KEPT_AS_FLOAT)
         may_be = or_never_stored(account, situation, self._plausible(account, may_be, moved), balance)
+        if any(account.traffic.confuses(each.request) for each in calls if each.method.moves_money):
+            may_be = may_be.also(Situation.SHARED_ID_SWALLOWED)
         # Which calls raced is not known, and only reads have shown the balance before them.
         ungrounded = situation in _VAGUE and not (account.grounded or self._policy.answers_only)
         return may_be.also(*(READS_WRONGLY if situation in READS_WRONGLY or ungrounded else ()))

@@ -46,6 +46,7 @@ class Judging(Accusing):
     def money(self, account: Account) -> Asking:
         """Judge a call of a player whose balance is known."""
         book, read = account.book, None
+        account.traffic.note_sent(self._call.request)
         if account.late and self._call.outcome is Outcome.ACCEPTED:
             account.note_settled(self._call.request)
         others = self._accounts.ledger.other_owners(account.player, self._call.request)

@@ -183,6 +183,8 @@ class Referee:
         """
         account = self._accounts.get(player)
         assert account is not None
+        for each in calls:
+            self._traffic.note_sent(each.request)
         case = BurstJudging(self.findings, self.policy, self._accounts, at, self._mistakes)
         return (yield from case.burst(account, calls))
 

@@ -252,10 +252,21 @@ def _chosen(findings: Iterable[Finding]) -> dict[str, int]:
     while options:
         explained = Counter(key for each in options for key in each)
         candidates = [key for key in explained if key in proven] or explained
-        best = max(candidates, key=lambda key: (explained[key], _EXACT.get(key, 0), named[key], key))
+        best = max(
+            candidates, key=lambda key: (explained[key], _telling(key, explained[key]), named[key], key)
+        )
         chosen[best] = explained[best]
         options = [each for each in options if best not in each]
     return chosen
+
+
+def _telling(cause: str, explained: int) -> int:
+    """Return how little a cause explains by chance: calls without effect have alike ids now and then."""
+    often = cause == Situation.SHARED_ID_SWALLOWED and explained >= _HARDLY_CHANCE
+    return 1 if often else _EXACT.get(cause, 0)
+
+
+_HARDLY_CHANCE = 10
 
 
 def _options(findings: Sequence[Finding], named: Mapping[str, int]) -> list[set[str]]:

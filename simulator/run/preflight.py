@@ -232,6 +232,7 @@ class Preflight:
 
     def _unsent(self, script: Script, method: Method, player: str, amount: Money) -> UnsentCall:
         request = WebhookRequest(method, player, amount, script.new_id("preflight"), script.game())
+        self._context.traffic.note_sent(request)
         why = Why(None, "preflight", "preflight", phase=Phase.PREFLIGHT)
         # A wallet may refuse a bet or a win of a cent.
         unsent = replace(script.flow_call(request, why), form=Form(CallForm.OPTIONAL, request))
