@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from http.client import BadStatusLine, HTTPException, IncompleteRead, RemoteDisconnected
 from pathlib import Path
 from time import monotonic, monotonic_ns
+from typing import Any
 
 from requests import PreparedRequest, RequestException, Response, Session
 from requests.adapters import BaseAdapter
@@ -295,20 +296,16 @@ class WebhookAdapter(BaseAdapter):
 
 
 class WebhookSession(Session):
-    """A session that follows no redirect and reads no environment."""
+    """A session with one adapter. It follows no redirect, keeps no cookie and reads no environment."""
 
     def __init__(self, adapter: WebhookAdapter) -> None:
         super().__init__()
         self.trust_env = False
         self._adapter = adapter
 
-    def get_adapter(self, url: str | bytes) -> WebhookAdapter:  # noqa: ARG002 - the signature is that of requests
-        """Return the one adapter, whatever the scheme."""
-        return self._adapter
-
-    def resolve_redirects(self, *_: object, **__: object) -> Iterator[Response]:
-        """Yield nothing: requests would look at the Location of each reply, and fail on a bad one."""
-        return iter(())
+    def send(self, request: PreparedRequest, **_: Any) -> Response:
+        """Send a call as it is, and return its reply as it came."""
+        return self._adapter.send(request)
 
 
 _BLANK = vars(Response())

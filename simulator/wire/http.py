@@ -40,6 +40,11 @@ _HEAD_PLAIN_BYTES_MAX = 3 * HEADERS_MAX
 
 INTERIM_MAX = 16
 
+TIMEOUT_SLACK_S = 0.001
+"""By how much a call may last longer than it should: to set a socket's timeout is a system call."""
+
+_UNSET_S = -1.0
+
 _LINE_KEPT_BYTES_MAX = 256
 """Up to this length, parsed lines are cached: most lines of a head are those of the reply before."""
 
@@ -84,6 +89,7 @@ class Stream:
         "_buffer",
         "_deadline",
         "_poll",
+        "_timeout_s",
         "ended",
         "received",
         "sent_ns",
@@ -99,6 +105,7 @@ class Stream:
         self._at = 0
         self._deadline = 0.0
         self._body_bytes_max = 0
+        self._timeout_s = _UNSET_S
         self._poll = select.poll()
         self._poll.register(sock, select.POLLIN)
 
@@ -116,21 +123,28 @@ class Stream:
             raise TimeoutError("deadline")
         return left
 
+    def _limit(self) -> None:
+        """Let the socket wait for as long as the call may last, and not longer."""
+        left = self.remaining_s()
+        if abs(left - self._timeout_s) > TIMEOUT_SLACK_S:
+            self._timeout_s = left
+            self.sock.settimeout(left)
+
     def write(self, data: bytes) -> None:
         """Send all of it. `sendall` of a TLS socket would give every piece the whole time again."""
         sock = self.sock
-        sock.settimeout(self.remaining_s())
+        self._limit()
         if not self.sent_ns:
             self.sent_ns = monotonic_ns()
         sent = sock.send(data)
         while sent < len(data):
-            sock.settimeout(self.remaining_s())
+            self._limit()
             sent += sock.send(data[sent : sent + CHUNK_BYTES])
 
     def fill(self) -> bool:
         """Wait for bytes and keep them; False at the end of file."""
         sock = self.sock
-        sock.settimeout(self.remaining_s())
+        self._limit()
         if self.received:
             _acknowledge_at_once(sock)
         data = sock.recv(CHUNK_BYTES)
@@ -211,6 +225,7 @@ class Stream:
         if not sock.pending() and not self._poll.poll(0):
             return True
         sock.settimeout(0)
+        self._timeout_s = _UNSET_S
         try:
             sock.recv(1)
         except ssl.SSLWantReadError:

@@ -238,7 +238,7 @@ class Sender:
         return Reply(response.status_code, raw.fields, response.content)
 
     def _response(self, connection: _Connection, call: WebhookCall) -> Response:
-        return connection.session.send(call, allow_redirects=False, proxies={})
+        return connection.session.send(call)
 
     def _head(self, wire: WireRequest) -> Head:
         key = (wire.http_method, wire.content_type, wire.headers)
