@@ -14,29 +14,18 @@ from benchmarks import bare
 from benchmarks.figure import Figure
 from simulator.cli.mutants_cmd import embedded_operator, settings_for
 from simulator.errors import ExitCode
-from simulator.explore.explorer import Bounds, Explorer, FoundCause
+from simulator.explore.explorer import Bounds, Explorer, Silent
 from simulator.reference_operator.server import WEBHOOK_PATH
 
 SESSIONS = 64
 SEED = 3
 
 
-class _Silent:
-    def explored(self, explorer: Explorer) -> None:
-        """Say nothing."""
-
-    def shrinking(self, cause: str, steps: int) -> None:
-        """Say nothing."""
-
-    def found(self, found: FoundCause) -> None:
-        """Say nothing."""
-
-
 def figures() -> list[Figure]:
     """Return one figure, of sessions that wait for nothing but the wallet."""
     with tempfile.TemporaryDirectory() as folder, embedded_operator() as operator:
         settings = settings_for(operator, seed=SEED)
-        explorer = Explorer(settings, Bounds(sessions=SESSIONS), Path(folder), _Silent())
+        explorer = Explorer(settings, Bounds(sessions=SESSIONS), Path(folder), Silent())
         start = time.process_time()
         code = explorer.run()
         took_s = time.process_time() - start

@@ -19,7 +19,7 @@ from simulator.core.steps import Bet, Parallel, PlayerSpec, Refund, Repeat, Rese
 from simulator.errors import ExitCode
 from simulator.explore.alone import scenario_of, step_count
 from simulator.explore.coverage import Coverage, promised
-from simulator.explore.explorer import Bounds, Explorer, FoundCause
+from simulator.explore.explorer import Bounds, Explorer, FoundCause, Silent
 from simulator.explore.grammar import NOWHERE, Means, SessionPlan, make_session, money
 from simulator.explore.shrink import Shrinking
 from simulator.reference_operator import DEFECTS
@@ -30,17 +30,11 @@ from simulator.scenario.files import load_scenarios
 EVERYTHING = Means(players=2, restart=True, block=True, limit=True)
 
 
-class Quiet:
+class Quiet(Silent):
     """A listener that only keeps what it is told."""
 
     def __init__(self) -> None:
         self.all_found: list[FoundCause] = []
-
-    def explored(self, explorer: Explorer) -> None:
-        """Ignore progress."""
-
-    def shrinking(self, cause: str, steps: int) -> None:
-        """Ignore progress."""
 
     def found(self, found: FoundCause) -> None:
         self.all_found.append(found)

@@ -14,7 +14,7 @@ from simulator.cli.mutants_cmd import embedded_operator, settings_for
 from simulator.core.findings import Verdict
 from simulator.core.words import did_you_mean
 from simulator.errors import ExitCode, UsageError
-from simulator.explore.explorer import Bounds, Explorer, FoundCause
+from simulator.explore.explorer import Bounds, Explorer, Silent
 from simulator.reference_operator import DEFECTS, DIALECTS, DefectKind
 from simulator.run.suite import run_scenarios
 from simulator.scenario.files import load_scenarios
@@ -73,19 +73,6 @@ class Tried:
         )
 
 
-class _Silent:
-    """A listener for a laboratory with many wallets at a time."""
-
-    def explored(self, explorer: Explorer) -> None:
-        """Say nothing."""
-
-    def shrinking(self, cause: str, steps: int) -> None:
-        """Say nothing."""
-
-    def found(self, found: FoundCause) -> None:
-        """Say nothing."""
-
-
 def try_wallet(name: str, seed: int, seconds: float) -> Tried:
     """Explore an example wallet with one defect until its first cause, or one with a dialect to the end."""
     is_defect = name in DEFECTS
@@ -93,7 +80,7 @@ def try_wallet(name: str, seed: int, seconds: float) -> Tried:
     began_s = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, embedded_operator(seed=seed, **names) as operator:
         settings = settings_for(operator, seed=seed)
-        explorer = Explorer(settings, Bounds(seconds, first_cause_only=True), Path(folder), _Silent())
+        explorer = Explorer(settings, Bounds(seconds, first_cause_only=True), Path(folder), Silent())
         explorer.run()
         tried = Tried(
             name=name,

@@ -85,6 +85,19 @@ class Listener(Protocol):
         """Take note of a file that was written."""
 
 
+class Silent:
+    """A listener that takes note of nothing."""
+
+    def explored(self, explorer: Explorer) -> None:
+        """Do nothing."""
+
+    def shrinking(self, cause: str, steps: int) -> None:
+        """Do nothing."""
+
+    def found(self, found: FoundCause) -> None:
+        """Do nothing."""
+
+
 class Explorer:
     """One exploration of the wallet that the settings name."""
 
