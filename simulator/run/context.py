@@ -8,7 +8,7 @@ import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import InitVar, dataclass, field, replace
 from pathlib import Path
 from secrets import token_hex
 
@@ -56,73 +56,87 @@ class Stopped(Exception):
     """Raised when the run ends before the scenario, or the wallet will not take its calls."""
 
 
+@dataclass(eq=False, kw_only=True)
 class RunContext:
-    """One run: its settings, the sender, and the stream of events.
+    """One run: its settings, the sender, the stream of events, and what was learnt of the wallet.
 
-    `emit` is thread-safe. `tally` counts what the exit code depends on; with `only_calls`, other events are
-    neither counted nor reported. `run` is the random part of this run's transaction ids. `kept` holds the
-    latest exchanges of every running scenario. `stopping` is why no scenario may send calls any more; while
-    `ending`, only the restoring of balances may. `shown`, by player, is the last balance that the wallet
-    showed and continued from, as far as it is known; `past` are those before, and `contradicted` is what the
-    last answers showed where a read then showed another balance. `bets`, by player, are the latest accepted
-    bets, and `largest_bet` is the largest of all; `refused_bet` is one that was not taken, although the
-    player had the money. `limited` are the bodies that a rate limit turned away at first. One scenario at a
-    time uses a player; the mappings are shared by all. `mistakes` counts what calls that were sent one after
-    the other have shown; `traffic` keeps the latest money calls. `cents_kept`: the preflight has seen a cent
-    move exactly. `slowest_ns` is how long the slowest answer took; `cancelled`: calls were ended under way,
-    and the wallet may still apply them. `destroyed`, by player, says which scenario left no amount for a
-    balance, or no bet that the wallet takes. `closed` counts the scenarios in a row before which it took
-    none, `drained` how often smaller bets were tried in vain to find that out. `reads_lag`: most scenarios
-    have met reads that were wrong. `refused_beside` are the answers of calls that were turned away beside
-    others, and taken alone.
+    All scenarios share it; one at a time uses a player. `emit` is thread-safe.
     """
 
-    def __init__(
-        self,
-        *,
-        settings: RunSettings,
-        profile: WireProfile,
-        run: str,
-        report: Callable[[Event], None],
-        accepts: bool = False,
-    ) -> None:
-        self.settings = settings
-        self.profile = profile
-        self.limits = Limits.of(settings)
-        self.run = run
-        self.secrets = secrets_of(settings, profile)
+    settings: RunSettings
+    profile: WireProfile
+    run: str
+    """The random part of this run's transaction ids."""
+    report: Callable[[Event], None]
+    accepts: InitVar[bool] = False
+    """Whether some causes are known, and do not fail the run."""
+
+    tally: RunTally = field(init=False)
+    """What the exit code depends on."""
+    only_calls: bool = False
+    """Whether events other than calls are neither counted nor reported."""
+    kept: dict[str, deque[Call]] = field(default_factory=dict)
+    """The latest exchanges of every running scenario."""
+    calls: int = 0
+    stopping: str = ""
+    """Why no scenario may send calls any more."""
+    ending: bool = False
+    """Whether balances are being restored, which may send calls all the same."""
+    found: list[str] = field(default_factory=list)
+    """Notes on what the preflight has found out by itself."""
+    open_bets: OpenBets = field(init=False)
+    dialect: DialectLog = field(init=False)
+
+    shown: dict[str, Money] = field(default_factory=dict)
+    """By player, the last balance that the wallet showed and continued from, as far as it is known."""
+    past: defaultdict[str, deque[Money]] = field(
+        default_factory=lambda: defaultdict(lambda: deque(maxlen=PAST_KEPT))
+    )
+    """By player, the balances before that."""
+    contradicted: dict[str, Money] = field(default_factory=dict)
+    """By player, what the last answers showed where a read then showed another balance."""
+    bets: defaultdict[str, deque[WebhookRequest]] = field(
+        default_factory=lambda: defaultdict(lambda: deque(maxlen=BETS_KEPT))
+    )
+    """By player, the latest accepted bets."""
+    largest_bet: Money = ZERO
+    """The largest bet that was accepted."""
+    refused_bet: Money | None = None
+    """A bet that was not taken, although the player had the money."""
+    destroyed: dict[str, str] = field(default_factory=dict)
+    """By player, which scenario left no amount for a balance, or no bet that the wallet takes."""
+    closed: Counter[str] = field(default_factory=Counter)
+    """By player, the scenarios in a row before which the wallet took no bet."""
+    drained: int = 0
+    """How often smaller bets were tried in vain to find out whether it takes any."""
+
+    mistakes: Counter[Situation] = field(default_factory=Counter)
+    """What calls that were sent one after the other have shown."""
+    traffic: Traffic = field(default_factory=lambda: Traffic(NOTES_OF_A_RUN, threading.Lock()))
+    cents_kept: bool = False
+    """Whether the preflight has seen a cent move exactly."""
+    reads_lag: bool = False
+    """Whether most scenarios have met reads that were wrong."""
+    patience: Patience = field(default_factory=Patience)
+
+    rate_limit: RateLimit = field(default_factory=RateLimit)
+    limited: set[bytes] = field(default_factory=set)
+    """The bodies that a rate limit turned away at first."""
+    refused_beside: list[str] = field(default_factory=list)
+    """The answers of calls that were turned away beside others, and taken alone."""
+    slowest_ns: int = 0
+    """How long the slowest answer took."""
+    cancelled: bool = False
+    """Whether calls were ended under way, which the wallet may still apply."""
+
+    def __post_init__(self, accepts: bool) -> None:
         self.tally = RunTally(accepts)
-        self.only_calls = False
-        self._report = report
-        self.dialect = DialectLog()
-        self.kept: dict[str, deque[Call]] = {}
-        self.calls = 0
         self.open_bets = OpenBets()
-        self.stopping = ""
-        self.ending = False
-        self.found: list[str] = []
+        self.dialect = DialectLog()
+        self.limits = Limits.of(self.settings)
+        self.secrets = secrets_of(self.settings, self.profile)
         self._sender: Sender | None = None
-        self.shown: dict[str, Money] = {}
-        self.bets: defaultdict[str, deque[WebhookRequest]] = defaultdict(lambda: deque(maxlen=BETS_KEPT))
-        self.contradicted: dict[str, Money] = {}
-        self.past: defaultdict[str, deque[Money]] = defaultdict(lambda: deque(maxlen=PAST_KEPT))
-        self.mistakes: Counter[Situation] = Counter()
-        self.traffic = Traffic(NOTES_OF_A_RUN)
-        self.cents_kept = False
-        self.slowest_ns = 0
-        self.cancelled = False
-        self.destroyed: dict[str, str] = {}
-        self.closed: Counter[str] = Counter()
-        self.drained = 0
-        self.refused_beside: list[str] = []
-        self.patience = Patience()
-        self.reads_lag = False
-        self._read_wrongly = self._played = 0
-        self.rate_limit = RateLimit()
-        self.limited: set[bytes] = set()
-        self.largest_bet = ZERO
-        self.refused_bet: Money | None = None
-        self._silent = 0
+        self._read_wrongly = self._played = self._silent = 0
         self._ended = threading.Event()
         self._lock = threading.Lock()
 
@@ -151,7 +165,7 @@ class RunContext:
         if self.only_calls and not isinstance(event, Call | Opening):
             return
         self.tally.on(event)
-        self._report(event)
+        self.report(event)
 
     def found_least_bet(self, least: Money, step: Money = CENT) -> None:
         """Note the wallet's smallest bet, and by how much others may be more, as the preflight has found."""
