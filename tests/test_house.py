@@ -78,3 +78,8 @@ def test_a_bet_is_followed_through_files_that_are_there_and_no_file_of_the_walle
     assert set(found.bet.files) <= set(found.verdict.files)
     assert found.bet.changes >= len(found.bet.files) - 1
     assert not [name for name in found.verdict.files if name.startswith("reference_operator")]
+
+
+def test_a_plain_bet_crosses_few_files() -> None:
+    """Whoever follows one opens no more; `tests/house.py --names` says which they are."""
+    assert len(walks().bet.files) <= 18

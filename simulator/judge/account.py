@@ -10,18 +10,18 @@ from __future__ import annotations
 
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from simulator.core.calls import Call, FaultKind, Operation
 from simulator.core.findings import Outcome
 from simulator.core.money import ZERO, Money, format_money
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Method, WebhookRequest
-from simulator.judge.blame import Made, Stake, expected, likely_world
+from simulator.judge.blame import Made, Stake, expected, lawful_branch, likely_world
 from simulator.judge.rulings import LeftOff, PlayerStanding
-from simulator.law.book import Answered, Book, Ledger, Terms, World
+from simulator.law.book import Answered, Book, Ledger, Terms
 from simulator.law.likeness import ToldApart
 from simulator.law.mistakes import cuts_by_float
-from simulator.law.roles import Branch, Mark
 from simulator.law.situations import Situation
 
 TRAIL_STEPS_MAX = 8
@@ -98,7 +98,7 @@ class Passing(Frozen):
 
 
 class Traffic:
-    """The latest money calls to one wallet. Several threads may note calls at once.
+    """The latest money calls to one wallet. Several threads may note calls at once; `guard` is their lock.
 
     `stored`: a call was seen to take effect, by what came after its own answer. `emptied`: a bet of a whole
     balance was taken. `exact` are the methods whose calls kept a cent that a float would have lost.
@@ -106,7 +106,9 @@ class Traffic:
     moved a balance by what they asked, and not by a hundred times as much or a hundredth.
     """
 
-    def __init__(self, notes_max: int = NOTES_KEPT) -> None:
+    def __init__(
+        self, notes_max: int = NOTES_KEPT, guard: AbstractContextManager[object] | None = None
+    ) -> None:
         self.stored = False
         self.emptied = False
         self.exact: set[Method] = set()
@@ -118,6 +120,8 @@ class Traffic:
         if notes_max == NOTES_OF_A_RUN:
             self._balances, self._ids = defaultdict(set), ToldApart()
         self._calls: deque[Passing] = deque(maxlen=notes_max)
+        self._noted: deque[tuple[WebhookRequest, bool]] = deque()
+        self._guard = guard or nullcontext()
 
     def note(self, request: WebhookRequest | None, sent_ns: int, answered_ns: int | None = None) -> None:
         """Note a call when it is sent, and again when it is answered."""
@@ -139,20 +143,28 @@ class Traffic:
             self.exact.add(method)
 
     def note_sent(self, request: WebhookRequest) -> None:
-        """Note the id of a call that was sent, where a run wants to know them; one thread for each player."""
+        """Note the id of a call that was sent, where a run wants to know them."""
         if self._ids is not None and request.transaction_id is not None:
-            self._ids.note_sent(_owner(request), request.transaction_id)
+            self._noted.append((request, False))
 
     def note_effect(self, request: WebhookRequest) -> None:
         """Note that a bet or win was answered, or read, as if it had taken effect."""
         if self._ids is not None and request.method is not Method.REFUND:
-            self._ids.note_effect(_owner(request), request.transaction_id or "")
+            self._noted.append((request, True))
 
     def confuses(self, request: WebhookRequest) -> bool:
-        """Return whether the wallet may have taken a call for another one of that player, by its id."""
+        """Return whether the wallet may have taken a call for another one of that player, by its id.
+
+        Ids are compared only here: most runs never ask, and it takes longer than all else about a call.
+        """
         if self._ids is None or request.transaction_id is None:
             return False
-        return self._ids.confuses(_owner(request), request.transaction_id)
+        with self._guard:
+            while self._noted:
+                noted, took_effect = self._noted.popleft()
+                note = self._ids.note_effect if took_effect else self._ids.note_sent
+                note(_owner(noted), noted.transaction_id or "")
+            return self._ids.confuses(_owner(request), request.transaction_id)
 
     def note_balance(self, player: str, balance: Money) -> None:
         """Note a balance that a player had, where a run wants to know it again."""
@@ -281,7 +293,7 @@ class Account:
         elif made.call.outcome is Outcome.ACCEPTED and made.call.balance is not None:
             if made.role.row.is_plain:
                 self.shown_before = None
-                self.traffic.note_effect(made.request)
+                self.traffic.note_effect(made.call.request)
             self.shown = made.call.balance
             self.traffic.note_balance(self.player, self.shown)
             self.grounded = True
@@ -375,7 +387,7 @@ class Account:
     def overrule(self, made: Made, balance: Money) -> None:
         """Take in a call as the law has it, and go on from the balance that the wallet has instead."""
         world = likely_world(self.book, made.request, balance)
-        branch = _lawful(self.book, world, made.call, balance)
+        branch = lawful_branch(self.book, world, made.call, balance)
         shown = balance if made.call.balance is None else made.call.balance
         answered = Answered(made.call.outcome, shown, balance)
         self.book.overrule(world, made.request, made.role, branch, answered)
@@ -575,16 +587,3 @@ def _owner(request: WebhookRequest) -> tuple[str, bool]:
 def _key(request: WebhookRequest) -> tuple[bool, str]:
     """Return the key of a stake: a refund has the key of its bet."""
     return request.method is Method.WIN, request.transaction_id or ""
-
-
-def _lawful(book: Book, world: World, call: Call, balance: Money) -> Branch:
-    """Return what a right wallet does with a call, answered as it was if that may be.
-
-    A bet that is refused although it must be taken was not placed, so no money is owed. A win or refund that
-    is refused although it is due stays owed.
-    """
-    branches = book.branches(world, call.request, call.form.kind)
-    alike = [branch for branch in branches if branch.outcome is call.outcome]
-    if not alike and call.outcome is Outcome.REFUSED and call.request.method is Method.BET:
-        return Branch(Outcome.REFUSED, 0, Mark.REFUSED)
-    return min(alike or branches, key=lambda branch: abs(balance - world.balance - branch.moves))

@@ -15,6 +15,7 @@ from simulator.law.mistakes import TAKEN_AGAIN, situation_of
 from simulator.law.roles import (
     REPEATS,
     Applied,
+    Branch,
     Entry,
     Kind,
     Mark,
@@ -193,6 +194,19 @@ def what_it_did(book: Book, made: Made, balance: Money | None) -> Situation:
     world = likely_world(book, made.request, balance)
     role = made.role if world is book.worlds[0] else role_of(world, made.call.request, made.call.form.kind)
     return _named(book, made, role, Money(balance - world.balance), stake_of(world, made.request))
+
+
+def lawful_branch(book: Book, world: World, call: Call, balance: Money) -> Branch:
+    """Return what a right wallet does with a call, answered as it was if that may be.
+
+    A bet that is refused although it must be taken was not placed, so no money is owed. A win or refund that
+    is refused although it is due stays owed.
+    """
+    branches = book.branches(world, call.request, call.form.kind)
+    alike = [branch for branch in branches if branch.outcome is call.outcome]
+    if not alike and call.outcome is Outcome.REFUSED and call.request.method is Method.BET:
+        return Branch(Outcome.REFUSED, 0, Mark.REFUSED)
+    return min(alike or branches, key=lambda branch: abs(balance - world.balance - branch.moves))
 
 
 def likely_world(book: Book, request: WebhookRequest, balance: Money) -> World:
