@@ -325,6 +325,31 @@ def test_a_missing_effect_is_laid_to_the_call_that_lacks_it(policy: Policy) -> N
     assert play.standing.difference == 1000
 
 
+class PaysWinsWithNextBet(MemoryWallet):
+    """Wins wait until the player bets again."""
+
+    owed = 0
+
+    def win(self, id_: str, amount: int) -> bool:  # noqa: ARG002  # overrides
+        self.owed += amount
+        return True
+
+    def bet(self, id_: str, amount: int) -> bool:
+        self.balance += self.owed
+        self.owed = 0
+        return super().bet(id_, amount)
+
+
+def test_an_effect_that_comes_with_the_next_call_is_no_mistake_of_that_call() -> None:
+    play = Driver(PaysWinsWithNextBet())
+    play.bet(10_00, "b1")
+    play.win(3_00, "w1")
+    play.bet(5_00, "b2")
+    missing, late = play.findings
+    assert missing.cause == "win-not-credited"
+    assert {"win-not-credited", "stale-read"} <= {other.cause for other in late.may_be}
+
+
 class FoldsCase(MemoryWallet):
     """Takes ids for one another that differ in case."""
 

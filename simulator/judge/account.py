@@ -34,6 +34,8 @@ NOTES_KEPT = 2_048
 NOTES_OF_A_RUN = 16_384
 """The same for a run: beside a read that is made again and again, others send a thousand calls."""
 
+MISSING_KEPT = 4
+
 BALANCES_KEPT = 4_096
 """How many balances of a player a run keeps, to recognise a read that lags by seconds."""
 
@@ -103,7 +105,8 @@ class Traffic:
     `stored`: a call was seen to take effect, by what came after its own answer. `emptied`: a bet of a whole
     balance was taken. `exact` are the methods whose calls kept a cent that a float would have lost.
     `cents_kept`: a call was seen to move a balance by single cents. `unscaled` are the methods whose calls
-    moved a balance by what they asked, and not by a hundred times as much or a hundredth.
+    moved a balance by what they asked, and not by a hundred times as much or a hundredth. `missing`, by
+    player, are the latest effects that were not there when they were due; `books_late`: some came later.
     """
 
     def __init__(
@@ -114,6 +117,8 @@ class Traffic:
         self.exact: set[Method] = set()
         self.cents_kept = False
         self.unscaled: set[Method] = set()
+        self.books_late = False
+        self.missing: defaultdict[str, deque[int]] = defaultdict(lambda: deque(maxlen=MISSING_KEPT))
         self._kept: dict[Method, set[int]] = {}
         self._balances: defaultdict[str, set[Money]] | None = None
         self._ids: ToldApart | None = None
@@ -201,7 +206,8 @@ class Account:
     for it. `late` are the effects that calls from before the book may still have, and `stakes_before` what
     bets from before it took. `known_ns` is when the call or read was sent that last showed the balance of
     the book. `based` is the balance that was read last, or that the book goes on from after a mistake.
-    `grounded`: an answer has shown a balance.
+    `grounded`: an answer has shown a balance. `lacking` is the mistake of the call that was accused last, and
+    the effect that it lacked.
     """
 
     def __init__(self, player: str, book: Book, traffic: Traffic, shown_before: Money | None = None) -> None:
@@ -231,6 +237,7 @@ class Account:
         self.known_ns = 0
         self.based = balance
         self.grounded = False
+        self.lacking: tuple[Situation, int] | None = None
         self._wrong_id: str | None = None
         self._excess: dict[tuple[bool, str], int] = {}
         self._found: dict[Key, Situation] = {}

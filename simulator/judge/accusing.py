@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 
 from simulator.core.calls import Call
 from simulator.core.findings import CallVerdict, Finding, Outcome, Severity
@@ -31,7 +32,7 @@ from simulator.judge.explanations import Around, of_answer, of_read, or_never_st
 from simulator.judge.findings import NO_OTHER, Findings, MayBe, MoneyFacts
 from simulator.judge.rulings import NO_ANSWER, Policy, Ruling
 from simulator.law.book import Book
-from simulator.law.mistakes import OTHER_AMOUNT, mild_mistake
+from simulator.law.mistakes import NOTHING_DONE, OTHER_AMOUNT, mild_mistake
 from simulator.law.situations import Situation
 
 
@@ -226,6 +227,7 @@ class Accusing:
             situation, may_be = self._in_proportion(situation, may_be, request.method, facts)
         if situation in ID_CONFUSED and account.traffic.confuses(request):
             may_be = may_be.also(Situation.SHARED_ID_SWALLOWED)
+        may_be = self._came_late(account, situation, may_be, facts)
         situation = self._noted(account, situation, request.method, facts)
         if self._policy.roots_only and account.found_otherwise(request, situation):
             return
@@ -238,6 +240,24 @@ class Accusing:
         self._found.append(self._findings.money(situation, call, facts, request.method, about, may_be))
         self._accused.add(account.player)
         account.blame(call)
+
+    def _came_late(self, account: Account, situation: Situation, may_be: MayBe, facts: MoneyFacts) -> MayBe:
+        """Return what may explain a finding: reads are late if an effect is there now that was missing.
+
+        What the call before lacked, this one may have brought with it.
+        """
+        off = facts.found - facts.expected[0] if facts.found is not None and facts.expected else 0
+        missing, traffic = account.traffic.missing[account.player], account.traffic
+        if off and off in {sum(some) for size in (1, 2, 3) for some in combinations(missing, size)}:
+            traffic.books_late = True
+            may_be = may_be.also(*READS_WRONGLY)
+        lacking, account.lacking = account.lacking, None
+        if lacking is not None and lacking[1] == off:
+            may_be = may_be.also(lacking[0])
+        if situation in NOTHING_DONE.values() and off:
+            missing.append(-off)
+            account.lacking = situation, -off
+        return may_be
 
     def _in_proportion(
         self, situation: Situation, may_be: MayBe, method: Method, facts: MoneyFacts

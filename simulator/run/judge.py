@@ -414,7 +414,7 @@ class Judge:
             return latest[-1].reading.balance
 
         context = self._context
-        lags = reads_are_wrong(context.mistakes)
+        lags = reads_are_wrong(context.mistakes) or context.traffic.books_late
         context.patience.await_balance(read, wanted.until, lags=lags, waited_s=self._waited_s)
         return self._placed(latest[-1]) if latest else None
 
