@@ -282,27 +282,38 @@ class Judging(Accusing):
                 account.take_in_corrected(made, answered, Money(answered - possible[0]))
                 return
             actual = actual if late is None or late.balance is None else late.balance
-        # A read that shows what was answered before this call lags behind both answers.
-        unlike = actual not in possible or (actual is not None and actual == account.shown_before)
-        if answered is not None and len(possible) == 1 and unlike:
-            before = Money(made.before + answered - possible[0])
-            # A wallet that stores nothing answers a repeat or a refund as if its bet had never been.
-            fresh = made.role.row.kind in (Kind.BET, Kind.WIN) or account.calls == 0
-            told = fresh and before in (account.shown_before, account.stated)
-            reads_lag = reads_are_wrong(self._mistakes) and not self._policy.answers_only
-            opened_wrongly = reads_lag and actual not in possible
-            if told or (opened_wrongly and not account.unconfirmed):
-                # The account was opened at a read that was wrong.
-                older = self._accounts.past.get(account.player, ())
-                had = made.before in older or account.trail.had_before(made.before)
-                had = had or account.traffic.had(account.player, made.before)
-                lags = told and before != account.stated and had
-                self._wrong_read(account.player, account, made.before, before, made.call, lags=lags)
-                account.take_in_corrected(made, answered, Money(before - made.before))
-                return
+        if self._read_was_wrong(account, made, possible, actual):
+            return
         if not (yield from self._is_moved_by_others(account, possible)):
             around = Around(account.in_question, beside, account.stakes_before, account.grounded)
             self._accuse_by_answer(account, made, possible, actual, around)
+
+    def _read_was_wrong(
+        self, account: Account, made: Made, possible: tuple[Money, ...], actual: Money | None
+    ) -> bool:
+        """Take in an answer that is right if the read at which the account was opened was wrong.
+
+        Return whether that is so: the answer then goes on from what the wallet showed or stated before.
+        """
+        answered = made.call.balance
+        # A read that shows what was answered before this call lags behind both answers.
+        unlike = actual not in possible or (actual is not None and actual == account.shown_before)
+        if answered is None or len(possible) != 1 or not unlike:
+            return False
+        before = Money(made.before + answered - possible[0])
+        # A wallet that stores nothing answers a repeat or a refund as if its bet had never been.
+        fresh = made.role.row.kind in (Kind.BET, Kind.WIN) or account.calls == 0
+        told = fresh and before in (account.shown_before, account.stated)
+        reads_lag = reads_are_wrong(self._mistakes) and not self._policy.answers_only
+        if not told and not (reads_lag and actual not in possible and not account.unconfirmed):
+            return False
+        older = self._accounts.past.get(account.player, ())
+        had = made.before in older or account.trail.had_before(made.before)
+        had = had or account.traffic.had(account.player, made.before)
+        lags = told and before != account.stated and had
+        self._wrong_read(account.player, account, made.before, before, made.call, lags=lags)
+        account.take_in_corrected(made, answered, Money(before - made.before))
+        return True
 
     def _is_moved_by_others(
         self, account: Account, lawful: Collection[Money]
