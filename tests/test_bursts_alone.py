@@ -93,7 +93,7 @@ def test_a_win_less_its_stake_is_one_cause_although_nothing_is_left_of_small_win
 
 @pytest.mark.parametrize(
     ("shown", "cause"),
-    [(107, Situation.UNKNOWN_REFUND_CREDITED), (93, Situation.CONCURRENT_WRONG)],
+    [(107, Situation.UNKNOWN_REFUND_CREDITED), (93, Situation.LOST_UPDATE)],
 )
 def test_the_answer_to_the_bet_tells_a_refund_paid_before_it_from_a_race(
     shown: int, cause: Situation

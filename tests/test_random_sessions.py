@@ -44,6 +44,20 @@ def test_a_wrong_wallet_is_accused_of_its_own_mistake_only(name: str) -> None:
             "[bet: {amount: 4.35, id: b1}, refund: {of: b1, player: other}, refund: b1, balance]",
             ["shared-id-swallowed"],
         ),
+        # Four copies at once of a call that must do nothing: that one of them pays is no race.
+        (
+            "refund-of-refused-bet-credited",
+            "[bet: {amount: 6.29, id: b1, game: g}, bet: {amount: 200.00, id: b2}, "
+            "parallel: [refund: {of: b2, id: r2}, resend: {step: r2, times: 3}]]",
+            ["refused-bet-refund-credited"],
+        ),
+        # What is missing after copies of one call was overwritten by no other one.
+        (
+            "one-refund-a-game",
+            "[bet: {amount: 1.00, id: b1, game: g}, refund: b1, bet: {amount: 8.41, id: b2, game: g}, "
+            "parallel: [refund: {of: b2, id: r2}, resend: {step: r2, times: 3}]]",
+            ["refund-not-credited"],
+        ),
     ],
 )
 def test_what_a_random_session_once_called_otherwise(

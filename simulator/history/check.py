@@ -19,7 +19,7 @@ from simulator.core.findings import Outcome
 from simulator.core.money import Money, format_money
 from simulator.core.webhooks import Method
 from simulator.history.attempts import Attempt, Move, possible_steps
-from simulator.history.explain import Explainer, paid_before_its_bet
+from simulator.history.explain import Explainer, bet_and_its_refund
 from simulator.history.operations import ends_quietly, hide_concurrent_balances, lanes
 from simulator.history.orders import Reach, Visits
 from simulator.history.problem import Case, Start, starts
@@ -215,7 +215,7 @@ class _History:
             situation, sentence, core = Explainer(self._hidden, self._check_quiet).explain()
         if situation is Situation.CONCURRENT_WRONG:
             # The answers tell it from two calls that overwrote each other's effect.
-            alone = paid_before_its_bet(self._operations, self._check_strict)
+            alone = bet_and_its_refund(self._operations, self._check_strict)
             situation, sentence, core = alone or (situation, sentence, core)
         return HistoryVerdict(
             _INCONSISTENT, MoneyVerdict.WRONG, 3, situation, sentence, core, lanes(core[:LANES_MAX])

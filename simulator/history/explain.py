@@ -103,13 +103,13 @@ class Explainer:
         return self._check(operations) is Answer.ORDER
 
 
-def paid_before_its_bet(
+def bet_and_its_refund(
     operations: Sequence[Operation], check: Check
 ) -> tuple[Situation, str, tuple[Operation, ...]] | None:
-    """Return the refund that was paid although its bet came later, if that explains every answer; else None.
+    """Return a refund that was paid before its bet, or wrote over it, if that explains every answer.
 
-    This takes one call only. Where the two overwrote each other's effect, the answer to the bet shows the
-    balance less its amount, and this does not explain it.
+    The first takes one call only. Where the two started from one balance, the answer to the bet shows that
+    balance less its amount.
     """
     refunds = [each for each in operations if each.method is Method.REFUND and _is_accepted(each)]
     for refund in refunds[:SUSPECTS_MAX]:
@@ -119,6 +119,11 @@ def paid_before_its_bet(
         if check(_paid_first(operations, refund, bet)) is Answer.ORDER:
             sentence = f"{capital(refund.name)} was paid before {bet.name}, as every answer shows."
             return Situation.UNKNOWN_REFUND_CREDITED, sentence, (refund, bet)
+        if check(_paid_first(operations, refund, without_balance(bet))) is Answer.ORDER:
+            sentence = (
+                f"{capital(bet.name)} and {refund.name} started from one balance, and the refund wrote last."
+            )
+            return Situation.LOST_UPDATE, sentence, (bet, refund)
     return None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from simulator.core.calls import Call, CallForm, FaultKind, Operation
@@ -420,18 +420,27 @@ def one_call(book: Book, calls: Sequence[Operation], gap: int) -> tuple[Operatio
     beyond = _bet_beyond_all(book, calls, gap)
     if beyond is not None:
         return beyond
+    copies = Counter((call.method, call.transaction_id) for call in calls)
+    idle: defaultdict[Role, list[Operation]] = defaultdict(list)
     for call in calls:
         id_ = call.transaction_id
-        if not call.method.moves_money or id_ is None or (ids[id_] > 1 and id_ in accepted):
+        if not call.method.moves_money or id_ is None:
             continue
         role, amount = book.role(call.request, call.form), call.amount or 0
+        # Of copies that must all do nothing, each one that does something is wrong alone.
+        alike = role.row.kind is Kind.IDLE and copies[call.method, id_] == ids[id_]
+        if ids[id_] > 1 and id_ in accepted and not alike:
+            continue
         stake = stake_of(book.worlds[0], call.request)
         may_be_short = call.method is Method.BET and book.balances[0] < staked
         if call.outcome is Outcome.REFUSED and role.row.must and not may_be_short:
             return call, situation_of(role, call.outcome, call.amount, ZERO, stake)
-        moved = role.row.kind is Kind.IDLE and gap != 0 and abs(gap) == amount
-        if moved and call.outcome is not Outcome.UNKNOWN:
-            return call, situation_of(role, call.outcome, call.amount, Money(gap), stake)
+        if role.row.kind is not Kind.IDLE or call.outcome is Outcome.UNKNOWN:
+            continue
+        idle[role].append(call)
+        if gap != 0 and abs(gap) in (amount, sum(each.amount or 0 for each in idle[role])):
+            moved = amount if gap > 0 else -amount
+            return call, situation_of(role, call.outcome, call.amount, Money(moved), stake)
     return None
 
 

@@ -31,7 +31,7 @@ from simulator.judge.findings import MayBe, MoneyFacts
 from simulator.judge.judging import Judging
 from simulator.judge.rulings import NO_READ, Asking, Reads, SendAlone, Wanting
 from simulator.law.book import Book, TooManyWorlds
-from simulator.law.mistakes import cut_by_float, cuts_by_float
+from simulator.law.mistakes import NOTHING_DONE, cut_by_float, cuts_by_float
 from simulator.law.roles import Applied, Mark, Tombstone
 from simulator.law.situations import Situation
 
@@ -217,10 +217,14 @@ def _fitting(verdict: HistoryVerdict, calls: Sequence[Operation], gap: int) -> t
     """Return the situation that a verdict names, and its words, as far as they fit the money that is missing.
 
     A bet that was taken in spite of its refund leaves money missing. Where none is, an answer between the two
-    was wrong. One call alone races with none of its player's.
+    was wrong. One call alone races with none of its player's, and what is missing after copies of one call
+    was overwritten by no other.
     """
     assert verdict.situation is not None
     moving = [call for call in calls if call.method.moves_money]
+    alike = len({(call.method, call.transaction_id) for call in moving}) == 1
+    if verdict.situation is Situation.LOST_UPDATE and alike and gap == -whole_effect(moving[0].request):
+        return NOTHING_DONE[moving[0].method], verdict.explanation
     if verdict.situation is Situation.CONCURRENT_WRONG and len(moving) == 1 and not gap:
         return Situation.ANSWER_BALANCE_WRONG, verdict.explanation
     if verdict.situation is Situation.LATE_BET_TAKEN and not gap:

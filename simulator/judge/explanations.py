@@ -91,12 +91,12 @@ def of_answer(book: Book, around: Around, made: Made, balance: Money) -> MayBe:
 
     The book must not have the call.
     """
-    earlier = _together(_slips_of_made(book, each) for each in around.unconfirmed)
+    earlier = _together(_slips_of_made(book, each, around.disproved) for each in around.unconfirmed)
     own = [(each.request.method, each.effect(book)) for each in around.unconfirmed]
     found: set[Situation] = set()
     elsewhere: set[Situation] = set()
     for world in book.with_late_arrivals()[:WORLDS_LOOKED_AT_MAX]:
-        found |= _of_answer_in(book, world, earlier, made, balance)
+        found |= _of_answer_in(book, world, earlier, made, balance, around.disproved)
         moves = {branch.moves for branch in book.branches(world, made.request, made.call.form.kind)}
         if made.role is Role.UNAFFORDABLE_BET and made.call.outcome is Outcome.ACCEPTED:
             # Another player's money may have covered it.
@@ -117,7 +117,9 @@ def of_answer(book: Book, around: Around, made: Made, balance: Money) -> MayBe:
     return MayBe(frozenset(found - _NO_CAUSE), frozenset(elsewhere))
 
 
-def _of_answer_in(book: Book, world: World, earlier: _Slips, made: Made, balance: Money) -> set[Situation]:
+def _of_answer_in(
+    book: Book, world: World, earlier: _Slips, made: Made, balance: Money, disproved: Collection[int]
+) -> set[Situation]:
     """Return the mistakes that explain a balance in one of the possible states."""
     call, request = made.call, made.request
     role = role_of(world, request, call.form.kind)
@@ -130,7 +132,7 @@ def _of_answer_in(book: Book, world: World, earlier: _Slips, made: Made, balance
         found |= _explaining(earlier, off) | _of_floats(world.balance, balance, off)
         if call.exchange.fault == FaultKind.DUPLICATE.value and off - branch.moves in missing:
             found.add(TAKEN_AGAIN[request.method])
-        for mistake, slip in slips_of(request.method, branch.moves, world.balance):
+        for mistake, slip in slips_of(request.method, branch.moves, world.balance, disproved):
             if slip == off or off - slip in earlier.get(mistake, ()):
                 found.add(mistake)
     if request.method is Method.BET:
@@ -162,7 +164,7 @@ def _of_answer_in(book: Book, world: World, earlier: _Slips, made: Made, balance
 def of_read(book: Book, around: Around, balance: Money) -> MayBe:
     """Return the mistakes that explain a balance which no world has, after calls that are in the book."""
     unconfirmed = around.unconfirmed
-    slips = _together(_slips_of_made(book, each) for each in unconfirmed)
+    slips = _together(_slips_of_made(book, each, around.disproved) for each in unconfirmed)
     own = [(each.request.method, each.effect(book)) for each in unconfirmed]
     found: set[Situation] = set()
     elsewhere: set[Situation] = set()
@@ -191,7 +193,7 @@ def of_burst(book: Book, around: Around, calls: Collection[Operation], gap: int,
     `gap` is what the wallet has too much. `vague`: nothing but the sum is known to be wrong. The book must
     not have the calls.
     """
-    each = [_slips_of_made(book, made) for made in around.unconfirmed]
+    each = [_slips_of_made(book, made, around.disproved) for made in around.unconfirmed]
     effects: defaultdict[Method, list[int]] = defaultdict(list)
     again: defaultdict[Method, list[int]] = defaultdict(list)
     seen: set[tuple[Method, str | None]] = set()
@@ -320,13 +322,13 @@ def _bet(call: Operation) -> tuple[Method, str | None]:
     return Method.BET, call.transaction_id
 
 
-def _slips_of_made(book: Book, made: Made) -> _Slips:
+def _slips_of_made(book: Book, made: Made, disproved: Collection[int]) -> _Slips:
     """Return by how much a call may have put the balance wrong; one without an answer as if accepted."""
     request = made.request
     effect = made.effect(book)
     if made.call.outcome is Outcome.UNKNOWN:
         effect = _CREDIT[request.method] * (request.amount or 0)
-    return _collected(slips_of(request.method, effect, made.before))
+    return _collected(slips_of(request.method, effect, made.before, disproved))
 
 
 def _collected(slips: Iterable[tuple[Situation, int]]) -> _Slips:

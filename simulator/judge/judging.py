@@ -203,7 +203,8 @@ class Judging(Accusing):
             return
         if not (yield from self._is_moved_by_others(account, ())):
             actual = read.balance if balance is None else balance
-            around = Around(account.in_question, beside)
+            disproved = account.traffic.disproved(account.methods_in_question)
+            around = Around(account.in_question, beside, disproved=disproved)
             self._accuse_by_read(account, actual, read, suspect, latest, around)
 
     def _unreadable(self, account: Account, read: Call | None) -> Looking:
@@ -285,7 +286,9 @@ class Judging(Accusing):
         if self._read_was_wrong(account, made, possible, actual):
             return
         if not (yield from self._is_moved_by_others(account, possible)):
-            around = Around(account.in_question, beside, account.stakes_before, account.grounded)
+            disproved = account.traffic.disproved({made.request.method, *account.methods_in_question})
+            stakes, grounded = account.stakes_before, account.grounded
+            around = Around(account.in_question, beside, stakes, grounded, disproved)
             self._accuse_by_answer(account, made, possible, actual, around)
 
     def _read_was_wrong(

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from simulator.core.calls import CallForm
 from simulator.core.findings import Outcome
@@ -194,10 +194,13 @@ def _sign_kept(amount: int) -> int:
     return cut_by_float(amount) if amount >= 0 else -cut_by_float(-amount)
 
 
-def slips_of(method: Method, effect: int, before: int) -> Iterator[tuple[S, int]]:
+def slips_of(
+    method: Method, effect: int, before: int, disproved: Collection[int] = ()
+) -> Iterator[tuple[S, int]]:
     """Yield by how much the balance is off after a call with that effect, for each mistake that may be why.
 
-    `before` is the balance that the call met. The same mistake may be off by several amounts.
+    `before` is the balance that the call met, `disproved` are the ways of `cuts_by_float` that are not this
+    wallet's. The same mistake may be off by several amounts.
     """
     if not effect:
         return
@@ -209,7 +212,8 @@ def slips_of(method: Method, effect: int, before: int) -> Iterator[tuple[S, int]
     for off in (CENT, -CENT):
         yield S.CENT_OFF, off
         yield S.MONEY_KEPT_AS_FLOAT, off
-    cut = {moved - effect for moved in cuts_by_float(before, effect)}
+    ways = enumerate(cuts_by_float(before, effect))
+    cut = {moved - effect for way, moved in ways if way not in disproved}
     dropped = {sign * each - effect for each in coarse(size)}
     for off in cut - {0}:
         yield S.CENTS_CUT, off
