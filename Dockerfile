@@ -13,19 +13,24 @@ ARG LOCK=requirements.lock
 RUN --mount=type=secret,id=pip_conf,target=/etc/pip.conf \
     --mount=type=secret,id=ca_bundle,target=/run/secrets/ca.pem \
     if [ -s /run/secrets/ca.pem ]; then export PIP_CERT=/run/secrets/ca.pem; fi; \
-    /opt/betrontech-sim/bin/pip install --require-hashes -r "$LOCK" -r requirements-build.lock
+    /opt/betrontech-sim/bin/pip install --no-compile --require-hashes -r "$LOCK" -r requirements-build.lock
 COPY pyproject.toml setup.py README.md LICENSE ./
 COPY simulator simulator
 COPY betrontech_simulator betrontech_simulator
 COPY scenarios scenarios
 # What the running container never imports is left out: pip and setuptools, what rich needs for Markdown and
-# highlighted source, and Faker's words of other languages. The compiled files are made here because the root
-# file system is read-only there.
-RUN /opt/betrontech-sim/bin/pip install --no-build-isolation --no-deps --no-index . \
+# highlighted source, Faker's words of other languages and kinds, and the dependencies' sources, which are there
+# compiled (-b: in the sources' places). The simulator's own can be read. All is compiled here because the root file
+# system is read-only there.
+RUN /opt/betrontech-sim/bin/pip install --no-compile --no-build-isolation --no-deps --no-index . \
     && /opt/betrontech-sim/bin/pip uninstall --yes pygments markdown-it-py mdurl setuptools pip \
-    && find /opt/betrontech-sim/lib/python3*/site-packages/faker/providers -mindepth 2 -maxdepth 2 -type d \
-       ! -name en ! -name en_US -exec rm -rf {} + \
-    && python3 -m compileall -q -j 0 /opt/betrontech-sim/lib
+    && cd /opt/betrontech-sim/lib/python3*/site-packages \
+    && find faker/providers -mindepth 1 -maxdepth 1 -type d ! -name person ! -name address -exec rm -rf {} + \
+    && find faker/providers -mindepth 2 -maxdepth 2 -type d ! -name en ! -name en_US -exec rm -rf {} + \
+    && python3 -m compileall -q -j 0 simulator betrontech_simulator \
+    && python3 -m compileall -q -b -j 0 -x '^\./(betrontech_)?simulator/' . \
+    && find . \( -path ./simulator -o -path ./betrontech_simulator \) -prune \
+       -o -type f \( -name '*.py' -o -name '*.pyi' \) -exec rm {} +
 
 FROM ${BASE_IMAGE}
 ARG VERSION=0.2.0

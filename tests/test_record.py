@@ -144,6 +144,14 @@ def test_a_server_with_a_token_asks_for_it(tmp_path: Path) -> None:
         assert "holds no call" in record(control.played.url, tmp_path, "--token", "let-me-in-please", code=5)
 
 
+def test_a_server_that_is_asked_by_a_name_it_does_not_know_says_so_itself(tmp_path: Path) -> None:
+    """No token would help."""
+    with controlled() as control:
+        told = record(control.played.url.replace("127.0.0.1", "127.1"), tmp_path, code=4)
+    assert "names a host that is not a name of this server; ask by address" in told
+    assert "token" not in told
+
+
 # --- files of other tools -------------------------------------------------------------------------
 
 
@@ -282,6 +290,56 @@ def test_calls_at_once_are_sent_at_once_and_as_many_of_them(tmp_path: Path) -> N
         (3, 3),
     ]
     assert two.players["player"].balance == 0
+
+
+def opening(balance: str | None) -> str:
+    return json.dumps({"type": "opening", "player": "1000", "balance": balance, "scenario": None})
+
+
+def test_an_opening_after_calls_begins_another_scenario_with_its_balance(tmp_path: Path) -> None:
+    """One without a balance takes back what was known, and the first answer tells it."""
+    journal: dict[str, object] = {"scenario": None}
+    lines = [
+        *(opening("40.00"), exchange(1, 1, 2, **journal)),
+        *(opening("70.00"), exchange(2, 3, 4, **journal)),
+        *(opening("30.00"), opening(None), exchange(3, 5, 6, **journal)),
+    ]
+    (tmp_path / "a.ndjson").write_text("\n".join(lines))
+    found = load(record("a.ndjson", tmp_path))
+    assert [each.players["player"].balance for each in found] == [40_00, 70_00, 10_00]
+
+
+def test_bytes_without_a_player_belong_where_they_were_sent(tmp_path: Path) -> None:
+    """To their scenario, or after the calls before them."""
+    raw: dict[str, object] = {
+        "player": None,
+        "method": None,
+        "transaction_id": None,
+        "amount": None,
+        "game_id": None,
+    }
+    raw |= {"form": "malformed", "request": "{", "content_type": "application/json"}
+    lines = [
+        exchange(1, 1, 2, scenario="one"),
+        exchange(2, 3, 4, scenario="two"),
+        exchange(3, 5, 6, scenario="one", **raw),
+        exchange(4, 7, 8, scenario=None),
+        exchange(5, 9, 10, scenario=None, **raw),
+    ]
+    (tmp_path / "a.ndjson").write_text("\n".join(lines))
+    assert [len(each.steps) for each in load(record("a.ndjson", tmp_path))] == [2, 1, 2]
+
+
+def test_ids_that_differ_in_zeros_keep_them(tmp_path: Path) -> None:
+    """A wallet that casts ids would take them for one."""
+    (tmp_path / "a.ndjson").write_text(
+        "\n".join(exchange(0, at, at + 1, transaction_id=id_) for at, id_ in ((1, "0012345"), (3, "12345")))
+    )
+    text = record("a.ndjson", tmp_path)
+    assert [re.sub(r"\d{3}$", "", id_) for id_ in re.findall(r'transaction_id: "(.+?)"', text)] == [
+        "00${number}",
+        "${number}",
+    ]
 
 
 def test_a_player_is_blocked_where_it_was_and_what_has_no_bytes_is_told(tmp_path: Path) -> None:

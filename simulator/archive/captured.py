@@ -139,6 +139,7 @@ def _text(value: JsonValue, key: str) -> str:
 
 _CURL = re.compile(r"(?m)(^|[\s|;&(`])curl(\.exe)?\s")
 
+# Not shlex: to it the # in an address begins a comment, and it reads no $'…', which browsers write.
 _WORD = re.compile(
     r"""
     (?P<between> \s+ | (?<!\S)\#[^\n]* )

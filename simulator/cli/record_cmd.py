@@ -14,13 +14,14 @@ from simulator.archive.sources import LineSource
 from simulator.cli.output import write_whole
 from simulator.core.call_lines import read_line
 from simulator.core.calls import Call, Opening
+from simulator.core.json import pairs
 from simulator.core.money import Money
 from simulator.core.profiles import WireProfile
 from simulator.core.secrets import mask_url
 from simulator.core.webhooks import Method
 from simulator.core.words import did_you_mean_or_valid
 from simulator.errors import EndpointUnreachable, ExitCode, NothingSelected, UsageError
-from simulator.report.text import plural
+from simulator.report.text import plural, visible
 from simulator.scenario.kinds import read_money
 from simulator.scenario.reader import load_text
 from simulator.scenario.recording import Recorded, is_of_a_step, player_record, recorded_text
@@ -34,6 +35,8 @@ CHARACTERS_MAX = 256 * 1024 * 1024
 """A larger archive would take minutes and gigabytes to read."""
 
 _FETCH_S = 30.0
+
+_REFUSAL_BYTES = 10_000
 
 
 @click.command("record")
@@ -177,10 +180,13 @@ def _fetched(url: str, token: str | None) -> str:
         ) from None
     finally:
         connection.close()
-    if reply.status in (401, 403):
+    if reply.status == 401:
         raise UsageError(
             f"{shown} wants its admin token: give it with --token, or BETRONTECH_SIM_ADMIN_TOKEN"
         )
+    if reply.status == 403:
+        # No token helps: the server knows why, as when it is asked under a name that is not its own.
+        raise UsageError(f"{shown} refuses its journal: {_said_in(body)}")
     if reply.status != 200:
         raise UsageError(
             f"{shown} answered HTTP {reply.status} to the request for its journal; is it the address of "
@@ -189,6 +195,16 @@ def _fetched(url: str, token: str | None) -> str:
     if len(body) > CHARACTERS_MAX:
         raise UsageError(f"{shown}: a record has at most {CHARACTERS_MAX:,} bytes")
     return body.decode("utf-8", "replace")
+
+
+def _said_in(body: bytes) -> str:
+    """Return the message of a server's refusal, with what it says to do."""
+    try:
+        found = dict(pairs(body[:_REFUSAL_BYTES].decode()))
+    except ValueError:
+        found = {}
+    told = [each for each in (found.get("message"), found.get("hint")) if isinstance(each, str)]
+    return "; ".join(visible(each.rstrip(".")) for each in told) or "HTTP 403"
 
 
 # --- what it holds --------------------------------------------------------------------------------
