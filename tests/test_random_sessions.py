@@ -58,6 +58,20 @@ def test_a_wrong_wallet_is_accused_of_its_own_mistake_only(name: str) -> None:
             "parallel: [refund: {of: b2, id: r2}, resend: {step: r2, times: 3}]]",
             ["refund-not-credited"],
         ),
+        # The bet has been charged although there was no money for it, so its refund is due.
+        (
+            "overdraft-to-zero",
+            "[bet: all, bet: {amount: 20.58, id: b1}, win: 26.79, refund: b1]",
+            ["overdraft"],
+        ),
+        # The refund under another name has taken the id.
+        (
+            "unknown-method-refunds",
+            "[bet: {amount: 5.00, id: b1, raw: {transaction_id: '${run}-m1'}}, send: {body: '"
+            '{"method":"rollback","user_id":"${player}","amount":"5.00","transaction_id":"${run}-m1",'
+            '"game_id":"g"}\'}, refund: b1]',
+            ["malformed-moved"],
+        ),
     ],
 )
 def test_what_a_random_session_once_called_otherwise(

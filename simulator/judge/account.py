@@ -21,7 +21,7 @@ from simulator.judge.blame import Made, Stake, expected, lawful_branch, likely_w
 from simulator.judge.rulings import LeftOff, PlayerStanding
 from simulator.law.book import Answered, Book, Ledger, Terms
 from simulator.law.likeness import ToldApart
-from simulator.law.mistakes import cuts_by_float
+from simulator.law.mistakes import NOTHING_DONE, cuts_by_float
 from simulator.law.situations import Situation
 
 TRAIL_STEPS_MAX = 8
@@ -241,6 +241,7 @@ class Account:
         self._wrong_id: str | None = None
         self._excess: dict[tuple[bool, str], int] = {}
         self._found: dict[Key, Situation] = {}
+        self._malformed_moved = False
 
     @property
     def standing(self) -> PlayerStanding:
@@ -450,12 +451,15 @@ class Account:
             self.since = call.number
 
     def found_otherwise(self, request: WebhookRequest, situation: Situation) -> bool:
-        """Return whether the call with that method and id was found wrong before, by another name.
+        """Return whether the call, or for a refund its bet, was found wrong before, by another name.
 
-        What a refund pays of a bet that was charged more than once follows from that.
+        A malformed call that moved money may have taken the id of a call that then moves nothing.
         """
         id_ = request.transaction_id or ""
-        if request.method is Method.REFUND and self._found.get((Method.BET, id_)) in _CHARGED_MORE:
+        of_bet = self._found.get((Method.BET, id_)) if request.method is Method.REFUND else None
+        paid = situation is Situation.REFUSED_BET_REFUND_CREDITED and of_bet is Situation.OVERDRAFT
+        self._malformed_moved |= situation is Situation.MALFORMED_MOVED
+        if of_bet in _CHARGED_MORE or paid or (self._malformed_moved and situation in NOTHING_DONE.values()):
             return True
         return bool(id_) and self._found.setdefault((request.method, id_), situation) is not situation
 

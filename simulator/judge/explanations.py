@@ -181,6 +181,9 @@ def of_read(book: Book, around: Around, balance: Money) -> MayBe:
         if moving and last.call.outcome is Outcome.ACCEPTED and last.effect(book) + off == due:
             # The wallet had the choice, and the answer does not show what it chose.
             found.add(_S.ANSWER_BALANCE_WRONG)
+        if last.role.row.kind is Kind.REFUND and off:
+            # More than the stake, less than it and a debit may all be one mistake.
+            found.add(_S.REFUND_WRONG_AMOUNT)
         if last.role is Role.UNAFFORDABLE_BET and last.call.outcome is Outcome.UNKNOWN and off == due:
             # Nobody has seen whether it was accepted.
             found |= {_S.OVERDRAFT, _S.OVERDRAFT_REFUSED_BUT_TAKEN}

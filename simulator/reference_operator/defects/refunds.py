@@ -110,6 +110,7 @@ def find_strangers_bet(books: Books, refund: MoneyCall) -> tuple[str, int] | Non
     DefectKind.SEQUENTIAL,
     REFUNDS,
     cause="refund-wrong-amount",
+    also=("refund-debited",),
 )
 class RefundRestoresBalance(Wallet):
     def refund_bet(self, books: Books, player: Player, refund: MoneyCall, bet: Effect) -> Answer:
