@@ -230,7 +230,7 @@ class Alone:
         for factor in STEADIER_FACTORS:
             more = replace(self.best.session, steps=tuple(_more(steps, factor)))
             shown = sum(self._shows(more, aim) for _ in range(CONFIRMED_TIMES))
-            if shown > most:
+            if shown and shown >= most:
                 most, self.best = shown, replace(self.best, session=more)
             if shown == CONFIRMED_TIMES:
                 self._make_plainer(more, aim)

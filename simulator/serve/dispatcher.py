@@ -99,7 +99,7 @@ class Dispatcher:
                 try:
                     wait_s = self._hand_out()
                 except SimulatorError as error:
-                    _log.error("the obligations cannot be read: %s", error)
+                    _log.error("what is owed has to wait: %s", error)
                     wait_s = _TROUBLE_S
                 if wait_s is None or wait_s > 0:
                     self._changed.wait(wait_s)
@@ -144,9 +144,13 @@ class Dispatcher:
                 self._attempt(owed.number)
         except PlayerBusy:
             pass  # it stays due and is handed out again
-        except Exception:
+        except Exception as error:
             # It is still owed: this worker pauses, and the obligation is handed out again.
-            _log.exception("%s %s could not be sent", owed.method.noun, owed.transaction_id)
+            call = f"{owed.method.noun} {owed.transaction_id}"
+            if isinstance(error, SimulatorError):
+                _log.error("%s could not be sent: %s", call, error)
+            else:
+                _log.exception("%s could not be sent", call)
             self._stopped.wait(_TROUBLE_S)
         finally:
             with self._changed:
