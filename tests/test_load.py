@@ -42,9 +42,9 @@ from simulator.core.webhooks import (
 )
 from simulator.errors import UsageError
 from simulator.load.figures import Figures, Percentiles, figures_of
-from simulator.load.job import Job
 from simulator.load.launch import LoadResult, WorkerRecord
 from simulator.load.outcome import Thresholds, outcome_of
+from simulator.load.plan import Job
 from simulator.load.record import SLOT_BYTES, SLOTS, Recorder
 from small_wallet import Answer, Fields, SmallWallet
 

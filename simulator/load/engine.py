@@ -36,8 +36,7 @@ from simulator.core.findings import Outcome
 from simulator.core.secrets import mask_url
 from simulator.core.webhooks import NoReply, NoReplyKind, Reply
 from simulator.errors import EndpointUnreachable, SimulatorError, UsageError
-from simulator.load.job import FIRST_WORKER, Job
-from simulator.load.plan import LoadPlan, MixedSession, read_plan, sessions_of
+from simulator.load.plan import FIRST_WORKER, Job, LoadPlan, MixedSession, read_plan, sessions_of
 from simulator.load.record import LINES, PART, Recorder
 from simulator.load.sessions import Desk, LoadEnded, Schedule, Sessions, UserPlayers
 from simulator.run.context import secrets_of, target_of

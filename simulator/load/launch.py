@@ -34,8 +34,7 @@ from simulator.core.steps import MAIN_PLAYER, PlayerSpec
 from simulator.core.values import Frozen
 from simulator.errors import EndpointUnreachable, SimulatorError, UsageError
 from simulator.load.figures import Figures, figures_of
-from simulator.load.job import FIRST_WORKER, Job
-from simulator.load.plan import LoadPlan, MixedSession, players_needed, shipped_as
+from simulator.load.plan import FIRST_WORKER, Job, LoadPlan, MixedSession, players_needed, shipped_as
 from simulator.load.record import LINES, mend, players_in
 from simulator.run.context import RunContext, Stopped, context_of, target_of
 from simulator.run.judge import FormLog

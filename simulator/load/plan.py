@@ -1,4 +1,4 @@
-"""What a load plays: users, players, sessions with weights, rate, pauses and faults.
+"""What a load plays: users, players, sessions with weights, rate, pauses, faults; and what one process does.
 
 Master and workers share it. A plan travels as JSON and holds no secret: headers and proxies are settings of
 each worker.
@@ -21,6 +21,7 @@ from simulator.core.words import did_you_mean
 from simulator.errors import UsageError
 from simulator.scenario.files import load_scenarios
 from simulator.scenario.reader import load_text
+from simulator.settings import RunSettings
 
 SHIPPED = Path(__file__).with_name("mix")
 
@@ -233,3 +234,26 @@ class Chances:
             if drawn < 0:
                 return name
         return ""
+
+
+# --- what one process does -------------------------------------------------------------------------
+
+FIRST_WORKER = "worker-1"
+
+
+class Job(Frozen, kw_only=True):
+    """What one process does. `role` is local, master or worker; a local one is its own master and worker.
+
+    `workers` is how many the master waits for, `hands_over` that a worker sends its record to the master, and
+    `web` where Locust's own page is served.
+    """
+
+    role: str
+    folder: Path
+    settings: RunSettings
+    plan: LoadPlan | None = None
+    host: str = "127.0.0.1"
+    port: int = 0
+    workers: int = 1
+    hands_over: bool = False
+    web: tuple[str, int] | None = None
