@@ -208,6 +208,18 @@ def test_of_four_refunds_that_started_from_one_balance_only_the_last_one_stays(a
     assert "of 4 accepted calls only refund b3 of 2.11 took effect" in verdict.explanation.lower()
 
 
+def test_a_call_without_an_answer_hides_no_double_effect() -> None:
+    """That the win was booked comes nearer to what is shown, but no mistake explains the rest then."""
+    unknown = Operation(0, "p", Method.WIN, "w1", Money(1234), "g", 0, None, Outcome.UNKNOWN, None)
+    bet = Operation(1, "p", Method.BET, "b1", Money(811), "g", 20, 30, ACCEPTED, None)
+    refunds = [
+        replace(bet, index=2 + n, method=Method.REFUND, sent_ns=50 + n, answered_ns=90 + n) for n in range(2)
+    ]
+    read = Operation(4, "p", Method.BALANCE, None, None, None, 100, 110, ACCEPTED, Money(10_811))
+    verdict = check_history(Money(10_000), [unknown, bet, *refunds, read])
+    assert verdict.situation is Situation.DOUBLE_EFFECT
+
+
 FOUR_REFUNDS = """\
 name: One refund four times at once
 steps:

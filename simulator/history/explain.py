@@ -220,6 +220,10 @@ def _only_one_of_its_kind(operations: Sequence[Operation], suspect: Operation) -
 
 
 def _twice(operations: Sequence[Operation], suspect: Operation) -> _Repair | None:
+    copies = [each for each in operations if _is_copy_of(each, suspect)]
+    if suspect.method is Method.REFUND and len(copies) == 1:
+        # Sent once, it rather was paid before its bet, or wrote over it.
+        return None
     sentence = f"{suspect.name} took effect twice"
     return Situation.DOUBLE_EFFECT, sentence, [*operations, _again(suspect)]
 
@@ -230,7 +234,10 @@ def _for_nothing(operations: Sequence[Operation], suspect: Operation) -> _Repair
 
 
 def _again(operation: Operation) -> Operation:
-    return replace(operation, index=FOREVER, transaction_id=f"{operation.transaction_id} again", balance=None)
+    # A refund with another id would be that of an unknown bet.
+    method = Method.WIN if operation.method is Method.REFUND else operation.method
+    id_ = f"{operation.transaction_id} again"
+    return replace(operation, index=FOREVER, method=method, transaction_id=id_, balance=None)
 
 
 def _odd_answer(operations: Sequence[Operation], suspect: Operation) -> _Repair | None:

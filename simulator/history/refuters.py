@@ -301,20 +301,27 @@ class _Running:
 def wrong_sum(at: Attempt, possible: set[int], between: Sequence[Attempt], last_shown: int) -> Refutation:
     """Return what made a quiet balance wrong; `between` are the attempts since the last right balance."""
     assert at.shown is not None
-    nearest = min(possible, key=lambda each: abs(each - (at.shown or 0)))
-    off = at.shown - nearest
-    shown, expected = format_money(Money(at.shown)), format_money(Money(nearest))
-    figures = f"the balance is {shown} and should be {expected} ({format_change(Money(off))})"
     moving = [each for each in between if each.method.moves_money]
+    # Of calls without an answer nobody knows: what a mistake explains comes before what is nearest.
+    near = sorted(possible, key=lambda each: abs(each - (at.shown or 0)))
+    named = ((each, _culprits(moving, at.shown - each)) for each in near[:SUMS_EXPLAINED])
+    due, (situation, sentence, culprits) = next(
+        (each for each in named if each[1][1]), (near[0], (Situation.CONCURRENT_WRONG, "", []))
+    )
+    off = at.shown - due
+    shown, expected = format_money(Money(at.shown)), format_money(Money(due))
+    figures = f"the balance is {shown} and should be {expected} ({format_change(Money(off))})"
     if not moving and at.is_read:
         was = format_money(Money(last_shown))
         sentence = f"The balance went from {was} to {shown} while no call was in flight"
         return _refutation(Situation.MONEY_FROM_NOWHERE, sentence, _SOMEONE_ELSE, off, [at])
-    situation, sentence, culprits = _culprits(moving, off)
     if not sentence:
         return _refutation(situation, "No single call explains the difference", figures, off, [at])
     return _refutation(situation, sentence, figures, off, [*culprits, at])
 
+
+SUMS_EXPLAINED = 8
+"""With how many of the possible balances, the nearest first, a wrong one is compared to find a mistake."""
 
 _SOMEONE_ELSE = "another client uses this player"
 

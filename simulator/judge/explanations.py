@@ -184,6 +184,8 @@ def of_read(book: Book, around: Around, balance: Money) -> MayBe:
         if last.role.row.kind is Kind.REFUND and off:
             # More than the stake, less than it and a debit may all be one mistake.
             found.add(_S.REFUND_WRONG_AMOUNT)
+        if last.role is Role.ZERO and off > 0:
+            found.add(OTHER_AMOUNT[last.request.method])
         if last.role is Role.UNAFFORDABLE_BET and last.call.outcome is Outcome.UNKNOWN and off == due:
             # Nobody has seen whether it was accepted.
             found |= {_S.OVERDRAFT, _S.OVERDRAFT_REFUSED_BUT_TAKEN}
