@@ -292,6 +292,22 @@ def test_what_an_author_expects_after_a_missing_answer_is_no_finding_of_its_own(
     assert error[1].message == "HTTP 500 instead of the documented answer"
 
 
+class NamesNobodyInText(SmallWallet):
+    """Of a player who does not exist it says so, and not in JSON."""
+
+    def answer_fields(self, fields: Fields) -> Answer:
+        known = str(fields.get("user_id")) in self.balances
+        return super().answer_fields(fields) if known else Answer(200, b"no such player")
+
+
+def test_what_an_author_expects_of_an_answer_that_cannot_be_read_is_no_finding_of_its_own(
+    tmp_path: Path,
+) -> None:
+    """That it is no JSON is the finding."""
+    text = "players: {ghost: {exists: false}}\nsteps:\n  - balance: {player: ghost, expect: refused}\n"
+    assert causes(played(NamesNobodyInText(), tmp_path, text)) == {"form:CON-08:not-json"}
+
+
 class AnswersTooMuch(SmallWallet):
     """After the preflight every answer is larger than any answer may be."""
 

@@ -391,9 +391,78 @@ class CapsWins(SmallWallet):
         return super().win(player, min(amount, 1_000_000), transaction_id, game)
 
 
+class TakesFees(SmallWallet):
+    """Each bet costs five cents more, one of nothing, too."""
+
+    def bet(self, player: str, amount: int, transaction_id: str, game: str) -> Fields:
+        known = (player, "bet", transaction_id) in self.applied
+        answer = super().bet(player, amount, transaction_id, game)
+        return answer if known else self.move(player, -5)
+
+
+class RefundsWholeGames(SmallWallet):
+    """A refund pays all bets of its game back, and the refunds of the others then pay nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: dict[str, dict[str, int]] = {}
+
+    def bet(self, player: str, amount: int, transaction_id: str, game: str) -> Fields:
+        if (player, "bet", transaction_id) not in self.applied:
+            self.open.setdefault(f"{player} {game}", {})[transaction_id] = amount
+        return super().bet(player, amount, transaction_id, game)
+
+    def refund(self, player: str, amount: int, transaction_id: str) -> Fields:  # noqa: ARG002  # overrides
+        for bets in self.open.values():
+            if transaction_id in bets:
+                stakes = sum(bets.values())
+                bets.clear()
+                return self.move(player, stakes)
+        return self.accepted(player)
+
+
+class ReadsWholeUnits(SmallWallet):
+    """`user_balance` leaves the cents out."""
+
+    def call(self, fields: Fields) -> Fields:
+        answer = super().call(fields)
+        if fields.get("method") == "user_balance":
+            answer["balance"] = answer["balance"][:-2] + "00"
+        return answer
+
+
+class KeepsLastUnit(SmallWallet):
+    """A bet that would leave less than 1.00 is refused."""
+
+    def bet(self, player: str, amount: int, transaction_id: str, game: str) -> Fields:
+        if amount > self.balances[player] - 100:
+            raise Refusal("NO_BALANCE")
+        return super().bet(player, amount, transaction_id, game)
+
+
+class SaysYesToAll(SmallWallet):
+    """Refusals name the error beside the status of a success."""
+
+    def refusal(self, fields: Fields, error: str) -> Fields:
+        return super().refusal(fields, error) | {"status": 1}
+
+
 @pytest.mark.parametrize(
     ("wallet", "texts", "cause"),
     [
+        (TakesFees(), ["[bet: 2.00, bet: 0.00]", "[bet: 1.00]"], "bet-wrong-amount"),
+        (
+            RefundsWholeGames(),
+            ["[bet: {amount: 2.00, id: a}, bet: {amount: 3.00, id: b}, refund: a, refund: b]"],
+            "refund-wrong-amount",
+        ),
+        (ReadsWholeUnits(), ["[bet: 2.00, win: 0.40]"] * 2, "read-contradicts-answers"),
+        (KeepsLastUnit(), ["[bet: {amount: all, expect: accepted}]"] * 2, "bet-refused"),
+        (
+            SaysYesToAll(),
+            ["[bet: all+1.00]", "[send: {json: {method: user_balance, user_id: no-one}}]"],
+            "form:CON-15:success-with-error",
+        ),
         (CapsWins(), ["[win: 16.28, win: 1000000.00]"], "win-wrong-amount"),
         (CachesReads(), ["[bet: 10.00, win: 5.00]", "[bet: 2.00]", "[bet: 1.00]"], "stale-read"),
         (BooksWinsLate(), ["[bet: 10.00, win: 5.00, bet: 1.00]"], "answer-balance-wrong"),

@@ -132,6 +132,13 @@ def test_a_success_with_an_error_beside_it_is_remarked_on(status: str, error: st
     assert ("CON-15", "success-with-error", WARNING) in told(reading)
 
 
+def test_a_success_with_an_error_and_no_balance_is_a_refusal() -> None:
+    """Nothing in it says what was moved; that its status says yes is the mistake."""
+    reading = read('{"status":1,"error":"INVALID_USER"}')
+    assert reading.outcome is REFUSED
+    assert told(reading) == {("CON-15", "success-with-error", ERROR)}
+
+
 @pytest.mark.parametrize("error", ["null", '""', '"0"', '"none"', '"OK"', "false", "0", "{}", "[]"])
 def test_an_error_field_that_names_no_error_is_nothing(error: str) -> None:
     """Wallets with one shape for all answers send it empty."""

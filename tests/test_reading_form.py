@@ -201,6 +201,16 @@ def test_a_wrong_content_type_is_a_warning(headers: tuple[tuple[str, str], ...],
     assert told(reading) == {("CON-08", form, WARNING)}
 
 
+@pytest.mark.parametrize("charset", ["iso-8859-9", "windows-1254"])
+def test_a_body_in_a_charset_that_it_states_is_read(charset: str) -> None:
+    """Turkish letters make no error text unreadable; those of a charset that is not stated do."""
+    body = '{"status":0,"error":"Geçersiz işlem"}'.encode(charset)
+    reading = read(body, (("Content-Type", f"application/json; charset={charset}"),))
+    assert reading.outcome is Outcome.REFUSED
+    assert told(reading) == {("CON-08", "charset", WARNING)}
+    assert read(body).outcome is Outcome.UNKNOWN
+
+
 def test_a_body_that_is_packed_in_an_unknown_way_is_told_as_that() -> None:
     """Not as text that is no JSON: the header says what to switch off."""
     reading = read(b"\x8b\x02\x80{packed}", (*JSON, ("Content-Encoding", "br")))

@@ -240,7 +240,7 @@ class Account:
         self.lacking: tuple[Situation, int] | None = None
         self._wrong_id: str | None = None
         self._excess: dict[tuple[bool, str], int] = {}
-        self._found: dict[Key, Situation] = {}
+        self.found: dict[Key, Situation] = {}
         self._malformed_moved = False
 
     @property
@@ -428,7 +428,7 @@ class Account:
         self._off(None, balance - law)
         if balance != law:
             # Any of them may have been wrong.
-            self._found |= {(each.method, each.transaction_id or ""): _CONCURRENT for each in calls}
+            self.found |= {(each.method, each.transaction_id or ""): _CONCURRENT for each in calls}
         self.trail = Trail(balance)
         self._go_on_from(balance)
 
@@ -456,12 +456,12 @@ class Account:
         A malformed call that moved money may have taken the id of a call that then moves nothing.
         """
         id_ = request.transaction_id or ""
-        of_bet = self._found.get((Method.BET, id_)) if request.method is Method.REFUND else None
+        of_bet = self.found.get((Method.BET, id_)) if request.method is Method.REFUND else None
         paid = situation is Situation.REFUSED_BET_REFUND_CREDITED and of_bet is Situation.OVERDRAFT
         self._malformed_moved |= situation is Situation.MALFORMED_MOVED
         if of_bet in _CHARGED_MORE or paid or (self._malformed_moved and situation in NOTHING_DONE.values()):
             return True
-        return bool(id_) and self._found.setdefault((request.method, id_), situation) is not situation
+        return bool(id_) and self.found.setdefault((request.method, id_), situation) is not situation
 
     def refused_by_fraction(self, request: WebhookRequest) -> bool:
         """Return whether the whole balance was bet, and could be bet before: less than a cent is missing."""

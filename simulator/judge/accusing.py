@@ -32,8 +32,10 @@ from simulator.judge.explanations import Around, of_answer, of_read, or_never_st
 from simulator.judge.findings import NO_OTHER, Findings, MayBe, MoneyFacts
 from simulator.judge.rulings import NO_ANSWER, Policy, Ruling
 from simulator.law.book import Book
-from simulator.law.mistakes import NOTHING_DONE, OTHER_AMOUNT, mild_mistake
+from simulator.law.mistakes import NOTHING_DONE, OTHER_AMOUNT, QUANTA, mild_mistake
 from simulator.law.situations import Situation
+
+_OVERPAID = {Situation.REFUND_WRONG_AMOUNT, Situation.REFUND_OVER_STAKE}
 
 
 @dataclass(eq=False)
@@ -198,6 +200,8 @@ class Accusing:
         if lags is None:
             had = account is not None and account.trail.had(wrong) and current != account.stated
             lags = had or (self._policy.answers_only and self._accounts.traffic.had(player, wrong))
+        # A read in whole units, or in steps of 0.05, shows what the player may have had before by chance.
+        lags = lags and wrong not in {current - current % each for each in (*QUANTA, 5) if current % each}
         trail = "" if account is None else account.trail.line
         facts = MoneyFacts(player, (current,), wrong, trail)
         situation = Situation.STALE_READ if lags else Situation.READ_CONTRADICTS
@@ -227,6 +231,9 @@ class Accusing:
             situation, may_be = self._in_proportion(situation, may_be, request.method, facts)
         if situation in ID_CONFUSED and account.traffic.confuses(request):
             may_be = may_be.also(Situation.SHARED_ID_SWALLOWED)
+        if situation is Situation.REFUND_NOT_CREDITED and _OVERPAID & {*account.found.values()}:
+            # An earlier refund may have paid this one's stake, too.
+            may_be = may_be.also(Situation.REFUND_WRONG_AMOUNT)
         may_be = self._came_late(account, situation, may_be, facts)
         situation = self._noted(account, situation, request.method, facts)
         if self._policy.roots_only and account.found_otherwise(request, situation):

@@ -156,7 +156,7 @@ def _of_answer_in(
     if role.row.kind is Kind.IDLE and abs(moved) == CENT:
         # A call that moves nothing may lose a cent, too.
         found.add(_S.CENT_OFF)
-    if role is Role.ZERO and moved > 0:
+    if role is Role.ZERO and moved:
         found.add(OTHER_AMOUNT[request.method])
     return found
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Generator, Iterable
 from dataclasses import replace
 
 from simulator.core.calls import Call
-from simulator.core.findings import CallVerdict, Outcome
+from simulator.core.findings import CallVerdict, Outcome, Severity
 from simulator.core.money import Money
 from simulator.core.webhooks import Method
 from simulator.judge.account import Account, whole_effect
@@ -21,6 +21,7 @@ from simulator.judge.blame import (
 )
 from simulator.judge.explanations import Around
 from simulator.judge.findings import MoneyFacts
+from simulator.judge.replies import SUCCESS_WITH_ERROR
 from simulator.judge.rulings import (
     CAME_LATE,
     NO_ANSWER,
@@ -272,6 +273,8 @@ class Judging(Accusing):
         beside = self._accounts.beside(account)
         if account.late and self._answer_shows_late(account, made, possible, actual):
             return
+        if actual == made.before and self._is_refusal_after_all(account):
+            return
         wanted = {answered, *(() if actual in possible else possible)} - {actual, None}
         if actual is not None and wanted:
             # Nothing is sent meanwhile: if a later read agrees with the answer, reads lag behind the answers;
@@ -316,6 +319,17 @@ class Judging(Accusing):
         lags = told and before != account.stated and had
         self._wrong_read(account.player, account, made.before, before, made.call, lags=lags)
         account.take_in_corrected(made, answered, Money(before - made.before))
+        return True
+
+    def _is_refusal_after_all(self, account: Account) -> bool:
+        """Return whether a success that names an error is a refusal, as it moved nothing; tell its form."""
+        call = self._call
+        error = next((each for each in call.reading.deviations if each.form == SUCCESS_WITH_ERROR), None)
+        refusal = call.settled(Outcome.REFUSED)
+        if error is None or not _observe(account.book, refusal).possible:
+            return False
+        self._call = refusal
+        self._found.append(self._findings.form(replace(error, severity=Severity.ERROR), call))
         return True
 
     def _is_moved_by_others(

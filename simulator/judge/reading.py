@@ -267,6 +267,11 @@ _HTML = re.compile(r"\s*<(?:!doctype|html|head|body|br|b>|div|pre|script|!--|\?x
 
 _UTF8_NAMES = frozenset({"utf-8", "utf8", "us-ascii"})
 
+_OF_ONE_BYTE = frozenset(
+    {"iso-8859-1", "iso-8859-9", "iso-8859-15", "latin1", "windows-1252", "windows-1254"}
+)
+"""The charsets of western Europe, Brazil and Turkey from before UTF-8."""
+
 _RATE_LIMIT = rb"rate[ _-]?limit|too[ _-]?many[ _-]?(?:requests|calls|attempts)|throttl"
 
 _RATE_LIMIT_PARTS = (b"limit", b"many", b"throttl")
@@ -322,11 +327,12 @@ def _content_type_remark(value: str) -> tuple[str, str] | None:
     return None
 
 
-def read_json(body: bytes, decisive: Iterable[str | None], deviations: Deviations) -> JsonValue:
+def read_json(reply: Reply, decisive: Iterable[str | None], deviations: Deviations) -> JsonValue:
     """Return the JSON value of a body; record a byte order mark and duplicate keys.
 
     `decisive` are the keys that must not be duplicates. Raises NotJson.
     """
+    body = reply.body
     if body.startswith(_BOM):
         deviations.warning(
             "CON-08", "bom", "a byte order mark stands before the JSON; many parsers refuse it"
@@ -335,7 +341,11 @@ def read_json(body: bytes, decisive: Iterable[str | None], deviations: Deviation
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise NotJson(f"byte {error.start} is not UTF-8") from None
+        # The charset that the wallet states, on which there is a remark.
+        stated = _CHARSET.search(reply.header("content-type") or "")
+        if stated is None or stated[1].lower() not in _OF_ONE_BYTE:
+            raise NotJson(f"byte {error.start} is not UTF-8") from None
+        text = body.decode(stated[1], "replace")
     parsed = parse(text)
     if parsed.twice:
         _note_twins(parsed.twice, decisive, deviations)

@@ -7,6 +7,7 @@ referee says whether the balance is right and whether the player exists.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from enum import Enum
@@ -66,7 +67,7 @@ class RepliedCall(Frozen):
     def json(self) -> JsonValue:
         """Return the JSON value of the body. Raises NotJson."""
         names = self.profile.reply
-        return read_json(self.reply.body, (names.status, names.balance, names.identity), self.deviations)
+        return read_json(self.reply, (names.status, names.balance, names.identity), self.deviations)
 
     def reading(self, outcome: Outcome) -> Reading:
         """Return the reading of a reply that shows no balance."""
@@ -235,6 +236,8 @@ _ALIKE = re.compile(r"0*1(?:\.0+)?|true|success|ok", re.ASCII | re.IGNORECASE)
 _ERROR_TEXTS = ("error", "error_code", "errorCode")
 """Fields that mean a refusal by themselves; a success may have a `code` or a `reason`, too."""
 
+SUCCESS_WITH_ERROR = "success-with-error"
+
 _NO_ERROR = frozenset({"", "0", "false", "no", "no error", "none", "null", "ok", "success"})
 
 
@@ -278,6 +281,10 @@ def _read_object(call: RepliedCall, fields: dict[str, JsonValue]) -> Reading:
         del deviations.found[before:]  # a refusal need not show a balance in any form
     if said is Said.NO and amount is None:
         return _refused(call, fields)
+    if said is Said.YES and written is None and _says_error(fields):
+        # It names a reason, and shows no balance: a refusal with the status of a success.
+        _note_error(fields, deviations.error)
+        return _with_balance(call, fields, Outcome.REFUSED, None)
     _note_object(call, fields, said, written)
     proven = said is Said.YES or is_read
     accepted = proven and (amount is not None or (written is None and call.method in names.without_balance))
@@ -382,10 +389,12 @@ def _note_object(call: RepliedCall, fields: dict[str, JsonValue], said: Said, wr
         call.deviations.error(rule, "balance-missing", message)
     _note_status(call, said, fields.get(names.status))
     if said is not Said.NO and _says_error(fields):
-        error = _error_code(fields) or shown_json(fields.get("error"))
-        call.deviations.warning(
-            "CON-15", "success-with-error", f"the answer says success, and an error beside it: {error}"
-        )
+        _note_error(fields, call.deviations.warning)
+
+
+def _note_error(fields: dict[str, JsonValue], note: Callable[[str, str, str], None]) -> None:
+    error = _error_code(fields) or shown_json(fields.get("error"))
+    note("CON-15", SUCCESS_WITH_ERROR, f"the answer says success, and an error beside it: {error}")
 
 
 def _note_status(call: RepliedCall, said: Said, status: JsonValue) -> None:

@@ -319,7 +319,8 @@ class Judge:
 
     def broken_claim(self, message: str, call: Call) -> None:
         """Tell what an author claimed and does not hold; after a missing answer it is left open."""
-        if call.player in self.unanswered:
+        unusable = any(each.severity is Severity.ERROR for each in call.reading.deviations)
+        if call.player in self.unanswered or (call.outcome is Outcome.UNKNOWN and unusable):
             line = self._place_of(call).line
             self.unproven.append(f"line {line}: {message}, after a call that got no usable answer")
         else:
@@ -470,6 +471,7 @@ class Judge:
             return False
         context.drained = 0
         context.destroyed[bet.player] = f"blocked by {self._scenario_id}: {reason}"
+        self.unanswered.add(bet.player)
         self.unproven.append(f"line {place.line}: {reason}")
         return True
 

@@ -422,7 +422,7 @@ class Adjustment:
                 book = self._refunded(player, start, target)
                 chunk = self._context.settings.max_bet
             elif chunk is None or chunk <= least:
-                if book.balances[0] <= least or self._takes_units(player, book.balances[0]):
+                if book.balances[0] <= WHOLE_UNIT or self._takes_units(player):
                     # It may be the bet of a whole balance that is refused, or of less than a unit.
                     raise CannotReach(_refusal(player, book.balances[0], target))
                 raise TakesNoBets(player, self._answer, _refusal(player, book.balances[0], target))
@@ -430,8 +430,8 @@ class Adjustment:
                 chunk = max(limits.next_bet(chunk // 2), least)
         raise CannotReach(_refusal(player, book.balances[0], target))
 
-    def _takes_units(self, player: str, balance: Money) -> bool:
-        return balance >= WHOLE_UNIT and self._call(Method.BET, player, WHOLE_UNIT)
+    def _takes_units(self, player: str) -> bool:
+        return self._call(Method.BET, player, WHOLE_UNIT)
 
     def sees_bets_for(self, player: str, balance: Money, won: Money) -> Money:
         """Return the balance after bets have shown that they can take back what a scenario wins.

@@ -494,6 +494,8 @@ class Steps:
         if call.outcome is Outcome.ACCEPTED:
             method = None if call.form.request is None else call.form.request.method
             self._judge.mild(Situation.UNKNOWN_PLAYER_ACCEPTED, call, method)
+        elif call.outcome is Outcome.UNKNOWN:
+            self._judge.note_form(call)
         self._claims(step.expect, call, call.outcome)
 
     def _book(self, name: str | None) -> Book:
