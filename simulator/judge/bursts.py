@@ -275,7 +275,7 @@ def alone_again(
     bets = [call for each in _by_id(calls).values() for call in each[:1] if call.method is Method.BET]
     if sum(bet.amount or 0 for bet in bets) > book.balances[0]:
         all_money = stakes + balance + sum(each.amount or 0 for each in wanted)
-        yield replace(bets[0].request, amount=Money(all_money), transaction_id="beyond the balance")
+        yield replace(bets[0].request, amount=Money(all_money), transaction_id="beyond")
 
 
 def _telling_first(requests: Sequence[WebhookRequest], balance: int) -> Iterator[WebhookRequest]:
