@@ -113,6 +113,13 @@ def test_a_webhook_url_is_saved_and_tested_with_the_secret_that_the_page_masks()
         assert f'value="{masked}"' in page(fresh)
         assert checks(fresh, webhook_url=masked)[-1] == {"closing": "works"}
         fresh.do("PATCH", "/agents/demo", {"webhook_url": masked})
+        # Another URL would be called with the asterisks.
+        other = {"webhook_url": f"{masked}&more=1"}
+        assert "write the secret" in fresh.ask("PATCH", "/agents/demo", other)[1]["message"]
+        tested = fresh.api.client.post(
+            "/console/connect/test", json={"agent": "demo", "player": "1000", **other}
+        )
+        assert "write the secret" in tested.get_json()["message"]
         agent = fresh.api.state.agents.of_code("demo")
         assert agent is not None
         assert agent.target is not None

@@ -51,6 +51,7 @@ NOT_SAID = {
     "{} {}",
     "{} reversed",
     "for the stakes",
+    "beyond the balance",
     ", fault {}",
     "  after {}.{} ms",
     "  {} no reply: {}, {}",

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, request
 
 from simulator.core.languages import Lang, lang_of
 from simulator.core.mappings import Fields, Keys, Wrong, shown
-from simulator.core.secrets import mask_headers, mask_url
+from simulator.core.secrets import MASK, mask_headers, mask_url
 from simulator.core.words import did_you_mean
 from simulator.errors import ConfigurationError, SimulatorError
 from simulator.serve.accounts import Agent, Launch, SessionKind, make_agent
@@ -132,8 +132,15 @@ def _url(fields: Fields, default: str | None) -> str | None:
 
 
 def unmasked(url: str, known: str | None) -> str:
-    """Return the known URL where this one is how pages show it, with its secrets masked."""
-    return known if known is not None and url == mask_url(known) else url
+    """Return the known URL where this one is how pages show it, with its secrets masked.
+
+    Raises Wrong for another URL with a masked secret in it: the wallet would be called with asterisks.
+    """
+    if known is not None and url == mask_url(known):
+        return known
+    if MASK in url:
+        raise Wrong("webhook_url", f"webhook_url: {MASK} stands for a secret; write the secret in its place")
+    return url
 
 
 def _headers(fields: Fields, default: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:

@@ -1,7 +1,7 @@
 // The explorer: a form for each call, sent as written; the answer is shown as it came.
 
 import { failed } from "./detail.js";
-import { call as control } from "./server.js";
+import { call as control, Problem } from "./server.js";
 import { texts } from "./texts.js";
 
 const authorization = document.getElementById("authorization");
@@ -53,8 +53,11 @@ async function authenticate(button) {
     const { token, secret_key } = await control("POST", "/console/connect/credentials", { agent: button.dataset.tokenOf });
     const pair = String.fromCharCode(...new TextEncoder().encode(`${token}:${secret_key}`));
     const headers = { Authorization: `Bearer ${btoa(pair)}` };
-    const reply = await fetch("/api/auth/authentication", { method: "POST", headers, cache: "no-store" });
-    authorization.value = `Bearer ${(await reply.json()).access_token}`;
+    const reply = await fetch("/api/auth/authentication", { method: "POST", headers, cache: "no-store" }).catch(() => null);
+    // A fault of the API, which this server can be told to have, may answer anything.
+    const told = (await reply?.json().catch(() => null)) ?? {};
+    if (!told.access_token) throw new Problem(told.message ?? (reply ? `HTTP ${reply.status}` : texts.no_answer));
+    authorization.value = `Bearer ${told.access_token}`;
   } catch (error) {
     failed(error);
   } finally {
