@@ -145,8 +145,6 @@ def _of_answer_in(
         found.add(OTHER_AMOUNT[request.method])
     known = world.entry(request.method, request.transaction_id or "")
     first = known.amount if isinstance(known, Applied) else None
-    if role.row.kind is Kind.IDLE and abs(moved) == CENT:
-        found.add(_S.CENT_OFF)
     if role is Role.OTHER_AMOUNT and _CREDIT[request.method] * moved in (request.amount, first, stake):
         # A wallet that does not know its ids again takes this call for a new one.
         found.add(TAKEN_AGAIN[request.method])
@@ -198,23 +196,9 @@ def of_burst(book: Book, around: Around, calls: Collection[Operation], gap: int,
     `gap` is what the wallet has too much. `vague`: nothing but the sum is known to be wrong. The book must
     not have the calls.
     """
+    slips, effects, again = _of_each(book, calls)
     each = [_slips_of_made(book, made, around.disproved) for made in around.unconfirmed]
-    effects: defaultdict[Method, list[int]] = defaultdict(list)
-    again: defaultdict[Method, list[int]] = defaultdict(list)
-    seen: set[tuple[Method, str | None]] = set()
-    for call in calls:
-        key = (call.method, call.transaction_id)
-        if not call.method.moves_money or call.form is CallForm.MALFORMED:
-            continue
-        if key in seen or isinstance(book.fact(call.method, call.transaction_id or ""), Applied):
-            again[call.method].append(_CREDIT[call.method] * (call.amount or 0))
-        if key not in seen:
-            bet = next((other for other in calls if (other.method, other.transaction_id) == _bet(call)), None)
-            effect = 0 if call.outcome is Outcome.REFUSED else effect_of(book, call, bet)
-            each.append(_collected(slips_of(call.method, effect, book.balances[0])))
-            effects[call.method].append(effect)
-            seen.add(key)
-    found = _explaining(_together(each), gap) | _of_floats(book.balances[0], book.balances[0], gap)
+    found = _explaining(_together([*each, *slips]), gap) | _of_floats(book.balances[0], book.balances[0], gap)
     # Each call makes these, and of many calls some always come to what is missing.
     moves = [effect for some in effects.values() for effect in some if effect]
     found -= {_S.CENTS_CUT, _S.FRACTION_DROPPED}
@@ -228,7 +212,7 @@ def of_burst(book: Book, around: Around, calls: Collection[Operation], gap: int,
     if _add_up([effect for some in effects.values() for effect in some], -gap):
         # Calls that started from the same balance: the last one to write undoes the others.
         found.add(_S.LOST_UPDATE)
-    if gap and any(effects[Method.REFUND]):
+    if gap and any(effects.get(Method.REFUND, ())):
         # A refund that undoes more than its bet is off by what the calls beside it have moved.
         found.add(_S.REFUND_WRONG_AMOUNT)
     if vague and not gap:
@@ -242,6 +226,29 @@ def of_burst(book: Book, around: Around, calls: Collection[Operation], gap: int,
             if call.outcome is Outcome.ACCEPTED and call.method.moves_money
         }
     return MayBe(frozenset(found), frozenset(elsewhere))
+
+
+def _of_each(
+    book: Book, calls: Collection[Operation]
+) -> tuple[list[_Slips], dict[Method, list[int]], dict[Method, list[int]]]:
+    """Return what each call may have done wrong; by method, what calls do, and what they do when repeated."""
+    slips: list[_Slips] = []
+    effects: defaultdict[Method, list[int]] = defaultdict(list)
+    again: defaultdict[Method, list[int]] = defaultdict(list)
+    seen: set[tuple[Method, str | None]] = set()
+    for call in calls:
+        key = (call.method, call.transaction_id)
+        if not call.method.moves_money or call.form is CallForm.MALFORMED:
+            continue
+        if key in seen or isinstance(book.fact(call.method, call.transaction_id or ""), Applied):
+            again[call.method].append(_CREDIT[call.method] * (call.amount or 0))
+        if key not in seen:
+            bet = next((other for other in calls if (other.method, other.transaction_id) == _bet(call)), None)
+            effect = 0 if call.outcome is Outcome.REFUSED else effect_of(book, call, bet)
+            slips.append(_collected(slips_of(call.method, effect, book.balances[0])))
+            effects[call.method].append(effect)
+            seen.add(key)
+    return slips, effects, again
 
 
 def _of_bets_beyond(calls: Iterable[Operation], balance: int, gap: int) -> set[Situation]:
