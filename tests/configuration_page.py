@@ -29,8 +29,12 @@ the overridden list as a whole. `betrontech-sim init` writes a commented file.
   nearest valid one. Variables that Kubernetes sets for a service (`…_PORT=tcp://…`, `…_SERVICE_HOST`
   and so on) are ignored. An empty variable counts as not set.
 - Values marked "secret" never appear in a message.
-- `NO_COLOR` and `TERM=dumb` turn colours off if `color` is `auto`. No other variable is read, neither
-  `HTTP_PROXY` nor `.netrc`.
+- `NO_COLOR` and `TERM=dumb` turn colours off if `color` is `auto`; `LC_ALL`, `LC_MESSAGES` or `LANG`
+  choose the language where `lang` is not set. No other variable is read, neither `HTTP_PROXY` nor
+  `.netrc`.
+- **In a shell** Tab completes commands, flags, rules and the names of files and defects, after this
+  line (`zsh_source` for zsh; `fish_source | source`, without `eval`, for fish):
+  `eval "$(_BETRONTECH_SIM_COMPLETE=bash_source betrontech-sim)"`
 
 `python tests/configuration_page.py` writes this page from the table of the flags; a test compares
 them.

@@ -6,10 +6,12 @@ import subprocess
 import sys
 
 import pytest
+from click.shell_completion import ShellComplete
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from command_line import SECONDS_MAX, environment
+from simulator.cli.commands import group
 from simulator.settings.table import RUN
 
 # Without what would wait or look up names: the lists are many.
@@ -62,3 +64,23 @@ def test_no_list_of_flags_shows_a_traceback(
     assert len(codes) == len(lists), done.stderr
     assert set(codes) <= {0, 4, 5, 7}, done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
+
+
+COMPLETED = {
+    "a command": ([], "heal", ["healthcheck"]),
+    "a flag": (["run"], "--last", ["--last-failed"]),
+    "a rule": (["explain"], "ide-01", ["IDE-01"]),
+    "a word of a setting": (["run", "--lang"], "p", ["pt-BR"]),
+    "a defect": (["operator", "--defect"], "refund-paid-tw", ["refund-paid-twice"]),
+    "a file of scenarios": (["run"], "scen", [("file", "scen")]),
+    "a file of a setting": (["run", "--cacert"], "ca", [("file", "ca")]),
+}
+
+
+@pytest.mark.parametrize(("words", "begun", "expected"), COMPLETED.values(), ids=COMPLETED)
+def test_a_shell_completes_what_is_begun(words: list[str], begun: str, expected: list[object]) -> None:
+    """As click's scripts for bash, zsh and fish ask for it."""
+    found = ShellComplete(group, {}, "betrontech-sim", "_BETRONTECH_SIM_COMPLETE").get_completions(
+        words, begun
+    )
+    assert [each.value if each.type == "plain" else (each.type, each.value) for each in found] == expected

@@ -187,6 +187,15 @@ SPELLED = {
         f"description: {'word ' * 30}\n  {'next ' * 10}\n",
         f"description: >-\n  {('word ' * 21).strip()}\n  {('word ' * 9 + 'next ' * 10).strip()}\n",
     ),
+    "empty documents go": ("name: a\n---\n---\n---\nname: b\n", "name: a\n---\nname: b\n"),
+    "what are no steps keeps its order": (
+        "cases:\n- bet: {id: a, amount: 1.00}\nsteps:\n- bet: {id: a, amount: 1.00}\n",
+        "cases:\n  - bet: {id: a, amount: 1.00}\nsteps:\n  - bet: {amount: 1.00, id: a}\n",
+    ),
+    "what is no scenario stays": (
+        "- a\n- {steps: [], name: b}\n",
+        "- a\n- {steps: [], name: b}\n",
+    ),
     "only comments": ("\n\n  # nothing\n", "# nothing\n"),
     "nothing": ("", ""),
 }

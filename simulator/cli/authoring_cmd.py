@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from simulator.cli.options import LANG_HELP, settings_command
+from simulator.cli.options import LANG_HELP, file_names, one_of, settings_command
 from simulator.core.calls import NO_ANSWER
 from simulator.core.findings import Level
 from simulator.core.languages import Lang
@@ -36,7 +36,7 @@ _LISTED = Section(CHOICE.title, (*CHOICE.rows, *pick(OUTPUT.rows, "lang"), CONFI
 
 
 @settings_command("list", _LISTED)
-@click.argument("paths", nargs=-1, metavar="[PATH[:LINE]]...")
+@click.argument("paths", nargs=-1, metavar="[PATH[:LINE]]...", shell_complete=file_names)
 @click.option("--coverage", "by_check", is_flag=True, help="The catalogue of checks, with what covers each.")
 def list_command(paths: tuple[str, ...], by_check: bool, **flags: Any) -> ExitCode:
     """List the scenarios that a run with the same PATHs and filters would play.
@@ -92,7 +92,7 @@ _WIDTH_MAX = 100
 
 
 @click.command("explain")
-@click.argument("names", nargs=-1, metavar="[RULE]...")
+@click.argument("names", nargs=-1, metavar="[RULE]...", shell_complete=one_of(lambda: (*rules(), *Situation)))
 @click.option(
     "--lang",
     type=click.Choice([lang.value for lang in Lang]),

@@ -17,7 +17,7 @@ from urllib.parse import quote
 import click
 
 from simulator import __version__
-from simulator.cli.options import LANG_HELP
+from simulator.cli.options import LANG_HELP, file_names
 from simulator.cli.output import write_whole
 from simulator.core.calls import CallForm, FaultKind, FaultSpec
 from simulator.core.languages import Lang
@@ -59,7 +59,7 @@ SEED = 1
 
 
 @click.command(name="check")
-@click.argument("paths", nargs=-1, metavar="[PATH[:LINE]]...")
+@click.argument("paths", nargs=-1, metavar="[PATH[:LINE]]...", shell_complete=file_names)
 @click.option(
     "--format",
     "form",
@@ -355,7 +355,7 @@ def _claims(step: Step) -> Iterator[str]:
 
 
 @click.command(name="fmt")
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", shell_complete=file_names)
 @click.option("--check", "only_check", is_flag=True, help="Write nothing; exit 1 if a file would change.")
 @click.option("--diff", is_flag=True, help="Write nothing; show what would change.")
 def fmt(paths: tuple[str, ...], only_check: bool, diff: bool) -> ExitCode:

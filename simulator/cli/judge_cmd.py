@@ -13,6 +13,7 @@ from pathlib import Path
 
 import click
 
+from simulator.cli.options import file_names
 from simulator.cli.output import write_whole
 from simulator.core.calls import Player
 from simulator.errors import ExitCode, NothingSelected, UsageError
@@ -24,7 +25,7 @@ _CODES = (ExitCode.PASSED, ExitCode.PASSED, ExitCode.INCONCLUSIVE, ExitCode.FOUN
 
 
 @click.command("judge")
-@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, shell_complete=file_names)
 @click.option("--report", metavar="json:FILE", help="Write the verdicts as JSON; json:- is standard output.")
 @click.option(
     "--strict", is_flag=True, help="Count warnings (answers from a later read, or missing) as errors."

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import click
 
+from simulator.cli.options import defect_names, one_of
 from simulator.core.findings import Finding, Severity
 from simulator.core.money import Money
 from simulator.core.steps import Scenario
@@ -66,7 +67,7 @@ class Hunt:
 
 
 @click.command("mutants")
-@click.argument("names", nargs=-1, metavar="[DEFECT]...")
+@click.argument("names", nargs=-1, metavar="[DEFECT]...", shell_complete=one_of(defect_names))
 @click.option("-j", "--jobs", type=click.IntRange(1, 64), default=4, help="Scenarios to run in parallel.")
 @click.option(
     "--seed",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from simulator.settings.kinds import ValueKind
 from simulator.settings.rows import Section, Setting
@@ -14,6 +16,21 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 LANG_HELP = "The language.  [default: that of your locale, or en]"
 """Of a command that is no run: it needs no configuration."""
+
+
+Completes = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+
+
+def file_names(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Let the shell complete the name of a file."""
+    return [CompletionItem(incomplete, type="file")]
+
+
+def one_of(words: Callable[[], Iterable[str]]) -> Completes:
+    """Return what lets a shell complete one of these words, which are made only then."""
+    return lambda _context, _parameter, incomplete: [
+        CompletionItem(word) for word in words() if word.casefold().startswith(incomplete.casefold())
+    ]
 
 
 class SettingOption(click.Option):
@@ -34,6 +51,16 @@ class SettingOption(click.Option):
                 help=setting.help,
             )
         self.setting = setting
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the words that the setting takes, or let the shell complete the name of a file."""
+        metavar = self.setting.kind.metavar
+        if self.setting.flag == "--defect":
+            return one_of(defect_names)(ctx, self, incomplete)
+        if re.fullmatch(r"[a-z]\S*\|\S+", metavar):
+            return one_of(lambda: metavar.split("|"))(ctx, self, incomplete)
+        wants_file = self.setting.kind.names_file or metavar in ("FILE", "DIR")
+        return file_names(ctx, self, incomplete) if wants_file else super().shell_complete(ctx, incomplete)
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         """Return the flag with its value (without the --no-… form), and the help with the default."""
@@ -58,6 +85,14 @@ def read_as(kind: ValueKind, text: str) -> Any:
 def reader_of(kind: ValueKind) -> Callable[[click.Context, click.Parameter, str | None], Any]:
     """Return the callback of such an option, whose value is None where it is not given."""
     return lambda _context, _parameter, text: None if text is None else read_as(kind, text)
+
+
+def defect_names() -> Iterable[str]:
+    """Return the names of the example wallet's defects."""
+    # Importing them takes a tenth of a second.
+    from simulator.reference_operator import DEFECTS
+
+    return DEFECTS
 
 
 class SettingsCommand(click.Command):

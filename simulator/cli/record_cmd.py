@@ -11,6 +11,7 @@ import click
 
 from simulator.archive.captured import calls_of, is_curl, read_curl, read_har
 from simulator.archive.sources import LineSource
+from simulator.cli.options import file_names
 from simulator.cli.output import write_whole
 from simulator.core.call_lines import read_line
 from simulator.core.calls import Call, Opening
@@ -40,7 +41,7 @@ _REFUSAL_BYTES = 10_000
 
 
 @click.command("record")
-@click.argument("source")
+@click.argument("source", shell_complete=file_names)
 @click.option(
     "-o",
     "--output",

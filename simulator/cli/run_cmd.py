@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from simulator.cli.options import settings_command
+from simulator.cli.options import file_names, settings_command
 from simulator.errors import EndpointUnreachable, ExitCode, SimulatorError
 from simulator.report.text import plural
 from simulator.settings import load_run_settings
@@ -37,7 +37,7 @@ NOT_LOOKED_INTO = frozenset({"node_modules", "venv", "vendor", "__pycache__"})
 
 
 @settings_command("run", *RUN_SECTIONS)
-@click.argument("paths", nargs=-1, metavar="[PATH[:LINE]]...")
+@click.argument("paths", nargs=-1, metavar="[PATH[:LINE]]...", shell_complete=file_names)
 @click.option(
     "--watch", is_flag=True, help="Run again when a scenario changes or your wallet is back; Ctrl-C ends it."
 )

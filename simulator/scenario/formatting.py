@@ -185,9 +185,6 @@ def _part(event: Any, events: Iterator[Any], text: str, file: str, depth: int = 
     end = event.end_mark
     assert end is not None
     made.end, made.end_line = _index(end), end.line
-    if made.value and not made.one_line:
-        # The parser sees the end of a block at the next token.
-        made.end, made.end_line = made.entries[-1][1].end, made.entries[-1][1].end_line
     return made
 
 
