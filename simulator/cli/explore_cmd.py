@@ -163,7 +163,7 @@ class _Printed:
 
     def found(self, found: FoundCause) -> None:
         self._say(f"\nerror  {found.finding.rule}  {found.finding.message}")
-        self._say(f"   = file    {found.file}: {_calls(found.step_count)} of {found.steps_before}")
+        self._say(f"   = file    {found.file}: {_count(found.step_count, 'call')} of {found.steps_before}")
         for line in found.file.read_text("utf-8").splitlines():
             if not line.startswith(("#", "name:")):
                 self._say(f"     | {line}")
@@ -198,13 +198,14 @@ class _Printed:
         self._table.update(Text(text, no_wrap=True, overflow="ellipsis"), refresh=True)
 
 
-def _calls(count: int) -> str:
-    return "1 call" if count == 1 else f"{count} calls"
+def _count(count: int, noun: str) -> str:
+    return f"1 {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _progress(explorer: Explorer) -> str:
     cells = len(explorer.coverage.cells)
-    return f"{explorer.sessions:,} sessions, {explorer.calls:,} calls, {cells} kinds of calls met"
+    sessions, calls = _count(explorer.sessions, "session"), _count(explorer.calls, "call")
+    return f"{sessions}, {calls}, {_count(cells, 'kind')} of calls met"
 
 
 def _sum_up(explorer: Explorer, code: ExitCode) -> None:
@@ -212,9 +213,9 @@ def _sum_up(explorer: Explorer, code: ExitCode) -> None:
         click.echo(_table(explorer))
         click.echo(_progress(explorer))
     for cause, times in sorted(explorer.met_again.items()):
-        click.echo(f"known: {cause}, met in {times} sessions")
+        click.echo(f"known: {cause}, met in {_count(times, 'session')}")
     for reason, times in Counter(event.reason for event in explorer.undecided).most_common():
-        click.echo(f"not decided in {times} sessions: {reason}")
+        click.echo(f"not decided in {_count(times, 'session')}: {reason}")
     if explorer.root_cause:
         click.echo(explorer.root_cause)
     known = " new" if explorer.met_again else ""
