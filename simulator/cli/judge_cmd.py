@@ -141,7 +141,12 @@ def _write(name: str, text: str) -> None:
 # --- judged ---------------------------------------------------------------------------------------
 # What `betrontech-sim judge` shows: verdicts on recorded histories, as text and as JSON.
 
-_WORDS = ("consistent", "consistent only if answers come from a later read", "inconclusive", "inconsistent")
+_WORDS = (
+    "consistent",
+    "with the money right, and answers that come from a later read or are undecided",
+    "inconclusive",
+    "inconsistent",
+)
 
 _MARKS = ("", "warning", "inconclusive", "error")
 

@@ -212,7 +212,7 @@ _URGENCY = (0, 1, 2, 3)
 
 _TITLES = (
     "a call got no answer as documented",
-    "answers come from a later read",
+    "the money is right; answers come from a later read or are undecided",
     "undecided",
     "inconsistent",
 )
