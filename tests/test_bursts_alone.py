@@ -20,6 +20,7 @@ from simulator.history.check import check_history
 from simulator.judge.findings import Findings
 from simulator.judge.recorded import first_mistake
 from simulator.judge.referee import Referee
+from simulator.judge.rulings import Policy
 from simulator.law.situations import Situation
 from simulator.reference_operator import OperatorSettings
 from small_wallet import Fields, Refusal, SmallWallet
@@ -278,17 +279,24 @@ def test_a_refusal_is_a_mistake_although_the_call_came_beside_others(tmp_path: P
     assert run.exit_code is ExitCode.FOUND
 
 
-def judged_together(calls: list[Operation], after: int, known: Situation | None = None) -> list[Finding]:
-    """What is found in calls of one player that overlapped, with 100.00 before and a balance after them."""
+def judged_together(
+    calls: list[Operation], after: int | None, known: Situation | None = None
+) -> list[Finding]:
+    """What is found in calls of one player that overlapped, with 100.00 before and a balance after them.
+
+    Without that balance the wallet's reads lag, and only answers are judged.
+    """
     request = WebhookRequest(Method.BALANCE, "p")
-    read = recorded_call(request, Reading(Outcome.ACCEPTED, Money(after)), Why(None, ""))
-    referee = Referee(Findings(), mistakes=Counter() if known is None else Counter([known]))
+    shown = None if after is None else Money(after)
+    read = recorded_call(request, Reading(Outcome.ACCEPTED, shown), Why(None, ""))
+    policy = Policy(answers_only=after is None)
+    referee = Referee(Findings(), policy, mistakes=Counter() if known is None else Counter([known]))
     referee.open("p", Money(100_00))
     judging = referee.burst("p", calls, read)
     next(judging)
     while True:
         try:
-            judging.send(read)
+            judging.send(None if after is None else read)
         except StopIteration as ended:
             return list(ended.value.findings)
 
@@ -307,6 +315,16 @@ def test_a_stake_that_came_back_is_no_late_bet(after: int, cause: str) -> None:
         for n, (method, sent, answered, balance) in enumerate(table)
     ]
     assert [finding.cause for finding in judged_together(calls, after)] == [cause]
+
+
+def test_a_late_bet_needs_no_read_where_its_answer_shows_that_it_was_taken() -> None:
+    """The refund was answered before the bet was sent."""
+    table = [(Method.REFUND, 0, 5, 100_00), (Method.BET, 6, 9, 93_00)]
+    calls = [
+        Operation(n, "p", method, "b", Money(7_00), "G", sent, answered, Outcome.ACCEPTED, Money(balance))
+        for n, (method, sent, answered, balance) in enumerate(table)
+    ]
+    assert [finding.cause for finding in judged_together(calls, None)] == ["late-bet-taken"]
 
 
 def test_one_call_of_a_player_is_no_race() -> None:

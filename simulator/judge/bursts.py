@@ -124,7 +124,8 @@ class BurstJudging(Judging):
         if verdict.situation is None:
             return None
         verdict, mistakes = self._without_late_reads(account.book, calls, verdict)
-        situation, told = _fitting(verdict, calls, gap)
+        unread = self._policy.answers_only and self._last_read is None
+        situation, told = _fitting(verdict, calls, None if unread else gap)
         known = known_mistake(account.book, calls, gap, mistakes)
         named = known or one_call(account.book, calls, gap)
         after: Money | None = None
@@ -213,8 +214,10 @@ class BurstJudging(Judging):
         return after, tuple(shown)
 
 
-def _fitting(verdict: HistoryVerdict, calls: Sequence[Operation], gap: int) -> tuple[Situation, str]:
+def _fitting(verdict: HistoryVerdict, calls: Sequence[Operation], gap: int | None) -> tuple[Situation, str]:
     """Return the situation that a verdict names, and its words, as far as they fit the money that is missing.
+
+    `gap` is None where no read has shown it.
 
     A bet that was taken in spite of its refund leaves money missing. Where none is, an answer between the two
     was wrong. One call alone races with none of its player's, and what is missing after copies of one call
@@ -227,7 +230,7 @@ def _fitting(verdict: HistoryVerdict, calls: Sequence[Operation], gap: int) -> t
         return NOTHING_DONE[moving[0].method], verdict.explanation
     if verdict.situation is Situation.CONCURRENT_WRONG and len(moving) == 1 and not gap:
         return Situation.ANSWER_BALANCE_WRONG, verdict.explanation
-    if verdict.situation is Situation.LATE_BET_TAKEN and not gap:
+    if verdict.situation is Situation.LATE_BET_TAKEN and gap == 0:
         return Situation.CONCURRENT_WRONG, verdict.explanation.partition(". ")[0] + "."
     return verdict.situation, verdict.explanation
 
