@@ -206,3 +206,9 @@ def test_a_scenario_with_more_games_than_are_given_is_skipped(tmp_path: Path) ->
     assert run.exit_code is ExitCode.PASSED
     (skipped,) = run.with_verdict(Verdict.SKIPPED)
     assert run.finished[skipped].reason == "needs 2 games, only 1 given; add another --game"
+
+
+def test_an_unknown_player_may_bet_the_limit_too(tmp_path: Path) -> None:
+    text = "players: {ghost: {exists: false}}\nsteps: [bet: {amount: limit, player: ghost}]\n"
+    run = played(TableMaximum(), tmp_path, text, max_bet=Money(300_00))
+    assert run.exit_code is ExitCode.PASSED

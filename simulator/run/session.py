@@ -212,7 +212,8 @@ class ScenarioRun:
         for name, spec in scenario.players.items():
             player = players[name]
             if not spec.exists:
-                self._judge.open(player, spec.balance, Terms(exists=False))
+                terms = Terms(exists=False, max_bet=context.settings.max_bet)
+                self._judge.open(player, spec.balance, terms)
                 continue
             balance = opening.read(player)
             great = won > GREAT_WIN and context.settings.seed_hook is None
