@@ -36,6 +36,9 @@ NOTES_OF_A_RUN = 16_384
 
 MISSING_KEPT = 4
 
+IDS_KEPT = 8_192
+"""How many notes on ids are kept until they are compared."""
+
 BALANCES_KEPT = 4_096
 """How many balances of a player a run keeps, to recognise a read that lags by seconds."""
 
@@ -125,7 +128,7 @@ class Traffic:
         if notes_max == NOTES_OF_A_RUN:
             self._balances, self._ids = defaultdict(set), ToldApart()
         self._calls: deque[Passing] = deque(maxlen=notes_max)
-        self._noted: deque[tuple[WebhookRequest, bool]] = deque()
+        self._noted: deque[tuple[WebhookRequest, bool]] = deque(maxlen=IDS_KEPT)
         self._guard = guard or nullcontext()
 
     def note(self, request: WebhookRequest | None, sent_ns: int, answered_ns: int | None = None) -> None:
