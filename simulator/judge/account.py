@@ -18,6 +18,7 @@ from simulator.core.money import ZERO, Money, format_money
 from simulator.core.values import Frozen
 from simulator.core.webhooks import Method, WebhookRequest
 from simulator.judge.blame import Made, Stake, expected, lawful_branch, likely_world
+from simulator.judge.late import Key, LateCalls
 from simulator.judge.rulings import LeftOff, PlayerStanding
 from simulator.law.book import Answered, Book, Ledger, Terms
 from simulator.law.likeness import ToldApart
@@ -45,9 +46,6 @@ BALANCES_KEPT = 4_096
 _CONCURRENT = Situation.CONCURRENT_WRONG
 
 _CHARGED_MORE = (Situation.REPEATED_BET_TAKEN_AGAIN, Situation.SAME_ID_OTHER_AMOUNT_MOVED)
-
-Key = tuple[Method, str]
-"""The method and the id of a call."""
 
 
 class Trail:
@@ -206,7 +204,7 @@ class Account:
     overlapped. `restarted`: the wallet was restarted since the last read that agreed. `shown_before` is the
     balance that the wallet showed before this account was opened at another one, or before a read showed
     another one. `stated` is the balance that a refused bet stated, where reads show one that would have paid
-    for it. `late` are the effects that calls from before the book may still have, and `stakes_before` what
+    for it. `late` are calls from before the book that may still take effect, and `stakes_before` what
     bets from before it took. `known_ns` is when the call or read was sent that last showed the balance of
     the book. `based` is the balance that was read last, or that the book goes on from after a mistake.
     `grounded`: an answer has shown a balance. `lacking` is the mistake of the call that was accused last, and
@@ -235,7 +233,7 @@ class Account:
         self.restarted = False
         self.unconfirmed: deque[Made] = deque(maxlen=UNCONFIRMED_MAX)
         self.unanswered: deque[Made] = deque(maxlen=UNANSWERED_KEPT)
-        self.late: dict[Key, int] = {}
+        self.late: LateCalls | None = None
         self.stakes_before: tuple[Stake, ...] = ()
         self.known_ns = 0
         self.based = balance
@@ -343,37 +341,18 @@ class Account:
 
     # --- what may come late ------------------------------------------------------------------------
 
-    def expect_late(self, requests: Collection[WebhookRequest]) -> None:
-        """Note calls without an answer from before the book, which may still take effect."""
-        self.late = {(each.method, each.transaction_id or ""): whole_effect(each) for each in requests}
-
-    def note_settled(self, request: WebhookRequest) -> None:
-        """Note that a call was accepted: neither it nor, after a refund, its bet takes effect any more."""
-        id_ = request.transaction_id or ""
-        self.late.pop((request.method, id_), None)
-        if request.method is Method.REFUND:
-            self.late.pop((Method.BET, id_), None)
-
     def take_in_late(self, balance: Money, moves: Collection[int], take_in: Callable[[Book], bool]) -> bool:
         """Let late calls have taken effect, if they and then one of `moves` lead to a balance.
 
-        `take_in` tells the book what was answered then; return whether that is possible. The smallest
-        movement is tried first, and of the calls that make it up the fewest.
+        `take_in` tells the book what was answered then; return whether that is possible.
         """
-        if not self.late:
+        if self.late is None:
             return False
-        sums: dict[int, tuple[Key, ...]] = {0: ()}
-        for key, effect in self.late.items():
-            for total, keys in list(sums.items()):
-                known = sums.get(total + effect)
-                if known is None or len(known) > len(keys) + 1:
-                    sums[total + effect] = (*keys, key)
         gaps = {balance - world.balance - each for world in self.book.with_late_arrivals() for each in moves}
-        for gap in sorted((gap for gap in gaps if sums.get(gap)), key=abs):
+        for gap, keys in self.late.making_up(gaps):
             self.book.shift(gap)
             if take_in(self.book):
-                for key in sums[gap]:
-                    del self.late[key]
+                self.late.drop(keys)
                 self.trail.correct(balance)
                 self.shown_before = self.stated = None
                 return True
@@ -536,7 +515,7 @@ class Accounts:
             account.reopen(book)
             account.shown_before = shown_before
         if before is not None:
-            account.expect_late(before.late)
+            account.late = LateCalls(before.late) if before.late else None
         while self._players_max is not None and len(self._accounts) > self._players_max:
             self._close_oldest()
         return book
@@ -585,12 +564,6 @@ class Accounts:
         # A copy: other threads of a driver may open accounts meanwhile.
         found = [self._accounts.get(name) for name in names or list(self._accounts)]
         return [each for each in found if each is not None and each is not account and not each.lost]
-
-
-def whole_effect(request: WebhookRequest) -> int:
-    """Return by how much a call moves the balance, if it takes effect."""
-    amount = request.amount or 0
-    return -amount if request.method is Method.BET else amount
 
 
 def _owner(request: WebhookRequest) -> tuple[str, bool]:

@@ -16,7 +16,7 @@ from simulator.core.calls import Call, Operation
 from simulator.core.findings import Finding, Outcome, Severity
 from simulator.core.money import Money
 from simulator.core.webhooks import Method, WebhookRequest
-from simulator.judge.account import Account, Accounts, whole_effect
+from simulator.judge.account import Account, Accounts
 from simulator.judge.blame import (
     READS_WRONGLY,
     Stake,
@@ -29,6 +29,7 @@ from simulator.judge.blame import (
 from simulator.judge.explanations import Around, of_burst, or_never_stored
 from simulator.judge.findings import MayBe, MoneyFacts
 from simulator.judge.judging import Judging
+from simulator.judge.late import whole_effect
 from simulator.judge.rulings import NO_READ, Asking, Reads, SendAlone, Wanting
 from simulator.law.book import Book, TooManyWorlds
 from simulator.law.mistakes import NOTHING_DONE, cut_by_float, cuts_by_float

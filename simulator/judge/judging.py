@@ -9,7 +9,7 @@ from simulator.core.calls import Call
 from simulator.core.findings import CallVerdict, Outcome, Severity
 from simulator.core.money import Money
 from simulator.core.webhooks import Method
-from simulator.judge.account import Account, whole_effect
+from simulator.judge.account import Account
 from simulator.judge.accusing import Accusing
 from simulator.judge.blame import (
     Made,
@@ -21,6 +21,7 @@ from simulator.judge.blame import (
 )
 from simulator.judge.explanations import Around
 from simulator.judge.findings import MoneyFacts
+from simulator.judge.late import whole_effect
 from simulator.judge.replies import SUCCESS_WITH_ERROR
 from simulator.judge.rulings import (
     CAME_LATE,
@@ -48,8 +49,8 @@ class Judging(Accusing):
         """Judge a call of a player whose balance is known."""
         book, read = account.book, None
         account.traffic.note_sent(self._call.request)
-        if account.late and self._call.outcome is Outcome.ACCEPTED:
-            account.note_settled(self._call.request)
+        if account.late is not None and self._call.outcome is Outcome.ACCEPTED:
+            account.late.note_settled(self._call.request)
         others = self._accounts.ledger.other_owners(account.player, self._call.request)
         if not (self._call.why.fresh or knows(book, self._call.request) or others):
             return self._sent_before(account)
@@ -271,7 +272,7 @@ class Judging(Accusing):
             return
         actual = yield from self._balance_after(account.player, made)
         beside = self._accounts.beside(account)
-        if account.late and self._answer_shows_late(account, made, possible, actual):
+        if account.late is not None and self._answer_shows_late(account, made, possible, actual):
             return
         if actual == made.before and self._is_refusal_after_all(account):
             return

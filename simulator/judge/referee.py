@@ -223,8 +223,8 @@ class Referee:
         if accepted and call.balance is not None:
             self.open(call.request.player, call.balance)
             opened = self._accounts.get(call.request.player)
-            if opened is not None:
-                opened.note_settled(call.request)
+            if opened is not None and opened.late is not None:
+                opened.late.note_settled(call.request)
         return Ruling(CallVerdict.UNJUDGED, call.outcome, reason=reason)
 
     def _of_unknown(self, call: Call, account: Account | None) -> Ruling:
