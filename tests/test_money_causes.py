@@ -440,6 +440,13 @@ class KeepsLastUnit(SmallWallet):
         return super().bet(player, amount, transaction_id, game)
 
 
+class FailsOnThree(SmallWallet):
+    """Bets and wins of 3.00 are errors of the server, as all are that a deadlock ends."""
+
+    def answer_fields(self, fields: Fields) -> Answer:
+        return Answer(500, b"{}") if fields.get("amount") == "3.00" else super().answer_fields(fields)
+
+
 class SaysYesToAll(SmallWallet):
     """Refusals name the error beside the status of a success."""
 
@@ -462,6 +469,11 @@ class SaysYesToAll(SmallWallet):
             SaysYesToAll(),
             ["[bet: all+1.00]", "[send: {json: {method: user_balance, user_id: no-one}}]"],
             "form:CON-15:success-with-error",
+        ),
+        (
+            FailsOnThree(),
+            ["[bet: 1.00, parallel: {times: 4, steps: [bet: 3.00, win: 3.00]}]"],
+            "form:CON-03:http-500",
         ),
         (CapsWins(), ["[win: 16.28, win: 1000000.00]"], "win-wrong-amount"),
         (CachesReads(), ["[bet: 10.00, win: 5.00]", "[bet: 2.00]", "[bet: 1.00]"], "stale-read"),

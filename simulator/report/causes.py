@@ -159,6 +159,13 @@ class Cause:
         return breaks_the_law(self.key)
 
     @property
+    def fails_together(self) -> bool:
+        """Return whether it is an error of the server that only calls which overlap were seen to meet."""
+        if not self.key.startswith("form:") or not self.key.rpartition(":")[2].startswith("http-5"):
+            return False
+        return all(each.scenario is not None and has_burst(each.scenario.steps) for each in self.sightings)
+
+    @property
     def proof(self) -> Proof:
         """Return the strongest proof among the sightings."""
         if not self.breaks_the_law:
@@ -211,6 +218,7 @@ class Causes:
         Among the errors, those that may follow from others stand last.
         """
         self._attribute()
+        self._gather_failures()
         causes = sorted(self._by_key.values(), key=_rank)
         errors = [cause for cause in causes if cause.severity is Severity.ERROR]
         return _roots_first(errors) + causes[len(errors) :]
@@ -228,6 +236,22 @@ class Causes:
                     self._add(replace(sighting, finding=finding.read_as(key)))
             if not cause.sightings:
                 del self._by_key[cause.key]
+
+    def _gather_failures(self) -> None:
+        """Make one cause of an error of the server that calls of several methods meet, only beside others.
+
+        A deadlock, or a lock that is held too long, fails bets, wins and refunds alike.
+        """
+        failures: dict[str, Cause] = {}
+        for key in sorted(key for key, cause in self._by_key.items() if cause.fails_together):
+            cause = self._by_key[key]
+            first = failures.setdefault(key.rpartition(":")[2], cause)
+            if first is not cause:
+                first.sightings += [
+                    replace(each, finding=replace(each.finding, cause=first.key)) for each in cause.sightings
+                ]
+                first.times += cause.times
+                del self._by_key[key]
 
     def _add(self, sighting: Sighting) -> None:
         finding = sighting.finding
