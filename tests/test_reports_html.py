@@ -55,6 +55,14 @@ def test_a_cause_shows_evidence_cost_cure_and_the_line_that_repeats_it() -> None
         assert heading in page
 
 
+def test_a_scenario_that_failed_leads_to_its_causes() -> None:
+    page = told("html", RUN)
+    listed = page.partition('id="scenarios"')[2]
+    row = next(each for each in listed.split("<tr ") if 'data-verdict="failed"' in each)
+    assert '<a href="#cause-1">IDE-03</a>' in row
+    assert "#cause-" not in "".join(each for each in listed.split("<tr ") if "failed" not in each)
+
+
 def test_the_top_says_what_was_judged_and_leads_to_every_section() -> None:
     page = told("html", RUN)
     top = page.partition('id="wrong"')[0]

@@ -126,6 +126,7 @@ class HtmlReport:
             "root_cause": tally.root_cause,
             "notes": tally.ended.notes if tally.ended else (),
             "causes": [self._cause(cause) for cause in tally.causes],
+            "causes_of": self._causes_of(),
             "rules": self._rules(),
             "words": texts_in(REPORTS, self._say.lang),
             "errors": len(tally.of_severity(Severity.ERROR)),
@@ -142,6 +143,16 @@ class HtmlReport:
             "again": repeat_line(started, last_failed=False) if started else "",
             "again_failed": repeat_line(started, last_failed=True) if started else "",
         }
+
+    def _causes_of(self) -> dict[str, list[tuple[int, str]]]:
+        """Return the causes that each scenario met, by their numbers and rules."""
+        found: dict[str, dict[int, str]] = {}
+        for number, cause in enumerate(self._tally.causes, start=1):
+            rule = cause.shown.finding.rule
+            for sighting in cause.sightings:
+                if sighting.scenario_id is not None:
+                    found.setdefault(sighting.scenario_id, {})[number] = rule
+        return {id: list(met.items()) for id, met in found.items()}
 
     def _rules(self) -> dict[str, Rule]:
         """Return the rules that causes name: they stand in the page, which links to nothing outside."""

@@ -23,6 +23,7 @@ def test_the_page_works_from_a_file(browser: Browser, tmp_path: Path, width: int
     file = tmp_path / "report.html"
     file.write_text(told("html", RUN), encoding="utf-8")
     page = browser.new_page(viewport={"width": width, "height": 800})
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     asked: list[str] = []
     said: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
@@ -30,6 +31,10 @@ def test_the_page_works_from_a_file(browser: Browser, tmp_path: Path, width: int
     page.on("pageerror", lambda error: said.append(str(error)))
     page.goto(file.as_uri())
     expect(page.locator("main")).to_have_count(1)
+    copied = page.locator("#run .copied").first
+    copied.get_by_role("button", name="Copy").click()
+    expect(copied.get_by_role("button")).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == copied.locator("pre").text_content()
     page.get_by_label("Search scenarios").fill("restart no")
     expect(page.locator("#list tbody tr:not([hidden])")).to_have_count(1)
     page.get_by_label("Search scenarios").fill("")
