@@ -21,7 +21,7 @@ from command_line import SCRIPT, simulate
 from crosscheck import line_of
 from right_wallets import Recipe, history_of, mutate
 from simulator.archive.judging import judge_files
-from simulator.archive.sources import no_progress, sources_of
+from simulator.archive.sources import sources_of
 from simulator.core.call_lines import BadLine
 from simulator.errors import UsageError
 from simulator.history.files import Histories, JudgedHistory
@@ -89,7 +89,7 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
 def judged_in_parts(files: Sequence[Path], part_bytes: int) -> list[JudgedHistory]:
     """All verdicts on these files, by two processes where there are several parts."""
     sources = sources_of([str(file) for file in files])
-    found, _ = judge_files(sources, no_progress, processes=2, keep=True, part_bytes=part_bytes)
+    found, _ = judge_files(sources, lambda *_: None, processes=2, keep=True, part_bytes=part_bytes)
     return found.kept
 
 

@@ -37,10 +37,6 @@ Progress = Callable[[str, float | None, int], None]
 """Is called now and then: what is done, the share of it that is done if that is known, and a count."""
 
 
-def no_progress(_what: str, _share: float | None, _count: int) -> None:
-    """Show nothing."""
-
-
 class _Counted(io.RawIOBase):
     """Counts the bytes that are read of a file, for progress."""
 

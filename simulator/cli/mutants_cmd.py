@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -23,7 +23,7 @@ from simulator.reference_operator import DEFECTS, Defect, DefectKind, OperatorSe
 from simulator.reference_operator.server import OperatorServer
 from simulator.report.causes import Overview
 from simulator.report.events import Event, FindingRaised
-from simulator.run.suite import run_scenarios, run_suite
+from simulator.run.suite import run_scenarios
 from simulator.scenario.files import load_scenarios
 from simulator.settings import HttpHook, RunSettings
 
@@ -235,8 +235,3 @@ def settings_for(operator: OperatorServer, **changes: object) -> RunSettings:
         max_bet=None if limit is None else Money(limit),
     )
     return replace(settings, **changes)  # type: ignore[arg-type]  # names are checked by replace
-
-
-def run_against(operator: OperatorServer, report: Callable[[Event], None], **changes: object) -> ExitCode:
-    """Run the bundled suite, or `paths=`, against an embedded example wallet."""
-    return run_suite(settings_for(operator, **changes), report)

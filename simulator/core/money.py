@@ -18,8 +18,6 @@ ZERO = Money(0)
 
 CENT = Money(1)
 
-_CANONICAL = re.compile(r"-?\d+\.\d{2}", re.ASCII)
-
 _WRITTEN = re.compile(r"(-?)(\d+)(?:\.(\d{1,}))?", re.ASCII)
 
 
@@ -38,13 +36,6 @@ def money_text(amount: Money | None) -> str | None:
 def format_change(amount: Money) -> str:
     """Write a difference with its sign: ``Money(1000)`` → ``"+10.00"``."""
     return format_money(amount) if amount < 0 else "+" + format_money(amount)
-
-
-def parse_canonical(text: str) -> Money | None:
-    """Read ``-?digits.dd``, the reference's own form; None for anything else."""
-    if _CANONICAL.fullmatch(text) is None:
-        return None
-    return Money(int(text[:-3] + text[-2:]))
 
 
 def parse_written(text: str) -> Money:
