@@ -447,11 +447,29 @@ class FailsOnThree(SmallWallet):
         return Answer(500, b"{}") if fields.get("amount") == "3.00" else super().answer_fields(fields)
 
 
+class BooksStrangersOnOne(SmallWallet):
+    """Whoever is not known is player 0, and so is a known one whose id is written as a number."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.balances["0"] = 777_00
+
+    def player_of(self, fields: Fields) -> str:
+        known = isinstance(fields.get("user_id"), str) and fields["user_id"] in self.balances
+        return super().player_of(fields) if known else "0"
+
+
 class SaysYesToAll(SmallWallet):
     """Refusals name the error beside the status of a success."""
 
     def refusal(self, fields: Fields, error: str) -> Fields:
         return super().refusal(fields, error) | {"status": 1}
+
+
+_BET_OF = (
+    """[send: {body: '{"method":"transaction_bet","user_id":%s,"amount":"5.00","""
+    """"transaction_id":"${run}-%s","game_id":"SLOT_001"}'}]"""
+)
 
 
 @pytest.mark.parametrize(
@@ -469,6 +487,11 @@ class SaysYesToAll(SmallWallet):
             SaysYesToAll(),
             ["[bet: all+1.00]", "[send: {json: {method: user_balance, user_id: no-one}}]"],
             "form:CON-15:success-with-error",
+        ),
+        (
+            BooksStrangersOnOne(),
+            [_BET_OF % ('"no-one"', "a"), _BET_OF % ('"nobody"', "b"), _BET_OF % ("${player}", "c")],
+            "unknown-player-accepted",
         ),
         (
             FailsOnThree(),

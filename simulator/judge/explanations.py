@@ -154,6 +154,9 @@ def _of_answer_in(
     if role.row.kind is Kind.IDLE and abs(moved) == CENT:
         # A call that moves nothing may lose a cent, too.
         found.add(_S.CENT_OFF)
+    if call.form.kind is not CallForm.CANONICAL and not moved and call.balance not in (None, balance):
+        # What is not read as this player may be booked on somebody else.
+        found.add(_S.UNKNOWN_PLAYER_ACCEPTED)
     if role is Role.ZERO and moved:
         found.add(OTHER_AMOUNT[request.method])
     return found
