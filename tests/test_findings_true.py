@@ -104,6 +104,8 @@ def test_a_refused_bet_that_is_accepted_when_it_comes_again_is_no_overdraft(tmp_
     """Nothing is charged: the wallet mistakes the bet for one that it had taken."""
     again = "steps:\n  - bet: {amount: all+1.00, id: b1, expect: refused}\n  - resend: b1\n"
     assert causes(played(RemembersRefusedBets(), tmp_path, again)) == {"repeat-of-refused-wrong"}
+    doubled = "steps:\n  - bet: {amount: all+1.00, fault: duplicate}\n"
+    assert causes(played(RemembersRefusedBets(), tmp_path, doubled)) == {"repeat-of-refused-wrong"}
 
 
 # --- what the call was made for ---------------------------------------------------------------------

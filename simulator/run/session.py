@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 
-from simulator.core.calls import Call, FaultSpec, KnownAs, Opening, UnsentCall, Why
+from simulator.core.calls import Call, FaultSpec, Form, KnownAs, Opening, UnsentCall, Why
 from simulator.core.findings import Finding, Outcome, Phase, Place, Severity, Verdict
 from simulator.core.money import Money, format_money
 from simulator.core.steps import (
@@ -36,6 +36,7 @@ from simulator.core.webhooks import Method
 from simulator.errors import EndpointUnreachable
 from simulator.judge.blame import READS_WRONGLY
 from simulator.law.book import Book, Ledger, Terms, TooManyWorlds
+from simulator.law.roles import Role
 from simulator.law.situations import Situation
 from simulator.report.events import (
     FindingRaised,
@@ -421,15 +422,30 @@ class Steps:
     def _disturbed(self, unsent: UnsentCall, fault: FaultSpec, expect: Expect) -> Outcome:
         """Send a call with a fault; an unknown outcome stays open until an answer or a read settles it."""
         calls = self._context.disturb(self._known(unsent))
-        # The copy that took effect came first, whatever the order of the answers.
         outcome = Outcome.UNKNOWN
-        for call in sorted(calls, key=lambda each: _SETTLING.index(each.outcome)):
+        for call in self._as_they_came(unsent.form, calls):
             outcome = self._judge_call(call)
         if fault.kind.is_odd_delivery:
             self._claims(expect, calls[0], outcome)
         if unsent.request is not None and unsent.request.method is Method.BET:
             self._script.accepted_bet(unsent.request)
         return outcome
+
+    def _as_they_came(self, form: Form, calls: Iterable[Call]) -> list[Call]:
+        """Return the copies of a call: the one that took effect came first, whichever answer did.
+
+        Of a bet over the balance none may take effect, and a refusal came first.
+        """
+        request = form.request
+        book = None if request is None else self._ledger.books.get(request.player)
+        beyond = (
+            book is not None
+            and request is not None
+            and request.method.moves_money
+            and book.role(request, form.kind) is Role.UNAFFORDABLE_BET
+        )
+        first = Outcome.REFUSED if beyond else Outcome.ACCEPTED
+        return sorted(calls, key=lambda each: (each.outcome is not first, _SETTLING.index(each.outcome)))
 
     def _judge_call(self, call: Call) -> Outcome:
         request = call.form.request
