@@ -333,6 +333,17 @@ def test_one_call_of_a_player_is_no_race() -> None:
     assert [finding.cause for finding in judged_together([bet], 95_00)] == ["answer-balance-wrong"]
 
 
+@pytest.mark.parametrize(("shown", "cause"), [(31_00, "answer-balance-wrong"), (97_00, "concurrent-wrong")])
+def test_an_answer_that_shows_what_no_race_leaves_is_wrong_itself(shown: int, cause: str) -> None:
+    """Where the money is right: 31.00 is another player's; 97.00 is what one of the two bets leaves."""
+    table = [(5_00, 0, 3, shown), (3_00, 1, 9, 92_00)]
+    calls = [
+        Operation(n, "p", Method.BET, f"b{n}", Money(amount), "G", sent, answered, Outcome.ACCEPTED, Money(b))
+        for n, (amount, sent, answered, b) in enumerate(table)
+    ]
+    assert [finding.cause for finding in judged_together(calls, 92_00)] == [cause]
+
+
 def test_an_answer_that_contradicts_nothing_but_a_read_may_be_right() -> None:
     """Where reads lag, so may the one with which the calls began."""
     bet = Operation(0, "p", Method.BET, "b", Money(5_00), "G", 0, 9, Outcome.ACCEPTED, Money(77_00))

@@ -20,13 +20,14 @@ from simulator.judge.account import Account, Accounts
 from simulator.judge.blame import (
     READS_WRONGLY,
     Stake,
+    effect_of,
     known_mistake,
     lawful_sum,
     one_call,
     reads_are_wrong,
     stakes_in,
 )
-from simulator.judge.explanations import Around, of_burst, or_never_stored
+from simulator.judge.explanations import Around, add_up, of_burst, or_never_stored
 from simulator.judge.findings import MayBe, MoneyFacts
 from simulator.judge.judging import Judging
 from simulator.judge.late import whole_effect
@@ -126,7 +127,7 @@ class BurstJudging(Judging):
             return None
         verdict, mistakes = self._without_late_reads(account.book, calls, verdict)
         unread = self._policy.answers_only and self._last_read is None
-        situation, told = _fitting(verdict, calls, None if unread else gap)
+        situation, told = _fitting(account.book, verdict, calls, None if unread else gap)
         known = known_mistake(account.book, calls, gap, mistakes)
         named = known or one_call(account.book, calls, gap)
         after: Money | None = None
@@ -215,7 +216,9 @@ class BurstJudging(Judging):
         return after, tuple(shown)
 
 
-def _fitting(verdict: HistoryVerdict, calls: Sequence[Operation], gap: int | None) -> tuple[Situation, str]:
+def _fitting(
+    book: Book, verdict: HistoryVerdict, calls: Sequence[Operation], gap: int | None
+) -> tuple[Situation, str]:
     """Return the situation that a verdict names, and its words, as far as they fit the money that is missing.
 
     `gap` is None where no read has shown it.
@@ -231,9 +234,23 @@ def _fitting(verdict: HistoryVerdict, calls: Sequence[Operation], gap: int | Non
         return NOTHING_DONE[moving[0].method], verdict.explanation
     if verdict.situation is Situation.CONCURRENT_WRONG and len(moving) == 1 and not gap:
         return Situation.ANSWER_BALANCE_WRONG, verdict.explanation
+    if verdict.situation is Situation.CONCURRENT_WRONG and gap == 0 and _shows_another(book, calls):
+        return Situation.ANSWER_BALANCE_WRONG, verdict.explanation
     if verdict.situation is Situation.LATE_BET_TAKEN and gap == 0:
         return Situation.CONCURRENT_WRONG, verdict.explanation.partition(". ")[0] + "."
     return verdict.situation, verdict.explanation
+
+
+def _shows_another(book: Book, calls: Sequence[Operation]) -> bool:
+    """Return whether an answer shows a balance that these calls do not leave, whichever overwrite which.
+
+    It is another player's, and no race between these calls. The book must not have them.
+    """
+    before, calls = book.balances[0], [call for call in calls if call.method.moves_money]
+    made = {(call.method, call.transaction_id): call for call in calls}
+    effects = [effect_of(book, call, made.get((Method.BET, call.transaction_id))) for call in made.values()]
+    shown = {call.balance - before for call in calls if call.balance not in (None, before)}
+    return any(not add_up(effects, each) for each in shown)
 
 
 def _stakes(calls: Sequence[Operation]) -> Iterator[Stake]:

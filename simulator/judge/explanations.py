@@ -76,7 +76,7 @@ class Around(Frozen):
         return {
             NOTHING_DONE[method]
             for method, amounts in self.beside.items()
-            if _add_up(
+            if add_up(
                 [
                     *(_CREDIT[method] * amount for amount in amounts),
                     *(-effect for each, effect in own if each is method),
@@ -207,12 +207,12 @@ def of_burst(book: Book, around: Around, calls: Collection[Operation], gap: int,
     found -= {_S.CENTS_CUT, _S.FRACTION_DROPPED}
     found |= {_S.CENTS_CUT} if _is_cut_by_float(book.balances[0], moves, gap, around.disproved) else set()
     found |= {_S.FRACTION_DROPPED} if _is_coarse(book.balances[0], moves, gap) else set()
-    found |= {NOTHING_DONE[method] for method, some in effects.items() if _add_up(some, -gap)}
+    found |= {NOTHING_DONE[method] for method, some in effects.items() if add_up(some, -gap)}
     elsewhere = around.misplaced(
         gap, [(method, effect) for method, some in effects.items() for effect in some]
     )
-    found |= {TAKEN_AGAIN[method] for method, some in again.items() if _add_up(some, gap)}
-    if _add_up([effect for some in effects.values() for effect in some], -gap):
+    found |= {TAKEN_AGAIN[method] for method, some in again.items() if add_up(some, gap)}
+    if add_up([effect for some in effects.values() for effect in some], -gap):
         # Calls that started from the same balance: the last one to write undoes the others.
         found.add(_S.LOST_UPDATE)
     if gap and any(effects.get(Method.REFUND, ())):
@@ -265,7 +265,7 @@ def _of_bets_beyond(calls: Iterable[Operation], balance: int, gap: int) -> set[S
         if not gap and {bet.transaction_id for bet in accepted} & {bet.transaction_id for bet in refused}:
             # What is charged although it is refused is a repeat when it comes again.
             found.add(_S.OVERDRAFT_REFUSED_BUT_TAKEN)
-    if _add_up([-(bet.amount or 0) for bet in refused], gap):
+    if add_up([-(bet.amount or 0) for bet in refused], gap):
         found |= {_S.BET_REFUSED_BUT_TAKEN, _S.OVERDRAFT_REFUSED_BUT_TAKEN}
     return found
 
@@ -372,7 +372,7 @@ def _explaining(sums: _Slips, off: int) -> set[Situation]:
     return {mistake for mistake, each in sums.items() if off and off in each}
 
 
-def _add_up(effects: Iterable[int], wanted: int) -> bool:
+def add_up(effects: Iterable[int], wanted: int) -> bool:
     """Return whether some of the effects add up to a sum that is not 0.
 
     Many sums are the bits of a number, one for each cent.
