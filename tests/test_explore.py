@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from command_line import simulate
+from simulator.cli.explore_cmd import call_table
 from simulator.cli.explore_lab import try_wallet
 from simulator.cli.mutants_cmd import embedded_operator, settings_for
-from simulator.core.findings import Place
+from simulator.core.findings import Outcome, Place
 from simulator.core.money import Money
 from simulator.core.steps import Bet, Parallel, PlayerSpec, Refund, Repeat, Resend, Send, Step, Win, all_steps
 from simulator.errors import ExitCode
@@ -261,3 +265,15 @@ def test_a_wrong_flag_says_what_is_expected(flags: tuple[str, ...], message: str
     done = simulate("explore", *target, *flags, folder=tmp_path)
     assert done.returncode == ExitCode.USAGE
     assert message in done.stderr
+
+
+def test_the_table_of_calls_has_a_dash_where_there_was_no_id() -> None:
+    """A fault alone does not stand behind a semicolon."""
+    met = [
+        ("read", Counter({Outcome.ACCEPTED: 2}), [], []),
+        ("bet", Counter[Outcome](), ["new"], ["reset"]),
+        ("x", Counter[Outcome](), [], ["delay"]),
+    ]
+    explorer = SimpleNamespace(coverage=SimpleNamespace(by_role=lambda: met))
+    _, *lines = call_table(cast(Explorer, explorer)).splitlines()
+    assert [re.split("  +", line)[-1] for line in lines] == ["-", "new; reset", "-; delay"]

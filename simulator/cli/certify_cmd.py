@@ -49,6 +49,7 @@ def command(folder: Path, **flags: Any) -> ExitCode:
     # Importing the sender takes most of a start: help and wrong flags do without it.
     from simulator.cli.run_reports import open_reports, page_lang
     from simulator.report.certificate import Certificate
+    from simulator.report.languages import Words
     from simulator.run.suite import run_suite
 
     files = [folder / name for name in ("certificate.html", "certificate.json")]
@@ -65,7 +66,8 @@ def command(folder: Path, **flags: Any) -> ExitCode:
         finally:
             if certificate.begun:
                 _write(opened, certificate.texts(), folder)
-    click.echo(f"certificate  {', '.join(map(str, files))}")
+    say = Words(page_lang(settings))
+    click.echo(f"{say('certificate')}  {', '.join(map(str, files))}")
     return code
 
 

@@ -156,7 +156,7 @@ class _Printed:
 
     def explored(self, explorer: Explorer) -> None:
         if sys.stdout.isatty():
-            self._draw(f"{_progress(explorer)}\n\n{_table(explorer)}")
+            self._draw(f"{_progress(explorer)}\n\n{call_table(explorer)}")
 
     def shrinking(self, cause: str, steps: int) -> None:
         self._say(f"a session of {steps} calls fails ({cause}); shrinking it")
@@ -210,7 +210,7 @@ def _progress(explorer: Explorer) -> str:
 
 def _sum_up(explorer: Explorer, code: ExitCode) -> None:
     if explorer.coverage.cells:
-        click.echo(_table(explorer))
+        click.echo(call_table(explorer))
         click.echo(_progress(explorer))
     for cause, times in sorted(explorer.met_again.items()):
         click.echo(f"known: {cause}, met in {_count(times, 'session')}")
@@ -229,12 +229,11 @@ def _sum_up(explorer: Explorer, code: ExitCode) -> None:
     click.echo(f"exit {int(code)}: {meaning}")
 
 
-def _table(explorer: Explorer) -> str:
+def call_table(explorer: Explorer) -> str:
     """Return what was met: a row for each role, with outcomes, states of ids, and faults."""
     lines = [f"{'call':<42}{'accepted':>9}{'refused':>9}{'unclear':>9}  ids; faults"]
     for role, outcomes, states, faults in explorer.coverage.by_role():
         counts = "".join(f"{outcomes[outcome] or '-':>9}" for outcome in Outcome)
-        lines.append(
-            f"{role:<42}{counts}  {', '.join(states)}{'; ' if faults else ''}{', '.join(faults)}".rstrip()
-        )
+        told = [", ".join(states) or "-", ", ".join(faults)] if states or faults else []
+        lines.append(f"{role:<42}{counts}  {'; '.join(filter(None, told))}".rstrip())
     return "\n".join(lines)
