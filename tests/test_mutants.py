@@ -121,6 +121,19 @@ def test_one_player_taken_for_another_is_one_cause(name: str, folders: tuple[str
             {"bet-not-taken", "repeated-refund-credited-again"},
             ("contract", "idempotency", "refunds"),
         ),
+        # A win after a refund pays less in a burst, too, and that is no lost update.
+        pytest.param(
+            ("win-after-refund-charges-stake", "user-id-wide-characters"),
+            {"win-wrong-amount", "same-player-id"},
+            ("ordering", "unknown", "rounds", "concurrency"),
+            marks=pytest.mark.campaign,
+        ),
+        pytest.param(
+            ("large-win-capped", "lost-update-on-wins"),
+            {"win-wrong-amount", "lost-update"},
+            ("money", "concurrency"),
+            marks=pytest.mark.campaign,
+        ),
     ],
 )
 def test_a_second_defect_is_not_taken_for_a_consequence_of_the_first(

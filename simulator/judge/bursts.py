@@ -177,7 +177,7 @@ class BurstJudging(Judging):
         vague = situation is Situation.CONCURRENT_WRONG or self._mistakes[situation] > 0
         moved = {each.method for each in calls if each.method.moves_money} | account.methods_in_question
         around = Around(account.in_question, self._beside, disproved=account.traffic.disproved(moved))
-        may_be = of_burst(account.book, around, calls, gap, vague=vague)
+        may_be = of_burst(account.book, around, calls, gap, vague=vague, raced=situation in _RACES)
         if situation is Situation.CENT_OFF and not gap:
             # Only an answer in between was off: what cuts cents may have made good what it had lost.
             may_be = may_be.also(Situation.CENTS_CUT, Situation.MONEY_KEPT_AS_FLOAT)

@@ -193,11 +193,13 @@ def of_read(book: Book, around: Around, balance: Money) -> MayBe:
     return MayBe(frozenset(found), frozenset(elsewhere))
 
 
-def of_burst(book: Book, around: Around, calls: Collection[Operation], gap: int, *, vague: bool) -> MayBe:
+def of_burst(
+    book: Book, around: Around, calls: Collection[Operation], gap: int, *, vague: bool, raced: bool
+) -> MayBe:
     """Return the mistakes of single calls that explain the balance after calls which overlapped.
 
-    `gap` is what the wallet has too much. `vague`: nothing but the sum is known to be wrong. The book must
-    not have the calls.
+    `gap` is what the wallet has too much. `vague`: nothing but the sum is known to be wrong. `raced`: two
+    calls seem to have met. The book must not have the calls.
     """
     slips, effects, again = _of_each(book, calls)
     each = [_slips_of_made(book, made, around.disproved) for made in around.unconfirmed]
@@ -222,7 +224,9 @@ def of_burst(book: Book, around: Around, calls: Collection[Operation], gap: int,
         # The money came right, and calls that raced may have shown what was there in between.
         found |= {_S.LOST_UPDATE, _S.DOUBLE_EFFECT}
     found |= _of_bets_beyond(calls, book.balances[0], gap)
-    if vague:
+    # A mistake that depends on other calls, as on a refund before a win, shows in no call that is sent alone.
+    mixed = len([method for method, some in effects.items() if any(some)]) > 1
+    if vague or (raced and mixed):
         found |= {
             OTHER_AMOUNT[call.method]
             for call in calls
