@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = (
@@ -25,6 +25,8 @@ FLAGS = (
 # How long an example takes says more of what else the machine does than of the code.
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
+# How long a page takes as well: it shares the machine with the other processes of the tests.
+expect.set_options(timeout=20_000)
 # In a job of GitHub Actions a run has one report more; the tests of that report ask for it.
 os.environ.pop("GITHUB_ACTIONS", None)
 # What is printed follows the locale; tests read it in English.
