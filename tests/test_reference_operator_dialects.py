@@ -27,6 +27,7 @@ SHOWN = [
     ("unknown-refund-remembered", "refund b 9.00; bet b 9.00", "100.00", "0 100.00 | 100.00"),
     ("late-bet-refused", "refund b 9.00; bet b 9.00", "100.00", "0 100.00 | 100.00"),
     ("zero-bet-refused", "bet b 0.00", "100.00", "0 100.00 | 100.00"),
+    ("stakes-in-steps", "bet b 9.50; bet c 0.05", "90.45", "0 90.50 | 90.50"),
     ("zero-win-refused", "win w 0.00", "100.00", "0 100.00 | 100.00"),
     ("win-without-bet-refused", "bet b 9.00 game=h; win w 9.00", "100.00", "0 91.00 | 91.00"),
     ("win-without-bet-refused", "bet b 9.00; refund b 9.00; win w 9.00", "109.00", "0 100.00 | 100.00"),

@@ -130,6 +130,14 @@ class ZeroBetRefused(Wallet):
             raise refusal(player, "INVALID_AMOUNT", "a bet of nothing")
 
 
+@dialect("stakes-in-steps", "Bets that are no multiple of 0.10 are refused.")
+class StakesInSteps(Wallet):
+    def check_bet(self, books: Books, player: Player, bet: MoneyCall) -> None:
+        super().check_bet(books, player, bet)
+        if bet.amount % 10:
+            raise refusal(player, "INVALID_AMOUNT", "a bet between two steps")
+
+
 @dialect("zero-win-refused", "Wins of 0.00 are refused.")
 class ZeroWinRefused(Wallet):
     def check_win(self, books: Books, player: Player, win: MoneyCall) -> None:
