@@ -376,27 +376,35 @@ class Walks:
 
     def _reach(self, walk: _Walk, reached: set[int], free: int) -> None:
         """Add all balances to which free elements lead from those."""
-        jumps = self._jumps_from(walk.gaps)
+        known = self._jumps_within(walk.gaps)
         ahead = list(reached)
         while ahead:
             here = ahead.pop()
             ways = self._steps[here].items() if here in self._steps else ()
-            for there, mask in (*ways, *jumps.get(here, ())):
+            jumps = known.get(here)
+            if jumps is None:
+                jumps = known[here] = self._jumps_from(walk.gaps, here)
+            for there, mask in (*ways, *jumps):
                 if there not in reached and mask & free:
                     reached.add(there)
                     ahead.append(there)
 
-    def _jumps_from(self, gaps: tuple[int, ...]) -> dict[int, list[tuple[int, int]]]:
-        """Return, by balance, where jumps may lead that fill gaps, and the masks of those jumps."""
+    def _jumps_within(self, gaps: tuple[int, ...]) -> dict[int, list[tuple[int, int]]]:
+        """Return, by balance, where jumps may lead that fill gaps, and their masks, as far as it is known."""
         found = self._jumps_by_gaps.get(gaps)
         if found is None:
             if len(self._jumps_by_gaps) > _GAPS_MAX:
                 self._jumps_by_gaps.clear()
             found = self._jumps_by_gaps[gaps] = {}
-            for here in self._order_of:
-                ways = [(here + moves, mask) for moves, mask in self._jumps.items()]
-                found[here] = [each for each in ways if self._may_jump(gaps, here, each[0])]
         return found
+
+    def _jumps_from(self, gaps: tuple[int, ...], here: int) -> list[tuple[int, int]]:
+        """Return where jumps may lead from a balance, and the masks of those jumps."""
+        if here not in self._order_of:
+            return []
+        self._left -= len(self._jumps) // _JUMPS_A_STEP
+        ways = ((here + moves, mask) for moves, mask in self._jumps.items())
+        return [each for each in ways if self._may_jump(gaps, here, each[0])]
 
     def _may_jump(self, gaps: tuple[int, ...], start: int, end: int) -> bool:
         """Return whether a jump leads to a balance that was shown, and fills gaps where they are known."""
