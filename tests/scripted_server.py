@@ -89,13 +89,11 @@ Script = Callable[[Peer], None]
 
 
 def answering(*replies: bytes) -> Script:
-    """Answer request after request on a kept connection; the last reply is repeated."""
+    """Answer request after request, whichever connections they come on; the last reply is repeated."""
 
     def script(peer: Peer) -> None:
-        turn = 0
         while peer.request():
-            peer.send(replies[min(turn, len(replies) - 1)])
-            turn += 1
+            peer.send(replies[min(len(peer.server.requests), len(replies)) - 1])
 
     return script
 
