@@ -281,7 +281,8 @@ def _read_object(call: RepliedCall, fields: dict[str, JsonValue]) -> Reading:
         del deviations.found[before:]  # a refusal need not show a balance in any form
     if said is Said.NO and amount is None:
         return _refused(call, fields)
-    if said is Said.YES and written is None and _says_error(fields):
+    shows_none = written is None and call.method not in names.without_balance
+    if said is Said.YES and shows_none and _says_error(fields):
         # It names a reason, and shows no balance: a refusal with the status of a success.
         _note_error(fields, deviations.error)
         return _with_balance(call, fields, Outcome.REFUSED, None)
