@@ -166,7 +166,7 @@ RAW: dict[str, tuple[bytes, set[int]]] = {
         f"GET /_sim/state?token={TOKEN} HTTP/1.1\r\nHost: localhost\r\n".encode(),
         {401},
     ),
-    "a line for the log": (b"GET /console/%0aFORGED HTTP/1.1\r\nHost: localhost\r\n", {404}),
+    "a line for the log": (b"GET /console/%0aFORGED HTTP/1.1\r\nHost: localhost\r\n", {401}),
     "out of the folder": (
         b"GET /console/static/../../../pyproject.toml HTTP/1.1\r\nHost: localhost\r\n",
         {404},

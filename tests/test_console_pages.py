@@ -355,6 +355,21 @@ def test_pages_of_an_empty_server_say_what_to_do() -> None:
             assert 'class="empty"' in text_of(control, path), path
 
 
+NOT_THERE = {
+    "/console/exchange/999": "The journal has no exchange with this number",
+    "/console/requests/999": "The API log has no call with this number",
+    "/console/rules/XYZ-99": "There is no rule of this name",
+    "/console/jornal": "The console has no page at this address",
+}
+
+
+@pytest.mark.parametrize(("path", "why"), NOT_THERE.items())
+def test_what_is_not_there_is_said_on_a_page(control: Control, path: str, why: str) -> None:
+    reply = control.api.client.get(path)
+    assert reply.status_code == 404
+    assert why in reply.get_data(as_text=True)
+
+
 def test_static_files_are_ours_and_need_no_token() -> None:
     """The form to log in looks like the rest."""
     with controlled(admin_token="t") as control:

@@ -222,7 +222,7 @@ def add_finding_pages(routes: Blueprint, frame: Frame) -> None:
         try:
             shown = rule(rule_id, lang)
         except UnknownRule:
-            return frame.page("not_found.html", status=404)
+            return frame.page("not_found.html", status=404, why="not_found_rule")
         return frame.page("rule.html", rule=shown, words=texts_in(REPORTS, lang))
 
 
@@ -375,4 +375,9 @@ def page_blueprint(state: ServerState, access: Access) -> Blueprint:
     add_explorer_page(routes, frame)
     add_connect_page(routes, frame)
     add_compose_page(routes, frame)
+
+    @routes.get("/console/<_page>")
+    def no_page(_page: str) -> Response:
+        return frame.page("not_found.html", status=404, why="not_found_page")
+
     return routes

@@ -127,7 +127,7 @@ def add_request_pages(routes: Blueprint, frame: Frame) -> None:
         query_of(request, "part")
         call = log.call(number) if number <= WHOLE_MAX else None
         if call is None:
-            return frame.page("not_found.html", status=404)
+            return frame.page("not_found.html", status=404, why="not_found_request")
         body, answer = shown_body(call.body.encode()), shown_body(call.answer.encode())
         return frame.page("request.html", call=call, body=body, answer=answer)
 
