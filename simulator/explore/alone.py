@@ -13,7 +13,9 @@ from random import Random
 
 from simulator.core.calls import FaultKind
 from simulator.core.findings import Finding, Severity, Verdict
+from simulator.core.money import Drawn, Money, Written
 from simulator.core.steps import (
+    MAIN_PLAYER,
     Bet,
     Parallel,
     Refund,
@@ -54,6 +56,9 @@ STEADIER_FACTORS = (1, 2, 4, 10, 40)
 
 TIMES_MAX = 100
 """More often than that nothing is repeated, or sent together, by such a factor."""
+
+MONEY_MAX = Money(10_000_00)
+"""Of players with more, some wallets cannot take it back."""
 
 VARIANTS = 3
 """With so many other amounts a session runs where its amounts leave open what is wrong."""
@@ -228,7 +233,7 @@ class Alone:
         assert self.best is not None
         steps, most = self.best.session.steps, 0
         for factor in STEADIER_FACTORS:
-            more = replace(self.best.session, steps=tuple(_more(steps, factor)))
+            more = _with_money(replace(self.best.session, steps=tuple(_more(steps, factor))))
             shown = sum(self._shows(more, aim) for _ in range(CONFIRMED_TIMES))
             if shown and shown >= most:
                 most, self.best = shown, replace(self.best, session=more)
@@ -277,6 +282,27 @@ def _more(steps: Sequence[Step], factor: int) -> Iterator[Step]:
             yield replace(step, times=max(step.times, min(step.times * factor, TIMES_MAX)))
         else:
             yield step
+
+
+def _with_money(session: SessionPlan) -> SessionPlan:
+    """Return the session with enough money for the bets that its main player repeats."""
+    main = session.players[MAIN_PLAYER]
+    stakes = Money(min(_stakes(session.steps), MONEY_MAX))
+    if stakes <= main.balance:
+        return session
+    return replace(session, players={**session.players, MAIN_PLAYER: replace(main, balance=stakes)})
+
+
+def _stakes(steps: Sequence[Step]) -> int:
+    total = 0
+    for step in steps:
+        if isinstance(step, Repeat | Parallel):
+            total += step.times * _stakes(step.steps)
+        elif isinstance(step, Bet) and step.player is None:
+            amount = step.amount
+            total += amount.money if isinstance(amount, Written) else 0
+            total += amount.high if isinstance(amount, Drawn) else 0
+    return total
 
 
 def _is_clear(cause: str, finding: Finding) -> bool:
