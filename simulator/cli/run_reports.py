@@ -165,12 +165,21 @@ def _scenario_id(event: Event) -> str | None:
 
 
 class RunReports:
-    """All reports of one run. `on` takes one event at a time; `watch` gets each as it comes."""
+    """All reports of one run. `on` takes one event at a time; `watch` gets each as it comes.
 
-    def __init__(self, outlets: list[_Outlet], watch: Callable[[Event], None] | None = None) -> None:
+    `ordered`: one scenario runs at a time, so that the events come in the order of the run by themselves.
+    """
+
+    def __init__(
+        self,
+        outlets: list[_Outlet],
+        watch: Callable[[Event], None] | None = None,
+        *,
+        ordered: bool = False,
+    ) -> None:
         self._outlets = outlets
-        self._at_once = [outlet for outlet in outlets if outlet.as_they_come]
-        self._in_order = [outlet for outlet in outlets if not outlet.as_they_come]
+        self._at_once = [outlet for outlet in outlets if ordered or outlet.as_they_come]
+        self._in_order = [outlet for outlet in outlets if outlet not in self._at_once]
         self._watch = watch
         self._order = _InOrder()
         self._begun = False
@@ -182,7 +191,8 @@ class RunReports:
             self._watch(event)
         for outlet in self._at_once:
             outlet.on(event)
-        self._pass_on(self._order.on(event))
+        if self._in_order:
+            self._pass_on(self._order.on(event))
 
     def _pass_on(self, events: Iterable[Event]) -> None:
         for event in events:
@@ -215,9 +225,9 @@ def open_reports(settings: RunSettings) -> Iterator[RunReports]:
     Raises UsageError for a report that cannot be written: at once, or after a run that has ended.
     """
     outlets = _outlets(settings)
-    terminal = outlets[0].report
-    watch = terminal.ahead if isinstance(terminal, TerminalReport) else None
-    reports = RunReports(outlets, watch)
+    terminal, ordered = outlets[0].report, settings.jobs == 1
+    watch = terminal.ahead if isinstance(terminal, TerminalReport) and not ordered else None
+    reports = RunReports(outlets, watch, ordered=ordered)
     try:
         yield reports
     except BaseException:
