@@ -211,7 +211,9 @@ def test_an_amount_with_a_leading_zero_may_be_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.campaign
-@pytest.mark.parametrize(("name", "calls_max"), [("lost-update-on-wins", 2), ("ids-as-numbers", 2)])
+@pytest.mark.parametrize(
+    ("name", "calls_max"), [("lost-update-on-wins", 2), ("ids-as-numbers", 2), ("lost-update-once-in-50", 1)]
+)
 def test_what_does_not_always_show_is_found_too(name: str, calls_max: int) -> None:
     """Races and ids that resemble one another: shrunk, and named by its own cause."""
     tried = try_wallet(name, 1, 120)

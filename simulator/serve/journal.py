@@ -49,7 +49,7 @@ ANSWERED_MAX = 20_000
 
 _SCAN_ROWS = 5000
 
-_DROP_ROWS = 1_000
+_DROP_ROWS = 250
 
 LATE_MAX = 16
 """So many calls without an answer are remembered as such that may still take effect."""
