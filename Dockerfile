@@ -25,12 +25,14 @@ COPY scenarios scenarios
 RUN /opt/betrontech-sim/bin/pip install --no-compile --no-build-isolation --no-deps --no-index . \
     && /opt/betrontech-sim/bin/pip uninstall --yes pygments markdown-it-py mdurl setuptools pip \
     && cd /opt/betrontech-sim/lib/python3*/site-packages \
-    && find faker/providers -mindepth 1 -maxdepth 1 -type d ! -name person ! -name address -exec rm -rf {} + \
+    && find faker/providers -mindepth 1 -maxdepth 1 -type d ! -name person ! -name address \
+       ! -name date_time -exec rm -rf {} + \
     && find faker/providers -mindepth 2 -maxdepth 2 -type d ! -name en ! -name en_US -exec rm -rf {} + \
     && python3 -m compileall -q -j 0 simulator betrontech_simulator \
     && python3 -m compileall -q -b -j 0 -x '^\./(betrontech_)?simulator/' . \
     && find . \( -path ./simulator -o -path ./betrontech_simulator \) -prune \
-       -o -type f \( -name '*.py' -o -name '*.pyi' \) -exec rm {} +
+       -o -type f \( -name '*.py' -o -name '*.pyi' \) -exec rm {} + \
+    && /opt/betrontech-sim/bin/python3 -c 'from simulator.serve.catalogue import make_catalogue; make_catalogue(1, 300)'
 
 FROM ${BASE_IMAGE}
 ARG VERSION=0.2.0
