@@ -286,6 +286,19 @@ def test_a_read_that_shows_what_was_answered_before_the_call_is_late_again() -> 
     assert late.cause == "stale-read"
 
 
+def test_an_answer_that_goes_on_from_the_one_before_a_denying_read_may_be_right() -> None:
+    """All reads show another player's balance; a call of nothing shows what the bet had left."""
+    play = ReadsForLong(MemoryWallet(), Policy(reads=Reads.ALWAYS), lag=lambda _: 555_55)
+    play.bet(400_00, "b1")
+    play.win(0, "w1")
+    assert len(play.findings) > 1
+    for finding in play.findings:
+        assert {finding.cause, *(other.cause for other in finding.may_be)} & {
+            "read-contradicts-answers",
+            "stale-read",
+        }
+
+
 class AnswersBalanceBefore(MemoryWallet):
     """Answers with the balance from before the call."""
 

@@ -71,6 +71,12 @@ class Accusing:
             return
         gap = Money(balance - possible[0])
         may_be = of_answer(book, around, made, balance)
+        goes_on = (
+            call.balance is not None and made.before + call.balance - possible[0] == account.shown_before
+        )
+        if goes_on:
+            # From what was answered before a read denied it: that read may have been wrong, and this one is.
+            may_be = may_be.also(*READS_WRONGLY)
         self._doubted = Situation.STALE_READ in may_be.own and actual not in possible
         told = telling(book, made, balance)
         situation, known = self._what_it_did(account, made, possible[0], balance)
@@ -95,6 +101,7 @@ class Accusing:
         wrong = call.balance if actual is None or actual in possible else actual
         self._accuse(account, situation, call, self._facts(account, possible, wrong), may_be)
         account.overrule(made, balance)
+        account.shown_before = call.balance if goes_on else account.shown_before
 
     def _what_it_did(
         self, account: Account, made: Made, due: Money, balance: Money
