@@ -140,6 +140,7 @@ class HtmlReport:
             "chunks": list(_chunks(self._rows)),
             "verdicts": sorted({row.verdict for row in self._rows}),
             "facts": self._facts(),
+            "calls": tally.calls,
             "again": repeat_line(started, last_failed=False) if started else "",
             "again_failed": repeat_line(started, last_failed=True) if started else "",
         }
