@@ -103,6 +103,7 @@ class Passing(Frozen):
 class Traffic:
     """The latest money calls to one wallet. Several threads may note calls at once; `guard` is their lock.
 
+    `of_run`: more of them are kept, and balances and ids of the players, too; a server has no end of these.
     `stored`: a call was seen to take effect, by what came after its own answer. `emptied`: a bet of a whole
     balance was taken. `exact` are the methods whose calls kept a cent that a float would have lost.
     `cents_kept`: a call was seen to move a balance by single cents. `unscaled` are the methods whose calls
@@ -110,9 +111,7 @@ class Traffic:
     player, are the latest effects that were not there when they were due; `books_late`: some came later.
     """
 
-    def __init__(
-        self, notes_max: int = NOTES_KEPT, guard: AbstractContextManager[object] | None = None
-    ) -> None:
+    def __init__(self, *, of_run: bool = False, guard: AbstractContextManager[object] | None = None) -> None:
         self.stored = False
         self.emptied = False
         self.exact: set[Method] = set()
@@ -123,9 +122,9 @@ class Traffic:
         self._kept: dict[Method, set[int]] = {}
         self._balances: defaultdict[str, set[Money]] | None = None
         self._ids: ToldApart | None = None
-        if notes_max == NOTES_OF_A_RUN:
+        if of_run:
             self._balances, self._ids = defaultdict(set), ToldApart()
-        self._calls: deque[Passing] = deque(maxlen=notes_max)
+        self._calls: deque[Passing] = deque(maxlen=NOTES_OF_A_RUN if of_run else NOTES_KEPT)
         self._noted: deque[tuple[WebhookRequest, bool]] = deque(maxlen=IDS_KEPT)
         self._guard = guard or nullcontext()
 

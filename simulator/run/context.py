@@ -18,7 +18,7 @@ from simulator.core.money import CENT, ZERO, Money, format_money
 from simulator.core.profiles import WireProfile
 from simulator.core.secrets import Secrets
 from simulator.core.webhooks import Exchange, Method, NoReply, NoReplyKind, WebhookRequest, answer_line
-from simulator.judge.account import NOTES_OF_A_RUN, Traffic
+from simulator.judge.account import Traffic
 from simulator.judge.replies import read_call
 from simulator.law.roles import KNOBS
 from simulator.law.situations import Situation
@@ -112,7 +112,7 @@ class RunContext:
 
     mistakes: Counter[Situation] = field(default_factory=Counter)
     """What calls that were sent one after the other have shown."""
-    traffic: Traffic = field(default_factory=lambda: Traffic(NOTES_OF_A_RUN, threading.Lock()))
+    traffic: Traffic = field(default_factory=lambda: Traffic(of_run=True, guard=threading.Lock()))
     cents_kept: bool = False
     """Whether the preflight has seen a cent move exactly."""
     reads_lag: bool = False
