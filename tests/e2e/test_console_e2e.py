@@ -279,7 +279,9 @@ def test_the_player_that_a_wallet_knows_is_launched_next(browser: Browser, contr
     with page_of(browser, control, "/console/connect") as page:
         page.get_by_label("Player").fill("1042")
         page.get_by_role("button", name="Test").click()
-        page.get_by_role("link", name="Launch a game").click()
+        launch = page.get_by_role("link", name="Launch a game")
+        expect(launch).to_have_attribute("href", re.compile("1042"))
+        launch.click()
         expect(page.get_by_label("Player")).to_have_value("1042")
 
 
