@@ -64,6 +64,14 @@ def test_a_wrong_wallet_is_accused_of_its_own_mistake_only(name: str) -> None:
             "[bet: all, bet: {amount: 20.58, id: b1}, win: 26.79, refund: b1]",
             ["overdraft"],
         ),
+        # A new account has as much after its first win as a player who had nothing.
+        (
+            "unknown-player-created",
+            "[bet: all, send: {body: '"
+            '{"method":"transaction_win","user_id":"${wide_player}","amount":"1.00",'
+            '"transaction_id":"${run}-w","game_id":"g"}\'}, win: 16.97]',
+            ["unknown-player-accepted"],
+        ),
         # The refund under another name has taken the id.
         (
             "unknown-method-refunds",

@@ -146,7 +146,7 @@ class Referee:
         self._traffic.note(call.request, call.exchange.sent_ns, call.exchange.answered_ns)
         account = self._accounts.get(call.request.player)
         if call.why.account is KnownAs.UNKNOWN and (account is None or account.book.terms.exists):
-            return self._of_unknown(call, account)
+            return (yield from self._of_unknown(call, account))
         if account is None or account.lost:
             return (yield from self._without_account(call, account))
         terms = account.book.terms
@@ -217,7 +217,9 @@ class Referee:
                 call = call.settled(Outcome.ACCEPTED)
         accepted = call.outcome is Outcome.ACCEPTED
         if self.policy.own_players and account is None:
-            return self._stranger(call) if accepted else Ruling(CallVerdict.RIGHT, call.outcome)
+            if not accepted:
+                return Ruling(CallVerdict.RIGHT, call.outcome)
+            return (yield from self._stranger(call))
         # An account that is opened again has lost nothing any more.
         reason = account.lost if account is not None else NOT_OPENED
         if accepted and call.balance is not None:
@@ -227,7 +229,7 @@ class Referee:
                 opened.late.note_settled(call.request)
         return Ruling(CallVerdict.UNJUDGED, call.outcome, reason=reason)
 
-    def _of_unknown(self, call: Call, account: Account | None) -> Ruling:
+    def _of_unknown(self, call: Call, account: Account | None) -> Asking:
         """Judge a call for a player who does not exist, as its sender knows: it must not be accepted."""
         if call.outcome is not Outcome.ACCEPTED:
             unclear = call.outcome is Outcome.UNKNOWN
@@ -235,19 +237,25 @@ class Referee:
             return Ruling(verdict, call.outcome, reason=NO_ANSWER if unclear else "")
         if account is not None and call.balance is not None:
             account.follow(call.balance)
-        return self._stranger(call)
+        return (yield from self._stranger(call))
 
-    def _stranger(self, call: Call) -> Ruling:
+    def _stranger(self, call: Call) -> Asking:
         player, method = call.request.player, call.request.method
         facts = MoneyFacts(player, (), call.balance)
         situation = Situation.UNKNOWN_PLAYER_ACCEPTED
-        for known in self.ledger.books:
+        for known in tuple(self.ledger.books):
             account = self._accounts.get(known) if resembles(player, known) else None
             # An account that was opened for the id has a balance of its own.
-            if account is not None and _may_be_of(account, call):
-                situation = Situation.SAME_PLAYER_ID
-                if call.balance is not None:
-                    account.follow(call.balance)
+            if account is None or not _may_be_of(account, call):
+                continue
+            if call.balance in (ZERO, call.request.amount):
+                # A new account begins at 0.00, and the player may have that, too.
+                read = yield ReadBalance(known)
+                if read is not None and read.balance not in (None, call.balance):
+                    continue
+            situation = Situation.SAME_PLAYER_ID
+            if call.balance is not None:
+                account.follow(call.balance)
         finding = self.findings.money(situation, call, facts, method)
         return Ruling(CallVerdict.WRONG, call.outcome, None, (finding,), frozenset({player}))
 
