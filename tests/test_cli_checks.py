@@ -85,8 +85,8 @@ def test_list_tells_id_name_level_checks_and_tags(tmp_path: Path) -> None:
 
 
 LANGUAGES = {
-    "tr": ("demek istediniz", "1 dosyada 1 sorun", "Hata:", "5 senaryo"),
-    "pt-BR": ("passo desconhecido", "1 problema em 1 arquivo", "Erro:", "5 cenários"),
+    "tr": ("demek istediniz", "1 dosyada 1 sorun", "Hata:", "senaryo"),
+    "pt-BR": ("passo desconhecido", "1 problema em 1 arquivo", "Erro:", "cenários"),
 }
 
 
@@ -96,7 +96,7 @@ def test_authors_read_check_run_and_list_in_their_language(
 ) -> None:
     """By --lang or by the locale: mistakes in a file, an error of usage, and the names of scenarios."""
     (tmp_path / "a.yaml").write_text("name: A\nsteps:\n  - bett: 1.00\n", "utf-8")
-    slip, sum_up, error, count = LANGUAGES[lang]
+    slip, sum_up, error, scenarios = LANGUAGES[lang]
     checked = in_process("check", "a.yaml", "--lang", lang, folder=tmp_path)
     assert checked.returncode == ExitCode.USAGE
     assert slip in checked.stdout
@@ -106,8 +106,8 @@ def test_authors_read_check_run_and_list_in_their_language(
     assert checked.stdout.startswith(ran.stderr.rstrip())
     monkeypatch.setenv("LC_ALL", f"{lang.replace('-', '_')}.UTF-8")
     assert in_process("run", folder=tmp_path).stderr.startswith(error)
-    listed = in_process("list", "--quick", "-t", "refunds", folder=tmp_path)
-    assert listed.stdout.splitlines()[-1] == count
+    listed = in_process("list", "--quick", "-t", "refunds", folder=tmp_path).stdout
+    assert listed.splitlines()[-1] == f"{len(ids_in(listed))} {scenarios}"
 
 
 def test_list_filters_as_run_does(tmp_path: Path) -> None:
@@ -123,7 +123,8 @@ def test_list_takes_the_filters_of_a_run(tmp_path: Path) -> None:
     """The quick ones, those of a part, and what the configuration says."""
     (tmp_path / "betrontech-sim.yaml").write_text("tags: [refunds]\n", "utf-8")
     names = [in_process("list", *flags, folder=tmp_path).stdout for flags in SELECTIONS]
-    assert [len(ids_in(each)) for each in names[:2]] == [14, 5]
+    assert set(ids_in(names[0])) > set(ids_in(names[1])) > set()
+    assert all("/refunds/" in each for each in ids_in(names[0]))
     assert sorted(ids_in(names[2]) + ids_in(names[3])) == sorted(ids_in(names[0]))
     assert in_process("list", "--shard", "3/2", folder=tmp_path).returncode == ExitCode.USAGE
 
