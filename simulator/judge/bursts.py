@@ -221,11 +221,9 @@ def _fitting(
 ) -> tuple[Situation, str]:
     """Return the situation that a verdict names, and its words, as far as they fit the money that is missing.
 
-    `gap` is None where no read has shown it.
-
-    A bet that was taken in spite of its refund leaves money missing. Where none is, an answer between the two
-    was wrong. One call alone races with none of its player's, and what is missing after copies of one call
-    was overwritten by no other.
+    `gap` is what the wallet has too much, None where no read has shown it. A bet that was taken in spite of
+    its refund leaves money missing. Where none is, an answer between the two was wrong. One call alone races
+    with none of its player's, and what is missing after copies of one call was overwritten by no other.
     """
     assert verdict.situation is not None
     moving = [call for call in calls if call.method.moves_money]
